@@ -1,0 +1,69 @@
+"""The error types, and the one form that every message takes.
+
+A message says what was called, what was got, what was expected and what to do. Each type also derives from the
+built-in exception that a Python user would expect, so `except ValueError` keeps working.
+
+Knows nothing of the package. Look next at backend.py.
+"""
+
+from __future__ import annotations
+
+
+class TinygradError(Exception):
+    """Any error raised on purpose by this package.
+
+    Args:    problem: one sentence that opens with what was called; got, expected, hint: one line each, left out when
+             empty ("hint" is printed as "try").
+    """
+
+    def __init__(self, problem: str, *, got: str = "", expected: str = "", hint: str = "") -> None:
+        self.problem, self.got, self.expected, self.hint = problem, got, expected, hint
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        rows = [("got", self.got), ("expected", self.expected), ("try", self.hint)]
+        return "\n".join([self.problem, *(f"  {label:<10}{text}" for label, text in rows if text)])
+
+
+class ShapeError(TinygradError, ValueError):
+    """Shapes that do not fit the operation or each other."""
+
+
+class DTypeError(TinygradError, TypeError):
+    """A dtype or a Python type that the operation cannot take."""
+
+
+class ArgumentError(TinygradError, ValueError):
+    """A value outside the range that the argument allows."""
+
+
+class GradientError(TinygradError, RuntimeError):
+    """A derivative that is not defined or was asked for in the wrong way."""
+
+
+class GraphFreedError(GradientError):
+    """A second backward through a graph whose saved values the first one freed."""
+
+
+class InPlaceError(GradientError):
+    """A tensor changed in place in a way that would make a gradient wrong."""
+
+
+class GradcheckError(GradientError, AssertionError):
+    """A derivative that disagrees with its numeric estimate."""
+
+
+class StateDictError(TinygradError, RuntimeError):
+    """A state dict that does not belong to the model or optimizer it was loaded into."""
+
+
+class DataError(TinygradError, RuntimeError):
+    """Data files that are missing, damaged or of the wrong kind."""
+
+
+class OutputError(TinygradError, OSError):
+    """A place that results cannot be written to."""
+
+
+class MissingDependencyError(TinygradError, ImportError):
+    """An optional package or program that is not installed."""
