@@ -13,15 +13,17 @@ class TinygradError(Exception):
     """Any error raised on purpose by this package.
 
     Args:    problem: one sentence that opens with what was called; got, expected, hint: one line each, left out when
-             empty ("hint" is printed as "try").
+             empty ("hint" is printed as "try"). `where` is filled in by the primitive that failed: the module that
+             called it.
     """
 
     def __init__(self, problem: str, *, got: str = "", expected: str = "", hint: str = "") -> None:
         self.problem, self.got, self.expected, self.hint = problem, got, expected, hint
+        self.where = ""
         super().__init__(problem)
 
     def __str__(self) -> str:
-        rows = [("got", self.got), ("expected", self.expected), ("try", self.hint)]
+        rows = [("in", self.where), ("got", self.got), ("expected", self.expected), ("try", self.hint)]
         return "\n".join([self.problem, *(f"  {label:<10}{text}" for label, text in rows if text)])
 
 

@@ -1,0 +1,7 @@
+"""Derivatives as values, and the checker that compares them with numeric ones."""
+
+from ..graph import enable_grad, is_grad_enabled, no_grad
+from .grad import grad
+from .gradcheck import gradcheck, gradgradcheck
+
+__all__ = ["enable_grad", "grad", "gradcheck", "gradgradcheck", "is_grad_enabled", "no_grad"]

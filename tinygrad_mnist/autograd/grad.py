@@ -1,0 +1,61 @@
+"""`grad`: derivatives returned as tensors instead of left in `.grad`, to any order.
+
+Read after engine.py, which does the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..engine import differentiate
+from ..errors import GradientError
+from ..tensor import Tensor, seed_for
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Compute the gradients of the sum of outputs with respect to inputs; `.grad` of no tensor changes.
+
+    Args:    grad_outputs: cotangents, needed for outputs with more than one element; create_graph: record, so that the
+             gradients can be differentiated again; allow_unused: None for an input that the outputs do not depend on
+    Raises:  GradientError on such an input otherwise, and wherever backward raises
+    """
+    roots = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    targets = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    given = [grad_outputs] if isinstance(grad_outputs, Tensor) or grad_outputs is None else list(grad_outputs)
+    if grad_outputs is None:
+        given = [None] * len(roots)
+    if len(given) != len(roots):
+        raise GradientError(
+            "grad: grad_outputs must hold one cotangent for each output.",
+            got=f"{len(given)} cotangents, {len(roots)} outputs",
+        )
+    for i, target in enumerate(targets):
+        if not target.requires_grad:
+            raise GradientError(
+                f"grad: inputs[{i}] requires no gradient.",
+                got=f"tensor {target.shape} {target.dtype}",
+                hint="requires_grad_() on it before the forward pass",
+            )
+    seeds = [seed_for(root, g, "grad", create_graph) for root, g in zip(roots, given, strict=True)]
+    keep = create_graph if retain_graph is None else retain_graph
+    origins = [t.node or t for t in targets]
+    found = differentiate([r.node or r for r in roots], seeds, origins, keep, create_graph)
+    results: list[Tensor | None] = []
+    for i, origin in enumerate(origins):
+        g = found.get(origin)
+        if g is None and not allow_unused:
+            raise GradientError(
+                f"grad: the outputs do not depend on inputs[{i}].",
+                got=f"input {targets[i].shape}",
+                hint="allow_unused=True gives None for it",
+            )
+        results.append(g if g is None or isinstance(g, Tensor) else Tensor.wrap(g))
+    return tuple(results)

@@ -1,0 +1,67 @@
+"""What the package takes from the machine: dtypes and random numbers.
+
+Every draw comes from a Generator; the default one is seeded by `manual_seed` and otherwise from the system. Knows no tensor. Look
+next at graph.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+float16 = np.dtype(np.float16)
+float32 = np.dtype(np.float32)
+float64 = np.dtype(np.float64)
+uint8 = np.dtype(np.uint8)
+int8 = np.dtype(np.int8)
+int16 = np.dtype(np.int16)
+int32 = np.dtype(np.int32)
+int64 = np.dtype(np.int64)
+bool_ = np.dtype(np.bool_)
+
+
+class Generator:
+    """A stream of random numbers with a seed and a state that can be stored.
+
+    Made at first use, so that importing the package draws nothing from the system.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._seed = seed
+        self._numpy: np.random.Generator | None = None
+
+    @property
+    def numpy(self) -> np.random.Generator:
+        """The NumPy generator that does the drawing."""
+        if self._numpy is None:
+            self._numpy = np.random.default_rng(self._seed)
+        return self._numpy
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the stream again from a seed."""
+        self._seed, self._numpy = seed, np.random.default_rng(seed)
+        return self
+
+    def get_state(self) -> dict[str, Any]:
+        """Give the state of the stream: plain numbers, fit for JSON."""
+        return dict(self.numpy.bit_generator.state)
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state that `get_state` gave."""
+        self.numpy.bit_generator.state = state
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generator: initial weights, dropout masks and shuffles repeat from here."""
+    return default_generator.manual_seed(seed)
+
+
+def generator_or_default(generator: Generator | np.random.Generator | None) -> np.random.Generator:
+    """Give the NumPy generator behind an optional argument."""
+    if isinstance(generator, np.random.Generator):
+        return generator
+    return (generator or default_generator).numpy

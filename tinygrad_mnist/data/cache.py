@@ -1,0 +1,156 @@
+"""The package's own cache folder: files that are whole and verified, or absent; nothing in between under a final name.
+
+Each file lies decompressed beside a stamp (size, mtime and sha256 as of its last verification). While size and mtime
+agree with the stamp the file is trusted and only its header is read; when they do not, it is hashed anew.
+Knows nothing of mirrors or other sources. Look next at sources.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import DataError
+from .canonical import CanonicalFile
+from .idx import Buffer, Bytes, parse_idx
+
+LOCK_NAME = "download.lock"
+LEFTOVER_SECONDS = 3600.0
+
+
+def default_cache_folder() -> Path:
+    """Name the cache folder: $XDG_CACHE_HOME/tinygrad_mnist, else ~/.cache/tinygrad_mnist.
+
+    Source:  XDG Base Directory Specification 0.8: a relative $XDG_CACHE_HOME is invalid and ignored.
+    """
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(base if os.path.isabs(base) else os.path.expanduser("~/.cache")) / "tinygrad_mnist"
+
+
+def load_cached(folder: Path, file: CanonicalFile) -> Bytes:
+    """Read a verified file, hashing it only where its stamp does not vouch for it.
+
+    Raises:  DataError if the file is missing, or is not the canonical one (truncated, altered, another format).
+    """
+    path = folder / file.name
+    try:
+        with open(path, "rb") as stream:
+            before = _signature(os.fstat(stream.fileno()), file)
+            data = stream.read()
+    except FileNotFoundError:
+        raise DataError(f"{file.name} is not in {folder}.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read.", got=error.strerror or str(error)) from error
+    array = parse_idx(data, file.kind, str(path))
+    if before != _read_stamp(folder, file):
+        if not matches(data, file):
+            raise DataError(f"{path} is damaged.", got="content with another sha256")
+        with suppress(OSError):  # a read-only cache is as good, only slower
+            _write_whole(_stamp_path(folder, file), before.encode())
+    return array
+
+
+def matches(data: Buffer, file: CanonicalFile) -> bool:
+    """Tell whether decompressed bytes are the canonical ones."""
+    return len(data) == file.raw_bytes and hashlib.sha256(data).hexdigest() == file.raw_sha256
+
+
+def install(folder: Path, file: CanonicalFile, data: Buffer) -> None:
+    """Put verified bytes into the cache, in one atomic step.
+
+    Raises:  OSError if the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / file.name
+    _write_whole(path, data)
+    _write_whole(_stamp_path(folder, file), _signature(os.stat(path), file).encode())
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed long ago."""
+    with suppress(OSError):
+        for part in folder.glob(".*.part"):
+            if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
+                part.unlink()
+
+
+@contextmanager
+def locked(folder: Path, patience: float) -> Iterator[bool]:
+    """Let one thread of one process at a time into the block; yield False where that was not to be had.
+
+    The operating system drops the lock when its holder dies, so no lock is ever stale. A lock is a courtesy that saves
+    double downloads: writes are atomic without it, so after `patience` seconds, on file systems that cannot lock and
+    on platforms without locks (Pyodide) the block runs all the same.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = open(folder / LOCK_NAME, "a+b")  # noqa: SIM115  closed below, on every path
+    except OSError:
+        yield False
+        return
+    with stream:
+        yield _acquire(_locker(), stream.fileno(), patience)  # closing the file releases the lock
+
+
+def _acquire(try_lock: Callable[[int], None] | None, descriptor: int, patience: float) -> bool:
+    give_up = time.monotonic() + patience
+    while try_lock is not None:
+        try:
+            try_lock(descriptor)
+            return True
+        except (BlockingIOError, PermissionError):  # held by another: flock says the one, Windows the other
+            if time.monotonic() >= give_up:
+                return False
+            time.sleep(0.05)
+        except OSError:
+            return False
+    return False
+
+
+def _locker() -> Callable[[int], None] | None:
+    """Find the platform's non-blocking lock of an open file."""
+    # By name, because fcntl exists on Unix only and msvcrt on Windows only.
+    name = "msvcrt" if sys.platform == "win32" else "fcntl"
+    try:
+        module = importlib.import_module(name)
+    except ImportError:
+        return None
+    if name == "msvcrt":
+        return lambda descriptor: module.locking(descriptor, module.LK_NBLCK, 1)
+    return lambda descriptor: module.flock(descriptor, module.LOCK_EX | module.LOCK_NB)
+
+
+def _stamp_path(folder: Path, file: CanonicalFile) -> Path:
+    return folder / f"{file.name}.verified"
+
+
+def _signature(status: os.stat_result, file: CanonicalFile) -> str:
+    return f"{status.st_size} {status.st_mtime_ns} {file.raw_sha256}\n"
+
+
+def _read_stamp(folder: Path, file: CanonicalFile) -> str:
+    try:
+        return _stamp_path(folder, file).read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _write_whole(path: Path, data: Buffer) -> None:
+    """Write a temporary file beside the final one, flush it to the disk, rename it."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}.part")
+    try:
+        with open(part, "xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise

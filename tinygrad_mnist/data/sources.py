@@ -1,0 +1,237 @@
+"""Where MNIST is sought, in which order, and what is said when it is nowhere.
+
+Order: the path given, $TINYGRAD_MNIST_DATA, torchvision's ./data and Keras's cache, the package's own cache, and,
+unless forbidden, the mirrors, whose files go into the own cache. Folders of others are only read. A source that fails
+is never the end: the next one is asked, and only when all have failed does one error list them all.
+Knows nothing of datasets or batches. Look next at folders.py, cache.py and download.py, one per kind of source.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from ..errors import DataError
+from .cache import default_cache_folder, install, load_cached, locked, matches, remove_leftovers
+from .canonical import MIRRORS, MNIST_FILES, CanonicalFile, Catalogue
+from .folders import NPZ_NAME, UNKNOWN, Reading, one_line, read_split
+from .idx import Buffer, Bytes, format_idx, gunzip, parse_idx
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+DATA_VARIABLE = "TINYGRAD_MNIST_DATA"
+OFFLINE_VARIABLE = "TINYGRAD_MNIST_OFFLINE"
+PATIENCE = 20.0
+LOCK_PATIENCE = 6.0  # times the patience: another process may be fetching the very files
+
+
+class Found(NamedTuple):
+    """One split, where it came from (a sentence), and what its user ought to know."""
+
+    images: Bytes
+    labels: Bytes
+    source: str
+    canonical: bool
+    warnings: tuple[str, ...]
+
+
+class Network(NamedTuple):
+    """What may be downloaded from where.
+
+    Units:   patience in seconds, per mirror, until it begins to answer.
+    Args:    allow_loopback_http: let http pass for 127.0.0.1, for tests; everything else is https or refused.
+    """
+
+    mirrors: tuple[str, ...] = MIRRORS
+    patience: float = PATIENCE
+    allow_loopback_http: bool = False
+
+
+def find_split(
+    path: str | os.PathLike[str] | None,
+    *,
+    train: bool,
+    download: bool = True,
+    progress: Progress | None = None,
+    network: Network | None = None,
+    catalogue: Catalogue = MNIST_FILES,
+) -> Found:
+    """Find one split of MNIST.
+
+    Args:    path: a folder (of IDX files, or a torchvision root) or an .npz file, asked first; only there are
+             well-formed files accepted that are not the canonical MNIST, with a warning that names them. A path or
+             $TINYGRAD_MNIST_DATA that cannot be used is passed over with a warning too.
+    Raises:  DataError that lists every source and why it failed, and says how to get the files by hand.
+    """
+    failures: list[str] = []
+    warnings: list[str] = []
+    for label, place in _local_places(path):
+        if place is None:
+            failures.append(f"{label}: not set")
+            continue
+        try:
+            reading = read_split(place, catalogue, train, accept_other=label == "path")
+        except DataError as error:
+            failures.append(f"{label}: {one_line(error)}")
+            if label in ("path", f"${DATA_VARIABLE}"):
+                warnings.append(f"MNIST: {failures[-1]}. Another source is used in its place.")
+            continue
+        if not reading.canonical:
+            warnings.append(_not_mnist(reading))
+        source = f"{reading.identity}, read from {reading.place}"
+        return Found(reading.images, reading.labels, source, reading.canonical, tuple(warnings))
+    cache = default_cache_folder()
+    try:
+        images, labels = _from_cache(cache, catalogue, train)
+        return Found(images, labels, f"MNIST, read from {cache}", True, tuple(warnings))
+    except DataError as error:
+        failures.append(f"cache: {one_line(error)}")
+    forbidden = _why_offline(download)
+    if forbidden:
+        failures.append(f"mirrors: {forbidden}")
+        raise _nowhere(failures, cache, catalogue, train)
+    mirrors = _Mirrors(network or Network(), progress, failures)
+    with locked(cache, LOCK_PATIENCE * mirrors.network.patience):
+        remove_leftovers(cache)
+        arrays: list[Bytes] = []
+        for file in catalogue.split(train):
+            array = _cached_or_fetched(cache, file, mirrors, warnings)
+            if array is None:
+                raise _nowhere(failures, cache, catalogue, train)
+            arrays.append(array)
+    hosts = " and ".join(dict.fromkeys(mirrors.used)) or "another process's download"
+    return Found(arrays[0], arrays[1], f"MNIST, from {hosts} by way of {cache}", True, tuple(warnings))
+
+
+def is_offline() -> bool:
+    """Tell whether $TINYGRAD_MNIST_OFFLINE forbids the network (any value but 0, false and no)."""
+    return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
+
+
+class _Mirrors:
+    """The mirrors, the one that answered last in front."""
+
+    def __init__(self, network: Network, progress: Progress | None, failures: list[str]) -> None:
+        self.network, self.progress, self.failures = network, progress, failures
+        self.order = list(network.mirrors)
+        self.used: list[str] = []
+
+    def fetch(self, file: CanonicalFile) -> tuple[Bytes, Buffer] | None:
+        """Get one file, verified, as an array and as decompressed bytes; None (and failures) if no mirror has it."""
+        try:
+            # The one lazy import of the package's own: urllib.request and ssl cost 15 ms, which only a download should
+            # pay, and some builds of Python (Pyodide) lack ssl.
+            downloader = importlib.import_module(".download", __package__)
+        except ImportError as error:
+            self.failures.append(f"mirrors: this Python cannot download ({error})")
+            return None
+        for mirror in list(self.order):
+            url = f"{mirror}{file.name}.gz"
+            try:
+                body: bytes = downloader.fetch(
+                    url,
+                    limit=file.raw_bytes + 65536,  # a server may well send it unpacked
+                    patience=self.network.patience,
+                    progress=self._report(file),
+                    allow_loopback_http=self.network.allow_loopback_http,
+                )
+                content = _verified(body, file)
+            except DataError as error:
+                self.failures.append(f"{url}: {one_line(error)}")
+                continue
+            self.order.remove(mirror)
+            self.order.insert(0, mirror)
+            self.used.append(mirror)
+            return content
+        return None
+
+    def _report(self, file: CanonicalFile) -> Callable[[int, int], None] | None:
+        progress = self.progress
+        if progress is None:
+            return None
+        return lambda done, total: progress(f"{file.name}.gz", done, total or file.gz_bytes)
+
+
+def _local_places(path: str | os.PathLike[str] | None) -> list[tuple[str, Path | None]]:
+    """List the places that belong to the user or to other libraries, in order."""
+    variable = os.environ.get(DATA_VARIABLE, "")
+    keras = os.environ.get("KERAS_HOME", "") or os.path.expanduser("~/.keras")
+    places: list[tuple[str, Path | None]] = [
+        (f"${DATA_VARIABLE}", Path(variable).expanduser() if variable else None),
+        ("torchvision", Path("data", "MNIST", "raw")),
+        ("Keras", Path(keras, "datasets", NPZ_NAME)),
+    ]
+    return places if path is None else [("path", Path(path).expanduser()), *places]
+
+
+def _from_cache(cache: Path, catalogue: Catalogue, train: bool) -> tuple[Bytes, Bytes]:
+    """Read the own cache; files put there by hand, in any form, are verified and unpacked beside the others."""
+    images, labels = catalogue.split(train)
+    try:
+        return load_cached(cache, images), load_cached(cache, labels)
+    except DataError:
+        reading = read_split(cache, catalogue, train)
+    for file, array in ((images, reading.images), (labels, reading.labels)):
+        with suppress(OSError):
+            install(cache, file, format_idx(array))
+    return reading.images, reading.labels
+
+
+def _cached_or_fetched(cache: Path, file: CanonicalFile, mirrors: _Mirrors, warnings: list[str]) -> Bytes | None:
+    """Give one file of the cache, downloading it first where it is missing or damaged."""
+    with suppress(DataError):
+        return load_cached(cache, file)
+    content = mirrors.fetch(file)
+    if content is None:
+        return None
+    array, raw = content
+    try:
+        install(cache, file, raw)
+    except OSError as error:
+        warnings.append(
+            f"MNIST: {file.name} could not be kept in {cache} ({error.strerror or error}); it is in memory only and "
+            "will be downloaded again next time. Point XDG_CACHE_HOME at a folder that can be written."
+        )
+    return array
+
+
+def _verified(body: bytes, file: CanonicalFile) -> tuple[Bytes, Buffer]:
+    raw = gunzip(body, "the answer", file.raw_bytes) if body[:2] == b"\x1f\x8b" else body
+    array = parse_idx(raw, file.kind, "the answer")
+    if not matches(raw, file):
+        raise DataError("the answer is not the canonical MNIST.", got="content with another sha256")
+    return array, raw
+
+
+def _why_offline(download: bool) -> str:
+    if not download:
+        return "not asked, download=False"
+    return f"not asked, {OFFLINE_VARIABLE}={os.environ[OFFLINE_VARIABLE]}" if is_offline() else ""
+
+
+def _not_mnist(reading: Reading) -> str:
+    what = "content of their own (Fashion-MNIST, KMNIST, or a damaged MNIST?)"
+    if reading.identity != UNKNOWN:
+        what = reading.identity
+    return f"MNIST: the files in {reading.place} have MNIST's names but hold {what}; used because path= asked for them."
+
+
+def _nowhere(failures: list[str], cache: Path, catalogue: Catalogue, train: bool) -> DataError:
+    files = (*catalogue.train, *catalogue.test)
+    separator = "\n" + " " * 12
+    return DataError(
+        f"MNIST: the {'training' if train else 'test'} files were found nowhere.",
+        got=separator.join(failures),
+        expected=separator.join(f"{file.name}.gz  {file.gz_bytes:>9,} bytes" for file in files),
+        hint=separator.join(
+            (
+                f"download these four files with a browser, from {MIRRORS[0]}<name> or elsewhere,",
+                f"into {cache}",
+                f"or into any folder, and set {DATA_VARIABLE}=<that folder> or pass path=<that folder>",
+            )
+        ),
+    )

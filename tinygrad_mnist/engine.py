@@ -1,0 +1,280 @@
+"""Reverse-mode differentiation: walk the recorded calls from last to first and apply their rules.
+
+The type of the seed is the switch. Seeded with an array, every rule gets raw arrays and runs as plain NumPy. Seeded with a Var, the
+same rules get Vars and record, so that the gradient can be differentiated again.
+
+Knows no operation and no Tensor; adding two cotangents with `+` is all the arithmetic it does. Read after primitive.py; autograd/
+and tensor.py are what people call.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import sys
+import textwrap
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import GradientError, GraphFreedError, InPlaceError, ShapeError
+from .graph import Array, Freed, Node, Var, Version, changes, enable_grad, leaves, reachable
+from .primitive import Primitive, Rule, changed_since
+
+METADATA = frozenset({"shape", "ndim", "dtype"})
+
+Origin = Any  # Node or leaf Var: where a cotangent belongs
+
+
+def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: bool = False) -> None:
+    """Add the gradient of root to `.grad` of every leaf that it depends on and of every Var that retains one.
+
+    Args:    seed: cotangent of root, an array, or a Var where create_graph.
+    """
+    origin = root.node or root
+    for leaf, g in differentiate([origin], [seed], None, retain_graph, create_graph).items():
+        if isinstance(leaf, Var):
+            deposit(leaf, g)
+
+
+def deposit(leaf: Var, g: Any) -> None:
+    """Add a cotangent to a leaf's `.grad`. A raw one is owned by then; a Var keeps its graph."""
+    if leaf.gradient is None:
+        leaf.gradient = g if isinstance(g, Var) else leaf.result_type.wrap(g)
+    elif isinstance(g, Var):
+        leaf.gradient = leaf.gradient + g
+    else:
+        leaf.gradient.data += g
+        leaf.gradient.version.bump()
+
+
+def differentiate(
+    origins: Sequence[Origin],
+    seeds: Sequence[Any],
+    targets: Sequence[Origin] | None,
+    retain_graph: bool,
+    create_graph: bool,
+) -> dict[Origin, Any]:
+    """Find the cotangent of every target (None: of every leaf reached) from the seeds of the origins.
+
+    Returns: cotangents by origin; raw arrays are fresh, so that whoever stores one owns it. A target that nothing reaches is absent.
+    """
+    nodes = reachable([o for o in origins if isinstance(o, Node)])
+    wanted: set[Origin] | None = None
+    if targets is not None:
+        wanted = set(targets)
+        for node in reversed(nodes):  # first calls first: a Node is wanted where one of its inputs is
+            if not wanted.isdisjoint(p for p in node.parents if not isinstance(p, Version)):
+                wanted.add(node)
+    sums = Cotangents()
+    for origin, seed in zip(origins, seeds, strict=True):
+        sums.add(origin, seed, fresh=False)
+    place = "" if retain_graph else caller()
+    apply = recorded_rule if create_graph else raw_rule
+    with enable_grad():
+        for node in nodes:
+            pull_back(node, sums, wanted, apply)
+            if not retain_graph and (wanted is None or node in wanted):
+                node.free(place)  # at once, so that its memory serves the rest of the walk
+    keep = targets if targets is not None else [o for o in sums.values if isinstance(o, Var)]
+    return {origin: sums.owned(origin) for origin in keep if origin in sums.values}
+
+
+class Cotangents:
+    """A running sum per origin. The first contribution is borrowed, the second allocates, later ones are added in place."""
+
+    def __init__(self) -> None:
+        self.values: dict[Origin, Any] = {}
+        self.fresh: set[int] = set()  # ids of origins whose sum nobody else holds
+
+    def add(self, origin: Origin, g: Any, fresh: bool) -> None:
+        """Add one contribution. fresh: no one else holds the array g."""
+        before = self.values.get(origin)
+        if before is None:
+            self.values[origin] = g
+            if fresh:
+                self.fresh.add(id(origin))
+        elif id(origin) in self.fresh and type(before) is np.ndarray:
+            before += g
+        else:
+            self.values[origin] = before + g
+            self.fresh.add(id(origin))
+
+    def owned(self, origin: Origin) -> Any:
+        """Give the sum of an origin, copied if anyone else may hold it."""
+        g = self.values[origin]
+        if isinstance(g, Var):
+            return g
+        if type(g) is not np.ndarray:
+            return np.array(g)
+        return g if id(origin) in self.fresh and g.flags.writeable else g.copy()
+
+
+def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: Any) -> None:
+    """Pass the cotangent of one Node's result on to the inputs of that Node."""
+    g = sums.values.get(node)
+    if g is None or (wanted is not None and node not in wanted):
+        return
+    if node.freed_by is not None:
+        raise freed(node)
+    if changes.latest > node.index:
+        check_unchanged(node, wanted)
+    if node.retained is not None:
+        retain(node.retained, sums.owned(node))
+    for position, parent in enumerate(node.parents):
+        kind = type(parent)
+        if parent is None or kind is Version or (wanted is not None and parent not in wanted):
+            continue
+        gx = apply(node, position, g)
+        x = node.args[position]
+        if gx.shape != x.shape:
+            gx = fit(node, gx, x)
+        if gx.dtype is not x.dtype:
+            gx = gx.astype(x.dtype)
+        # A rule is a function of g, out and the arguments: a result that is none of them and views nothing is new.
+        fresh = type(gx) is np.ndarray and gx.base is None and gx is not g and gx is not node.out and gx is not node.saved
+        if fresh:
+            for arg in node.args:
+                if arg is gx:
+                    fresh = False
+        sums.add(parent, gx, fresh)
+    if wanted is None:
+        del sums.values[node]
+        sums.fresh.discard(id(node))
+
+
+def raw_rule(node: Node, position: int, g: Any) -> Any:
+    """Apply a rule to raw arrays: plain NumPy, nothing recorded."""
+    primitive = node.primitive
+    rule, extra = primitive.rule_at(position)
+    if rule is None:
+        raise no_rule(primitive, position)
+    if primitive.residuals:
+        extra["saved"] = node.saved
+    return rule(g, node.out, *node.args, **node.static, **extra)
+
+
+def recorded_rule(node: Node, position: int, g: Any) -> Any:
+    """Apply a rule to Vars that stand where the arrays stood in the graph; residuals are computed again, to be recorded."""
+    primitive = node.primitive
+    rule, extra = primitive.rule_at(position)
+    if rule is None:
+        raise no_rule(primitive, position)
+    if primitive.residuals:
+        extra["saved"] = None
+    wrap = type(g).result_type.wrap
+    args = []
+    for array, parent in zip(node.args, node.parents, strict=True):
+        if type(parent) is Node:
+            args.append(wrap(array, True, parent))
+        elif isinstance(parent, Var) and parent.data is array:
+            args.append(parent)
+        elif isinstance(parent, Var):
+            raise InPlaceError(
+                f"{node.where()}: the data of a leaf was replaced after it was used.",
+                got=f"a leaf {parent.shape} whose .data is another array than the one the operation saw",
+                expected="the same array until the gradient has been taken",
+                hint="differentiate first, then assign; or change the data in place under no_grad before the forward pass",
+            )
+        else:
+            args.append(array)
+    return rule(g, wrap(node.out, True, node), *args, **node.static, **extra)
+
+
+def fit(node: Node, gx: Any, x: Array) -> Any:
+    """Sum a cotangent back to the shape of its argument, which broadcasting had stretched."""
+    if node.primitive.fit is None:
+        raise ShapeError(
+            f"{node.where()}: a rule returned a cotangent of the wrong shape.",
+            got=f"cotangent {gx.shape} for an argument {x.shape}",
+            expected="the shape of the argument",
+            hint="correct the rule (this is a mistake in the primitive, not in the calling code)",
+        )
+    return node.primitive.fit(gx, shape=x.shape)
+
+
+def retain(reference: weakref.ref[Var], g: Any) -> None:
+    """Store the cotangent of an intermediate result whose Var asked for it and still lives."""
+    var = reference()
+    if var is not None:
+        deposit(var, g.copy() if type(g) is np.ndarray else g)
+
+
+# ---------------------------------------------------------------- what can go wrong
+
+
+def no_rule(primitive: Primitive, position: int) -> GradientError:
+    """Explain that an argument has no derivative."""
+    name = primitive.arguments[position] if position < len(primitive.arguments) else primitive.variadic
+    return GradientError(
+        f"{primitive.name}: no derivative with respect to {name}.",
+        expected="a rule, or an argument that needs no gradient",
+        hint=f"detach() the argument, or register one with @{primitive.name}.vjp({name!r})",
+    )
+
+
+def freed(node: Node) -> GraphFreedError:
+    """Explain a second backward through the same graph."""
+    return GraphFreedError(
+        f"backward: the graph through {node.where()} was already used by backward at {node.freed_by}, which freed it.",
+        got="a second backward through the same graph",
+        expected="one backward per forward pass",
+        hint="add the losses and call backward once; detach() what is kept across iterations; "
+        "or pass retain_graph=True to the first backward",
+    )
+
+
+def caller() -> str:
+    """Name the first line outside this package on the call stack."""
+    package = __name__.rpartition(".")[0]
+    frame = sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(package):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def check_unchanged(node: Node, wanted: set[Origin] | None) -> None:
+    """Raise if a value that one of the rules reads was changed in place after the Node was recorded."""
+    changed = changed_since(node)
+    if not changed:
+        return
+    for position, parent in enumerate(node.parents):
+        if not isinstance(parent, Node | Var) or (wanted is not None and parent not in wanted):
+            continue
+        rule, _ = node.primitive.rule_at(position)
+        bad = sorted(reads(rule).intersection(changed)) if rule is not None else []
+        if bad:
+            what = bad[0]
+            shape = getattr(node.out if what == "out" else node.args[position], "shape", ())
+            label = "its result" if what == "out" else f"its argument {what}"
+            raise InPlaceError(
+                f"{node.where()}: {label} was changed in place after the forward pass, and the gradient needs the old value.",
+                got=f"{what} {shape}, recorded at tick {node.index}, changed at tick "
+                f"{max(_tick(p) for p in [*node.parents, node])}",
+                expected="values that stay as they were until backward",
+                hint="write y = y + 1 instead of y += 1, clone() first, or step the optimizer after backward",
+            )
+
+
+def _tick(parent: Any) -> int:
+    version = parent if isinstance(parent, Version) else getattr(parent, "version", None)
+    return version.tick if version is not None else 0
+
+
+@functools.cache
+def reads(rule: Rule) -> frozenset[str]:
+    """Name the parameters of a rule whose values, not just shape or dtype, it uses."""
+    try:
+        function = ast.parse(textwrap.dedent(inspect.getsource(rule))).body[0]
+    except (OSError, SyntaxError):  # no source at hand: assume the worst, so that no gradient is silently wrong
+        return frozenset(rule.__code__.co_varnames)
+    metadata = {
+        id(n.value) for n in ast.walk(function) if isinstance(n, ast.Attribute) and n.attr in METADATA
+    }
+    return frozenset(n.id for n in ast.walk(function) if isinstance(n, ast.Name) and id(n) not in metadata)
+
+
+__all__ = ["Freed", "backward", "differentiate", "leaves"]

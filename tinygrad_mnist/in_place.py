@@ -1,0 +1,138 @@
+"""Changes in place: `x += y`, `x[i] = y`, `x.zero_()`, and when they are refused.
+
+Outside recording a change writes to the memory and notes the tick, so that backward can tell which saved values are gone. While
+recording, the result takes the place of the old value in the graph; that is refused where a leaf or another tensor that looks
+at the same memory would silently get a wrong gradient. tensor.py hangs these functions on the class.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import DTypeError, InPlaceError, ShapeError
+from .graph import Array, Var, state
+from .ops import elementwise, index as indexing
+from .ops.index import ARRAY
+
+
+def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
+    """Make x become operation(x, ...), in the same memory."""
+    name = operation.name
+    variables = [x, *(a for a in args if isinstance(a, Var))]
+    if not (state.recording and any(v.requires_grad for v in variables)):
+        bare = [a.data if isinstance(a, Var) else a for a in args]
+        overwrite(x, np.asarray(operation(x.data, *bare, **static)), name)
+        x.version.bump()
+        return x
+    if x.requires_grad and x.node is None:
+        raise InPlaceError(
+            f"{name}: a leaf that requires a gradient cannot be changed in place while recording.",
+            got=f"leaf {x.shape}, requires_grad=True",
+            hint="with tg.no_grad(): p -= lr * p.grad  (an update), or p = p - ... (a new tensor)",
+        )
+    if x.version.others(x):
+        raise InPlaceError(
+            f"{name}: the memory of this tensor is shared with another one (a slice, reshape, transpose or detach).",
+            got=f"tensor {x.shape}, changed in place while gradients are recorded",
+            expected="memory of its own, or no_grad",
+            hint="write x = x + 1 instead of x += 1, or clone() first",
+        )
+    before = x.result_type.wrap(x.data.copy(), x.requires_grad, x.node)  # rules see the old value
+    result = operation(before, *args, **static)
+    overwrite(x, result.data, name)
+    x.version.bump(result.node.index)
+    x.requires_grad, x.node, x.version = True, result.node, result.node.version
+    return x
+
+
+def overwrite(x: Any, value: Array, name: str) -> None:
+    """Write a value over the memory of x, if shape, dtype and memory allow."""
+    if value.shape != x.shape:
+        raise ShapeError(
+            f"{name}: a change in place cannot change the shape.",
+            got=f"result {value.shape}",
+            expected=f"{x.shape}",
+            hint="write x = x + y instead of x += y",
+        )
+    if not np.can_cast(value.dtype, x.dtype, casting="same_kind"):
+        raise DTypeError(
+            f"{name}: a {value.dtype} result does not fit into a {x.dtype} tensor in place.",
+            expected="a result of the same kind",
+            hint="convert first: x = x.float()",
+        )
+    if not x.data.flags.writeable:
+        raise InPlaceError(
+            f"{name}: the memory is read-only (expanded, or from a read-only array).",
+            got=f"tensor {x.shape}",
+            hint="clone() first",
+        )
+    np.copyto(x.data, value, casting="same_kind")
+
+
+def add_(self: Any, other: Any, *, alpha: float = 1) -> Any:
+    """Add alpha * other in place."""
+    return change(self, elementwise.add, other if alpha == 1 else other * alpha)
+
+
+def sub_(self: Any, other: Any, *, alpha: float = 1) -> Any:
+    """Subtract alpha * other in place."""
+    return change(self, elementwise.subtract, other if alpha == 1 else other * alpha)
+
+
+def mul_(self: Any, other: Any) -> Any:
+    """Multiply in place."""
+    return change(self, elementwise.multiply, other)
+
+
+def div_(self: Any, other: Any) -> Any:
+    """Divide in place."""
+    return change(self, elementwise.divide, other)
+
+
+def copy_(self: Any, other: Any) -> Any:
+    """Take over the values of another tensor or array, which broadcast."""
+    return change(self, indexing.setitem, other, index=(Ellipsis,))
+
+
+def fill_(self: Any, value: float) -> Any:
+    """Set every element."""
+    return change(self, indexing.setitem, value, index=(Ellipsis,))
+
+
+def zero_(self: Any) -> Any:
+    """Set every element to 0."""
+    return fill_(self, 0)
+
+
+def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """Separate an index into its static part and its index arrays (tensors, arrays, lists)."""
+    index: list[Any] = []
+    arrays: list[Any] = []
+    for part in key if isinstance(key, tuple) else (key,):
+        if isinstance(part, list):
+            part = np.asarray(part) if part else np.empty(0, dtype=np.int64)
+        if isinstance(part, Var | np.ndarray):
+            if part.dtype.kind not in "iub":
+                raise DTypeError(
+                    "indexing: an index tensor must hold integers or booleans.",
+                    got=f"{part.dtype} {part.shape}",
+                    hint="index.long()",
+                )
+            index.append(ARRAY)
+            arrays.append(part)
+        else:
+            index.append(part)
+    return tuple(index), arrays
+
+
+def setitem(self: Any, key: Any, value: Any) -> None:
+    """Write self[key] = value."""
+    index, arrays = split_index(key)
+    if state.recording and (self.requires_grad or (isinstance(value, Var) and value.requires_grad)):
+        change(self, indexing.setitem, value, *arrays, index=index)
+        return
+    where = indexing.fill(index, tuple(a.data if isinstance(a, Var) else a for a in arrays))
+    self.data[where] = value.data if isinstance(value, Var) else value
+    self.version.bump()

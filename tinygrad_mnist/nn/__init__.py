@@ -1,0 +1,17 @@
+"""Layers, containers and losses. Exports only; start reading with module.py."""
+
+from . import functional, init
+from .activation import Dropout, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from .containers import ModuleList, Sequential
+from .conv import Conv2d, MaxPool2d
+from .linear import Flatten, Linear
+from .loss import CrossEntropyLoss, Loss, MSELoss, NLLLoss
+from .module import Module, Parameter
+
+Conv2D, MaxPool = Conv2d, MaxPool2d
+
+__all__ = [
+    "Conv2D", "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten", "Linear", "LogSoftmax", "Loss", "MSELoss", "MaxPool",
+    "MaxPool2d", "Module", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh",
+    "functional", "init",
+]  # fmt: skip

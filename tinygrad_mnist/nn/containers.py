@@ -1,0 +1,79 @@
+"""Modules that hold modules: Sequential calls them in order, ModuleList keeps them for a forward of your own.
+
+Read after module.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..errors import DTypeError
+from .module import Module
+
+
+def _checked(owner: str, modules: Iterable[Any]) -> list[Module]:
+    result = list(modules)
+    for i, module in enumerate(result):
+        if not isinstance(module, Module):
+            raise DTypeError(
+                f"{owner}: entry {i} is not a Module.",
+                got=f"{type(module).__name__} {module!r:.60}",
+                expected="instances such as Linear(784, 10) or ReLU()",
+                hint="ReLU() instead of ReLU" if isinstance(module, type) else "wrap a function in a Module",
+            )
+    return result
+
+
+class ModuleList(Module):
+    """A list of modules whose parameters are found; it has no forward."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self._set(_checked(type(self).__name__, modules))
+
+    def _set(self, modules: list[Module]) -> None:
+        # numbered attributes give the paths "0.weight", "1.weight" that saved files of this API have
+        for name in [k for k in vars(self) if k.isdigit()]:
+            delattr(self, name)
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def _list(self) -> list[Module]:
+        return [m for k, m in vars(self).items() if k.isdigit()]
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end."""
+        self._set([*self._list(), *_checked(type(self).__name__, [module])])
+        return self
+
+    def __len__(self) -> int:
+        return len(self._list())
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._list())
+
+    def __getitem__(self, index: int | slice) -> Any:
+        chosen = self._list()[index]
+        return type(self)._from(chosen) if isinstance(chosen, list) else chosen
+
+    @classmethod
+    def _from(cls, modules: list[Module]) -> ModuleList:
+        result = cls.__new__(cls)
+        result._set(modules)
+        return result
+
+
+class Sequential(ModuleList):
+    """Modules called one after the other, each on the result of the one before.
+
+    Shapes:  the input of the first module -> the output of the last
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__(modules)
+
+    def forward(self, x: Any) -> Any:
+        """Call the modules in order."""
+        for module in self._list():
+            x = module(x)
+        return x

@@ -1,0 +1,204 @@
+"""Layers without state: the same operations as the modules, called with explicit weights.
+
+Here arguments are checked the way people get them wrong: integer pixels, float64 batches, one-hot labels, shapes that would broadcast
+silently. Read after functions.py; the modules beside this file call these.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..backend import Generator, generator_or_default
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..functions import flatten, log_softmax, mean, pad, permute, relu, sigmoid, softmax, tanh
+from ..functions import sum as _sum
+from ..graph import Var
+from ..ops import contract, conv, elementwise, pool
+from ..ops import softmax as softmaxes
+
+Pair = tuple[int, int]
+
+
+def pair(value: Any, name: str) -> Pair:
+    """Read an int or a pair of ints as (height, width)."""
+    result = (value, value) if isinstance(value, int) else tuple(value)
+    if len(result) != 2 or not all(isinstance(v, int | np.integer) for v in result):
+        raise ArgumentError(f"{name}: expected an int or a pair of ints.", got=repr(value))
+    return int(result[0]), int(result[1])
+
+
+def like_weight(name: str, x: Any, w: Any) -> Any:
+    """Bring the input of a layer to the dtype of its weight: floats with a warning, integers never."""
+    if x.dtype == w.dtype:
+        return x
+    if x.dtype.kind != "f":
+        raise DTypeError(
+            f"{name}: the input holds {x.dtype} values but the weight is {w.dtype}.",
+            got=f"x {tuple(x.shape)} {x.dtype}",
+            expected=f"x of dtype {w.dtype}",
+            hint="x.float() / 255 for pixels, x.float() otherwise",
+        )
+    warnings.warn(
+        f"{name}: the input is {x.dtype} and the weight {w.dtype}; the input is converted on every call. "
+        f"Convert the data once: x.astype('{w.dtype}') or x.to(tg.{w.dtype}).",
+        stacklevel=4,
+    )
+    return elementwise.cast(x, dtype=w.dtype) if isinstance(x, Var) else x.astype(w.dtype)
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """Map the last dimension affinely.
+
+    Math:    out = x wᵀ + b
+    Shapes:  input (*, I), weight (O, I), bias (O,) or None -> (*, O)
+    Raises:  ShapeError if input and weight disagree on I; DTypeError for integer input
+    """
+    return contract.linear(like_weight("linear", input, weight), weight, bias)
+
+
+def conv2d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
+    """Cross-correlate images with filters.
+
+    Shapes:  input (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) or None -> (N, O, OH, OW)
+    Args:    padding: pixels of zeros on each side, or "valid" (none), or "same" (output as large as the input; stride 1)
+    Raises:  ShapeError if input and weight disagree on C or the filter is larger than the padded image
+    """
+    steps, spread = pair(stride, "conv2d: stride"), pair(dilation, "conv2d: dilation")
+    if padding == "same":
+        if steps != (1, 1):
+            raise ArgumentError("conv2d: padding='same' needs stride 1.", got=f"stride {stride}")
+        total = [d * (k - 1) for d, k in zip(spread, weight.shape[2:], strict=True)]
+        if any(t % 2 for t in total):  # an even filter: the odd pixel goes after the image, as in PyTorch
+            input = pad(input, (total[1] // 2, total[1] - total[1] // 2, total[0] // 2, total[0] - total[0] // 2))
+            padding = 0
+        else:
+            padding = (total[0] // 2, total[1] // 2)
+    padding = pair(0 if padding == "valid" else padding, "conv2d: padding")
+    return conv.conv2d(
+        like_weight("conv2d", input, weight), weight, bias, stride=steps, padding=padding, dilation=spread, groups=groups
+    )
+
+
+def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:
+    """Take the largest element of every window.
+
+    Shapes:  input (N, C, H, W) -> (N, C, OH, OW)
+    Args:    stride: the window's size unless given
+    """
+    window = pair(kernel_size, "max_pool2d: kernel_size")
+    steps = window if stride is None else pair(stride, "max_pool2d: stride")
+    return pool.max_pool2d(input, kernel_size=window, stride=steps, padding=pair(padding, "max_pool2d: padding"))
+
+
+def check_probability(name: str, p: float) -> None:
+    """Raise unless p can be the probability of dropping an element."""
+    if not 0 <= p <= 1:
+        raise ArgumentError(f"{name}: p must be a probability.", got=f"p = {p}", expected="0 <= p <= 1")
+
+
+def dropout(input: Any, p: float = 0.5, training: bool = True, generator: Generator | None = None) -> Any:
+    """Set elements to 0 with probability p and scale the rest by 1 / (1 - p), while training; else do nothing.
+
+    Source:  Srivastava et al. 2014 (JMLR 15), inverted form
+    """
+    check_probability("dropout", p)
+    if not training or p == 0:
+        return input
+    kind = input.dtype if input.dtype == np.float64 else np.dtype(np.float32)
+    mask = np.greater_equal(generator_or_default(generator).random(input.shape, dtype=kind.type), p).astype(input.dtype)
+    if p < 1:
+        mask *= input.dtype.type(1 / (1 - p))
+    return elementwise.dropout(input, mask)
+
+
+REDUCTIONS = {"mean": mean, "sum": _sum, "none": lambda losses: losses}
+
+
+def check_reduction(reduction: str) -> None:
+    """Raise unless the name of a reduction is known."""
+    if reduction not in REDUCTIONS:
+        raise ArgumentError(f"reduction: {reduction!r} is unknown.", expected="'mean', 'sum' or 'none'")
+
+
+def reduced(losses: Any, reduction: str) -> Any:
+    """Reduce one loss per sample to their mean or sum, or leave them."""
+    check_reduction(reduction)
+    return REDUCTIONS[reduction](losses)
+
+
+def _rows(input: Any, target: Any) -> tuple[Any, Any, tuple[int, ...]]:
+    """Bring (C,), (N, C) or (N, C, d1, ...) to (rows, C) with one class number per row, and tell the shape of the losses."""
+    if input.ndim == 2:
+        return input, target, ()
+    if input.ndim == 1:
+        return input.reshape(1, -1), target.reshape(-1), ()
+    shape = (input.shape[0], *input.shape[2:])
+    moved = permute(input, 0, *range(2, input.ndim), 1)
+    return moved.reshape(-1, input.shape[1]), target.reshape(-1), shape if tuple(target.shape) == shape else ()
+
+
+def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
+    """Compare logits with class numbers or class probabilities.
+
+    Math:    loss_n = log Σ_j exp(x_nj) - x_n,target_n     (softmax is included: give raw outputs)
+    Shapes:  input (N, C) or (N, C, ...), target (N,) or (N, ...) of integers, or of input's shape and floating -> () or (N,)
+    Units:   nats
+    Raises:  DTypeError, ShapeError, ArgumentError for other targets, naming the accepted forms
+    """
+    if isinstance(target, list | tuple):
+        target = np.asarray(target)
+    node = getattr(input, "node", None)
+    if node is not None and node.name in ("softmax", "log_softmax"):
+        warnings.warn(
+            f"cross_entropy: the input comes from {node.name}, but cross_entropy applies softmax itself. "
+            "Give it the raw outputs of the last layer.",
+            stacklevel=2,
+        )
+    if target.dtype.kind == "f" and tuple(target.shape) == tuple(input.shape) and input.ndim > 1:
+        if label_smoothing:
+            target = target * (1 - label_smoothing) + label_smoothing / input.shape[1]
+        losses = -_sum(target * log_softmax(input, 1), 1)
+        return reduced(losses, reduction)
+    rows, classes, shape = _rows(input, target)
+    losses = softmaxes.cross_entropy(rows, classes)
+    if label_smoothing:
+        losses = losses * (1 - label_smoothing) - mean(log_softmax(rows, 1), 1) * label_smoothing
+    return reduced(losses.reshape(shape) if shape and reduction == "none" else losses, reduction)
+
+
+def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Take the negative log-probability of each target class from log-probabilities.
+
+    Shapes:  input (N, C) or (N, C, ...), target (N,) or (N, ...) of integers -> () or (N,)
+    Units:   nats
+    """
+    rows, classes, shape = _rows(input, np.asarray(target) if isinstance(target, list | tuple) else target)
+    losses = -softmaxes.pick(rows, classes)
+    return reduced(losses.reshape(shape) if shape and reduction == "none" else losses, reduction)
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Average the squared differences.
+
+    Shapes:  input (*A), target (*A) -> () or (*A)
+    Raises:  ShapeError if the shapes differ: (N, 1) against (N,) would silently compare every pair
+    """
+    if tuple(input.shape) != tuple(np.shape(target)):
+        raise ShapeError(
+            "mse_loss: input and target differ in shape.",
+            got=f"input {tuple(input.shape)}, target {tuple(np.shape(target))}",
+            expected="equal shapes",
+            hint="target.reshape(input.shape), or input.squeeze(-1) for (N, 1) against (N,)",
+        )
+    return reduced(elementwise.square(input - target), reduction)
+
+
+__all__ = [
+    "conv2d", "cross_entropy", "dropout", "flatten", "linear", "log_softmax", "max_pool2d", "mse_loss", "nll_loss", "pad",
+    "relu", "sigmoid", "softmax", "tanh",
+]  # fmt: skip

@@ -1,0 +1,115 @@
+"""Fill tensors with initial values, in place: PyTorch's functions and formulas.
+
+fan_in is the number of inputs that one output sums (I, or C / groups · KH · KW), fan_out the number of outputs that one input feeds.
+The modules call these; read any one alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..backend import Generator, generator_or_default
+from ..errors import ArgumentError, ShapeError
+from ..graph import no_grad
+
+Draw = Generator | None
+
+
+def _fill(tensor: Any, values: Any) -> Any:
+    with no_grad():
+        return tensor.copy_(values)
+
+
+def fans(tensor: Any) -> tuple[int, int]:
+    """Count (fan_in, fan_out) of a weight (O, I, ...)."""
+    if tensor.ndim < 2:
+        raise ShapeError(
+            "init: a weight needs two dimensions or more to have fans.",
+            got=f"tensor {tensor.shape}",
+            expected="(out, in) or (out, in, kh, kw)",
+            hint="zeros_ or uniform_ for a bias",
+        )
+    taps = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * taps, tensor.shape[0] * taps
+
+
+def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Draw = None) -> Any:
+    """Draw from U(a, b)."""
+    return _fill(tensor, generator_or_default(generator).uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Draw = None) -> Any:
+    """Draw from N(mean, std²)."""
+    return _fill(tensor, generator_or_default(generator).normal(mean, std, tensor.shape))
+
+
+def constant_(tensor: Any, val: float) -> Any:
+    """Set every element to one value."""
+    return _fill(tensor, val)
+
+
+def zeros_(tensor: Any) -> Any:
+    """Set every element to 0."""
+    return _fill(tensor, 0.0)
+
+
+def ones_(tensor: Any) -> Any:
+    """Set every element to 1."""
+    return _fill(tensor, 1.0)
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """Give the factor that keeps the scale of activations through a nonlinearity."""
+    gains = {"linear": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
+    if nonlinearity not in gains:
+        raise ArgumentError(
+            f"calculate_gain: {nonlinearity!r} is unknown.", expected=", ".join([*gains, "leaky_relu"])
+        )
+    return gains[nonlinearity]
+
+
+def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Draw = None) -> Any:
+    """Draw from U(-r, r) with r = gain √(6 / (fan_in + fan_out)).
+
+    Source:  Glorot & Bengio 2010, equation 16
+    """
+    bound = gain * math.sqrt(6 / sum(fans(tensor)))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Draw = None) -> Any:
+    """Draw from N(0, s²) with s = gain √(2 / (fan_in + fan_out)).
+
+    Source:  Glorot & Bengio 2010
+    """
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
+
+
+def _kaiming_std(tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ArgumentError(f"kaiming: mode {mode!r} is unknown.", expected="'fan_in' or 'fan_out'")
+    return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"])
+
+
+def kaiming_uniform_(
+    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Draw = None
+) -> Any:
+    """Draw from U(-r, r) with r = gain √(3 / fan).
+
+    Source:  He et al. 2015 (arXiv:1502.01852)
+    """
+    bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Draw = None
+) -> Any:
+    """Draw from N(0, s²) with s = gain / √fan.
+
+    Source:  He et al. 2015 (arXiv:1502.01852)
+    """
+    return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)

@@ -1,0 +1,113 @@
+"""Products that sum over a shared axis: matrix product and the affine map of a Linear layer.
+
+Look next at conv.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..graph import Array
+from ..primitive import Primitive
+from .broadcast import sum_to
+from .layout import reshape, transpose
+from .reduce import sum
+
+
+def _matmul(forward: Any) -> Primitive:
+    # leading (batch) axes broadcast, so cotangents are summed back as for elementwise operations
+    return Primitive(forward, residuals=False, view=False, fit=sum_to)
+
+
+@_matmul
+def matmul(a: Array, b: Array) -> Array:
+    """Matrix product over the last two axes; leading axes broadcast.
+
+    Math:    out[..., i, j] = Σ_k a[..., i, k] · b[..., k, j]
+    Shapes:  a (*A, I, K), b (*B, K, J) -> (*broadcast(A, B), I, J)
+    Raises:  ShapeError if the K of a and b differ
+    """
+    if a.shape[-1] != b.shape[-2]:
+        raise ShapeError(
+            f"matmul: a has {a.shape[-1]} columns but b has {b.shape[-2]} rows.",
+            got=f"a {a.shape}, b {b.shape}",
+            expected="a.shape[-1] == b.shape[-2]",
+            hint=_matmul_hint(a.shape, b.shape),
+        )
+    return np.matmul(a, b)
+
+
+def _matmul_hint(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+    if a[-1] == b[-1]:
+        return "a @ b.T: the last axes match"
+    if a[-2] == b[-2]:
+        return "a.T @ b: the first axes match"
+    return "check which axis of each holds the features"
+
+
+def swap(x: Any) -> Any:
+    """Exchange the last two axes."""
+    return transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+@matmul.vjp("a")
+def matmul_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g @ swap(b)
+
+
+@matmul.vjp("b")
+def matmul_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return swap(a) @ g
+
+
+@_matmul
+def linear(x: Array, w: Array, b: Array | None) -> Array:
+    """Affine map of the last axis, as a Linear layer has it.
+
+    Math:    out = x wᵀ + b
+    Shapes:  x (*, I), w (O, I), b (O,) or None -> (*, O)
+    Raises:  ShapeError if x and w disagree on I
+    """
+    if x.ndim == 0 or x.shape[-1] != w.shape[1]:
+        raise _linear_error(x, w)
+    out = np.matmul(x, w.T)
+    if b is not None:
+        out += b
+    return out
+
+
+def _linear_error(x: Array, w: Array) -> ShapeError:
+    features = x.shape[-1] if x.ndim else 0
+    tail = math.prod(x.shape[1:])
+    if x.ndim > 2 and tail == w.shape[1]:
+        hint = f"add Flatten() before this layer: {x.shape} -> {(x.shape[0], tail)}"
+    elif x.ndim > 2:
+        hint = f"add Flatten() before this layer and make it Linear({tail}, {w.shape[0]})"
+    else:
+        hint = f"make this layer Linear({features}, {w.shape[0]}), or change what comes before it"
+    return ShapeError(
+        f"linear: x has {features} features but the weight expects {w.shape[1]}.",
+        got=f"x {x.shape}, weight {w.shape}",
+        expected="x.shape[-1] == weight.shape[1]",
+        hint=hint,
+    )
+
+
+@linear.vjp("x")
+def linear_vjp_x(g: Any, out: Any, x: Any, w: Any, b: Any) -> Any:
+    return g @ w
+
+
+@linear.vjp("w")
+def linear_vjp_w(g: Any, out: Any, x: Any, w: Any, b: Any) -> Any:
+    rows = math.prod(x.shape[:-1])
+    return swap(reshape(g, shape=(rows, w.shape[0]))) @ reshape(x, shape=(rows, w.shape[1]))
+
+
+@linear.vjp("b")
+def linear_vjp_b(g: Any, out: Any, x: Any, w: Any, b: Any) -> Any:
+    return sum(g, axis=tuple(range(g.ndim - 1)), keepdims=False)

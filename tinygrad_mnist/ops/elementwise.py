@@ -1,0 +1,548 @@
+"""Operations on each element by itself: arithmetic, powers, exponentials, activations, comparisons, choices.
+
+Arguments broadcast as in NumPy. Conventions at kinks are PyTorch's: relu'(0) = 0, |0|' = 0, ties of maximum and minimum share the
+gradient equally, clamp passes it on at its bounds. Look next at reduce.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph import Array
+from ..primitive import primitive
+from .broadcast import elementwise
+
+# ---------------------------------------------------------------- arithmetic
+
+
+@elementwise
+def add(a: Array, b: Array) -> Array:
+    """Sum a + b.
+
+    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    """
+    return np.add(a, b)
+
+
+@add.vjp("a")
+def add_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g
+
+
+@add.vjp("b")
+def add_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g
+
+
+@elementwise
+def subtract(a: Array, b: Array) -> Array:
+    """Difference a - b.
+
+    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    """
+    return np.subtract(a, b)
+
+
+@subtract.vjp("a")
+def subtract_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g
+
+
+@subtract.vjp("b")
+def subtract_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return -g
+
+
+@elementwise
+def multiply(a: Array, b: Array) -> Array:
+    """Product a * b.
+
+    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    """
+    return np.multiply(a, b)
+
+
+@multiply.vjp("a")
+def multiply_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g * b
+
+
+@multiply.vjp("b")
+def multiply_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g * a
+
+
+@elementwise
+def divide(a: Array, b: Array) -> Array:
+    """Quotient a / b; of integers, a float.
+
+    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    """
+    return np.true_divide(a, b)
+
+
+@divide.vjp("a")
+def divide_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g / b
+
+
+@divide.vjp("b")
+def divide_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return -g * out / b
+
+
+@elementwise
+def power(a: Array, b: Array) -> Array:
+    """Power a ** b of two arrays; `power_scalar` serves a number as exponent.
+
+    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    """
+    return np.power(a, b)
+
+
+@power.vjp("a")
+def power_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    # b a^(b-1); where b = 0 the factor b is 0 and the exponent must not become -1 (0 * inf is NaN)
+    return g * b * power(a, b - not_equal(b, b * 0))
+
+
+@power.vjp("b")
+def power_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+    # out log a; where a = 0 the derivative is 0, not 0 * -inf
+    return g * out * log(a + equal(a, a * 0))
+
+
+@primitive()
+def power_scalar(x: Array, *, exponent: float) -> Array:
+    """Power x ** exponent for a Python number.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    if exponent == 2:
+        return np.square(x)
+    return np.power(x, exponent if x.dtype.kind == "f" or exponent >= 0 else float(exponent))
+
+
+@power_scalar.vjp("x")
+def power_scalar_vjp_x(g: Any, out: Any, x: Any, *, exponent: float) -> Any:
+    return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else g * 0
+
+
+@primitive()
+def negative(x: Array) -> Array:
+    """Opposite -x.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.negative(x)
+
+
+@negative.vjp("x")
+def negative_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return -g
+
+
+@primitive()
+def absolute(x: Array) -> Array:
+    """Absolute value |x|; its derivative at 0 is 0.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.absolute(x)
+
+
+@absolute.vjp("x")
+def absolute_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g * sign(x)
+
+
+@primitive()
+def sign(x: Array) -> Array:
+    """Sign of x: -1, 0 or 1. Its derivative is 0 everywhere.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.sign(x)
+
+
+@sign.vjp("x")
+def sign_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g * 0
+
+
+@primitive()
+def square(x: Array) -> Array:
+    """Square x².
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.square(x)
+
+
+@square.vjp("x")
+def square_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g * (2 * x)
+
+
+@primitive()
+def sqrt(x: Array) -> Array:
+    """Square root √x.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.sqrt(x)
+
+
+@sqrt.vjp("x")
+def sqrt_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return 0.5 * g / out
+
+
+@primitive()
+def reciprocal(x: Array) -> Array:
+    """Reciprocal 1 / x; of integers, a float.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.true_divide(1, x)
+
+
+@reciprocal.vjp("x")
+def reciprocal_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return -g * (out * out)
+
+
+# ---------------------------------------------------------------- exponentials, logarithms, circular functions
+
+
+@primitive()
+def exp(x: Array) -> Array:
+    """Exponential eˣ.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.exp(x)
+
+
+@exp.vjp("x")
+def exp_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g * out
+
+
+@primitive()
+def expm1(x: Array) -> Array:
+    """eˣ - 1, accurate near 0.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.expm1(x)
+
+
+@expm1.vjp("x")
+def expm1_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g * (out + 1)
+
+
+@primitive()
+def log(x: Array) -> Array:
+    """Natural logarithm.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.log(x)
+
+
+@log.vjp("x")
+def log_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g / x
+
+
+@primitive()
+def log1p(x: Array) -> Array:
+    """log(1 + x), accurate near 0.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.log1p(x)
+
+
+@log1p.vjp("x")
+def log1p_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g / (1 + x)
+
+
+@primitive()
+def sin(x: Array) -> Array:
+    """Sine.
+
+    Shapes:  x (*A) -> (*A)
+    Units:   radians
+    """
+    return np.sin(x)
+
+
+@sin.vjp("x")
+def sin_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g * cos(x)
+
+
+@primitive()
+def cos(x: Array) -> Array:
+    """Cosine.
+
+    Shapes:  x (*A) -> (*A)
+    Units:   radians
+    """
+    return np.cos(x)
+
+
+@cos.vjp("x")
+def cos_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return -g * sin(x)
+
+
+# ---------------------------------------------------------------- activations
+
+
+@primitive()
+def tanh(x: Array) -> Array:
+    """Hyperbolic tangent.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.tanh(x)
+
+
+@tanh.vjp("x")
+def tanh_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g * (1 - out * out)
+
+
+@primitive()
+def sigmoid(x: Array) -> Array:
+    """Logistic function 1 / (1 + e⁻ˣ), computed as (1 + tanh(x/2)) / 2, which cannot overflow.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    half = np.multiply(x, 0.5)
+    return 0.5 + 0.5 * np.tanh(half, out=half if half.ndim else None)
+
+
+@sigmoid.vjp("x")
+def sigmoid_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g * (out * (1 - out))
+
+
+@primitive()
+def relu(x: Array) -> Array:
+    """Rectifier max(x, 0); its derivative at 0 is 0.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.maximum(x, 0)
+
+
+@relu.vjp("x")
+def relu_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g * (out > 0)
+
+
+@primitive()
+def dropout(x: Array, mask: Array) -> Array:
+    """Multiply by a mask drawn by the caller: 0 where dropped, 1 / (1 - p) where kept.
+
+    Shapes:  x (*A), mask (*A) -> (*A)
+    Source:  Srivastava et al. 2014 (JMLR 15), in the inverted form: scaled while training, so that evaluation does nothing
+    """
+    return np.multiply(x, mask)
+
+
+@dropout.vjp("x")
+def dropout_vjp_x(g: Any, out: Any, x: Any, mask: Any) -> Any:
+    return g * mask
+
+
+# ---------------------------------------------------------------- extremes and choices
+
+
+@elementwise
+def maximum(a: Array, b: Array) -> Array:
+    """Larger of a and b; equal ones share the gradient.
+
+    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    """
+    return np.maximum(a, b)
+
+
+@maximum.vjp("a")
+def maximum_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g * share_of_greater(a, b)
+
+
+@maximum.vjp("b")
+def maximum_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g * share_of_greater(b, a)
+
+
+@elementwise
+def minimum(a: Array, b: Array) -> Array:
+    """Smaller of a and b; equal ones share the gradient.
+
+    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    """
+    return np.minimum(a, b)
+
+
+@minimum.vjp("a")
+def minimum_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g * share_of_greater(b, a)
+
+
+@minimum.vjp("b")
+def minimum_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g * share_of_greater(a, b)
+
+
+@primitive()
+def share_of_greater(a: Array, b: Array) -> Array:
+    """1 where a > b, ½ where a = b, else 0, in the floating dtype of a and b. Constant to differentiation.
+
+    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    """
+    dtype = np.result_type(a, b)
+    return np.add(np.greater(a, b), np.greater_equal(a, b), dtype=dtype if dtype.kind == "f" else np.float32) * 0.5
+
+
+@primitive()
+def clamp(x: Array, *, low: float | None, high: float | None) -> Array:
+    """Limit x to [low, high]; at a bound the gradient passes.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.clip(x, low, high)
+
+
+@clamp.vjp("x")
+def clamp_vjp_x(g: Any, out: Any, x: Any, *, low: float | None, high: float | None) -> Any:
+    return g * equal(out, x)
+
+
+@elementwise
+def where(condition: Array, a: Array, b: Array) -> Array:
+    """Take a where the condition holds, else b.
+
+    Shapes:  condition (*C), a (*A), b (*B) -> (*broadcast(C, A, B))
+    """
+    return np.where(condition, a, b)
+
+
+@where.vjp("a")
+def where_vjp_a(g: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
+    return where(condition, g, 0.0)
+
+
+@where.vjp("b")
+def where_vjp_b(g: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
+    return where(condition, 0.0, g)
+
+
+# ---------------------------------------------------------------- comparisons and logic: constant to differentiation
+
+
+@primitive()
+def equal(a: Array, b: Array) -> Array:
+    """Tell where a = b."""
+    return np.equal(a, b)
+
+
+@primitive()
+def not_equal(a: Array, b: Array) -> Array:
+    """Tell where a ≠ b."""
+    return np.not_equal(a, b)
+
+
+@primitive()
+def less(a: Array, b: Array) -> Array:
+    """Tell where a < b."""
+    return np.less(a, b)
+
+
+@primitive()
+def less_equal(a: Array, b: Array) -> Array:
+    """Tell where a ≤ b."""
+    return np.less_equal(a, b)
+
+
+@primitive()
+def greater(a: Array, b: Array) -> Array:
+    """Tell where a > b."""
+    return np.greater(a, b)
+
+
+@primitive()
+def greater_equal(a: Array, b: Array) -> Array:
+    """Tell where a ≥ b."""
+    return np.greater_equal(a, b)
+
+
+@primitive()
+def logical_not(x: Array) -> Array:
+    """Invert booleans; of integers, the bits."""
+    return np.invert(x)
+
+
+@primitive()
+def logical_and(a: Array, b: Array) -> Array:
+    """And of booleans; of integers, bit by bit."""
+    return np.bitwise_and(a, b)
+
+
+@primitive()
+def logical_or(a: Array, b: Array) -> Array:
+    """Or of booleans; of integers, bit by bit."""
+    return np.bitwise_or(a, b)
+
+
+@primitive()
+def isnan(x: Array) -> Array:
+    """Tell where x is not a number."""
+    return np.isnan(x)
+
+
+@primitive()
+def isfinite(x: Array) -> Array:
+    """Tell where x is neither infinite nor not a number."""
+    return np.isfinite(x)
+
+
+# ---------------------------------------------------------------- copies and dtypes
+
+
+@primitive()
+def clone(x: Array) -> Array:
+    """Copy x to memory of its own; the gradient passes through.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return x.copy(order="K")
+
+
+@clone.vjp("x")
+def clone_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g
+
+
+@primitive()
+def cast(x: Array, *, dtype: Any) -> Array:
+    """Convert to another dtype; the gradient is converted back.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return x.astype(dtype)
+
+
+@cast.vjp("x")
+def cast_vjp_x(g: Any, out: Any, x: Any, *, dtype: Any) -> Any:
+    return cast(g, dtype=x.dtype)

@@ -1,0 +1,122 @@
+"""Reading and writing at positions: x[index] and its adjoint put, x[index] = value, gather and its adjoint scatter.
+
+A basic index (integers, slices, None, ...) is static. Index arrays are data, so they are positional arguments, and the static `index`
+holds ARRAY in their places: a compiled step can be replayed with another batch. Look next at contract.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph import Array
+from ..primitive import primitive
+from .broadcast import Shape
+
+ARRAY = "array"  # stands in a static index where the next index array belongs
+
+Index = tuple[Any, ...]
+
+
+def fill(index: Index, arrays: tuple[Any, ...]) -> Index:
+    """Put the index arrays back into their places."""
+    rest = iter(arrays)
+    return tuple(next(rest) if isinstance(i, str) else i for i in index)
+
+
+def distinct(arrays: tuple[Any, ...]) -> bool:
+    """Tell whether an index cannot name an element twice: it has no array, or one boolean mask."""
+    return not arrays or (len(arrays) == 1 and arrays[0].dtype.kind == "b")
+
+
+@primitive(view=True)
+def getitem(x: Array, *arrays: Array, index: Index) -> Array:
+    """Read x[index].
+
+    Shapes:  x (*A) -> as NumPy's indexing
+    """
+    return np.asarray(x[fill(index, arrays)])
+
+
+@getitem.vjp("x")
+def getitem_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index) -> Any:
+    return put(g, *arrays, index=index, shape=x.shape)
+
+
+@primitive()
+def put(x: Array, *arrays: Array, index: Index, shape: Shape) -> Array:
+    """Add x at [index] into zeros; where an index names an element twice, both are added.
+
+    Shapes:  x as shape[index] -> shape
+    """
+    out = np.zeros(shape, dtype=x.dtype)
+    where = fill(index, arrays)
+    if distinct(arrays):
+        out[where] = x
+    else:
+        np.add.at(out, where, x)
+    return out
+
+
+@put.vjp("x")
+def put_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index, shape: Shape) -> Any:
+    return getitem(g, *arrays, index=index)
+
+
+@primitive()
+def setitem(x: Array, value: Array, *arrays: Array, index: Index) -> Array:
+    """Copy x and write the value at [index]; where an index names an element twice, the last one stays.
+
+    Shapes:  x (*A), value broadcasts to A[index] -> (*A)
+    """
+    out = x.copy()
+    out[fill(index, arrays)] = value
+    return out
+
+
+@setitem.vjp("x")
+def setitem_vjp_x(g: Any, out: Any, x: Any, value: Any, *arrays: Any, index: Index) -> Any:
+    return setitem(g, 0.0, *arrays, index=index)
+
+
+@setitem.vjp("value")
+def setitem_vjp_value(g: Any, out: Any, x: Any, value: Any, *arrays: Any, index: Index) -> Any:
+    return getitem(g, *arrays, index=index)
+
+
+@primitive()
+def gather(x: Array, index: Array, *, axis: int) -> Array:
+    """Pick along one axis: out[i, j] = x[i, index[i, j]] for axis 1 of a matrix.
+
+    Shapes:  x (*A), index (*B) of integers, B ≤ A outside the axis -> (*B)
+    """
+    return np.asarray(x[along(index, axis)])
+
+
+@gather.vjp("x")
+def gather_vjp_x(g: Any, out: Any, x: Any, index: Any, *, axis: int) -> Any:
+    return scatter(g, index, axis=axis, shape=x.shape)
+
+
+@primitive()
+def scatter(x: Array, index: Array, *, axis: int, shape: Shape) -> Array:
+    """Add x into zeros at the places that gather reads.
+
+    Shapes:  x (*B), index (*B) -> shape
+    """
+    out = np.zeros(shape, dtype=x.dtype)
+    np.add.at(out, along(index, axis), x)
+    return out
+
+
+@scatter.vjp("x")
+def scatter_vjp_x(g: Any, out: Any, x: Any, index: Any, *, axis: int, shape: Shape) -> Any:
+    return gather(g, index, axis=axis)
+
+
+def along(index: Array, axis: int) -> Index:
+    """Make the open grid of indices that picks `index` on one axis and its own position on every other."""
+    grid: list[Any] = list(np.ogrid[tuple(slice(size) for size in index.shape)])
+    grid[axis] = index
+    return tuple(grid)

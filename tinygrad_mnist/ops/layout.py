@@ -1,0 +1,95 @@
+"""Operations that move elements without computing: reshape, transpose, flip, pad, join.
+
+Where NumPy can, the result is a view of the argument's memory (`view=True`), and a change in place of either is noticed. Look next
+at index.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph import Array
+from ..primitive import primitive
+from .broadcast import Shape
+from .index import getitem
+
+
+@primitive(view=True)
+def reshape(x: Array, *, shape: Shape) -> Array:
+    """Give x another shape with as many elements; one size may be -1.
+
+    Shapes:  x (*A) -> shape
+    """
+    return x.reshape(shape)
+
+
+@reshape.vjp("x")
+def reshape_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
+    return reshape(g, shape=x.shape)
+
+
+@primitive(view=True)
+def transpose(x: Array, *, axes: tuple[int, ...]) -> Array:
+    """Reorder the axes: axis i of the result is axis axes[i] of x.
+
+    Shapes:  x (A0, A1, ...) -> (A[axes[0]], A[axes[1]], ...)
+    """
+    return x.transpose(axes)
+
+
+@transpose.vjp("x")
+def transpose_vjp_x(g: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    ndim = len(axes)
+    return transpose(g, axes=tuple(sorted(range(ndim), key=lambda i: axes[i] % ndim)))
+
+
+@primitive(view=True)
+def flip(x: Array, *, axis: tuple[int, ...]) -> Array:
+    """Reverse the order along the given axes.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.flip(x, axis)
+
+
+@flip.vjp("x")
+def flip_vjp_x(g: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
+    return flip(g, axis=axis)
+
+
+@primitive()
+def pad(x: Array, *, width: tuple[tuple[int, int], ...], value: float) -> Array:
+    """Surround x with a constant: width[i] = (before, after) on axis i; negative widths cut.
+
+    Shapes:  x (A0, ...) -> (before0 + A0 + after0, ...)
+    """
+    shape = tuple(size + before + after for size, (before, after) in zip(x.shape, width, strict=True))
+    out = np.full(shape, value, dtype=x.dtype)
+    inside = tuple(slice(max(before, 0), size - max(after, 0)) for size, (before, after) in zip(shape, width, strict=True))
+    kept = tuple(slice(max(-b, 0), size - max(-a, 0)) for size, (b, a) in zip(x.shape, width, strict=True))
+    out[inside] = x[kept]
+    return out
+
+
+@pad.vjp("x")
+def pad_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], value: float) -> Any:
+    return pad(g, width=tuple((-before, -after) for before, after in width), value=0)
+
+
+@primitive()
+def cat(*xs: Array, axis: int) -> Array:
+    """Join arrays end to end along an axis that exists.
+
+    Shapes:  x (..., Ai, ...) each -> (..., Σ Ai, ...)
+    """
+    return np.concatenate(xs, axis=axis)
+
+
+@cat.vjp("xs")
+def cat_vjp_xs(g: Any, out: Any, *xs: Any, axis: int, which: int) -> Any:
+    start = sum(x.shape[axis] for x in xs[:which])
+    index = [slice(None)] * out.ndim
+    index[axis] = slice(start, start + xs[which].shape[axis])
+    return getitem(g, index=tuple(index))

@@ -1,0 +1,70 @@
+"""The calculus of max-pooling; kernels/pool.py has the arithmetic.
+
+Pooling finds a winner per window; its rule adds cotangents at the winners (scatter), whose own rule reads there (gather), and back.
+Look next at softmax.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..graph import Array
+from ..kernels import pool as kernel
+from ..primitive import primitive
+from .broadcast import Shape
+
+Pair = tuple[int, int]
+
+
+@primitive(residuals=True)
+def max_pool2d(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> tuple[Array, Array]:
+    """Take the largest element of every window; of equal ones the first wins the whole gradient.
+
+    Shapes:  x (N, C, H, W) -> (N, C, OH, OW); OH = ⌊(H + 2 pad - KH) / s⌋ + 1; padding counts as -∞
+    """
+    return kernel.max_pool2d(x, kernel=kernel_size, stride=stride, padding=padding)
+
+
+@max_pool2d.vjp("x")
+def max_pool2d_vjp_x(
+    g: Any, out: Any, x: Any, *, kernel_size: Pair, stride: Pair, padding: Pair, saved: Any = None
+) -> Any:
+    winners = pool_winners(x, kernel_size=kernel_size, stride=stride, padding=padding) if saved is None else saved
+    return pool_scatter(g, winners, x_shape=x.shape)
+
+
+@primitive()
+def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
+    """Find where in its plane each window's winner lies. Constant to differentiation.
+
+    Shapes:  x (N, C, H, W) -> (N, C, OH, OW) of integers, row · W + column
+    """
+    return kernel.max_pool2d(x, kernel=kernel_size, stride=stride, padding=padding)[1]
+
+
+@primitive()
+def pool_scatter(x: Array, winners: Array, *, x_shape: Shape) -> Array:
+    """Add every window's value at its winner, into zeros.
+
+    Shapes:  x (N, C, OH, OW), winners (N, C, OH, OW) -> x_shape (N, C, H, W)
+    """
+    return kernel.pool_scatter(x, winners, x_shape=x_shape)
+
+
+@pool_scatter.vjp("x")
+def pool_scatter_vjp_x(g: Any, out: Any, x: Any, winners: Any, *, x_shape: Shape) -> Any:
+    return pool_gather(g, winners)
+
+
+@primitive()
+def pool_gather(x: Array, winners: Array) -> Array:
+    """Read every window's winner.
+
+    Shapes:  x (N, C, H, W), winners (N, C, OH, OW) -> (N, C, OH, OW)
+    """
+    return kernel.pool_gather(x, winners)
+
+
+@pool_gather.vjp("x")
+def pool_gather_vjp_x(g: Any, out: Any, x: Any, winners: Any) -> Any:
+    return pool_scatter(g, winners, x_shape=x.shape)

@@ -1,0 +1,202 @@
+"""Operations that shrink axes: sum, mean, extremes, logsumexp, variance, product.
+
+`axis` is None (all), an int or a tuple of ints; `keepdims` leaves axes of size 1. Every rule first restores the cotangent to the
+argument's shape. Look next at layout.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..graph import Array
+from ..primitive import primitive
+from .broadcast import Shape, broadcast_to
+from .elementwise import exp
+from .index import getitem
+from .layout import cat, reshape, transpose
+
+Axis = int | tuple[int, ...] | None
+
+
+def reduced_axes(ndim: int, axis: Axis) -> tuple[int, ...]:
+    """List the axes that a reduction shrinks, counted from 0."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(sorted(a % ndim for a in (axis if isinstance(axis, tuple) else (axis,)))) if ndim else ()
+
+
+def count(shape: Shape, axis: Axis) -> int:
+    """Count the elements that go into one result."""
+    return math.prod(shape[a] for a in reduced_axes(len(shape), axis))
+
+
+def restore(g: Any, shape: Shape, axis: Axis) -> Any:
+    """Stretch the result of a reduction (or its cotangent) back over the axes it shrank."""
+    axes = reduced_axes(len(shape), axis)
+    kept = tuple(1 if i in axes else size for i, size in enumerate(shape))
+    return broadcast_to(reshape(g, shape=kept), shape=shape)
+
+
+def some(x: Array, axis: Axis, name: str) -> None:
+    """Raise where a reduction without a neutral element meets no elements."""
+    if count(x.shape, axis) == 0 and (x.size or 0 in [x.shape[a] for a in reduced_axes(x.ndim, axis)]):
+        raise ShapeError(
+            f"{name}: no elements to choose from along axis {axis}.",
+            got=f"x {x.shape}",
+            expected="at least one element along every reduced axis",
+            hint="check for an empty batch first",
+        )
+
+
+@primitive()
+def sum(x: Array, *, axis: Axis, keepdims: bool) -> Array:
+    """Sum over axes; booleans and integers as int64.
+
+    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
+    """
+    return np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=None if x.dtype.kind == "f" else np.int64)
+
+
+@sum.vjp("x")
+def sum_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    return restore(g, x.shape, axis)
+
+
+@primitive()
+def mean(x: Array, *, axis: Axis, keepdims: bool) -> Array:
+    """Arithmetic mean over axes; of integers, a float.
+
+    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
+    """
+    # divided by a NumPy float so that no elements give NaN, as in PyTorch, instead of ZeroDivisionError
+    return np.true_divide(np.add.reduce(x, axis=axis, keepdims=keepdims), x.dtype.type(count(x.shape, axis)))
+
+
+@mean.vjp("x")
+def mean_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    return restore(g / count(x.shape, axis), x.shape, axis)
+
+
+@primitive()
+def amax(x: Array, *, axis: Axis, keepdims: bool) -> Array:
+    """Largest element over axes; equal ones share the gradient.
+
+    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
+    """
+    some(x, axis, "amax")
+    return np.maximum.reduce(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims)
+
+
+@amax.vjp("x")
+def amax_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    return restore(g, x.shape, axis) * share_of_extreme(x, restore(out, x.shape, axis), axis=axis)
+
+
+@primitive()
+def amin(x: Array, *, axis: Axis, keepdims: bool) -> Array:
+    """Smallest element over axes; equal ones share the gradient.
+
+    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
+    """
+    some(x, axis, "amin")
+    return np.minimum.reduce(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims)
+
+
+@amin.vjp("x")
+def amin_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    return restore(g, x.shape, axis) * share_of_extreme(x, restore(out, x.shape, axis), axis=axis)
+
+
+@primitive()
+def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Array:
+    """1 / k at each of the k elements that equal the extreme of their group, else 0. Constant to differentiation.
+
+    Shapes:  x (*A), extreme (*A) -> (*A)
+    """
+    hit = (x == extreme).astype(x.dtype)
+    return hit / np.maximum(hit.sum(axis=axis, keepdims=True), 1)
+
+
+@primitive()
+def argmax(x: Array, *, axis: int | None, keepdims: bool) -> Array:
+    """Position of the first largest element, along one axis or in the flattened array.
+
+    Shapes:  x (*A) -> A without the axis, int64
+    """
+    some(x, axis, "argmax")
+    return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+@primitive()
+def argmin(x: Array, *, axis: int | None, keepdims: bool) -> Array:
+    """Position of the first smallest element, along one axis or in the flattened array.
+
+    Shapes:  x (*A) -> A without the axis, int64
+    """
+    some(x, axis, "argmin")
+    return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+@primitive()
+def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Array:
+    """log Σ eˣ, with the largest element taken out first so that nothing overflows.
+
+    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
+    """
+    top = np.maximum.reduce(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    total = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else np.squeeze(total, axis=reduced_axes(x.ndim, axis))
+
+
+@logsumexp.vjp("x")
+def logsumexp_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    return restore(g, x.shape, axis) * exp(x - restore(out, x.shape, axis))
+
+
+@primitive()
+def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Array:
+    """Variance over axes: squared distances from the mean, summed and divided by their number less the correction.
+
+    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
+    """
+    centred = x - np.mean(x, axis=axis, keepdims=True)
+    total = np.add.reduce(np.square(centred), axis=axis, keepdims=keepdims)
+    return np.true_divide(total, total.dtype.type(max(count(x.shape, axis) - correction, 0)))
+
+
+@var.vjp("x")
+def var_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, correction: float, keepdims: bool) -> Any:
+    n = count(x.shape, axis)
+    return restore(g * (2 / (n - correction)), x.shape, axis) * (x - mean(x, axis=axis, keepdims=True))
+
+
+def prod(x: Any, axis: int | None, keepdims: bool) -> Any:
+    """Multiply the elements, half of them with the other half until one is left.
+
+    Built from products of two, so that the derivative stays right where elements are 0.
+
+    Shapes:  x (*A) -> A without the axis (or 1 there with keepdims)
+    """
+    shape = x.shape
+    rows = reshape(x, shape=(-1 if x.shape and 0 not in shape else math.prod(shape),)) if axis is None else x
+    if axis is not None:
+        axis %= x.ndim
+        rows = transpose(x, axes=(axis, *(i for i in range(x.ndim) if i != axis)))
+    n = rows.shape[0]
+    if n == 0:
+        rows, n = reshape(sum(rows, axis=0, keepdims=True) + 1, shape=(1, *rows.shape[1:])), 1
+    while n > 1:
+        half = n // 2
+        pairs = getitem(rows, index=(slice(0, half),)) * getitem(rows, index=(slice(half, 2 * half),))
+        rows = cat(pairs, getitem(rows, index=(slice(2 * half, n),)), axis=0) if n % 2 else pairs
+        n = half + n % 2
+    if axis is None:
+        kept = (1,) * len(shape) if keepdims else ()
+    else:
+        kept = tuple(1 if i == axis else size for i, size in enumerate(shape) if keepdims or i != axis)
+    return reshape(rows, shape=kept)

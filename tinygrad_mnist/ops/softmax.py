@@ -1,0 +1,149 @@
+"""Softmax, its logarithm, and cross-entropy from logits in one step.
+
+The largest logit is subtracted first, so that no exponential overflows. Look next at functions.py, which spells all operations the
+way people call them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..graph import Array
+from ..primitive import primitive
+from .elementwise import exp
+from .index import scatter
+from .layout import reshape
+from .reduce import sum
+
+
+@primitive()
+def softmax(x: Array, *, axis: int) -> Array:
+    """Turn logits into probabilities along an axis.
+
+    Math:    out_i = exp(x_i) / Σ_j exp(x_j)
+    Shapes:  x (*A) -> (*A)
+    """
+    out = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+    out /= np.add.reduce(out, axis=axis, keepdims=True)
+    return out
+
+
+@softmax.vjp("x")
+def softmax_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
+    return out * (g - sum(g * out, axis=axis, keepdims=True))
+
+
+@primitive()
+def log_softmax(x: Array, *, axis: int) -> Array:
+    """Turn logits into log-probabilities along an axis.
+
+    Math:    out_i = x_i - log Σ_j exp(x_j)
+    Shapes:  x (*A) -> (*A)
+    Units:   nats
+    """
+    centred = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    return centred - np.log(np.add.reduce(np.exp(centred), axis=axis, keepdims=True))
+
+
+@log_softmax.vjp("x")
+def log_softmax_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
+    return g - exp(out) * sum(g, axis=axis, keepdims=True)
+
+
+@primitive(residuals=True)
+def cross_entropy(x: Array, target: Array) -> tuple[Array, Array]:
+    """Negative log-probability that the softmax of logits gives to each target class.
+
+    Math:    out_n = log Σ_j exp(x_nj) - x_n,target_n
+    Shapes:  x (N, C), target (N,) of class numbers -> (N,)
+    Units:   nats
+    Raises:  DTypeError, ShapeError, ArgumentError if the target does not hold N class numbers from 0 to C - 1
+    """
+    check_classes("cross_entropy", x, target)
+    rows = np.arange(len(target))
+    probabilities = x - np.maximum.reduce(x, axis=1, keepdims=True, initial=-np.inf)
+    picked = probabilities[rows, target]
+    np.exp(probabilities, out=probabilities)
+    total = np.add.reduce(probabilities, axis=1, keepdims=True)
+    probabilities /= total
+    return np.log(total[:, 0]) - picked, probabilities
+
+
+@cross_entropy.vjp("x")
+def cross_entropy_vjp_x(g: Any, out: Any, x: Any, target: Any, *, saved: Any = None) -> Any:
+    return less_one_hot(softmax(x, axis=1) if saved is None else saved, g, target)
+
+
+@primitive()
+def less_one_hot(p: Array, s: Array, target: Array) -> Array:
+    """Scale each row of p less the one-hot vector of its target: the gradient of cross-entropy in one pass.
+
+    Math:    out_nc = s_n (p_nc - [c = target_n])
+    Shapes:  p (N, C), s (N,), target (N,) -> (N, C)
+    """
+    out = p * s[:, None]
+    out[np.arange(len(target)), target] -= s
+    return out
+
+
+@less_one_hot.vjp("p")
+def less_one_hot_vjp_p(g: Any, out: Any, p: Any, s: Any, target: Any) -> Any:
+    return g * column(s)
+
+
+@less_one_hot.vjp("s")
+def less_one_hot_vjp_s(g: Any, out: Any, p: Any, s: Any, target: Any) -> Any:
+    return sum(g * p, axis=1, keepdims=False) - pick(g, target)
+
+
+@primitive()
+def pick(x: Array, target: Array) -> Array:
+    """Take one element of each row: out_n = x[n, target_n].
+
+    Shapes:  x (N, C), target (N,) of class numbers -> (N,)
+    Raises:  DTypeError, ShapeError, ArgumentError if the target does not hold N class numbers from 0 to C - 1
+    """
+    check_classes("nll_loss", x, target)
+    return np.asarray(x[np.arange(len(target)), target])
+
+
+@pick.vjp("x")
+def pick_vjp_x(g: Any, out: Any, x: Any, target: Any) -> Any:
+    return scatter(column(g), column(target), axis=1, shape=x.shape)
+
+
+def column(x: Any) -> Any:
+    """Stand a vector up: (N,) -> (N, 1)."""
+    return reshape(x, shape=(x.shape[0], 1))
+
+
+def check_classes(name: str, x: Array, target: Array) -> None:
+    """Raise unless target holds one class number per row of x, naming the accepted forms and the offending entry."""
+    expected = f"target (N,) of integers from 0 to {x.shape[-1] - 1}, or probabilities of x's shape (cross_entropy)"
+    got = f"x {x.shape} {x.dtype}, target {np.shape(target)} {np.asarray(target).dtype}"
+    if target.dtype.kind not in "iu":
+        raise DTypeError(
+            f"{name}: the target must hold class numbers, not {target.dtype} values.",
+            got=got,
+            expected=expected,
+            hint="target.astype('int64') if the values are whole class numbers",
+        )
+    if target.shape != x.shape[:1]:
+        one_hot = target.shape == x.shape
+        raise ShapeError(
+            f"{name}: the target " + ("looks one-hot." if one_hot else "has the wrong shape."),
+            got=got,
+            expected=expected,
+            hint="target.argmax(1) for one-hot rows" if one_hot else "one class number per row of x: target.reshape(-1)",
+        )
+    if target.size and (np.minimum.reduce(target) < 0 or np.maximum.reduce(target) >= x.shape[1]):
+        bad = int(np.flatnonzero((target < 0) | (target >= x.shape[1]))[0])
+        raise ArgumentError(
+            f"{name}: target[{bad}] is {target[bad]}, but there are {x.shape[1]} classes.",
+            got=got,
+            expected=expected,
+            hint=f"make the last layer give {int(target.max()) + 1} classes, or number the labels from 0",
+        )

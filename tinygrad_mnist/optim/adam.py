@@ -1,0 +1,70 @@
+"""Adam and AdamW: steps scaled by running moments of the gradient. kernels/update.py has the arithmetic; read after sgd.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..kernels import update as kernel
+from .optimizer import Group, Optimizer, State, check_at_least
+
+
+class Adam(Optimizer):
+    """Adam: every number gets a step of about lr, whatever the scale of its gradient.
+
+    Math:    m = β₁ m + (1 - β₁) g;  v = β₂ v + (1 - β₂) g²;  p = p - lr · (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
+    Units:   lr per step
+    Args:    weight_decay: added to the gradient as weight_decay · p
+    Source:  Kingma & Ba 2015, Algorithm 1 (arXiv:1412.6980)
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    def check(self, group: Group) -> None:
+        """Refuse settings out of range."""
+        check_at_least(self._name, 0, lr=group["lr"], eps=group["eps"], weight_decay=group["weight_decay"])
+        check_at_least(self._name, 0, 1, beta1=group["betas"][0], beta2=group["betas"][1])
+
+    def init_state(self, p: Any, group: Group) -> State:
+        """Remember both moments and count the steps."""
+        return {"step": 0, "exp_avg": np.zeros(p.shape, p.dtype), "exp_avg_sq": np.zeros(p.shape, p.dtype)}
+
+    def update(self, p: Any, g: Any, state: State, group: Group) -> None:
+        """Take one step."""
+        state["step"] += 1
+        kernel.adam(
+            p, g, state["exp_avg"], state["exp_avg_sq"], lr=group["lr"], beta1=group["betas"][0],
+            beta2=group["betas"][1], eps=group["eps"], weight_decay=group["weight_decay"], decoupled=self.decoupled,
+            step=state["step"],
+        )  # fmt: skip
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: the parameter shrinks by lr · weight_decay, apart from the gradient.
+
+    Source:  Loshchilov & Hutter 2019, Algorithm 2 (arXiv:1711.05101)
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)

@@ -1,0 +1,174 @@
+"""What all optimizers share: groups of parameters with their settings, state by parameter, saving.
+
+A subclass writes `init_state` and `update`, nothing else. Knows no module. Look next at sgd.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, DTypeError, StateDictError
+from ..graph import Var, enable_grad
+from ..tensor import Tensor
+
+State = dict[str, Any]
+Group = dict[str, Any]
+
+
+def check_at_least(name: str, low: float, below: float = float("inf"), **values: float) -> None:
+    """Raise unless every hyper-parameter lies in [low, below)."""
+    for label, value in values.items():
+        if not low <= value < below:
+            limit = f"{low} <= {label}" + (f" < {below}" if below != float("inf") else "")
+            raise ArgumentError(f"{name}: {label} is out of range.", got=f"{label} = {value}", expected=limit)
+
+
+class Optimizer:
+    """Changes parameters in place along their gradients.
+
+    Args:    params: tensors, or dicts {"params": tensors, "lr": ..., ...} with settings of their own
+    Raises:  ArgumentError for an empty list, a parameter given twice or a setting out of range
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: Group) -> None:
+        self.defaults = defaults
+        self.param_groups: list[Group] = []
+        self.state: dict[Tensor, State] = {}
+        if isinstance(params, Var):
+            raise DTypeError(f"{self._name}: params is a single tensor.", hint=f"{self._name}([tensor], ...)")
+        given = list(params)
+        if not given:
+            raise ArgumentError(
+                f"{self._name}: got no parameters.",
+                expected="at least one tensor",
+                hint="model.parameters(); a generator can be used only once; layers must be attributes of the model",
+            )
+        for group in given if isinstance(given[0], dict) else [{"params": given}]:
+            self.add_param_group(group)
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def add_param_group(self, group: Group) -> None:
+        """Add parameters with settings of their own; what is not set takes the defaults."""
+        listed = group["params"]
+        params = [listed] if isinstance(listed, Var) else list(listed)
+        known = {id(p) for g in self.param_groups for p in g["params"]}
+        for i, p in enumerate(params):
+            if not isinstance(p, Tensor) or not p.is_leaf or p.dtype.kind != "f":
+                raise DTypeError(
+                    f"{self._name}: params[{i}] cannot be optimized.",
+                    got=f"{type(p).__name__}" + ("" if not isinstance(p, Tensor) else f", grad_fn {p.grad_fn}, {p.dtype}"),
+                    expected="a floating-point leaf tensor",
+                    hint="model.parameters()",
+                )
+            if id(p) in known:
+                raise ArgumentError(f"{self._name}: params[{i}] {p.shape} was given twice.", expected="each once")
+            known.add(id(p))
+        unknown = sorted(set(group) - {"params", *self.defaults})
+        if unknown:
+            raise ArgumentError(
+                f"{self._name}: unknown setting {unknown[0]!r}.", expected=", ".join(self.defaults)
+            )
+        self.param_groups.append({**self.defaults, **group, "params": params})
+        self.check(self.param_groups[-1])
+
+    def check(self, group: Group) -> None:
+        """Raise ArgumentError unless the settings of a group make sense; a subclass may write this."""
+
+    def init_state(self, p: Tensor, group: Group) -> State:
+        """Make what is remembered of a parameter from step to step."""
+        raise TypeError(f"{self._name} must define init_state(p, group)")
+
+    def update(self, p: Any, g: Any, state: State, group: Group) -> None:
+        """Change the array p in place, given the array g of its gradient."""
+        raise TypeError(f"{self._name} must define update(p, g, state, group)")
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients (or, with set_to_none=False, set them to 0)."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.gradient = None
+                elif p.gradient is not None:
+                    p.gradient.zero_()
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient. closure: computes the loss again and is called first."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.gradient is None:
+                    continue
+                if p not in self.state:
+                    self.state[p] = self.init_state(p, group)
+                if p.data.flags.c_contiguous and p.data.flags.writeable:
+                    self.update(p.data, p.gradient.data, self.state[p], group)
+                else:  # a parameter with memory in another order: update a copy, then take it over
+                    data = np.ascontiguousarray(p.data).copy()
+                    self.update(data, p.gradient.data, self.state[p], group)
+                    p.data = data
+                p.version.bump()
+        return loss
+
+    # ------------------------------------------------------------ saving
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give settings and state, parameters named by their position. Arrays are shared, not copied."""
+        order = [p for g in self.param_groups for p in g["params"]]
+        number = {id(p): i for i, p in enumerate(order)}
+        groups = [
+            {k: [number[id(p)] for p in v] if k == "params" else v for k, v in g.items()} for g in self.param_groups
+        ]
+        return {"state": {str(number[id(p)]): dict(s) for p, s in self.state.items()}, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from settings and state that `state_dict` gave; arrays are copied.
+
+        Raises:  StateDictError unless groups, their sizes and the shapes of arrays match; then nothing has changed
+        """
+        groups, order = state_dict.get("param_groups"), [p for g in self.param_groups for p in g["params"]]
+        sizes = [len(g["params"]) for g in self.param_groups]
+        if groups is None or "state" not in state_dict or [len(g["params"]) for g in groups] != sizes:
+            raise StateDictError(
+                f"{self._name}.load_state_dict: the groups are not those of this optimizer; nothing was loaded.",
+                got="no groups" if groups is None else f"groups of {[len(g['params']) for g in groups]} parameters",
+                expected=f"groups of {sizes} parameters",
+            )
+        problems, loaded = [], {}
+        for key, saved in state_dict["state"].items():
+            p = order[int(key)] if int(key) < len(order) else None
+            wanted = None if p is None else self.init_state(p, self.param_groups[0])
+            if wanted is None or set(saved) != set(wanted):
+                problems.append(f"parameter {key}: {sorted(saved)}")
+                continue
+            for name, value in saved.items():
+                if np.shape(value) != np.shape(wanted[name]):
+                    problems.append(f"parameter {key}: {name} {np.shape(value)} instead of {np.shape(wanted[name])}")
+            assert p is not None
+            loaded[p] = {
+                k: np.array(v, dtype=wanted[k].dtype) if isinstance(wanted[k], np.ndarray) else type(wanted[k])(v)
+                for k, v in saved.items()
+            }
+        if problems:
+            raise StateDictError(
+                f"{self._name}.load_state_dict: the state does not fit; nothing was loaded.", got="; ".join(problems)
+            )
+        self.state = loaded
+        for own, saved in zip(self.param_groups, groups, strict=True):
+            own.update({k: v for k, v in saved.items() if k != "params"})
+
+    def __repr__(self) -> str:
+        rows = []
+        for i, group in enumerate(self.param_groups):
+            count = sum(p.numel() for p in group["params"])
+            settings = ", ".join(f"{k}={v}" for k, v in group.items() if k != "params")
+            rows.append(f"  group {i}: {len(group['params'])} tensors, {count} numbers, {settings}")
+        return f"{self._name}(\n" + "\n".join(rows) + "\n)"

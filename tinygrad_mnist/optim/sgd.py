@@ -1,0 +1,57 @@
+"""Stochastic gradient descent, with momentum. kernels/update.py has the arithmetic; read after optimizer.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..kernels import update as kernel
+from .optimizer import Group, Optimizer, State, check_at_least
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent.
+
+    Math:    d = g + weight_decay · p;  v = momentum · v + (1 - dampening) · d  (v = d at the first step);
+             p = p - lr · v, with Nesterov p - lr · (d + momentum · v), without momentum p - lr · d
+    Units:   lr per step
+    Source:  Sutskever et al. 2013 for Nesterov's form; velocity in units of the gradient, as in PyTorch
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+        super().__init__(params, {**settings, "nesterov": nesterov})
+
+    def check(self, group: Group) -> None:
+        """Refuse negative settings, and Nesterov without plain momentum."""
+        check_at_least("SGD", 0, lr=group["lr"], momentum=group["momentum"], weight_decay=group["weight_decay"])
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ArgumentError(
+                "SGD: nesterov needs momentum and no dampening.",
+                got=f"momentum = {group['momentum']}, dampening = {group['dampening']}",
+                expected="momentum > 0 and dampening = 0",
+            )
+
+    def init_state(self, p: Any, group: Group) -> State:
+        """Remember a velocity, where momentum is used."""
+        return {"step": 0, "momentum_buffer": np.zeros(p.shape, p.dtype)} if group["momentum"] else {"step": 0}
+
+    def update(self, p: Any, g: Any, state: State, group: Group) -> None:
+        """Take one step."""
+        kernel.sgd(
+            p, g, state.get("momentum_buffer"), lr=group["lr"], momentum=group["momentum"],
+            dampening=group["dampening"], weight_decay=group["weight_decay"], nesterov=group["nesterov"],
+            first=state["step"] == 0,
+        )  # fmt: skip
+        state["step"] += 1

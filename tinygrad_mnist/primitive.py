@@ -1,0 +1,230 @@
+"""The decorator that makes a differentiable operation out of a NumPy function and one rule per argument.
+
+A primitive called on raw arrays is just its function. Called on a Var it computes on the raw arrays, wraps the result and, where
+a gradient may be asked for, records a Node. A rule (vector-Jacobian product) has the signature
+
+    rule(g, out, *arguments, *, static arguments) -> cotangent of one argument
+
+and is written with operators and other primitives only. Given arrays it computes; given Vars it records, so the same text
+serves every order of derivative. Knows no operation. Look next at ops/elementwise.py for rules, engine.py for their use.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import MethodType
+from typing import Any
+
+import numpy as np
+
+from .errors import DTypeError, ShapeError, TinygradError
+from .graph import Array, Node, Var, Version, changes, state
+
+Rule = Callable[..., Any]
+
+FLOAT64 = np.dtype(np.float64)
+FLOAT32 = np.dtype(np.float32)
+PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types that NumPy may see as they are
+
+registry: dict[str, Primitive] = {}
+
+
+class Primitive:
+    """A differentiable operation; make one with `@primitive`.
+
+    Args:    residuals: the forward returns (out, saved) and rules take saved=None: a shortcut, never needed for the result.
+             view: the result may share memory with the first argument.
+             fit: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
+    """
+
+    def __init__(self, forward: Callable[..., Any], *, residuals: bool, view: bool, fit: Rule | None) -> None:
+        code = forward.__code__
+        count = code.co_argcount
+        self.name = forward.__name__
+        self.forward = forward
+        self.residuals = residuals
+        self.view = view
+        self.fit = fit
+        self.arguments = code.co_varnames[:count]
+        self.static = code.co_varnames[count : count + code.co_kwonlyargcount]
+        # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
+        self.variadic = code.co_varnames[count + len(self.static)] if code.co_flags & inspect.CO_VARARGS else None
+        self.rules: dict[str, Rule] = {}
+        self.__doc__ = forward.__doc__
+        self.__name__ = self.__qualname__ = forward.__name__
+        self.__module__ = forward.__module__
+        if self.name in registry:
+            raise TypeError(f"two primitives are called {self.name}")
+        registry[self.name] = self
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join(self.arguments)})>"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)  # so that a primitive can serve as a method
+
+    def vjp(self, argument: str) -> Callable[[Rule], Rule]:
+        """Register the rule for one argument; its signature is checked here, at import."""
+
+        def register(rule: Rule) -> Rule:
+            code = rule.__code__
+            positional = ("g", "out", *self.arguments)
+            keywords = {*self.static} | ({"saved"} if self.residuals else set())
+            keywords |= {"which"} if argument == self.variadic else set()
+            known = (*self.arguments, self.variadic)
+            got = code.co_varnames[: code.co_argcount]
+            named = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+            if argument not in known or got != positional or set(named) != keywords:
+                raise TypeError(
+                    f"{rule.__name__}: a rule of {self.name} takes {positional} and, keyword-only, {sorted(keywords)}"
+                )
+            self.rules[argument] = rule
+            return rule
+
+        return register
+
+    def rule_at(self, position: int) -> tuple[Rule | None, dict[str, Any]]:
+        """Find the rule for the argument at a position, and what it must be told besides."""
+        if position < len(self.arguments):
+            return self.rules.get(self.arguments[position]), {}
+        return self.rules.get(str(self.variadic)), {"which": position - len(self.arguments)}
+
+    def __call__(self, *args: Any, **static: Any) -> Any:
+        arrays: list[Any] = []
+        parents: list[Any] = []
+        kind: type[Any] | None = None
+        differentiable, plain = False, True
+        for x in args:
+            if isinstance(x, Var):
+                kind = x.result_type
+                arrays.append(x.data)
+                if x.requires_grad:
+                    differentiable = True
+                    parents.append(x.node or x)
+                else:
+                    parents.append(x.version)
+            else:
+                arrays.append(x)
+                parents.append(None)
+                plain = plain and type(x) in PLAIN
+        if kind is not None and not plain:
+            arrays = [x if type(x) in PLAIN else constant(x, self.name) for x in arrays]
+        try:
+            out = self.forward(*arrays, **static)
+        except Exception as error:
+            explained = self.explain(error, arrays)
+            if explained is error:
+                raise
+            raise explained from error
+        saved = None
+        if self.residuals:
+            out, saved = out
+        if kind is None:
+            return out
+        if type(out) is not np.ndarray:
+            out = np.asarray(out)  # NumPy returns scalars where it could return 0-d arrays
+        if out.dtype is FLOAT64:
+            out = narrow(out, arrays)
+        if differentiable and self.rules and state.recording:
+            version = Version()
+            node = Node(self, arrays, static, out, saved, parents, version)
+            result = kind.wrap(out, True, node)
+        else:
+            result = kind.wrap(out)
+        if self.view and np.may_share_memory(out, arrays[0]):
+            share(result, args[0])
+        return result
+
+    def explain(self, error: Exception, arrays: list[Any]) -> Exception:
+        """Turn a failure of the forward function into an error that names the operation, shapes and module."""
+        where = "" if state.scope is None else str(state.scope)
+        if isinstance(error, TinygradError):
+            error.where = error.where or where
+            return error
+        if not isinstance(error, ValueError | TypeError | IndexError):
+            return error
+        names = [*self.arguments, *(f"{self.variadic}[{i}]" for i in range(len(arrays) - len(self.arguments)))]
+        got = ", ".join(f"{n} {describe(x)}" for n, x in zip(names, arrays, strict=False) if x is not None)
+        if "broadcast" in str(error):
+            shapes = [np.shape(x) for x in arrays if x is not None]
+            problem = f"{self.name}: shapes {' and '.join(map(str, shapes))} do not broadcast."
+            better = ShapeError(
+                problem,
+                got=got,
+                expected="sizes equal, or 1, axis by axis from the last one",
+                hint=broadcast_hint(shapes),
+            )
+        else:
+            kind = DTypeError if isinstance(error, TypeError) else ShapeError
+            better = kind(f"{self.name}: {error}", got=got)  # type: ignore[assignment]
+        better.where = where
+        return better
+
+
+def primitive(*, residuals: bool = False, view: bool = False, fit: Rule | None = None) -> Callable[[Rule], Primitive]:
+    """Make a function of arrays a primitive. Array data is positional, metadata keyword-only."""
+
+    def decorate(forward: Rule) -> Primitive:
+        return Primitive(forward, residuals=residuals, view=view, fit=fit)
+
+    return decorate
+
+
+def share(result: Var, source: Any) -> None:
+    """Note that a result looks at the memory of its source, so that a change of either is seen by both."""
+    if isinstance(source, Var):
+        result.version = source.version
+        if result.node is not None:
+            result.node.version = source.version
+        source.version.share(source, result)
+
+
+def constant(x: Any, name: str) -> Any:
+    """Make an argument that is neither Var, array nor Python number into one that NumPy will not widen."""
+    if isinstance(x, np.generic):
+        return x.item()
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"{name}: cannot compute with {type(x).__name__} {x!r:.60}.",
+            expected="a tensor, an array, a number, or nested lists of numbers",
+        )
+    return array.astype(np.float32) if array.dtype is FLOAT64 and not isinstance(x, np.ndarray) else array
+
+
+def narrow(out: Array, arrays: list[Any]) -> Array:
+    """Undo NumPy's habit of answering integers with float64: only a float64 input gives a float64 result."""
+    if any(type(x) is np.ndarray and x.dtype is FLOAT64 for x in arrays):
+        return out
+    return out.astype(FLOAT32)
+
+
+def describe(x: Any) -> str:
+    """Name shape and dtype of an argument for an error message."""
+    return f"{x.shape} {x.dtype}" if isinstance(x, np.ndarray) else repr(x)
+
+
+def broadcast_hint(shapes: list[tuple[int, ...]]) -> str:
+    """Guess the fix for two shapes that do not broadcast."""
+    if len(shapes) == 2:
+        for small, large in (shapes, shapes[::-1]):
+            if len(small) == 1 and len(large) == 2 and small[0] == large[0]:
+                return f"unsqueeze(1): {small} -> {(small[0], 1)} lines up with axis 0 of {large}"
+            if small == large[::-1] and len(small) == 2:
+                return "one of the two is transposed: use .T"
+    return "reshape, unsqueeze or expand one of them"
+
+
+def changed_since(node: Node) -> list[str]:
+    """Name the arguments (and 'out') whose memory was changed in place after this Node was recorded."""
+    names = [*node.primitive.arguments]
+    names += [f"{node.primitive.variadic}" for _ in range(len(node.parents) - len(names))]
+    changed = []
+    for name, parent in zip(names, node.parents, strict=True):
+        version = parent if isinstance(parent, Version) else getattr(parent, "version", None)
+        if version is not None and version.tick > node.index:
+            changed.append(name)
+    if node.version.tick > node.index:
+        changed.append("out")
+    return changed if changes.latest > node.index else []

@@ -1,0 +1,393 @@
+"""Tensor: a Var with operators, PyTorch's method names, and a readable face.
+
+Spelling only: every method hands over to functions.py, the primitives or the engine. Parameter (nn/module.py) refines it. Look next
+at nn/module.py and examples/mnist_mlp.py.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import functions as F
+from . import in_place, numpy_protocol
+from .engine import backward
+from .errors import ArgumentError, DTypeError, GradientError, ShapeError
+from .graph import Array, Node, Var
+from .ops import elementwise, index as indexing
+
+
+def check_differentiable(dtype: np.dtype[Any], what: str) -> None:
+    """Raise unless the dtype can carry a gradient."""
+    if dtype.kind != "f":
+        raise DTypeError(
+            f"{what}: only floating-point tensors can require a gradient.",
+            got=f"dtype {dtype}",
+            expected="float32 or float64",
+            hint="write 3.0 instead of 3, or .float() first",
+        )
+
+
+class Tensor(Var):
+    """An n-dimensional array that remembers how it was computed.
+
+    Make one with `tg.tensor(data)`, which copies, or `tg.from_numpy(array)`, which shares memory.
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+
+    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        from_var = Tensor.wrap(np.array(data.data if isinstance(data, Var) else data))
+        if requires_grad:
+            check_differentiable(from_var.dtype, "Tensor")
+        self.data, self.requires_grad = from_var.data, requires_grad
+        self.gradient, self.node, self.version = None, None, from_var.version
+
+    # ------------------------------------------------------------ facts
+
+    @property
+    def T(self) -> Tensor:
+        """The tensor with its dimensions in reverse order."""
+        return F.permute(self, tuple(reversed(range(self.ndim))))  # type: ignore[no-any-return]
+
+    @property
+    def grad(self) -> Any:
+        """Gradient that backward left here, a tensor of the same shape, or None."""
+        if self.gradient is None and self.node is not None and self.node.retained is None:
+            warnings.warn(
+                f"`.grad` of a non-leaf: this tensor is the result of {self.node.where()}, and backward keeps gradients of "
+                "leaves only. Call .retain_grad() on it before backward to keep its gradient too.",
+                stacklevel=2,
+            )
+        return self.gradient
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None and (not isinstance(value, Var) or value.shape != self.shape):
+            raise ShapeError(
+                "grad: a gradient must be a tensor of the shape of its owner, or None.",
+                got=f"{type(value).__name__} {np.shape(value)}",
+                expected=f"Tensor {self.shape}",
+            )
+        self.gradient = value
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """Record of the operation that made this tensor; None for a leaf."""
+        return self.node
+
+    @property
+    def is_leaf(self) -> bool:
+        """True unless the tensor is the result of a recorded operation."""
+        return self.node is None
+
+    @property
+    def _version(self) -> int:
+        return self.version.tick
+
+    def size(self, dim: int | None = None) -> Any:
+        """Shape, or the size of one dimension."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        """Number of dimensions."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return self.data.size
+
+    # ------------------------------------------------------------ out of the graph
+
+    def numpy(self) -> Array:
+        """Give the array itself (shared memory); refuses where that would lose a gradient unnoticed."""
+        if self.requires_grad:
+            raise GradientError(
+                "numpy: this tensor requires a gradient, which an array cannot carry.",
+                got=f"tensor {self.shape} {self.dtype}, requires_grad=True",
+                hint="t.detach().numpy(), or np.asarray(t) to look at or plot it",
+            )
+        return self.data
+
+    def item(self) -> Any:
+        """Give the only element as a Python number."""
+        if self.data.size != 1:
+            raise ArgumentError(
+                f"item: the tensor has {self.data.size} elements.",
+                got=f"tensor {self.shape}",
+                expected="exactly one element",
+                hint="tolist(), or reduce first: t.sum().item()",
+            )
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """Give the elements as nested lists of Python numbers."""
+        return self.data.tolist()
+
+    def detach(self) -> Tensor:
+        """Give a leaf that looks at the same memory and needs no gradient."""
+        result = Tensor.wrap(self.data)
+        result.version = self.version
+        self.version.share(self, result)
+        return result
+
+    def clone(self) -> Tensor:
+        """Copy to memory of its own; the gradient passes through."""
+        return elementwise.clone(self)  # type: ignore[no-any-return]
+
+    def to(self, target: Any) -> Tensor:
+        """Convert to a dtype (or to the dtype of a tensor); `"cpu"` is accepted and changes nothing."""
+        if isinstance(target, str) and target.partition(":")[0] == "cpu":
+            return self
+        try:
+            dtype = target.dtype if isinstance(target, Var) else np.dtype(target)
+        except TypeError:
+            raise ArgumentError(
+                f"to: {target!r} is neither a dtype nor the device this package has.",
+                expected="a dtype such as tg.float64, or 'cpu'",
+            ) from None
+        return self if dtype == self.dtype else elementwise.cast(self, dtype=dtype)
+
+    def float(self) -> Tensor:
+        """Convert to float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Tensor:
+        """Convert to float64."""
+        return self.to(np.float64)
+
+    def half(self) -> Tensor:
+        """Convert to float16, for storage."""
+        return self.to(np.float16)
+
+    def int(self) -> Tensor:
+        """Convert to int32."""
+        return self.to(np.int32)
+
+    def long(self) -> Tensor:
+        """Convert to int64."""
+        return self.to(np.int64)
+
+    def bool(self) -> Tensor:
+        """Convert to bool."""
+        return self.to(np.bool_)
+
+    # ------------------------------------------------------------ gradients
+
+    def requires_grad_(self, requires_grad: Any = True) -> Tensor:
+        """Ask for a gradient of this leaf, or stop asking."""
+        if requires_grad:
+            check_differentiable(self.dtype, "requires_grad_")
+        elif self.node is not None:
+            raise GradientError(
+                "requires_grad_: only a leaf can stop requiring a gradient.",
+                got=f"the result of {self.node.where()}",
+                hint="t.detach()",
+            )
+        self.requires_grad = bool(requires_grad)
+        return self
+
+    def retain_grad(self) -> None:
+        """Have backward keep the gradient of this intermediate result too."""
+        if not self.requires_grad:
+            raise GradientError("retain_grad: this tensor requires no gradient.", hint="requires_grad_() on its inputs")
+        if self.node is not None:
+            self.node.retained = weakref.ref(self)
+
+    def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: Any = False) -> None:
+        """Compute the gradients of all leaves and add them to their `.grad`.
+
+        Args:    gradient: cotangent of a tensor with more than one element; retain_graph: keep what is needed for
+                 another backward (default: create_graph); create_graph: record the backward pass itself.
+        Raises:  GradientError on a tensor without a graph or a non-scalar without gradient; GraphFreedError on a second
+                 backward; InPlaceError if a value that a rule needs was changed
+        """
+        seed = seed_for(self, gradient, "backward", bool(create_graph))
+        keep = bool(create_graph) if retain_graph is None else bool(retain_graph)
+        backward(self, seed, retain_graph=keep, create_graph=bool(create_graph))
+
+    # ------------------------------------------------------------ changes in place
+
+    add_, sub_, mul_, div_ = in_place.add_, in_place.sub_, in_place.mul_, in_place.div_
+    copy_, fill_, zero_ = in_place.copy_, in_place.fill_, in_place.zero_
+    __iadd__, __isub__, __imul__, __itruediv__ = in_place.add_, in_place.sub_, in_place.mul_, in_place.div_
+    __setitem__ = in_place.setitem
+
+    # ------------------------------------------------------------ indexing
+
+    def __getitem__(self, key: Any) -> Tensor:
+        index, arrays = in_place.split_index(key)
+        try:
+            return indexing.getitem(self, *arrays, index=index)  # type: ignore[no-any-return]
+        except IndexError as error:
+            raise IndexError(f"{error} (tensor {self.shape}, index {key!r:.80})") from None
+
+    def __len__(self) -> Any:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(self.shape[0]))
+
+    # ------------------------------------------------------------ operators
+
+    __add__, __sub__, __mul__, __truediv__ = elementwise.add, elementwise.subtract, elementwise.multiply, elementwise.divide
+    __pow__, __matmul__, __neg__, __abs__ = F.pow, F.matmul, elementwise.negative, elementwise.absolute
+    __invert__, __and__, __or__ = elementwise.logical_not, elementwise.logical_and, elementwise.logical_or
+    __eq__, __ne__, __lt__ = elementwise.equal, elementwise.not_equal, elementwise.less
+    __le__, __gt__, __ge__ = elementwise.less_equal, elementwise.greater, elementwise.greater_equal
+
+    def __radd__(self, other: Any) -> Any:
+        return elementwise.add(other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return elementwise.subtract(other, self)
+
+    def __rmul__(self, other: Any) -> Any:
+        return elementwise.multiply(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return elementwise.divide(other, self)
+
+    def __rpow__(self, other: Any) -> Any:
+        return elementwise.power(np.asarray(other, dtype=self.dtype), self)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return F.matmul(other, self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    __hash__ = object.__hash__  # identity, since == compares elements
+
+    # ------------------------------------------------------------ Python's conversions
+
+    def __bool__(self) -> Any:
+        if self.data.size != 1:
+            raise ArgumentError(
+                "bool: the truth of a tensor with other than one element is ambiguous.",
+                got=f"tensor {self.shape}",
+                hint="(a == b).all(), .any(), or compare .item()",
+            )
+        return self.data.item() != 0
+
+    def __float__(self) -> Any:
+        return float(self.item())
+
+    def __int__(self) -> Any:
+        return int(self.item())
+
+    def __index__(self) -> Any:
+        if self.dtype.kind not in "iub":
+            raise TypeError(f"a {self.dtype} tensor cannot be used as an index")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.data.size == 1 else str(self)
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.data, separator=", ", prefix="tensor(", precision=4, threshold=1000)
+        notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        if self.node is not None:
+            notes.append(f"grad_fn=<{self.node.where()}>")
+        elif self.requires_grad:
+            notes.append("requires_grad=True")
+        return f"tensor({', '.join([text, *notes])})"
+
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
+        if self.node is not None:
+            raise GradientError(
+                "deepcopy: only leaves can be copied together with their gradient.",
+                got=f"the result of {self.node.where()}",
+                hint="t.detach().clone()",
+            )
+        result = type(self).wrap(self.data.copy(), self.requires_grad)
+        memo[id(self)] = result
+        if self.gradient is not None:
+            result.gradient = self.gradient.detach().clone()
+        return result
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), self.detach().data, self.requires_grad and self.node is None)
+
+    # ------------------------------------------------------------ NumPy's protocols
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return numpy_protocol.ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return numpy_protocol.function(func, args, kwargs)
+
+    # ------------------------------------------------------------ functions as methods
+
+    def all(self) -> Any:
+        """Tell whether every element is true."""
+        return Tensor.wrap(np.asarray(self.data.all()))
+
+    def any(self) -> Any:
+        """Tell whether some element is true."""
+        return Tensor.wrap(np.asarray(self.data.any()))
+
+    abs, exp, expm1, log, log1p, sqrt, square = F.abs, F.exp, F.expm1, F.log, F.log1p, F.sqrt, F.square
+    sin, cos, tanh, sigmoid, relu, sign, reciprocal = F.sin, F.cos, F.tanh, F.sigmoid, F.relu, F.sign, F.reciprocal
+    add, sub, subtract, mul, multiply, div, divide = F.add, F.sub, F.subtract, F.mul, F.multiply, F.div, F.divide
+    pow, neg, negative, clamp, clip, maximum, minimum = F.pow, F.neg, F.negative, F.clamp, F.clip, F.maximum, F.minimum
+    sum, mean, max, min, amax, amin, prod = F.sum, F.mean, F.max, F.min, F.amax, F.amin, F.prod
+    argmax, argmin, logsumexp, var, std = F.argmax, F.argmin, F.logsumexp, F.var, F.std
+    reshape, view, permute, transpose, flatten, squeeze = (
+        F.reshape, F.view, F.permute, F.transpose, F.flatten, F.squeeze,
+    )  # fmt: skip
+    unsqueeze, expand, flip, split, gather = F.unsqueeze, F.expand, F.flip, F.split, F.gather
+    matmul, softmax, log_softmax, isnan, isfinite = F.matmul, F.softmax, F.log_softmax, F.isnan, F.isfinite
+
+
+Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tensor
+
+
+def _rebuild(kind: type[Tensor], data: Array, requires_grad: Any) -> Tensor:
+    return kind.wrap(data, requires_grad)
+
+
+def seed_for(root: Tensor, gradient: Any, name: str, create_graph: Any) -> Any:
+    """Check what a derivative is asked of, and give its first cotangent: 1, or the one given."""
+    if not root.requires_grad:
+        raise GradientError(
+            f"{name}: this tensor depends on nothing that requires a gradient.",
+            got=f"tensor {root.shape} {root.dtype}, requires_grad=False",
+            expected="a result computed, outside no_grad, from a leaf with requires_grad=True",
+            hint="requires_grad_() on the inputs before the forward pass",
+        )
+    if gradient is None:
+        if root.data.size != 1:
+            raise GradientError(
+                f"{name}: the gradient of a tensor with {root.data.size} elements needs a cotangent.",
+                got=f"tensor {root.shape}",
+                expected="a tensor with one element, or gradient=...",
+                hint="loss.mean().backward() or loss.sum().backward()",
+            )
+        seed = np.ones(root.shape, dtype=root.dtype)
+        return Tensor.wrap(seed) if create_graph else seed
+    shape = np.shape(gradient.data if isinstance(gradient, Var) else gradient)
+    if shape != root.shape:
+        raise ShapeError(
+            f"{name}: the cotangent given has another shape than the tensor.",
+            got=f"gradient {shape}, tensor {root.shape}",
+            expected="equal shapes",
+        )
+    if create_graph:
+        return gradient if isinstance(gradient, Var) else Tensor.wrap(np.asarray(gradient, dtype=root.dtype))
+    return np.asarray(gradient.data if isinstance(gradient, Var) else gradient, dtype=root.dtype)
+
+
+__all__ = ["Tensor", "check_differentiable", "seed_for"]
