@@ -3,7 +3,7 @@
 Exports only; nothing is computed and nothing read at import. To read the code start with graph.py.
 """
 
-from . import autograd, nn, optim
+from . import autograd, data, nn, optim
 from .autograd import enable_grad, is_grad_enabled, no_grad
 from .backend import (
     Generator,
@@ -101,6 +101,7 @@ from .functions import (
     view,
     where,
 )
+from .saving import load, save
 from .tensor import Tensor
 
 __version__ = "0.1.0"

@@ -25,7 +25,7 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
     Raises:  DTypeError if the data are not numbers, or not floats where a gradient is asked for
     """
     if isinstance(data, list | tuple) and any(isinstance(x, Var) for x in data):
-        data = [x.tolist() if isinstance(x, Var) else x for x in data]
+        data = [x.data.tolist() if isinstance(x, Var) else x for x in data]
     typed = isinstance(data, np.ndarray | np.generic | Var)
     try:
         array = np.array(data.data if isinstance(data, Var) else data, dtype=dtype)

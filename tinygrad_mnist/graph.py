@@ -145,7 +145,8 @@ class Var:
     @property
     def shape(self) -> tuple[int, ...]:
         """Sizes of the axes."""
-        return self.data.shape
+        sizes: tuple[int, ...] = self.data.shape
+        return sizes
 
     @property
     def ndim(self) -> int:

@@ -17,8 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import DataError
+from ..files import Buffer, write_whole
 from .canonical import CanonicalFile
-from .idx import Buffer, Bytes, parse_idx
+from .idx import Bytes, parse_idx
 
 LOCK_NAME = "download.lock"
 LEFTOVER_SECONDS = 3600.0
@@ -52,7 +53,7 @@ def load_cached(folder: Path, file: CanonicalFile) -> Bytes:
         if not matches(data, file):
             raise DataError(f"{path} is damaged.", got="content with another sha256")
         with suppress(OSError):  # a read-only cache is as good, only slower
-            _write_whole(_stamp_path(folder, file), before.encode())
+            write_whole(_stamp_path(folder, file), before.encode())
     return array
 
 
@@ -68,8 +69,8 @@ def install(folder: Path, file: CanonicalFile, data: Buffer) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file.name
-    _write_whole(path, data)
-    _write_whole(_stamp_path(folder, file), _signature(os.stat(path), file).encode())
+    write_whole(path, data)
+    write_whole(_stamp_path(folder, file), _signature(os.stat(path), file).encode())
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -139,18 +140,3 @@ def _read_stamp(folder: Path, file: CanonicalFile) -> str:
         return _stamp_path(folder, file).read_text("ascii")
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def _write_whole(path: Path, data: Buffer) -> None:
-    """Write a temporary file beside the final one, flush it to the disk, rename it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}.part")
-    try:
-        with open(part, "xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise

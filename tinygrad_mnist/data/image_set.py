@@ -31,6 +31,8 @@ class ImageSet:
     Raises:  ShapeError if images and labels do not fit together.
     """
 
+    takes_index_arrays = True  # a DataLoader may ask for a whole batch at once
+
     def __init__(self, images: Bytes, labels: npt.NDArray[np.integer], *, classes: Sequence[str], source: str) -> None:
         if images.ndim != 3 or labels.shape != images.shape[:1]:
             raise ShapeError(

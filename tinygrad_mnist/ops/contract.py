@@ -38,7 +38,8 @@ def matmul(a: Array, b: Array) -> Array:
             expected="a.shape[-1] == b.shape[-2]",
             hint=_matmul_hint(a.shape, b.shape),
         )
-    return np.matmul(a, b)
+    out: Array = np.matmul(a, b)
+    return out
 
 
 def _matmul_hint(a: tuple[int, ...], b: tuple[int, ...]) -> str:
@@ -74,7 +75,7 @@ def linear(x: Array, w: Array, b: Array | None) -> Array:
     """
     if x.ndim == 0 or x.shape[-1] != w.shape[1]:
         raise _linear_error(x, w)
-    out = np.matmul(x, w.T)
+    out: Array = np.matmul(x, w.T)
     if b is not None:
         out += b
     return out

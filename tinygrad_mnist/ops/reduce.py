@@ -21,6 +21,10 @@ from .layout import cat, reshape, transpose
 
 Axis = int | tuple[int, ...] | None
 
+add_up: Any = np.add.reduce  # NumPy's type stubs do not know these with a variable keepdims
+largest: Any = np.maximum.reduce
+smallest: Any = np.minimum.reduce
+
 
 def reduced_axes(ndim: int, axis: Axis) -> tuple[int, ...]:
     """List the axes that a reduction shrinks, counted from 0."""
@@ -53,12 +57,12 @@ def some(x: Array, axis: Axis, name: str) -> None:
 
 
 @primitive()
-def sum(x: Array, *, axis: Axis, keepdims: bool) -> Array:
+def sum(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """Sum over axes; booleans and integers as int64.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
-    return np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=None if x.dtype.kind == "f" else np.int64)
+    return add_up(x, axis=axis, keepdims=keepdims, dtype=None if x.dtype.kind == "f" else np.int64)
 
 
 @sum.vjp("x")
@@ -67,13 +71,13 @@ def sum_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 
 @primitive()
-def mean(x: Array, *, axis: Axis, keepdims: bool) -> Array:
+def mean(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """Arithmetic mean over axes; of integers, a float.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
     # divided by a NumPy float so that no elements give NaN, as in PyTorch, instead of ZeroDivisionError
-    return np.true_divide(np.add.reduce(x, axis=axis, keepdims=keepdims), x.dtype.type(count(x.shape, axis)))
+    return np.true_divide(add_up(x, axis=axis, keepdims=keepdims), x.dtype.type(count(x.shape, axis)))
 
 
 @mean.vjp("x")
@@ -82,13 +86,13 @@ def mean_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 
 @primitive()
-def amax(x: Array, *, axis: Axis, keepdims: bool) -> Array:
+def amax(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """Largest element over axes; equal ones share the gradient.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
     some(x, axis, "amax")
-    return np.maximum.reduce(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims)
+    return largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims)
 
 
 @amax.vjp("x")
@@ -97,13 +101,13 @@ def amax_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 
 @primitive()
-def amin(x: Array, *, axis: Axis, keepdims: bool) -> Array:
+def amin(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """Smallest element over axes; equal ones share the gradient.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
     some(x, axis, "amin")
-    return np.minimum.reduce(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims)
+    return smallest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims)
 
 
 @amin.vjp("x")
@@ -112,7 +116,7 @@ def amin_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 
 @primitive()
-def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Array:
+def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Any:
     """1 / k at each of the k elements that equal the extreme of their group, else 0. Constant to differentiation.
 
     Shapes:  x (*A), extreme (*A) -> (*A)
@@ -122,7 +126,7 @@ def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Array:
 
 
 @primitive()
-def argmax(x: Array, *, axis: int | None, keepdims: bool) -> Array:
+def argmax(x: Array, *, axis: int | None, keepdims: bool) -> Any:
     """Position of the first largest element, along one axis or in the flattened array.
 
     Shapes:  x (*A) -> A without the axis, int64
@@ -132,7 +136,7 @@ def argmax(x: Array, *, axis: int | None, keepdims: bool) -> Array:
 
 
 @primitive()
-def argmin(x: Array, *, axis: int | None, keepdims: bool) -> Array:
+def argmin(x: Array, *, axis: int | None, keepdims: bool) -> Any:
     """Position of the first smallest element, along one axis or in the flattened array.
 
     Shapes:  x (*A) -> A without the axis, int64
@@ -142,14 +146,14 @@ def argmin(x: Array, *, axis: int | None, keepdims: bool) -> Array:
 
 
 @primitive()
-def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Array:
+def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """log Σ eˣ, with the largest element taken out first so that nothing overflows.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
-    top = np.maximum.reduce(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=True)
+    top = largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
-    total = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    total = np.log(add_up(np.exp(x - top), axis=axis, keepdims=True)) + top
     return total if keepdims else np.squeeze(total, axis=reduced_axes(x.ndim, axis))
 
 
@@ -159,13 +163,13 @@ def logsumexp_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> 
 
 
 @primitive()
-def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Array:
+def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Any:
     """Variance over axes: squared distances from the mean, summed and divided by their number less the correction.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
     centred = x - np.mean(x, axis=axis, keepdims=True)
-    total = np.add.reduce(np.square(centred), axis=axis, keepdims=keepdims)
+    total = add_up(np.square(centred), axis=axis, keepdims=keepdims)
     return np.true_divide(total, total.dtype.type(max(count(x.shape, axis) - correction, 0)))
 
 

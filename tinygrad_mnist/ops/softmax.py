@@ -26,7 +26,7 @@ def softmax(x: Array, *, axis: int) -> Array:
     Math:    out_i = exp(x_i) / Σ_j exp(x_j)
     Shapes:  x (*A) -> (*A)
     """
-    out = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+    out: Array = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
     out /= np.add.reduce(out, axis=axis, keepdims=True)
     return out
 
