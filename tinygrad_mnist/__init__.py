@@ -3,7 +3,7 @@
 Exports only; nothing is computed and nothing read at import. To read the code start with graph.py.
 """
 
-from . import autograd, data, nn, optim
+from . import autograd, data, nn, optim, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
 from .backend import (
     Generator,
@@ -105,3 +105,16 @@ from .saving import load, save
 from .tensor import Tensor
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Generator", "Tensor", "TinygradError", "abs", "add", "amax", "amin", "arange", "argmax", "argmin", "autograd",
+    "bool_", "cat", "clamp", "clip", "cos", "data", "div", "divide", "enable_grad", "exp", "expand", "expm1", "eye",
+    "flatten", "flip", "float16", "float32", "float64", "from_numpy", "full", "full_like", "gather", "int16",
+    "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "linspace", "load", "log", "log1p",
+    "log_softmax", "logsumexp", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul",
+    "multiply", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod",
+    "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu",
+    "reshape", "save", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "sub", "subtract", "sum", "tanh", "tensor", "transpose", "uint8", "unsqueeze", "var", "view", "viz", "where", "zeros",
+    "zeros_like",
+]  # fmt: skip

@@ -15,7 +15,8 @@ import numpy as np
 
 from .errors import ArgumentError, ShapeError
 from .graph import Var
-from .ops import contract, elementwise, index, layout, reduce, softmax as softmaxes
+from .ops import contract, elementwise, index, layout, reduce
+from .ops import softmax as softmaxes
 from .ops.broadcast import broadcast_to
 from .ops.elementwise import (
     cos,

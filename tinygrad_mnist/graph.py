@@ -212,6 +212,9 @@ class Node:
         """Name of the primitive, as pictures and errors show it."""
         return self.primitive.name
 
+    def __repr__(self) -> str:
+        return f"<{self.where()}>"
+
     def where(self) -> str:
         """Name the call for people: `linear in net.3 Linear`."""
         return self.name if self.scope is None else f"{self.name} in {self.scope}"

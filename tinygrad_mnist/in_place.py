@@ -13,7 +13,8 @@ import numpy as np
 
 from .errors import DTypeError, InPlaceError, ShapeError
 from .graph import Array, Var, state
-from .ops import elementwise, index as indexing
+from .ops import elementwise
+from .ops import index as indexing
 from .ops.index import ARRAY
 
 

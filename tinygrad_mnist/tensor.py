@@ -18,7 +18,8 @@ from . import in_place, numpy_protocol
 from .engine import backward
 from .errors import ArgumentError, DTypeError, GradientError, ShapeError
 from .graph import Array, Node, Var
-from .ops import elementwise, index as indexing
+from .ops import elementwise
+from .ops import index as indexing
 
 
 def check_differentiable(dtype: np.dtype[Any], what: str) -> None:
@@ -60,8 +61,8 @@ class Tensor(Var):
         """Gradient that backward left here, a tensor of the same shape, or None."""
         if self.gradient is None and self.node is not None and self.node.retained is None:
             warnings.warn(
-                f"`.grad` of a non-leaf: this tensor is the result of {self.node.where()}, and backward keeps gradients of "
-                "leaves only. Call .retain_grad() on it before backward to keep its gradient too.",
+                f"`.grad` of a non-leaf: this tensor is the result of {self.node.where()}, and backward keeps gradients "
+                "of leaves only. Call .retain_grad() on it before backward to keep its gradient too.",
                 stacklevel=2,
             )
         return self.gradient
@@ -239,8 +240,9 @@ class Tensor(Var):
 
     # ------------------------------------------------------------ operators
 
-    __add__, __sub__, __mul__, __truediv__ = elementwise.add, elementwise.subtract, elementwise.multiply, elementwise.divide
-    __pow__, __matmul__, __neg__, __abs__ = F.pow, F.matmul, elementwise.negative, elementwise.absolute
+    __add__, __sub__, __mul__ = elementwise.add, elementwise.subtract, elementwise.multiply
+    __truediv__, __pow__, __matmul__ = elementwise.divide, F.pow, F.matmul
+    __neg__, __abs__ = elementwise.negative, elementwise.absolute
     __invert__, __and__, __or__ = elementwise.logical_not, elementwise.logical_and, elementwise.logical_or
     __eq__, __ne__, __lt__ = elementwise.equal, elementwise.not_equal, elementwise.less
     __le__, __gt__, __ge__ = elementwise.less_equal, elementwise.greater, elementwise.greater_equal
