@@ -5,7 +5,6 @@
     python examples/mnist_cnn.py --target 99        # exit with status 1 below 99 % test accuracy
 
 Expected on MNIST at the defaults (4 epochs): 99.0 % test accuracy or more, in about three minutes on 2 cores.
-Needs: pip install tinygrad_mnist[examples]
 """
 
 from __future__ import annotations
@@ -14,13 +13,17 @@ import argparse
 import sys
 import time
 
-import numpy as np
-from tqdm import tqdm
+try:
+    import matplotlib  # noqa: F401  drawn with at the end, so missed at the start
+    import numpy as np
+    from tqdm import tqdm
 
-import tinygrad_mnist as tg
-from tinygrad_mnist import nn
-from tinygrad_mnist.data import DataLoader, open_dataset, random_split
-from tinygrad_mnist.files import output_folder
+    import tinygrad_mnist as tg
+    from tinygrad_mnist import nn
+    from tinygrad_mnist.data import DataLoader, open_dataset, random_split
+    from tinygrad_mnist.files import output_folder
+except ImportError as error:
+    sys.exit(f"{error}. Install what the examples need: pip install '.[examples]' in the project's folder")
 
 
 class CNN(nn.Module):
@@ -159,4 +162,7 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except tg.TinygradError as error:
+        sys.exit(f"{type(error).__name__}: {error}")

@@ -103,6 +103,7 @@ from .functions import (
 )
 from .saving import load, save
 from .tensor import Tensor
+from .viz import summary
 
 __version__ = "0.1.0"
 
@@ -115,6 +116,6 @@ __all__ = [
     "multiply", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod",
     "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu",
     "reshape", "save", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "sub", "subtract", "sum", "tanh", "tensor", "transpose", "uint8", "unsqueeze", "var", "view", "viz", "where", "zeros",
+    "sub", "subtract", "sum", "summary", "tanh", "tensor", "transpose", "uint8", "unsqueeze", "var", "view", "viz", "where", "zeros",
     "zeros_like",
 ]  # fmt: skip

@@ -14,7 +14,8 @@ import numpy as np
 from .backend import Generator, generator_or_default
 from .errors import ArgumentError, DTypeError
 from .graph import Array, Var
-from .tensor import Tensor, check_differentiable
+from .seeds import check_differentiable
+from .tensor import Tensor
 
 DType = Any
 
@@ -24,9 +25,10 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
 
     Raises:  DTypeError if the data are not numbers, or not floats where a gradient is asked for
     """
-    if isinstance(data, list | tuple) and any(isinstance(x, Var) for x in data):
-        data = [x.data.tolist() if isinstance(x, Var) else x for x in data]
     typed = isinstance(data, np.ndarray | np.generic | Var)
+    if isinstance(data, list | tuple):
+        data = [x.data if isinstance(x, Var) else x for x in data]
+        typed = any(isinstance(x, np.ndarray) and x.dtype.char == "d" for x in data)
     try:
         array = np.array(data.data if isinstance(data, Var) else data, dtype=dtype)
     except ValueError as error:

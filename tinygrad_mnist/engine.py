@@ -3,7 +3,7 @@
 The type of the seed is the switch. Seeded with an array, every rule gets raw arrays and runs as plain NumPy. Seeded with a Var, the
 same rules get Vars and record, so that the gradient can be differentiated again.
 
-Knows no operation and no Tensor; adding two cotangents with `+` is all the arithmetic it does. Read after primitive.py; autograd/
+Knows no operation and no Tensor: it adds cotangents with `+` and asks a recorded one for `clone()` and `to(dtype)`. Read after primitive.py; autograd/
 and tensor.py are what people call.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .errors import GradientError, GraphFreedError, InPlaceError, ShapeError
-from .graph import Array, Freed, Node, Var, Version, changes, enable_grad, leaves, reachable
+from .graph import Array, BackwardPass, Freed, Node, Scope, Var, Version, changes, enable_grad, leaves, reachable, state
 from .primitive import Primitive, Rule, changed_since
 
 METADATA = frozenset({"shape", "ndim", "dtype"})
@@ -36,16 +36,17 @@ def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: 
     """
     origin = root.node or root
     for leaf, g in differentiate([origin], [seed], None, retain_graph, create_graph).items():
-        if isinstance(leaf, Var):
+        if isinstance(leaf, Var) and leaf.requires_grad:  # not if frozen since the forward pass
             deposit(leaf, g)
 
 
 def deposit(leaf: Var, g: Any) -> None:
-    """Add a cotangent to a leaf's `.grad`. A raw one is owned by then; a Var keeps its graph."""
-    if leaf.gradient is None:
-        leaf.gradient = g if isinstance(g, Var) else leaf.result_type.wrap(g)
-    elif isinstance(g, Var):
-        leaf.gradient = leaf.gradient + g
+    """Add a cotangent to a leaf's `.grad`. A raw one is owned by then; a Var is copied, and keeps its graph."""
+    if isinstance(g, Var):
+        with enable_grad():
+            leaf.gradient = g.clone() if leaf.gradient is None else leaf.gradient + g
+    elif leaf.gradient is None:
+        leaf.gradient = leaf.result_type.wrap(g)
     else:
         leaf.gradient.data += g
         leaf.gradient.version.bump()
@@ -66,19 +67,27 @@ def differentiate(
     wanted: set[Origin] | None = None
     if targets is not None:
         wanted = set(targets)
+        between = []  # a target that leads to no other one is not pulled back, nor freed: its own backward may follow
         for node in reversed(nodes):  # first calls first: a Node is wanted where one of its inputs is
             if not wanted.isdisjoint(p for p in node.parents if not isinstance(p, Version)):
                 wanted.add(node)
+                between.append(node)
+        nodes = between[::-1]
     sums = Cotangents()
     for origin, seed in zip(origins, seeds, strict=True):
         sums.add(origin, seed, fresh=False)
     place = "" if retain_graph else caller()
     apply = recorded_rule if create_graph else raw_rule
-    with enable_grad():
-        for node in nodes:
-            pull_back(node, sums, wanted, apply)
-            if not retain_graph and (wanted is None or node in wanted):
-                node.free(place)  # at once, so that its memory serves the rest of the walk
+    outer = state.scope
+    state.scope = Scope(BackwardPass(), None) if create_graph else outer
+    try:
+        with enable_grad():
+            for node in nodes:
+                pull_back(node, sums, wanted, apply)
+                if not retain_graph:
+                    node.free(place)  # at once, so that its memory serves the rest of the walk
+    finally:
+        state.scope = outer
     keep = targets if targets is not None else [o for o in sums.values if isinstance(o, Var)]
     return {origin: sums.owned(origin) for origin in keep if origin in sums.values}
 
@@ -116,7 +125,7 @@ class Cotangents:
 def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: Any) -> None:
     """Pass the cotangent of one Node's result on to the inputs of that Node."""
     g = sums.values.get(node)
-    if g is None or (wanted is not None and node not in wanted):
+    if g is None:
         return
     if node.freed_by is not None:
         raise freed(node)
@@ -133,7 +142,7 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: A
         if gx.shape != x.shape:
             gx = fit(node, gx, x)
         if gx.dtype is not x.dtype:
-            gx = gx.astype(x.dtype)
+            gx = gx.to(x.dtype) if isinstance(gx, Var) else gx.astype(x.dtype, copy=False)
         # A rule is a function of g, out and the arguments: a result that is none of them and views nothing is new.
         fresh = type(gx) is np.ndarray and gx.base is None and gx is not g and gx is not node.out and gx is not node.saved
         if fresh:
@@ -179,6 +188,10 @@ def recorded_rule(node: Node, position: int, g: Any) -> Any:
                 expected="the same array until the gradient has been taken",
                 hint="differentiate first, then assign; or change the data in place under no_grad before the forward pass",
             )
+        elif isinstance(parent, Version):  # a constant, of which a later change in place must be noticed still
+            var = wrap(array)
+            var.version = parent
+            args.append(var)
         else:
             args.append(array)
     return rule(g, wrap(node.out, True, node), *args, **node.static, **extra)

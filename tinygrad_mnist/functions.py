@@ -89,11 +89,16 @@ def abs(input: Any) -> Any:
     return elementwise.absolute(input)
 
 
-def clamp(input: Any, min: float | None = None, max: float | None = None) -> Any:
-    """Limit to [min, max]; at a bound the gradient passes."""
+def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
+    """Limit to [min, max], numbers or tensors; at a bound the gradient passes."""
     if min is None and max is None:
         raise ArgumentError("clamp: neither min nor max was given.", expected="at least one of them")
-    return elementwise.clamp(input, low=min, high=max)
+    if isinstance(min, Var | np.ndarray):
+        input, min = where(elementwise.less(input, min), min, input), None
+    if isinstance(max, Var | np.ndarray):
+        input, max = elementwise.clamp(input, low=min, high=None) if min is not None else input, max
+        input, min, max = where(elementwise.greater(input, max), max, input), None, None
+    return input if min is None and max is None else elementwise.clamp(input, low=min, high=max)
 
 
 # ---------------------------------------------------------------- reductions

@@ -46,7 +46,7 @@ class Version:
 
     def __init__(self) -> None:
         self.tick = 0
-        self.sharers: list[weakref.ref[Var]] | None = None
+        self.sharers: dict[int, weakref.ref[Var]] | None = None  # by id: == compares elements
 
     def bump(self, at: int | None = None) -> None:
         """Note a change now, or at the tick of the Node that records it."""
@@ -55,14 +55,16 @@ class Version:
     def share(self, *variables: Var) -> None:
         """Note that these Vars look at the same memory."""
         if self.sharers is None:
-            self.sharers = []
-        self.sharers = [ref for ref in self.sharers if ref() is not None]
-        known = [ref() for ref in self.sharers]
-        self.sharers += [weakref.ref(v) for v in variables if not any(v is k for k in known)]
+            self.sharers = {}
+        elif not len(self.sharers) & (len(self.sharers) - 1):  # forget the dead at every doubling only: many rows, many views
+            self.sharers = {key: ref for key, ref in self.sharers.items() if ref() is not None}
+        for v in variables:
+            self.sharers[id(v)] = weakref.ref(v)
 
     def others(self, variable: Var) -> bool:
         """Tell whether a living Var other than this one looks at the memory."""
-        return any(ref() not in (None, variable) for ref in self.sharers or ())
+        living = [ref() for ref in (self.sharers or {}).values()]
+        return any(v is not None and v is not variable for v in living)
 
 
 # ---------------------------------------------------------------- who is calling: the stack of modules
@@ -71,7 +73,8 @@ class Version:
 class Caller(Protocol):
     """What the graph asks of a module: the name of a module inside it."""
 
-    def name_of(self, module: Any) -> str | None: ...
+    def name_of(self, module: Any) -> str | None:
+        """Find the path of a module inside this one."""
 
 
 class Scope:
@@ -105,12 +108,31 @@ class Scope:
     def __str__(self) -> str:
         return f"{self.path()} {type(self.module).__name__}".strip()
 
+    def within(self) -> str:
+        """Name the module and the model it is part of: `net.3 Linear of Net`."""
+        root = self.chain()[0]
+        return str(self) if root is self else f"{self} of {type(root.module).__name__}"
+
+
+class BackwardPass:
+    """Stands in the chain of callers for a backward pass that is itself recorded."""
+
+    is_backward = True  # pictures set such calls apart
+
+    def name_of(self, module: Any) -> str | None:
+        """Contain no module."""
+        return None
+
 
 class State(threading.local):
     """Per thread: is the graph recorded, and which module call is running."""
 
     recording: bool = True
     scope: Scope | None = None
+    around: Callable[..., Any] | None = None  # if set, called as around(scope, forward, args, kwargs) for each module call
+
+    def __init__(self) -> None:
+        self.before: list[bool] = []  # what `recording` was outside each running no_grad or enable_grad of this thread
 
 
 state = State()
@@ -235,15 +257,12 @@ class _Recording(ContextDecorator):
 
     value: ClassVar[bool]
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []
-
     def __enter__(self) -> None:
-        self._before.append(state.recording)
+        state.before.append(state.recording)
         state.recording = self.value
 
     def __exit__(self, *exc: object) -> None:
-        state.recording = self._before.pop()
+        state.recording = state.before.pop()
 
 
 class no_grad(_Recording):

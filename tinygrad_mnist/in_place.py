@@ -40,10 +40,12 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
             expected="memory of its own, or no_grad",
             hint="write x = x + 1 instead of x += 1, or clone() first",
         )
-    before = x.result_type.wrap(x.data.copy(), x.requires_grad, x.node)  # rules see the old value
-    result = operation(before, *args, **static)
+    before = x.result_type.wrap(x.data.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
+    result = operation(before, *(before if a is x else a for a in args), **static)
     overwrite(x, result.data, name)
     x.version.bump(result.node.index)
+    if x.node is not None:  # .grad of a retained tensor is that of its latest value
+        x.node.retained, result.node.retained = None, x.node.retained
     x.requires_grad, x.node, x.version = True, result.node, result.node.version
     return x
 
@@ -112,8 +114,10 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     index: list[Any] = []
     arrays: list[Any] = []
     for part in key if isinstance(key, tuple) else (key,):
-        if isinstance(part, list):
-            part = np.asarray(part) if part else np.empty(0, dtype=np.int64)
+        if isinstance(part, list | tuple | range):
+            part = np.asarray(part) if len(part) else np.empty(0, dtype=np.int64)
+        if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
+            part = slice(*(int(v.data) if isinstance(v, Var) else v for v in (part.start, part.stop, part.step)))
         if isinstance(part, Var | np.ndarray):
             if part.dtype.kind not in "iub":
                 raise DTypeError(

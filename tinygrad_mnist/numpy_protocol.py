@@ -21,7 +21,7 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
     np.subtract: elementwise.subtract,
     np.multiply: elementwise.multiply,
     np.true_divide: elementwise.divide,
-    np.power: lambda a, b: F.pow(a, b) if isinstance(a, Var) else elementwise.power(np.asarray(a), b),
+    np.power: lambda a, b: F.pow(a, b) if isinstance(a, Var | np.ndarray) else b.__rpow__(a),
     np.negative: elementwise.negative,
     np.positive: lambda x: x,
     np.absolute: elementwise.absolute,
@@ -53,20 +53,33 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
 }
 
 
+# functions that write to their first argument
+WRITERS = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
+
+
 def _axes(axis: Any) -> Any:
     return tuple(axis) if isinstance(axis, list) else axis
 
 
+def _dot(a: Any, b: Any) -> Any:
+    """Multiply as np.dot does: scalars element by element; beyond matrices every row with every column."""
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return elementwise.multiply(a, b)
+    if np.ndim(b) <= 2:
+        return F.matmul(a, b)
+    return on_arrays("np.dot", np.dot, (a, b), {}, into=None)
+
+
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.sum: lambda a, axis=None, keepdims=False: reduce.sum(a, axis=_axes(axis), keepdims=keepdims),
-    np.mean: lambda a, axis=None, keepdims=False: reduce.mean(a, axis=_axes(axis), keepdims=keepdims),
-    np.max: lambda a, axis=None, keepdims=False: reduce.amax(a, axis=_axes(axis), keepdims=keepdims),
-    np.min: lambda a, axis=None, keepdims=False: reduce.amin(a, axis=_axes(axis), keepdims=keepdims),
-    np.argmax: lambda a, axis=None, keepdims=False: reduce.argmax(a, axis=axis, keepdims=keepdims),
-    np.argmin: lambda a, axis=None, keepdims=False: reduce.argmin(a, axis=axis, keepdims=keepdims),
-    np.var: lambda a, axis=None, ddof=0, keepdims=False: F.var(a, _axes(axis), correction=ddof, keepdim=keepdims),
-    np.std: lambda a, axis=None, ddof=0, keepdims=False: F.std(a, _axes(axis), correction=ddof, keepdim=keepdims),
-    np.prod: lambda a, axis=None, keepdims=False: reduce.prod(a, axis, keepdims),
+    np.sum: lambda a, axis=None, *, keepdims=False: reduce.sum(a, axis=_axes(axis), keepdims=keepdims),
+    np.mean: lambda a, axis=None, *, keepdims=False: reduce.mean(a, axis=_axes(axis), keepdims=keepdims),
+    np.max: lambda a, axis=None, *, keepdims=False: reduce.amax(a, axis=_axes(axis), keepdims=keepdims),
+    np.min: lambda a, axis=None, *, keepdims=False: reduce.amin(a, axis=_axes(axis), keepdims=keepdims),
+    np.argmax: lambda a, axis=None, *, keepdims=False: reduce.argmax(a, axis=axis, keepdims=keepdims),
+    np.argmin: lambda a, axis=None, *, keepdims=False: reduce.argmin(a, axis=axis, keepdims=keepdims),
+    np.var: lambda a, axis=None, *, ddof=0, keepdims=False: F.var(a, _axes(axis), correction=ddof, keepdim=keepdims),
+    np.std: lambda a, axis=None, *, ddof=0, keepdims=False: F.std(a, _axes(axis), correction=ddof, keepdim=keepdims),
+    np.prod: lambda a, axis=None, *, keepdims=False: reduce.prod(a, axis, keepdims),
     np.reshape: lambda a, shape: F.reshape(a, shape),
     np.ravel: lambda a: F.flatten(a),
     np.transpose: lambda a, axes=None: F.permute(a, tuple(axes or reversed(range(a.ndim)))),
@@ -81,7 +94,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.where: lambda condition, x, y: elementwise.where(condition, x, y),
     np.clip: lambda a, a_min=None, a_max=None: F.clamp(a, a_min, a_max),
     np.matmul: F.matmul,
-    np.dot: F.matmul,
+    np.dot: _dot,
     np.shape: lambda a: a.shape,
     np.ndim: lambda a: a.ndim,
     np.size: lambda a: a.data.size,
@@ -93,7 +106,8 @@ def ufunc(function: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str,
     out = kwargs.get("out")
     if method == "__call__" and function in UFUNCS and not kwargs:
         return UFUNCS[function](*inputs)
-    return on_arrays(f"np.{function.__name__}", getattr(function, method), inputs, kwargs, into=out)
+    into = inputs[:1] if method == "at" else out
+    return on_arrays(f"np.{function.__name__}", getattr(function, method), inputs, kwargs, into)
 
 
 def function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -105,7 +119,8 @@ def function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         except TypeError as error:
             if "argument" not in str(error):
                 raise  # not a keyword that the table lacks
-    return on_arrays(f"np.{func.__name__}", func, args, kwargs, into=kwargs.get("out"))
+    into = args[:1] or list(kwargs.values())[:1] if func in WRITERS else kwargs.get("out")
+    return on_arrays(f"np.{func.__name__}", func, args, kwargs, into)
 
 
 def on_arrays(name: str, function: Any, args: Any, kwargs: Any, into: Any) -> Any:
@@ -119,7 +134,10 @@ def on_arrays(name: str, function: Any, args: Any, kwargs: Any, into: Any) -> An
             expected="a function that tinygrad_mnist records, writing to a new tensor",
             hint="array = array + tensor instead of +=; or tensor.detach() where no gradient is wanted",
         )
-    return function(*_bare(args), **_bare(kwargs))
+    result = function(*_bare(args), **_bare(kwargs))
+    for v in _variables(into):
+        v.version.bump()  # backward must notice
+    return result
 
 
 def _variables(x: Any) -> Any:

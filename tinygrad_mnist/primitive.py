@@ -124,7 +124,7 @@ class Primitive:
             return out
         if type(out) is not np.ndarray:
             out = np.asarray(out)  # NumPy returns scalars where it could return 0-d arrays
-        if out.dtype is FLOAT64:
+        if out.dtype is FLOAT64 and "dtype" not in static:
             out = narrow(out, arrays)
         if differentiable and self.rules and state.recording:
             version = Version()
@@ -138,7 +138,7 @@ class Primitive:
 
     def explain(self, error: Exception, arrays: list[Any]) -> Exception:
         """Turn a failure of the forward function into an error that names the operation, shapes and module."""
-        where = "" if state.scope is None else str(state.scope)
+        where = "" if state.scope is None else state.scope.within()
         if isinstance(error, TinygradError):
             error.where = error.where or where
             return error
@@ -195,7 +195,8 @@ def constant(x: Any, name: str) -> Any:
 
 def narrow(out: Array, arrays: list[Any]) -> Array:
     """Undo NumPy's habit of answering integers with float64: only a float64 input gives a float64 result."""
-    if any(type(x) is np.ndarray and x.dtype is FLOAT64 for x in arrays):
+    # by kind, not identity: an array from a pickle or of the other byte order has a float64 of its own
+    if any(type(x) is np.ndarray and x.dtype.char == "d" for x in arrays):
         return out
     return out.astype(FLOAT32)
 

@@ -54,7 +54,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises:  DataError if the file is missing, damaged or of another kind; nothing in it is executed
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         structure = json.loads(arrays.pop(STRUCTURE).tobytes()) if STRUCTURE in arrays else None
         if structure is None:

@@ -16,21 +16,11 @@ import numpy as np
 from . import functions as F
 from . import in_place, numpy_protocol
 from .engine import backward
-from .errors import ArgumentError, DTypeError, GradientError, ShapeError
+from .errors import ArgumentError, GradientError, ShapeError
 from .graph import Array, Node, Var
 from .ops import elementwise
 from .ops import index as indexing
-
-
-def check_differentiable(dtype: np.dtype[Any], what: str) -> None:
-    """Raise unless the dtype can carry a gradient."""
-    if dtype.kind != "f":
-        raise DTypeError(
-            f"{what}: only floating-point tensors can require a gradient.",
-            got=f"dtype {dtype}",
-            expected="float32 or float64",
-            hint="write 3.0 instead of 3, or .float() first",
-        )
+from .seeds import check_differentiable, seed_for
 
 
 class Tensor(Var):
@@ -43,7 +33,10 @@ class Tensor(Var):
     __array_priority__ = 1000.0
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        from_var = Tensor.wrap(np.array(data.data if isinstance(data, Var) else data))
+        array = np.array(data.data if isinstance(data, Var) else data)
+        if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray | np.generic):
+            array = array.astype(np.float32)  # Python floats
+        from_var = Tensor.wrap(array)
         if requires_grad:
             check_differentiable(from_var.dtype, "Tensor")
         self.data, self.requires_grad = from_var.data, requires_grad
@@ -260,7 +253,8 @@ class Tensor(Var):
         return elementwise.divide(other, self)
 
     def __rpow__(self, other: Any) -> Any:
-        return elementwise.power(np.asarray(other, dtype=self.dtype), self)
+        kind = self.dtype if self.dtype.kind == "f" or isinstance(other, int | np.integer) else np.dtype(np.float32)
+        return elementwise.power(np.asarray(other, dtype=kind), self)
 
     def __rmatmul__(self, other: Any) -> Any:
         return F.matmul(other, self)
@@ -359,37 +353,3 @@ Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tens
 
 def _rebuild(kind: type[Tensor], data: Array, requires_grad: Any) -> Tensor:
     return kind.wrap(data, requires_grad)
-
-
-def seed_for(root: Tensor, gradient: Any, name: str, create_graph: Any) -> Any:
-    """Check what a derivative is asked of, and give its first cotangent: 1, or the one given."""
-    if not root.requires_grad:
-        raise GradientError(
-            f"{name}: this tensor depends on nothing that requires a gradient.",
-            got=f"tensor {root.shape} {root.dtype}, requires_grad=False",
-            expected="a result computed, outside no_grad, from a leaf with requires_grad=True",
-            hint="requires_grad_() on the inputs before the forward pass",
-        )
-    if gradient is None:
-        if root.data.size != 1:
-            raise GradientError(
-                f"{name}: the gradient of a tensor with {root.data.size} elements needs a cotangent.",
-                got=f"tensor {root.shape}",
-                expected="a tensor with one element, or gradient=...",
-                hint="loss.mean().backward() or loss.sum().backward()",
-            )
-        seed = np.ones(root.shape, dtype=root.dtype)
-        return Tensor.wrap(seed) if create_graph else seed
-    shape = np.shape(gradient.data if isinstance(gradient, Var) else gradient)
-    if shape != root.shape:
-        raise ShapeError(
-            f"{name}: the cotangent given has another shape than the tensor.",
-            got=f"gradient {shape}, tensor {root.shape}",
-            expected="equal shapes",
-        )
-    if create_graph:
-        return gradient if isinstance(gradient, Var) else Tensor.wrap(np.asarray(gradient, dtype=root.dtype))
-    return np.asarray(gradient.data if isinstance(gradient, Var) else gradient, dtype=root.dtype)
-
-
-__all__ = ["Tensor", "check_differentiable", "seed_for"]

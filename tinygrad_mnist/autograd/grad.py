@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..engine import differentiate
 from ..errors import GradientError
-from ..tensor import Tensor, seed_for
+from ..seeds import seed_for
+from ..tensor import Tensor
 
 
 def grad(
@@ -29,7 +32,8 @@ def grad(
     """
     roots = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     targets = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    given = [grad_outputs] if isinstance(grad_outputs, Tensor) or grad_outputs is None else list(grad_outputs)
+    single = isinstance(grad_outputs, Tensor | np.ndarray) or grad_outputs is None
+    given = [grad_outputs] if single else list(grad_outputs)
     if grad_outputs is None:
         given = [None] * len(roots)
     if len(given) != len(roots):
@@ -51,6 +55,8 @@ def grad(
     results: list[Tensor | None] = []
     for i, origin in enumerate(origins):
         g = found.get(origin)
+        if isinstance(g, np.ndarray) and any(o is origin for o in origins[:i]):
+            g = g.copy()  # an input named twice: each gradient has memory of its own
         if g is None and not allow_unused:
             raise GradientError(
                 f"grad: the outputs do not depend on inputs[{i}].",

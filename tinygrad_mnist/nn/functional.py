@@ -131,15 +131,21 @@ def reduced(losses: Any, reduction: str) -> Any:
     return REDUCTIONS[reduction](losses)
 
 
-def _rows(input: Any, target: Any) -> tuple[Any, Any, tuple[int, ...]]:
+def _rows(input: Any, target: Any) -> tuple[Any, Any, tuple[int, ...] | None]:
     """Bring (C,), (N, C) or (N, C, d1, ...) to (rows, C) with one class number per row, and tell the shape of the losses."""
     if input.ndim == 2:
-        return input, target, ()
+        return input, target, None
     if input.ndim == 1:
         return input.reshape(1, -1), target.reshape(-1), ()
     shape = (input.shape[0], *input.shape[2:])
+    if tuple(target.shape) != shape:  # in another order the class numbers would silently meet the wrong rows
+        raise ShapeError(
+            "loss: the target has the wrong shape.",
+            got=f"input {tuple(input.shape)}, target {tuple(target.shape)}",
+            expected=f"target {shape}: input's shape without the classes (dimension 1)",
+        )
     moved = permute(input, 0, *range(2, input.ndim), 1)
-    return moved.reshape(-1, input.shape[1]), target.reshape(-1), shape if tuple(target.shape) == shape else ()
+    return moved.reshape(-1, input.shape[1]), target.reshape(-1), shape
 
 
 def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
@@ -167,8 +173,8 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smooth
     rows, classes, shape = _rows(input, target)
     losses = softmaxes.cross_entropy(rows, classes)
     if label_smoothing:
-        losses = losses * (1 - label_smoothing) - mean(log_softmax(rows, 1), 1) * label_smoothing
-    return reduced(losses.reshape(shape) if shape and reduction == "none" else losses, reduction)
+        losses = losses + label_smoothing * (softmaxes.pick(rows, classes) - mean(rows, 1))
+    return reduced(losses.reshape(shape) if shape is not None and reduction == "none" else losses, reduction)
 
 
 def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -179,7 +185,7 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """
     rows, classes, shape = _rows(input, np.asarray(target) if isinstance(target, list | tuple) else target)
     losses = -softmaxes.pick(rows, classes)
-    return reduced(losses.reshape(shape) if shape and reduction == "none" else losses, reduction)
+    return reduced(losses.reshape(shape) if shape is not None and reduction == "none" else losses, reduction)
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:

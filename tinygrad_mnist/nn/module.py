@@ -14,8 +14,9 @@ import numpy as np
 
 from ..creation import from_numpy
 from ..errors import StateDictError
-from ..graph import Scope, Var, no_grad, state
-from ..tensor import Tensor, check_differentiable
+from ..graph import Scope, Var, Version, no_grad, state
+from ..seeds import check_differentiable
+from ..tensor import Tensor
 
 M = TypeVar("M", bound="Module")
 
@@ -32,9 +33,11 @@ class Parameter(Tensor):
             array = array.astype(np.float32)
         if requires_grad:
             check_differentiable(array.dtype, "Parameter")
-        source = Tensor.wrap(array)
         self.data, self.requires_grad, self.gradient, self.node = array, requires_grad, None, None
-        self.version = source.version
+        self.version = Version()
+        if isinstance(data, Var):  # a change of either is a change of both
+            self.version = data.version
+            data.version.share(data, self)
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
@@ -55,6 +58,8 @@ class Module:
             args = tuple(from_numpy(a) if isinstance(a, np.ndarray) else a for a in args)
         state.scope = Scope(self, outer)
         try:
+            if state.around is not None:
+                return state.around(state.scope, self.forward, args, kwargs)
             return self.forward(*args, **kwargs)
         finally:
             state.scope = outer
@@ -125,10 +130,13 @@ class Module:
             p.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters (or, with set_to_none=False, set them to 0)."""
         for p in self.parameters():
-            p.gradient = None
+            if set_to_none or p.gradient is None:
+                p.gradient = None
+            else:
+                p.gradient = Tensor.wrap(np.zeros(p.shape, p.dtype))
 
     # ------------------------------------------------------------ saving
 

@@ -104,14 +104,14 @@ def power(a: Array, b: Array) -> Array:
 
 @power.vjp("a")
 def power_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
-    # b a^(b-1); where b = 0 the factor b is 0 and the exponent must not become -1 (0 * inf is NaN)
-    return g * b * power(a, b - not_equal(b, b * 0))
+    # b a^(b-1); where a = b = 0 the factor b is 0 and the exponent must not become -1 (0 * inf is NaN)
+    return g * b * power(a, b - logical_or(not_equal(a, 0), not_equal(b, 0)))
 
 
 @power.vjp("b")
 def power_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     # out log a; where a = 0 the derivative is 0, not 0 * -inf
-    return g * out * log(a + equal(a, a * 0))
+    return g * out * log(a + equal(a, 0))
 
 
 @primitive()

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..graph import Array
 from ..primitive import primitive
-from .broadcast import Shape
+from .broadcast import Shape, broadcast_to, sum_to
 
 ARRAY = "array"  # stands in a static index where the next index array belongs
 
@@ -82,7 +82,24 @@ def setitem_vjp_x(g: Any, out: Any, x: Any, value: Any, *arrays: Any, index: Ind
 
 @setitem.vjp("value")
 def setitem_vjp_value(g: Any, out: Any, x: Any, value: Any, *arrays: Any, index: Index) -> Any:
-    return getitem(g, *arrays, index=index)
+    gx = getitem(g, *arrays, index=index)
+    if not distinct(arrays):
+        gx = gx * stays(x, *arrays, index=index)
+    lead = max(value.ndim - gx.ndim, 0)  # NumPy ignores leading axes of size 1 of a value
+    return broadcast_to(sum_to(gx, shape=value.shape[lead:]), shape=value.shape)
+
+
+@primitive()
+def stays(x: Array, *arrays: Array, index: Index) -> Array:
+    """1 where a value that setitem writes stays, 0 where a later one overwrites it. Constant to differentiation.
+
+    Shapes:  x (*A) -> A[index]
+    """
+    where = fill(index, arrays)
+    writer = np.zeros(x.shape, dtype=np.int64)
+    order = np.arange(writer[where].size).reshape(writer[where].shape)
+    writer[where] = order
+    return (writer[where] == order).astype(x.dtype)
 
 
 @primitive()

@@ -39,10 +39,14 @@ def transpose(x: Array, *, axes: tuple[int, ...]) -> Array:
     return x.transpose(axes)
 
 
+def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Find the order that undoes an order of axes."""
+    return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
+
+
 @transpose.vjp("x")
 def transpose_vjp_x(g: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
-    ndim = len(axes)
-    return transpose(g, axes=tuple(sorted(range(ndim), key=lambda i: axes[i] % ndim)))
+    return transpose(g, axes=inverse(axes))
 
 
 @primitive(view=True)

@@ -77,7 +77,8 @@ def mean(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
     # divided by a NumPy float so that no elements give NaN, as in PyTorch, instead of ZeroDivisionError
-    return np.true_divide(add_up(x, axis=axis, keepdims=keepdims), x.dtype.type(count(x.shape, axis)))
+    kind = x.dtype.type if x.dtype.kind == "f" else np.float64
+    return np.true_divide(add_up(x, axis=axis, keepdims=keepdims), kind(count(x.shape, axis)))
 
 
 @mean.vjp("x")
@@ -175,8 +176,9 @@ def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Any:
 
 @var.vjp("x")
 def var_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, correction: float, keepdims: bool) -> Any:
-    n = count(x.shape, axis)
-    return restore(g * (2 / (n - correction)), x.shape, axis) * (x - mean(x, axis=axis, keepdims=True))
+    # divided last, and as an array: too few elements give NaN, as forward, instead of ZeroDivisionError
+    distance = x - mean(x, axis=axis, keepdims=True)
+    return restore(g, x.shape, axis) * (2 * distance) / max(count(x.shape, axis) - correction, 0)
 
 
 def prod(x: Any, axis: int | None, keepdims: bool) -> Any:

@@ -19,6 +19,11 @@ from .layout import reshape
 from .reduce import sum
 
 
+def peak(x: Array, axis: int) -> Any:
+    """Find the largest logit along an axis, kept as an axis of size 1; -∞ of none."""
+    return np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf if x.dtype.kind == "f" else None)
+
+
 @primitive()
 def softmax(x: Array, *, axis: int) -> Array:
     """Turn logits into probabilities along an axis.
@@ -44,7 +49,9 @@ def log_softmax(x: Array, *, axis: int) -> Array:
     Shapes:  x (*A) -> (*A)
     Units:   nats
     """
-    centred = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    centred = x - peak(x, axis)
+    if not x.size:
+        return centred  # the logarithm of an empty sum would warn
     return centred - np.log(np.add.reduce(np.exp(centred), axis=axis, keepdims=True))
 
 

@@ -95,7 +95,7 @@ class Optimizer:
                 if set_to_none:
                     p.gradient = None
                 elif p.gradient is not None:
-                    p.gradient.zero_()
+                    p.gradient = Tensor.wrap(np.zeros(p.shape, p.dtype))
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. closure: computes the loss again and is called first."""
@@ -114,7 +114,10 @@ class Optimizer:
                 else:  # a parameter with memory in another order: update a copy, then take it over
                     data = np.ascontiguousarray(p.data).copy()
                     self.update(data, p.gradient.data, self.state[p], group)
-                    p.data = data
+                    if p.data.flags.writeable:
+                        p.data[...] = data
+                    else:
+                        p.data = data
                 p.version.bump()
         return loss
 
@@ -143,16 +146,16 @@ class Optimizer:
                 expected=f"groups of {sizes} parameters",
             )
         problems, loaded = [], {}
+        settings = [{**own, **g} for own, g in zip(self.param_groups, groups, strict=True) for _ in own["params"]]
         for key, saved in state_dict["state"].items():
             p = order[int(key)] if int(key) < len(order) else None
-            wanted = None if p is None else self.init_state(p, self.param_groups[0])
-            if wanted is None or set(saved) != set(wanted):
+            wanted = None if p is None else self.init_state(p, settings[int(key)])
+            if p is None or wanted is None or set(saved) != set(wanted):
                 problems.append(f"parameter {key}: {sorted(saved)}")
                 continue
             for name, value in saved.items():
                 if np.shape(value) != np.shape(wanted[name]):
                     problems.append(f"parameter {key}: {name} {np.shape(value)} instead of {np.shape(wanted[name])}")
-            assert p is not None
             loaded[p] = {
                 k: np.array(v, dtype=wanted[k].dtype) if isinstance(wanted[k], np.ndarray) else type(wanted[k])(v)
                 for k, v in saved.items()

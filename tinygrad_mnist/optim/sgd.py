@@ -49,9 +49,12 @@ class SGD(Optimizer):
 
     def update(self, p: Any, g: Any, state: State, group: Group) -> None:
         """Take one step."""
+        first = state["step"] == 0
+        if group["momentum"] and "momentum_buffer" not in state:  # momentum was turned on after the first step
+            state["momentum_buffer"], first = np.zeros(p.shape, p.dtype), True
         kernel.sgd(
             p, g, state.get("momentum_buffer"), lr=group["lr"], momentum=group["momentum"],
             dampening=group["dampening"], weight_decay=group["weight_decay"], nesterov=group["nesterov"],
-            first=state["step"] == 0,
+            first=first,
         )  # fmt: skip
         state["step"] += 1

@@ -65,10 +65,9 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | os.PathLike[
         best = max(epochs, key=lambda e: (history[e - 1]["valid_accuracy"], -e))
         value = history[best - 1]["valid_accuracy"] * 100
         right.axvline(best, color=INK, linewidth=0.8, linestyle=":")
-        right.annotate(
-            f"best: {value:.2f} % (epoch {best})", (best, value), xytext=(-8, -26), textcoords="offset points",
-            ha="right" if best > len(history) / 2 else "left", color=INK, fontsize=9,
-        )  # fmt: skip
+        right.text(
+            0.97, 0.06, f"best: {value:.2f} % (epoch {best})", transform=right.transAxes, ha="right", color=INK, fontsize=9
+        )
     left.legend(frameon=False)
     figure.suptitle(title, color=INK)
     return _write(figure, path)

@@ -1,0 +1,50 @@
+"""What every test file shares: hypothesis profiles, and a fixture that fails a test which leaves global state behind.
+
+Choose a profile with HYPOTHESIS_PROFILE: dev (default, a minute), ci, deep (hundreds of fresh examples per test).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tinygrad_mnist import backend
+from tinygrad_mnist.graph import state
+
+# dev and ci draw the same examples every time: a red run is a change in the code. deep looks for new ones.
+COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+settings.register_profile("dev", max_examples=6, derandomize=True, database=None, **COMMON)
+settings.register_profile("ci", max_examples=25, derandomize=True, database=None, **COMMON)
+settings.register_profile("deep", max_examples=300, print_blob=True, **COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(autouse=True)
+def leaves_no_trace() -> Iterator[None]:
+    """Fail a test that leaks grad mode, a module scope, a replaced default generator or NumPy's error handling.
+
+    The default generator starts each test from the same seed and gets its former state back, so that no test's result
+    depends on which others ran before it.
+    """
+    generator, numpy_errors = backend.default_generator, np.geterr()
+    before = generator._seed, generator._numpy
+    generator.manual_seed(0)
+    yield
+    leaks = []
+    if not state.recording:
+        leaks.append("grad mode was left off")
+    if state.scope is not None:
+        leaks.append(f"the module scope {state.scope} was left open")
+    if backend.default_generator is not generator:
+        leaks.append("backend.default_generator was replaced")
+    if np.geterr() != numpy_errors:
+        leaks.append(f"np.seterr was changed to {np.geterr()}")
+    state.recording, state.scope, backend.default_generator = True, None, generator
+    generator._seed, generator._numpy = before
+    np.seterr(**numpy_errors)
+    if leaks:
+        pytest.fail("; ".join(leaks))

@@ -1,0 +1,129 @@
+"""The programs as a user runs them, on the embedded digits: numbers repeat, pictures appear, bad input is told early."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def start(script, *args, **env):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TINYGRAD_MNIST")}
+    return subprocess.Popen(
+        [sys.executable, str(EXAMPLES / script), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env={**environment, **env}, cwd=ROOT,
+    )  # fmt: skip
+
+
+def run(script, *args, **env):
+    with start(script, *args, **env) as process:
+        out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def numbers(out):
+    """Keep the lines with losses and accuracies, which must repeat; times must not."""
+    return [line for line in out.splitlines() if line.startswith("epoch") or "Test accuracy" in line]
+
+
+@pytest.mark.parametrize(("script", "target"), [("mnist_mlp.py", 85), ("mnist_cnn.py", 85)])
+def test_a_program_trains_on_the_digits_and_repeats_its_numbers(script, target, tmp_path):
+    args = ("--data", "digits", "--epochs", 4, "--seed", 3, "--target", target, "--out", tmp_path / "a")
+    status, out, err = run(script, *args)
+    assert status == 0, out + err
+    assert out.count("THIS IS NOT MNIST") == 2, "the stand-in must be announced at the start and at the end"
+    assert re.search(r"\d images per second", out)
+    for name in ("curves.png", "confusion.png"):
+        assert (tmp_path / "a" / name).read_bytes().startswith(PNG)
+    weights = tg.load(tmp_path / "a" / "weights.npz")
+    assert all(isinstance(w, tg.Tensor) for w in weights.values()) and len(weights) >= 4
+    assert sorted(os.listdir(tmp_path / "a")) == ["confusion.png", "curves.png", "weights.npz"]
+
+    status, again, _ = run(script, *args[:-1], tmp_path / "b")
+    assert status == 0 and numbers(again) == numbers(out) and len(numbers(out)) == 5
+    other = tg.load(tmp_path / "b" / "weights.npz")
+    assert all(np.array_equal(weights[k].data, other[k].data) for k in weights)
+
+
+def test_a_missed_target_fails(tmp_path):
+    status, out, _ = run("mnist_mlp.py", "--data", "digits", "--epochs", 1, "--target", 100, "--out", tmp_path)
+    assert status == 1 and "FAILED: test accuracy" in out
+
+
+def test_insisting_on_mnist_without_files_or_network_lists_the_sources(tmp_path):
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "KERAS_HOME": str(tmp_path / "keras")}
+    status, out, err = run("mnist_mlp.py", "--data", "mnist", "--out", tmp_path, TINYGRAD_MNIST_OFFLINE="1", **home)
+    assert status == 1 and "Traceback" not in err
+    for part in ("DataError", "train-images-idx3-ubyte.gz", "TINYGRAD_MNIST_DATA", str(tmp_path / "cache")):
+        assert part in err
+
+
+def test_an_unwritable_folder_is_told_before_training(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    status, out, err = run("mnist_mlp.py", "--data", "digits", "--out", tmp_path / "file" / "out")
+    assert status == 1 and "OutputError" in err and "epoch" not in out and "Traceback" not in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_ctrl_c_keeps_the_best_weights_and_says_where(tmp_path):
+    with start("mnist_mlp.py", "--data", "digits", "--epochs", 5000, "--out", tmp_path, PYTHONUNBUFFERED="1") as process:
+        lines = []
+        while not any(line.startswith("epoch  2") for line in lines):
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            lines.append(line)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err
+    told = re.search(r"Interrupted: the best weights so far \(epoch \d+\) are in (\S+)", out)
+    assert told and told[1] == str(tmp_path / "weights.npz")
+    assert tg.load(told[1]) and (tmp_path / "curves.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_ctrl_c_in_the_first_epoch_keeps_the_weights_too(tmp_path):
+    with start("mnist_cnn.py", "--data", "digits", "--batch-size", 1, "--out", tmp_path, PYTHONUNBUFFERED="1") as process:
+        line = ""
+        while "parameters" not in line:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err
+    assert f"the weights as they are now are in {tmp_path / 'weights.npz'}" in out
+    assert tg.load(tmp_path / "weights.npz")
+
+
+def test_every_example_says_how_to_run_it_and_what_to_expect():
+    for path in EXAMPLES.glob("*.py"):
+        head = path.read_text(encoding="utf-8").split('"""')[1]
+        assert f"python examples/{path.name}" in head and "Expected" in head, path.name
+
+
+def test_the_readme_snippets_print_what_they_say():
+    snippets = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert snippets
+    for code in snippets:
+        probe = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+        assert probe.returncode == 0, probe.stderr
+        promised = re.findall(r"print\(.*\)\s*# (.*)", code)
+        assert promised and probe.stdout.splitlines() == promised
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 120

@@ -1,0 +1,56 @@
+"""What may be asked of a derivative, and the cotangent that it starts from.
+
+Checks made once per call, with the explanations that people need most. Knows no Tensor, only Var. tensor.py (backward) and
+autograd/grad.py begin here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import DTypeError, GradientError, ShapeError
+from .graph import Var
+
+
+def check_differentiable(dtype: np.dtype[Any], what: str) -> None:
+    """Raise unless the dtype can carry a gradient."""
+    if dtype.kind != "f":
+        raise DTypeError(
+            f"{what}: only floating-point tensors can require a gradient.",
+            got=f"dtype {dtype}",
+            expected="float32 or float64",
+            hint="write 3.0 instead of 3, or .float() first",
+        )
+
+
+def seed_for(root: Any, gradient: Any, name: str, create_graph: Any) -> Any:
+    """Check what a derivative is asked of, and give its first cotangent: 1, or the one given."""
+    if not root.requires_grad:
+        raise GradientError(
+            f"{name}: this tensor depends on nothing that requires a gradient.",
+            got=f"tensor {root.shape} {root.dtype}, requires_grad=False",
+            expected="a result computed, outside no_grad, from a leaf with requires_grad=True",
+            hint="requires_grad_() on the inputs before the forward pass",
+        )
+    if gradient is None:
+        if root.data.size != 1:
+            raise GradientError(
+                f"{name}: the gradient of a tensor with {root.data.size} elements needs a cotangent.",
+                got=f"tensor {root.shape}",
+                expected="a tensor with one element, or gradient=...",
+                hint="loss.mean().backward() or loss.sum().backward()",
+            )
+        seed = np.ones(root.shape, dtype=root.dtype)
+        return root.result_type.wrap(seed) if create_graph else seed
+    shape = np.shape(gradient.data if isinstance(gradient, Var) else gradient)
+    if shape != root.shape:
+        raise ShapeError(
+            f"{name}: the cotangent given has another shape than the tensor.",
+            got=f"gradient {shape}, tensor {root.shape}",
+            expected="equal shapes",
+        )
+    if create_graph:
+        return gradient if isinstance(gradient, Var) else root.result_type.wrap(np.asarray(gradient, dtype=root.dtype))
+    return np.asarray(gradient.data if isinstance(gradient, Var) else gradient, dtype=root.dtype)

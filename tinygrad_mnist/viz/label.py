@@ -1,0 +1,131 @@
+"""The words in a picture: ranges of values, the state of a gradient, settings of an operation, safely spelled.
+
+Labels are graphviz's HTML-like ones, so three characters need escaping and any name is safe. Knows values and Nodes,
+no layout. Look next at graph.py.
+"""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from typing import Any
+
+import numpy as np
+
+from ..graph import Freed, Node, Scope
+from .trace import Value, is_backward, module_title
+
+FAINT, GRADIENT = "#6b7280", "#9a3412"  # on the pale fill of a box: details, gradients
+SHAPES = frozenset({"shape", "x_shape"})  # settings that the box of the result shows anyway
+DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "keepdims": False, "value": 0.0, "axis": None}
+WIDTH = 34  # characters in a line of a module's label
+
+
+def escape(text: Any) -> str:
+    """Spell any text safely inside an HTML-like label: on one line, without control characters."""
+    printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    return html.escape(printable)
+
+
+def small(text: str, color: str = FAINT) -> str:
+    """Write a line of details."""
+    return f'<font point-size="9" color="{color}">{escape(text)}</font>'
+
+
+def number(x: Any) -> str:
+    """Write one element with four digits."""
+    x = x.item() if isinstance(x, np.generic | np.ndarray) else x
+    return f"{x:.4g}" if isinstance(x, float) else str(x)
+
+
+def value_range(array: Any) -> str:
+    """Describe the elements: the value of a single one, else smallest … largest, and how many are NaN.
+
+    Units:   those of the array; three digits
+    """
+    if array.size == 0:
+        return "no elements"
+    if array.size == 1:
+        return number(array)
+    if array.dtype.kind == "b":
+        return f"{np.count_nonzero(array):,} of {array.size:,} true"
+    low, high = array.min(), array.max()
+    if low == low:
+        return _between(low, high)
+    missing = np.isnan(array)
+    rest = array[~missing]
+    return (f"{_between(rest.min(), rest.max())}, " if rest.size else "") + f"{np.count_nonzero(missing):,} NaN"
+
+
+def _between(low: Any, high: Any) -> str:
+    if low.dtype.kind in "iu":
+        return f"{low} … {high}"
+    return f"all {float(low):.3g}" if low == high else f"{float(low):.3g} … {float(high):.3g}"
+
+
+def gradient_text(value: Value) -> str:
+    """Describe the gradient of a value: its range, or why there is none. Empty for what has no gradient."""
+    var = value.var
+    if var is not None and var.gradient is not None:
+        return f"grad: {value_range(var.gradient.data)}"
+    if value.made_by is not None:
+        if value.kind == "output" and value.array.shape == ():
+            return ""  # the gradient of a loss with respect to itself is 1
+        kept = var is not None and value.made_by.retained is not None
+        return "grad: not computed yet" if kept else "grad: not kept (retain_grad())"
+    return "grad: not computed yet" if var is not None and var.requires_grad else ""
+
+
+def value_label(value: Value, show_values: bool) -> str:
+    """Write the box of a value: name, shape and dtype, range, gradient."""
+    array = value.array
+    lines = [f"<b>{escape(value.name)}</b>"] if value.name else []
+    lines.append(f'<font point-size="10">{escape(f"{tuple(array.shape)} {array.dtype}")}</font>')
+    if show_values:
+        lines.append(small("value: freed by backward" if isinstance(array, Freed) else value_range(array)))
+        gradient = gradient_text(value)
+        if gradient:
+            lines.append(small(gradient, FAINT if "not" in gradient else GRADIENT))
+    return markup(lines)
+
+
+def node_label(node: Node, inline: list[tuple[str, Any]]) -> str:
+    """Write the ellipse of an operation: its name, and the settings and small numbers that are not the default."""
+    details = [f"{k} = {'freed' if isinstance(v, Freed) else number(v)}" for k, v in inline]
+    details += [f"{k} = {setting(v)}" for k, v in node.static.items() if k not in SHAPES and not is_default(k, v)]
+    lines = [f"<b>{escape(node.name)}</b>"]
+    lines += [f'<font point-size="9">{escape(d)}</font>' for d in details if len(d) <= WIDTH]
+    return markup(lines)
+
+
+def is_default(name: str, setting: Any) -> bool:
+    """Tell whether a setting is the usual one; (1, 1) counts as 1."""
+    usual = DEFAULTS.get(name, ...)
+    if isinstance(setting, tuple) and setting and all(type(s) is type(usual) and s == usual for s in setting):
+        return True
+    return type(setting) is type(usual) and bool(setting == usual)
+
+
+def setting(value: Any) -> str:
+    """Write a setting briefly: (2, 2) as 2, a slice as in an index."""
+    if isinstance(value, slice):
+        ends = ["" if e is None else str(e) for e in (value.start, value.stop)]
+        return ":".join(ends + ([str(value.step)] if value.step is not None else []))
+    if value is Ellipsis:
+        return "…"
+    if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1] and isinstance(value[0], int):
+        return str(value[0])
+    if isinstance(value, tuple):
+        return f"({', '.join(setting(v) for v in value)})" if len(value) != 1 else setting(value[0])
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def module_lines(scope: Scope, path: str) -> list[str]:
+    """Name a module call in short lines."""
+    return ["backward pass"] if is_backward(scope) else textwrap.wrap(module_title(scope.module, path), WIDTH)
+
+
+def markup(lines: list[str], left: bool = False) -> str:
+    """Join lines to one HTML-like label."""
+    end = '<br align="left"/>' if left else "<br/>"
+    return f"<{end.join(lines)}{end if left else ''}>"

@@ -1,0 +1,67 @@
+"""A graphviz.Digraph that stays useful on a machine without graphviz's program `dot`, which does the layout.
+
+With `dot` it shows inline in notebooks, renders and pipes as any Digraph. Without, `.source` and `.save()` still give
+valid DOT text, a notebook shows that text and how to get `dot`, and `.render()` says the same in one error. Knows no
+graph of ours. This is the one module that imports graphviz; graph.py loads it at the first drawing.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import graphviz  # type: ignore[import-untyped]
+
+from ..errors import MissingDependencyError
+
+GET_DOT = (
+    "apt install graphviz | brew install graphviz | choco install graphviz | conda install graphviz; "
+    "or paste .source into an online viewer of DOT"
+)
+
+
+def without_dot() -> MissingDependencyError:
+    """Explain what needs the program `dot` and how to get it."""
+    return MissingDependencyError(
+        "viz.graph: the program `dot` of graphviz, which lays pictures out, is not on the PATH.",
+        got="the DOT text (.source, .save('graph.dot')), which is complete",
+        hint=GET_DOT,
+    )
+
+
+class Picture(graphviz.Digraph):  # type: ignore[misc]
+    """A drawing: `.source` is its DOT text, `.render("name", format="svg")` writes a file, notebooks show it.
+
+    Raises:  MissingDependencyError from render, view and pipe where the program `dot` is missing
+    """
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        """Lay out and write a file; arguments as in graphviz.Digraph.render."""
+        try:
+            return str(super().render(*args, **kwargs))
+        except graphviz.ExecutableNotFound:
+            raise without_dot() from None
+
+    def pipe(self, *args: Any, **kwargs: Any) -> Any:
+        """Lay out and return the picture; arguments as in graphviz.Digraph.pipe."""
+        try:
+            return super().pipe(*args, **kwargs)
+        except graphviz.ExecutableNotFound:
+            raise without_dot() from None
+
+    def __repr__(self) -> str:
+        return f"<Picture: {len(self.source):,} characters of DOT; .render('graph', format='svg') writes a file>"
+
+    def _repr_svg_(self) -> str | None:
+        try:
+            return str(self.pipe(format="svg", encoding="utf-8"))
+        except MissingDependencyError:
+            return None
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
+        svg = self._repr_svg_()
+        if svg is not None:
+            return {"image/svg+xml": svg, "text/plain": repr(self)}
+        hint = f"This graph needs the program `dot` to be drawn: {GET_DOT}"
+        text = f"<details><summary>DOT text</summary><pre>{html.escape(self.source)}</pre></details>"
+        return {"text/html": f"<p>{html.escape(hint)}</p>{text}", "text/plain": f"{hint}\n\n{self.source}"}

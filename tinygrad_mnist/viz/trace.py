@@ -1,0 +1,233 @@
+"""What is drawn, before it is drawn: the values and operations behind some tensors, their names and modules.
+
+Reads graph.Node only: what went in, what came out, who called. Knows no layer (modules are asked for names by duck
+typing), no folding and no DOT. Look next at fold.py, then graph.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError
+from ..graph import Freed, Node, Scope, Var, Version, reachable
+
+
+class Value:
+    """One tensor or array of the picture.
+
+    kind is "parameter", "input" (a leaf that requires a gradient or that the user named), "constant", "result" or
+    "output"; var the Var that can tell of a gradient, if one is known; array what its values are read from; made_by the
+    Node whose result it is; scope the module call whose frame it stands in.
+    """
+
+    def __init__(self, kind: str, name: str, array: Any, var: Var | None = None, made_by: Node | None = None) -> None:
+        self.kind, self.name, self.array, self.var, self.made_by = kind, name, array, var, made_by
+        self.named = False  # by the user or as a parameter: never folded away as a detail
+        self.scope: Scope | None = made_by.scope if made_by is not None else None
+        self.users: list[Node] = []
+
+
+class Trace:
+    """Values and operations behind the roots, first call first.
+
+    inputs holds, for each Node, the values that become edges; inline the arguments small enough for the label.
+    """
+
+    def __init__(self, roots: Sequence[Var], names: Mapping[str, Any]) -> None:
+        self.nodes = reachable([r.node for r in roots if r.node is not None])[::-1]
+        self.values: dict[Any, Value] = {}
+        self.inputs: dict[Node, list[Value]] = {}
+        self.inline: dict[Node, list[tuple[str, Any]]] = {}
+        self.paths = Paths()
+        self._names = Names(self.nodes, names)
+        alive = {r.node: r for r in roots if r.node is not None}
+        for node in self.nodes:
+            self._take_arguments(node)
+            self._add_result(node, alive.get(node))
+        for i, root in enumerate(roots):
+            value = self.values.get(root.node or id(root)) or self._add_leaf(root)
+            value.kind = "output"
+            value.name = value.name or ("output" if len(roots) == 1 else f"output {i}")
+        for value in self.values.values():
+            if value.kind == "parameter":
+                value.scope = shared_scope([node.scope for node in value.users])
+
+    def _take_arguments(self, node: Node) -> None:
+        self.inputs[node], self.inline[node] = [], []
+        labels = [*node.primitive.arguments]
+        labels += [str(node.primitive.variadic)] * (len(node.args) - len(labels))
+        for position, (label, array, parent) in enumerate(zip(labels, node.args, node.parents, strict=True)):
+            if type(parent) is Node:
+                value: Value | None = self.values[parent]
+            elif isinstance(parent, Var):
+                value = self.values.get(id(parent)) or self._add_leaf(parent)
+            else:
+                value = self._constant(node, position, label, array, parent)
+            if value is not None:
+                value.users.append(node)
+                self.inputs[node].append(value)
+
+    def _add_leaf(self, var: Var) -> Value:
+        name = self._names.of_leaf(var)
+        parameter = type(var).__name__ == "Parameter" or self._names.is_parameter(var)
+        kind = "parameter" if parameter else "input" if var.requires_grad else "constant"
+        value = self.values[id(var)] = Value(kind, name or "", var.data, var)
+        value.named = bool(name)
+        return value
+
+    def _constant(self, node: Node, position: int, label: str, array: Any, parent: Any) -> Value | None:
+        name = self._names.of_constant(array, parent)
+        if not name and math.prod(getattr(array, "shape", ())) == 1:
+            if array is not None and getattr(array, "dtype", None) != "NoneType":
+                self.inline[node].append((label, array))
+            return None
+        if isinstance(array, Freed):  # the array is gone; its Version, if it was a tensor's, still tells two apart
+            key: Any = (id(parent), array.shape) if parent is not None else (id(node), position)
+        else:
+            key = ("array", id(array))
+        value = self.values.get(key)
+        if value is None:
+            parameter = self._names.is_parameter(array) or self._names.is_parameter((parent, array))
+            kind = "parameter" if parameter else "input" if name else "constant"
+            shown = name or ("constant" if label in ("a", "b", "g") else label)
+            known = self._names.arrays.get(shown, array) if name and isinstance(array, Freed) else array
+            value = self.values[key] = Value(kind, shown, known)
+            value.named = bool(name)
+        return value
+
+    def _add_result(self, node: Node, root: Var | None) -> None:
+        kept = node.retained() if node.retained is not None else None
+        var = root if root is not None else kept if kept is not None and kept.node is node else self._names.result(node)
+        name = self._names.of_result(node)
+        value = self.values[node] = Value("result", name or "", node.out if var is None else var.data, var, node)
+        value.named = bool(name)
+
+
+class Names:
+    """Which name belongs to which leaf, array or result: the user's first, then what the outermost modules say."""
+
+    def __init__(self, nodes: Sequence[Node], names: Mapping[str, Any]) -> None:
+        self._found: dict[Any, str] = {}
+        self._parameters: set[Any] = set()
+        self.arrays: dict[str, Any] = {}
+        self._results: dict[int, Var] = {}
+        self._held: list[Any] = []  # keeps alive what is known by id
+        for name, thing in names.items():
+            if not isinstance(name, str) or not isinstance(thing, Var | np.ndarray):
+                raise DTypeError(
+                    "graph: names must give a tensor or an array for each name.",
+                    got=f"{name!r}: {type(thing).__name__}",
+                    expected="names={'x': x, 'target': y}",
+                )
+            self._note(name, thing)
+        modules: list[Any] = [scope.chain()[0].module for scope in distinct_scopes(nodes)]
+        outermost = {id(m): m for m in modules if has_parameters(m)}
+        for module in outermost.values():
+            prefix = f"{type(module).__name__}." if len(outermost) > 1 else ""
+            for path, parameter in module.named_parameters():
+                self._note(prefix + path, parameter)
+                self._parameters.update(keys_of(parameter))
+
+    def _note(self, name: str, thing: Any) -> None:
+        self._held.append(thing)
+        self.arrays[name] = thing.data if isinstance(thing, Var) else thing
+        if isinstance(thing, Var) and thing.node is not None:
+            self._results[id(thing.node)] = thing
+        for key in keys_of(thing):
+            self._found.setdefault(key, name)
+
+    def of_leaf(self, var: Var) -> str | None:
+        """Name a leaf that requires a gradient."""
+        return self._found.get(id(var)) or self._found.get(id(var.data))
+
+    def of_constant(self, array: Any, parent: Any) -> str | None:
+        """Name an array that needed no gradient, or the array it is a view of; a freed one is known by its Version."""
+        name, base = None, array
+        while isinstance(base, np.ndarray) and name is None:
+            name, base = self._found.get(id(base)), base.base
+        if name is None and isinstance(parent, Version):
+            name = self._found.get((id(parent), array.shape)) or self._found.get(id(parent))
+        return name if name is None or self.arrays[name].shape == array.shape else f"{name} (view)"
+
+    def of_result(self, node: Node) -> str | None:
+        """Name the result of a call."""
+        return self._found.get(id(node))
+
+    def result(self, node: Node) -> Var | None:
+        """Give the tensor, if the user named it, that holds the result of a call."""
+        return self._results.get(id(node))
+
+    def is_parameter(self, thing: Any) -> bool:
+        """Tell whether a Var, an array, or a pair (Version, freed array) is a parameter of a module."""
+        if isinstance(thing, tuple):
+            return isinstance(thing[0], Version) and (id(thing[0]), thing[1].shape) in self._parameters
+        return not isinstance(thing, Freed) and id(thing) in self._parameters
+
+
+def keys_of(thing: Any) -> list[Any]:
+    """List the identities under which a tensor or array may be met in a graph."""
+    if not isinstance(thing, Var):
+        return [id(thing)]
+    if thing.node is not None:
+        return [id(thing.node)]
+    return [id(thing), id(thing.data), (id(thing.version), thing.shape), id(thing.version)]
+
+
+def has_parameters(module: Any) -> bool:
+    """Tell whether a module can name parameters and has some."""
+    return hasattr(module, "named_parameters") and next(iter(module.named_parameters()), None) is not None
+
+
+def distinct_scopes(nodes: Sequence[Node]) -> Iterator[Scope]:
+    """Yield every module call that made one of the Nodes, once."""
+    return iter({id(n.scope): n.scope for n in nodes if n.scope is not None}.values())
+
+
+def is_backward(scope: Scope | None) -> bool:
+    """Tell whether a scope stands for a backward pass that was recorded instead of a module."""
+    return scope is not None and getattr(scope.module, "is_backward", False) is True
+
+
+def shared_scope(scopes: Sequence[Scope | None]) -> Scope | None:
+    """Find the innermost module call around all users of a parameter, backward passes aside."""
+    chains = [s.chain() for s in scopes if s is not None and not is_backward(s)]
+    if not chains:
+        return None
+    found: Scope | None = None
+    for level in zip(*chains, strict=False):
+        if any(s is not level[0] for s in level):
+            break
+        found = level[0]
+    return found
+
+
+def module_title(module: Any, path: str) -> str:
+    """Name a module as in `net.3 Linear(128, 10)`, on one line."""
+    settings = module.extra_repr() if hasattr(module, "extra_repr") else ""
+    title = f"{path} {type(module).__name__}".strip() + (f"({settings})" if settings else "")
+    return "".join(c if c.isprintable() else "?" for c in title)
+
+
+class Paths:
+    """Paths of module calls, looked up once per containing module."""
+
+    def __init__(self) -> None:
+        self._inside: dict[int, dict[int, str]] = {}
+
+    def of(self, scope: Scope) -> str:
+        """Name a call's module as seen from the outermost call ('' for that one)."""
+        chain = scope.chain()
+        parts = [self._name(outer.module, inner.module) for outer, inner in zip(chain, chain[1:], strict=False)]
+        return ".".join(p for p in parts if p)
+
+    def _name(self, outer: Any, inner: Any) -> str:
+        if not hasattr(outer, "named_modules"):
+            return outer.name_of(inner) or ""
+        inside = self._inside.get(id(outer))
+        if inside is None:
+            inside = self._inside[id(outer)] = {id(m): name for name, m in outer.named_modules()}
+        return inside.get(id(inner), "")
