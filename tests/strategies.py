@@ -116,7 +116,7 @@ class Draw:
     def axes(self, ndim: int) -> Any:
         """Draw what a reduction takes: None, one axis, or a tuple of them."""
         if ndim == 0:
-            return None
+            return self.choose((None, 0, -1))  # as in PyTorch, a 0-d array may be reduced over its axis 0
         options: list[Any] = [None, *range(-ndim, ndim)]
         options += [(0, -1), (-1, 0)] if ndim > 1 else [(0,)]
         return self.choose([*options, (-2, 0)] if ndim > 2 else options)

@@ -1,4 +1,4 @@
-"""The programs as a user runs them, on the embedded digits: numbers repeat, pictures appear, bad input is told early."""
+"""The programs as a user runs them, on the embedded digits: numbers repeat, pictures appear, bad input is told."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def test_an_unwritable_folder_is_told_before_training(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_ctrl_c_keeps_the_best_weights_and_says_where(tmp_path):
-    with start("mnist_mlp.py", "--data", "digits", "--epochs", 5000, "--out", tmp_path, PYTHONUNBUFFERED="1") as process:
+    args = ("--data", "digits", "--epochs", 5000, "--out", tmp_path)
+    with start("mnist_mlp.py", *args, PYTHONUNBUFFERED="1") as process:
         lines = []
         while not any(line.startswith("epoch  2") for line in lines):
             line = process.stdout.readline()
@@ -96,7 +97,8 @@ def test_ctrl_c_keeps_the_best_weights_and_says_where(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_ctrl_c_in_the_first_epoch_keeps_the_weights_too(tmp_path):
-    with start("mnist_cnn.py", "--data", "digits", "--batch-size", 1, "--out", tmp_path, PYTHONUNBUFFERED="1") as process:
+    args = ("--data", "digits", "--batch-size", 1, "--out", tmp_path)
+    with start("mnist_cnn.py", *args, PYTHONUNBUFFERED="1") as process:
         line = ""
         while "parameters" not in line:
             line = process.stdout.readline()

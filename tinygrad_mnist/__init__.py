@@ -116,6 +116,6 @@ __all__ = [
     "multiply", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod",
     "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu",
     "reshape", "save", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "sub", "subtract", "sum", "summary", "tanh", "tensor", "transpose", "uint8", "unsqueeze", "var", "view", "viz", "where", "zeros",
-    "zeros_like",
+    "sub", "subtract", "sum", "summary", "tanh", "tensor", "transpose", "uint8", "unsqueeze", "var", "view", "viz",
+    "where", "zeros", "zeros_like",
 ]  # fmt: skip

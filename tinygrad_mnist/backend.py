@@ -1,7 +1,7 @@
 """What the package takes from the machine: dtypes and random numbers.
 
-Every draw comes from a Generator; the default one is seeded by `manual_seed` and otherwise from the system. Knows no tensor. Look
-next at graph.py.
+Every draw comes from a Generator; the default one is seeded by `manual_seed` and otherwise from the system. Knows no
+tensor. Look next at graph.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Functions that make tensors: from data, filled, counted, drawn at random.
 
-dtypes: Python floats become float32, Python integers int64, NumPy arrays keep theirs. Draws come from the default generator unless one
-is given. Read after tensor.py.
+dtypes: Python floats become float32, Python integers int64, NumPy arrays keep theirs. Draws come from the default
+generator unless one is given. Read after tensor.py.
 """
 
 from __future__ import annotations

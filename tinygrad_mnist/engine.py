@@ -1,10 +1,10 @@
 """Reverse-mode differentiation: walk the recorded calls from last to first and apply their rules.
 
-The type of the seed is the switch. Seeded with an array, every rule gets raw arrays and runs as plain NumPy. Seeded with a Var, the
-same rules get Vars and record, so that the gradient can be differentiated again.
+The type of the seed is the switch. Seeded with an array, every rule gets raw arrays and runs as plain NumPy. Seeded
+with a Var, the same rules get Vars and record, so that the gradient can be differentiated again.
 
-Knows no operation and no Tensor: it adds cotangents with `+` and asks a recorded one for `clone()` and `to(dtype)`. Read after primitive.py; autograd/
-and tensor.py are what people call.
+Knows no operation and no Tensor: it adds cotangents with `+` and asks a recorded one for `clone()` and `to(dtype)`.
+Read after primitive.py; autograd/ and tensor.py are what people call.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: 
 
 def deposit(leaf: Var, g: Any) -> None:
     """Add a cotangent to a leaf's `.grad`. A raw one is owned by then; a Var is copied, and keeps its graph."""
-    if isinstance(g, Var):
+    if type(g) is not np.ndarray:
         with enable_grad():
             leaf.gradient = g.clone() if leaf.gradient is None else leaf.gradient + g
     elif leaf.gradient is None:
@@ -61,7 +61,8 @@ def differentiate(
 ) -> dict[Origin, Any]:
     """Find the cotangent of every target (None: of every leaf reached) from the seeds of the origins.
 
-    Returns: cotangents by origin; raw arrays are fresh, so that whoever stores one owns it. A target that nothing reaches is absent.
+    Returns: cotangents by origin; raw arrays are fresh, so that whoever stores one owns it. A target that nothing
+             reaches is absent.
     """
     nodes = reachable([o for o in origins if isinstance(o, Node)])
     wanted: set[Origin] | None = None
@@ -77,13 +78,12 @@ def differentiate(
     for origin, seed in zip(origins, seeds, strict=True):
         sums.add(origin, seed, fresh=False)
     place = "" if retain_graph else caller()
-    apply = recorded_rule if create_graph else raw_rule
     outer = state.scope
     state.scope = Scope(BackwardPass(), None) if create_graph else outer
     try:
         with enable_grad():
             for node in nodes:
-                pull_back(node, sums, wanted, apply)
+                pull_back(node, sums, wanted, create_graph)
                 if not retain_graph:
                     node.free(place)  # at once, so that its memory serves the rest of the walk
     finally:
@@ -93,7 +93,7 @@ def differentiate(
 
 
 class Cotangents:
-    """A running sum per origin. The first contribution is borrowed, the second allocates, later ones are added in place."""
+    """A running sum per origin: the first contribution is borrowed, the second allocates, later ones add in place."""
 
     def __init__(self) -> None:
         self.values: dict[Origin, Any] = {}
@@ -122,7 +122,7 @@ class Cotangents:
         return g if id(origin) in self.fresh and g.flags.writeable else g.copy()
 
 
-def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: Any) -> None:
+def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, create_graph: bool) -> None:
     """Pass the cotangent of one Node's result on to the inputs of that Node."""
     g = sums.values.get(node)
     if g is None:
@@ -133,6 +133,7 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: A
         check_unchanged(node, wanted)
     if node.retained is not None:
         retain(node.retained, sums.owned(node))
+    apply = recorded_rule if create_graph else raw_rule
     for position, parent in enumerate(node.parents):
         kind = type(parent)
         if parent is None or kind is Version or (wanted is not None and parent not in wanted):
@@ -142,12 +143,12 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: A
         if gx.shape != x.shape:
             gx = fit(node, gx, x)
         if gx.dtype is not x.dtype:
-            gx = gx.to(x.dtype) if isinstance(gx, Var) else gx.astype(x.dtype, copy=False)
+            gx = gx.to(x.dtype) if create_graph else gx.astype(x.dtype, copy=False)
         # A rule is a function of g, out and the arguments: a result that is none of them and views nothing is new.
-        fresh = type(gx) is np.ndarray and gx.base is None and gx is not g and gx is not node.out and gx is not node.saved
+        fresh = type(gx) is np.ndarray and gx.base is None
         if fresh:
-            for arg in node.args:
-                if arg is gx:
+            for known in (g, node.out, node.saved, *node.args):
+                if known is gx:
                     fresh = False
         sums.add(parent, gx, fresh)
     if wanted is None:
@@ -167,7 +168,7 @@ def raw_rule(node: Node, position: int, g: Any) -> Any:
 
 
 def recorded_rule(node: Node, position: int, g: Any) -> Any:
-    """Apply a rule to Vars that stand where the arrays stood in the graph; residuals are computed again, to be recorded."""
+    """Apply a rule to Vars that stand where the arrays stood; residuals are computed again, so as to be recorded."""
     primitive = node.primitive
     rule, extra = primitive.rule_at(position)
     if rule is None:
@@ -186,7 +187,7 @@ def recorded_rule(node: Node, position: int, g: Any) -> Any:
                 f"{node.where()}: the data of a leaf was replaced after it was used.",
                 got=f"a leaf {parent.shape} whose .data is another array than the one the operation saw",
                 expected="the same array until the gradient has been taken",
-                hint="differentiate first, then assign; or change the data in place under no_grad before the forward pass",
+                hint="differentiate first, then assign; or change the data under no_grad before the forward pass",
             )
         elif isinstance(parent, Version):  # a constant, of which a later change in place must be noticed still
             var = wrap(array)
@@ -264,7 +265,8 @@ def check_unchanged(node: Node, wanted: set[Origin] | None) -> None:
             shape = getattr(node.out if what == "out" else node.args[position], "shape", ())
             label = "its result" if what == "out" else f"its argument {what}"
             raise InPlaceError(
-                f"{node.where()}: {label} was changed in place after the forward pass, and the gradient needs the old value.",
+                f"{node.where()}: {label} was changed in place after the forward pass, "
+                "and the gradient needs the old value.",
                 got=f"{what} {shape}, recorded at tick {node.index}, changed at tick "
                 f"{max(_tick(p) for p in [*node.parents, node])}",
                 expected="values that stay as they were until backward",

@@ -35,6 +35,10 @@ class DTypeError(TinygradError, TypeError):
     """A dtype or a Python type that the operation cannot take."""
 
 
+class IndexRangeError(TinygradError, IndexError):
+    """An index that the tensor does not have."""
+
+
 class ArgumentError(TinygradError, ValueError):
     """A value outside the range that the argument allows."""
 

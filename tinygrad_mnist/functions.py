@@ -1,7 +1,7 @@
 """PyTorch's names for the operations: `dim` and `keepdim` here, `axis` and `keepdims` below.
 
-Each function takes a Tensor first and serves both as `tg.sum(x)` and as the method `x.sum()`. Nothing is computed here that
-is not a primitive or built from primitives. Read after ops/; tensor.py hangs these on the class.
+Each function takes a Tensor first and serves both as `tg.sum(x)` and as the method `x.sum()`. Nothing is computed
+here that is not a primitive or built from primitives. Read after ops/; tensor.py hangs these on the class.
 """
 
 from __future__ import annotations
@@ -74,8 +74,10 @@ def divide(input: Any, other: Any) -> Any:
 
 def pow(input: Any, exponent: Any) -> Any:
     """Power input ** exponent, a number or a tensor."""
-    if isinstance(exponent, int | float | np.generic):
-        return elementwise.power_scalar(input, exponent=exponent.item() if isinstance(exponent, np.generic) else exponent)
+    if isinstance(exponent, np.generic):
+        exponent = exponent.item()
+    if isinstance(exponent, int | float):
+        return elementwise.power_scalar(input, exponent=exponent)
     return elementwise.power(input, exponent)
 
 
@@ -93,6 +95,8 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     """Limit to [min, max], numbers or tensors; at a bound the gradient passes."""
     if min is None and max is None:
         raise ArgumentError("clamp: neither min nor max was given.", expected="at least one of them")
+    min = min.item() if isinstance(min, np.generic) else min  # a NumPy number must not widen either
+    max = max.item() if isinstance(max, np.generic) else max
     if isinstance(min, Var | np.ndarray):
         input, min = where(elementwise.less(input, min), min, input), None
     if isinstance(max, Var | np.ndarray):
@@ -180,7 +184,9 @@ def var(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = 
 
 def std(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Any:
     """Standard deviation over dimensions, √var."""
-    return sqrt(var(input, dim, correction=correction, keepdim=keepdim))
+    squared = var(input, dim, correction=correction, keepdim=keepdim)
+    flat = elementwise.equal(squared, 0)  # where nothing varies the derivative is 0, as in PyTorch, not 0 / 0
+    return where(flat, 0.0, sqrt(where(flat, 1.0, squared)))
 
 
 def prod(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:

@@ -1,8 +1,8 @@
 """The computation graph: values (Var), records of calls (Node), and whether to record.
 
-A Var is an array plus, where a gradient may be asked for, the Node that made it. A Node is one call of a primitive: what was
-called, on which arrays, what came out, and where its inputs came from. Var points to Node and Node to Node, never back, so
-that a graph is freed by reference counting alone.
+A Var is an array plus, where a gradient may be asked for, the Node that made it. A Node is one call of a primitive:
+what was called, on which arrays, what came out, and where its inputs came from. Var points to Node and Node to Node,
+never back, so that a graph is freed by reference counting alone.
 
 Knows no operation and no rule. Look next at primitive.py, which records, and engine.py, which walks.
 """
@@ -56,7 +56,7 @@ class Version:
         """Note that these Vars look at the same memory."""
         if self.sharers is None:
             self.sharers = {}
-        elif not len(self.sharers) & (len(self.sharers) - 1):  # forget the dead at every doubling only: many rows, many views
+        elif not len(self.sharers) & (len(self.sharers) - 1):  # forget the dead at every doubling only, not every time
             self.sharers = {key: ref for key, ref in self.sharers.items() if ref() is not None}
         for v in variables:
             self.sharers[id(v)] = weakref.ref(v)
@@ -129,7 +129,7 @@ class State(threading.local):
 
     recording: bool = True
     scope: Scope | None = None
-    around: Callable[..., Any] | None = None  # if set, called as around(scope, forward, args, kwargs) for each module call
+    around: Callable[..., Any] | None = None  # if set, module calls go through around(scope, forward, args, kwargs)
 
     def __init__(self) -> None:
         self.before: list[bool] = []  # what `recording` was outside each running no_grad or enable_grad of this thread
@@ -191,8 +191,8 @@ class Freed:
         self.dtype: Any = getattr(array, "dtype", type(array).__name__)
 
 
-# Where an argument came from: the Node that computed it, the leaf Var itself, the Version of a constant Var (to notice a
-# change in place), or None for a plain array or number.
+# Where an argument came from: the Node that computed it, the leaf Var itself, the Version of a constant Var (to notice
+# a change in place), or None for a plain array or number.
 Parent = Any
 
 

@@ -1,8 +1,9 @@
 """Changes in place: `x += y`, `x[i] = y`, `x.zero_()`, and when they are refused.
 
-Outside recording a change writes to the memory and notes the tick, so that backward can tell which saved values are gone. While
-recording, the result takes the place of the old value in the graph; that is refused where a leaf or another tensor that looks
-at the same memory would silently get a wrong gradient. tensor.py hangs these functions on the class.
+Outside recording a change writes to the memory and notes the tick, so that backward can tell which saved values are
+gone. While recording, the result takes the place of the old value in the graph; that is refused where a leaf or
+another tensor that looks at the same memory would silently get a wrong gradient. tensor.py hangs these functions on
+the class.
 """
 
 from __future__ import annotations
@@ -116,6 +117,8 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     for part in key if isinstance(key, tuple) else (key,):
         if isinstance(part, list | tuple | range):
             part = np.asarray(part) if len(part) else np.empty(0, dtype=np.int64)
+        if isinstance(part, str | float):
+            raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None, ... or arrays of them")
         if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
             part = slice(*(int(v.data) if isinstance(v, Var) else v for v in (part.start, part.stop, part.step)))
         if isinstance(part, Var | np.ndarray):

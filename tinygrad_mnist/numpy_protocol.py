@@ -1,7 +1,8 @@
 """NumPy functions on tensors: `np.exp(t)`, `array * t`, `np.sum(t, axis=0)` record like our own.
 
-Two tables say which operation stands for which NumPy function. A function without an entry computes on plain arrays where no
-gradient is at stake, and refuses otherwise. tensor.py calls `ufunc` and `function`; knows no Tensor, only Var.
+Two tables say which operation stands for which NumPy function. A function without an entry computes on plain arrays
+where no gradient is at stake, and refuses otherwise. tensor.py calls `ufunc` and `function`; knows no Tensor, only
+Var.
 """
 
 from __future__ import annotations
@@ -127,7 +128,8 @@ def on_arrays(name: str, function: Any, args: Any, kwargs: Any, into: Any) -> An
     """Run a NumPy function on the bare arrays, unless that would drop a gradient."""
     used = list(_variables([args, kwargs]))
     if state.recording and any(v.requires_grad for v in used):
-        where = "the result goes into a plain array (out=, or array += tensor)" if into is not None else "it has no rule"
+        plain = "the result goes into a plain array (out=, or array += tensor)"
+        where = plain if into is not None else "it has no rule"
         raise GradientError(
             f"{name}: cannot record this call on a tensor that requires grad: {where}.",
             got=", ".join(f"tensor {v.shape} {v.dtype}" for v in used),

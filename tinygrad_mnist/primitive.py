@@ -1,12 +1,13 @@
 """The decorator that makes a differentiable operation out of a NumPy function and one rule per argument.
 
-A primitive called on raw arrays is just its function. Called on a Var it computes on the raw arrays, wraps the result and, where
-a gradient may be asked for, records a Node. A rule (vector-Jacobian product) has the signature
+A primitive called on raw arrays is just its function. Called on a Var it computes on the raw arrays, wraps the result
+and, where a gradient may be asked for, records a Node. A rule (vector-Jacobian product) has the signature
 
     rule(g, out, *arguments, *, static arguments) -> cotangent of one argument
 
-and is written with operators and other primitives only. Given arrays it computes; given Vars it records, so the same text
-serves every order of derivative. Knows no operation. Look next at ops/elementwise.py for rules, engine.py for their use.
+and is written with operators and other primitives only. Given arrays it computes; given Vars it records, so the same
+text serves every order of derivative. Knows no operation. Look next at ops/elementwise.py for rules, engine.py for
+their use.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DTypeError, ShapeError, TinygradError
+from .errors import DTypeError, IndexRangeError, ShapeError, TinygradError
 from .graph import Array, Node, Var, Version, changes, state
 
 Rule = Callable[..., Any]
@@ -33,7 +34,7 @@ registry: dict[str, Primitive] = {}
 class Primitive:
     """A differentiable operation; make one with `@primitive`.
 
-    Args:    residuals: the forward returns (out, saved) and rules take saved=None: a shortcut, never needed for the result.
+    Args:    residuals: the forward returns (out, saved) and rules take saved=None: a shortcut, never needed.
              view: the result may share memory with the first argument.
              fit: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
     """
@@ -157,6 +158,7 @@ class Primitive:
             )
         else:
             kind = DTypeError if isinstance(error, TypeError) else ShapeError
+            kind = IndexRangeError if isinstance(error, IndexError) else kind
             better = kind(f"{self.name}: {error}", got=got)  # type: ignore[assignment]
         better.where = where
         return better

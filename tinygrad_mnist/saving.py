@@ -1,7 +1,7 @@
 """Save and load tensors with the dicts, lists and numbers around them: an .npz file, and not a line of code in it.
 
-Arrays go in under their paths; what is not a flat dict of arrays also gets a description in JSON. Nothing is ever unpickled, so a
-file from a stranger can be wrong but not harmful. Read after files.py.
+Arrays go in under their paths; what is not a flat dict of arrays also gets a description in JSON. Nothing is ever
+unpickled, so a file from a stranger can be wrong but not harmful. Read after files.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MARK = "__array__"
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
     """Write a state dict, or any nesting of dicts, lists, tensors, arrays, numbers, strings and None.
 
-    The file is whole or not there: an old one stays until the new one is on the disk. Lists and tuples come back as lists.
+    The file is whole or not there: an old one stays until the new one is on the disk. Tuples come back as lists.
 
     Raises:  DTypeError for anything else inside; OutputError if the file cannot be written
     """

@@ -1,7 +1,7 @@
 """What may be asked of a derivative, and the cotangent that it starts from.
 
-Checks made once per call, with the explanations that people need most. Knows no Tensor, only Var. tensor.py (backward) and
-autograd/grad.py begin here.
+Checks made once per call, with the explanations that people need most. Knows no Tensor, only Var. tensor.py
+(backward) and autograd/grad.py begin here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tensor: a Var with operators, PyTorch's method names, and a readable face.
 
-Spelling only: every method hands over to functions.py, the primitives or the engine. Parameter (nn/module.py) refines it. Look next
-at nn/module.py and examples/mnist_mlp.py.
+Spelling only: every method hands over to functions.py, the primitives or the engine. Parameter (nn/module.py) refines
+it. Look next at nn/module.py and examples/mnist_mlp.py.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Tensor(Var):
         """Gradient that backward left here, a tensor of the same shape, or None."""
         if self.gradient is None and self.node is not None and self.node.retained is None:
             warnings.warn(
-                f"`.grad` of a non-leaf: this tensor is the result of {self.node.where()}, and backward keeps gradients "
-                "of leaves only. Call .retain_grad() on it before backward to keep its gradient too.",
+                f"`.grad` of a non-leaf: this tensor is the result of {self.node.where()}, and backward keeps "
+                "gradients of leaves only. Call .retain_grad() on it before backward to keep its gradient too.",
                 stacklevel=2,
             )
         return self.gradient
@@ -145,7 +145,9 @@ class Tensor(Var):
                 f"to: {target!r} is neither a dtype nor the device this package has.",
                 expected="a dtype such as tg.float64, or 'cpu'",
             ) from None
-        return self if dtype == self.dtype else elementwise.cast(self, dtype=dtype)
+        if dtype == self.dtype:
+            return self
+        return elementwise.cast(self if dtype.kind == "f" else self.detach(), dtype=dtype)  # integers carry no gradient
 
     def float(self) -> Tensor:
         """Convert to float32."""
@@ -216,10 +218,7 @@ class Tensor(Var):
 
     def __getitem__(self, key: Any) -> Tensor:
         index, arrays = in_place.split_index(key)
-        try:
-            return indexing.getitem(self, *arrays, index=index)  # type: ignore[no-any-return]
-        except IndexError as error:
-            raise IndexError(f"{error} (tensor {self.shape}, index {key!r:.80})") from None
+        return indexing.getitem(self, *arrays, index=index)  # type: ignore[no-any-return]
 
     def __len__(self) -> Any:
         if self.ndim == 0:

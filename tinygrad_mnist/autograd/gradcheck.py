@@ -1,7 +1,8 @@
 """Compare derivatives with numeric ones: the judge of every rule, for users' own functions too.
 
-A random direction first, which costs two evaluations however many inputs there are; only where it disagrees is the whole Jacobian
-computed, to name the worst entry. Order 2 differentiates the first derivative with respect to the inputs and the cotangent alike.
+A random direction first, which costs two evaluations however many inputs there are; only where it disagrees is the
+whole Jacobian computed, to name the worst entry. Order 2 differentiates the first derivative with respect to the
+inputs and the cotangent alike.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def gradcheck(
     arguments = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = [i for i, x in enumerate(arguments) if isinstance(x, Tensor) and x.requires_grad]
     if not checked:
-        raise GradientError("gradcheck: no input requires a gradient.", hint="tg.randn(3, dtype=tg.float64, requires_grad=True)")
+        raise GradientError(
+            "gradcheck: no input requires a gradient.", hint="tg.randn(3, dtype=tg.float64, requires_grad=True)"
+        )
     for i in checked:
         if arguments[i].dtype != np.float64:
             raise DTypeError(
@@ -53,23 +56,25 @@ def gradcheck(
     cotangents = [_direction(rng, y.shape) for y in outputs]
     analytic = _pulled_back(func, arguments, checked, cotangents)
     forward = _numeric(func, arguments, checked, directions, eps)
-    left = sum(float((u * d).sum()) for u, d in zip(cotangents, forward, strict=True))
-    right = sum(float((g * v).sum()) for g, v in zip(analytic, directions, strict=True))
-    # the two numbers are sums of many terms: the rounding of the largest bounds what they may differ by
-    scale = sum(float(np.abs(g * v).sum()) for g, v in zip(analytic, directions, strict=True))
-    if abs(left - right) <= atol + rtol * max(scale, abs(left)) and np.isfinite(right):
+    with np.errstate(all="ignore"):  # infinities are a disagreement, not a warning
+        left = sum(float((u * d).sum()) for u, d in zip(cotangents, forward, strict=True))
+        right = sum(float((g * v).sum()) for g, v in zip(analytic, directions, strict=True))
+        # Each sum has a term per entry of the inputs, known to a relative rtol: independent errors add up in quadrature,
+        # so that one wrong entry shows among many right ones.
+        scale = sum(float(np.square(g * v).sum()) for g, v in zip(analytic, directions, strict=True)) ** 0.5
+    if abs(left - right) <= atol + rtol * max(scale, abs(left)) and np.isfinite(left) and np.isfinite(right):
         return True
+    if not raise_exception:
+        return False
     problem = _worst(func, arguments, checked, eps, atol, rtol)
     if problem is None:
         problem = f"along a random direction the numeric derivative is {left:.10g}, the computed one {right:.10g}"
-    if raise_exception:
-        raise GradcheckError(
-            f"gradcheck: {getattr(func, '__name__', repr(func))}: a derivative disagrees with its numeric estimate.",
-            got=problem,
-            expected=f"equal to {atol:g} + {rtol:g} · magnitude (seed {seed})",
-            hint="check the rule of that input; near a kink (relu at 0) move the input or lower eps",
-        )
-    return False
+    raise GradcheckError(
+        f"gradcheck: {_name(func)}: a derivative disagrees with its numeric estimate.",
+        got=problem,
+        expected=f"equal to {atol:g} + {rtol:g} · magnitude (seed {seed})",
+        hint="check the rule of that input; near a kink (relu at 0) move the input or lower eps",
+    )
 
 
 def gradgradcheck(
@@ -103,11 +108,27 @@ def gradgradcheck(
         zero = sum((u * 0).sum() for u in us) + sum((xs[i] * 0).sum() for i in checked)
         return tuple(zero if g is None else g + zero for g in found)
 
-    first_derivative.__name__ = f"the gradient of {getattr(func, '__name__', repr(func))}"
+    first_derivative.__name__ = f"the gradient of {_name(func)}"
+    raw = _pulled_back(func, arguments, checked, [u.data for u in cotangents])
+    for i, given, recorded in zip(checked, raw, first_derivative(*arguments, *cotangents), strict=True):
+        if not np.allclose(recorded.data, given, rtol=rtol, atol=atol):
+            if not raise_exception:
+                return False
+            at = tuple(map(int, np.unravel_index(np.argmax(np.abs(recorded.data - given)), given.shape)))
+            raise GradcheckError(
+                f"gradgradcheck: {_name(func)}: the gradient is another with create_graph=True than without.",
+                got=f"input {i}{list(at)}: recorded {recorded.data[at]:.10g}, raw {given[at]:.10g}",
+                expected=f"equal to {atol:g} + {rtol:g} · magnitude (seed {seed})",
+                hint="a rule that takes saved=None must give the same with it and without",
+            )
     return gradcheck(
         first_derivative, [*arguments, *cotangents], eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception,
         seed=seed,
     )  # fmt: skip
+
+
+def _name(func: Function) -> str:
+    return str(getattr(func, "__name__", repr(func)))
 
 
 def _outputs(result: Any) -> list[Tensor]:
@@ -131,39 +152,45 @@ def _pulled_back(func: Function, arguments: list[Any], checked: list[int], cotan
 
 
 def _evaluate(func: Function, arguments: list[Any], checked: list[int], steps: list[Array]) -> list[Array]:
-    # a function that differentiates inside (order 2) needs leaves that require gradients; others only lose a little time
+    # a function that differentiates inside (order 2) needs leaves that require gradients
     moved = list(arguments)
     for i, step in zip(checked, steps, strict=True):
-        moved[i] = Tensor(arguments[i].data + step, requires_grad=True)
+        moved[i] = Tensor(np.asarray(arguments[i].data + step), requires_grad=True)
     return [y.data for y in _outputs(func(*moved))]
 
 
 def _numeric(func: Function, arguments: list[Any], checked: list[int], steps: list[Array], eps: float) -> list[Array]:
     plus = _evaluate(func, arguments, checked, [eps * v for v in steps])
     minus = _evaluate(func, arguments, checked, [-eps * v for v in steps])
-    return [(p - m) / (2 * eps) for p, m in zip(plus, minus, strict=True)]
+    with np.errstate(all="ignore"):
+        return [(p - m) / (2 * eps) for p, m in zip(plus, minus, strict=True)]
 
 
-def _worst(func: Function, arguments: list[Any], checked: list[int], eps: float, atol: float, rtol: float) -> str | None:
+def _worst(
+    func: Function, arguments: list[Any], checked: list[int], eps: float, atol: float, rtol: float
+) -> str | None:
     """Compare the Jacobians entry by entry and describe the entry that disagrees most, or None where all agree."""
     shapes = [y.shape for y in _outputs(func(*arguments))]
-    worst: tuple[float, str] = (0.0, "")
+    rows: dict[tuple[int, tuple[int, ...]], list[Array]] = {}  # per entry of an output, its gradient in each input
+    for o, shape in enumerate(shapes):
+        for out_at in np.ndindex(*shape):
+            cotangents = [np.zeros(s) for s in shapes]
+            cotangents[o][out_at] = 1.0
+            rows[o, out_at] = _pulled_back(func, arguments, checked, cotangents)
+    worst, text = 0.0, None
     for which, i in enumerate(checked):
         for at in np.ndindex(*arguments[i].shape):
             steps = [np.zeros(arguments[j].shape) for j in checked]
             steps[which][at] = 1.0
             columns = _numeric(func, arguments, checked, steps, eps)
-            for o, column in enumerate(columns):
-                for out_at in np.ndindex(*shapes[o]):
-                    cotangents = [np.zeros(s) for s in shapes]
-                    cotangents[o][out_at] = 1.0
-                    computed = float(_pulled_back(func, arguments, checked, cotangents)[which][at])
-                    numeric = float(column[out_at])
-                    excess = abs(computed - numeric) - (atol + rtol * abs(numeric))
-                    if excess > worst[0] or not np.isfinite(computed):
-                        text = f"input {i}{list(at)}, output {o}{list(out_at)}: computed {computed:.10g}, numeric {numeric:.10g}"
-                        worst = (excess if np.isfinite(excess) else np.inf, text)
-    return worst[1] or None
+            for (o, out_at), row in rows.items():
+                computed, numeric = float(row[which][at]), float(columns[o][out_at])
+                excess = abs(computed - numeric) - (atol + rtol * abs(numeric))
+                if excess > worst or (not np.isfinite(excess) and np.isfinite(worst)):
+                    worst = excess if np.isfinite(excess) else np.inf
+                    place = f"input {i}{list(at)}, output {o}{list(out_at)}"
+                    text = f"{place}: computed {computed:.10g}, numeric {numeric:.10g}"
+    return text
 
 
 __all__ = ["gradcheck", "gradgradcheck", "no_grad"]

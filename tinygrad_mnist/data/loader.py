@@ -1,7 +1,7 @@
 """Datasets of tensors, and the loader that cuts any dataset into batches.
 
-A batch is gathered in one operation, `dataset[array of indices]`, where the dataset says that it can (`takes_index_arrays`); else sample
-by sample. Knows nothing of files. Look next at image_set.py.
+A batch is gathered in one operation, `dataset[array of indices]`, where the dataset says that it can
+(`takes_index_arrays`); else sample by sample. Knows nothing of files. Look next at image_set.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Layers without state: the same operations as the modules, called with explicit weights.
 
-Here arguments are checked the way people get them wrong: integer pixels, float64 batches, one-hot labels, shapes that would broadcast
-silently. Read after functions.py; the modules beside this file call these.
+Here arguments are checked the way people get them wrong: integer pixels, float64 batches, one-hot labels, shapes that
+would broadcast silently. Read after functions.py; the modules beside this file call these.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ Pair = tuple[int, int]
 
 def pair(value: Any, name: str) -> Pair:
     """Read an int or a pair of ints as (height, width)."""
-    result = (value, value) if isinstance(value, int) else tuple(value)
+    single = isinstance(value, int | np.integer)
+    result = (value, value) if single else tuple(value) if isinstance(value, list | tuple) else ()
     if len(result) != 2 or not all(isinstance(v, int | np.integer) for v in result):
         raise ArgumentError(f"{name}: expected an int or a pair of ints.", got=repr(value))
     return int(result[0]), int(result[1])
@@ -65,7 +66,7 @@ def conv2d(
     """Cross-correlate images with filters.
 
     Shapes:  input (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) or None -> (N, O, OH, OW)
-    Args:    padding: pixels of zeros on each side, or "valid" (none), or "same" (output as large as the input; stride 1)
+    Args:    padding: pixels of zeros on each side, or "valid" (none), or "same" (output as large as input; stride 1)
     Raises:  ShapeError if input and weight disagree on C or the filter is larger than the padded image
     """
     steps, spread = pair(stride, "conv2d: stride"), pair(dilation, "conv2d: dilation")
@@ -80,8 +81,9 @@ def conv2d(
             padding = (total[0] // 2, total[1] // 2)
     padding = pair(0 if padding == "valid" else padding, "conv2d: padding")
     return conv.conv2d(
-        like_weight("conv2d", input, weight), weight, bias, stride=steps, padding=padding, dilation=spread, groups=groups
-    )
+        like_weight("conv2d", input, weight), weight, bias,
+        stride=steps, padding=padding, dilation=spread, groups=groups,
+    )  # fmt: skip
 
 
 def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:
@@ -132,7 +134,7 @@ def reduced(losses: Any, reduction: str) -> Any:
 
 
 def _rows(input: Any, target: Any) -> tuple[Any, Any, tuple[int, ...] | None]:
-    """Bring (C,), (N, C) or (N, C, d1, ...) to (rows, C) with one class number per row, and tell the shape of the losses."""
+    """Bring (C,), (N, C) or (N, C, d1, ...) to (rows, C), one class number per row; tell the shape of the losses."""
     if input.ndim == 2:
         return input, target, None
     if input.ndim == 1:
@@ -152,7 +154,8 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smooth
     """Compare logits with class numbers or class probabilities.
 
     Math:    loss_n = log Σ_j exp(x_nj) - x_n,target_n     (softmax is included: give raw outputs)
-    Shapes:  input (N, C) or (N, C, ...), target (N,) or (N, ...) of integers, or of input's shape and floating -> () or (N,)
+    Shapes:  input (N, C) or (N, C, ...), target (N,) or (N, ...) of integers, or floating and of input's shape
+             -> () or (N,)
     Units:   nats
     Raises:  DTypeError, ShapeError, ArgumentError for other targets, naming the accepted forms
     """
@@ -205,6 +208,6 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 __all__ = [
-    "conv2d", "cross_entropy", "dropout", "flatten", "linear", "log_softmax", "max_pool2d", "mse_loss", "nll_loss", "pad",
-    "relu", "sigmoid", "softmax", "tanh",
+    "conv2d", "cross_entropy", "dropout", "flatten", "linear", "log_softmax", "max_pool2d", "mse_loss", "nll_loss",
+    "pad", "relu", "sigmoid", "softmax", "tanh",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Fill tensors with initial values, in place: PyTorch's functions and formulas.
 
-fan_in is the number of inputs that one output sums (I, or C / groups · KH · KW), fan_out the number of outputs that one input feeds.
-The modules call these; read any one alone.
+fan_in is the number of inputs that one output sums (I, or C / groups · KH · KW), fan_out the number of outputs that
+one input feeds. The modules call these; read any one alone.
 """
 
 from __future__ import annotations

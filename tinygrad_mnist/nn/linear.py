@@ -50,8 +50,9 @@ class Linear(Module):
     ) -> None:
         positive("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
-        self.weight = fan_in_uniform(Parameter(zeros(out_features, in_features, dtype=dtype)), in_features, generator)
-        self.bias = fan_in_uniform(Parameter(zeros(out_features, dtype=dtype)), in_features, generator) if bias else None
+        weight, offset = zeros(out_features, in_features, dtype=dtype), zeros(out_features, dtype=dtype)
+        self.weight = fan_in_uniform(Parameter(weight), in_features, generator)
+        self.bias = fan_in_uniform(Parameter(offset), in_features, generator) if bias else None
 
     def forward(self, x: Any) -> Any:
         """Apply the map."""

@@ -1,8 +1,8 @@
 """Module and Parameter: a model is an object whose attributes hold parameters and other modules.
 
-They are found by walking the attributes in the order of assignment, through lists, tuples and dicts; nothing is intercepted, so
-`super().__init__()` may be forgotten. Calling a module notes in the graph who calls, for errors and pictures. Knows no layer.
-Look next at linear.py and functional.py.
+They are found by walking the attributes in the order of assignment, through lists, tuples and dicts; nothing is
+intercepted, so `super().__init__()` may be forgotten. Calling a module notes in the graph who calls, for errors and
+pictures. Knows no layer. Look next at linear.py and functional.py.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Module:
     # ------------------------------------------------------------ saving
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give every parameter by path. The tensors share memory with the model: clone() what must not change with it."""
+        """Give every parameter by path. They share memory with the model: clone() what must not change with it."""
         return {name: p.detach() for name, p in self.named_parameters()}
 
     def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> None:
@@ -155,7 +155,9 @@ class Module:
         missing = [k for k in own if k not in given]
         unexpected = [k for k in given if k not in own]
         misshaped = [
-            f"{k} {given[k].shape} instead of {p.shape}" for k, p in own.items() if k in given and given[k].shape != p.shape
+            f"{k} {given[k].shape} instead of {p.shape}"
+            for k, p in own.items()
+            if k in given and given[k].shape != p.shape
         ]
         bad_kind = [f"{k} holds {v.dtype}" for k, v in given.items() if k in own and v.dtype.kind not in "fiub"]
         problems = [("misshaped", misshaped), ("not numbers", bad_kind)]

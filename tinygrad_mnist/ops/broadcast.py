@@ -1,4 +1,5 @@
-"""Stretching to a shape and summing back to one: each is the other's rule, and the reason no other rule mentions broadcasting.
+"""Stretching to a shape and summing back to one: each is the other's rule, and the reason no other rule mentions
+broadcasting.
 
 `elementwise` is the decorator for operations whose arguments broadcast. Look next at elementwise.py.
 """

@@ -1,7 +1,8 @@
 """The calculus of two-dimensional convolution; kernels/conv.py has the arithmetic.
 
-Three operations, each linear in each of its two arrays, and closed under differentiation: the rule for either array of any of the three is
-another of the three. That is why convolution can be differentiated to any order. Look next at pool.py.
+Three operations, each linear in each of its two arrays, and closed under differentiation: the rule for either array
+of any of the three is another of the three. That is why convolution can be differentiated to any order. Look next at
+pool.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Operations on each element by itself: arithmetic, powers, exponentials, activations, comparisons, choices.
 
-Arguments broadcast as in NumPy. Conventions at kinks are PyTorch's: relu'(0) = 0, |0|' = 0, ties of maximum and minimum share the
-gradient equally, clamp passes it on at its bounds. Look next at reduce.py.
+Arguments broadcast as in NumPy. Conventions at kinks are PyTorch's: relu'(0) = 0, |0|' = 0, ties of maximum and
+minimum share the gradient equally, clamp passes it on at its bounds. Look next at reduce.py.
 """
 
 from __future__ import annotations
@@ -354,7 +354,7 @@ def dropout(x: Array, mask: Array) -> Array:
     """Multiply by a mask drawn by the caller: 0 where dropped, 1 / (1 - p) where kept.
 
     Shapes:  x (*A), mask (*A) -> (*A)
-    Source:  Srivastava et al. 2014 (JMLR 15), in the inverted form: scaled while training, so that evaluation does nothing
+    Source:  Srivastava et al. 2014 (JMLR 15), inverted: scaled while training, so that evaluation does nothing
     """
     return np.multiply(x, mask)
 

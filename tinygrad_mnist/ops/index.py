@@ -1,7 +1,8 @@
 """Reading and writing at positions: x[index] and its adjoint put, x[index] = value, gather and its adjoint scatter.
 
-A basic index (integers, slices, None, ...) is static. Index arrays are data, so they are positional arguments, and the static `index`
-holds ARRAY in their places: a compiled step can be replayed with another batch. Look next at contract.py.
+A basic index (integers, slices, None, ...) is static. Index arrays are data, so they are positional arguments, and
+the static `index` holds ARRAY in their places: a compiled step can be replayed with another batch. Look next at
+contract.py.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ def stays(x: Array, *arrays: Array, index: Index) -> Array:
     writer = np.zeros(x.shape, dtype=np.int64)
     order = np.arange(writer[where].size).reshape(writer[where].shape)
     writer[where] = order
-    return (writer[where] == order).astype(x.dtype)
+    result: Array = (writer[where] == order).astype(x.dtype)
+    return result
 
 
 @primitive()

@@ -1,7 +1,7 @@
 """Operations that move elements without computing: reshape, transpose, flip, pad, join.
 
-Where NumPy can, the result is a view of the argument's memory (`view=True`), and a change in place of either is noticed. Look next
-at index.py.
+Where NumPy can, the result is a view of the argument's memory (`view=True`), and a change in place of either is
+noticed. Look next at index.py.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def pad(x: Array, *, width: tuple[tuple[int, int], ...], value: float) -> Array:
     """
     shape = tuple(size + before + after for size, (before, after) in zip(x.shape, width, strict=True))
     out = np.full(shape, value, dtype=x.dtype)
-    inside = tuple(slice(max(before, 0), size - max(after, 0)) for size, (before, after) in zip(shape, width, strict=True))
+    inside = tuple(slice(max(b, 0), size - max(a, 0)) for size, (b, a) in zip(shape, width, strict=True))
     kept = tuple(slice(max(-b, 0), size - max(-a, 0)) for size, (b, a) in zip(x.shape, width, strict=True))
     out[inside] = x[kept]
     return out

@@ -1,7 +1,7 @@
 """The calculus of max-pooling; kernels/pool.py has the arithmetic.
 
-Pooling finds a winner per window; its rule adds cotangents at the winners (scatter), whose own rule reads there (gather), and back.
-Look next at softmax.py.
+Pooling finds a winner per window; its rule adds cotangents at the winners (scatter), whose own rule reads there
+(gather), and back. Look next at softmax.py.
 """
 
 from __future__ import annotations

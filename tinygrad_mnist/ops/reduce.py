@@ -1,7 +1,7 @@
 """Operations that shrink axes: sum, mean, extremes, logsumexp, variance, product.
 
-`axis` is None (all), an int or a tuple of ints; `keepdims` leaves axes of size 1. Every rule first restores the cotangent to the
-argument's shape. Look next at layout.py.
+`axis` is None (all), an int or a tuple of ints; `keepdims` leaves axes of size 1. Every rule first restores the
+cotangent to the argument's shape. Look next at layout.py.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Any:
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
-    centred = x - np.mean(x, axis=axis, keepdims=True)
+    centred = x - mean(x, axis=axis, keepdims=True)
     total = add_up(np.square(centred), axis=axis, keepdims=keepdims)
     return np.true_divide(total, total.dtype.type(max(count(x.shape, axis) - correction, 0)))
 

@@ -1,7 +1,7 @@
 """Softmax, its logarithm, and cross-entropy from logits in one step.
 
-The largest logit is subtracted first, so that no exponential overflows. Look next at functions.py, which spells all operations the
-way people call them.
+The largest logit is subtracted first, so that no exponential overflows. Look next at functions.py, which spells all
+operations the way people call them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def softmax(x: Array, *, axis: int) -> Array:
     Math:    out_i = exp(x_i) / Σ_j exp(x_j)
     Shapes:  x (*A) -> (*A)
     """
-    out: Array = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+    out: Array = np.exp(x - peak(x, axis))
     out /= np.add.reduce(out, axis=axis, keepdims=True)
     return out
 
@@ -49,10 +49,11 @@ def log_softmax(x: Array, *, axis: int) -> Array:
     Shapes:  x (*A) -> (*A)
     Units:   nats
     """
-    centred = x - peak(x, axis)
+    centred: Array = x - peak(x, axis)
     if not x.size:
         return centred  # the logarithm of an empty sum would warn
-    return centred - np.log(np.add.reduce(np.exp(centred), axis=axis, keepdims=True))
+    centred -= np.log(np.add.reduce(np.exp(centred), axis=axis, keepdims=True))
+    return centred
 
 
 @log_softmax.vjp("x")
@@ -144,7 +145,7 @@ def check_classes(name: str, x: Array, target: Array) -> None:
             f"{name}: the target " + ("looks one-hot." if one_hot else "has the wrong shape."),
             got=got,
             expected=expected,
-            hint="target.argmax(1) for one-hot rows" if one_hot else "one class number per row of x: target.reshape(-1)",
+            hint="target.argmax(1) for one-hot rows" if one_hot else "one class per row of x: target.reshape(-1)",
         )
     if target.size and (np.minimum.reduce(target) < 0 or np.maximum.reduce(target) >= x.shape[1]):
         bad = int(np.flatnonzero((target < 0) | (target >= x.shape[1]))[0])

@@ -1,6 +1,7 @@
 """Learning-rate schedules: call `step()` after the optimizer's, once per epoch or per batch, as the schedule counts.
 
-Each is a formula of the step number, so that nothing drifts and a saved schedule continues exactly. Read after optimizer.py.
+Each is a formula of the step number, so that nothing drifts and a saved schedule continues exactly. Read after
+optimizer.py.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ class CosineAnnealingLR(Scheduler):
 class OneCycleLR(Scheduler):
     """Raise the lr to max_lr, then lower it far below its start, both along half a cosine.
 
-    Args:    total_steps: length of the cycle; pct_start: share of it spent rising; the start is max_lr / div_factor, the end
-             that start / final_div_factor. Momentum is left alone.
+    Args:    total_steps: length of the cycle; pct_start: share of it spent rising; the start is max_lr / div_factor,
+             the end that start / final_div_factor. Momentum is left alone.
     Raises:  ArgumentError on a step beyond total_steps
     Source:  Smith & Topin 2018 (arXiv:1708.07120)
     """

@@ -60,9 +60,10 @@ class Optimizer:
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
             if not isinstance(p, Tensor) or not p.is_leaf or p.dtype.kind != "f":
+                facts = f", grad_fn {p.grad_fn}, {p.dtype}" if isinstance(p, Tensor) else ""
                 raise DTypeError(
                     f"{self._name}: params[{i}] cannot be optimized.",
-                    got=f"{type(p).__name__}" + ("" if not isinstance(p, Tensor) else f", grad_fn {p.grad_fn}, {p.dtype}"),
+                    got=f"{type(p).__name__}{facts}",
                     expected="a floating-point leaf tensor",
                     hint="model.parameters()",
                 )

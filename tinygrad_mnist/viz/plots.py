@@ -65,9 +65,8 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | os.PathLike[
         best = max(epochs, key=lambda e: (history[e - 1]["valid_accuracy"], -e))
         value = history[best - 1]["valid_accuracy"] * 100
         right.axvline(best, color=INK, linewidth=0.8, linestyle=":")
-        right.text(
-            0.97, 0.06, f"best: {value:.2f} % (epoch {best})", transform=right.transAxes, ha="right", color=INK, fontsize=9
-        )
+        text = f"best: {value:.2f} % (epoch {best})"
+        right.text(0.97, 0.06, text, transform=right.transAxes, ha="right", color=INK, fontsize=9)
     left.legend(frameon=False)
     figure.suptitle(title, color=INK)
     return _write(figure, path)
@@ -80,7 +79,9 @@ def confusion_matrix(labels: Any, predictions: Any, classes: int) -> Any:
     """
     true, guess = np.asarray(labels), np.asarray(predictions)
     if true.shape != guess.shape or true.ndim != 1:
-        raise ShapeError("confusion_matrix: labels and predictions differ in shape.", got=f"{true.shape}, {guess.shape}")
+        raise ShapeError(
+            "confusion_matrix: labels and predictions differ in shape.", got=f"{true.shape}, {guess.shape}"
+        )
     return np.bincount(true * classes + guess, minlength=classes * classes).reshape(classes, classes)
 
 
@@ -112,5 +113,6 @@ def plot_confusion(
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     right = int(np.trace(counts))
-    axes.set_title(f"{title}{right:,} of {int(counts.sum()):,} right; colour shows the mistakes", color=INK, fontsize=10)
+    text = f"{title}{right:,} of {int(counts.sum()):,} right; colour shows the mistakes"
+    axes.set_title(text, color=INK, fontsize=10)
     return _write(figure, path)

@@ -1,0 +1,363 @@
+"""Plant one mistake at a time in every rule of every primitive, and in what rules call, and see whether it is noticed.
+
+    python tests/mutate_rules.py                 all of them, less than a minute on two cores
+    python tests/mutate_rules.py --only divide   the rules of one primitive
+    python tests/mutate_rules.py --list          print the mutants without running them
+
+A mutant flips a sign, drops a factor, term or argument, swaps arguments, operators, names or a comparison, or changes
+a constant. It is compiled and put into `primitive.rules` in this process; no file changes. It is killed if an example
+of the Case, a check of the rule itself, or a numeric derivative of order 1 or 2 disagrees; if none of the primitive's
+own Cases does, all other Cases get a try. A mutant that survives is a hole in the tests: the exit status says so.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two processes, one core each
+
+import argparse
+import ast
+import copy
+import functools
+import inspect
+import multiprocessing
+import sys
+import textwrap
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from cases import CASES, Case
+from matrix import ORDERS, check_engine, check_example, check_forward, check_rules
+from strategies import seeded
+
+from tinygrad_mnist.primitive import Primitive, registry
+
+SEEDS = range(10)
+
+# Mutants that compute the same for every input: (function, its changed statement) -> why it makes no difference.
+HINT = "`saved` is a hint: computing it again gives the same, only later"
+ZERO = "0 times any finite number, in any sign and multiple, is 0"
+EQUIVALENT = {
+    ("cross_entropy_vjp_x", "return less_one_hot(softmax(x, axis=1), g, target)"): HINT,
+    ("max_pool2d_vjp_x",
+     "winners = pool_winners(x, kernel_size=kernel_size, stride=stride, padding=padding)"): HINT,
+    ("sign_vjp_x", "return out * 0"): ZERO,
+    ("sign_vjp_x", "return x * 0"): ZERO,
+    ("sign_vjp_x", "return -(g * 0)"): ZERO,
+    ("sign_vjp_x", "return g * 0 * 2"): ZERO,
+    ("sign_vjp_x", "return g * 0 * 0"): ZERO,
+    ("power_scalar_vjp_x",
+     "return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else out * 0"): ZERO,
+    ("power_scalar_vjp_x",
+     "return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else x * 0"): ZERO,
+    ("relu_vjp_x", "return g * (x > 0)"): "max(x, 0) > 0 exactly where x > 0",
+    ("linear_vjp_w", "rows = math.prod(g.shape[:-1])"): "x, g and the result have the same leading axes",
+    ("linear_vjp_w", "rows = math.prod(out.shape[:-1])"): "x, g and the result have the same leading axes",
+    ("conv2d_vjp_b", "return sum(g, axis=(0, -2, 3), keepdims=False)"): "axis -2 of four axes is axis 2",
+}  # fmt: skip
+
+SWAPS: dict[type[ast.AST], list[type[ast.AST]]] = {
+    ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div, ast.Add], ast.Div: [ast.Mult],
+    ast.Gt: [ast.GtE, ast.Lt], ast.GtE: [ast.Gt, ast.LtE], ast.Lt: [ast.LtE, ast.Gt], ast.LtE: [ast.Lt, ast.GtE],
+    ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.Is: [ast.IsNot], ast.IsNot: [ast.Is], ast.In: [ast.NotIn],
+    ast.MatMult: [ast.Mult],
+}  # fmt: skip
+ORDERED = (ast.Sub, ast.Div, ast.MatMult, ast.Pow, ast.FloorDiv, ast.Mod)  # operands that cannot be exchanged
+# calls whose arguments can; share_of_extreme only asks where its two are equal
+SYMMETRIC = {"equal", "not_equal", "logical_or", "logical_and", "max", "min", "share_of_extreme"}
+METADATA = {"shape", "ndim", "dtype"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One changed function: a rule (of a primitive's argument) or a function that rules call (of none)."""
+
+    function: str
+    primitive: str
+    argument: str
+    change: str
+    statement: str
+    line: int
+    file: str
+    source: str
+
+    @property
+    def equivalent(self) -> str | None:
+        """Why the change makes no difference, if it is known to make none."""
+        return EQUIVALENT.get((self.function, self.statement))
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.function}: {self.change}   in   {self.statement}"
+
+
+# ---------------------------------------------------------------- making mutants
+
+
+def replacements(node: ast.AST, names: list[str], options: list[str], inside: str) -> Iterator[ast.AST]:
+    """Yield what one node of a rule could wrongly have been. inside: the attribute read of this node, or ''."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not):
+        yield node.operand
+    if isinstance(node, ast.BinOp):
+        for other in SWAPS.get(type(node.op), []):
+            yield ast.BinOp(node.left, other(), node.right)
+        if isinstance(node.op, ORDERED):
+            yield ast.BinOp(node.right, node.op, node.left)
+        yield node.left
+        yield node.right
+    if isinstance(node, ast.Compare):
+        for other in SWAPS.get(type(node.ops[0]), []):
+            yield ast.Compare(node.left, [other()], node.comparators)
+    if isinstance(node, ast.IfExp):
+        yield node.body
+        yield node.orelse
+        yield ast.IfExp(node.test, node.orelse, node.body)
+    if isinstance(node, ast.Constant) and node.value is not None and not isinstance(node.value, str):
+        if isinstance(node.value, bool):
+            yield ast.Constant(not node.value)
+        else:
+            yield ast.Constant(node.value + 1)
+            if node.value not in (0, 1):
+                yield ast.Constant(-node.value)
+    if isinstance(node, ast.Call):
+        calls = isinstance(node.func, ast.Name) and node.func.id in SYMMETRIC
+        for i in range(len(node.args) - 1):
+            if not calls:
+                swapped = [*node.args[:i], node.args[i + 1], node.args[i], *node.args[i + 2 :]]
+                yield ast.Call(node.func, swapped, node.keywords)
+        if len(node.args) > 1:
+            for i in range(len(node.args)):
+                yield ast.Call(node.func, [*node.args[:i], *node.args[i + 1 :]], node.keywords)
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        others = names if node.id in names else options if node.id in options else []
+        for other in others:
+            # a cotangent has the shape of the result, so that to read the one's or the other's is the same
+            if other != node.id and not (inside and {other, node.id} == {"g", "out"}):
+                yield ast.Name(other, ast.Load())
+
+
+def statements(body: list[ast.stmt]) -> Iterator[tuple[str, int, list[ast.stmt]]]:
+    """Yield the body with one `if` decided beforehand or one reassignment left out."""
+    assigned: set[str] = set()
+    for i, statement in enumerate(body):
+        line = statement.lineno
+        if isinstance(statement, ast.If):
+            yield f"if {ast.unparse(statement.test)} -> always", line, [*body[:i], *statement.body, *body[i + 1 :]]
+            yield f"if {ast.unparse(statement.test)} -> never", line, [*body[:i], *statement.orelse, *body[i + 1 :]]
+        if isinstance(statement, ast.Assign):
+            name = ast.unparse(statement.targets[0])
+            if name in assigned:
+                yield f"{ast.unparse(statement)} -> (left out)", line, [*body[:i], *body[i + 1 :]]
+            assigned.add(name)
+
+
+def walk(node: ast.AST, inside: str = "") -> Iterator[tuple[ast.AST, str]]:
+    """Yield every expression below a node with the attribute that is read of it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.keyword):
+            yield from walk(child)
+            continue
+        attribute = node.attr if isinstance(node, ast.Attribute) and node.attr in METADATA else ""
+        yield child, attribute
+        yield from walk(child)
+
+
+class Put(ast.NodeTransformer):
+    """Put a node in the place of another."""
+
+    def __init__(self, old: ast.AST, new: ast.AST) -> None:
+        self.old, self.new = old, new
+
+    def visit(self, node: ast.AST) -> Any:
+        return self.new if node is self.old else self.generic_visit(node)
+
+
+def whole(expression: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the mistakes a whole result can have: sign, factor, and not being there."""
+    yield "negated", ast.UnaryOp(ast.USub(), expression)
+    yield "doubled", ast.BinOp(expression, ast.Mult(), ast.Constant(2))
+    yield "zero", ast.BinOp(expression, ast.Mult(), ast.Constant(0))
+
+
+def mutants_of(original: Callable[..., Any], primitive: str = "", argument: str = "") -> list[Mutant]:
+    """Make every mutant of one function."""
+    lines, first = inspect.getsourcelines(original)
+    function = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.decorator_list, function.returns = [], None
+    for each in [*function.args.args, *function.args.kwonlyargs, function.args.vararg]:
+        if each is not None:
+            each.annotation = None
+    if ast.get_docstring(function):
+        del function.body[0]
+    code = original.__code__
+    count = code.co_argcount
+    names, options = list(code.co_varnames[:count]), list(code.co_varnames[count : count + code.co_kwonlyargcount])
+    options = [name for name in options if name not in ("saved", "which")]
+    file = os.path.basename(inspect.getsourcefile(original) or "")
+    made: dict[str, Mutant] = {}
+
+    def add(change: str, statement: str, line: int, body: list[ast.stmt]) -> None:
+        clone = copy.copy(function)
+        clone.body = body
+        source = ast.unparse(ast.fix_missing_locations(clone))
+        if source != ast.unparse(function):
+            found = Mutant(original.__name__, primitive, argument, change, statement, first + line - 1, file, source)
+            made.setdefault(source, found)
+
+    for change, line, body in statements(function.body):
+        add(change, change, line, body)
+    for i, statement in enumerate(function.body):
+        for node, inside in list(walk(statement)):
+            for new in replacements(node, names, options, inside):
+                changed = ast.fix_missing_locations(replaced(statement, node, new))
+                text = f"{ast.unparse(node)} -> {ast.unparse(ast.fix_missing_locations(new))}"
+                body = [*function.body[:i], changed, *function.body[i + 1 :]]
+                add(text, ast.unparse(changed), getattr(node, "lineno", statement.lineno), body)
+        if isinstance(statement, ast.Return) and statement.value is not None and primitive:
+            for how, new in whole(statement.value):
+                changed = ast.fix_missing_locations(ast.Return(new))
+                add(f"result {how}", ast.unparse(changed), statement.lineno, [*function.body[:i], changed])
+    return list(made.values())
+
+
+def replaced(statement: ast.stmt, old: ast.AST, new: ast.AST) -> Any:
+    """Copy a statement with one node replaced."""
+    path = {id(n): i for i, n in enumerate(ast.walk(statement))}
+    clone = copy.deepcopy(statement)
+    target = list(ast.walk(clone))[path[id(old)]]
+    return Put(target, copy.deepcopy(new)).visit(clone)
+
+
+@functools.cache
+def called(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+    """List the plain functions of ops/ that a rule calls, and those that they call."""
+    found: dict[str, Callable[..., Any]] = {}
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+        named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        value = function.__globals__.get(node.func.id) if named else None
+        if inspect.isfunction(value) and value.__module__.startswith("tinygrad_mnist.ops") and value is not function:
+            found[value.__name__] = value
+            found |= {f.__name__: f for f in called(value)}
+    return tuple(found.values())
+
+
+def all_mutants(only: list[str] | None = None) -> list[Mutant]:
+    """Make the mutants of all rules and of what they call, or of the primitives (or functions) named."""
+    rules = [(rule, p.name, argument) for p in registry.values() for argument, rule in p.rules.items()]
+    functions = {f.__name__: f for rule, *_ in rules for f in called(rule)}
+    chosen = [r for r in rules if not only or r[1] in only]
+    made = [m for rule, name, argument in chosen for m in mutants_of(rule, name, argument)]
+    return made + [m for name, f in functions.items() if not only or name in only for m in mutants_of(f)]
+
+
+# ---------------------------------------------------------------- killing them
+
+
+def install(mutant: Mutant) -> tuple[list[Primitive], Callable[[], None]]:
+    """Put the mutant in its place; gives the primitives it concerns, and a function that puts the original back."""
+    if mutant.primitive:
+        users = [registry[mutant.primitive]]
+        places: list[dict[str, Any]] = [users[0].rules]
+        key = mutant.argument
+        original = places[0][key]
+    else:
+        key = mutant.function
+        users = [p for p in registry.values() if any(f.__name__ == key for r in p.rules.values() for f in called(r))]
+        modules = {id(r.__globals__): r.__globals__ for p in users for r in p.rules.values()}
+        original = next(f for p in users for r in p.rules.values() for f in called(r) if f.__name__ == key)
+        places = [m for m in [*modules.values(), original.__globals__] if m.get(key) is original]
+    space: dict[str, Any] = {}
+    exec(compile(mutant.source, f"<mutant of {mutant.function}>", "exec"), original.__globals__, space)
+    for place in places:
+        place[key] = space[original.__name__]
+
+    def restore() -> None:
+        for place in places:
+            place[key] = original
+
+    return users, restore
+
+
+def checks_of(case: Case) -> Iterator[Callable[[], None]]:
+    """Yield the checks of one Case, quickest first."""
+    for example in case.examples:
+        yield lambda example=example: check_example(case, example)
+    for seed in SEEDS:
+        yield lambda seed=seed: check_rules(case, case.build(seeded(seed, exact=False)))
+        for order in range(1, min(case.order, 2) + 1):
+            yield lambda seed=seed, order=order: ORDERS[order](case, case.build(seeded(seed)))
+    yield lambda: check_forward(case, case.build(seeded(0)))
+    yield lambda: check_engine(case, case.build(seeded(0)))
+
+
+def killer(mutant: Mutant, checks: Callable[[Case], Iterator[Callable[[], None]]] = checks_of) -> str | None:
+    """Name the Case whose checks notice the mutant, or None if it survives them all."""
+    users, restore = install(mutant)
+    own = [c for c in CASES.values() if c.primitive in users]
+    others = [c for c in CASES.values() if c.order and c not in own]
+    try:
+        with warnings.catch_warnings(), np.errstate(all="warn"):
+            warnings.simplefilter("error")
+            for case in [*own, *others]:
+                for check in checks(case):
+                    try:
+                        check()
+                    except Exception:  # a wrong number, shape, type, or a warning: noticed
+                        return case.name
+        return None
+    finally:
+        restore()
+
+
+def report(mutants: list[Mutant], killers: list[str | None], seconds: float) -> int:
+    """Print the survivors and the score; give the exit status."""
+    equivalent = [(m, k) for m, k in zip(mutants, killers, strict=True) if m.equivalent]
+    real = [(m, k) for m, k in zip(mutants, killers, strict=True) if not m.equivalent]
+    survivors = [m for m, k in real if k is None]
+    for m in survivors:
+        print(f"SURVIVED  {m}")
+    wrong = [m for m, k in equivalent if k is not None]
+    for m in wrong:
+        print(f"NOT EQUIVALENT  {m}")
+    own = sum(k is not None and (not m.primitive or CASES[k].primitive is registry[m.primitive]) for m, k in real)
+    killed = len(real) - len(survivors)
+    percent = 100 * killed / max(len(real), 1)
+    print(f"{len(real)} mutants, {killed} killed ({percent:.1f} %)")
+    print(f"{own} of them by the primitive's own Cases; {seconds:.0f} s; {len(equivalent)} equivalent, not counted:")
+    for m, _ in equivalent:
+        print(f"    {m}\n        {m.equivalent}")
+    return 1 if survivors or wrong else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    help_only = "a primitive, or a function that rules call; may be given several times"
+    parser.add_argument("--only", action="append", metavar="NAME", help=help_only)
+    parser.add_argument("--list", action="store_true", help="print the mutants and stop")
+    parser.add_argument("--workers", type=int, default=2, metavar="N")
+    options = parser.parse_args(arguments)
+    mutants = all_mutants(options.only)
+    unknown = set(options.only or []) - {m.primitive for m in mutants} - {m.function for m in mutants}
+    if unknown:
+        parser.error(f"no primitive with rules is called {', '.join(sorted(unknown))}")
+    if options.list:
+        for m in mutants:
+            print(f"{m}{'  (equivalent)' if m.equivalent else ''}")
+        print(f"{len(mutants)} mutants")
+        return 0
+    start = time.perf_counter()
+    if options.workers > 1:
+        with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
+            killers = pool.map(killer, mutants, chunksize=8)
+    else:
+        killers = [killer(m) for m in mutants]
+    return report(mutants, killers, time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,401 @@
+"""Layers, losses and initial values against formulas written out in NumPy, by hand where a shared mistake could hide.
+
+test_parity_torch.py compares the same with PyTorch; kernels and derivatives have tests of their own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+import tinygrad_mnist.nn.functional as F
+from tinygrad_mnist import nn
+from tinygrad_mnist.autograd import grad, gradcheck, gradgradcheck
+from tinygrad_mnist.errors import ArgumentError, DTypeError, ShapeError
+from tinygrad_mnist.nn import init
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape, dtype=np.float64):
+    return RNG.standard_normal(shape).astype(dtype)
+
+
+def log_softmax(x, axis=1):
+    return x - np.log(np.exp(x).sum(axis=axis, keepdims=True))
+
+
+# ---------------------------------------------------------------- layers
+
+
+def test_linear():
+    layer = nn.Linear(4, 3)
+    w, b = layer.weight.data, layer.bias.data
+    assert w.shape == (3, 4) and b.shape == (3,) and w.dtype == np.float32
+    for shape in ((4,), (2, 4), (5, 2, 4), (0, 4)):
+        x = normal(*shape, dtype=np.float32)
+        np.testing.assert_allclose(layer(x).data, x @ w.T + b, rtol=1e-5, atol=1e-6)
+    plain = nn.Linear(4, 3, bias=False)
+    assert plain.bias is None and len(list(plain.parameters())) == 1
+    np.testing.assert_allclose(plain(x).data, x @ plain.weight.data.T, rtol=1e-5)
+    assert nn.Linear(4, 3, dtype=np.float64).weight.dtype == np.float64
+
+
+@pytest.mark.parametrize("settings", [
+    {}, {"stride": 2}, {"padding": 1}, {"padding": (2, 0), "stride": (1, 2)}, {"dilation": 2}, {"groups": 2}, {"bias": False},
+    {"padding": "same"}, {"padding": "valid"}, {"padding": "same", "dilation": 2}, {"groups": 4, "padding": 1, "stride": 3},
+])  # fmt: skip
+def test_conv2d(settings):
+    layer = nn.Conv2d(4, 8, (3, 2), dtype=np.float64, **settings)
+    x = normal(2, 4, 7, 8)
+    groups = settings.get("groups", 1)
+    assert layer.weight.shape == (8, 4 // groups, 3, 2)
+    dilation, stride, padding = (settings.get(k, d) for k, d in (("dilation", 1), ("stride", 1), ("padding", 0)))
+    stride = (stride, stride) if isinstance(stride, int) else stride
+    if padding == "same":
+        total = [dilation * 2, dilation * 1]
+        pads = [(t // 2, t - t // 2) for t in total]
+    else:
+        padding = 0 if padding == "valid" else padding
+        pads = [(p, p) for p in ((padding, padding) if isinstance(padding, int) else padding)]
+    padded = np.pad(x, ((0, 0), (0, 0), *pads))
+    oh = (padded.shape[2] - dilation * 2 - 1) // stride[0] + 1
+    ow = (padded.shape[3] - dilation - 1) // stride[1] + 1
+    want = np.zeros((2, 8, oh, ow))
+    for o in range(8):
+        first = o // (8 // groups) * (4 // groups)
+        for i in range(oh):
+            for j in range(ow):
+                rows = slice(i * stride[0], i * stride[0] + dilation * 2 + 1, dilation)
+                columns = slice(j * stride[1], j * stride[1] + dilation + 1, dilation)
+                patch = padded[:, first : first + 4 // groups, rows, columns]
+                want[:, o, i, j] = (patch * layer.weight.data[o]).sum((1, 2, 3))
+        want[:, o] += layer.bias.data[o] if layer.bias is not None else 0
+    got = layer(x)
+    np.testing.assert_allclose(got.data, want, rtol=1e-9, atol=1e-10)
+    if padding == "same":
+        assert got.shape == (2, 8, 7, 8)
+
+
+def test_same_padding_wants_stride_one():
+    with pytest.raises(ArgumentError, match="padding='same' needs stride 1"):
+        nn.Conv2d(1, 1, 3, stride=2, padding="same")(tg.zeros(1, 1, 5, 5))
+    with pytest.raises(ArgumentError):
+        nn.Conv2d(1, 1, 3, padding="full")(tg.zeros(1, 1, 5, 5))
+
+
+def test_max_pool2d():
+    x = np.arange(2 * 3 * 6 * 7.0).reshape(2, 3, 6, 7)
+    RNG.shuffle(x.reshape(-1))
+    got = nn.MaxPool2d(2)(x)
+    want = np.array([[[[x[n, c, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].max() for j in range(3)] for i in range(3)] for c in range(3)] for n in range(2)])
+    np.testing.assert_array_equal(got.data, want)
+    assert nn.MaxPool2d(3, 2, 1)(x).shape == (2, 3, 3, 4) and nn.MaxPool2d((1, 7), stride=1)(x).shape == (2, 3, 6, 1)
+    np.testing.assert_array_equal(nn.MaxPool2d(6, 1)(x).data[:, :, 0, 0], x[:, :, :, :6].max((2, 3)))
+    assert nn.MaxPool2D is nn.MaxPool2d if hasattr(nn, "MaxPool2D") else nn.MaxPool is nn.MaxPool2d
+
+
+def test_pool_gives_the_gradient_to_the_first_of_equals():
+    x = tg.ones(1, 1, 2, 4, dtype=np.float64).requires_grad_()
+    F.max_pool2d(x, 2).backward(tg.tensor(np.array([[[[1.0, 2.0]]]])))
+    assert x.grad.tolist() == [[[[1, 0, 2, 0], [0, 0, 0, 0]]]]
+
+
+def test_flatten():
+    x = tg.zeros(2, 3, 4, 5)
+    assert nn.Flatten()(x).shape == (2, 60) and nn.Flatten(0)(x).shape == (120,) and nn.Flatten(1, 2)(x).shape == (2, 12, 5)
+    assert nn.Flatten(-2)(x).shape == (2, 3, 20) and nn.Flatten()(tg.zeros(0, 3, 2)).shape == (0, 6)
+
+
+def test_activations():
+    x = normal(3, 4) * 3
+    e = np.exp(x)
+    for layer, want in (
+        (nn.ReLU(), np.maximum(x, 0)), (nn.Tanh(), np.tanh(x)), (nn.Sigmoid(), 1 / (1 + np.exp(-x))),
+        (nn.Softmax(1), e / e.sum(1, keepdims=True)), (nn.Softmax(dim=0), e / e.sum(0)), (nn.Softmax(), e / e.sum(1, keepdims=True)),
+        (nn.LogSoftmax(1), log_softmax(x)),
+    ):  # fmt: skip
+        np.testing.assert_allclose(layer(x).data, want, rtol=1e-12)
+
+
+def test_activations_at_extremes():
+    x = np.array([-1000.0, 0.0, 1000.0, -np.inf, np.inf])
+    assert nn.Sigmoid()(x).tolist() == [0, 0.5, 1, 0, 1] and nn.Tanh()(x).tolist() == [-1, 0, 1, -1, 1]
+    assert nn.Softmax(0)(x[:3]).tolist() == [0, 0, 1] and nn.LogSoftmax(0)(x[:3]).tolist() == [-2000, -1000, 0]
+    t = tg.tensor(np.array([0.0, -1.0, 2.0]), requires_grad=True)
+    t.relu().sum().backward()
+    assert t.grad.tolist() == [0, 0, 1]
+    assert F.cross_entropy(np.array([[1000.0, 0.0]]), [1]).item() == 1000
+
+
+# ---------------------------------------------------------------- dropout
+
+
+def test_dropout_statistics():
+    x = np.ones((200, 500), np.float32)
+    for p in (0.1, 0.5, 0.8):
+        y = nn.Dropout(p, tg.Generator(1))(x).data
+        kept = y != 0
+        assert abs(kept.mean() - (1 - p)) < 0.01 and np.allclose(y[kept], 1 / (1 - p)) and abs(y.mean() - 1) < 0.02
+        assert y.dtype == np.float32
+        assert abs(np.corrcoef(kept[0], kept[1])[0, 1]) < 0.2
+
+
+def test_dropout_in_evaluation_and_at_its_limits():
+    x = tg.randn(4, 5)
+    assert nn.Dropout(0.5).eval()(x) is x and nn.Dropout(0.0)(x).tolist() == x.tolist()
+    assert not nn.Dropout(1.0)(x).data.any() and F.dropout(x, 0.5, training=False) is x
+    for p in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ArgumentError, match="Dropout: p must be a probability"):
+            nn.Dropout(p)
+        with pytest.raises(ArgumentError, match="dropout: p must be a probability"):
+            F.dropout(x, p)
+
+
+def test_dropout_draws_a_fresh_mask_from_its_generator():
+    x = tg.ones(100)
+    layer = nn.Dropout(0.5, tg.Generator(3))
+    first, second = layer(x).tolist(), layer(x).tolist()
+    assert first != second and nn.Dropout(0.5, tg.Generator(3))(x).tolist() == first
+    tg.manual_seed(7)
+    a = nn.Dropout()(x).tolist()
+    tg.manual_seed(7)
+    assert nn.Dropout()(x).tolist() == a != nn.Dropout()(x).tolist()
+    assert F.dropout(x, generator=np.random.default_rng(3)).tolist() == F.dropout(x, generator=np.random.default_rng(3)).tolist()
+
+
+def test_dropout_gradient_is_its_mask():
+    x = tg.ones(50, requires_grad=True)
+    y = F.dropout(x, 0.3)
+    y.sum().backward()
+    assert x.grad.tolist() == y.tolist()
+
+
+# ---------------------------------------------------------------- initial values
+
+
+def within(values, low, high):
+    """Uniform over [low, high]: inside, near both ends, mean and variance as they should be."""
+    n = values.size
+    assert values.min() >= low and values.max() <= high
+    assert values.min() < low + (high - low) * 20 / n and values.max() > high - (high - low) * 20 / n
+    assert abs(values.mean() - (low + high) / 2) < 5 * (high - low) / math.sqrt(12 * n)
+    assert abs(values.std() - (high - low) / math.sqrt(12)) < 0.1 * (high - low)
+
+
+def test_linear_and_conv_start_as_in_pytorch():
+    layer = nn.Linear(100, 300)
+    within(layer.weight.data, -0.1, 0.1)
+    within(layer.bias.data, -0.1, 0.1)
+    conv = nn.Conv2d(8, 300, (2, 4), groups=2)  # fan_in = 8 / 2 · 2 · 4 = 32
+    within(conv.weight.data, -1 / math.sqrt(32), 1 / math.sqrt(32))
+    within(conv.bias.data, -1 / math.sqrt(32), 1 / math.sqrt(32))
+
+
+def test_layers_repeat_from_a_generator_and_a_seed():
+    for make in (lambda g: nn.Linear(3, 2, generator=g), lambda g: nn.Conv2d(1, 2, 3, generator=g)):
+        a, b, c = make(tg.Generator(5)), make(tg.Generator(5)), make(tg.Generator(6))
+        assert a.weight.tolist() == b.weight.tolist() != c.weight.tolist() and a.bias.tolist() == b.bias.tolist()
+        tg.manual_seed(2)
+        d = make(None)
+        tg.manual_seed(2)
+        assert make(None).weight.tolist() == d.weight.tolist() != make(None).weight.tolist()
+
+
+W = (300, 40, 2, 5)  # fan_in 40 · 10 = 400, fan_out 300 · 10 = 3000
+
+
+@pytest.mark.parametrize("fill, bound", [
+    (lambda t: init.uniform_(t, -2, 2), 2),
+    (lambda t: init.xavier_uniform_(t), math.sqrt(6 / 3400)),
+    (lambda t: init.xavier_uniform_(t, gain=3.0), 3 * math.sqrt(6 / 3400)),
+    (lambda t: init.kaiming_uniform_(t), math.sqrt(2) * math.sqrt(3 / 400)),
+    (lambda t: init.kaiming_uniform_(t, nonlinearity="relu", mode="fan_out"), math.sqrt(2) * math.sqrt(3 / 3000)),
+    (lambda t: init.kaiming_uniform_(t, a=math.sqrt(5)), 1 / math.sqrt(400)),
+    (lambda t: init.kaiming_uniform_(t, nonlinearity="tanh"), 5 / 3 * math.sqrt(3 / 400)),
+])  # fmt: skip
+def test_uniform_initial_values(fill, bound):
+    t = tg.zeros(*W)
+    assert fill(t) is t
+    within(t.data, -bound, bound)
+
+
+@pytest.mark.parametrize("fill, mean, std", [
+    (lambda t: init.normal_(t, 3.0, 0.5), 3, 0.5),
+    (lambda t: init.xavier_normal_(t), 0, math.sqrt(2 / 3400)),
+    (lambda t: init.kaiming_normal_(t), 0, math.sqrt(2 / 400)),
+    (lambda t: init.kaiming_normal_(t, nonlinearity="linear", mode="fan_out"), 0, 1 / math.sqrt(3000)),
+    (lambda t: init.kaiming_normal_(t, a=1.0), 0, 1 / math.sqrt(400)),
+])  # fmt: skip
+def test_normal_initial_values(fill, mean, std):
+    t = tg.zeros(*W)
+    assert fill(t) is t
+    assert abs(t.data.mean() - mean) < 5 * std / math.sqrt(t.numel()) and abs(t.data.std() / std - 1) < 0.02
+    assert np.abs(t.data - mean).max() > 3 * std and t.dtype == np.float32
+
+
+def test_constant_initial_values_and_parameters():
+    p = nn.Parameter(tg.zeros(2, 2))
+    assert init.ones_(p).tolist() == [[1, 1], [1, 1]] and init.constant_(p, 2.5).tolist() == [[2.5] * 2] * 2
+    assert init.zeros_(p).tolist() == [[0, 0], [0, 0]] and p.requires_grad and p.is_leaf
+    assert init.normal_(tg.zeros(3), generator=tg.Generator(1)).tolist() == init.normal_(tg.zeros(3), generator=tg.Generator(1)).tolist()
+
+
+def test_gains_and_their_errors():
+    assert init.calculate_gain("relu") == math.sqrt(2) and init.calculate_gain("tanh") == 5 / 3
+    assert init.calculate_gain("leaky_relu", 0.2) == math.sqrt(2 / 1.04) and init.calculate_gain("linear") == 1
+    with pytest.raises(ArgumentError, match="'swish' is unknown"):
+        init.calculate_gain("swish")
+    with pytest.raises(ArgumentError, match="mode 'fan' is unknown"):
+        init.kaiming_normal_(tg.zeros(2, 2), mode="fan")
+    with pytest.raises(ShapeError, match="two dimensions or more"):
+        init.xavier_uniform_(tg.zeros(3))
+
+
+# ---------------------------------------------------------------- losses
+
+
+def test_cross_entropy_by_hand():
+    # logits (0, ln 3): probabilities 1/4 and 3/4
+    x = np.array([[0.0, math.log(3)], [0.0, math.log(3)]])
+    assert F.cross_entropy(x, [0, 1]).item() == pytest.approx((math.log(4) + math.log(4 / 3)) / 2)
+    assert F.cross_entropy(x, [0, 1], reduction="sum").item() == pytest.approx(math.log(16 / 3))
+    assert F.cross_entropy(x, [0, 1], reduction="none").tolist() == pytest.approx([math.log(4), math.log(4 / 3)])
+    # the gradient is (p - one-hot) / N
+    t = tg.tensor(x, requires_grad=True)
+    F.cross_entropy(t, [0, 1]).backward()
+    np.testing.assert_allclose(t.grad.data, [[-0.375, 0.375], [0.125, -0.125]])
+
+
+def losses(x, target, smoothing=0.0):
+    """Cross-entropy of (N, C, ...) logits, one value per target, from the definition with smoothed one-hot rows."""
+    logs, classes = log_softmax(x), x.shape[1]
+    if target.dtype.kind == "f":
+        rows = target
+    else:
+        rows = np.moveaxis(np.eye(classes)[target], -1, 1)
+    rows = rows * (1 - smoothing) + smoothing / classes
+    return -(rows * logs).sum(1)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("shape", [(4, 3), (1, 5), (2, 3, 4), (2, 3, 4, 2), (3, 2, 1, 1, 2)])
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_cross_entropy_in_every_form(shape, smoothing, reduction, probabilities):
+    x = normal(*shape)
+    if probabilities:
+        target = np.exp(log_softmax(normal(*shape)))
+    else:
+        target = RNG.integers(0, shape[1], (shape[0], *shape[2:]))
+    want = losses(x, target, smoothing)
+    want = {"mean": want.mean(), "sum": want.sum(), "none": want}[reduction]
+    got = F.cross_entropy(tg.tensor(x), tg.tensor(target), reduction, smoothing)
+    np.testing.assert_allclose(got.data, want, rtol=1e-10)
+    assert got.shape == np.shape(want)
+    layer = nn.CrossEntropyLoss(reduction=reduction, label_smoothing=smoothing)
+    assert layer(x, target).tolist() == got.tolist()
+    if reduction == "mean":
+        leaf = tg.tensor(x, requires_grad=True)
+        assert gradcheck(lambda t: F.cross_entropy(t, target, label_smoothing=smoothing), leaf)
+        assert gradgradcheck(lambda t: F.cross_entropy(t, target, label_smoothing=smoothing), leaf)
+
+
+def test_cross_entropy_of_one_sample():
+    x = normal(3)
+    for reduction in ("mean", "sum", "none"):
+        got = F.cross_entropy(x, np.array(1), reduction=reduction)
+        assert got.shape == () and got.item() == pytest.approx(losses(x[None], np.array([1]))[0])
+
+
+def test_gradient_reaches_probabilities():
+    x, p = tg.tensor(normal(2, 3)), tg.tensor(np.full((2, 3), 1 / 3), requires_grad=True)
+    F.cross_entropy(x, p).backward()
+    np.testing.assert_allclose(p.grad.data, -log_softmax(x.data) / 2)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 4), (2, 3, 4, 2)])
+def test_nll_loss(shape, reduction):
+    x, target = normal(*shape), RNG.integers(0, 3, (shape[0], *shape[2:]))
+    want = -np.take_along_axis(x, np.expand_dims(target, 1), 1).squeeze(1)
+    want = {"mean": want.mean(), "sum": want.sum(), "none": want}[reduction]
+    got = F.nll_loss(tg.tensor(x), tg.tensor(target), reduction)
+    np.testing.assert_allclose(got.data, want)
+    assert got.shape == np.shape(want) and nn.NLLLoss(reduction)(x, target).tolist() == got.tolist()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_mse_loss(reduction):
+    x, y = normal(3, 2), normal(3, 2)
+    want = {"mean": ((x - y) ** 2).mean(), "sum": ((x - y) ** 2).sum(), "none": (x - y) ** 2}[reduction]
+    np.testing.assert_allclose(F.mse_loss(tg.tensor(x), y, reduction).data, want)
+    np.testing.assert_allclose(nn.MSELoss(reduction)(x, y).data, want)
+    a, b = tg.tensor(x, requires_grad=True), tg.tensor(y, requires_grad=True)
+    ga, gb = grad(F.mse_loss(a, b), [a, b])
+    np.testing.assert_allclose(ga.data, 2 * (x - y) / 6)
+    np.testing.assert_allclose(gb.data, -ga.data)
+
+
+def test_unknown_reductions():
+    for make in (nn.CrossEntropyLoss, nn.NLLLoss, nn.MSELoss):
+        with pytest.raises(ArgumentError, match="'average' is unknown"):
+            make(reduction="average")
+    with pytest.raises(ArgumentError):
+        F.mse_loss(tg.ones(1), tg.ones(1), reduction="max")
+
+
+def test_softmax_before_cross_entropy_warns():
+    x = tg.tensor(normal(2, 3), requires_grad=True)
+    with pytest.warns(UserWarning, match="comes from softmax, but cross_entropy applies softmax itself"):
+        F.cross_entropy(x.softmax(1), [0, 1])
+    F.cross_entropy(x, [0, 1])
+    F.nll_loss(x.log_softmax(1), [0, 1])
+
+
+def test_targets_in_a_wrong_order_of_dimensions_are_not_flattened_into_each_other():
+    x = normal(2, 3, 4)
+    for shape in ((4, 2), (8,), (2, 2, 2), (2, 4, 1)):
+        for loss in (F.cross_entropy, F.nll_loss):
+            with pytest.raises(ShapeError, match=r"expected  target \(2, 4\)"):
+                loss(tg.tensor(x), tg.zeros(*shape, dtype=np.int64))
+
+
+# ---------------------------------------------------------------- inputs the way people get them wrong
+
+
+def test_float64_batches_are_converted_with_a_warning():
+    for layer, x in ((nn.Linear(2, 1), np.ones((1, 2))), (nn.Conv2d(1, 1, 1), np.ones((1, 1, 2, 2)))):
+        with pytest.warns(UserWarning, match="float64 and the weight float32"):
+            assert layer(x).dtype == np.float32
+        x = tg.tensor(x, requires_grad=True)
+        with pytest.warns(UserWarning):
+            layer(x).sum().backward()
+        assert x.grad.dtype == np.float64 and layer.weight.grad.dtype == np.float32
+
+
+def test_integer_batches_are_refused_with_the_fix():
+    for layer, x in ((nn.Linear(2, 1), np.ones((1, 2), np.uint8)), (nn.Conv2d(1, 1, 1), np.ones((1, 1, 2, 2), np.uint8))):
+        with pytest.raises(DTypeError, match=r"x\.float\(\) / 255 for pixels"):
+            layer(x)
+
+
+def test_sizes_are_checked():
+    for make in (
+        lambda: nn.Linear(0, 1), lambda: nn.Linear(1, -1), lambda: nn.Linear(1.5, 1), lambda: nn.Conv2d(0, 1, 1),
+        lambda: nn.Conv2d(3, 4, 1, groups=2), lambda: nn.Conv2d(1, 1, (1, 2, 3)), lambda: nn.Conv2d(1, 1, 1.5), lambda: nn.MaxPool2d("2"),
+    ):  # fmt: skip
+        with pytest.raises(ArgumentError):
+            make()
+
+
+def test_functional_layers_are_the_modules():
+    x = tg.tensor(normal(2, 3, 6, 6, dtype=np.float32))
+    conv, linear = nn.Conv2d(3, 4, 3, padding=1, stride=2), nn.Linear(6, 2)
+    np.testing.assert_array_equal(conv(x).data, F.conv2d(x, conv.weight, conv.bias, stride=2, padding=1).data)
+    np.testing.assert_array_equal(linear(x).data, F.linear(x, linear.weight, linear.bias).data)
+    np.testing.assert_array_equal(nn.MaxPool2d(2)(x).data, F.max_pool2d(x, 2).data)
+    assert F.relu is tg.relu and F.softmax is tg.softmax
