@@ -5,8 +5,8 @@
     python examples/draw_graph.py --depth 1                      # one box for each layer
     python examples/draw_graph.py --only mlp cnn --out docs      # the pictures in docs/, as the README shows them
 
-Takes a second. The program `dot` of graphviz lays the pictures out; without it, DOT text is written and a line says how
-to get it.
+Expected: one picture for each, in about a second. The program `dot` of graphviz lays the pictures out; without it, DOT
+text is written and a line says how to get it.
 """
 
 from __future__ import annotations

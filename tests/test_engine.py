@@ -881,7 +881,7 @@ READS = {
     "cat": (lambda w, c: tg.cat([w, c]), {"w", "c"}),  # stricter than needed: it reads sizes only
     "softmax": (lambda w, c: w.softmax(0), {"y"}),
     "maximum": (lambda w, c: tg.maximum(w, c), {"w", "c"}),
-    "matmul": (lambda w, c: (c.reshape(3, 1) @ w.reshape(1, 3)), {"c"}),
+    "matmul": (lambda w, c: c.reshape(3, 1) @ w.reshape(1, 3), {"c"}),
     "where": (lambda w, c: tg.where(c > 2, w, c), set()),
     "flip": (lambda w, c: w.flip(0) * 1, set()),
     "cumulative": (lambda w, c: (w * c) * w, {"w", "c"}),

@@ -1,6 +1,7 @@
 """What people read when something is wrong: the whole text, so that a message cannot decay unnoticed.
 
-The form: what was called; `in` the module that called; `got`; `expected`; `try`. Files and folders are tested elsewhere.
+The form: what was called; `in` the module that called; `got`; `expected`; `try`. Files and folders are tested
+elsewhere.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import pytest
 
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
-from tinygrad_mnist import nn, optim
 from tinygrad_mnist import errors as E
+from tinygrad_mnist import nn, optim
 
 
 def message(kind, f):
@@ -25,7 +26,8 @@ def message(kind, f):
 
 def test_every_type_is_the_builtin_that_people_would_catch():
     for kind, builtin in (
-        (E.ShapeError, ValueError), (E.DTypeError, TypeError), (E.ArgumentError, ValueError), (E.IndexRangeError, IndexError),
+        (E.ShapeError, ValueError), (E.DTypeError, TypeError), (E.ArgumentError, ValueError),
+        (E.IndexRangeError, IndexError),
         (E.GradientError, RuntimeError), (E.GraphFreedError, RuntimeError), (E.InPlaceError, RuntimeError),
         (E.StateDictError, RuntimeError), (E.OutputError, OSError), (E.MissingDependencyError, ImportError),
     ):  # fmt: skip
@@ -50,7 +52,9 @@ def test_shapes_that_do_not_broadcast():
     assert "try       unsqueeze(1): (2,) -> (2, 1) lines up with axis 0 of (2, 3)" in message(
         E.ShapeError, lambda: tg.zeros(2, 3) * tg.zeros(2)
     )
-    assert "try       one of the two is transposed: use .T" in message(E.ShapeError, lambda: tg.zeros(2, 3) - tg.zeros(3, 2))
+    assert "try       one of the two is transposed: use .T" in message(
+        E.ShapeError, lambda: tg.zeros(2, 3) - tg.zeros(3, 2)
+    )
 
 
 def test_shapes_that_do_not_multiply():
@@ -89,7 +93,10 @@ def test_images_given_to_a_linear_layer():
         E.ShapeError, lambda: layer(tg.zeros(4, 1, 28, 28))
     )
     text = message(E.ShapeError, lambda: layer(tg.zeros(4, 3, 28, 28)))
-    assert "  in        0 Linear of Sequential\n" in text and "add Flatten() before this layer and make it Linear(2352, 10)" in text
+    assert (
+        "  in        0 Linear of Sequential\n" in text
+        and "add Flatten() before this layer and make it Linear(2352, 10)" in text
+    )
 
 
 def test_channels_last_images():
@@ -120,7 +127,9 @@ def test_other_shapes():
         "  expected  as many elements as before, and -1 at most once\n"
         "  try       reshape(x.shape[0], -1) keeps the batch and flattens the rest"
     )
-    assert "(0, 0) does not name each of the 2 dimensions once" in message(E.ShapeError, lambda: tg.zeros(2, 3).permute(0, 0))
+    assert "(0, 0) does not name each of the 2 dimensions once" in message(
+        E.ShapeError, lambda: tg.zeros(2, 3).permute(0, 0)
+    )
     assert "the tensors differ in shape" in message(E.ShapeError, lambda: tg.stack([tg.zeros(2), tg.zeros(3)]))
     assert "no tensors were given" in message(E.ArgumentError, lambda: tg.cat([]))
     assert "getitem: index 3 is out of bounds" in message(E.IndexRangeError, lambda: tg.zeros(2)[3])
@@ -191,9 +200,7 @@ def test_float_labels():
 def test_one_hot_labels_by_mistake():
     assert message(E.ShapeError, lambda: F.cross_entropy(tg.zeros(2, 3), tg.eye(3, dtype=tg.int64)[:2])) == (
         "cross_entropy: the target looks one-hot.\n"
-        "  got       x (2, 3) float32, target (2, 3) int64\n"
-        + FORMS
-        + "  try       target.argmax(1) for one-hot rows"
+        "  got       x (2, 3) float32, target (2, 3) int64\n" + FORMS + "  try       target.argmax(1) for one-hot rows"
     )
 
 
@@ -229,7 +236,8 @@ def test_tensor_changed_in_place():
     text = message(E.InPlaceError, lambda: y.sum().backward())
     first, got, *rest = text.split("\n")
     assert first == (
-        "sigmoid in 1 Sigmoid: its result was changed in place after the forward pass, and the gradient needs the old value."
+        "sigmoid in 1 Sigmoid: its result was changed in place after the forward pass, "
+        "and the gradient needs the old value."
     )
     assert got.startswith("  got       out (1, 2), recorded at tick ") and ", changed at tick " in got
     assert rest == [
@@ -368,7 +376,9 @@ def test_optimizer_without_parameters():
 
 
 def test_a_class_in_the_place_of_a_layer():
-    assert message(E.DTypeError, lambda: nn.Sequential(nn.Linear(1, 1), nn.ReLU)).endswith("try       ReLU() instead of ReLU")
+    assert message(E.DTypeError, lambda: nn.Sequential(nn.Linear(1, 1), nn.ReLU)).endswith(
+        "try       ReLU() instead of ReLU"
+    )
 
 
 def test_the_module_path_is_named_for_any_operation():

@@ -34,7 +34,8 @@ class Net(nn.Module):
 
 
 NAMES = [
-    "scale", "items.1.1", "named.b.c", "first.weight", "first.bias", "items.0.weight", "items.0.bias", "items.2.0.weight",
+    "scale", "items.1.1", "named.b.c", "first.weight", "first.bias", "items.0.weight", "items.0.bias",
+    "items.2.0.weight",
     "named.a.weight", "named.a.bias",
 ]  # fmt: skip
 
@@ -211,7 +212,8 @@ def test_all_problems_are_listed_at_once_and_nothing_is_loaded():
         layer.load_state_dict(bad)
     text = str(caught.value)
     for part in (
-        "misshaped: 0.bias (4,) instead of (3,), 1.bias (1,)".split(", 1.bias")[0], "missing: 1.weight", "unexpected: extra",
+        "misshaped: 0.bias (4,) instead of (3,), 1.bias (1,)".split(", 1.bias")[0], "missing: 1.weight",
+        "unexpected: extra",
         "1.bias holds <U1", "nothing was loaded",
     ):  # fmt: skip
         assert part in text
@@ -282,7 +284,12 @@ def test_containers_refuse_what_is_not_a_module():
 
 
 def test_repr_is_a_tree():
-    net = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False)), nn.Dropout(0.2))
+    net = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False)),
+        nn.Dropout(0.2),
+    )
     assert repr(net) == (
         "Sequential(\n"
         "  (0): Conv2d(1, 8, kernel_size=(3, 3), padding=(1, 1))\n"

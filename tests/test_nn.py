@@ -45,8 +45,10 @@ def test_linear():
 
 
 @pytest.mark.parametrize("settings", [
-    {}, {"stride": 2}, {"padding": 1}, {"padding": (2, 0), "stride": (1, 2)}, {"dilation": 2}, {"groups": 2}, {"bias": False},
-    {"padding": "same"}, {"padding": "valid"}, {"padding": "same", "dilation": 2}, {"groups": 4, "padding": 1, "stride": 3},
+    {}, {"stride": 2}, {"padding": 1}, {"padding": (2, 0), "stride": (1, 2)}, {"dilation": 2}, {"groups": 2},
+    {"bias": False},
+    {"padding": "same"}, {"padding": "valid"}, {"padding": "same", "dilation": 2},
+    {"groups": 4, "padding": 1, "stride": 3},
 ])  # fmt: skip
 def test_conv2d(settings):
     layer = nn.Conv2d(4, 8, (3, 2), dtype=np.float64, **settings)
@@ -91,7 +93,15 @@ def test_max_pool2d():
     x = np.arange(2 * 3 * 6 * 7.0).reshape(2, 3, 6, 7)
     RNG.shuffle(x.reshape(-1))
     got = nn.MaxPool2d(2)(x)
-    want = np.array([[[[x[n, c, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].max() for j in range(3)] for i in range(3)] for c in range(3)] for n in range(2)])
+    want = np.array(
+        [
+            [
+                [[x[n, c, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].max() for j in range(3)] for i in range(3)]
+                for c in range(3)
+            ]
+            for n in range(2)
+        ]
+    )
     np.testing.assert_array_equal(got.data, want)
     assert nn.MaxPool2d(3, 2, 1)(x).shape == (2, 3, 3, 4) and nn.MaxPool2d((1, 7), stride=1)(x).shape == (2, 3, 6, 1)
     np.testing.assert_array_equal(nn.MaxPool2d(6, 1)(x).data[:, :, 0, 0], x[:, :, :, :6].max((2, 3)))
@@ -106,7 +116,11 @@ def test_pool_gives_the_gradient_to_the_first_of_equals():
 
 def test_flatten():
     x = tg.zeros(2, 3, 4, 5)
-    assert nn.Flatten()(x).shape == (2, 60) and nn.Flatten(0)(x).shape == (120,) and nn.Flatten(1, 2)(x).shape == (2, 12, 5)
+    assert (
+        nn.Flatten()(x).shape == (2, 60)
+        and nn.Flatten(0)(x).shape == (120,)
+        and nn.Flatten(1, 2)(x).shape == (2, 12, 5)
+    )
     assert nn.Flatten(-2)(x).shape == (2, 3, 20) and nn.Flatten()(tg.zeros(0, 3, 2)).shape == (0, 6)
 
 
@@ -115,7 +129,8 @@ def test_activations():
     e = np.exp(x)
     for layer, want in (
         (nn.ReLU(), np.maximum(x, 0)), (nn.Tanh(), np.tanh(x)), (nn.Sigmoid(), 1 / (1 + np.exp(-x))),
-        (nn.Softmax(1), e / e.sum(1, keepdims=True)), (nn.Softmax(dim=0), e / e.sum(0)), (nn.Softmax(), e / e.sum(1, keepdims=True)),
+        (nn.Softmax(1), e / e.sum(1, keepdims=True)), (nn.Softmax(dim=0), e / e.sum(0)),
+        (nn.Softmax(), e / e.sum(1, keepdims=True)),
         (nn.LogSoftmax(1), log_softmax(x)),
     ):  # fmt: skip
         np.testing.assert_allclose(layer(x).data, want, rtol=1e-12)
@@ -164,7 +179,10 @@ def test_dropout_draws_a_fresh_mask_from_its_generator():
     a = nn.Dropout()(x).tolist()
     tg.manual_seed(7)
     assert nn.Dropout()(x).tolist() == a != nn.Dropout()(x).tolist()
-    assert F.dropout(x, generator=np.random.default_rng(3)).tolist() == F.dropout(x, generator=np.random.default_rng(3)).tolist()
+    assert (
+        F.dropout(x, generator=np.random.default_rng(3)).tolist()
+        == F.dropout(x, generator=np.random.default_rng(3)).tolist()
+    )
 
 
 def test_dropout_gradient_is_its_mask():
@@ -241,7 +259,10 @@ def test_constant_initial_values_and_parameters():
     p = nn.Parameter(tg.zeros(2, 2))
     assert init.ones_(p).tolist() == [[1, 1], [1, 1]] and init.constant_(p, 2.5).tolist() == [[2.5] * 2] * 2
     assert init.zeros_(p).tolist() == [[0, 0], [0, 0]] and p.requires_grad and p.is_leaf
-    assert init.normal_(tg.zeros(3), generator=tg.Generator(1)).tolist() == init.normal_(tg.zeros(3), generator=tg.Generator(1)).tolist()
+    assert (
+        init.normal_(tg.zeros(3), generator=tg.Generator(1)).tolist()
+        == init.normal_(tg.zeros(3), generator=tg.Generator(1)).tolist()
+    )
 
 
 def test_gains_and_their_errors():
@@ -378,7 +399,10 @@ def test_float64_batches_are_converted_with_a_warning():
 
 
 def test_integer_batches_are_refused_with_the_fix():
-    for layer, x in ((nn.Linear(2, 1), np.ones((1, 2), np.uint8)), (nn.Conv2d(1, 1, 1), np.ones((1, 1, 2, 2), np.uint8))):
+    for layer, x in (
+        (nn.Linear(2, 1), np.ones((1, 2), np.uint8)),
+        (nn.Conv2d(1, 1, 1), np.ones((1, 1, 2, 2), np.uint8)),
+    ):
         with pytest.raises(DTypeError, match=r"x\.float\(\) / 255 for pixels"):
             layer(x)
 
@@ -386,7 +410,8 @@ def test_integer_batches_are_refused_with_the_fix():
 def test_sizes_are_checked():
     for make in (
         lambda: nn.Linear(0, 1), lambda: nn.Linear(1, -1), lambda: nn.Linear(1.5, 1), lambda: nn.Conv2d(0, 1, 1),
-        lambda: nn.Conv2d(3, 4, 1, groups=2), lambda: nn.Conv2d(1, 1, (1, 2, 3)), lambda: nn.Conv2d(1, 1, 1.5), lambda: nn.MaxPool2d("2"),
+        lambda: nn.Conv2d(3, 4, 1, groups=2), lambda: nn.Conv2d(1, 1, (1, 2, 3)), lambda: nn.Conv2d(1, 1, 1.5),
+        lambda: nn.MaxPool2d("2"),
     ):  # fmt: skip
         with pytest.raises(ArgumentError):
             make()

@@ -155,7 +155,7 @@ SETTINGS = [
 @pytest.mark.parametrize("name, settings", SETTINGS, ids=str)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_trajectories_are_those_of_pytorch(name, settings, dtype):
-    """60 steps down a function of three parameters, one of which is larger than a block and one without gradient at times."""
+    """60 steps down a function of three parameters: one larger than a block, two without gradient at times."""
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(3)
     starts = [rng.standard_normal(s).astype(dtype) for s in ((3, 2), (), (17_000,))]
@@ -172,7 +172,9 @@ def test_trajectories_are_those_of_pytorch(name, settings, dtype):
             loss.backward()
             optimizer.step()
         for x, y in zip(ours, theirs, strict=True):
-            rtol, atol = (1e-9, 1e-10) if dtype == np.float64 else (2e-3, 2e-3)  # Adam magnifies rounding of tiny gradients
+            rtol, atol = (
+                (1e-9, 1e-10) if dtype == np.float64 else (2e-3, 2e-3)
+            )  # Adam magnifies rounding of tiny gradients
             np.testing.assert_allclose(x.data, y.detach().numpy(), rtol=rtol, atol=atol)
     assert all(p.dtype == dtype for p in ours)
 

@@ -99,7 +99,11 @@ def test_drawn_tensors():
 
 
 def test_seeds_and_generators():
-    draws = [lambda g: tg.rand(3, generator=g), lambda g: tg.randn(3, generator=g), lambda g: tg.randperm(9, generator=g)]
+    draws = [
+        lambda g: tg.rand(3, generator=g),
+        lambda g: tg.randn(3, generator=g),
+        lambda g: tg.randperm(9, generator=g),
+    ]
     draws.append(lambda g: tg.randint(0, 1000, (5,), generator=g))
     for draw in draws:
         tg.manual_seed(5)
@@ -144,7 +148,19 @@ def test_a_scalar_never_widens(scalar, dtype):
 
 def test_integers_divide_to_float32_and_count_as_int64():
     i = tg.tensor([1, 2, 4])
-    for r in (i / 2, i / i, 1 / i, i.mean(), i.float().mean(), i.exp(), i.sqrt(), i.sigmoid(), i + 0.5, i * np.float64(1.5), i**-1.0):
+    for r in (
+        i / 2,
+        i / i,
+        1 / i,
+        i.mean(),
+        i.float().mean(),
+        i.exp(),
+        i.sqrt(),
+        i.sigmoid(),
+        i + 0.5,
+        i * np.float64(1.5),
+        i**-1.0,
+    ):
         assert r.dtype == np.float32, r
     for r in (i + 1, i * i, i - True, i.sum(), i**2, 2**i, i.max(), i.argmax(), abs(i), -i, (i > 1).sum(), i.prod()):
         assert r.dtype == np.int64, r
@@ -159,25 +175,35 @@ def test_mean_of_booleans_and_bytes():
 
 
 FLOAT_FUNCTIONS = {
-    "abs": lambda x: x.abs(), "add": lambda x: tg.add(x, x, alpha=2), "amax": lambda x: x.amax(1), "amin": lambda x: x.amin(),
+    "abs": lambda x: x.abs(), "add": lambda x: tg.add(x, x, alpha=2), "amax": lambda x: x.amax(1),
+    "amin": lambda x: x.amin(),
     "cat": lambda x: tg.cat([x, x]), "clamp": lambda x: x.clamp(0.5, 1), "cos": tg.cos, "div": lambda x: tg.div(x, 3),
-    "exp": tg.exp, "expand": lambda x: x[:1].expand(4, 3), "expm1": tg.expm1, "flatten": tg.flatten, "flip": lambda x: x.flip(0),
+    "exp": tg.exp, "expand": lambda x: x[:1].expand(4, 3), "expm1": tg.expm1, "flatten": tg.flatten,
+    "flip": lambda x: x.flip(0),
     "gather": lambda x: x.gather(1, tg.tensor([[0], [1]])), "log": tg.log, "log1p": tg.log1p,
-    "log_softmax": lambda x: tg.log_softmax(x, 1), "logsumexp": lambda x: tg.logsumexp(x, 1), "matmul": lambda x: x @ x.T,
-    "max": lambda x: x.max(1).values, "max all": tg.max, "maximum": lambda x: tg.maximum(x, 1.0), "mean": lambda x: x.mean(0),
-    "min": lambda x: x.min(0).values, "minimum": lambda x: tg.minimum(x, x * 2), "mul": lambda x: x * x, "neg": lambda x: -x,
-    "pad": lambda x: tg.pad(x, (1, 2)), "permute": lambda x: x.permute(1, 0), "pow": lambda x: x**2.5, "pow tensor": lambda x: x**x,
+    "log_softmax": lambda x: tg.log_softmax(x, 1), "logsumexp": lambda x: tg.logsumexp(x, 1),
+    "matmul": lambda x: x @ x.T,
+    "max": lambda x: x.max(1).values, "max all": tg.max, "maximum": lambda x: tg.maximum(x, 1.0),
+    "mean": lambda x: x.mean(0),
+    "min": lambda x: x.min(0).values, "minimum": lambda x: tg.minimum(x, x * 2), "mul": lambda x: x * x,
+    "neg": lambda x: -x,
+    "pad": lambda x: tg.pad(x, (1, 2)), "permute": lambda x: x.permute(1, 0), "pow": lambda x: x**2.5,
+    "pow tensor": lambda x: x**x,
     "prod": lambda x: x.prod(1), "reciprocal": tg.reciprocal, "relu": tg.relu, "reshape": lambda x: x.reshape(-1),
-    "sigmoid": tg.sigmoid, "sign": tg.sign, "sin": tg.sin, "softmax": lambda x: tg.softmax(x, 0), "split": lambda x: x.split(2, 1)[0],
+    "sigmoid": tg.sigmoid, "sign": tg.sign, "sin": tg.sin, "softmax": lambda x: tg.softmax(x, 0),
+    "split": lambda x: x.split(2, 1)[0],
     "sqrt": tg.sqrt, "square": tg.square, "squeeze": tg.squeeze, "stack": lambda x: tg.stack([x, x], 1), "std": tg.std,
-    "sub": lambda x: x - 1, "sum": tg.sum, "tanh": tg.tanh, "transpose": lambda x: x.transpose(0, 1), "T": lambda x: x.T,
+    "sub": lambda x: x - 1, "sum": tg.sum, "tanh": tg.tanh, "transpose": lambda x: x.transpose(0, 1),
+    "T": lambda x: x.T,
     "unsqueeze": lambda x: x.unsqueeze(1), "var": lambda x: x.var(1), "where": lambda x: tg.where(x > 1, x, 0.0),
     "index": lambda x: x[0], "index array": lambda x: x[[0, 0]], "clone": lambda x: x.clone(),
-    "mse": lambda x: nn.functional.mse_loss(x, x * 2), "cross_entropy": lambda x: nn.functional.cross_entropy(x, [0, 1]),
+    "mse": lambda x: nn.functional.mse_loss(x, x * 2),
+    "cross_entropy": lambda x: nn.functional.cross_entropy(x, [0, 1]),
     "smoothed": lambda x: nn.functional.cross_entropy(x, [0, 1], label_smoothing=0.1),
     "nll": lambda x: nn.functional.nll_loss(x, [0, 1]), "dropout": lambda x: nn.functional.dropout(x, 0.5),
     "conv2d": lambda x: nn.functional.conv2d(x.reshape(1, 1, 2, 3), x[:, :2].reshape(1, 1, 2, 2)),
-    "max_pool2d": lambda x: nn.functional.max_pool2d(x.reshape(1, 1, 2, 3), 2), "linear": lambda x: nn.functional.linear(x, x),
+    "max_pool2d": lambda x: nn.functional.max_pool2d(x.reshape(1, 1, 2, 3), 2),
+    "linear": lambda x: nn.functional.linear(x, x),
 }  # fmt: skip
 
 
@@ -208,7 +234,16 @@ def test_double_precision_survives_pickling_and_byte_order():
     values = np.array([0.1, 0.7, 0.3])
     for array in (pickle.loads(pickle.dumps(values)), values.astype(">f8")):
         t = tg.from_numpy(array).requires_grad_()
-        for f in (tg.sigmoid, tg.reciprocal, tg.sum, tg.mean, tg.amax, tg.std, lambda x: tg.cat([x, x]), lambda x: tg.where(x > 0, x, 0.0)):
+        for f in (
+            tg.sigmoid,
+            tg.reciprocal,
+            tg.sum,
+            tg.mean,
+            tg.amax,
+            tg.std,
+            lambda x: tg.cat([x, x]),
+            lambda x: tg.where(x > 0, x, 0.0),
+        ):
             assert f(t).dtype.newbyteorder("=") == np.float64
         (t * t).sum().backward()
         np.testing.assert_array_equal(t.grad.data, 2 * values)
@@ -254,7 +289,11 @@ def test_facts():
 def test_python_numbers():
     t = tg.tensor([[2.5]])
     assert float(t) == 2.5 and int(t) == 2 and bool(t) and t.item() == 2.5 and not bool(tg.tensor(0.0))
-    assert isinstance(t.item(), float) and isinstance(tg.tensor(3).item(), int) and isinstance(tg.tensor(True).item(), bool)
+    assert (
+        isinstance(t.item(), float)
+        and isinstance(tg.tensor(3).item(), int)
+        and isinstance(tg.tensor(True).item(), bool)
+    )
     assert f"{t:.3f}" == "2.500" and f"{tg.tensor(7):d}" == "7" and f"{tg.ones(2)}" == "tensor([1., 1.])"
     assert f"loss {(tg.ones(2, requires_grad=True) * 2).sum():.1f}" == "loss 4.0"
     assert [10, 20, 30][tg.tensor(1)] == 20 and list(range(tg.tensor(2))) == [0, 1]
@@ -297,12 +336,16 @@ def test_hash_is_identity_and_equality_elementwise():
 X = np.arange(60.0).reshape(3, 4, 5)
 KEYS = [
     0, -1, slice(None), slice(1, 3), slice(None, None, 2), slice(None, None, -1), slice(2, None, -2), None, Ellipsis,
-    (0, 1), (0, 1, 2), (slice(None), 1), (Ellipsis, 0), (0, Ellipsis), (None, 1, None), (slice(1), Ellipsis, slice(2, 4)),
-    [0, 2], [0, 0, 1], ([0, 1], [2, 3]), (slice(None), [1, 1]), ([0, 0], slice(None), [4, 4]), (0, [1, 2]), (0, slice(1, 3), [1, 1, 1]),
+    (0, 1), (0, 1, 2), (slice(None), 1), (Ellipsis, 0), (0, Ellipsis), (None, 1, None),
+    (slice(1), Ellipsis, slice(2, 4)),
+    [0, 2], [0, 0, 1], ([0, 1], [2, 3]), (slice(None), [1, 1]), ([0, 0], slice(None), [4, 4]), (0, [1, 2]),
+    (0, slice(1, 3), [1, 1, 1]),
     (Ellipsis, [0, 0]), ((0, 0), slice(None)), (slice(None), (2, 2, 2)), range(2), (slice(None), range(1, 4)),
     np.array([1, 1, 2]), np.array([[0, 1], [1, 2]]), np.array(2), np.int64(1), np.array([True, False, True]),
-    (slice(None), np.array([True, False, True, True])), (np.array([True, False, True]), 0), (np.array([0, 1]), np.array([True, True, False, False])),
-    X > 30, (X > 30)[:, :, 0], slice(3, 3), [], np.zeros(3, bool), (slice(None), None, 1), True, (np.array([2, 0]), None, [1, 1]),
+    (slice(None), np.array([True, False, True, True])), (np.array([True, False, True]), 0),
+    (np.array([0, 1]), np.array([True, True, False, False])),
+    X > 30, (X > 30)[:, :, 0], slice(3, 3), [], np.zeros(3, bool), (slice(None), None, 1), True,
+    (np.array([2, 0]), None, [1, 1]),
 ]  # fmt: skip
 
 
@@ -326,14 +369,17 @@ def test_reading_is_numpys_and_the_gradient_counts_every_read(key, convert):
     np.testing.assert_array_equal(x.grad.data, expected)
 
 
-@pytest.mark.parametrize("key", [k for k in KEYS if not isinstance(k, list | range) or len(set(k)) == len(k)], ids=lambda k: repr(k)[:40])
+def writes_twice(key):
+    """Which of two writes to one place stays is not defined."""
+    counts = np.zeros_like(X)
+    np.add.at(counts, np.array([], int) if isinstance(key, list) and not key else key, 1)
+    return counts.max() > 1
+
+
+@pytest.mark.parametrize("key", [k for k in KEYS if not writes_twice(k)], ids=lambda k: repr(k)[:40])
 def test_writing_is_numpys_and_the_gradient_follows(key):
     if isinstance(key, list) and not key:
         key = np.array([], int)
-    counts = np.zeros_like(X)
-    np.add.at(counts, key, 1)
-    if counts.max() > 1:
-        pytest.skip("which of two writes to one place stays is not defined")
     base, value = tg.tensor(X, requires_grad=True), tg.tensor(np.full(X[key].shape, 7.0), requires_grad=True)
     y = base * 1
     y[key] = value
@@ -376,7 +422,9 @@ OPERATORS = {
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-@pytest.mark.parametrize("other", [2, 2.0, [1.0, 2.0, 3.0], np.array([3.0, 2.0, 1.0]), np.array([[1.0], [2.0]]), np.float64(2)], ids=repr)
+@pytest.mark.parametrize(
+    "other", [2, 2.0, [1.0, 2.0, 3.0], np.array([3.0, 2.0, 1.0]), np.array([[1.0], [2.0]]), np.float64(2)], ids=repr
+)
 def test_operators_in_both_orders(name, other):
     f = OPERATORS[name]
     t = tg.tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
@@ -391,7 +439,8 @@ def test_operators_in_both_orders(name, other):
 
 def test_gradients_of_reflected_operators():
     for f, want in (
-        (lambda t: 3 - t, -1), (lambda t: 3 / t, -3 / 4), (lambda t: 3**t, 9 * np.log(3)), (lambda t: np.array([3.0]) @ t, 3),
+        (lambda t: 3 - t, -1), (lambda t: 3 / t, -3 / 4), (lambda t: 3**t, 9 * np.log(3)),
+        (lambda t: np.array([3.0]) @ t, 3),
         (lambda t: [5.0] * t, 5), (lambda t: [5.0] + t, 1), (lambda t: np.array(3.0) - t, -1),
     ):  # fmt: skip
         t = tg.tensor(np.array([2.0]), requires_grad=True)
@@ -457,23 +506,34 @@ def test_array_plus_equals_tensor_is_refused_where_a_gradient_would_be_lost():
 # ---------------------------------------------------------------- NumPy
 
 UFUNCS = {
-    "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tanh": np.tanh, "square": np.square, "abs": np.abs,
+    "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tanh": np.tanh, "square": np.square,
+    "abs": np.abs,
     "negative": np.negative, "expm1": np.expm1, "log1p": np.log1p, "sign": np.sign, "reciprocal": np.reciprocal,
     "positive": np.positive,
 }  # fmt: skip
 FUNCTIONS = {
-    "sum": lambda a: np.sum(a), "sum axis": lambda a: np.sum(a, axis=0), "sum keepdims": lambda a: np.sum(a, axis=(0, 1), keepdims=True),
-    "mean": lambda a: np.mean(a, axis=1), "max": lambda a: np.max(a, axis=1), "min": lambda a: np.min(a), "var": lambda a: np.var(a, axis=0),
-    "std": lambda a: np.std(a, ddof=1), "prod": lambda a: np.prod(a, axis=0), "reshape": lambda a: np.reshape(a, (3, 2)),
-    "reshape -1": lambda a: np.reshape(a, -1), "ravel": np.ravel, "transpose": np.transpose, "transpose axes": lambda a: np.transpose(a, (1, 0)),
-    "squeeze": lambda a: np.squeeze(a[None]), "expand_dims": lambda a: np.expand_dims(a, 1), "broadcast_to": lambda a: np.broadcast_to(a, (4, 2, 3)),
+    "sum": lambda a: np.sum(a), "sum axis": lambda a: np.sum(a, axis=0),
+    "sum keepdims": lambda a: np.sum(a, axis=(0, 1), keepdims=True),
+    "mean": lambda a: np.mean(a, axis=1), "max": lambda a: np.max(a, axis=1), "min": lambda a: np.min(a),
+    "var": lambda a: np.var(a, axis=0),
+    "std": lambda a: np.std(a, ddof=1), "prod": lambda a: np.prod(a, axis=0),
+    "reshape": lambda a: np.reshape(a, (3, 2)),
+    "reshape -1": lambda a: np.reshape(a, -1), "ravel": np.ravel, "transpose": np.transpose,
+    "transpose axes": lambda a: np.transpose(a, (1, 0)),
+    "squeeze": lambda a: np.squeeze(a[None]), "expand_dims": lambda a: np.expand_dims(a, 1),
+    "broadcast_to": lambda a: np.broadcast_to(a, (4, 2, 3)),
     "flip": np.flip, "flip axis": lambda a: np.flip(a, axis=1), "concatenate": lambda a: np.concatenate([a, a], axis=1),
-    "stack": lambda a: np.stack([a, a], axis=-1), "where": lambda a: np.where(np.asarray(a) > 1, a, 0.0), "clip": lambda a: np.clip(a, 0.6, 2.0),
-    "matmul": lambda a: np.matmul(a, np.ones((3, 2))), "matmul left": lambda a: np.matmul(np.ones((4, 2)), a), "dot": lambda a: np.dot(a, np.arange(3.0)),
-    "dot scalar": lambda a: np.dot(a, 2.0), "maximum": lambda a: np.maximum(a, 1.0), "minimum": lambda a: np.minimum(np.ones((2, 3)), a),
+    "stack": lambda a: np.stack([a, a], axis=-1), "where": lambda a: np.where(np.asarray(a) > 1, a, 0.0),
+    "clip": lambda a: np.clip(a, 0.6, 2.0),
+    "matmul": lambda a: np.matmul(a, np.ones((3, 2))), "matmul left": lambda a: np.matmul(np.ones((4, 2)), a),
+    "dot": lambda a: np.dot(a, np.arange(3.0)),
+    "dot scalar": lambda a: np.dot(a, 2.0), "maximum": lambda a: np.maximum(a, 1.0),
+    "minimum": lambda a: np.minimum(np.ones((2, 3)), a),
     "power": lambda a: np.power(a, 2.0), "power of": lambda a: np.power(2.0, a), "add": lambda a: np.add(np.ones(3), a),
-    "divide": lambda a: np.divide(np.ones(3), a), "array @": lambda a: np.ones((2, 2)) @ a, "array *": lambda a: np.arange(6.0).reshape(2, 3) * a,
-    "array -": lambda a: np.ones(3) - a, "* array": lambda a: a * np.ones((2, 3)), "scalar array": lambda a: np.float64(2) * a,
+    "divide": lambda a: np.divide(np.ones(3), a), "array @": lambda a: np.ones((2, 2)) @ a,
+    "array *": lambda a: np.arange(6.0).reshape(2, 3) * a,
+    "array -": lambda a: np.ones(3) - a, "* array": lambda a: a * np.ones((2, 3)),
+    "scalar array": lambda a: np.float64(2) * a,
 }  # fmt: skip
 
 
@@ -498,7 +558,8 @@ def test_numpy_arguments_by_position_mean_what_numpy_says():
     for f in (
         lambda x: np.sum(x, 0, np.float64), lambda x: np.mean(x, 0, np.float64), lambda x: np.max(x, 0, None, True),
         lambda x: np.var(x, 0, np.float64), lambda x: np.prod(x, 0, np.float64), lambda x: np.argmax(x, 1),
-        lambda x: np.clip(x, 1, None), lambda x: np.sum(x, axis=0, dtype=np.float64), lambda x: np.reshape(x, (3, 2), order="F"),
+        lambda x: np.clip(x, 1, None), lambda x: np.sum(x, axis=0, dtype=np.float64),
+        lambda x: np.reshape(x, (3, 2), order="F"),
         lambda x: np.dot(x.reshape(1, 2, 3), np.ones((2, 3, 2), np.float32)), lambda x: np.sum(x, where=a > 2),
     ):  # fmt: skip
         got, want = f(t), f(a)
@@ -511,7 +572,14 @@ def test_numpy_functions_without_a_rule():
     assert np.sort(t).tolist() == [1, 2, 3] and np.median(t) == 2 and np.floor(t).tolist() == [3, 1, 2]
     assert np.array_equal(t, t) and np.allclose(t, t) and np.shape(t) == (3,) and np.ndim(t) == 1 and np.size(t) == 3
     w = tg.tensor([3.0, 1.0], requires_grad=True)
-    for call in (np.sort, np.floor, np.cumsum, np.median, lambda x: np.add.reduce(x), lambda x: np.exp(x, dtype=np.float64)):
+    for call in (
+        np.sort,
+        np.floor,
+        np.cumsum,
+        np.median,
+        lambda x: np.add.reduce(x),
+        lambda x: np.exp(x, dtype=np.float64),
+    ):
         with pytest.raises(GradientError, match="cannot record"):
             call(w)
     with tg.no_grad():
@@ -540,12 +608,19 @@ def test_numpy_out_writes_into_a_tensor():
 
 def test_clamp_by_tensors():
     x = tg.tensor(np.array([0.0, 2.0, 5.0]), requires_grad=True)
-    low, high = tg.tensor(np.array([1.0, 1.0, 1.0]), requires_grad=True), tg.tensor(np.array([3.0, 3.0, 3.0]), requires_grad=True)
+    low, high = (
+        tg.tensor(np.array([1.0, 1.0, 1.0]), requires_grad=True),
+        tg.tensor(np.array([3.0, 3.0, 3.0]), requires_grad=True),
+    )
     y = x.clamp(low, high)
     assert y.tolist() == [1, 2, 3]
     y.sum().backward()
     assert (x.grad.tolist(), low.grad.tolist(), high.grad.tolist()) == ([0, 1, 0], [1, 0, 0], [0, 0, 1])
-    assert x.clamp(min=low).tolist() == [1, 2, 5] and x.clamp(1, high).tolist() == [1, 2, 3] and x.clamp(low, 1.5).tolist() == [1, 1.5, 1.5]
+    assert (
+        x.clamp(min=low).tolist() == [1, 2, 5]
+        and x.clamp(1, high).tolist() == [1, 2, 3]
+        and x.clamp(low, 1.5).tolist() == [1, 1.5, 1.5]
+    )
     assert np.clip(x, low, 3.0).tolist() == [1, 2, 3]
     assert x.clamp(high, low).tolist() == np.clip(x.data, high.data, low.data).tolist()
     with pytest.raises(ArgumentError):
@@ -580,9 +655,20 @@ def test_deepcopy_of_leaves():
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle_of_leaves(protocol):
-    for t in (tg.tensor([1.0, 2.0], requires_grad=True), tg.tensor([1, 2]), nn.Parameter([1.0]), tg.tensor(2.0), tg.zeros(0, 2)):
+    for t in (
+        tg.tensor([1.0, 2.0], requires_grad=True),
+        tg.tensor([1, 2]),
+        nn.Parameter([1.0]),
+        tg.tensor(2.0),
+        tg.zeros(0, 2),
+    ):
         u = pickle.loads(pickle.dumps(t, protocol))
-        assert type(u) is type(t) and u.tolist() == t.tolist() and u.dtype == t.dtype and u.requires_grad == t.requires_grad
+        assert (
+            type(u) is type(t)
+            and u.tolist() == t.tolist()
+            and u.dtype == t.dtype
+            and u.requires_grad == t.requires_grad
+        )
         if t.requires_grad:
             (u * u).sum().backward()
             assert u.grad.tolist() == [2 * v for v in np.atleast_1d(t.data)]
@@ -604,7 +690,10 @@ def test_copy_module_and_io():
 
 def test_split_and_pieces():
     x = tg.arange(5.0)
-    assert [p.tolist() for p in x.split(2)] == [[0, 1], [2, 3], [4]] and [p.tolist() for p in x.split([1, 4])] == [[0], [1, 2, 3, 4]]
+    assert [p.tolist() for p in x.split(2)] == [[0, 1], [2, 3], [4]] and [p.tolist() for p in x.split([1, 4])] == [
+        [0],
+        [1, 2, 3, 4],
+    ]
     with pytest.raises(ShapeError, match="add up to 3"):
         x.split([1, 2])
 
@@ -612,12 +701,21 @@ def test_split_and_pieces():
 def test_shape_functions_at_their_edges():
     t = tg.zeros(2, 1, 3)
     assert t.squeeze().shape == (2, 3) and t.squeeze(0).shape == (2, 1, 3) and t.squeeze(-2).shape == (2, 3)
-    assert tg.tensor(1.0).flatten().shape == (1,) and t.flatten(1).shape == (2, 3) and tg.tensor(1.0).squeeze().shape == ()
+    assert (
+        tg.tensor(1.0).flatten().shape == (1,) and t.flatten(1).shape == (2, 3) and tg.tensor(1.0).squeeze().shape == ()
+    )
     assert t.unsqueeze(-1).shape == (2, 1, 3, 1) and t.expand(4, -1, 5, 3).shape == (4, 2, 5, 3)
-    assert tg.zeros(0, 3).reshape(0, 3).shape == (0, 3) and tg.zeros(2, 0).sum().item() == 0 and t.view(-1).shape == (6,)
+    assert (
+        tg.zeros(0, 3).reshape(0, 3).shape == (0, 3) and tg.zeros(2, 0).sum().item() == 0 and t.view(-1).shape == (6,)
+    )
     assert t.reshape((3, 2)).shape == t.reshape([3, 2]).shape == t.reshape(3, 2).shape == (3, 2)
     assert t.permute((2, 0, 1)).shape == t.permute(2, 0, 1).shape == t.permute(-1, 0, -2).shape == (3, 2, 1)
-    for bad in (lambda: t.reshape(4, 2), lambda: t.reshape(-1, -1), lambda: t.permute(0, 1), lambda: t.permute(0, 0, 1)):
+    for bad in (
+        lambda: t.reshape(4, 2),
+        lambda: t.reshape(-1, -1),
+        lambda: t.permute(0, 1),
+        lambda: t.permute(0, 0, 1),
+    ):
         with pytest.raises(ShapeError):
             bad()
 

@@ -118,7 +118,7 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
         if isinstance(part, list | tuple | range):
             part = np.asarray(part) if len(part) else np.empty(0, dtype=np.int64)
         if isinstance(part, str | float):
-            raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None, ... or arrays of them")
+            raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None or arrays")
         if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
             part = slice(*(int(v.data) if isinstance(v, Var) else v for v in (part.start, part.stop, part.step)))
         if isinstance(part, Var | np.ndarray):
@@ -142,5 +142,5 @@ def setitem(self: Any, key: Any, value: Any) -> None:
         change(self, indexing.setitem, value, *arrays, index=index)
         return
     where = indexing.fill(index, tuple(a.data if isinstance(a, Var) else a for a in arrays))
-    self.data[where] = value.data if isinstance(value, Var) else value
+    indexing.write(self.data, where, value.data if isinstance(value, Var) else value)
     self.version.bump()

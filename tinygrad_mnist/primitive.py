@@ -147,19 +147,21 @@ class Primitive:
             return error
         names = [*self.arguments, *(f"{self.variadic}[{i}]" for i in range(len(arrays) - len(self.arguments)))]
         got = ", ".join(f"{n} {describe(x)}" for n, x in zip(names, arrays, strict=False) if x is not None)
+        better: TinygradError
         if "broadcast" in str(error):
             shapes = [np.shape(x) for x in arrays if x is not None]
-            problem = f"{self.name}: shapes {' and '.join(map(str, shapes))} do not broadcast."
             better = ShapeError(
-                problem,
+                f"{self.name}: shapes {' and '.join(map(str, shapes))} do not broadcast.",
                 got=got,
                 expected="sizes equal, or 1, axis by axis from the last one",
                 hint=broadcast_hint(shapes),
             )
+        elif isinstance(error, IndexError):
+            better = IndexRangeError(f"{self.name}: {error}", got=got)
+        elif isinstance(error, TypeError):
+            better = DTypeError(f"{self.name}: {error}", got=got)
         else:
-            kind = DTypeError if isinstance(error, TypeError) else ShapeError
-            kind = IndexRangeError if isinstance(error, IndexError) else kind
-            better = kind(f"{self.name}: {error}", got=got)  # type: ignore[assignment]
+            better = ShapeError(f"{self.name}: {error}", got=got)
         better.where = where
         return better
 

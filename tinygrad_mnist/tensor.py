@@ -147,7 +147,8 @@ class Tensor(Var):
             ) from None
         if dtype == self.dtype:
             return self
-        return elementwise.cast(self if dtype.kind == "f" else self.detach(), dtype=dtype)  # integers carry no gradient
+        source = self if dtype.kind == "f" else self.detach()  # integers carry no gradient
+        return elementwise.cast(source, dtype=dtype)  # type: ignore[no-any-return]
 
     def float(self) -> Tensor:
         """Convert to float32."""

@@ -59,8 +59,8 @@ def gradcheck(
     with np.errstate(all="ignore"):  # infinities are a disagreement, not a warning
         left = sum(float((u * d).sum()) for u, d in zip(cotangents, forward, strict=True))
         right = sum(float((g * v).sum()) for g, v in zip(analytic, directions, strict=True))
-        # Each sum has a term per entry of the inputs, known to a relative rtol: independent errors add up in quadrature,
-        # so that one wrong entry shows among many right ones.
+        # Each sum has a term per entry of the inputs, known to a relative rtol: independent errors add up in
+        # quadrature, so that one wrong entry shows among many right ones.
         scale = sum(float(np.square(g * v).sum()) for g, v in zip(analytic, directions, strict=True)) ** 0.5
     if abs(left - right) <= atol + rtol * max(scale, abs(left)) and np.isfinite(left) and np.isfinite(right):
         return True

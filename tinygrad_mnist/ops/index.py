@@ -26,6 +26,11 @@ def fill(index: Index, arrays: tuple[Any, ...]) -> Index:
     return tuple(next(rest) if isinstance(i, str) else i for i in index)
 
 
+def write(x: Array, where: Index, value: Any) -> None:
+    """Write x[where] = value; ... makes the place of one element an array, which takes an array of one element."""
+    x[where if any(i is Ellipsis for i in where) else (*where, ...)] = np.asarray(value)
+
+
 def distinct(arrays: tuple[Any, ...]) -> bool:
     """Tell whether an index cannot name an element twice: it has no array, or one boolean mask."""
     return not arrays or (len(arrays) == 1 and arrays[0].dtype.kind == "b")
@@ -72,7 +77,7 @@ def setitem(x: Array, value: Array, *arrays: Array, index: Index) -> Array:
     Shapes:  x (*A), value broadcasts to A[index] -> (*A)
     """
     out = x.copy()
-    out[fill(index, arrays)] = value
+    write(out, fill(index, arrays), value)
     return out
 
 
