@@ -18,7 +18,7 @@ from strategies import ANYWHERE, NOT_ZERO, POSITIVE, Array, Call, Domain, Draw
 
 from tinygrad_mnist import functions as F
 from tinygrad_mnist.nn import functional as NF
-from tinygrad_mnist.ops import broadcast, contract, conv, pool
+from tinygrad_mnist.ops import activation, broadcast, compare, contract, conv, pool
 from tinygrad_mnist.ops import elementwise as E
 from tinygrad_mnist.ops import index as I  # noqa: E741
 from tinygrad_mnist.ops import layout as L
@@ -95,9 +95,7 @@ def unary(primitive: Primitive, oracle: Callable[[Array], Array], domain: Domain
 
 
 unary(E.negative, lambda x: -x, examples=(Example((a(1, -2),), a(-1, 2), (a(-1, -1),)),))
-unary(
-    E.absolute, np.abs, NOT_ZERO, order=2, examples=(Example((a(-3, 0, 2),), a(3, 0, 2), (a(-1, 0, 1),)),)
-)
+unary(E.absolute, np.abs, NOT_ZERO, order=2, examples=(Example((a(-3, 0, 2),), a(3, 0, 2), (a(-1, 0, 1),)),))
 unary(E.sign, np.sign, NOT_ZERO, order=2, examples=(Example((a(-3, 0, 2),), a(-1, 0, 1), (a(0, 0, 0),)),))
 unary(E.square, lambda x: x * x, examples=(Example((a(-3, 0.5),), a(9, 0.25), (a(-6, 1),)),))
 unary(E.sqrt, np.sqrt, POSITIVE, examples=(Example((a(4, 0.25),), a(2, 0.5), (a(0.25, 1),)),))
@@ -111,23 +109,28 @@ unary(
 )  # fmt: skip
 unary(E.sin, np.sin, examples=(Example((a(0, math.pi / 6),), a(0, 0.5), (a(1, math.sqrt(0.75)),)),))
 unary(E.cos, np.cos, examples=(Example((a(0, math.pi / 6),), a(1, math.sqrt(0.75)), (a(0, -0.5),)),))
-unary(E.tanh, np.tanh, examples=(Example((a(0, math.log(2)),), a(0, 0.6), (a(1, 0.64),)),))
+unary(activation.tanh, np.tanh, examples=(Example((a(0, math.log(2)),), a(0, 0.6), (a(1, 0.64),)),))
 unary(
-    E.sigmoid, lambda x: 1 / (1 + np.exp(-x)), Domain(-4.0, 4.0),
+    activation.sigmoid, lambda x: 1 / (1 + np.exp(-x)), Domain(-4.0, 4.0),
     examples=(
         Example((a(0, math.log(3)),), a(0.5, 0.75), (a(0.25, 0.1875),)),
         Example((a(-1000, 1000),), a(0, 1), (a(0, 0),)),
     ),
 )  # fmt: skip
 unary(
-    E.relu, lambda x: np.maximum(x, 0), NOT_ZERO, order=2,
+    activation.relu, lambda x: np.maximum(x, 0), NOT_ZERO, order=2,
     examples=(Example((a(-1, 0, 2),), a(0, 0, 2), (a(0, 0, 1),)),),
 )  # fmt: skip
 unary(E.clone, lambda x: x, examples=(Example((a(1, 2),), a(1, 2), (a(1, 1),)),))
-unary(E.isnan, np.isnan, order=0, examples=(Example((a(1, np.nan, np.inf),), np.array([False, True, False])),))
-unary(E.isfinite, np.isfinite, order=0, examples=(Example((a(1, np.nan, np.inf),), np.array([True, False, False])),))
+unary(compare.isnan, np.isnan, order=0, examples=(Example((a(1, np.nan, np.inf),), np.array([False, True, False])),))
+unary(
+    compare.isfinite, np.isfinite, order=0, examples=(Example((a(1, np.nan, np.inf),), np.array([True, False, False])),)
+)
 case(
-    E.logical_not, lambda d: Call([d.integers(0, 2, d.shape()).astype(bool)], {}, d.seed), np.logical_not, order=0,
+    compare.logical_not,
+    lambda d: Call([d.integers(0, 2, d.shape()).astype(bool)], {}, d.seed),
+    np.logical_not,
+    order=0,
     examples=(Example((np.array([True, False]),), np.array([False, True])),),
 )  # fmt: skip
 
@@ -166,7 +169,7 @@ def build_clamp(d: Draw) -> Call:
 
 
 case(
-    E.clamp, build_clamp, lambda x, low, high: np.clip(x, low, high), order=2,
+    compare.clamp, build_clamp, lambda x, low, high: np.clip(x, low, high), order=2,
     examples=(
         Example((a(-2, -1, 0, 1, 2),), a(-1, -1, 0, 1, 1), (a(0, 1, 1, 1, 0),), {"low": -1.0, "high": 1.0}),
         Example((a(-2, 2),), a(-2, 1), (a(1, 0),), {"low": None, "high": 1.0}),
@@ -214,23 +217,29 @@ case(
     call=E.power,
 )  # fmt: skip
 case(
-    E.maximum, apart, np.maximum, order=2,
+    compare.maximum, apart, np.maximum, order=2,
     examples=(Example((a(1, 2, 3), a(3, 2, 1)), a(3, 2, 3), (a(0, 0.5, 1), a(1, 0.5, 0))),),
 )  # fmt: skip
 case(
-    E.minimum, apart, np.minimum, order=2,
+    compare.minimum, apart, np.minimum, order=2,
     examples=(Example((a(1, 2, 3), a(3, 2, 1)), a(1, 2, 1), (a(1, 0.5, 0), a(0, 0.5, 1))),),
 )  # fmt: skip
 case(
-    E.share_of_greater, tied, lambda x, y: (x > y) + 0.5 * (x == y), order=0,
+    compare.share_of_greater, tied, lambda x, y: (x > y) + 0.5 * (x == y), order=0,
     examples=(Example((a(1, 2, 3), a(3, 2, 1)), a(0, 0.5, 1)),),
 )  # fmt: skip
-case(E.equal, tied, np.equal, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([False, True])),))
-case(E.not_equal, tied, np.not_equal, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([True, False])),))
-case(E.less, tied, np.less, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([True, False])),))
-case(E.less_equal, tied, np.less_equal, order=0, examples=(Example((a(3, 2), a(2, 2)), np.array([False, True])),))
-case(E.greater, tied, np.greater, order=0, examples=(Example((a(3, 2), a(2, 2)), np.array([True, False])),))
-case(E.greater_equal, tied, np.greater_equal, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([False, True])),))
+case(compare.equal, tied, np.equal, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([False, True])),))
+case(compare.not_equal, tied, np.not_equal, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([True, False])),))
+case(compare.less, tied, np.less, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([True, False])),))
+case(compare.less_equal, tied, np.less_equal, order=0, examples=(Example((a(3, 2), a(2, 2)), np.array([False, True])),))
+case(compare.greater, tied, np.greater, order=0, examples=(Example((a(3, 2), a(2, 2)), np.array([True, False])),))
+case(
+    compare.greater_equal,
+    tied,
+    np.greater_equal,
+    order=0,
+    examples=(Example((a(1, 2), a(2, 2)), np.array([False, True])),),
+)
 
 
 def flags(d: Draw) -> Call:
@@ -239,8 +248,14 @@ def flags(d: Draw) -> Call:
 
 
 BITS = np.array([False, False, True, True]), np.array([False, True, False, True])
-case(E.logical_and, flags, np.logical_and, order=0, examples=(Example(BITS, np.array([False, False, False, True])),))
-case(E.logical_or, flags, np.logical_or, order=0, examples=(Example(BITS, np.array([False, True, True, True])),))
+case(
+    compare.logical_and,
+    flags,
+    np.logical_and,
+    order=0,
+    examples=(Example(BITS, np.array([False, False, False, True])),),
+)
+case(compare.logical_or, flags, np.logical_or, order=0, examples=(Example(BITS, np.array([False, True, True, True])),))
 
 
 def build_where(d: Draw) -> Call:
@@ -249,7 +264,7 @@ def build_where(d: Draw) -> Call:
 
 
 case(
-    E.where, build_where, np.where,
+    compare.where, build_where, np.where,
     examples=(Example((np.array([True, False]), a(1, 2), a(5)), a(1, 5), (None, a(1, 0), a(1))),),
 )  # fmt: skip
 
@@ -260,7 +275,7 @@ def build_dropout(d: Draw) -> Call:
 
 
 case(
-    E.dropout, build_dropout, np.multiply, constant=(1,),
+    activation.dropout, build_dropout, np.multiply, constant=(1,),
     examples=(Example((a(1, 3), a(0, 2)), a(0, 6), (a(0, 2),)),),
 )  # fmt: skip
 
@@ -962,7 +977,6 @@ composed(
     "clamp", F.clamp, lambda d: one(d, Domain(-2, 2, (-1.0, 1.0)), min=d.choose((-1.0, None)), max=1.0),
     lambda x, min, max: np.clip(x, min, max), order=2,
 )  # fmt: skip
-
 
 
 def build_clamp_tensors(d: Draw) -> Call:

@@ -728,6 +728,7 @@ def test_backward_and_grad_have_pytorchs_signature():
 # Methods of Tensor that PyTorch's does not have
 EXTRA_METHODS = {
     "wrap": "how graph.py makes a Var", "data": "an array", "gradient": "where `.grad` is kept",
+    "differentiable": "where requires_grad is kept",
     "node": "what grad_fn gives",
     "version": "what _version counts", "result_type": "what operations give (a method of another meaning in PyTorch)",
 }  # fmt: skip

@@ -743,3 +743,15 @@ def test_grad_can_be_set_to_a_tensor_of_the_right_shape_only():
             x.grad = bad
     x.grad = None
     assert x.grad is None
+
+
+def test_assigning_requires_grad_is_checked():
+    x = tg.zeros(3)
+    x.requires_grad = True
+    assert x.requires_grad and x.is_leaf
+    with pytest.raises(DTypeError, match="only floating-point tensors can require a gradient"):
+        tg.arange(3).requires_grad = True
+    with pytest.raises(GradientError, match="only a leaf can stop requiring"):
+        (x * 2).requires_grad = False
+    x.requires_grad = False
+    assert not (x * 2).requires_grad

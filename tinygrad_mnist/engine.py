@@ -9,11 +9,10 @@ Read after primitive.py; autograd/ and tensor.py are what people call.
 
 from __future__ import annotations
 
-import ast
+import dis
 import functools
-import inspect
+import itertools
 import sys
-import textwrap
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .errors import GradientError, GraphFreedError, InPlaceError, ShapeError
-from .graph import Array, BackwardPass, Freed, Node, Scope, Var, Version, changes, enable_grad, leaves, reachable, state
+from .graph import Array, BackwardPass, Node, Scope, Var, Version, changes, enable_grad, reachable, state
 from .primitive import Primitive, Rule, changed_since
 
 METADATA = frozenset({"shape", "ndim", "dtype"})
@@ -281,15 +280,12 @@ def _tick(parent: Any) -> int:
 
 @functools.cache
 def reads(rule: Rule) -> frozenset[str]:
-    """Name the parameters of a rule whose values, not just shape or dtype, it uses."""
-    try:
-        function = ast.parse(textwrap.dedent(inspect.getsource(rule))).body[0]
-    except (OSError, SyntaxError):  # no source at hand: assume the worst, so that no gradient is silently wrong
-        return frozenset(rule.__code__.co_varnames)
-    metadata = {
-        id(n.value) for n in ast.walk(function) if isinstance(n, ast.Attribute) and n.attr in METADATA
-    }
-    return frozenset(n.id for n in ast.walk(function) if isinstance(n, ast.Name) and id(n) not in metadata)
-
-
-__all__ = ["Freed", "backward", "differentiate", "leaves"]
+    """Name the parameters of a rule whose values, not just shape or dtype, its bytecode loads."""
+    found = set(rule.__code__.co_cellvars)  # captured by an inner function: assume the worst
+    instructions = list(dis.get_instructions(rule))
+    for here, after in itertools.zip_longest(instructions, instructions[1:]):
+        if "LOAD_FAST" in here.opname:  # newer Pythons load two names at once
+            names = here.argval if isinstance(here.argval, tuple) else (here.argval,)
+            metadata = after is not None and after.opname == "LOAD_ATTR" and after.argval in METADATA
+            found.update(names[:-1] if metadata else names)
+    return frozenset(found)

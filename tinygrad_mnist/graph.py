@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ContextDecorator
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -144,11 +144,11 @@ state = State()
 class Var:
     """An array that can take part in a graph. `Tensor` adds operators and names; nothing below it needs them."""
 
-    __slots__ = ("data", "requires_grad", "gradient", "node", "version", "__weakref__")
+    __slots__ = ("data", "differentiable", "gradient", "node", "version", "__weakref__")
     result_type: ClassVar[type[Any]]  # what an operation on this type returns; subclasses that refine it inherit it
 
     data: Array
-    requires_grad: bool
+    differentiable: bool
     gradient: Any  # `.grad`, which Tensor spells as a property that explains itself
     node: Node | None
     version: Version
@@ -158,11 +158,16 @@ class Var:
         """Make a Var around an array without copying or checking."""
         var = cls.__new__(cls)
         var.data = data
-        var.requires_grad = requires_grad
+        var.differentiable = requires_grad
         var.gradient = None
         var.node = node
         var.version = node.version if node is not None else Version()
         return var
+
+    @property
+    def requires_grad(self) -> Any:
+        """Whether a gradient may be asked for (Tensor checks what is assigned to it)."""
+        return self.differentiable
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -296,13 +301,3 @@ def reachable(roots: list[Node]) -> list[Node]:
 
 def _by_index(node: Node) -> int:
     return node.index
-
-
-def leaves(nodes: list[Node]) -> Iterator[Var]:
-    """Yield each Var that the Nodes took directly and that requires a gradient, once."""
-    seen: set[int] = set()
-    for node in nodes:
-        for parent in node.parents:
-            if isinstance(parent, Var) and id(parent) not in seen:
-                seen.add(id(parent))
-                yield parent

@@ -47,7 +47,7 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
     x.version.bump(result.node.index)
     if x.node is not None:  # .grad of a retained tensor is that of its latest value
         x.node.retained, result.node.retained = None, x.node.retained
-    x.requires_grad, x.node, x.version = True, result.node, result.node.version
+    x.differentiable, x.node, x.version = True, result.node, result.node.version
     return x
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from . import functions as F
 from .errors import GradientError
 from .graph import Var, state
-from .ops import elementwise, layout, reduce
+from .ops import activation, compare, elementwise, layout, reduce
 
 UFUNCS: dict[Any, Callable[..., Any]] = {
     np.add: elementwise.add,
@@ -36,21 +36,21 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
     np.log1p: elementwise.log1p,
     np.sin: elementwise.sin,
     np.cos: elementwise.cos,
-    np.tanh: elementwise.tanh,
-    np.maximum: elementwise.maximum,
-    np.minimum: elementwise.minimum,
+    np.tanh: activation.tanh,
+    np.maximum: compare.maximum,
+    np.minimum: compare.minimum,
     np.matmul: F.matmul,
-    np.equal: elementwise.equal,
-    np.not_equal: elementwise.not_equal,
-    np.less: elementwise.less,
-    np.less_equal: elementwise.less_equal,
-    np.greater: elementwise.greater,
-    np.greater_equal: elementwise.greater_equal,
-    np.invert: elementwise.logical_not,
-    np.bitwise_and: elementwise.logical_and,
-    np.bitwise_or: elementwise.logical_or,
-    np.isnan: elementwise.isnan,
-    np.isfinite: elementwise.isfinite,
+    np.equal: compare.equal,
+    np.not_equal: compare.not_equal,
+    np.less: compare.less,
+    np.less_equal: compare.less_equal,
+    np.greater: compare.greater,
+    np.greater_equal: compare.greater_equal,
+    np.invert: compare.logical_not,
+    np.bitwise_and: compare.logical_and,
+    np.bitwise_or: compare.logical_or,
+    np.isnan: compare.isnan,
+    np.isfinite: compare.isfinite,
 }
 
 
@@ -92,7 +92,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     ),
     np.concatenate: lambda arrays, axis=0: F.cat(arrays, axis),
     np.stack: lambda arrays, axis=0: F.stack(arrays, axis),
-    np.where: lambda condition, x, y: elementwise.where(condition, x, y),
+    np.where: lambda condition, x, y: compare.where(condition, x, y),
     np.clip: lambda a, a_min=None, a_max=None: F.clamp(a, a_min, a_max),
     np.matmul: F.matmul,
     np.dot: _dot,

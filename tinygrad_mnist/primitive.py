@@ -12,7 +12,6 @@ their use.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from types import MethodType
 from typing import Any
@@ -27,6 +26,8 @@ Rule = Callable[..., Any]
 FLOAT64 = np.dtype(np.float64)
 FLOAT32 = np.dtype(np.float32)
 PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types that NumPy may see as they are
+
+CO_VARARGS = 4  # the flag of a function with *args; the inspect module has the name, at a cost at import
 
 registry: dict[str, Primitive] = {}
 
@@ -50,7 +51,7 @@ class Primitive:
         self.arguments = code.co_varnames[:count]
         self.static = code.co_varnames[count : count + code.co_kwonlyargcount]
         # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
-        self.variadic = code.co_varnames[count + len(self.static)] if code.co_flags & inspect.CO_VARARGS else None
+        self.variadic = code.co_varnames[count + len(self.static)] if code.co_flags & CO_VARARGS else None
         self.rules: dict[str, Rule] = {}
         self.__doc__ = forward.__doc__
         self.__name__ = self.__qualname__ = forward.__name__
@@ -100,7 +101,7 @@ class Primitive:
             if isinstance(x, Var):
                 kind = x.result_type
                 arrays.append(x.data)
-                if x.requires_grad:
+                if x.differentiable:
                     differentiable = True
                     parents.append(x.node or x)
                 else:

@@ -1,6 +1,6 @@
 """Tensor: a Var with operators, PyTorch's method names, and a readable face.
 
-Spelling only: every method hands over to functions.py, the primitives or the engine. Parameter (nn/module.py) refines
+Spelling only: every method hands over to functions/, the primitives or the engine. Parameter (nn/module.py) refines
 it. Look next at nn/module.py and examples/mnist_mlp.py.
 """
 
@@ -18,7 +18,7 @@ from . import in_place, numpy_protocol
 from .engine import backward
 from .errors import ArgumentError, GradientError, ShapeError
 from .graph import Array, Node, Var
-from .ops import elementwise
+from .ops import compare, elementwise
 from .ops import index as indexing
 from .seeds import check_differentiable, seed_for
 
@@ -39,7 +39,7 @@ class Tensor(Var):
         from_var = Tensor.wrap(array)
         if requires_grad:
             check_differentiable(from_var.dtype, "Tensor")
-        self.data, self.requires_grad = from_var.data, requires_grad
+        self.data, self.differentiable = from_var.data, requires_grad
         self.gradient, self.node, self.version = None, None, from_var.version
 
     # ------------------------------------------------------------ facts
@@ -69,6 +69,15 @@ class Tensor(Var):
                 expected=f"Tensor {self.shape}",
             )
         self.gradient = value
+
+    @property
+    def requires_grad(self) -> Any:
+        """Whether backward computes a gradient for this tensor; set it on leaves only."""
+        return self.differentiable
+
+    @requires_grad.setter
+    def requires_grad(self, value: Any) -> None:
+        self.requires_grad_(value)
 
     @property
     def grad_fn(self) -> Node | None:
@@ -186,7 +195,7 @@ class Tensor(Var):
                 got=f"the result of {self.node.where()}",
                 hint="t.detach()",
             )
-        self.requires_grad = bool(requires_grad)
+        self.differentiable = bool(requires_grad)
         return self
 
     def retain_grad(self) -> None:
@@ -236,9 +245,9 @@ class Tensor(Var):
     __add__, __sub__, __mul__ = elementwise.add, elementwise.subtract, elementwise.multiply
     __truediv__, __pow__, __matmul__ = elementwise.divide, F.pow, F.matmul
     __neg__, __abs__ = elementwise.negative, elementwise.absolute
-    __invert__, __and__, __or__ = elementwise.logical_not, elementwise.logical_and, elementwise.logical_or
-    __eq__, __ne__, __lt__ = elementwise.equal, elementwise.not_equal, elementwise.less
-    __le__, __gt__, __ge__ = elementwise.less_equal, elementwise.greater, elementwise.greater_equal
+    __invert__, __and__, __or__ = compare.logical_not, compare.logical_and, compare.logical_or
+    __eq__, __ne__, __lt__ = compare.equal, compare.not_equal, compare.less
+    __le__, __gt__, __ge__ = compare.less_equal, compare.greater, compare.greater_equal
 
     def __radd__(self, other: Any) -> Any:
         return elementwise.add(other, self)

@@ -1,7 +1,7 @@
 """Layers without state: the same operations as the modules, called with explicit weights.
 
 Here arguments are checked the way people get them wrong: integer pixels, float64 batches, one-hot labels, shapes that
-would broadcast silently. Read after functions.py; the modules beside this file call these.
+would broadcast silently. Read after functions/; the modules beside this file call these.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import ArgumentError, DTypeError, ShapeError
 from ..functions import flatten, log_softmax, mean, pad, permute, relu, sigmoid, softmax, tanh
 from ..functions import sum as _sum
 from ..graph import Var
-from ..ops import contract, conv, elementwise, pool
+from ..ops import activation, contract, conv, elementwise, pool
 from ..ops import softmax as softmaxes
 
 Pair = tuple[int, int]
@@ -115,7 +115,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, generator: Genera
     mask = np.greater_equal(generator_or_default(generator).random(input.shape, dtype=kind.type), p).astype(input.dtype)
     if p < 1:
         mask *= input.dtype.type(1 / (1 - p))
-    return elementwise.dropout(input, mask)
+    return activation.dropout(input, mask)
 
 
 REDUCTIONS = {"mean": mean, "sum": _sum, "none": lambda losses: losses}

@@ -1,6 +1,6 @@
 """Softmax, its logarithm, and cross-entropy from logits in one step.
 
-The largest logit is subtracted first, so that no exponential overflows. Look next at functions.py, which spells all
+The largest logit is subtracted first, so that no exponential overflows. Look next at functions/, which spells all
 operations the way people call them.
 """
 

@@ -1,0 +1,42 @@
+"""PyTorch's names for matrix products and probabilities: matmul, softmax, log_softmax.
+
+Look next at tensor.py, which hangs all of these on the class.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ops import contract
+from ..ops import softmax as softmaxes
+from .shapes import squeeze, unsqueeze
+
+
+def matmul(input: Any, other: Any) -> Any:
+    """Matrix product; a vector on either side counts as a row or a column, and that dimension is dropped again."""
+    left, right = np.ndim(input), np.ndim(other)
+    if left > 1 and right > 1:
+        return contract.matmul(input, other)
+    if left == 0 or right == 0:
+        raise ShapeError(
+            "matmul: a scalar has no rows or columns.",
+            got=f"a {np.shape(input)}, b {np.shape(other)}",
+            expected="at least one dimension each",
+            hint="a * b",
+        )
+    out = contract.matmul(unsqueeze(input, 0) if left == 1 else input, unsqueeze(other, 1) if right == 1 else other)
+    out = squeeze(out, -1) if right == 1 else out
+    return squeeze(out, -1 if right == 1 else -2) if left == 1 else out
+
+
+def softmax(input: Any, dim: int) -> Any:
+    """Turn logits into probabilities along a dimension."""
+    return softmaxes.softmax(input, axis=dim)
+
+
+def log_softmax(input: Any, dim: int) -> Any:
+    """Turn logits into log-probabilities along a dimension."""
+    return softmaxes.log_softmax(input, axis=dim)

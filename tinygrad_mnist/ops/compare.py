@@ -1,0 +1,167 @@
+"""Comparisons, and what is chosen by them: maximum, minimum, clamp, where, equal, less ...
+
+Conventions at kinks are PyTorch's: ties of maximum and minimum share the gradient equally, clamp passes it on at its
+bounds. Comparisons are constant to differentiation. Look next at elementwise.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph import Array
+from ..primitive import primitive
+from .broadcast import elementwise
+
+# ---------------------------------------------------------------- extremes and choices
+
+
+@elementwise
+def maximum(a: Array, b: Array) -> Array:
+    """Larger of a and b; equal ones share the gradient.
+
+    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    """
+    return np.maximum(a, b)
+
+
+@maximum.vjp("a")
+def maximum_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g * share_of_greater(a, b)
+
+
+@maximum.vjp("b")
+def maximum_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g * share_of_greater(b, a)
+
+
+@elementwise
+def minimum(a: Array, b: Array) -> Array:
+    """Smaller of a and b; equal ones share the gradient.
+
+    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    """
+    return np.minimum(a, b)
+
+
+@minimum.vjp("a")
+def minimum_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g * share_of_greater(b, a)
+
+
+@minimum.vjp("b")
+def minimum_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g * share_of_greater(a, b)
+
+
+@primitive()
+def share_of_greater(a: Array, b: Array) -> Array:
+    """1 where a > b, ½ where a = b, else 0, in the floating dtype of a and b. Constant to differentiation.
+
+    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    """
+    dtype = np.result_type(a, b)
+    return np.add(np.greater(a, b), np.greater_equal(a, b), dtype=dtype if dtype.kind == "f" else np.float32) * 0.5
+
+
+@primitive()
+def clamp(x: Array, *, low: float | None, high: float | None) -> Array:
+    """Limit x to [low, high]; at a bound the gradient passes.
+
+    Shapes:  x (*A) -> (*A)
+    """
+    return np.clip(x, low, high)
+
+
+@clamp.vjp("x")
+def clamp_vjp_x(g: Any, out: Any, x: Any, *, low: float | None, high: float | None) -> Any:
+    return g * equal(out, x)
+
+
+@elementwise
+def where(condition: Array, a: Array, b: Array) -> Array:
+    """Take a where the condition holds, else b.
+
+    Shapes:  condition (*C), a (*A), b (*B) -> (*broadcast(C, A, B))
+    """
+    return np.where(condition, a, b)
+
+
+@where.vjp("a")
+def where_vjp_a(g: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
+    return where(condition, g, 0.0)
+
+
+@where.vjp("b")
+def where_vjp_b(g: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
+    return where(condition, 0.0, g)
+
+
+# ---------------------------------------------------------------- comparisons and logic: constant to differentiation
+
+
+@primitive()
+def equal(a: Array, b: Array) -> Array:
+    """Tell where a = b."""
+    return np.equal(a, b)
+
+
+@primitive()
+def not_equal(a: Array, b: Array) -> Array:
+    """Tell where a ≠ b."""
+    return np.not_equal(a, b)
+
+
+@primitive()
+def less(a: Array, b: Array) -> Array:
+    """Tell where a < b."""
+    return np.less(a, b)
+
+
+@primitive()
+def less_equal(a: Array, b: Array) -> Array:
+    """Tell where a ≤ b."""
+    return np.less_equal(a, b)
+
+
+@primitive()
+def greater(a: Array, b: Array) -> Array:
+    """Tell where a > b."""
+    return np.greater(a, b)
+
+
+@primitive()
+def greater_equal(a: Array, b: Array) -> Array:
+    """Tell where a ≥ b."""
+    return np.greater_equal(a, b)
+
+
+@primitive()
+def logical_not(x: Array) -> Array:
+    """Invert booleans; of integers, the bits."""
+    return np.invert(x)
+
+
+@primitive()
+def logical_and(a: Array, b: Array) -> Array:
+    """And of booleans; of integers, bit by bit."""
+    return np.bitwise_and(a, b)
+
+
+@primitive()
+def logical_or(a: Array, b: Array) -> Array:
+    """Or of booleans; of integers, bit by bit."""
+    return np.bitwise_or(a, b)
+
+
+@primitive()
+def isnan(x: Array) -> Array:
+    """Tell where x is not a number."""
+    return np.isnan(x)
+
+
+@primitive()
+def isfinite(x: Array) -> Array:
+    """Tell where x is neither infinite nor not a number."""
+    return np.isfinite(x)
