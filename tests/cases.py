@@ -325,6 +325,11 @@ def build_reduction(d: Draw, empty: bool = True, distinct: bool = False, **more:
     return Call([x], {"axis": d.axes(len(shape)), "keepdims": d.boolean(), **more}, d.seed)
 
 
+def build_truth(d: Draw) -> Call:
+    call = build_reduction(d)
+    return Call([np.where(x > 0, x, 0).astype(x.dtype) for x in call.args], call.static, call.seed)
+
+
 def numpy_reduction(function: Any) -> Callable[..., Array]:
     return lambda x, axis, keepdims: function(x, axis=axis if x.ndim else None, keepdims=keepdims)
 
@@ -383,6 +388,12 @@ case(
     R.argmin, build_position, numpy_reduction(np.argmin), order=0,
     examples=(Example((a(3, 1, 1),), np.int64(1), static=ALL),),
 )  # fmt: skip
+case(
+    R.all, build_truth, numpy_reduction(np.all), order=0, examples=(Example((a(1, 0, 3),), np.False_, static=ALL),)
+)
+case(
+    R.any, build_truth, numpy_reduction(np.any), order=0, examples=(Example((a(0, 0, 3),), np.True_, static=ALL),)
+)
 case(
     R.logsumexp, lambda d: build_reduction(d, empty=False),
     lambda x, axis, keepdims: np.log(np.exp(x).sum(axis=axis, keepdims=keepdims)),

@@ -326,7 +326,7 @@ def test_values_and_derivatives(name):
 
 def test_every_public_function_has_a_case():
     tried = {name.split()[0] for name in CASES}
-    constant = {"argmax", "argmin", "isnan", "isfinite"}  # compared below
+    constant = {"all", "any", "argmax", "argmin", "isnan", "isfinite"}  # compared below
     same = {
         "clip": "clamp",
         "divide": "div",
@@ -357,6 +357,7 @@ def test_constants_to_differentiation(dtype):
         lambda t: t.long(), lambda t: t.int(), lambda t: t.bool(), lambda t: t.abs(), lambda t: -t, lambda t: t.sum(),
         lambda t: t / 2,
         lambda t: t**2, lambda t: (t > 100).any(), lambda t: (t > -100).all(), lambda t: t.clamp(-3, 3),
+        lambda t: (t > 0).any(1), lambda t: (t != 0).all(0, keepdim=True),
         lambda t: t.T if t.ndim == 2 else t,
     ):  # fmt: skip
         np.testing.assert_array_equal(f(x).data, f(y).numpy())
@@ -536,7 +537,7 @@ X, M = np.array([[0.5, 2.0, 1.0], [1.5, 0.25, 3.0]]), np.ones((3, 2))
 # name: the arguments without a default, as keywords for both
 REQUIRED = {
     **{name: {"input": X} for name in (
-        "abs amax amin argmax argmin cos exp expm1 flatten isfinite isnan log log1p mean neg negative prod "
+        "abs all amax amin any argmax argmin cos exp expm1 flatten isfinite isnan log log1p mean neg negative prod "
         "reciprocal relu sigmoid sign sin sqrt square squeeze std sum tanh var max min"
     ).split()},
     **{n: {"input": X, "other": X * 2} for n in "add sub subtract mul multiply div divide maximum minimum".split()},

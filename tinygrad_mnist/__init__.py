@@ -42,8 +42,10 @@ from .errors import TinygradError
 from .functions import (
     abs,
     add,
+    all,
     amax,
     amin,
+    any,
     argmax,
     argmin,
     cat,
@@ -108,7 +110,7 @@ from .viz import summary
 __version__ = "0.1.0"
 
 __all__ = [
-    "Generator", "Tensor", "TinygradError", "abs", "add", "amax", "amin", "arange", "argmax", "argmin", "autograd",
+    "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin", "autograd",
     "bool_", "cat", "clamp", "clip", "cos", "data", "div", "divide", "enable_grad", "exp", "expand", "expm1", "eye",
     "flatten", "flip", "float16", "float32", "float64", "from_numpy", "full", "full_like", "gather", "int16",
     "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "linspace", "load", "log", "log1p",

@@ -336,20 +336,12 @@ class Tensor(Var):
 
     # ------------------------------------------------------------ functions as methods
 
-    def all(self) -> Any:
-        """Tell whether every element is true."""
-        return Tensor.wrap(np.asarray(self.data.all()))
-
-    def any(self) -> Any:
-        """Tell whether some element is true."""
-        return Tensor.wrap(np.asarray(self.data.any()))
-
     abs, exp, expm1, log, log1p, sqrt, square = F.abs, F.exp, F.expm1, F.log, F.log1p, F.sqrt, F.square
     sin, cos, tanh, sigmoid, relu, sign, reciprocal = F.sin, F.cos, F.tanh, F.sigmoid, F.relu, F.sign, F.reciprocal
     add, sub, subtract, mul, multiply, div, divide = F.add, F.sub, F.subtract, F.mul, F.multiply, F.div, F.divide
     pow, neg, negative, clamp, clip, maximum, minimum = F.pow, F.neg, F.negative, F.clamp, F.clip, F.maximum, F.minimum
     sum, mean, max, min, amax, amin, prod = F.sum, F.mean, F.max, F.min, F.amax, F.amin, F.prod
-    argmax, argmin, logsumexp, var, std = F.argmax, F.argmin, F.logsumexp, F.var, F.std
+    argmax, argmin, logsumexp, var, std, all, any = F.argmax, F.argmin, F.logsumexp, F.var, F.std, F.all, F.any
     reshape, view, permute, transpose, flatten, squeeze = (
         F.reshape, F.view, F.permute, F.transpose, F.flatten, F.squeeze,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from ..ops.compare import isfinite, isnan, maximum, minimum, where
 from ..ops.elementwise import cos, exp, expm1, log, log1p, reciprocal, sign, sin, sqrt, square
 from .arithmetic import abs, add, clamp, divide, multiply, negative, pow, subtract
 from .products import log_softmax, matmul, softmax
-from .reductions import amax, amin, argmax, argmin, logsumexp, max, mean, min, prod, std, sum, var
+from .reductions import all, amax, amin, any, argmax, argmin, logsumexp, max, mean, min, prod, std, sum, var
 from .shapes import (
     cat,
     expand,
@@ -29,7 +29,7 @@ from .shapes import (
 sub, mul, div, neg, clip, view = subtract, multiply, divide, negative, clamp, reshape
 
 __all__ = [
-    "abs", "add", "amax", "amin", "argmax", "argmin", "cat", "clamp", "clip", "cos", "div", "divide", "exp", "expand",
+    "abs", "add", "all", "amax", "amin", "any", "argmax", "argmin", "cat", "clamp", "clip", "cos", "div", "divide", "exp", "expand",
     "expm1", "flatten", "flip", "gather", "isfinite", "isnan", "log", "log1p", "log_softmax", "logsumexp", "matmul",
     "max", "maximum", "mean", "min", "minimum", "mul", "multiply", "neg", "negative", "pad", "permute", "pow", "prod",
     "reciprocal", "relu", "reshape", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack",

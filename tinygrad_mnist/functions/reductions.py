@@ -59,6 +59,16 @@ def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     return reduce.argmin(input, axis=dim, keepdims=keepdim)
 
 
+def all(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """Tell whether every element is true."""
+    return reduce.all(input, axis=_axis(dim), keepdims=keepdim)
+
+
+def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """Tell whether some element is true."""
+    return reduce.any(input, axis=_axis(dim), keepdims=keepdim)
+
+
 def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Largest element of all; with `dim` a pair (values, indices); with a tensor in its place the larger of the two.
 

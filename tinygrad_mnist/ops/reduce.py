@@ -147,6 +147,24 @@ def argmin(x: Array, *, axis: int | None, keepdims: bool) -> Any:
 
 
 @primitive()
+def all(x: Array, *, axis: Axis, keepdims: bool) -> Any:
+    """Tell whether every element is true (not 0). Constant to differentiation.
+
+    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims), bool
+    """
+    return np.all(x, axis=axis, keepdims=keepdims)
+
+
+@primitive()
+def any(x: Array, *, axis: Axis, keepdims: bool) -> Any:
+    """Tell whether some element is true (not 0). Constant to differentiation.
+
+    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims), bool
+    """
+    return np.any(x, axis=axis, keepdims=keepdims)
+
+
+@primitive()
 def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """log Σ eˣ, with the largest element taken out first so that nothing overflows.
 
