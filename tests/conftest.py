@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tinygrad_mnist import backend
-from tinygrad_mnist.graph import state
+from tinygrad_mnist.scope import state
 
 # dev and ci draw the same examples every time: a red run is a change in the code. deep looks for new ones.
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}

@@ -36,7 +36,7 @@ def forward(case: Case, call: Call) -> Any:
     """Call on raw arrays (on constant Tensors where a function takes no arrays), giving an array or NumPy scalar."""
     if case.raw:
         return case.call(*call.args, **call.static)
-    return case.call(*[Tensor.wrap(x) if isinstance(x, np.ndarray) else x for x in call.args], **call.static).data
+    return case.call(*[Tensor.wrap(x) if isinstance(x, np.ndarray) else x for x in call.args], **call.static).array
 
 
 def leaves(case: Case, call: Call, dtype: Any = None) -> list[Any]:
@@ -89,8 +89,8 @@ def check_tensor_call(case: Case, call: Call) -> None:
         constant = case.call(*leaves(case, call), **call.static)
     assert not constant.requires_grad
     for result in (recorded, constant):
-        assert type(result.data) is np.ndarray and result.dtype == raw.dtype and result.shape == raw.shape
-        np.testing.assert_array_equal(result.data, raw, err_msg=case.name, strict=True)
+        assert type(result.array) is np.ndarray and result.dtype == raw.dtype and result.shape == raw.shape
+        np.testing.assert_array_equal(result.array, raw, err_msg=case.name, strict=True)
 
 
 def check_rules(case: Case, call: Call) -> None:
@@ -112,7 +112,7 @@ def check_rules(case: Case, call: Call) -> None:
         recorded = rule(Tensor.wrap(g, True), taped[0], *taped[1], **extra, **without)
         assert isinstance(raw, np.ndarray | np.generic), f"{label}: raw arrays gave a {type(raw).__name__}"
         assert isinstance(recorded, Tensor), f"{label}: Tensors gave a {type(recorded).__name__}"
-        np.testing.assert_array_equal(recorded.data, raw, err_msg=label)
+        np.testing.assert_array_equal(recorded.array, raw, err_msg=label)
         if primitive.residuals:
             close(rule(g, out, *call.args, **extra, saved=saved), raw, raw.dtype, f"{label} with saved")
         x = call.args[position]
@@ -125,7 +125,7 @@ def gradients(case: Case, call: Call, create_graph: bool = False, dtype: Any = N
     """Differentiate the result, weighted with a fixed cotangent, with respect to each differentiable argument."""
     made = leaves(case, call, dtype)
     out = case.call(*made, **call.static)
-    seed = Tensor(np.asarray(cotangent(call, out.data) if g is None else g, dtype=out.dtype))
+    seed = Tensor(np.asarray(cotangent(call, out.array) if g is None else g, dtype=out.dtype))
     return list(grad(out, [made[i] for i in case.wrt(call.args)], seed, create_graph=create_graph))
 
 
@@ -139,7 +139,7 @@ def check_engine(case: Case, call: Call) -> None:
         label = f"{case.name}, argument {position}"
         assert (one.shape, one.dtype) == (x.shape, x.dtype), f"{label}: {one.shape} {one.dtype} for {x.shape} {x.dtype}"
         assert (other.shape, other.dtype) == (x.shape, x.dtype), f"{label}: {other.shape} {other.dtype}, recorded"
-        close(other.data, one.data, x.dtype, label)
+        close(other.array, one.array, x.dtype, label)
 
 
 def check_precision(case: Case, call: Call) -> None:
@@ -149,8 +149,8 @@ def check_precision(case: Case, call: Call) -> None:
     g = cotangent(call, forward(case, narrow)).astype(np.float32)
     for small, exact in zip(gradients(case, narrow, g=g), gradients(case, narrow, dtype=np.float64, g=g), strict=True):
         assert small.dtype == np.float32 and exact.dtype == np.float64
-        scale = max(1.0, float(np.abs(exact.data).max(initial=0)))
-        close(small.data / scale, exact.data / scale, np.float32, f"{case.name}: float32 gradient")
+        scale = max(1.0, float(np.abs(exact.array).max(initial=0)))
+        close(small.array / scale, exact.array / scale, np.float32, f"{case.name}: float32 gradient")
 
 
 def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -190,7 +190,7 @@ def check_order_3(case: Case, call: Call) -> None:
     def derivative(*xs: Any) -> Sequence[Any]:
         out = function(*xs)
         # (x * 0) keeps a constant derivative a function of the inputs
-        found = grad(out, list(xs), Tensor(cotangent(call, out.data)), create_graph=True)
+        found = grad(out, list(xs), Tensor(cotangent(call, out.array)), create_graph=True)
         return tuple(g + x * 0 for g, x in zip(found, xs, strict=True))
 
     named(derivative, f"the derivative of {function.__name__}")
@@ -221,5 +221,5 @@ def compare_example(case: Case, example: Example) -> None:
     g = np.ones(out.shape) if example.g is None else example.g
     for create_graph in (False, True):
         for got, want in zip(gradients(case, call, create_graph, g=g), wanted, strict=True):
-            close(got.data, want, want.dtype, f"{case.name}: gradient at {example.args}, create_graph={create_graph}")
+            close(got.array, want, want.dtype, f"{case.name}: gradient at {example.args}, create_graph={create_graph}")
 

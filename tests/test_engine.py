@@ -211,7 +211,7 @@ def test_constants_have_no_rule_calls(rule_calls):
 
 def check_ownership(owners, others=()):
     """Every gradient is writeable and shares memory with no other one, nor with any other array given."""
-    arrays = [t.gradient.data for t in owners]
+    arrays = [t.gradient.array for t in owners]
     for a in arrays:
         assert a.flags.writeable
     for a, b in itertools.combinations([*arrays, *others], 2):
@@ -256,15 +256,15 @@ def test_gradients_are_owned(name, create_graph):
     y = SHARERS[name](a, b)
     y.retain_grad()
     seed = tg.tensor(np.linspace(1, 2, y.numel()).reshape(y.shape), dtype=y.dtype)
-    before = seed.data.copy()
+    before = seed.array.copy()
     y.backward(seed, create_graph=create_graph)
-    check_ownership([a, b, y], [seed.data, a.data, b.data, y.data])
-    kept = b.grad.data.copy(), y.grad.data.copy()
+    check_ownership([a, b, y], [seed.array, a.array, b.array, y.array])
+    kept = b.grad.array.copy(), y.grad.array.copy()
     with tg.no_grad():
         a.grad.mul_(0.0)
-    np.testing.assert_array_equal(seed.data, before)
-    np.testing.assert_array_equal(b.grad.data, kept[0])
-    np.testing.assert_array_equal(y.grad.data, kept[1])
+    np.testing.assert_array_equal(seed.array, before)
+    np.testing.assert_array_equal(b.grad.array, kept[0])
+    np.testing.assert_array_equal(y.grad.array, kept[1])
     for t in (a, b, y):
         t.grad = None
 
@@ -316,7 +316,7 @@ def test_a_gradient_set_by_hand_is_added_to():
 def test_an_input_named_twice_gets_two_gradients():
     x = leaf(1.0, 2.0)
     a, b = grad((x * x).sum(), [x, x])
-    assert not np.may_share_memory(a.data, b.data) and values(a) == values(b) == [2, 4]
+    assert not np.may_share_memory(a.array, b.array) and values(a) == values(b) == [2, 4]
 
 
 def test_gradients_in_the_graph_of_the_gradient_are_kept_when_two_leaves_share_one():
@@ -414,7 +414,7 @@ def test_freed_graph_lets_go_of_its_arrays(no_collector):
     x = leaf(*range(10))
     h = x * 2
     y = (h * h).sum()
-    array = weakref.ref(h.data)
+    array = weakref.ref(h.array)
     del h
     assert array() is not None
     y.backward()
@@ -908,7 +908,7 @@ def test_change_between_forward_and_backward(name, what):
                 y.backward(np.ones(y.shape))
         else:
             y.backward(np.ones(y.shape))
-            np.testing.assert_array_equal(w.grad.data, want.data)
+            np.testing.assert_array_equal(w.grad.array, want.array)
 
 
 def test_error_names_the_operation_and_the_module():
@@ -939,7 +939,7 @@ def test_optimizer_step_on_a_transposed_parameter_is_noticed_and_kept_in_place()
     y = (w * w).sum()
     y.backward(retain_graph=True)
     optim.SGD([w], lr=1.0).step()
-    np.testing.assert_array_equal(base.data, -np.arange(6.0).reshape(2, 3))
+    np.testing.assert_array_equal(base.array, -np.arange(6.0).reshape(2, 3))
     with pytest.raises(InPlaceError):
         y.backward()
 
@@ -1031,7 +1031,7 @@ def test_leaf_changed_between_first_and_second_derivative():
 def test_leaf_whose_data_was_replaced_is_noticed_at_second_order_and_harmless_at_first():
     x = w3()
     y = (x * x).sum()
-    x.data = np.zeros(3)
+    x.array = np.zeros(3)
     (g,) = grad(y, x, retain_graph=True)
     assert values(g) == [2, 4, 6]
     with pytest.raises(InPlaceError, match="data of a leaf was replaced"):
@@ -1051,7 +1051,7 @@ def test_recorded_changes_have_the_gradient_of_the_rewritten_program():
     y.sum().backward()
     x = w3()
     ((x * 2 + x) * x - 1).div(x.exp()).sum().backward()
-    np.testing.assert_allclose(w.grad.data, x.grad.data)
+    np.testing.assert_allclose(w.grad.array, x.grad.array)
 
 
 @pytest.mark.parametrize("change, derivative", [
@@ -1067,7 +1067,7 @@ def test_a_tensor_changed_by_itself(change, derivative):
     y = w * 2
     change(y)
     y.sum().backward()
-    np.testing.assert_allclose(w.grad.data, derivative(np.array([1.0, 2, 3])))
+    np.testing.assert_allclose(w.grad.array, derivative(np.array([1.0, 2, 3])))
 
 
 def test_recorded_change_of_a_value_that_a_rule_reads():
@@ -1117,7 +1117,7 @@ def test_written_values_broadcast_and_their_gradients_sum(value_shape):
         want = full.sum().reshape(value_shape)
     else:
         want = full.reshape(value_shape) if 2 in value_shape else full.sum(0).reshape(value_shape)
-    np.testing.assert_array_equal(v.grad.data, want)
+    np.testing.assert_array_equal(v.grad.array, want)
 
 
 def test_copy_broadcasts_and_its_gradient_sums():
@@ -1279,7 +1279,7 @@ class Program:
         elif kind == 2:
             view = VIEWS[k % len(VIEWS)]
             tensor = view(a.tensor)
-            if tensor.numel() and np.may_share_memory(tensor.data, a.tensor.data):
+            if tensor.numel() and np.may_share_memory(tensor.array, a.tensor.array):
                 at = np.asarray(view(tg.tensor(a.at)))
                 self.names.append(Name(tensor, a.memory, at, detached=a.detached or quiet))
             elif tensor.numel():  # a reshape that had to copy
@@ -1326,7 +1326,7 @@ class Program:
 
     def check_values(self):
         for name in self.names:
-            np.testing.assert_allclose(name.tensor.data, name.model().data, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(name.tensor.array, name.model().array, rtol=1e-9, atol=1e-12)
             assert name.tensor.requires_grad == self.tracked(name)
 
 
@@ -1357,8 +1357,8 @@ def test_random_programs_give_the_right_gradient_or_an_error():
         outcomes["refused"] += program.refused
         model.backward()
         for tensor, origin in program.leaves:
-            mine = np.zeros(4) if tensor.grad is None else tensor.grad.data.reshape(-1)
-            want = np.zeros(4) if origin.grad is None else origin.grad.data
+            mine = np.zeros(4) if tensor.grad is None else tensor.grad.array.reshape(-1)
+            want = np.zeros(4) if origin.grad is None else origin.grad.array
             np.testing.assert_allclose(mine, want, rtol=1e-7, atol=1e-9)
 
     body()
@@ -1369,7 +1369,7 @@ def second_derivatives(first, inputs):
     """Differentiate a weighed sum of gradients, absent and constant ones counting as 0."""
     weighed = [(g.reshape(-1) * np.cos(np.arange(4.0))).sum() for g in first if g is not None and g.requires_grad]
     second = grad(weighed, inputs, allow_unused=True) if weighed else [None] * len(inputs)
-    return [np.zeros(4) if g is None else g.data.reshape(-1) for g in second]
+    return [np.zeros(4) if g is None else g.array.reshape(-1) for g in second]
 
 
 def test_random_programs_at_second_order_with_a_change_between_the_derivatives():

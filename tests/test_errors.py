@@ -239,7 +239,7 @@ def test_tensor_changed_in_place():
         "sigmoid in 1 Sigmoid: its result was changed in place after the forward pass, "
         "and the gradient needs the old value."
     )
-    assert got.startswith("  got       out (1, 2), recorded at tick ") and ", changed at tick " in got
+    assert got == "  got       out (1, 2)"
     assert rest == [
         "  expected  values that stay as they were until backward",
         "  try       write y = y + 1 instead of y += 1, clone() first, or step the optimizer after backward",

@@ -56,7 +56,7 @@ def test_a_program_trains_on_the_digits_and_repeats_its_numbers(script, target, 
     status, again, _ = run(script, *args[:-1], tmp_path / "b")
     assert status == 0 and numbers(again) == numbers(out) and len(numbers(out)) == 5
     other = tg.load(tmp_path / "b" / "weights.npz")
-    assert all(np.array_equal(weights[k].data, other[k].data) for k in weights)
+    assert all(np.array_equal(weights[k].array, other[k].array) for k in weights)
 
 
 def test_a_missed_target_fails(tmp_path):

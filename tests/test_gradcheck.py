@@ -181,7 +181,7 @@ def test_a_missing_transpose_is_caught(plant: Any) -> None:
 
 
 def captured_value(g: Any, out: Any, x: Any) -> Any:
-    return g * np.cos(x.data if isinstance(x, tg.Tensor) else x)  # constant to the second derivative
+    return g * np.cos(x.array if isinstance(x, tg.Tensor) else x)  # constant to the second derivative
 
 
 def detached_argument(g: Any, out: Any, x: Any) -> Any:
@@ -214,7 +214,7 @@ def test_a_residual_used_as_a_constant_is_caught(plant: Any) -> None:
         return np.log1p(np.exp(x)), 1 / (1 + np.exp(-x))
 
     def keeps_the_residual(g: Any, out: Any, x: Any, *, saved: Any = None) -> Any:
-        slope = saved if saved is not None else 1 / (1 + np.exp(-x.data))
+        slope = saved if saved is not None else 1 / (1 + np.exp(-x.array))
         return g * slope
 
     def computes_it_again(g: Any, out: Any, x: Any, *, saved: Any = None) -> Any:

@@ -144,7 +144,7 @@ def test_hessian_against_differences_of_gradients() -> None:
         for step in (h, -h):
             values.flat[k] += step
             again, fresh = mlp_loss()
-            fresh[0].data[...] = values
+            fresh[0].array[...] = values
             x = tg.tensor(np.random.default_rng(5).normal(size=(6, 4)))
             again = NF.cross_entropy(mlp(x, *fresh), np.array([0, 2, 1, 1, 0, 2]))
             columns.append(grad(again, fresh[0])[0].numpy().ravel())

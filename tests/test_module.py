@@ -14,7 +14,7 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.errors import DTypeError, GradientError, StateDictError
-from tinygrad_mnist.graph import state
+from tinygrad_mnist.scope import state
 
 
 class Net(nn.Module):
@@ -118,7 +118,7 @@ def test_parameter():
     t += 1
     assert q.tolist() == [2, 2] and q._version == t._version
     a = np.ones(2)
-    assert nn.Parameter(a).data is a and nn.Parameter(a).dtype == np.float64
+    assert nn.Parameter(a).array is a and nn.Parameter(a).dtype == np.float64
     with pytest.raises(DTypeError, match="only floating-point"):
         nn.Parameter([1, 2])
 
@@ -138,7 +138,7 @@ def test_zero_grad_and_requires_grad():
     net(tg.ones(1, 2)).sum().backward()
     assert net.first.weight.grad is not None
     net.zero_grad(set_to_none=False)
-    assert not net.first.weight.grad.data.any() and net.scale.grad is None
+    assert not net.first.weight.grad.array.any() and net.scale.grad is None
     net.zero_grad()
     assert all(p.grad is None for p in net.parameters())
     assert net.requires_grad_(False) is net and not any(p.requires_grad for p in net.parameters())
@@ -177,13 +177,13 @@ def test_state_dict_shares_and_load_copies():
     a, b = Net(), Net()
     saved = a.state_dict()
     assert list(saved) == NAMES and not any(t.requires_grad for t in saved.values())
-    assert saved["scale"].data is a.scale.data
+    assert saved["scale"].array is a.scale.array
     b.load_state_dict(saved)
     for x, y in zip(a.parameters(), b.parameters(), strict=True):
-        np.testing.assert_array_equal(x.data, y.data)
-        assert not np.may_share_memory(x.data, y.data) and y.requires_grad and y.is_leaf
+        np.testing.assert_array_equal(x.array, y.array)
+        assert not np.may_share_memory(x.array, y.array) and y.requires_grad and y.is_leaf
     x = tg.randn(4, 2)
-    np.testing.assert_array_equal(a(x).data, b(x).data)
+    np.testing.assert_array_equal(a(x).array, b(x).array)
 
 
 def test_state_dict_takes_arrays_lists_and_other_dtypes():
@@ -200,13 +200,13 @@ def test_state_dict_of_pytorch_loads():
     ours = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3))
     ours.load_state_dict(theirs.state_dict())
     x = np.random.default_rng(0).standard_normal((2, 1, 4, 4)).astype(np.float32)
-    np.testing.assert_allclose(ours(x).data, theirs(torch.tensor(x)).detach().numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(ours(x).array, theirs(torch.tensor(x)).detach().numpy(), rtol=1e-5, atol=1e-6)
     theirs.load_state_dict({k: torch.tensor(np.asarray(v)) for k, v in ours.state_dict().items()})
 
 
 def test_all_problems_are_listed_at_once_and_nothing_is_loaded():
     layer = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    before = {k: v.data.copy() for k, v in layer.state_dict().items()}
+    before = {k: v.array.copy() for k, v in layer.state_dict().items()}
     bad = {"0.weight": np.zeros((3, 2)), "0.bias": np.zeros(4), "1.bias": np.array(["a"]), "extra": np.zeros(1)}
     with pytest.raises(StateDictError) as caught:
         layer.load_state_dict(bad)
@@ -218,7 +218,7 @@ def test_all_problems_are_listed_at_once_and_nothing_is_loaded():
     ):  # fmt: skip
         assert part in text
     for k, v in layer.state_dict().items():
-        np.testing.assert_array_equal(v.data, before[k])
+        np.testing.assert_array_equal(v.array, before[k])
 
 
 def test_not_strict_skips_names_but_not_shapes():
@@ -236,7 +236,7 @@ def test_deepcopy_of_a_model_is_apart():
     with tg.no_grad():
         for p in twin.parameters():
             p.zero_()
-    assert net.scale.item() == 1 and net.first.weight.data.any()
+    assert net.scale.item() == 1 and net.first.weight.array.any()
     assert [n for n, _ in twin.named_parameters()] == NAMES
 
 
@@ -247,7 +247,7 @@ def test_sequential_calls_in_order_and_indexes():
     a, b, c = nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)
     net = nn.Sequential(a, b, c)
     x = tg.randn(4, 2)
-    np.testing.assert_array_equal(net(x).data, c(b(a(x))).data)
+    np.testing.assert_array_equal(net(x).array, c(b(a(x))).array)
     assert len(net) == 3 and net[0] is a and net[-1] is c and list(net) == [a, b, c]
     head = net[:2]
     assert type(head) is nn.Sequential and list(head) == [a, b] and len(list(head.parameters())) == 2

@@ -33,14 +33,14 @@ def log_softmax(x, axis=1):
 
 def test_linear():
     layer = nn.Linear(4, 3)
-    w, b = layer.weight.data, layer.bias.data
+    w, b = layer.weight.array, layer.bias.array
     assert w.shape == (3, 4) and b.shape == (3,) and w.dtype == np.float32
     for shape in ((4,), (2, 4), (5, 2, 4), (0, 4)):
         x = normal(*shape, dtype=np.float32)
-        np.testing.assert_allclose(layer(x).data, x @ w.T + b, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(layer(x).array, x @ w.T + b, rtol=1e-5, atol=1e-6)
     plain = nn.Linear(4, 3, bias=False)
     assert plain.bias is None and len(list(plain.parameters())) == 1
-    np.testing.assert_allclose(plain(x).data, x @ plain.weight.data.T, rtol=1e-5)
+    np.testing.assert_allclose(plain(x).array, x @ plain.weight.array.T, rtol=1e-5)
     assert nn.Linear(4, 3, dtype=np.float64).weight.dtype == np.float64
 
 
@@ -74,10 +74,10 @@ def test_conv2d(settings):
                 rows = slice(i * stride[0], i * stride[0] + dilation * 2 + 1, dilation)
                 columns = slice(j * stride[1], j * stride[1] + dilation + 1, dilation)
                 patch = padded[:, first : first + 4 // groups, rows, columns]
-                want[:, o, i, j] = (patch * layer.weight.data[o]).sum((1, 2, 3))
-        want[:, o] += layer.bias.data[o] if layer.bias is not None else 0
+                want[:, o, i, j] = (patch * layer.weight.array[o]).sum((1, 2, 3))
+        want[:, o] += layer.bias.array[o] if layer.bias is not None else 0
     got = layer(x)
-    np.testing.assert_allclose(got.data, want, rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(got.array, want, rtol=1e-9, atol=1e-10)
     if padding == "same":
         assert got.shape == (2, 8, 7, 8)
 
@@ -102,9 +102,9 @@ def test_max_pool2d():
             for n in range(2)
         ]
     )
-    np.testing.assert_array_equal(got.data, want)
+    np.testing.assert_array_equal(got.array, want)
     assert nn.MaxPool2d(3, 2, 1)(x).shape == (2, 3, 3, 4) and nn.MaxPool2d((1, 7), stride=1)(x).shape == (2, 3, 6, 1)
-    np.testing.assert_array_equal(nn.MaxPool2d(6, 1)(x).data[:, :, 0, 0], x[:, :, :, :6].max((2, 3)))
+    np.testing.assert_array_equal(nn.MaxPool2d(6, 1)(x).array[:, :, 0, 0], x[:, :, :, :6].max((2, 3)))
     assert nn.MaxPool2D is nn.MaxPool2d if hasattr(nn, "MaxPool2D") else nn.MaxPool is nn.MaxPool2d
 
 
@@ -133,7 +133,7 @@ def test_activations():
         (nn.Softmax(), e / e.sum(1, keepdims=True)),
         (nn.LogSoftmax(1), log_softmax(x)),
     ):  # fmt: skip
-        np.testing.assert_allclose(layer(x).data, want, rtol=1e-12)
+        np.testing.assert_allclose(layer(x).array, want, rtol=1e-12)
 
 
 def test_activations_at_extremes():
@@ -152,7 +152,7 @@ def test_activations_at_extremes():
 def test_dropout_statistics():
     x = np.ones((200, 500), np.float32)
     for p in (0.1, 0.5, 0.8):
-        y = nn.Dropout(p, tg.Generator(1))(x).data
+        y = nn.Dropout(p, tg.Generator(1))(x).array
         kept = y != 0
         assert abs(kept.mean() - (1 - p)) < 0.01 and np.allclose(y[kept], 1 / (1 - p)) and abs(y.mean() - 1) < 0.02
         assert y.dtype == np.float32
@@ -162,7 +162,7 @@ def test_dropout_statistics():
 def test_dropout_in_evaluation_and_at_its_limits():
     x = tg.randn(4, 5)
     assert nn.Dropout(0.5).eval()(x) is x and nn.Dropout(0.0)(x).tolist() == x.tolist()
-    assert not nn.Dropout(1.0)(x).data.any() and F.dropout(x, 0.5, training=False) is x
+    assert not nn.Dropout(1.0)(x).array.any() and F.dropout(x, 0.5, training=False) is x
     for p in (-0.1, 1.1, float("nan")):
         with pytest.raises(ArgumentError, match="Dropout: p must be a probability"):
             nn.Dropout(p)
@@ -206,11 +206,11 @@ def within(values, low, high):
 
 def test_linear_and_conv_start_as_in_pytorch():
     layer = nn.Linear(100, 300)
-    within(layer.weight.data, -0.1, 0.1)
-    within(layer.bias.data, -0.1, 0.1)
+    within(layer.weight.array, -0.1, 0.1)
+    within(layer.bias.array, -0.1, 0.1)
     conv = nn.Conv2d(8, 300, (2, 4), groups=2)  # fan_in = 8 / 2 · 2 · 4 = 32
-    within(conv.weight.data, -1 / math.sqrt(32), 1 / math.sqrt(32))
-    within(conv.bias.data, -1 / math.sqrt(32), 1 / math.sqrt(32))
+    within(conv.weight.array, -1 / math.sqrt(32), 1 / math.sqrt(32))
+    within(conv.bias.array, -1 / math.sqrt(32), 1 / math.sqrt(32))
 
 
 def test_layers_repeat_from_a_generator_and_a_seed():
@@ -238,7 +238,7 @@ W = (300, 40, 2, 5)  # fan_in 40 · 10 = 400, fan_out 300 · 10 = 3000
 def test_uniform_initial_values(fill, bound):
     t = tg.zeros(*W)
     assert fill(t) is t
-    within(t.data, -bound, bound)
+    within(t.array, -bound, bound)
 
 
 @pytest.mark.parametrize("fill, mean, std", [
@@ -251,8 +251,8 @@ def test_uniform_initial_values(fill, bound):
 def test_normal_initial_values(fill, mean, std):
     t = tg.zeros(*W)
     assert fill(t) is t
-    assert abs(t.data.mean() - mean) < 5 * std / math.sqrt(t.numel()) and abs(t.data.std() / std - 1) < 0.02
-    assert np.abs(t.data - mean).max() > 3 * std and t.dtype == np.float32
+    assert abs(t.array.mean() - mean) < 5 * std / math.sqrt(t.numel()) and abs(t.array.std() / std - 1) < 0.02
+    assert np.abs(t.array - mean).max() > 3 * std and t.dtype == np.float32
 
 
 def test_constant_initial_values_and_parameters():
@@ -288,7 +288,7 @@ def test_cross_entropy_by_hand():
     # the gradient is (p - one-hot) / N
     t = tg.tensor(x, requires_grad=True)
     F.cross_entropy(t, [0, 1]).backward()
-    np.testing.assert_allclose(t.grad.data, [[-0.375, 0.375], [0.125, -0.125]])
+    np.testing.assert_allclose(t.grad.array, [[-0.375, 0.375], [0.125, -0.125]])
 
 
 def losses(x, target, smoothing=0.0):
@@ -315,7 +315,7 @@ def test_cross_entropy_in_every_form(shape, smoothing, reduction, probabilities)
     want = losses(x, target, smoothing)
     want = {"mean": want.mean(), "sum": want.sum(), "none": want}[reduction]
     got = F.cross_entropy(tg.tensor(x), tg.tensor(target), reduction, smoothing)
-    np.testing.assert_allclose(got.data, want, rtol=1e-10)
+    np.testing.assert_allclose(got.array, want, rtol=1e-10)
     assert got.shape == np.shape(want)
     layer = nn.CrossEntropyLoss(reduction=reduction, label_smoothing=smoothing)
     assert layer(x, target).tolist() == got.tolist()
@@ -335,7 +335,7 @@ def test_cross_entropy_of_one_sample():
 def test_gradient_reaches_probabilities():
     x, p = tg.tensor(normal(2, 3)), tg.tensor(np.full((2, 3), 1 / 3), requires_grad=True)
     F.cross_entropy(x, p).backward()
-    np.testing.assert_allclose(p.grad.data, -log_softmax(x.data) / 2)
+    np.testing.assert_allclose(p.grad.array, -log_softmax(x.array) / 2)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
@@ -345,7 +345,7 @@ def test_nll_loss(shape, reduction):
     want = -np.take_along_axis(x, np.expand_dims(target, 1), 1).squeeze(1)
     want = {"mean": want.mean(), "sum": want.sum(), "none": want}[reduction]
     got = F.nll_loss(tg.tensor(x), tg.tensor(target), reduction)
-    np.testing.assert_allclose(got.data, want)
+    np.testing.assert_allclose(got.array, want)
     assert got.shape == np.shape(want) and nn.NLLLoss(reduction)(x, target).tolist() == got.tolist()
 
 
@@ -353,12 +353,12 @@ def test_nll_loss(shape, reduction):
 def test_mse_loss(reduction):
     x, y = normal(3, 2), normal(3, 2)
     want = {"mean": ((x - y) ** 2).mean(), "sum": ((x - y) ** 2).sum(), "none": (x - y) ** 2}[reduction]
-    np.testing.assert_allclose(F.mse_loss(tg.tensor(x), y, reduction).data, want)
-    np.testing.assert_allclose(nn.MSELoss(reduction)(x, y).data, want)
+    np.testing.assert_allclose(F.mse_loss(tg.tensor(x), y, reduction).array, want)
+    np.testing.assert_allclose(nn.MSELoss(reduction)(x, y).array, want)
     a, b = tg.tensor(x, requires_grad=True), tg.tensor(y, requires_grad=True)
     ga, gb = grad(F.mse_loss(a, b), [a, b])
-    np.testing.assert_allclose(ga.data, 2 * (x - y) / 6)
-    np.testing.assert_allclose(gb.data, -ga.data)
+    np.testing.assert_allclose(ga.array, 2 * (x - y) / 6)
+    np.testing.assert_allclose(gb.array, -ga.array)
 
 
 def test_unknown_reductions():
@@ -420,7 +420,7 @@ def test_sizes_are_checked():
 def test_functional_layers_are_the_modules():
     x = tg.tensor(normal(2, 3, 6, 6, dtype=np.float32))
     conv, linear = nn.Conv2d(3, 4, 3, padding=1, stride=2), nn.Linear(6, 2)
-    np.testing.assert_array_equal(conv(x).data, F.conv2d(x, conv.weight, conv.bias, stride=2, padding=1).data)
-    np.testing.assert_array_equal(linear(x).data, F.linear(x, linear.weight, linear.bias).data)
-    np.testing.assert_array_equal(nn.MaxPool2d(2)(x).data, F.max_pool2d(x, 2).data)
+    np.testing.assert_array_equal(conv(x).array, F.conv2d(x, conv.weight, conv.bias, stride=2, padding=1).array)
+    np.testing.assert_array_equal(linear(x).array, F.linear(x, linear.weight, linear.bias).array)
+    np.testing.assert_array_equal(nn.MaxPool2d(2)(x).array, F.max_pool2d(x, 2).array)
     assert F.relu is tg.relu and F.softmax is tg.softmax

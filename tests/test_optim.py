@@ -27,7 +27,7 @@ def trajectory(make, start, gradients, dtype=np.float64):
     for g in gradients:
         p.grad = tg.tensor(np.array([g], dtype=dtype))
         optimizer.step()
-        values.append(p.data[0].item())
+        values.append(p.array[0].item())
     return values
 
 
@@ -175,7 +175,7 @@ def test_trajectories_are_those_of_pytorch(name, settings, dtype):
             rtol, atol = (
                 (1e-9, 1e-10) if dtype == np.float64 else (2e-3, 2e-3)
             )  # Adam magnifies rounding of tiny gradients
-            np.testing.assert_allclose(x.data, y.detach().numpy(), rtol=rtol, atol=atol)
+            np.testing.assert_allclose(x.array, y.detach().numpy(), rtol=rtol, atol=atol)
     assert all(p.dtype == dtype for p in ours)
 
 
@@ -203,7 +203,7 @@ def step(optimizer, parameters, times=1):
 
 def test_groups_have_settings_of_their_own():
     p, q, r = leaves(2, 2, 2)
-    before = [x.data.copy() for x in (p, q, r)]
+    before = [x.array.copy() for x in (p, q, r)]
     optimizer = optim.SGD([{"params": [p]}, {"params": q, "lr": 0.5, "momentum": 0.9}], lr=0.1)
     optimizer.add_param_group({"params": [r], "weight_decay": 1.0})
     assert [g["lr"] for g in optimizer.param_groups] == [0.1, 0.5, 0.1]
@@ -211,9 +211,9 @@ def test_groups_have_settings_of_their_own():
     for x in (p, q, r):
         x.grad = tg.ones(2, dtype=np.float64)
     optimizer.step()
-    np.testing.assert_allclose(p.data, before[0] - 0.1)
-    np.testing.assert_allclose(q.data, before[1] - 0.5)
-    np.testing.assert_allclose(r.data, before[2] - 0.1 * (1 + before[2]))
+    np.testing.assert_allclose(p.array, before[0] - 0.1)
+    np.testing.assert_allclose(q.array, before[1] - 0.5)
+    np.testing.assert_allclose(r.array, before[2] - 0.1 * (1 + before[2]))
 
 
 def test_settings_can_change_between_steps():
@@ -231,10 +231,10 @@ def test_settings_can_change_between_steps():
 def test_parameters_without_gradient_stay_and_cost_no_state():
     p, q = leaves(2, 2)
     optimizer = optim.Adam([p, q])
-    before = q.data.copy()
+    before = q.array.copy()
     p.grad = tg.ones(2, dtype=np.float64)
     optimizer.step()
-    np.testing.assert_array_equal(q.data, before)
+    np.testing.assert_array_equal(q.array, before)
     assert list(optimizer.state) == [p]
 
 
@@ -257,14 +257,14 @@ def test_saved_state_continues_bit_for_bit(name):
     second = make(broken)
     step(second, broken, 4)
     saved = second.state_dict()
-    moved = [tg.tensor(p.data.copy(), requires_grad=True) for p in broken]
+    moved = [tg.tensor(p.array.copy(), requires_grad=True) for p in broken]
     third = make(moved)
     third.load_state_dict(saved)
     step(second, broken, 5)  # what was loaded was copied: the old optimizer goes on without disturbing the new one
     step(third, moved, 5)
     for a, b, c in zip(straight, broken, moved, strict=True):
-        np.testing.assert_array_equal(a.data, c.data)
-        np.testing.assert_array_equal(b.data, c.data)
+        np.testing.assert_array_equal(a.array, c.array)
+        np.testing.assert_array_equal(b.array, c.array)
 
 
 def test_loading_restores_the_settings():
@@ -356,8 +356,8 @@ def test_memory_order_of_parameters_and_gradients_does_not_matter(make):
             for _ in range(2):
                 p.grad = tg.from_numpy(np.array(g, order=order_g))
                 optimizer.step()
-            results.append(p.data)
-            np.testing.assert_array_equal(alias.data, p.data)
+            results.append(p.array)
+            np.testing.assert_array_equal(alias.array, p.array)
     for r in results[1:]:
         np.testing.assert_array_equal(r, results[0])
     assert not np.allclose(results[0], start)
@@ -368,14 +368,14 @@ def test_steps_need_no_memory_of_the_parameters_size(name, settings):
     p = tg.zeros(1_000_000, requires_grad=True)
     p.grad = tg.ones(1_000_000)
     optimizer = getattr(optim, name)([p], **settings)
-    data = p.data
+    data = p.array
     optimizer.step()  # makes the state
     tracemalloc.start()
     optimizer.step()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 400_000  # the parameter has 4 000 000 bytes
-    assert p.data is data and p.grad.tolist()[0] == 1.0
+    assert p.array is data and p.grad.tolist()[0] == 1.0
 
 
 def test_the_gradient_is_not_changed_by_a_step():

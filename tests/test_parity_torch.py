@@ -25,14 +25,14 @@ class Draw:
     """Shapes and options from hypothesis, values from a seed."""
 
     def __init__(self, data):
-        self.data = data
+        self.array = data
         self.rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))
 
     def one_of(self, *options):
-        return self.data.draw(st.sampled_from(options))
+        return self.array.draw(st.sampled_from(options))
 
     def shape(self, least=0, most=3):
-        return tuple(self.data.draw(st.lists(st.integers(1, 4), min_size=least, max_size=most)))
+        return tuple(self.array.draw(st.lists(st.integers(1, 4), min_size=least, max_size=most)))
 
     def any(self, shape):
         return self.rng.uniform(-2, 2, shape)
@@ -300,7 +300,7 @@ def derivatives(m, F, arrays, f, rng):
     weighed = [(g * m.tensor(rng.uniform(-1, 1, tuple(g.shape)))).sum() for g in first if g is not None]
     second = m.autograd.grad(weighed, [*xs, u], allow_unused=True)
     found = [y, *first, *second]
-    return [np.zeros(()) if t is None else t.numpy(force=True) if m is torch else t.data for t in found]
+    return [np.zeros(()) if t is None else t.numpy(force=True) if m is torch else t.array for t in found]
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")  # PyTorch's remark on even kernels
@@ -348,7 +348,7 @@ def test_constants_to_differentiation(dtype):
             for name in ("argmax", "argmin"):
                 ours, theirs = (getattr(m, name)(t, dim=dim, keepdim=keep) for m, t in ((tg, x), (torch, y)))
                 if dim is not None or not keep:
-                    np.testing.assert_array_equal(ours.data, theirs.numpy())
+                    np.testing.assert_array_equal(ours.array, theirs.numpy())
                 assert ours.dtype == np.int64
     for f in (
         lambda t: t == 3, lambda t: t != 3, lambda t: t > 0, lambda t: t >= 2, lambda t: t < -1, lambda t: t <= 0,
@@ -360,12 +360,12 @@ def test_constants_to_differentiation(dtype):
         lambda t: (t > 0).any(1), lambda t: (t != 0).all(0, keepdim=True),
         lambda t: t.T if t.ndim == 2 else t,
     ):  # fmt: skip
-        np.testing.assert_array_equal(f(x).data, f(y).numpy())
+        np.testing.assert_array_equal(f(x).array, f(y).numpy())
         assert str(f(x).dtype) == str(f(y).dtype).removeprefix("torch.")
     for f in ("isnan", "isfinite"):
         values = np.array([1.0, np.nan, np.inf])
         np.testing.assert_array_equal(
-            getattr(tg, f)(tg.tensor(values)).data, getattr(torch, f)(torch.tensor(values)).numpy()
+            getattr(tg, f)(tg.tensor(values)).array, getattr(torch, f)(torch.tensor(values)).numpy()
         )
 
 
@@ -728,7 +728,8 @@ def test_backward_and_grad_have_pytorchs_signature():
 
 # Methods of Tensor that PyTorch's does not have
 EXTRA_METHODS = {
-    "wrap": "how graph.py makes a Var", "data": "an array", "gradient": "where `.grad` is kept",
+    "wrap": "how graph.py makes a Var", "array": "the NumPy array behind it",
+    "gradient": "where `.grad` is kept",
     "differentiable": "where requires_grad is kept",
     "node": "what grad_fn gives",
     "version": "what _version counts", "result_type": "what operations give (a method of another meaning in PyTorch)",

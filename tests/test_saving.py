@@ -28,7 +28,7 @@ def test_a_state_dict_is_a_plain_npz_with_the_parameters_names(tmp_path):
     other = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1))
     other.load_state_dict(tg.load(tmp_path / "weights.npz"))
     for (name, p), (_, q) in zip(model.named_parameters(), other.named_parameters(), strict=True):
-        assert np.array_equal(p.data, q.data), name
+        assert np.array_equal(p.array, q.array), name
 
 
 def test_nested_states_come_back_as_they_were(tmp_path):

@@ -88,8 +88,8 @@ def test_counted_tensors():
 def test_drawn_tensors():
     u, n = tg.rand(100, 100), tg.randn(100, 100)
     assert u.dtype == n.dtype == np.float32
-    assert 0 <= u.data.min() < 0.01 and 0.99 < u.data.max() < 1 and abs(u.data.mean() - 0.5) < 0.02
-    assert abs(n.data.mean()) < 0.05 and abs(n.data.std() - 1) < 0.03
+    assert 0 <= u.array.min() < 0.01 and 0.99 < u.array.max() < 1 and abs(u.array.mean() - 0.5) < 0.02
+    assert abs(n.array.mean()) < 0.05 and abs(n.array.std() - 1) < 0.03
     assert tg.rand(2, dtype=tg.float64).dtype == np.float64 and tg.randn((2, 3)).shape == (2, 3)
     r = tg.randint(2, 5, (1000,))
     assert set(r.tolist()) == {2, 3, 4} and r.dtype == np.int64 and tg.randint(3, (4, 2)).shape == (4, 2)
@@ -218,7 +218,7 @@ def test_floats_keep_their_precision_through_every_function(name, dtype):
     (g,) = grad(FLOAT_FUNCTIONS[name](x), x, np.ones(y.shape), create_graph=True)
     assert g.dtype == dtype
     if name != "dropout":
-        np.testing.assert_allclose(g.data, x.grad.data, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(g.array, x.grad.array, rtol=1e-6, atol=1e-7)
 
 
 def test_every_public_function_is_in_the_table_above():
@@ -246,7 +246,7 @@ def test_double_precision_survives_pickling_and_byte_order():
         ):
             assert f(t).dtype.newbyteorder("=") == np.float64
         (t * t).sum().backward()
-        np.testing.assert_array_equal(t.grad.data, 2 * values)
+        np.testing.assert_array_equal(t.grad.array, 2 * values)
 
 
 def test_conversions_of_dtype_pass_the_gradient_back():
@@ -361,12 +361,12 @@ def test_reading_is_numpys_and_the_gradient_counts_every_read(key, convert):
     x = tg.tensor(X, requires_grad=True)
     y = x[convert(key)]
     want = X[np.array([], int)] if isinstance(key, list) and not key else X[key]
-    np.testing.assert_array_equal(y.data, want)
+    np.testing.assert_array_equal(y.array, want)
     weights = np.arange(1.0, want.size + 1).reshape(want.shape)
     (y * weights).sum().backward()
     expected = np.zeros_like(X)
     np.add.at(expected, np.array([], int) if isinstance(key, list) and not key else key, weights)
-    np.testing.assert_array_equal(x.grad.data, expected)
+    np.testing.assert_array_equal(x.grad.array, expected)
 
 
 def writes_twice(key):
@@ -385,16 +385,16 @@ def test_writing_is_numpys_and_the_gradient_follows(key):
     y[key] = value
     want = X.copy()
     want[key] = 7
-    np.testing.assert_array_equal(y.data, want)
+    np.testing.assert_array_equal(y.array, want)
     weights = np.cos(X)
     (y * weights).sum().backward()
     kept = weights.copy()
     kept[key] = 0
-    np.testing.assert_array_equal(base.grad.data, kept)
-    np.testing.assert_array_equal(value.grad.data, weights[key])
+    np.testing.assert_array_equal(base.grad.array, kept)
+    np.testing.assert_array_equal(value.grad.array, weights[key])
     plain = tg.tensor(X)
     plain[key] = 7
-    np.testing.assert_array_equal(plain.data, want)
+    np.testing.assert_array_equal(plain.array, want)
 
 
 def test_wrong_indices():
@@ -431,9 +431,9 @@ def test_operators_in_both_orders(name, other):
     if isinstance(other, list) and name == "**":
         other = np.array(other)
     plain = np.asarray(other)
-    for got, want in ((f(t, other), f(t.data, plain)), (f(other, t), f(plain, t.data))):
+    for got, want in ((f(t, other), f(t.array, plain)), (f(other, t), f(plain, t.array))):
         assert isinstance(got, tg.Tensor)
-        np.testing.assert_allclose(got.data, want, rtol=1e-12)
+        np.testing.assert_allclose(got.array, want, rtol=1e-12)
         assert got.requires_grad == (name in "+-*/**")
 
 
@@ -464,12 +464,12 @@ def test_unknown_operands_are_refused():
 
 def test_in_place_operators_keep_the_object_and_the_memory():
     t = tg.tensor([1.0, 2.0])
-    same, data = t, t.data
+    same, data = t, t.array
     t += 1
     t *= 2
     t -= tg.tensor([1.0, 0.0])
     t /= 2
-    assert t is same and t.data is data and t.tolist() == [1.5, 3.0]
+    assert t is same and t.array is data and t.tolist() == [1.5, 3.0]
     t.add_(1, alpha=2).sub_(1).mul_(2).div_(4)
     assert t.tolist() == [1.25, 2.0]
     assert t.fill_(3).tolist() == [3, 3] and t.zero_().tolist() == [0, 0] and t.copy_([1, 2]).tolist() == [1, 2]
@@ -544,12 +544,12 @@ def test_numpy_functions_record(name):
     t = tg.tensor(a, requires_grad=True)
     y = f(t)
     assert isinstance(y, tg.Tensor)
-    np.testing.assert_allclose(y.data, f(a), rtol=1e-12)
+    np.testing.assert_allclose(y.array, f(a), rtol=1e-12)
     assert y.shape == np.shape(f(a)) and y.dtype == np.float64
     (g,) = grad(y.sum(), t)
     step = 1e-6 * np.array([[1, -2, 0.5], [0.7, 1.5, -1]])
     numeric = (np.sum(f(a + step)) - np.sum(f(a - step))) / 2
-    assert (g.data * step).sum() == pytest.approx(numeric, rel=1e-5, abs=1e-11)
+    assert (g.array * step).sum() == pytest.approx(numeric, rel=1e-5, abs=1e-11)
 
 
 def test_numpy_arguments_by_position_mean_what_numpy_says():
@@ -588,7 +588,7 @@ def test_numpy_functions_without_a_rule():
 
 def test_asarray_looks_and_array_copies():
     t = tg.tensor([1.0, 2.0], requires_grad=True)
-    assert np.asarray(t) is t.data and np.asarray(t, dtype=np.float64).dtype == np.float64
+    assert np.asarray(t) is t.array and np.asarray(t, dtype=np.float64).dtype == np.float64
     copied = np.array(t)
     copied[0] = 9
     assert t.tolist() == [1, 2] and np.asarray(t * 2).tolist() == [2, 4]
@@ -622,7 +622,7 @@ def test_clamp_by_tensors():
         and x.clamp(low, 1.5).tolist() == [1, 1.5, 1.5]
     )
     assert np.clip(x, low, 3.0).tolist() == [1, 2, 3]
-    assert x.clamp(high, low).tolist() == np.clip(x.data, high.data, low.data).tolist()
+    assert x.clamp(high, low).tolist() == np.clip(x.array, high.array, low.array).tolist()
     with pytest.raises(ArgumentError):
         x.clamp()
 
@@ -671,7 +671,7 @@ def test_pickle_of_leaves(protocol):
         )
         if t.requires_grad:
             (u * u).sum().backward()
-            assert u.grad.tolist() == [2 * v for v in np.atleast_1d(t.data)]
+            assert u.grad.tolist() == [2 * v for v in np.atleast_1d(t.array)]
     model = pickle.loads(pickle.dumps(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), protocol))
     assert model(tg.ones(1, 2)).shape == (1, 3)
 
@@ -755,3 +755,48 @@ def test_assigning_requires_grad_is_checked():
         (x * 2).requires_grad = False
     x.requires_grad = False
     assert not (x * 2).requires_grad
+
+
+def test_data_is_the_tensor_without_history_and_can_be_replaced():
+    p = tg.ones(2, requires_grad=True)
+    p.data.mul_(3)
+    p.data -= 1
+    assert p.tolist() == [2, 2] and p.is_leaf and p.requires_grad and not p.data.requires_grad
+    (p * p).sum().backward()
+    p.data = p.data - 0.5 * p.grad
+    assert p.tolist() == [0, 0] and isinstance(p.array, np.ndarray)
+    p.data = np.full(2, 7, dtype=np.float32)
+    assert p.tolist() == [7, 7]
+    for bad in ([1.0, 2.0], np.zeros(2), tg.arange(2), None):
+        with pytest.raises(DTypeError, match="data: the values can be replaced"):
+            p.data = bad
+    assert p.tolist() == [7, 7]
+
+
+def test_data_replaced_between_forward_and_backward_is_noticed():
+    p = tg.ones(2, requires_grad=True)
+    loss = (p * p).sum()
+    p.data = tg.zeros(2)
+    with pytest.raises(InPlaceError):
+        loss.backward()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: x.sum(2), lambda x: x.mean((0, 5)), lambda x: x.max(-3), lambda x: x.argmax(2),
+        lambda x: x.unsqueeze(5), lambda x: x.unsqueeze(-9), lambda x: x.squeeze(4), lambda x: x.flatten(3), lambda x: x.transpose(0, 2),
+        lambda x: x.permute(0, 2), lambda x: x.split(1, dim=7), lambda x: tg.cat([x, x], 2), lambda x: tg.stack([x], 3),
+        lambda x: x.softmax(2), lambda x: x.log_softmax(-4), lambda x: x.flip(2), lambda x: x.prod(3),
+        lambda x: x.all(2), lambda x: x.var(2), lambda x: x.logsumexp(2), lambda x: x.gather(2, tg.zeros(1, 1, dtype=tg.int64)),
+    ],
+)  # fmt: skip
+def test_a_dimension_that_is_not_there_is_refused(call):
+    with pytest.raises(IndexError, match=r"there is no dimension -?\d"):
+        call(tg.zeros(2, 3))
+
+
+def test_a_forgotten_batch_axis_is_told_by_flatten():
+    with pytest.raises(IndexError) as caught:
+        nn.Flatten()(tg.zeros(784))
+    assert "unsqueeze(0) adds the batch dimension" in str(caught.value)

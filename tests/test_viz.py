@@ -16,7 +16,7 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, viz
 from tinygrad_mnist.errors import ArgumentError, DTypeError, MissingDependencyError
-from tinygrad_mnist.graph import Scope, state
+from tinygrad_mnist.scope import Scope, state
 
 ROOT = Path(__file__).parent.parent
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="the program `dot` of graphviz is not installed")
@@ -127,9 +127,9 @@ def test_after_backward_with_retain_graph_shows_ranges():
     names["logits"].retain_grad()
     loss.backward(retain_graph=True)
     dot = Dot(viz.graph(loss, names))
-    g = model.fc1.weight.grad.data
+    g = model.fc1.weight.grad.array
     assert dot.label("fc1.weight").endswith(f"|grad: {g.min():.3g} … {g.max():.3g}")
-    g, v = names["logits"].grad.data, names["logits"].data
+    g, v = names["logits"].grad.array, names["logits"].array
     assert dot.label("logits") == (
         f"logits|(5, 3) float32|{v.min():.3g} … {v.max():.3g}|grad: {g.min():.3g} … {g.max():.3g}"
     )
@@ -148,8 +148,8 @@ def test_after_backward_freed_values_are_said_and_leaves_still_shown():
     assert dot.label("logits").startswith("logits|(5, 3) float32|-")
     w = model.fc2.weight
     assert dot.label("fc2.weight") == (
-        f"fc2.weight|(3, 4) float32|{w.data.min():.3g} … {w.data.max():.3g}"
-        f"|grad: {w.grad.data.min():.3g} … {w.grad.data.max():.3g}"
+        f"fc2.weight|(3, 4) float32|{w.array.min():.3g} … {w.array.max():.3g}"
+        f"|grad: {w.grad.array.min():.3g} … {w.grad.array.max():.3g}"
     )
     unnamed = Dot(viz.graph(loss))
     assert unnamed.label("x") == "x|(5, 6) float32|value: freed by backward"
@@ -594,3 +594,16 @@ def test_summary_explains_wrong_arguments():
             viz.summary(Mlp(), size)
     with pytest.raises(ArgumentError, match="negative"):
         viz.summary(Mlp(), (-1, 6))
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="needs graphviz's dot")
+def test_the_suffix_decides_what_is_saved(tmp_path):
+    picture = tg.viz.graph((tg.ones(2, requires_grad=True) * 2).sum())
+    assert picture.save(tmp_path / "g.svg") == str(tmp_path / "g.svg")
+    assert "<svg" in (tmp_path / "g.svg").read_text()
+    picture.save(tmp_path / "g.png")
+    assert (tmp_path / "g.png").read_bytes().startswith(b"\x89PNG")
+    picture.save(tmp_path / "g.gv")
+    assert (tmp_path / "g.gv").read_text() == picture.source
+    picture.render(tmp_path / "r.svg")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["g.gv", "g.png", "g.svg", "r.svg"]

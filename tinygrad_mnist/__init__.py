@@ -110,10 +110,10 @@ from .viz import summary
 __version__ = "0.1.0"
 
 __all__ = [
-    "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin", "autograd",
-    "bool_", "cat", "clamp", "clip", "cos", "data", "div", "divide", "enable_grad", "exp", "expand", "expm1", "eye",
-    "flatten", "flip", "float16", "float32", "float64", "from_numpy", "full", "full_like", "gather", "int16",
-    "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "linspace", "load", "log", "log1p",
+    "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin",
+    "autograd", "bool_", "cat", "clamp", "clip", "cos", "data", "div", "divide", "enable_grad", "exp", "expand",
+    "expm1", "eye", "flatten", "flip", "float16", "float32", "float64", "from_numpy", "full", "full_like", "gather",
+    "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "linspace", "load", "log", "log1p",
     "log_softmax", "logsumexp", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul",
     "multiply", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod",
     "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu",

@@ -27,10 +27,10 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
     """
     typed = isinstance(data, np.ndarray | np.generic | Var)
     if isinstance(data, list | tuple):
-        data = [x.data if isinstance(x, Var) else x for x in data]
+        data = [x.array if isinstance(x, Var) else x for x in data]
         typed = any(isinstance(x, np.ndarray) and x.dtype.char == "d" for x in data)
     try:
-        array = np.array(data.data if isinstance(data, Var) else data, dtype=dtype)
+        array = np.array(data.array if isinstance(data, Var) else data, dtype=dtype)
     except ValueError as error:
         raise ArgumentError(f"tensor: {error}", expected="nested lists of equal lengths") from None
     if array.dtype.kind not in "fiub":

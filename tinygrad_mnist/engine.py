@@ -9,9 +9,6 @@ Read after primitive.py; autograd/ and tensor.py are what people call.
 
 from __future__ import annotations
 
-import dis
-import functools
-import itertools
 import sys
 import weakref
 from collections.abc import Sequence
@@ -20,8 +17,11 @@ from typing import Any
 import numpy as np
 
 from .errors import GradientError, GraphFreedError, InPlaceError, ShapeError
-from .graph import Array, BackwardPass, Node, Scope, Var, Version, changes, enable_grad, reachable, state
-from .primitive import Primitive, Rule, changed_since
+from .graph import Array, Node, Var, enable_grad, reachable
+from .primitive import Primitive
+from .scope import BackwardPass, Scope, state
+from .stale import check_unchanged
+from .versions import Version, changes
 
 METADATA = frozenset({"shape", "ndim", "dtype"})
 
@@ -47,7 +47,7 @@ def deposit(leaf: Var, g: Any) -> None:
     elif leaf.gradient is None:
         leaf.gradient = leaf.result_type.wrap(g)
     else:
-        leaf.gradient.data += g
+        leaf.gradient.array += g
         leaf.gradient.version.bump()
 
 
@@ -179,7 +179,7 @@ def recorded_rule(node: Node, position: int, g: Any) -> Any:
     for array, parent in zip(node.args, node.parents, strict=True):
         if type(parent) is Node:
             args.append(wrap(array, True, parent))
-        elif isinstance(parent, Var) and parent.data is array:
+        elif isinstance(parent, Var) and parent.array is array:
             args.append(parent)
         elif isinstance(parent, Var):
             raise InPlaceError(
@@ -247,45 +247,3 @@ def caller() -> str:
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(package):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def check_unchanged(node: Node, wanted: set[Origin] | None) -> None:
-    """Raise if a value that one of the rules reads was changed in place after the Node was recorded."""
-    changed = changed_since(node)
-    if not changed:
-        return
-    for position, parent in enumerate(node.parents):
-        if not isinstance(parent, Node | Var) or (wanted is not None and parent not in wanted):
-            continue
-        rule, _ = node.primitive.rule_at(position)
-        bad = sorted(reads(rule).intersection(changed)) if rule is not None else []
-        if bad:
-            what = bad[0]
-            shape = getattr(node.out if what == "out" else node.args[position], "shape", ())
-            label = "its result" if what == "out" else f"its argument {what}"
-            raise InPlaceError(
-                f"{node.where()}: {label} was changed in place after the forward pass, "
-                "and the gradient needs the old value.",
-                got=f"{what} {shape}, recorded at tick {node.index}, changed at tick "
-                f"{max(_tick(p) for p in [*node.parents, node])}",
-                expected="values that stay as they were until backward",
-                hint="write y = y + 1 instead of y += 1, clone() first, or step the optimizer after backward",
-            )
-
-
-def _tick(parent: Any) -> int:
-    version = parent if isinstance(parent, Version) else getattr(parent, "version", None)
-    return version.tick if version is not None else 0
-
-
-@functools.cache
-def reads(rule: Rule) -> frozenset[str]:
-    """Name the parameters of a rule whose values, not just shape or dtype, its bytecode loads."""
-    found = set(rule.__code__.co_cellvars)  # captured by an inner function: assume the worst
-    instructions = list(dis.get_instructions(rule))
-    for here, after in itertools.zip_longest(instructions, instructions[1:]):
-        if "LOAD_FAST" in here.opname:  # newer Pythons load two names at once
-            names = here.argval if isinstance(here.argval, tuple) else (here.argval,)
-            metadata = after is not None and after.opname == "LOAD_ATTR" and after.argval in METADATA
-            found.update(names[:-1] if metadata else names)
-    return frozenset(found)

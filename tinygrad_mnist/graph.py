@@ -9,14 +9,14 @@ Knows no operation and no rule. Look next at primitive.py, which records, and en
 
 from __future__ import annotations
 
-import itertools
-import threading
 import weakref
-from collections.abc import Callable
 from contextlib import ContextDecorator
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
+
+from .scope import state
+from .versions import Version, tick
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -25,139 +25,23 @@ Array = np.ndarray[Any, np.dtype[Any]]
 V = TypeVar("V", bound="Var")
 
 
-# ---------------------------------------------------------------- time: the order of recordings and of changes in place
-
-tick: Callable[[], int] = itertools.count(1).__next__
-
-
-class Changes:
-    """The tick of the latest change in place: a graph recorded after it needs no checks."""
-
-    latest = 0
-
-
-changes = Changes()
-
-
-class Version:
-    """When one piece of memory was last changed in place, and which Vars share it."""
-
-    __slots__ = ("tick", "sharers")
-
-    def __init__(self) -> None:
-        self.tick = 0
-        self.sharers: dict[int, weakref.ref[Var]] | None = None  # by id: == compares elements
-
-    def bump(self, at: int | None = None) -> None:
-        """Note a change now, or at the tick of the Node that records it."""
-        self.tick = changes.latest = tick() if at is None else at
-
-    def share(self, *variables: Var) -> None:
-        """Note that these Vars look at the same memory."""
-        if self.sharers is None:
-            self.sharers = {}
-        elif not len(self.sharers) & (len(self.sharers) - 1):  # forget the dead at every doubling only, not every time
-            self.sharers = {key: ref for key, ref in self.sharers.items() if ref() is not None}
-        for v in variables:
-            self.sharers[id(v)] = weakref.ref(v)
-
-    def others(self, variable: Var) -> bool:
-        """Tell whether a living Var other than this one looks at the memory."""
-        living = [ref() for ref in (self.sharers or {}).values()]
-        return any(v is not None and v is not variable for v in living)
-
-
-# ---------------------------------------------------------------- who is calling: the stack of modules
-
-
-class Caller(Protocol):
-    """What the graph asks of a module: the name of a module inside it."""
-
-    def name_of(self, module: Any) -> str | None:
-        """Find the path of a module inside this one."""
-
-
-class Scope:
-    """One running module call and the call that it runs inside."""
-
-    __slots__ = ("module", "parent")
-
-    def __init__(self, module: Caller, parent: Scope | None) -> None:
-        self.module, self.parent = module, parent
-
-    def chain(self) -> list[Scope]:
-        """List the scopes from the outermost call to this one."""
-        scopes: list[Scope] = []
-        scope: Scope | None = self
-        while scope is not None:
-            scopes.append(scope)
-            scope = scope.parent
-        return scopes[::-1]
-
-    def path(self) -> str:
-        """Name the module as `state_dict` would, seen from the outermost call ('' for that one itself)."""
-        parts: list[str] = []
-        scope: Scope = self
-        while scope.parent is not None:
-            name = scope.parent.module.name_of(scope.module)
-            if name:
-                parts.append(name)
-            scope = scope.parent
-        return ".".join(reversed(parts))
-
-    def __str__(self) -> str:
-        return f"{self.path()} {type(self.module).__name__}".strip()
-
-    def within(self) -> str:
-        """Name the module and the model it is part of: `net.3 Linear of Net`."""
-        root = self.chain()[0]
-        return str(self) if root is self else f"{self} of {type(root.module).__name__}"
-
-
-class BackwardPass:
-    """Stands in the chain of callers for a backward pass that is itself recorded."""
-
-    is_backward = True  # pictures set such calls apart
-
-    def name_of(self, module: Any) -> str | None:
-        """Contain no module."""
-        return None
-
-
-class State(threading.local):
-    """Per thread: is the graph recorded, and which module call is running."""
-
-    recording: bool = True
-    scope: Scope | None = None
-    around: Callable[..., Any] | None = None  # if set, module calls go through around(scope, forward, args, kwargs)
-
-    def __init__(self) -> None:
-        self.before: list[bool] = []  # what `recording` was outside each running no_grad or enable_grad of this thread
-
-
-state = State()
-
-
-# ---------------------------------------------------------------- values and records
-
-
 class Var:
     """An array that can take part in a graph. `Tensor` adds operators and names; nothing below it needs them."""
 
-    __slots__ = ("data", "differentiable", "gradient", "node", "version", "__weakref__")
+    __slots__ = ("array", "differentiable", "gradient", "node", "version", "__weakref__")
     result_type: ClassVar[type[Any]]  # what an operation on this type returns; subclasses that refine it inherit it
 
-    data: Array
+    array: Array
     differentiable: bool
     gradient: Any  # `.grad`, which Tensor spells as a property that explains itself
     node: Node | None
     version: Version
 
     @classmethod
-    def wrap(cls: type[V], data: Array, requires_grad: bool = False, node: Node | None = None) -> V:
+    def wrap(cls: type[V], array: Array, requires_grad: bool = False, node: Node | None = None) -> V:
         """Make a Var around an array without copying or checking."""
         var = cls.__new__(cls)
-        var.data = data
+        var.array = array
         var.differentiable = requires_grad
         var.gradient = None
         var.node = node
@@ -172,18 +56,18 @@ class Var:
     @property
     def shape(self) -> tuple[int, ...]:
         """Sizes of the axes."""
-        sizes: tuple[int, ...] = self.data.shape
+        sizes: tuple[int, ...] = self.array.shape
         return sizes
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self.data.ndim
+        return self.array.ndim
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy dtype of the elements."""
-        return self.data.dtype
+        return self.array.dtype
 
 
 class Freed:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from .errors import DTypeError, InPlaceError, ShapeError
-from .graph import Array, Var, state
+from .graph import Array, Var
 from .ops import elementwise
 from .ops import index as indexing
 from .ops.index import ARRAY
+from .scope import state
 
 
 def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
@@ -24,8 +25,8 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
     name = operation.name
     variables = [x, *(a for a in args if isinstance(a, Var))]
     if not (state.recording and any(v.requires_grad for v in variables)):
-        bare = [a.data if isinstance(a, Var) else a for a in args]
-        overwrite(x, np.asarray(operation(x.data, *bare, **static)), name)
+        bare = [a.array if isinstance(a, Var) else a for a in args]
+        overwrite(x, np.asarray(operation(x.array, *bare, **static)), name)
         x.version.bump()
         return x
     if x.requires_grad and x.node is None:
@@ -41,9 +42,9 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
             expected="memory of its own, or no_grad",
             hint="write x = x + 1 instead of x += 1, or clone() first",
         )
-    before = x.result_type.wrap(x.data.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
+    before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
     result = operation(before, *(before if a is x else a for a in args), **static)
-    overwrite(x, result.data, name)
+    overwrite(x, result.array, name)
     x.version.bump(result.node.index)
     if x.node is not None:  # .grad of a retained tensor is that of its latest value
         x.node.retained, result.node.retained = None, x.node.retained
@@ -66,13 +67,28 @@ def overwrite(x: Any, value: Array, name: str) -> None:
             expected="a result of the same kind",
             hint="convert first: x = x.float()",
         )
-    if not x.data.flags.writeable:
+    if not x.array.flags.writeable:
         raise InPlaceError(
             f"{name}: the memory is read-only (expanded, or from a read-only array).",
             got=f"tensor {x.shape}",
             hint="clone() first",
         )
-    np.copyto(x.data, value, casting="same_kind")
+    np.copyto(x.array, value, casting="same_kind")
+
+
+def replace(x: Any, value: Any) -> None:
+    """Give x the memory of a tensor or array of the same dtype instead of its own."""
+    if not isinstance(value, Var | np.ndarray) or value.dtype != x.dtype:
+        raise DTypeError(
+            "data: the values can be replaced by a tensor or an array of the same dtype only.",
+            got=f"{type(value).__name__} {getattr(value, 'dtype', '')}".strip(),
+            expected=f"a tensor or array of {x.dtype}",
+            hint="t.data = tg.tensor(values)",
+        )
+    source = value if isinstance(value, Var) else x.result_type.wrap(value)
+    x.array, x.version = source.array, source.version
+    x.version.share(x, source)
+    x.version.bump()
 
 
 def add_(self: Any, other: Any, *, alpha: float = 1) -> Any:
@@ -120,7 +136,7 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
         if isinstance(part, str | float):
             raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None or arrays")
         if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
-            part = slice(*(int(v.data) if isinstance(v, Var) else v for v in (part.start, part.stop, part.step)))
+            part = slice(*(int(v.array) if isinstance(v, Var) else v for v in (part.start, part.stop, part.step)))
         if isinstance(part, Var | np.ndarray):
             if part.dtype.kind not in "iub":
                 raise DTypeError(
@@ -141,6 +157,6 @@ def setitem(self: Any, key: Any, value: Any) -> None:
     if state.recording and (self.requires_grad or (isinstance(value, Var) and value.requires_grad)):
         change(self, indexing.setitem, value, *arrays, index=index)
         return
-    where = indexing.fill(index, tuple(a.data if isinstance(a, Var) else a for a in arrays))
-    indexing.write(self.data, where, value.data if isinstance(value, Var) else value)
+    where = indexing.fill(index, tuple(a.array if isinstance(a, Var) else a for a in arrays))
+    indexing.write(self.array, where, value.array if isinstance(value, Var) else value)
     self.version.bump()

@@ -14,8 +14,9 @@ import numpy as np
 
 from . import functions as F
 from .errors import GradientError
-from .graph import Var, state
+from .graph import Var
 from .ops import activation, compare, elementwise, layout, reduce
+from .scope import state
 
 UFUNCS: dict[Any, Callable[..., Any]] = {
     np.add: elementwise.add,
@@ -98,7 +99,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.dot: _dot,
     np.shape: lambda a: a.shape,
     np.ndim: lambda a: a.ndim,
-    np.size: lambda a: a.data.size,
+    np.size: lambda a: a.array.size,
 }
 
 
@@ -154,7 +155,7 @@ def _variables(x: Any) -> Any:
 
 def _bare(x: Any) -> Any:
     if isinstance(x, Var):
-        return x.data
+        return x.array
     if isinstance(x, list | tuple):
         return type(x)(_bare(item) for item in x)
     return {k: _bare(v) for k, v in x.items()} if isinstance(x, dict) else x

@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 
 from .errors import DTypeError, IndexRangeError, ShapeError, TinygradError
-from .graph import Array, Node, Var, Version, changes, state
+from .graph import Array, Node, Var
+from .scope import state
+from .versions import Version
 
 Rule = Callable[..., Any]
 
@@ -100,7 +102,7 @@ class Primitive:
         for x in args:
             if isinstance(x, Var):
                 kind = x.result_type
-                arrays.append(x.data)
+                arrays.append(x.array)
                 if x.differentiable:
                     differentiable = True
                     parents.append(x.node or x)
@@ -220,17 +222,3 @@ def broadcast_hint(shapes: list[tuple[int, ...]]) -> str:
             if small == large[::-1] and len(small) == 2:
                 return "one of the two is transposed: use .T"
     return "reshape, unsqueeze or expand one of them"
-
-
-def changed_since(node: Node) -> list[str]:
-    """Name the arguments (and 'out') whose memory was changed in place after this Node was recorded."""
-    names = [*node.primitive.arguments]
-    names += [f"{node.primitive.variadic}" for _ in range(len(node.parents) - len(names))]
-    changed = []
-    for name, parent in zip(names, node.parents, strict=True):
-        version = parent if isinstance(parent, Version) else getattr(parent, "version", None)
-        if version is not None and version.tick > node.index:
-            changed.append(name)
-    if node.version.tick > node.index:
-        changed.append("out")
-    return changed if changes.latest > node.index else []

@@ -73,7 +73,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 def _describe(x: Any, path: str, arrays: dict[str, Any]) -> Any:
     """Replace arrays by marks that name them, collecting them on the way."""
     if isinstance(x, Var | np.ndarray):
-        array = x.data if isinstance(x, Var) else x
+        array = x.array if isinstance(x, Var) else x
         if array.dtype.kind not in "fiub":
             raise DTypeError(f"save: cannot save {array.dtype} data.", got=f"at {path or 'the top'}")
         arrays[path or "array"] = array

@@ -35,16 +35,16 @@ def seed_for(root: Any, gradient: Any, name: str, create_graph: Any) -> Any:
             hint="requires_grad_() on the inputs before the forward pass",
         )
     if gradient is None:
-        if root.data.size != 1:
+        if root.array.size != 1:
             raise GradientError(
-                f"{name}: the gradient of a tensor with {root.data.size} elements needs a cotangent.",
+                f"{name}: the gradient of a tensor with {root.array.size} elements needs a cotangent.",
                 got=f"tensor {root.shape}",
                 expected="a tensor with one element, or gradient=...",
                 hint="loss.mean().backward() or loss.sum().backward()",
             )
         seed = np.ones(root.shape, dtype=root.dtype)
         return root.result_type.wrap(seed) if create_graph else seed
-    shape = np.shape(gradient.data if isinstance(gradient, Var) else gradient)
+    shape = np.shape(gradient.array if isinstance(gradient, Var) else gradient)
     if shape != root.shape:
         raise ShapeError(
             f"{name}: the cotangent given has another shape than the tensor.",
@@ -53,4 +53,4 @@ def seed_for(root: Any, gradient: Any, name: str, create_graph: Any) -> Any:
         )
     if create_graph:
         return gradient if isinstance(gradient, Var) else root.result_type.wrap(np.asarray(gradient, dtype=root.dtype))
-    return np.asarray(gradient.data if isinstance(gradient, Var) else gradient, dtype=root.dtype)
+    return np.asarray(gradient.array if isinstance(gradient, Var) else gradient, dtype=root.dtype)

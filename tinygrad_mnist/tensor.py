@@ -17,6 +17,7 @@ from . import functions as F
 from . import in_place, numpy_protocol
 from .engine import backward
 from .errors import ArgumentError, GradientError, ShapeError
+from .functions import dtypes
 from .graph import Array, Node, Var
 from .ops import compare, elementwise
 from .ops import index as indexing
@@ -33,13 +34,13 @@ class Tensor(Var):
     __array_priority__ = 1000.0
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        array = np.array(data.data if isinstance(data, Var) else data)
+        array = np.array(data.array if isinstance(data, Var) else data)
         if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray | np.generic):
             array = array.astype(np.float32)  # Python floats
         from_var = Tensor.wrap(array)
         if requires_grad:
             check_differentiable(from_var.dtype, "Tensor")
-        self.data, self.differentiable = from_var.data, requires_grad
+        self.array, self.differentiable = from_var.array, requires_grad
         self.gradient, self.node, self.version = None, None, from_var.version
 
     # ------------------------------------------------------------ facts
@@ -69,6 +70,15 @@ class Tensor(Var):
                 expected=f"Tensor {self.shape}",
             )
         self.gradient = value
+
+    @property
+    def data(self) -> Tensor:
+        """The values without history, in the same memory; assign a tensor or an array to replace them."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        in_place.replace(self, value)
 
     @property
     def requires_grad(self) -> Any:
@@ -103,7 +113,7 @@ class Tensor(Var):
 
     def numel(self) -> int:
         """Number of elements."""
-        return self.data.size
+        return self.array.size
 
     # ------------------------------------------------------------ out of the graph
 
@@ -115,26 +125,26 @@ class Tensor(Var):
                 got=f"tensor {self.shape} {self.dtype}, requires_grad=True",
                 hint="t.detach().numpy(), or np.asarray(t) to look at or plot it",
             )
-        return self.data
+        return self.array
 
     def item(self) -> Any:
         """Give the only element as a Python number."""
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ArgumentError(
-                f"item: the tensor has {self.data.size} elements.",
+                f"item: the tensor has {self.array.size} elements.",
                 got=f"tensor {self.shape}",
                 expected="exactly one element",
                 hint="tolist(), or reduce first: t.sum().item()",
             )
-        return self.data.item()
+        return self.array.item()
 
     def tolist(self) -> Any:
         """Give the elements as nested lists of Python numbers."""
-        return self.data.tolist()
+        return self.array.tolist()
 
     def detach(self) -> Tensor:
         """Give a leaf that looks at the same memory and needs no gradient."""
-        result = Tensor.wrap(self.data)
+        result = Tensor.wrap(self.array)
         result.version = self.version
         self.version.share(self, result)
         return result
@@ -143,45 +153,8 @@ class Tensor(Var):
         """Copy to memory of its own; the gradient passes through."""
         return elementwise.clone(self)  # type: ignore[no-any-return]
 
-    def to(self, target: Any) -> Tensor:
-        """Convert to a dtype (or to the dtype of a tensor); `"cpu"` is accepted and changes nothing."""
-        if isinstance(target, str) and target.partition(":")[0] == "cpu":
-            return self
-        try:
-            dtype = target.dtype if isinstance(target, Var) else np.dtype(target)
-        except TypeError:
-            raise ArgumentError(
-                f"to: {target!r} is neither a dtype nor the device this package has.",
-                expected="a dtype such as tg.float64, or 'cpu'",
-            ) from None
-        if dtype == self.dtype:
-            return self
-        source = self if dtype.kind == "f" else self.detach()  # integers carry no gradient
-        return elementwise.cast(source, dtype=dtype)  # type: ignore[no-any-return]
-
-    def float(self) -> Tensor:
-        """Convert to float32."""
-        return self.to(np.float32)
-
-    def double(self) -> Tensor:
-        """Convert to float64."""
-        return self.to(np.float64)
-
-    def half(self) -> Tensor:
-        """Convert to float16, for storage."""
-        return self.to(np.float16)
-
-    def int(self) -> Tensor:
-        """Convert to int32."""
-        return self.to(np.int32)
-
-    def long(self) -> Tensor:
-        """Convert to int64."""
-        return self.to(np.int64)
-
-    def bool(self) -> Tensor:
-        """Convert to bool."""
-        return self.to(np.bool_)
+    to, float, double, half = dtypes.to, dtypes.to_float32, dtypes.to_float64, dtypes.to_float16
+    int, long, bool = dtypes.to_int32, dtypes.to_int64, dtypes.to_bool
 
     # ------------------------------------------------------------ gradients
 
@@ -271,18 +244,21 @@ class Tensor(Var):
     def __pos__(self) -> Any:
         return self
 
+    eq, ne, lt, le, gt, ge = (
+        compare.equal, compare.not_equal, compare.less, compare.less_equal, compare.greater, compare.greater_equal,
+    )  # fmt: skip
     __hash__ = object.__hash__  # identity, since == compares elements
 
     # ------------------------------------------------------------ Python's conversions
 
     def __bool__(self) -> Any:
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ArgumentError(
                 "bool: the truth of a tensor with other than one element is ambiguous.",
                 got=f"tensor {self.shape}",
                 hint="(a == b).all(), .any(), or compare .item()",
             )
-        return self.data.item() != 0
+        return self.array.item() != 0
 
     def __float__(self) -> Any:
         return float(self.item())
@@ -296,10 +272,10 @@ class Tensor(Var):
         return int(self.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.data.size == 1 else str(self)
+        return format(self.item(), spec) if spec and self.array.size == 1 else str(self)
 
     def __repr__(self) -> str:
-        text = np.array2string(self.data, separator=", ", prefix="tensor(", precision=4, threshold=1000)
+        text = np.array2string(self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
         notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
         if self.node is not None:
             notes.append(f"grad_fn=<{self.node.where()}>")
@@ -314,19 +290,19 @@ class Tensor(Var):
                 got=f"the result of {self.node.where()}",
                 hint="t.detach().clone()",
             )
-        result = type(self).wrap(self.data.copy(), self.requires_grad)
+        result = type(self).wrap(self.array.copy(), self.requires_grad)
         memo[id(self)] = result
         if self.gradient is not None:
             result.gradient = self.gradient.detach().clone()
         return result
 
     def __reduce__(self) -> Any:
-        return _rebuild, (type(self), self.detach().data, self.requires_grad and self.node is None)
+        return _rebuild, (type(self), self.detach().array, self.requires_grad and self.node is None)
 
     # ------------------------------------------------------------ NumPy's protocols
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        return np.array(self.data, dtype=dtype, copy=copy)
+        return np.array(self.array, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return numpy_protocol.ufunc(ufunc, method, inputs, kwargs)

@@ -109,15 +109,15 @@ def gradgradcheck(
         return tuple(zero if g is None else g + zero for g in found)
 
     first_derivative.__name__ = f"the gradient of {_name(func)}"
-    raw = _pulled_back(func, arguments, checked, [u.data for u in cotangents])
+    raw = _pulled_back(func, arguments, checked, [u.array for u in cotangents])
     for i, given, recorded in zip(checked, raw, first_derivative(*arguments, *cotangents), strict=True):
-        if not np.allclose(recorded.data, given, rtol=rtol, atol=atol):
+        if not np.allclose(recorded.array, given, rtol=rtol, atol=atol):
             if not raise_exception:
                 return False
-            at = tuple(map(int, np.unravel_index(np.argmax(np.abs(recorded.data - given)), given.shape)))
+            at = tuple(map(int, np.unravel_index(np.argmax(np.abs(recorded.array - given)), given.shape)))
             raise GradcheckError(
                 f"gradgradcheck: {_name(func)}: the gradient is another with create_graph=True than without.",
-                got=f"input {i}{list(at)}: recorded {recorded.data[at]:.10g}, raw {given[at]:.10g}",
+                got=f"input {i}{list(at)}: recorded {recorded.array[at]:.10g}, raw {given[at]:.10g}",
                 expected=f"equal to {atol:g} + {rtol:g} · magnitude (seed {seed})",
                 hint="a rule that takes saved=None must give the same with it and without",
             )
@@ -147,7 +147,7 @@ def _pulled_back(func: Function, arguments: list[Any], checked: list[int], cotan
         return [np.zeros(arguments[i].shape) for i in checked]
     found = grad([y for y, _ in used], [arguments[i] for i in checked], [u for _, u in used], allow_unused=True)
     return [
-        np.zeros(arguments[i].shape) if g is None else np.asarray(g.data) for i, g in zip(checked, found, strict=True)
+        np.zeros(arguments[i].shape) if g is None else np.asarray(g.array) for i, g in zip(checked, found, strict=True)
     ]
 
 
@@ -155,8 +155,8 @@ def _evaluate(func: Function, arguments: list[Any], checked: list[int], steps: l
     # a function that differentiates inside (order 2) needs leaves that require gradients
     moved = list(arguments)
     for i, step in zip(checked, steps, strict=True):
-        moved[i] = Tensor(np.asarray(arguments[i].data + step), requires_grad=True)
-    return [y.data for y in _outputs(func(*moved))]
+        moved[i] = Tensor(np.asarray(arguments[i].array + step), requires_grad=True)
+    return [y.array for y in _outputs(func(*moved))]
 
 
 def _numeric(func: Function, arguments: list[Any], checked: list[int], steps: list[Array], eps: float) -> list[Array]:

@@ -35,7 +35,7 @@ class TensorDataset:
                 expected="one or more tensors with one length, the number of samples",
             )
         self.tensors = tensors
-        self._arrays = [t.data if isinstance(t, Var) else np.asarray(t) for t in tensors]
+        self._arrays = [t.array if isinstance(t, Var) else np.asarray(t) for t in tensors]
 
     def __len__(self) -> int:
         return len(self._arrays[0])
@@ -125,5 +125,5 @@ def collate(samples: list[Any]) -> Any:
     first = samples[0]
     if isinstance(first, list | tuple):
         return tuple(collate(list(part)) for part in zip(*samples, strict=True))
-    stacked = np.stack([s.data if isinstance(s, Var) else np.asarray(s) for s in samples])
+    stacked = np.stack([s.array if isinstance(s, Var) else np.asarray(s) for s in samples])
     return from_numpy(stacked.astype(np.float32) if isinstance(first, float) else stacked)

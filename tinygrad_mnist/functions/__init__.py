@@ -29,9 +29,10 @@ from .shapes import (
 sub, mul, div, neg, clip, view = subtract, multiply, divide, negative, clamp, reshape
 
 __all__ = [
-    "abs", "add", "all", "amax", "amin", "any", "argmax", "argmin", "cat", "clamp", "clip", "cos", "div", "divide", "exp", "expand",
-    "expm1", "flatten", "flip", "gather", "isfinite", "isnan", "log", "log1p", "log_softmax", "logsumexp", "matmul",
-    "max", "maximum", "mean", "min", "minimum", "mul", "multiply", "neg", "negative", "pad", "permute", "pow", "prod",
-    "reciprocal", "relu", "reshape", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack",
-    "std", "sub", "subtract", "sum", "tanh", "transpose", "unsqueeze", "var", "view", "where",
+    "abs", "add", "all", "amax", "amin", "any", "argmax", "argmin", "cat", "clamp", "clip", "cos", "div", "divide",
+    "exp", "expand", "expm1", "flatten", "flip", "gather", "isfinite", "isnan", "log", "log1p", "log_softmax",
+    "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "multiply", "neg", "negative", "pad",
+    "permute", "pow", "prod", "reciprocal", "relu", "reshape", "sigmoid", "sign", "sin", "softmax", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "tanh", "transpose", "unsqueeze", "var", "view",
+    "where",
 ]  # fmt: skip

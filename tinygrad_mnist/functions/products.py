@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ops import contract
 from ..ops import softmax as softmaxes
+from .dims import one
 from .shapes import squeeze, unsqueeze
 
 
@@ -27,6 +28,13 @@ def matmul(input: Any, other: Any) -> Any:
             expected="at least one dimension each",
             hint="a * b",
         )
+    rows, columns = np.shape(input)[-1], np.shape(other)[0 if right == 1 else -2]
+    if rows != columns:
+        raise ShapeError(
+            f"matmul: the last dimension of a is {rows} but the one it meets in b is {columns}.",
+            got=f"a {np.shape(input)}, b {np.shape(other)}",
+            expected="equal sizes where the two meet",
+        )
     out = contract.matmul(unsqueeze(input, 0) if left == 1 else input, unsqueeze(other, 1) if right == 1 else other)
     out = squeeze(out, -1) if right == 1 else out
     return squeeze(out, -1 if right == 1 else -2) if left == 1 else out
@@ -34,9 +42,9 @@ def matmul(input: Any, other: Any) -> Any:
 
 def softmax(input: Any, dim: int) -> Any:
     """Turn logits into probabilities along a dimension."""
-    return softmaxes.softmax(input, axis=dim)
+    return softmaxes.softmax(input, axis=one("softmax", dim, np.ndim(input)))
 
 
 def log_softmax(input: Any, dim: int) -> Any:
     """Turn logits into log-probabilities along a dimension."""
-    return softmaxes.log_softmax(input, axis=dim)
+    return softmaxes.log_softmax(input, axis=one("log_softmax", dim, np.ndim(input)))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +12,8 @@ import numpy as np
 from ..graph import Var
 from ..ops import compare, index, reduce
 from ..ops.elementwise import sqrt
+from .dims import Dims, one, some
 from .shapes import squeeze
-
-Dims = int | Sequence[int] | None
 
 
 class ValuesAndIndices(NamedTuple):
@@ -25,48 +23,44 @@ class ValuesAndIndices(NamedTuple):
     indices: Any
 
 
-def _axis(dim: Dims) -> Any:
-    return tuple(dim) if isinstance(dim, list | tuple) else dim
-
-
 def sum(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Sum over dimensions (None: all)."""
-    return reduce.sum(input, axis=_axis(dim), keepdims=keepdim)
+    return reduce.sum(input, axis=some("sum", dim, np.ndim(input)), keepdims=keepdim)
 
 
 def mean(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Arithmetic mean over dimensions (None: all)."""
-    return reduce.mean(input, axis=_axis(dim), keepdims=keepdim)
+    return reduce.mean(input, axis=some("mean", dim, np.ndim(input)), keepdims=keepdim)
 
 
 def amax(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Largest element over dimensions; equal ones share the gradient."""
-    return reduce.amax(input, axis=_axis(dim), keepdims=keepdim)
+    return reduce.amax(input, axis=some("amax", dim, np.ndim(input)), keepdims=keepdim)
 
 
 def amin(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Smallest element over dimensions; equal ones share the gradient."""
-    return reduce.amin(input, axis=_axis(dim), keepdims=keepdim)
+    return reduce.amin(input, axis=some("amin", dim, np.ndim(input)), keepdims=keepdim)
 
 
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Position of the first largest element."""
-    return reduce.argmax(input, axis=dim, keepdims=keepdim)
+    return reduce.argmax(input, axis=some("argmax", dim, np.ndim(input)), keepdims=keepdim)
 
 
 def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Position of the first smallest element."""
-    return reduce.argmin(input, axis=dim, keepdims=keepdim)
+    return reduce.argmin(input, axis=some("argmin", dim, np.ndim(input)), keepdims=keepdim)
 
 
 def all(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Tell whether every element is true."""
-    return reduce.all(input, axis=_axis(dim), keepdims=keepdim)
+    return reduce.all(input, axis=some("all", dim, np.ndim(input)), keepdims=keepdim)
 
 
 def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Tell whether some element is true."""
-    return reduce.any(input, axis=_axis(dim), keepdims=keepdim)
+    return reduce.any(input, axis=some("any", dim, np.ndim(input)), keepdims=keepdim)
 
 
 def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
@@ -92,6 +86,7 @@ def _extreme(input: Any, dim: Any, keepdim: bool, over_all: Any, position: Any, 
         return of_two(input, dim)
     if input.ndim == 0:
         return ValuesAndIndices(input, position(input, axis=None, keepdims=False))
+    dim = one(over_all.name.removeprefix("a"), dim, input.ndim)
     where_ = position(input, axis=dim, keepdims=True)
     values = index.gather(input, where_, axis=dim)
     if keepdim:
@@ -101,12 +96,12 @@ def _extreme(input: Any, dim: Any, keepdim: bool, over_all: Any, position: Any, 
 
 def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Any:
     """log Σ exp over dimensions, without overflow."""
-    return reduce.logsumexp(input, axis=_axis(dim), keepdims=keepdim)
+    return reduce.logsumexp(input, axis=some("logsumexp", dim, np.ndim(input)), keepdims=keepdim)
 
 
 def var(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Any:
     """Variance over dimensions, divided by n - correction."""
-    return reduce.var(input, axis=_axis(dim), correction=correction, keepdims=keepdim)
+    return reduce.var(input, axis=some("var", dim, np.ndim(input)), correction=correction, keepdims=keepdim)
 
 
 def std(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Any:
@@ -118,4 +113,4 @@ def std(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = 
 
 def prod(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Product of all elements or along one dimension; its gradient is right where elements are 0."""
-    return reduce.prod(input, dim, keepdim)
+    return reduce.prod(input, some("prod", dim, np.ndim(input)), keepdim)

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..ops import index, layout
 from ..ops.broadcast import broadcast_to
+from .dims import Dims, one, some
 
 
 def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
@@ -38,7 +39,7 @@ def reshape(input: Any, *shape: Any) -> Any:
 def permute(input: Any, *dims: Any) -> Any:
     """Reorder the dimensions: dimension i of the result is dims[i] of the input."""
     axes = _sizes(dims)
-    if sorted(a % max(input.ndim, 1) for a in axes) != list(range(input.ndim)):
+    if sorted(one("permute", a, input.ndim) for a in axes) != list(range(input.ndim)):
         raise ShapeError(
             f"permute: {axes} does not name each of the {input.ndim} dimensions once.",
             got=f"x {tuple(input.shape)}",
@@ -50,27 +51,29 @@ def permute(input: Any, *dims: Any) -> Any:
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
     """Exchange two dimensions."""
     axes = list(range(input.ndim))
-    axes[dim0], axes[dim1] = axes[dim1], axes[dim0]
+    first, second = one("transpose", dim0, input.ndim), one("transpose", dim1, input.ndim)
+    if axes:
+        axes[first], axes[second] = second, first
     return layout.transpose(input, axes=tuple(axes))
 
 
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Join the dimensions from start_dim to end_dim into one."""
     shape = input.shape or (1,)
-    start, end = start_dim % len(shape), end_dim % len(shape)
+    start, end = one("flatten", start_dim, input.ndim), one("flatten", end_dim, input.ndim)
     return layout.reshape(input, shape=(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
-def squeeze(input: Any, dim: int | Sequence[int] | None = None) -> Any:
+def squeeze(input: Any, dim: Dims = None) -> Any:
     """Drop dimensions of size 1: all of them, or those named that have it."""
-    dims = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
-    drop = {d % input.ndim for d in dims} if input.ndim else set()
+    named = some("squeeze", dim, input.ndim)
+    drop = set(range(input.ndim) if named is None else (named,) if isinstance(named, int) else named)
     return layout.reshape(input, shape=tuple(s for i, s in enumerate(input.shape) if s != 1 or i not in drop))
 
 
 def unsqueeze(input: Any, dim: int) -> Any:
     """Insert a dimension of size 1."""
-    at = dim % (input.ndim + 1)
+    at = one("unsqueeze", dim, input.ndim + 1)
     return layout.reshape(input, shape=(*input.shape[:at], 1, *input.shape[at:]))
 
 
@@ -83,14 +86,14 @@ def expand(input: Any, *sizes: Any) -> Any:
 
 def flip(input: Any, *dims: Any) -> Any:
     """Reverse the order along dimensions."""
-    return layout.flip(input, axis=_sizes(dims))
+    return layout.flip(input, axis=tuple(one("flip", d, input.ndim) for d in _sizes(dims)))
 
 
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Join tensors end to end along a dimension that exists."""
     if not tensors:
         raise ArgumentError("cat: no tensors were given.", expected="a list of at least one tensor")
-    return layout.cat(*tensors, axis=dim)
+    return layout.cat(*tensors, axis=one("cat", dim, np.ndim(tensors[0])))
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
@@ -102,11 +105,13 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
             got=", ".join(map(str, sorted(shapes))),
             expected="one or more tensors of one shape",
         )
-    return cat([unsqueeze(t, dim) for t in tensors], dim)
+    at = one("stack", dim, len(next(iter(shapes))) + 1)
+    return cat([unsqueeze(t, at) for t in tensors], at)
 
 
 def split(input: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
     """Cut along a dimension: into pieces of one size (the last may be smaller), or of the sizes listed."""
+    dim = one("split", dim, input.ndim)
     size = input.shape[dim]
     if isinstance(split_size_or_sections, int):
         step = split_size_or_sections
@@ -119,7 +124,7 @@ def split(input: Any, split_size_or_sections: int | Sequence[int], dim: int = 0)
                 got=f"x {tuple(input.shape)}, sections {list(split_size_or_sections)}, dim {dim}",
                 expected=f"sections that add up to {size}",
             )
-    lead = (slice(None),) * (dim % input.ndim)
+    lead = (slice(None),) * dim
     return tuple(
         index.getitem(input, index=(*lead, slice(a, b))) for a, b in zip(bounds[:-1], bounds[1:], strict=True)
     )
@@ -138,7 +143,7 @@ def pad(input: Any, pad: Sequence[int], value: float = 0.0) -> Any:
 
 def gather(input: Any, dim: int, index: Any) -> Any:
     """Pick along a dimension: out[i, j] = input[i, index[i, j]] for dim 1 of a matrix."""
-    return _gather(input, index, axis=dim)
+    return _gather(input, index, axis=one("gather", dim, input.ndim))
 
 
 _gather = index.gather

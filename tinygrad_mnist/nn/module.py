@@ -14,9 +14,11 @@ import numpy as np
 
 from ..creation import from_numpy
 from ..errors import StateDictError
-from ..graph import Scope, Var, Version, no_grad, state
+from ..graph import Var, no_grad
+from ..scope import Scope, state
 from ..seeds import check_differentiable
 from ..tensor import Tensor
+from ..versions import Version
 
 M = TypeVar("M", bound="Module")
 
@@ -28,12 +30,12 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         """Share the memory of a tensor or array, or copy other data."""
-        array = data.data if isinstance(data, Var) else np.asarray(data)
+        array = data.array if isinstance(data, Var) else np.asarray(data)
         if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray):
             array = array.astype(np.float32)
         if requires_grad:
             check_differentiable(array.dtype, "Parameter")
-        self.data, self.differentiable, self.gradient, self.node = array, requires_grad, None, None
+        self.array, self.differentiable, self.gradient, self.node = array, requires_grad, None, None
         self.version = Version()
         if isinstance(data, Var):  # a change of either is a change of both
             self.version = data.version

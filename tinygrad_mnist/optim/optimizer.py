@@ -110,15 +110,15 @@ class Optimizer:
                     continue
                 if p not in self.state:
                     self.state[p] = self.init_state(p, group)
-                if p.data.flags.c_contiguous and p.data.flags.writeable:
-                    self.update(p.data, p.gradient.data, self.state[p], group)
+                if p.array.flags.c_contiguous and p.array.flags.writeable:
+                    self.update(p.array, p.gradient.array, self.state[p], group)
                 else:  # a parameter with memory in another order: update a copy, then take it over
-                    data = np.ascontiguousarray(p.data).copy()
-                    self.update(data, p.gradient.data, self.state[p], group)
-                    if p.data.flags.writeable:
-                        p.data[...] = data
+                    data = np.ascontiguousarray(p.array).copy()
+                    self.update(data, p.gradient.array, self.state[p], group)
+                    if p.array.flags.writeable:
+                        p.array[...] = data
                     else:
-                        p.data = data
+                        p.array = data
                 p.version.bump()
         return loss
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..graph import Node, Scope
+from ..graph import Node
+from ..scope import Scope
 
 
 class Fold:

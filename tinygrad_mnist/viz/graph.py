@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, DTypeError
-from ..graph import Node, Scope, Var
+from ..graph import Node, Var
+from ..scope import Scope
 from .fold import Fold, Unit, units
 from .label import escape, markup, module_lines, node_label, small, value_label
 from .trace import Trace, Value, is_backward

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Freed, Node, Scope
+from ..graph import Freed, Node
+from ..scope import Scope
 from .trace import Value, is_backward, module_title
 
 FAINT, GRADIENT = "#6b7280", "#9a3412"  # on the pale fill of a box: details, gradients
@@ -67,7 +68,7 @@ def gradient_text(value: Value) -> str:
     """Describe the gradient of a value: its range, or why there is none. Empty for what has no gradient."""
     var = value.var
     if var is not None and var.gradient is not None:
-        return f"grad: {value_range(var.gradient.data)}"
+        return f"grad: {value_range(var.gradient.array)}"
     if value.made_by is not None:
         if value.kind == "output" and value.array.shape == ():
             return ""  # the gradient of a loss with respect to itself is 1

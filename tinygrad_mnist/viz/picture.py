@@ -8,11 +8,15 @@ graph of ours. This is the one module that imports graphviz; graph.py loads it a
 from __future__ import annotations
 
 import html
+from pathlib import Path
 from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
 from ..errors import MissingDependencyError
+from ..files import write_whole
+
+PICTURES = (".svg", ".png", ".pdf")
 
 GET_DOT = (
     "apt install graphviz | brew install graphviz | choco install graphviz | conda install graphviz; "
@@ -30,15 +34,27 @@ def without_dot() -> MissingDependencyError:
 
 
 class Picture(graphviz.Digraph):  # type: ignore[misc]
-    """A drawing: `.source` is its DOT text, `.render("name", format="svg")` writes a file, notebooks show it.
+    """A drawing: `.source` is its DOT text, `.save("name.svg")` writes a file, notebooks show it.
 
     Raises:  MissingDependencyError from render, view and pipe where the program `dot` is missing
     """
 
-    def render(self, *args: Any, **kwargs: Any) -> str:
-        """Lay out and write a file; arguments as in graphviz.Digraph.render."""
+    def save(self, filename: Any = None, directory: Any = None, **kwargs: Any) -> str:
+        """Write the picture (name.svg, name.png, name.pdf) or, under any other name, the DOT text."""
+        suffix = Path(filename or "").suffix.lower()
+        if suffix not in PICTURES:
+            return str(super().save(filename, directory=directory, **kwargs))
+        path = Path(directory or "") / filename
+        write_whole(path, self.pipe(format=suffix[1:]))
+        return str(path)
+
+    def render(self, filename: Any = None, *args: Any, **kwargs: Any) -> str:
+        """Lay out and write a file; arguments as in graphviz.Digraph.render, and the name may end in its format."""
+        suffix = Path(filename or "").suffix.lower()
+        if suffix in PICTURES and not args and "format" not in kwargs:
+            filename, kwargs = str(Path(filename).with_suffix("")), {"format": suffix[1:], "cleanup": True, **kwargs}
         try:
-            return str(super().render(*args, **kwargs))
+            return str(super().render(filename, *args, **kwargs))
         except graphviz.ExecutableNotFound:
             raise without_dot() from None
 
@@ -50,7 +66,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             raise without_dot() from None
 
     def __repr__(self) -> str:
-        return f"<Picture: {len(self.source):,} characters of DOT; .render('graph', format='svg') writes a file>"
+        return f"<Picture: {len(self.source):,} characters of DOT; .save('graph.svg') writes a file>"
 
     def _repr_svg_(self) -> str | None:
         try:

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..backend import default_generator
 from ..errors import ArgumentError, DTypeError
-from ..graph import Array, Node, Scope, Var, enable_grad, reachable, state
+from ..graph import Array, Node, Var, enable_grad, reachable
+from ..scope import Scope, state
 from ..tensor import Tensor
 from .trace import Paths, module_title
 
@@ -61,9 +62,9 @@ class Summary:
         parameters = list(model.parameters())
         called = {id(row.module) for row in rows}
         self.rows, self.error = rows, error
-        self.total_parameters = sum(p.data.size for p in parameters)
-        self.trainable_parameters = sum(p.data.size for p in parameters if p.requires_grad)
-        self.parameter_bytes = sum(p.data.nbytes for p in parameters)
+        self.total_parameters = sum(p.array.size for p in parameters)
+        self.trainable_parameters = sum(p.array.size for p in parameters if p.requires_grad)
+        self.parameter_bytes = sum(p.array.nbytes for p in parameters)
         self.total_multiply_adds = 0
         self.activation_bytes = 0
         self.not_called = [
@@ -163,7 +164,7 @@ class Watch:
             raise
         for x in tensors_in(out):
             row.output_shapes.append(x.shape)
-            row.output_bytes += x.data.nbytes
+            row.output_bytes += x.array.nbytes
             if isinstance(x, Var) and x.node is not None:
                 self.nodes.append(x.node)
         return out
@@ -213,7 +214,7 @@ def own_parameters(rows: list[Row]) -> None:
         for p in row.module.parameters():
             if id(p) not in inside and id(p) not in seen:
                 seen.add(id(p))
-                row.parameters += p.data.size
+                row.parameters += p.array.size
 
 
 def make_inputs(input_size: Any, dtype: np.dtype[Any]) -> list[Tensor]:
@@ -225,7 +226,7 @@ def make_inputs(input_size: Any, dtype: np.dtype[Any]) -> list[Tensor]:
     result = []
     for item in [input_size] if single else input_size:
         if isinstance(item, Var | np.ndarray):
-            array: Array = np.array(item.data if isinstance(item, Var) else item)
+            array: Array = np.array(item.array if isinstance(item, Var) else item)
         elif not is_size(item):
             raise wrong_input(item)
         elif any(n < 0 for n in item):

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError
-from ..graph import Freed, Node, Scope, Var, Version, reachable
+from ..graph import Freed, Node, Var, reachable
+from ..scope import Scope
+from ..versions import Version
 
 
 class Value:
@@ -75,7 +77,7 @@ class Trace:
         name = self._names.of_leaf(var)
         parameter = type(var).__name__ == "Parameter" or self._names.is_parameter(var)
         kind = "parameter" if parameter else "input" if var.requires_grad else "constant"
-        value = self.values[id(var)] = Value(kind, name or "", var.data, var)
+        value = self.values[id(var)] = Value(kind, name or "", var.array, var)
         value.named = bool(name)
         return value
 
@@ -103,7 +105,7 @@ class Trace:
         kept = node.retained() if node.retained is not None else None
         var = root if root is not None else kept if kept is not None and kept.node is node else self._names.result(node)
         name = self._names.of_result(node)
-        value = self.values[node] = Value("result", name or "", node.out if var is None else var.data, var, node)
+        value = self.values[node] = Value("result", name or "", node.out if var is None else var.array, var, node)
         value.named = bool(name)
 
 
@@ -134,7 +136,7 @@ class Names:
 
     def _note(self, name: str, thing: Any) -> None:
         self._held.append(thing)
-        self.arrays[name] = thing.data if isinstance(thing, Var) else thing
+        self.arrays[name] = thing.array if isinstance(thing, Var) else thing
         if isinstance(thing, Var) and thing.node is not None:
             self._results[id(thing.node)] = thing
         for key in keys_of(thing):
@@ -142,7 +144,7 @@ class Names:
 
     def of_leaf(self, var: Var) -> str | None:
         """Name a leaf that requires a gradient."""
-        return self._found.get(id(var)) or self._found.get(id(var.data))
+        return self._found.get(id(var)) or self._found.get(id(var.array))
 
     def of_constant(self, array: Any, parent: Any) -> str | None:
         """Name an array that needed no gradient, or the array it is a view of; a freed one is known by its Version."""
@@ -174,7 +176,7 @@ def keys_of(thing: Any) -> list[Any]:
         return [id(thing)]
     if thing.node is not None:
         return [id(thing.node)]
-    return [id(thing), id(thing.data), (id(thing.version), thing.shape), id(thing.version)]
+    return [id(thing), id(thing.array), (id(thing.version), thing.shape), id(thing.version)]
 
 
 def has_parameters(module: Any) -> bool:

@@ -1,0 +1,51 @@
+"""When memory was last changed in place, and who shares it: so that a stale gradient is an error, not a wrong number.
+
+Recordings and changes draw their ticks from one clock, so that "changed after it was recorded" is one comparison.
+Knows no graph. Look next at graph.py; stale.py asks the question, in_place.py makes the changes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+tick: Callable[[], int] = itertools.count(1).__next__
+
+
+class Changes:
+    """The tick of the latest change in place: a graph recorded after it needs no checks."""
+
+    latest = 0
+
+
+changes = Changes()
+
+
+class Version:
+    """When one piece of memory was last changed in place, and which Vars share it."""
+
+    __slots__ = ("tick", "sharers")
+
+    def __init__(self) -> None:
+        self.tick = 0
+        self.sharers: dict[int, weakref.ref[Any]] | None = None  # by id: == compares elements
+
+    def bump(self, at: int | None = None) -> None:
+        """Note a change now, or at the tick of the Node that records it."""
+        self.tick = changes.latest = tick() if at is None else at
+
+    def share(self, *variables: Any) -> None:
+        """Note that these Vars look at the same memory."""
+        if self.sharers is None:
+            self.sharers = {}
+        elif not len(self.sharers) & (len(self.sharers) - 1):  # forget the dead at every doubling only, not every time
+            self.sharers = {key: ref for key, ref in self.sharers.items() if ref() is not None}
+        for v in variables:
+            self.sharers[id(v)] = weakref.ref(v)
+
+    def others(self, variable: Any) -> bool:
+        """Tell whether a living Var other than this one looks at the memory."""
+        living = [ref() for ref in (self.sharers or {}).values()]
+        return any(v is not None and v is not variable for v in living)
