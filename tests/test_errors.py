@@ -15,6 +15,7 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import errors as E
 from tinygrad_mnist import nn, optim
+from tinygrad_mnist.primitive import primitive, registry
 
 
 def message(kind, f):
@@ -178,12 +179,14 @@ FORMS = "  expected  target (N,) of integers from 0 to 2, or probabilities of x'
 
 
 def test_labels_out_of_range():
-    for target, at, value, fix in (([0, 3], 1, 3, 4), ([-1, 0], 0, -1, 1)):
+    larger = "make the last layer give 4 classes, or number the labels from 0"
+    none = "number the labels from 0; leave out the rows that have none (there is no ignore_index)"
+    for target, at, value, fix in (([0, 3], 1, 3, larger), ([-1, 0], 0, -1, none)):
         assert message(E.ArgumentError, lambda t=target: F.cross_entropy(tg.zeros(2, 3), tg.tensor(t))) == (
             f"cross_entropy: target[{at}] is {value}, but there are 3 classes.\n"
             "  got       x (2, 3) float32, target (2,) int64\n"
             + FORMS
-            + f"  try       make the last layer give {fix} classes, or number the labels from 0"
+            + f"  try       {fix}"
         )
     assert "nll_loss: target[0] is 7" in message(E.ArgumentError, lambda: F.nll_loss(tg.zeros(1, 3), [7]))
 
@@ -193,7 +196,7 @@ def test_float_labels():
         "cross_entropy: the target must hold class numbers, not float32 values.\n"
         "  got       x (2, 3) float32, target (2,) float32\n"
         + FORMS
-        + "  try       target.astype('int64') if the values are whole class numbers"
+        + "  try       target.long() if the values are whole class numbers"
     )
 
 
@@ -205,10 +208,78 @@ def test_one_hot_labels_by_mistake():
 
 
 def test_labels_in_a_column_or_too_few():
-    for shape in ((2, 1), (3,), (1, 2)):
-        assert "the target has the wrong shape" in message(
-            E.ShapeError, lambda s=shape: F.cross_entropy(tg.zeros(2, 3), tg.zeros(*s, dtype=tg.int64))
-        )
+    wrong = "has the wrong shape"
+    for shape, told in (((2, 1), wrong), ((1, 2), wrong), ((3,), "3 labels for 2 rows")):
+        text = message(E.ShapeError, lambda s=shape: F.cross_entropy(tg.zeros(2, 3), tg.zeros(*s, dtype=tg.int64)))
+        assert told in text and ("target.reshape(-1)" in text) == (shape != (3,))
+
+
+# ---------------------------------------------------------------- the wrong thing in the wrong place
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "told"),
+    [
+        (lambda: nn.CrossEntropyLoss(tg.zeros(2, 3), tg.tensor([0, 1])), E.DTypeError, "make it first: loss"),
+        (lambda: nn.MSELoss(tg.zeros(2)), E.DTypeError, "make it first: loss_function ="),
+        (lambda: tg.optim.SGD(nn.Linear(2, 2)), E.DTypeError, "model.parameters(), with its parentheses"),
+        (lambda: tg.optim.SGD(nn.Linear(2, 2).parameters), E.DTypeError, "model.parameters(), with its parentheses"),
+        (lambda: tg.optim.SGD(nn.Linear(2, 2).parameters(), lr="0.1"), E.DTypeError, "lr must be a number"),
+        (lambda: tg.optim.Adam(nn.Linear(2, 2).parameters(), lr=None), E.DTypeError, "lr must be a number"),
+        (lambda: tg.optim.SGD([{"parms": [tg.ones(1)]}]), E.ArgumentError, "a group without 'params'"),
+        (lambda: nn.Linear(2, 2).load_state_dict("best.npz"), E.StateDictError, "model.load_state_dict(tg.load(path))"),
+        (lambda: nn.Linear(2, 2).load_state_dict(None), E.StateDictError, "not a state dict"),
+        (lambda: nn.Linear(2, 2)([[1.0, 2.0]]), E.DTypeError, "tg.tensor(data)"),
+        (lambda: F.linear(nn.Linear(2, 2), tg.ones(2, 2)), E.DTypeError, "call the module on its input first"),
+        (lambda: F.cross_entropy(tg.tensor([0, 1]), tg.zeros(2, 3)), E.DTypeError, "are they swapped?"),
+        (lambda: F.cross_entropy("logits", tg.tensor([0])), E.DTypeError, "neither a tensor nor an array"),
+        (lambda: nn.Sequential([nn.ReLU()]), E.DTypeError, "Sequential(*layers)"),
+        (lambda: nn.Sequential(nn.ReLU), E.DTypeError, "ReLU() instead of ReLU"),
+        (lambda: tg.optim.lr_scheduler.StepLR(nn.Linear(1, 1), 3), E.DTypeError, "must be an optimizer"),
+        (lambda: tg.optim.lr_scheduler.StepLR(tg.optim.SGD([tg.ones(1)]), 0), E.ArgumentError, "step_size"),
+        (lambda: tg.ones(2, 3) @ tg.ones(2), E.ShapeError, "a (2, 3), b (2,)"),
+        (lambda: np.linalg.norm(tg.ones(2, requires_grad=True)), E.GradientError, "it has no rule"),
+    ],
+)  # fmt: skip
+def test_the_wrong_kind_of_thing_is_told_with_the_right_one(call, kind, told):
+    text = message(kind, call)
+    assert told in text and "array = array + tensor" not in text
+
+
+def test_warnings_point_at_the_line_of_the_caller():
+    layer, x = nn.Linear(2, 3), np.zeros((1, 2))
+    with pytest.warns(UserWarning, match="the input is converted on every call") as caught:
+        y = nn.Sequential(layer)(x)
+    with pytest.warns(UserWarning, match="cross_entropy applies softmax itself") as again:
+        nn.CrossEntropyLoss()(y.softmax(1), tg.tensor([0]))
+    with pytest.warns(UserWarning, match="Use LogSoftmax"):
+        F.nll_loss(y.softmax(1), tg.tensor([0]))
+    assert [w[0].filename for w in (caught, again)] == [__file__] * 2
+
+
+def test_arrays_anywhere_among_the_arguments_become_tensors():
+    class Mean(nn.Module):
+        def forward(self, x, more=()):
+            return (x + sum(more)).unsqueeze(0)
+
+    assert Mean()(x=np.ones(2, dtype=np.float32), more=[np.ones(2, dtype=np.float32)]).tolist() == [[2, 2]]
+
+
+def test_a_primitive_may_be_defined_again_in_a_notebook_only():
+    def twice_defined(x):
+        """Do nothing."""
+        return x
+
+    before = dict(registry)
+    try:
+        twice_defined.__module__ = "__main__"
+        assert primitive()(twice_defined) is not primitive()(twice_defined)
+        twice_defined.__module__ = "some.module"
+        with pytest.raises(TypeError, match="two primitives are called twice_defined"):
+            primitive()(twice_defined)
+    finally:
+        registry.clear()
+        registry.update(before)
 
 
 # ---------------------------------------------------------------- gradients
@@ -275,7 +346,7 @@ def test_changes_in_place_that_are_refused_at_once():
 def test_backward_on_a_non_scalar():
     x = tg.ones(2, 3, requires_grad=True)
     assert message(E.GradientError, (x * 2).backward) == (
-        "backward: the gradient of a tensor with 6 elements needs a cotangent.\n"
+        "backward: the gradient of a tensor with 6 elements needs a starting gradient.\n"
         "  got       tensor (2, 3)\n"
         "  expected  a tensor with one element, or gradient=...\n"
         "  try       loss.mean().backward() or loss.sum().backward()"

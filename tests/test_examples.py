@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
+from tinygrad_mnist import nn
+from tinygrad_mnist.errors import ShapeError
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -125,6 +127,19 @@ def test_the_readme_snippets_print_what_they_say():
         assert probe.returncode == 0, probe.stderr
         promised = re.findall(r"print\(.*\)\s*# (.*)", code)
         assert promised and probe.stdout.splitlines() == promised
+
+
+def test_the_readmes_error_is_what_people_see():
+    class Net(nn.Module):
+        def __init__(self):
+            self.net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(800, 10))
+
+        def forward(self, x):
+            return self.net(x)
+
+    with pytest.raises(ShapeError) as caught:
+        Net()(tg.zeros(4, 1, 28, 28))
+    assert f"```\nShapeError: {caught.value}\n```" in README
 
 
 def test_the_readme_is_short():

@@ -80,6 +80,39 @@ def test_a_pickled_object_is_refused_and_not_executed(tmp_path):
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"a/b": tg.ones(1), "a": {"b": tg.zeros(1)}},
+        {"allow_pickle": tg.ones(1), "b": tg.zeros(1), "file": tg.ones(2)},
+        {"": tg.ones(2), "#1": tg.zeros(1), "#0": tg.zeros(2)},
+        tg.ones(3),
+        [tg.ones(1), {"0": tg.zeros(1)}],
+        {},
+    ],
+)
+def test_names_that_collide_or_are_reserved_come_back_right(tmp_path, state):
+    def bare(x):
+        if isinstance(x, dict):
+            return {k: bare(v) for k, v in x.items()}
+        return [bare(v) for v in x] if isinstance(x, list) else x.tolist()
+
+    tg.save(state, tmp_path / "x.npz")
+    assert bare(tg.load(tmp_path / "x.npz")) == bare(state)
+
+
+def test_files_of_other_kinds_are_refused_in_our_words(tmp_path):
+    np.save(tmp_path / "array.npy", np.ones(3))
+    np.savez(tmp_path / "words.npz", names=np.array(["a", "b"]))
+    with zipfile.ZipFile(tmp_path / "torch.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}q\x00.")
+    for name in ("array.npy", "words.npz", "torch.pt"):
+        with pytest.raises(DataError) as caught:
+            tg.load(tmp_path / name)
+        assert "unsafe" not in str(caught.value)
+    assert "tg.save({k: v.numpy()" in str(caught.value)
+
+
 def test_damage_is_told(tmp_path):
     path = tmp_path / "weights.npz"
     tg.save({"weight": tg.arange(1000)}, path)

@@ -161,5 +161,6 @@ def randn_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> 
 
 def randint_like(input: Any, low: int, high: int | None = None, dtype: DType = None) -> Tensor:
     """Draw integers in another tensor's shape and dtype."""
-    return randint(low, high, input.shape, dtype=np.int64).to(dtype or input.dtype)
+    drawn = randint(low, high, input.shape, dtype=np.int64)
+    return Tensor.wrap(drawn.array.astype(dtype or input.dtype, copy=False))
 

@@ -240,10 +240,16 @@ def freed(node: Node) -> GraphFreedError:
     )
 
 
+def outside() -> int:
+    """Count the frames from the caller to the first one outside this package, as the stacklevel of a warning does."""
+    package = __name__.rpartition(".")[0] + "."
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(package):
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
 def caller() -> str:
     """Name the first line outside this package on the call stack."""
-    package = __name__.rpartition(".")[0]
-    frame = sys._getframe(1)
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(package):
-        frame = frame.f_back
+    frame = sys._getframe(outside() - 1)
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -135,7 +135,8 @@ def on_arrays(name: str, function: Any, args: Any, kwargs: Any, into: Any) -> An
             f"{name}: cannot record this call on a tensor that requires grad: {where}.",
             got=", ".join(f"tensor {v.shape} {v.dtype}" for v in used),
             expected="a function that tinygrad_mnist records, writing to a new tensor",
-            hint="array = array + tensor instead of +=; or tensor.detach() where no gradient is wanted",
+            hint=("array = array + tensor instead of +=; or " if into is not None else "")
+            + "tensor.detach() where no gradient is wanted",
         )
     result = function(*_bare(args), **_bare(kwargs))
     for v in _variables(into):

@@ -58,7 +58,7 @@ class Primitive:
         self.__doc__ = forward.__doc__
         self.__name__ = self.__qualname__ = forward.__name__
         self.__module__ = forward.__module__
-        if self.name in registry:
+        if self.name in registry and self.__module__ != "__main__":  # a notebook may run a cell twice
             raise TypeError(f"two primitives are called {self.name}")
         registry[self.name] = self
 

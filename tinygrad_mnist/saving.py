@@ -22,6 +22,7 @@ from .tensor import Tensor
 
 STRUCTURE = "__structure__"
 MARK = "__array__"
+RESERVED = ("", "file", "allow_pickle")  # names that an .npz file or NumPy's writer cannot take
 
 
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
@@ -33,8 +34,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     """
     arrays: dict[str, Any] = {}
     structure = _describe(obj, "", arrays)
-    flat = isinstance(obj, dict) and all(isinstance(v, dict) and MARK in v for v in structure.values())
-    if not flat:
+    if structure != {name: {MARK: name} for name in arrays}:  # more than a dict of arrays under their own names
         arrays[STRUCTURE] = np.frombuffer(json.dumps(structure).encode(), dtype=np.uint8)
     stream = io.BytesIO()
     np.savez(stream, **arrays)
@@ -54,19 +54,28 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises:  DataError if the file is missing, damaged or of another kind; nothing in it is executed
     """
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with open(path, "rb") as stream, zipfile.ZipFile(stream):  # anything else is no .npz file
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        strange = [n for n, a in arrays.items() if not isinstance(a, np.ndarray) or a.dtype.kind not in "fiub"]
+        if strange:
+            raise ValueError(f"entry {strange[0]!r} is no array of numbers")
         structure = json.loads(arrays.pop(STRUCTURE).tobytes()) if STRUCTURE in arrays else None
         if structure is None:
             return {name: Tensor.wrap(array) for name, array in arrays.items()}
         return _rebuild(structure, arrays)
     except FileNotFoundError:
         raise DataError(f"load: {path} does not exist.", expected="a file that tg.save wrote") from None
-    except (OSError, ValueError, KeyError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, AttributeError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
+        pickled = "pickle" in str(error) or ".pkl" in str(error)
         raise DataError(
             f"load: {path} is damaged or is no file of this package.",
-            got=f"{type(error).__name__}: {error}",
-            expected="an .npz file that tg.save wrote (pickled files are never read)",
+            got="Python objects, whose loading could run code" if pickled else str(error),
+            expected="an .npz file that tg.save wrote",
+            hint="where the weights were made: tg.save({k: v.numpy() for k, v in state_dict.items()}, path)"
+            if pickled
+            else "",
         ) from error
 
 
@@ -76,8 +85,9 @@ def _describe(x: Any, path: str, arrays: dict[str, Any]) -> Any:
         array = x.array if isinstance(x, Var) else x
         if array.dtype.kind not in "fiub":
             raise DTypeError(f"save: cannot save {array.dtype} data.", got=f"at {path or 'the top'}")
-        arrays[path or "array"] = array
-        return {MARK: path or "array"}
+        name = path if path not in (*RESERVED, *arrays) else f"#{len(arrays)}"
+        arrays[name] = array
+        return {MARK: name}
     if isinstance(x, dict):
         bad = [k for k in x if not isinstance(k, str) or k in (MARK, STRUCTURE)]
         if bad:

@@ -37,7 +37,7 @@ def seed_for(root: Any, gradient: Any, name: str, create_graph: Any) -> Any:
     if gradient is None:
         if root.array.size != 1:
             raise GradientError(
-                f"{name}: the gradient of a tensor with {root.array.size} elements needs a cotangent.",
+                f"{name}: the gradient of a tensor with {root.array.size} elements needs a starting gradient.",
                 got=f"tensor {root.shape}",
                 expected="a tensor with one element, or gradient=...",
                 hint="loss.mean().backward() or loss.sum().backward()",

@@ -20,7 +20,11 @@ def _checked(owner: str, modules: Iterable[Any]) -> list[Module]:
                 f"{owner}: entry {i} is not a Module.",
                 got=f"{type(module).__name__} {module!r:.60}",
                 expected="instances such as Linear(784, 10) or ReLU()",
-                hint="ReLU() instead of ReLU" if isinstance(module, type) else "wrap a function in a Module",
+                hint="ReLU() instead of ReLU"
+                if isinstance(module, type)
+                else f"{owner}(*layers)"
+                if isinstance(module, list | tuple | dict)
+                else "wrap a function in a Module",
             )
     return result
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Generator, generator_or_default
+from ..engine import outside
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..functions import flatten, log_softmax, mean, pad, permute, relu, sigmoid, softmax, tanh
 from ..functions import sum as _sum
@@ -33,6 +34,12 @@ def pair(value: Any, name: str) -> Pair:
 
 def like_weight(name: str, x: Any, w: Any) -> Any:
     """Bring the input of a layer to the dtype of its weight: floats with a warning, integers never."""
+    if not isinstance(x, Var | np.ndarray):
+        raise DTypeError(
+            f"{name}: the input is neither a tensor nor an array.",
+            got=f"{type(x).__name__} {x!r:.60}",
+            hint="call the module on its input first" if callable(x) else "tg.tensor(data)",
+        )
     if x.dtype == w.dtype:
         return x
     if x.dtype.kind != "f":
@@ -45,7 +52,7 @@ def like_weight(name: str, x: Any, w: Any) -> Any:
     warnings.warn(
         f"{name}: the input is {x.dtype} and the weight {w.dtype}; the input is converted on every call. "
         f"Convert the data once: x.astype('{w.dtype}') or x.to(tg.{w.dtype}).",
-        stacklevel=4,
+        stacklevel=outside(),
     )
     return elementwise.cast(x, dtype=w.dtype) if isinstance(x, Var) else x.astype(w.dtype)
 
@@ -123,6 +130,13 @@ REDUCTIONS = {"mean": mean, "sum": _sum, "none": lambda losses: losses}
 
 def check_reduction(reduction: str) -> None:
     """Raise unless the name of a reduction is known."""
+    if not isinstance(reduction, str):
+        raise DTypeError(
+            "loss: the first argument of a loss module is its reduction, not the data.",
+            got=f"{type(reduction).__name__}",
+            expected="'mean', 'sum' or 'none'",
+            hint="make it first: loss_function = CrossEntropyLoss(); loss = loss_function(logits, target)",
+        )
     if reduction not in REDUCTIONS:
         raise ArgumentError(f"reduction: {reduction!r} is unknown.", expected="'mean', 'sum' or 'none'")
 
@@ -150,6 +164,29 @@ def _rows(input: Any, target: Any) -> tuple[Any, Any, tuple[int, ...] | None]:
     return moved.reshape(-1, input.shape[1]), target.reshape(-1), shape
 
 
+def _data(name: str, input: Any, target: Any) -> tuple[Any, Any]:
+    """Check that a classification loss got tensors, in the right order."""
+    target = np.asarray(target) if isinstance(target, list | tuple | int) else target
+    for label, x in (("input", input), ("target", target)):
+        if not isinstance(x, Var | np.ndarray):
+            raise DTypeError(f"{name}: the {label} is neither a tensor nor an array.", got=f"{type(x).__name__}")
+    if input.dtype.kind in "iub" and target.dtype.kind == "f":
+        raise DTypeError(
+            f"{name}: the input holds {input.dtype} values and the target {target.dtype}: are they swapped?",
+            got=f"input {tuple(input.shape)}, target {tuple(target.shape)}",
+            expected="floating outputs of the model first, class numbers second",
+            hint=f"{name}(logits, labels)",
+        )
+    return input, target
+
+
+def _warn_if_from(names: tuple[str, ...], input: Any, loss: str, advice: str) -> None:
+    node = getattr(input, "node", None)
+    if node is not None and node.name in names:
+        text = f"{loss}: the input comes from {node.name}, but {loss} {advice} of the last layer."
+        warnings.warn(text, stacklevel=outside())
+
+
 def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
     """Compare logits with class numbers or class probabilities.
 
@@ -159,15 +196,10 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smooth
     Units:   nats
     Raises:  DTypeError, ShapeError, ArgumentError for other targets, naming the accepted forms
     """
-    if isinstance(target, list | tuple):
-        target = np.asarray(target)
-    node = getattr(input, "node", None)
-    if node is not None and node.name in ("softmax", "log_softmax"):
-        warnings.warn(
-            f"cross_entropy: the input comes from {node.name}, but cross_entropy applies softmax itself. "
-            "Give it the raw outputs of the last layer.",
-            stacklevel=2,
-        )
+    input, target = _data("cross_entropy", input, target)
+    _warn_if_from(
+        ("softmax", "log_softmax"), input, "cross_entropy", "applies softmax itself. Give it the raw outputs"
+    )
     if target.dtype.kind == "f" and tuple(target.shape) == tuple(input.shape) and input.ndim > 1:
         if label_smoothing:
             target = target * (1 - label_smoothing) + label_smoothing / input.shape[1]
@@ -186,7 +218,10 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     Shapes:  input (N, C) or (N, C, ...), target (N,) or (N, ...) of integers -> () or (N,)
     Units:   nats
     """
-    rows, classes, shape = _rows(input, np.asarray(target) if isinstance(target, list | tuple) else target)
+    input, target = _data("nll_loss", input, target)
+    advice = "takes logarithms. Use LogSoftmax, or CrossEntropyLoss on the outputs"
+    _warn_if_from(("softmax",), input, "nll_loss", advice)
+    rows, classes, shape = _rows(input, target)
     losses = -softmaxes.pick(rows, classes)
     return reduced(losses.reshape(shape) if shape is not None and reduction == "none" else losses, reduction)
 

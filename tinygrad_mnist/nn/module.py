@@ -57,7 +57,7 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         outer = state.scope
         if outer is None:  # arrays become tensors once, at the door, so that forward may use tensor methods
-            args = tuple(from_numpy(a) if isinstance(a, np.ndarray) else a for a in args)
+            args, kwargs = _as_tensors(args), _as_tensors(kwargs)
         state.scope = Scope(self, outer)
         try:
             if state.around is not None:
@@ -152,6 +152,13 @@ class Module:
         Args:    state_dict: tensors or arrays by path, as `state_dict` gives; strict: names must match exactly
         Raises:  StateDictError listing every missing, unexpected and misshaped key; then nothing has been changed
         """
+        if not isinstance(state_dict, dict):
+            raise StateDictError(
+                "load_state_dict: not a state dict.",
+                got=f"{type(state_dict).__name__} {state_dict!r:.60}",
+                expected="tensors or arrays by path",
+                hint="model.load_state_dict(tg.load(path))",
+            )
         own = dict(self.named_parameters())
         given = {k: np.asarray(v) for k, v in state_dict.items()}
         missing = [k for k in own if k not in given]
@@ -187,6 +194,15 @@ class Module:
         lines = [f"  ({name}): " + repr(m).replace("\n", "\n  ") for name, m in self.named_children()]
         head = f"{type(self).__name__}({self.extra_repr()}"
         return head + ("\n" + "\n".join(lines) + "\n)" if lines else ")")
+
+
+def _as_tensors(x: Any) -> Any:
+    """Wrap the arrays among arguments, in lists, tuples and dicts too."""
+    if isinstance(x, np.ndarray):
+        return from_numpy(x)
+    if type(x) is dict:
+        return {k: _as_tensors(v) for k, v in x.items()}
+    return type(x)(map(_as_tensors, x)) if type(x) in (list, tuple) else x
 
 
 def join(path: str, name: str) -> str:

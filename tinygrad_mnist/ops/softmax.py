@@ -137,21 +137,26 @@ def check_classes(name: str, x: Array, target: Array) -> None:
             f"{name}: the target must hold class numbers, not {target.dtype} values.",
             got=got,
             expected=expected,
-            hint="target.astype('int64') if the values are whole class numbers",
+            hint="target.long() if the values are whole class numbers",
         )
     if target.shape != x.shape[:1]:
-        one_hot = target.shape == x.shape
-        raise ShapeError(
-            f"{name}: the target " + ("looks one-hot." if one_hot else "has the wrong shape."),
-            got=got,
-            expected=expected,
-            hint="target.argmax(1) for one-hot rows" if one_hot else "one class per row of x: target.reshape(-1)",
-        )
+        if target.shape == x.shape:
+            problem, hint = "looks one-hot.", "target.argmax(1) for one-hot rows"
+        elif target.size == len(x):
+            problem, hint = "has the wrong shape.", "one class per row of x: target.reshape(-1)"
+        else:
+            problem = f"holds {target.size} labels for {len(x)} rows."
+            hint = "take inputs and labels from the same batch; reshape inputs to (batch, ...) with the batch first"
+        raise ShapeError(f"{name}: the target {problem}", got=got, expected=expected, hint=hint)
     if target.size and (np.minimum.reduce(target) < 0 or np.maximum.reduce(target) >= x.shape[1]):
         bad = int(np.flatnonzero((target < 0) | (target >= x.shape[1]))[0])
+        if target[bad] < 0:
+            hint = "number the labels from 0; leave out the rows that have none (there is no ignore_index)"
+        else:
+            hint = f"make the last layer give {int(target.max()) + 1} classes, or number the labels from 0"
         raise ArgumentError(
             f"{name}: target[{bad}] is {target[bad]}, but there are {x.shape[1]} classes.",
             got=got,
             expected=expected,
-            hint=f"make the last layer give {int(target.max()) + 1} classes, or number the labels from 0",
+            hint=hint,
         )

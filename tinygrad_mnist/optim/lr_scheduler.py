@@ -10,14 +10,20 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import ArgumentError
-from .optimizer import Optimizer
+from ..errors import ArgumentError, DTypeError
+from .optimizer import Optimizer, check_at_least
 
 
 class Scheduler:
     """Base: sets every group's lr to its initial lr times `factor(steps taken)`."""
 
     def __init__(self, optimizer: Optimizer) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise DTypeError(
+                f"{type(self).__name__}: the first argument must be an optimizer.",
+                got=type(optimizer).__name__,
+                hint="create the optimizer first, then its schedule",
+            )
         self.optimizer = optimizer
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         self.last_epoch = 0
@@ -66,6 +72,7 @@ class StepLR(Scheduler):
     """Multiply the lr by gamma every step_size steps."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        check_at_least("StepLR", 1, step_size=step_size)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer)
 
@@ -93,6 +100,7 @@ class CosineAnnealingLR(Scheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
+        check_at_least("CosineAnnealingLR", 1, T_max=T_max)
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer)
 
@@ -120,6 +128,7 @@ class OneCycleLR(Scheduler):
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
     ) -> None:
+        check_at_least("OneCycleLR", 1, total_steps=total_steps)
         self.max_lr, self.total_steps, self.pct_start = max_lr, total_steps, pct_start
         self.start = max_lr / div_factor
         self.end = self.start / final_div_factor

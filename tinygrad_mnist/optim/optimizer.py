@@ -21,6 +21,8 @@ Group = dict[str, Any]
 def check_at_least(name: str, low: float, below: float = float("inf"), **values: float) -> None:
     """Raise unless every hyper-parameter lies in [low, below)."""
     for label, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise DTypeError(f"{name}: {label} must be a number.", got=f"{label} = {value!r:.60}")
         if not low <= value < below:
             limit = f"{low} <= {label}" + (f" < {below}" if below != float("inf") else "")
             raise ArgumentError(f"{name}: {label} is out of range.", got=f"{label} = {value}", expected=limit)
@@ -39,6 +41,12 @@ class Optimizer:
         self.state: dict[Tensor, State] = {}
         if isinstance(params, Var):
             raise DTypeError(f"{self._name}: params is a single tensor.", hint=f"{self._name}([tensor], ...)")
+        if not isinstance(params, Iterable):
+            raise DTypeError(
+                f"{self._name}: params holds no tensors.",
+                got=f"{type(params).__name__} {params!r:.60}",
+                hint="model.parameters(), with its parentheses",
+            )
         given = list(params)
         if not given:
             raise ArgumentError(
@@ -55,6 +63,8 @@ class Optimizer:
 
     def add_param_group(self, group: Group) -> None:
         """Add parameters with settings of their own; what is not set takes the defaults."""
+        if "params" not in group:
+            raise ArgumentError(f"{self._name}: a group without 'params'.", got=", ".join(map(str, group)))
         listed = group["params"]
         params = [listed] if isinstance(listed, Var) else list(listed)
         known = {id(p) for g in self.param_groups for p in g["params"]}
