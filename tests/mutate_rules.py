@@ -58,6 +58,10 @@ EQUIVALENT = {
     ("relu_vjp_x", "return g * (x > 0)"): "max(x, 0) > 0 exactly where x > 0",
     ("linear_vjp_w", "rows = math.prod(g.shape[:-1])"): "x, g and the result have the same leading axes",
     ("linear_vjp_w", "rows = math.prod(out.shape[:-1])"): "x, g and the result have the same leading axes",
+    ("setitem_vjp_value", "gx = gx * stays(g, *arrays, index=index)"):
+        "where an index is distinct every value stays: asking first only saves time",
+    ("setitem_vjp_value", "gx = gx if distinct(arrays) else gx * stays(x, *arrays, index=index)"):
+        "stays uses no more than the shape, which x and g share",
     ("conv2d_vjp_b", "return sum(g, axis=(0, -2, 3), keepdims=False)"): "axis -2 of four axes is axis 2",
 }  # fmt: skip
 

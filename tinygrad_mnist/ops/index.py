@@ -89,8 +89,7 @@ def setitem_vjp_x(g: Any, out: Any, x: Any, value: Any, *arrays: Any, index: Ind
 @setitem.vjp("value")
 def setitem_vjp_value(g: Any, out: Any, x: Any, value: Any, *arrays: Any, index: Index) -> Any:
     gx = getitem(g, *arrays, index=index)
-    if not distinct(arrays):
-        gx = gx * stays(x, *arrays, index=index)
+    gx = gx if distinct(arrays) else gx * stays(g, *arrays, index=index)  # of g, not x: only the shape matters
     lead = max(value.ndim - gx.ndim, 0)  # NumPy ignores leading axes of size 1 of a value
     return broadcast_to(sum_to(gx, shape=value.shape[lead:]), shape=value.shape)
 
