@@ -43,7 +43,7 @@ def _write(figure: Any, path: str | os.PathLike[str]) -> Path:
 
 
 def plot_curves(history: Sequence[Mapping[str, float]], path: str | os.PathLike[str], title: str = "") -> Path:
-    """Draw loss and accuracy per epoch, training beside validation, with the best epoch marked.
+    """Draw loss and accuracy per epoch, training beside validation, with the epoch of lowest validation loss marked.
 
     Args:    history: one mapping per epoch with train_loss, train_accuracy, valid_loss, valid_accuracy
     Units:   loss in nats, accuracy from 0 to 1 (drawn in percent)
@@ -62,10 +62,10 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | os.PathLike[
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.spines[["top", "right"]].set_visible(False)
     if history:
-        best = max(epochs, key=lambda e: (history[e - 1]["valid_accuracy"], -e))
+        best = min(epochs, key=lambda e: history[e - 1]["valid_loss"])
         value = history[best - 1]["valid_accuracy"] * 100
         right.axvline(best, color=INK, linewidth=0.8, linestyle=":")
-        text = f"best: {value:.2f} % (epoch {best})"
+        text = f"kept: epoch {best}, {value:.2f} %"
         right.text(0.97, 0.06, text, transform=right.transAxes, ha="right", color=INK, fontsize=9)
     left.legend(frameon=False)
     figure.suptitle(title, color=INK)
