@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import signal
@@ -111,6 +112,37 @@ def test_ctrl_c_in_the_first_epoch_keeps_the_weights_too(tmp_path):
     assert process.returncode == 130 and "Traceback" not in err
     assert f"the weights as they are now are in {tmp_path / 'weights.npz'}" in out
     assert tg.load(tmp_path / "weights.npz")
+
+
+def test_an_interruption_while_saving_names_the_weights_that_are_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    program = importlib.import_module("mnist_mlp")
+    save, calls = tg.save, []
+
+    def interrupted(state, path):
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        save(state, path)
+
+    monkeypatch.setattr(tg, "save", interrupted)
+    assert program.main(["--data", "digits", "--epochs", "3", "--out", str(tmp_path)]) == 130
+    out = capsys.readouterr().out
+    assert f"Interrupted: the best weights so far (epoch 1) are in {tmp_path / 'weights.npz'}" in out
+    assert "with the weights of epoch 1\n" in out and len(calls) == 2
+
+
+@pytest.mark.parametrize("wrong", [("--target", "nan"), ("--target", "0.99"), ("--seed", "-1"), ("--epochs", "0")])
+def test_arguments_that_make_no_sense_are_refused(wrong):
+    status, out, err = run("mnist_mlp.py", *wrong)
+    assert status == 2 and "error: --" in err and out == ""
+
+
+def test_a_target_is_not_met_by_the_stand_in(tmp_path):
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "KERAS_HOME": str(tmp_path / "keras")}
+    args = ("--epochs", 1, "--target", 2, "--out", tmp_path)
+    status, out, _ = run("mnist_mlp.py", *args, TINYGRAD_MNIST_OFFLINE="1", **home)
+    assert status == 1 and "FAILED: the target of 2 % is for MNIST" in out and out.count("THIS IS NOT MNIST") == 2
 
 
 def test_every_example_says_how_to_run_it_and_what_to_expect():

@@ -105,7 +105,7 @@ def test_max_pool2d():
     np.testing.assert_array_equal(got.array, want)
     assert nn.MaxPool2d(3, 2, 1)(x).shape == (2, 3, 3, 4) and nn.MaxPool2d((1, 7), stride=1)(x).shape == (2, 3, 6, 1)
     np.testing.assert_array_equal(nn.MaxPool2d(6, 1)(x).array[:, :, 0, 0], x[:, :, :, :6].max((2, 3)))
-    assert nn.MaxPool2D is nn.MaxPool2d if hasattr(nn, "MaxPool2D") else nn.MaxPool is nn.MaxPool2d
+    assert nn.MaxPool is nn.MaxPool2d and nn.Conv2D is nn.Conv2d
 
 
 def test_pool_gives_the_gradient_to_the_first_of_equals():
@@ -152,7 +152,7 @@ def test_activations_at_extremes():
 def test_dropout_statistics():
     x = np.ones((200, 500), np.float32)
     for p in (0.1, 0.5, 0.8):
-        y = nn.Dropout(p, tg.Generator(1))(x).array
+        y = nn.Dropout(p, generator=tg.Generator(1))(x).array
         kept = y != 0
         assert abs(kept.mean() - (1 - p)) < 0.01 and np.allclose(y[kept], 1 / (1 - p)) and abs(y.mean() - 1) < 0.02
         assert y.dtype == np.float32
@@ -164,17 +164,17 @@ def test_dropout_in_evaluation_and_at_its_limits():
     assert nn.Dropout(0.5).eval()(x) is x and nn.Dropout(0.0)(x).tolist() == x.tolist()
     assert not nn.Dropout(1.0)(x).array.any() and F.dropout(x, 0.5, training=False) is x
     for p in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ArgumentError, match="Dropout: p must be a probability"):
+        with pytest.raises(ArgumentError, match="Dropout: p must lie between 0 and 1"):
             nn.Dropout(p)
-        with pytest.raises(ArgumentError, match="dropout: p must be a probability"):
+        with pytest.raises(ArgumentError, match="dropout: p must lie between 0 and 1"):
             F.dropout(x, p)
 
 
 def test_dropout_draws_a_fresh_mask_from_its_generator():
     x = tg.ones(100)
-    layer = nn.Dropout(0.5, tg.Generator(3))
+    layer = nn.Dropout(0.5, generator=tg.Generator(3))
     first, second = layer(x).tolist(), layer(x).tolist()
-    assert first != second and nn.Dropout(0.5, tg.Generator(3))(x).tolist() == first
+    assert first != second and nn.Dropout(0.5, generator=tg.Generator(3))(x).tolist() == first
     tg.manual_seed(7)
     a = nn.Dropout()(x).tolist()
     tg.manual_seed(7)
@@ -424,3 +424,12 @@ def test_functional_layers_are_the_modules():
     np.testing.assert_array_equal(linear(x).array, F.linear(x, linear.weight, linear.bias).array)
     np.testing.assert_array_equal(nn.MaxPool2d(2)(x).array, F.max_pool2d(x, 2).array)
     assert F.relu is tg.relu and F.softmax is tg.softmax
+
+
+def test_options_out_of_range_are_refused():
+    logits, labels = tg.zeros(2, 3), tg.tensor([0, 1])
+    for smoothing in (-1, 2.0):
+        with pytest.raises(ArgumentError, match="label_smoothing must lie between 0 and 1"):
+            nn.CrossEntropyLoss(label_smoothing=smoothing)(logits, labels)
+    with pytest.raises(ArgumentError, match="pct_start must lie between 0 and 1"):
+        tg.optim.lr_scheduler.OneCycleLR(tg.optim.SGD([tg.ones(1)]), 1.0, 10, pct_start=5.0)

@@ -804,3 +804,34 @@ def test_a_forgotten_batch_axis_is_told_by_flatten():
     with pytest.raises(IndexError) as caught:
         nn.Flatten()(tg.zeros(784))
     assert "unsqueeze(0) adds the batch dimension" in str(caught.value)
+
+
+def test_pytorchs_dtype_names_and_arguments():
+    assert (tg.float, tg.double, tg.half) == (tg.float32, tg.float64, tg.float16)
+    assert (tg.int, tg.long, tg.bool) == (tg.int32, tg.int64, np.dtype(bool))
+    assert tg.ones(2).to(dtype=tg.double).dtype == tg.float64
+    for make in (
+        tg.arange(3.0, requires_grad=True),
+        tg.linspace(0, 1, 3, requires_grad=True),
+        tg.eye(2, requires_grad=True),
+    ):
+        assert make.requires_grad and make.is_leaf
+    with pytest.raises(DTypeError):
+        tg.arange(3, requires_grad=True)
+    drawn = tg.randint(0, 10, (50,), dtype=tg.float32)
+    assert drawn.dtype == tg.float32 and set(drawn.tolist()) <= set(range(10))
+
+
+def test_power_in_place_keeps_the_tensor():
+    x = tg.tensor([2.0, 3.0])
+    alias, version = x, x._version
+    x **= 2
+    assert x is alias and x.tolist() == [4, 9] and x._version > version
+    a = tg.tensor([2.0, 3.0], requires_grad=True)
+    y = a * 1
+    y **= 3
+    y.sum().backward()
+    assert a.grad.tolist() == [12, 27]
+    z = tg.tensor([2.0, 3.0])
+    z **= tg.tensor([3.0, 2.0])
+    assert z.tolist() == [8, 9]

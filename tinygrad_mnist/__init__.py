@@ -8,13 +8,16 @@ from .autograd import enable_grad, is_grad_enabled, no_grad
 from .backend import (
     Generator,
     bool_,
+    double,
     float16,
     float32,
     float64,
+    half,
     int8,
     int16,
     int32,
     int64,
+    long,
     manual_seed,
     uint8,
 )
@@ -107,17 +110,19 @@ from .saving import load, save
 from .tensor import Tensor
 from .viz import summary
 
+bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
+
 __version__ = "0.1.0"
 
 __all__ = [
     "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin",
-    "autograd", "bool_", "cat", "clamp", "clip", "cos", "data", "div", "divide", "enable_grad", "exp", "expand",
-    "expm1", "eye", "flatten", "flip", "float16", "float32", "float64", "from_numpy", "full", "full_like", "gather",
-    "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "linspace", "load", "log", "log1p",
-    "log_softmax", "logsumexp", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul",
-    "multiply", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod",
-    "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu",
-    "reshape", "save", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "sub", "subtract", "sum", "summary", "tanh", "tensor", "transpose", "uint8", "unsqueeze", "var", "view", "viz",
-    "where", "zeros", "zeros_like",
+    "autograd", "bool_", "cat", "clamp", "clip", "cos", "data", "div", "divide", "double", "enable_grad", "exp",
+    "expand", "expm1", "eye", "flatten", "flip", "float16", "float32", "float64", "from_numpy", "full", "full_like",
+    "gather", "half", "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "linspace", "load",
+    "log", "log1p", "log_softmax", "logsumexp", "long", "manual_seed", "matmul", "max", "maximum", "mean", "min",
+    "minimum", "mul", "multiply", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute",
+    "pow", "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal",
+    "relu", "reshape", "save", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack",
+    "std", "sub", "subtract", "sum", "summary", "tanh", "tensor", "transpose", "uint8", "unsqueeze", "var", "view",
+    "viz", "where", "zeros", "zeros_like",
 ]  # fmt: skip

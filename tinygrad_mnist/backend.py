@@ -19,6 +19,7 @@ int16 = np.dtype(np.int16)
 int32 = np.dtype(np.int32)
 int64 = np.dtype(np.int64)
 bool_ = np.dtype(np.bool_)
+half, double, long = float16, float64, int64  # PyTorch's further names; those of builtins are given in __init__.py
 
 
 class Generator:

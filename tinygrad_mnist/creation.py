@@ -79,21 +79,26 @@ def full(size: Sequence[int], fill_value: float, dtype: DType = None, requires_g
     return _leaf(np.full(tuple(size), fill_value, kind), requires_grad, "full")
 
 
-def arange(start: float, end: float | None = None, step: float = 1, dtype: DType = None) -> Tensor:
+def arange(
+    start: float, end: float | None = None, step: float = 1, dtype: DType = None, requires_grad: bool = False
+) -> Tensor:
     """Count from start (0 if only the end is given) up to, but not including, the end."""
     low, high = (0, start) if end is None else (start, end)
     whole = all(isinstance(v, int | np.integer) for v in (low, high, step))
-    return Tensor.wrap(np.arange(low, high, step, dtype=dtype or (np.int64 if whole else np.float32)))
+    kind = dtype or (np.int64 if whole else np.float32)
+    return _leaf(np.arange(low, high, step, dtype=kind), requires_grad, "arange")
 
 
-def linspace(start: float, end: float, steps: int, dtype: DType = np.float32) -> Tensor:
+def linspace(
+    start: float, end: float, steps: int, dtype: DType = np.float32, requires_grad: bool = False
+) -> Tensor:
     """Make evenly spaced values, both ends included."""
-    return Tensor.wrap(np.linspace(start, end, steps, dtype=dtype))
+    return _leaf(np.linspace(start, end, steps, dtype=dtype), requires_grad, "linspace")
 
 
-def eye(n: int, m: int | None = None, dtype: DType = np.float32) -> Tensor:
+def eye(n: int, m: int | None = None, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a matrix with ones on the diagonal."""
-    return Tensor.wrap(np.eye(n, m, dtype=dtype))
+    return _leaf(np.eye(n, m, dtype=dtype), requires_grad, "eye")
 
 
 def rand(
@@ -126,7 +131,11 @@ def randint(
     low, high = (0, low) if high is None else (low, high)
     if size is None:
         raise ArgumentError("randint: no size was given.", hint="tg.randint(0, 10, (3, 4))")
-    return Tensor.wrap(generator_or_default(generator).integers(low, high, tuple(size), dtype=np.dtype(dtype).type))
+    kind = np.dtype(dtype)
+    drawn = generator_or_default(generator).integers(
+        low, high, tuple(size), dtype=kind.type if kind.kind in "iub" else np.int64
+    )
+    return Tensor.wrap(drawn.astype(kind, copy=False))
 
 
 def randperm(n: int, generator: Generator | None = None) -> Tensor:

@@ -111,6 +111,13 @@ def div_(self: Any, other: Any) -> Any:
     return change(self, elementwise.divide, other)
 
 
+def pow_(self: Any, exponent: Any) -> Any:
+    """Raise to a power in place, a number or a tensor."""
+    if isinstance(exponent, Var | np.ndarray):
+        return change(self, elementwise.power, exponent)
+    return change(self, elementwise.power_scalar, exponent=float(exponent) if self.dtype.kind == "f" else exponent)
+
+
 def copy_(self: Any, other: Any) -> Any:
     """Take over the values of another tensor or array, which broadcast."""
     return change(self, indexing.setitem, other, index=(Ellipsis,))

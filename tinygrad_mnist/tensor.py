@@ -193,7 +193,8 @@ class Tensor(Var):
     # ------------------------------------------------------------ changes in place
 
     add_, sub_, mul_, div_ = in_place.add_, in_place.sub_, in_place.mul_, in_place.div_
-    copy_, fill_, zero_ = in_place.copy_, in_place.fill_, in_place.zero_
+    pow_, copy_, fill_, zero_ = in_place.pow_, in_place.copy_, in_place.fill_, in_place.zero_
+    __ipow__ = in_place.pow_
     __iadd__, __isub__, __imul__, __itruediv__ = in_place.add_, in_place.sub_, in_place.mul_, in_place.div_
     __setitem__ = in_place.setitem
 

@@ -14,20 +14,20 @@ from ..graph import Var
 from ..ops import elementwise
 
 
-def to(input: Any, target: Any) -> Any:
+def to(input: Any, dtype: Any) -> Any:
     """Convert to a dtype (or to the dtype of a tensor); `"cpu"` is accepted and changes nothing."""
-    if isinstance(target, str) and target.partition(":")[0] == "cpu":
+    if isinstance(dtype, str) and dtype.partition(":")[0] == "cpu":
         return input
     try:
-        dtype = target.dtype if isinstance(target, Var) else np.dtype(target)
+        kind = dtype.dtype if isinstance(dtype, Var) else np.dtype(dtype)
     except TypeError:
         raise ArgumentError(
-            f"to: {target!r} is neither a dtype nor the device this package has.",
+            f"to: {dtype!r} is neither a dtype nor the device this package has.",
             expected="a dtype such as tg.float64, or 'cpu'",
         ) from None
-    if dtype == input.dtype:
+    if kind == input.dtype:
         return input
-    return elementwise.cast(input if dtype.kind == "f" else input.detach(), dtype=dtype)
+    return elementwise.cast(input if kind.kind == "f" else input.detach(), dtype=kind)
 
 
 def to_float32(input: Any) -> Any:

@@ -66,13 +66,13 @@ class Dropout(Module):
     Source:  Srivastava et al. 2014 (JMLR 15), inverted form
     """
 
-    def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
-        F.check_probability("Dropout", p)
+    def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
+        F.check_probability("Dropout: p", p)
         self.p, self.generator = p, generator
 
     def forward(self, x: Any) -> Any:
         """Apply a fresh mask."""
-        return F.dropout(x, self.p, self.training, self.generator)
+        return F.dropout(x, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
         """Name the probability."""

@@ -105,17 +105,17 @@ def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
 
 
 def check_probability(name: str, p: float) -> None:
-    """Raise unless p can be the probability of dropping an element."""
+    """Raise unless p lies between 0 and 1."""
     if not 0 <= p <= 1:
-        raise ArgumentError(f"{name}: p must be a probability.", got=f"p = {p}", expected="0 <= p <= 1")
+        raise ArgumentError(f"{name} must lie between 0 and 1.", got=f"{p}", expected="a probability or share")
 
 
-def dropout(input: Any, p: float = 0.5, training: bool = True, generator: Generator | None = None) -> Any:
+def dropout(input: Any, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Any:
     """Set elements to 0 with probability p and scale the rest by 1 / (1 - p), while training; else do nothing.
 
     Source:  Srivastava et al. 2014 (JMLR 15), inverted form
     """
-    check_probability("dropout", p)
+    check_probability("dropout: p", p)
     if not training or p == 0:
         return input
     kind = input.dtype if input.dtype == np.float64 else np.dtype(np.float32)
@@ -196,6 +196,7 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smooth
     Units:   nats
     Raises:  DTypeError, ShapeError, ArgumentError for other targets, naming the accepted forms
     """
+    check_probability("cross_entropy: label_smoothing", label_smoothing)
     input, target = _data("cross_entropy", input, target)
     _warn_if_from(
         ("softmax", "log_softmax"), input, "cross_entropy", "applies softmax itself. Give it the raw outputs"

@@ -24,6 +24,7 @@ Axis = int | tuple[int, ...] | None
 add_up: Any = np.add.reduce  # NumPy's type stubs do not know these with a variable keepdims
 largest: Any = np.maximum.reduce
 smallest: Any = np.minimum.reduce
+numpy: Any = np  # for functions whose stubs differ between versions of NumPy
 
 
 def reduced_axes(ndim: int, axis: Axis) -> tuple[int, ...]:
@@ -133,7 +134,7 @@ def argmax(x: Array, *, axis: int | None, keepdims: bool) -> Any:
     Shapes:  x (*A) -> A without the axis, int64
     """
     some(x, axis, "argmax")
-    return np.argmax(x, axis=axis, keepdims=keepdims)
+    return numpy.argmax(x, axis=axis, keepdims=keepdims)
 
 
 @primitive()
@@ -143,7 +144,7 @@ def argmin(x: Array, *, axis: int | None, keepdims: bool) -> Any:
     Shapes:  x (*A) -> A without the axis, int64
     """
     some(x, axis, "argmin")
-    return np.argmin(x, axis=axis, keepdims=keepdims)
+    return numpy.argmin(x, axis=axis, keepdims=keepdims)
 
 
 @primitive()
@@ -152,7 +153,7 @@ def all(x: Array, *, axis: Axis, keepdims: bool) -> Any:
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims), bool
     """
-    return np.all(x, axis=axis, keepdims=keepdims)
+    return numpy.all(x, axis=axis, keepdims=keepdims)
 
 
 @primitive()
@@ -161,7 +162,7 @@ def any(x: Array, *, axis: Axis, keepdims: bool) -> Any:
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims), bool
     """
-    return np.any(x, axis=axis, keepdims=keepdims)
+    return numpy.any(x, axis=axis, keepdims=keepdims)
 
 
 @primitive()

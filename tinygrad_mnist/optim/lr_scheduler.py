@@ -129,6 +129,8 @@ class OneCycleLR(Scheduler):
         final_div_factor: float = 1e4,
     ) -> None:
         check_at_least("OneCycleLR", 1, total_steps=total_steps)
+        if not 0 <= pct_start <= 1:
+            raise ArgumentError("OneCycleLR: pct_start must lie between 0 and 1.", got=f"{pct_start}")
         self.max_lr, self.total_steps, self.pct_start = max_lr, total_steps, pct_start
         self.start = max_lr / div_factor
         self.end = self.start / final_div_factor
