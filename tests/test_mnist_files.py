@@ -93,7 +93,7 @@ LABELS = parse_idx(RAW[TRAIN_LABELS], "labels", "")
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test a home, a cache and a working directory of its own, and no proxy."""
-    for name in ("KERAS_HOME", "TINYGRAD_MNIST_DATA", "TINYGRAD_MNIST_OFFLINE"):
+    for name in ("KERAS_HOME", "SCIKIT_LEARN_DATA", "TINYGRAD_MNIST_DATA", "TINYGRAD_MNIST_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -861,6 +861,7 @@ MNIST: the training files were found nowhere.
             torchvision: {Path("data/MNIST/raw")}: no such file or folder
             Keras: {keras}: no such file or folder
             cache: {own_cache}: no such file or folder
+            scikit-learn: {home / "scikit_learn_data" / "openml.org"} holds no copy of mnist_784
             {first.url}train-images-idx3-ubyte.gz: the answer is not an IDX file of images \
 (an HTML page (an error or log-in page in place of the file?))
             {second.url}train-images-idx3-ubyte.gz: HTTP 404 Not Found
@@ -1013,3 +1014,60 @@ def test_importing_loads_nothing_that_only_a_download_needs() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}
     )
     assert result.stdout == "[]\n", result.stderr
+
+
+# ---------------------------------------------------------------- scikit-learn's copy of OpenML's table
+
+
+def openml_table(damage: Callable[[str], str] = lambda text: text) -> bytes:
+    """Write the tiny data set as fetch_openml keeps it."""
+    rows, names = [], list(RAW)
+    for images, labels in (names[:2], names[2:]):
+        pixels, classes = parse_idx(RAW[images], "images", ""), parse_idx(RAW[labels], "labels", "")
+        for row, label in zip(pixels, classes, strict=True):
+            rows.append(",".join(map(str, row.reshape(-1).tolist())) + f",'{label}'")
+    attributes = "".join(f"@ATTRIBUTE pixel{i + 1} REAL\n" for i in range(784)) + "@ATTRIBUTE class {0,1,2,3}\n"
+    text = f"% a comment\n@RELATION mnist_784\n\n{attributes}\n@DATA\n" + "\n".join(rows) + "\n"
+    return gzip.compress(damage(text).encode())
+
+
+def put_openml(home: Path, data: bytes) -> Path:
+    path = home / "scikit_learn_data" / "openml.org" / "data" / "v1" / "download" / "52667" / "mnist_784.arff.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    return path
+
+
+def test_scikit_learns_copy_is_read_once_and_kept(home: Path, own_cache: Path) -> None:
+    path = put_openml(home, openml_table())
+    for train, images, labels in ((True, TRAIN_IMAGES, TRAIN_LABELS), (False, *list(RAW)[2:])):
+        found = find_split(None, train=train, download=False, catalogue=TINY)
+        assert found.canonical and found.source == f"MNIST, read from {path}"
+        assert format_idx(found.images) == RAW[images] and format_idx(found.labels) == RAW[labels]
+    again = find_split(None, train=True, download=False, catalogue=TINY)
+    assert again.source == f"MNIST, read from {own_cache}"
+
+
+def test_scikit_learn_data_names_another_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_openml(tmp_path / "elsewhere", openml_table())
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "elsewhere" / "scikit_learn_data"))
+    assert find_split(None, train=True, download=False, catalogue=TINY).canonical
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n1,")), "no table of pixels and labels"),
+        (openml_table(lambda text: text.replace("\n@DATA\n", "\n@DATA\nabc,")), "something other than numbers"),
+        (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n" + ",".join(["300"] * 785) + "\n")), "no table of"),
+        (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n" + ",".join(["3"] * 785) + "\n")), "other content"),
+        (openml_table()[:-20], "scikit-learn: "),
+        (gzip.compress(b"<html>no table</html>"), "no table of pixels and labels"),
+    ],
+)
+def test_a_damaged_table_is_passed_over(home: Path, own_cache: Path, data: bytes, told: str) -> None:
+    put_openml(home, data)
+    with pytest.raises(DataError) as caught:
+        find_split(None, train=True, download=False, catalogue=TINY)
+    line = next(line for line in str(caught.value).splitlines() if "scikit-learn: " in line)
+    assert told in line and not own_cache.exists()

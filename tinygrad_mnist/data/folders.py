@@ -56,7 +56,7 @@ def read_split(place: Path, catalogue: Catalogue, train: bool, accept_other: boo
     if os.path.isfile(place):
         if place.suffix != ".npz":
             raise DataError(f"{place} is a file.", expected="the folder of the IDX files, or an .npz file")
-        return _checked(*read_npz(place, catalogue, train), place, accept_other)
+        return checked(*read_npz(place, catalogue, train), place, accept_other)
     if not os.path.isdir(place):
         raise DataError(f"{place}: no such file or folder.")
     if not os.access(place, os.R_OK | os.X_OK):
@@ -68,14 +68,14 @@ def read_split(place: Path, catalogue: Catalogue, train: bool, accept_other: boo
         try:
             if not absent:
                 images, labels = (_best(paths, file, catalogue.look_alikes) for file, paths in found)
-                return _checked(images, labels, folder, accept_other)
+                return checked(images, labels, folder, accept_other)
         except DataError as error:
             faults.append(one_line(error))
         if len(absent) == 1:
             faults.append(absent[0])
         if os.path.isfile(folder / NPZ_NAME):
             try:
-                return _checked(*read_npz(folder / NPZ_NAME, catalogue, train), folder / NPZ_NAME, accept_other)
+                return checked(*read_npz(folder / NPZ_NAME, catalogue, train), folder / NPZ_NAME, accept_other)
             except DataError as error:
                 faults.append(one_line(error))
     if not faults:
@@ -100,7 +100,7 @@ def read_content(data: Buffer, file: CanonicalFile, name: str, look_alikes: Mapp
     if data[:2] == b"\x1f\x8b":
         raw = gunzip(data, name, DECOMPRESSED_LIMIT)
         alias = look_alikes.get(hashlib.md5(data, usedforsecurity=False).hexdigest(), "")
-    return _recognise(parse_idx(raw, file.kind, name), raw, file, alias)
+    return recognise(parse_idx(raw, file.kind, name), raw, file, alias)
 
 
 def read_npz(path: Path, catalogue: Catalogue, train: bool) -> tuple[Content, Content]:
@@ -127,8 +127,8 @@ def read_npz(path: Path, catalogue: Catalogue, train: bool) -> tuple[Content, Co
         raise DataError(f"{path} cannot be read.", got=f"{type(error).__name__}: {error}") from error
     images, labels = catalogue.split(train)
     return (
-        _recognise(arrays[0], format_idx(arrays[0]), images),
-        _recognise(arrays[1], format_idx(arrays[1]), labels),
+        recognise(arrays[0], format_idx(arrays[0]), images),
+        recognise(arrays[1], format_idx(arrays[1]), labels),
     )
 
 
@@ -157,7 +157,8 @@ def _best(paths: list[Path], file: CanonicalFile, look_alikes: Mapping[str, str]
     return well_formed[0]
 
 
-def _recognise(array: Bytes, raw: Buffer, file: CanonicalFile, alias: str = "") -> Content:
+def recognise(array: Bytes, raw: Buffer, file: CanonicalFile, alias: str = "") -> Content:
+    """Say whether a well-formed file is the canonical one."""
     # A wrong length settles it without hashing 47 MB.
     if len(raw) == file.raw_bytes and hashlib.sha256(raw).hexdigest() == file.raw_sha256:
         return Content(array, True, "MNIST")
@@ -173,7 +174,7 @@ def _as_bytes(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]], axes: in
     return np.array(array, dtype=np.uint8, order="C")
 
 
-def _checked(images: Content, labels: Content, place: Path, accept_other: bool) -> Reading:
+def checked(images: Content, labels: Content, place: Path, accept_other: bool) -> Reading:
     """Check that two files belong together and are what was asked for."""
     if images.canonical != labels.canonical:
         good, bad = ("images", "labels") if images.canonical else ("labels", "images")

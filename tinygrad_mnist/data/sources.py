@@ -1,8 +1,9 @@
 """Where MNIST is sought, in which order, and what is said when it is nowhere.
 
-Order: the path given, $TINYGRAD_MNIST_DATA, torchvision's ./data and Keras's cache, the package's own cache, and,
-unless forbidden, the mirrors, whose files go into the own cache. Folders of others are only read. A source that fails
-is never the end: the next one is asked, and only when all have failed does one error list them all.
+Order: the path given, $TINYGRAD_MNIST_DATA, torchvision's ./data and Keras's cache, the package's own cache,
+scikit-learn's (slow to read, so kept in the own one) and, unless forbidden, the mirrors, whose files go there too.
+Folders of others are only read. A source that fails is never the end: the next one is asked, and only when all have
+failed does one error list them all.
 Knows nothing of datasets or batches. Look next at folders.py, cache.py and download.py, one per kind of source.
 """
 
@@ -20,6 +21,7 @@ from .cache import default_cache_folder, install, load_cached, locked, matches, 
 from .canonical import MIRRORS, MNIST_FILES, CanonicalFile, Catalogue
 from .folders import NPZ_NAME, UNKNOWN, Reading, one_line, read_split
 from .idx import Buffer, Bytes, format_idx, gunzip, parse_idx
+from .openml import read_openml, scikit_learn_home
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 
@@ -90,6 +92,12 @@ def find_split(
         return Found(images, labels, f"MNIST, read from {cache}", True, tuple(warnings))
     except DataError as error:
         failures.append(f"cache: {one_line(error)}")
+    try:
+        reading = read_openml(scikit_learn_home(), catalogue, train)
+        _keep(cache, catalogue, train, reading)  # so that the table is read once
+        return Found(reading.images, reading.labels, f"MNIST, read from {reading.place}", True, tuple(warnings))
+    except DataError as error:
+        failures.append(f"scikit-learn: {one_line(error)}")
     forbidden = _why_offline(download)
     if forbidden:
         failures.append(f"mirrors: {forbidden}")
@@ -175,10 +183,15 @@ def _from_cache(cache: Path, catalogue: Catalogue, train: bool) -> tuple[Bytes, 
         return load_cached(cache, images), load_cached(cache, labels)
     except DataError:
         reading = read_split(cache, catalogue, train)
-    for file, array in ((images, reading.images), (labels, reading.labels)):
+    _keep(cache, catalogue, train, reading)
+    return reading.images, reading.labels
+
+
+def _keep(cache: Path, catalogue: Catalogue, train: bool, reading: Reading) -> None:
+    """Put a verified split into the own cache, if it can be written."""
+    for file, array in zip(catalogue.split(train), (reading.images, reading.labels), strict=True):
         with suppress(OSError):
             install(cache, file, format_idx(array))
-    return reading.images, reading.labels
 
 
 def _cached_or_fetched(cache: Path, file: CanonicalFile, mirrors: _Mirrors, warnings: list[str]) -> Bytes | None:

@@ -1,0 +1,84 @@
+"""MNIST as OpenML has it and scikit-learn's fetch_openml("mnist_784") keeps it: one gzipped table of decimal numbers.
+
+Every row is the 784 pixels of an image and its label, the training images first, then the test images. Reading 55
+million decimal numbers takes seconds, so sources.py asks here late and keeps what it gets in the own cache.
+Only reads. Look next at sources.py.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from .canonical import Catalogue
+from .folders import DECOMPRESSED_LIMIT, Reading, checked, recognise
+from .idx import Bytes, format_idx, gunzip
+
+FILE_ID = "52667"  # of the data file of mnist_784, version 1
+
+
+def scikit_learn_home() -> Path:
+    """Name the folder in which scikit-learn keeps what it downloaded: $SCIKIT_LEARN_DATA, else ~/scikit_learn_data."""
+    return Path(os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data").expanduser()
+
+
+def read_openml(home: Path, catalogue: Catalogue, train: bool) -> Reading:
+    """Read one split from scikit-learn's copy of mnist_784.
+
+    Raises:  DataError if there is none, it cannot be read, or it is not the canonical MNIST
+    """
+    base = home / "openml.org"
+    tables = [p for p in sorted(base.rglob("*.gz")) if FILE_ID in p.parts or p.name.startswith(f"{FILE_ID}.")]
+    if not tables:
+        raise DataError(f"{base} holds no copy of mnist_784.")
+    images, labels = split_rows(read_table(tables[0]), catalogue, train)
+    contents = [
+        recognise(array, format_idx(array), file)
+        for array, file in zip((images, labels), catalogue.split(train), strict=True)
+    ]
+    return checked(contents[0], contents[1], tables[0], accept_other=False)
+
+
+def read_table(path: Path) -> Bytes:
+    """Read the numbers of a gzipped ARFF file.
+
+    Shapes:  -> (rows, columns) of uint8
+    Raises:  DataError if it is damaged or holds anything but whole numbers from 0 to 255
+    """
+    try:
+        text = gunzip(path.read_bytes(), str(path), DECOMPRESSED_LIMIT)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read.", got=error.strerror or str(error)) from error
+    head, mark, body = text.partition(b"\n@DATA")
+    if not mark:
+        head, mark, body = text.partition(b"\n@data")
+    columns = head.upper().count(b"\n@ATTRIBUTE")
+    body = body.strip().replace(b"'", b"").replace(b"\r", b"").replace(b"\n", b",")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy only warns of what is no number
+            numbers = np.fromstring(body.decode("ascii"), dtype=np.int16, sep=",")
+    except (ValueError, UnicodeDecodeError, DeprecationWarning) as error:
+        raise DataError(f"{path} holds something other than numbers.", got=str(error)) from error
+    if columns < 2 or not numbers.size or numbers.size % columns or numbers.min() < 0 or numbers.max() > 255:
+        raise DataError(
+            f"{path} is no table of pixels and labels.",
+            got=f"{numbers.size} numbers in {columns} columns",
+            expected="rows of pixels from 0 to 255 and a label",
+        )
+    return numbers.astype(np.uint8).reshape(-1, columns)
+
+
+def split_rows(table: Bytes, catalogue: Catalogue, train: bool) -> tuple[Bytes, Bytes]:
+    """Take the rows of one split and separate pixels from labels."""
+    count = catalogue.train[1].raw_bytes - 8  # an IDX file of labels has a head of 8 bytes
+    rows = table[:count] if train else table[count:]
+    side = math.isqrt(rows.shape[1] - 1)
+    if side * side != rows.shape[1] - 1:
+        raise DataError("mnist_784: the pixels of a row make no square.", got=f"{rows.shape[1] - 1} pixels")
+    return np.ascontiguousarray(rows[:, :-1]).reshape(-1, side, side), np.ascontiguousarray(rows[:, -1])
