@@ -73,26 +73,27 @@ def evaluate(model, dataset, loss_function):
     return total_loss / len(truth), float((predictions == truth).mean()), predictions
 
 
-def arguments(argv):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=10)
+def arguments(argv, name, description, epochs, lr):
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--lr", type=float, default=3e-3, help="highest learning rate of the one-cycle schedule")
+    parser.add_argument("--lr", type=float, default=lr, help="highest learning rate of the one-cycle schedule")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", choices=["auto", "mnist", "digits"], default="auto")
     parser.add_argument("--data-dir", help="folder with the MNIST files, asked before all other sources")
     parser.add_argument("--target", type=float, help="test accuracy in percent below which to exit with status 1")
-    parser.add_argument("--out", default="runs/mnist_mlp", help="folder for weights and pictures")
+    parser.add_argument("--out", default=f"runs/{name}", help="folder for weights and pictures")
     chosen = parser.parse_args(argv)
-    if chosen.epochs < 1 or chosen.batch_size < 1 or chosen.lr <= 0:
+    if chosen.epochs < 1 or chosen.batch_size < 1 or not chosen.lr > 0:
         parser.error("--epochs, --batch-size and --lr must be positive")
     if chosen.seed < 0 or (chosen.target is not None and not 1 < chosen.target <= 100):
         parser.error("--seed must not be negative, and --target is in percent, such as 98")
     return chosen
 
 
-def main(argv=None):
-    args = arguments(argv)
+def main(argv=None, model_class=MLP, name="mnist_mlp", description=__doc__, epochs=10, lr=3e-3):
+    """Train, validate, test and report; another program may bring its own model and defaults (mnist_cnn.py does)."""
+    args = arguments(argv, name, description, epochs, lr)
     out = output_folder(args.out)  # told now, not after training, if results cannot be written there
     tg.manual_seed(args.seed)
     training, test, notice = open_dataset(args.data, args.data_dir)
@@ -100,7 +101,7 @@ def main(argv=None):
     held_out = len(training) // 12  # 5,000 of 60,000 choose the best epoch; the test set is used once, at the end
     train, valid = random_split(training, [len(training) - held_out, held_out])
 
-    model = MLP()
+    model = model_class()
     loader = DataLoader(train, batch_size=args.batch_size, shuffle=True)
     loss_function = nn.CrossEntropyLoss(label_smoothing=0.05)  # less sure of its labels, so better on new images
     optimizer = tg.optim.Adam(model.parameters(), lr=args.lr)
@@ -139,7 +140,7 @@ def main(argv=None):
 
     model.load_state_dict(tg.load(weights))
     _, accuracy, predictions = evaluate(model, test, loss_function)
-    settings = f"784-128-10 ReLU, batch {args.batch_size}, Adam, lr up to {args.lr:g}"
+    settings = f"{name}: batch {args.batch_size}, Adam, lr up to {args.lr:g}"
     tg.viz.plot_curves(history, out / "curves.png", title=settings)
     tg.viz.plot_confusion(test.labels, predictions, test.classes, out / "confusion.png", title="Test set: ")
     source = "the unfinished first epoch" if best is None else f"epoch {best}"
@@ -160,8 +161,13 @@ def main(argv=None):
     return 130 if interrupted else 0
 
 
-if __name__ == "__main__":
+def run(**program):
+    """Run main as a program: a mistake that the package explains needs no traceback."""
     try:
-        sys.exit(main())
+        sys.exit(main(**program))
     except tg.TinygradError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    run()
