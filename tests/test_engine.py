@@ -1402,3 +1402,20 @@ def test_random_programs_at_second_order_with_a_change_between_the_derivatives()
 
     body()
     assert min(outcomes[k] for k in ("second error", "second derivative")) >= 10, outcomes
+
+
+def test_residuals_are_computed_only_for_calls_that_are_recorded():
+    pool, calls = registry["max_pool2d"], []
+    full, quick = pool.forward, pool.unrecorded
+    x = tg.randn(2, 3, 4, 4, requires_grad=True)
+    try:
+        pool.forward = lambda *args, **static: calls.append("winners") or full(*args, **static)
+        pool.unrecorded = lambda *args, **static: calls.append("values") or quick(*args, **static)
+        recorded = tg.nn.functional.max_pool2d(x, 2)
+        with tg.no_grad():
+            unrecorded = tg.nn.functional.max_pool2d(x, 2)
+        tg.nn.functional.max_pool2d(x.detach(), 2)
+    finally:
+        pool.forward, pool.unrecorded = full, quick
+    assert calls == ["winners", "values", "values"]
+    assert recorded.tolist() == unrecorded.tolist() and recorded.requires_grad and not unrecorded.requires_grad

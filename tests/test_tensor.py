@@ -835,3 +835,10 @@ def test_power_in_place_keeps_the_tensor():
     z = tg.tensor([2.0, 3.0])
     z **= tg.tensor([3.0, 2.0])
     assert z.tolist() == [8, 9]
+
+
+def test_a_numpy_function_passes_our_own_errors_on():
+    with pytest.raises(DTypeError, match="clamp|dimension|cannot compute"):
+        np.add(tg.ones(2), "text")
+    with pytest.raises(DTypeError, match="a dimension must be an int"):
+        np.squeeze(tg.ones(2, 1), "argument")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import weakref
 from contextlib import ContextDecorator
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -180,8 +181,4 @@ def reachable(roots: list[Node]) -> list[Node]:
             if type(parent) is Node and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return sorted(seen, key=_by_index, reverse=True)
-
-
-def _by_index(node: Node) -> int:
-    return node.index
+    return sorted(seen, key=attrgetter("index"), reverse=True)

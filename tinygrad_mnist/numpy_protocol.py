@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import functions as F
-from .errors import GradientError
+from .errors import GradientError, TinygradError
 from .graph import Var
 from .ops import activation, compare, elementwise, layout, reduce
 from .scope import state
@@ -119,7 +119,7 @@ def function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             return FUNCTIONS[func](*args, **kwargs)
         except TypeError as error:
-            if "argument" not in str(error):
+            if isinstance(error, TinygradError) or "argument" not in str(error):
                 raise  # not a keyword that the table lacks
     into = args[:1] or list(kwargs.values())[:1] if func in WRITERS else kwargs.get("out")
     return on_arrays(f"np.{func.__name__}", func, args, kwargs, into)

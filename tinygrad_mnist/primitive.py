@@ -55,6 +55,7 @@ class Primitive:
         # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
         self.variadic = code.co_varnames[count + len(self.static)] if code.co_flags & CO_VARARGS else None
         self.rules: dict[str, Rule] = {}
+        self.unrecorded: Callable[..., Any] | None = None  # forward without residuals, for calls that nobody records
         self.__doc__ = forward.__doc__
         self.__name__ = self.__qualname__ = forward.__name__
         self.__module__ = forward.__module__
@@ -88,6 +89,11 @@ class Primitive:
 
         return register
 
+    def without_residuals(self, forward: Rule) -> Rule:
+        """Register a quicker forward that gives the result alone; it serves calls that are not recorded."""
+        self.unrecorded = forward
+        return forward
+
     def rule_at(self, position: int) -> tuple[Rule | None, dict[str, Any]]:
         """Find the rule for the argument at a position, and what it must be told besides."""
         if position < len(self.arguments):
@@ -114,23 +120,26 @@ class Primitive:
                 plain = plain and type(x) in PLAIN
         if kind is not None and not plain:
             arrays = [x if type(x) in PLAIN else constant(x, self.name) for x in arrays]
+        record = differentiable and self.rules and state.recording
+        residuals = self.residuals and (record or self.unrecorded is None)
+        forward = self.forward if residuals or self.unrecorded is None else self.unrecorded
         try:
-            out = self.forward(*arrays, **static)
+            out = forward(*arrays, **static)
         except Exception as error:
             explained = self.explain(error, arrays)
             if explained is error:
                 raise
             raise explained from error
         saved = None
-        if self.residuals:
+        if residuals:
             out, saved = out
         if kind is None:
             return out
         if type(out) is not np.ndarray:
             out = np.asarray(out)  # NumPy returns scalars where it could return 0-d arrays
-        if out.dtype is FLOAT64 and "dtype" not in static:
+        if out.dtype is FLOAT64 and "dtype" not in static:  # a cast that asks for float64 means it
             out = narrow(out, arrays)
-        if differentiable and self.rules and state.recording:
+        if record:
             version = Version()
             node = Node(self, arrays, static, out, saved, parents, version)
             result = kind.wrap(out, True, node)

@@ -25,6 +25,12 @@ def max_pool2d(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> t
     return kernel.max_pool2d(x, kernel=kernel_size, stride=stride, padding=padding)
 
 
+@max_pool2d.without_residuals
+def max_pool2d_values(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
+    """Take the maxima alone, in evaluation, where nobody asks for the winners."""
+    return kernel.max_pool2d_values(x, kernel=kernel_size, stride=stride, padding=padding)
+
+
 @max_pool2d.vjp("x")
 def max_pool2d_vjp_x(
     g: Any, out: Any, x: Any, *, kernel_size: Pair, stride: Pair, padding: Pair, saved: Any = None
