@@ -121,6 +121,20 @@ unary(
     activation.relu, lambda x: np.maximum(x, 0), NOT_ZERO, order=2,
     examples=(Example((a(-1, 0, 2),), a(0, 0, 2), (a(0, 0, 1),)),),
 )  # fmt: skip
+
+
+def build_keep(d: Draw) -> Call:
+    shape = d.shape()
+    return Call([d.values(shape), d.integers(0, 2, shape).astype(bool)], {}, d.seed)
+
+
+case(
+    activation.keep, build_keep, lambda x, mask: np.where(mask, x, 0),
+    examples=(
+        Example((a(5, 6, 7), np.array([False, False, True])), a(0, 0, 7), (a(0, 0, 3),), g=a(1, 2, 3)),
+        Example((a(np.inf, np.nan, -np.inf), np.array([False, False, True])), a(0, 0, -np.inf), (a(0, 0, 1),)),
+    ),
+)  # fmt: skip
 unary(E.clone, lambda x: x, examples=(Example((a(1, 2),), a(1, 2), (a(1, 1),)),))
 unary(compare.isnan, np.isnan, order=0, examples=(Example((a(1, np.nan, np.inf),), np.array([False, True, False])),))
 unary(
@@ -738,27 +752,45 @@ def rows_and_classes(d: Draw) -> tuple[Array, Array]:
     return d.values((rows, classes)), d.integers(0, classes, (rows,))
 
 
-def losses_oracle(x: Array, target: Array) -> Array:
-    return -np.array([np.log(softmax_oracle(row, -1))[t] for row, t in zip(x, target, strict=True)], float)
+SMOOTHING = (0.0, 0.1)
+
+
+def smooth_one_hot(target: Array, classes: int, smoothing: float) -> Array:
+    return (1 - smoothing) * np.eye(classes)[target] + smoothing / classes
+
+
+def losses_oracle(x: Array, target: Array, smoothing: float) -> Array:
+    wanted = smooth_one_hot(target, x.shape[1], smoothing)
+    return -np.array([np.log(softmax_oracle(row, -1)) @ t for row, t in zip(x, wanted, strict=True)], float)
 
 
 case(
-    S.cross_entropy, lambda d: Call([*rows_and_classes(d)], {}, d.seed), losses_oracle,
-    examples=(Example((THIRDS[None], np.array([1])), a(math.log(1.5)), (np.array([[1 / 3, -1 / 3]]),)),),
+    S.cross_entropy,
+    lambda d: Call([*rows_and_classes(d)], {"smoothing": d.choose(SMOOTHING)}, d.seed), losses_oracle,
+    examples=(
+        Example((THIRDS[None], np.array([1])), a(math.log(1.5)), (np.array([[1 / 3, -1 / 3]]),), {"smoothing": 0.0}),
+        # half of the mass on the target, the other half spread over both: (3/4) log(3/2) + (1/4) log 3
+        Example((THIRDS[None], np.array([1])), a(0.75 * math.log(1.5) + 0.25 * math.log(3)),
+                (np.array([[1 / 3 - 1 / 4, 2 / 3 - 3 / 4]]),), {"smoothing": 0.5}),
+    ),
 )  # fmt: skip
 
 
 def build_less_one_hot(d: Draw) -> Call:
     p, target = rows_and_classes(d)
-    return Call([p, d.values(target.shape), target], {}, d.seed)
+    return Call([p, d.values(target.shape), target], {"smoothing": d.choose(SMOOTHING)}, d.seed)
 
 
 case(
-    S.less_one_hot, build_less_one_hot, lambda p, s, target: s[:, None] * (p - np.eye(p.shape[1])[target]),
+    S.less_one_hot, build_less_one_hot,
+    lambda p, s, target, smoothing: s[:, None] * (p - smooth_one_hot(target, p.shape[1], smoothing)),
     examples=(
-        Example((np.array([[0.25, 0.75]]), a(4), np.array([1])), np.array([[1.0, -1]]), (np.array([[4.0, 4]]), a(0))),
+        Example((np.array([[0.25, 0.75]]), a(4), np.array([1])), np.array([[1.0, -1]]), (np.array([[4.0, 4]]), a(0)),
+                {"smoothing": 0.0}),
         Example((np.array([[0.5, 0.75]]), a(4), np.array([1])), np.array([[2.0, -1]]), (np.array([[4.0, 8]]), a(0)),
-                g=np.array([[1.0, 2]])),
+                {"smoothing": 0.0}, g=np.array([[1.0, 2]])),
+        Example((np.array([[0.5, 0.75]]), a(4), np.array([1])), np.array([[1.0, 0]]), (np.array([[4.0, 8]]), a(0.25)),
+                {"smoothing": 0.5}, g=np.array([[1.0, 2]])),
     ),
 )  # fmt: skip
 case(
@@ -885,13 +917,19 @@ def pool_oracles(x: Array, kernel_size: Any, stride: Any, padding: Any) -> tuple
     (ph, pw), (kh, kw), (n, c, height, width) = padding, kernel_size, x.shape
     wide = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)), constant_values=-np.inf)
     oh, ow = (height + 2 * ph - kh) // stride[0] + 1, (width + 2 * pw - kw) // stride[1] + 1
-    out, winners = np.zeros((n, c, oh, ow)), np.zeros((n, c, oh, ow), int)
+    out, winners = np.zeros((n, c, oh, ow)), np.zeros((n, c, oh, ow), np.uint8)
     for at in np.ndindex(out.shape):
         top, left = at[2] * stride[0], at[3] * stride[1]
         window = wide[at[0], at[1], top : top + kh, left : left + kw]
-        row, column = divmod(int(np.argmax(window)), kw)
-        out[at], winners[at] = window[row, column], (top + row - ph) * width + left + column - pw
+        winners[at] = np.argmax(window)
+        out[at] = window.flat[winners[at]]
     return out, winners
+
+
+def pixel(at: tuple[int, ...], tap: int, kernel_size: Any, stride: Any, padding: Any) -> tuple[int, ...]:
+    """Index the pixel that a window sees at one of its taps."""
+    row, column = divmod(int(tap), kernel_size[1])
+    return *at[:2], at[2] * stride[0] + row - padding[0], at[3] * stride[1] + column - padding[1]
 
 
 case(
@@ -905,54 +943,56 @@ case(
     pool.pool_winners, lambda d: build_pool(d, distinct=False), lambda x, **static: pool_oracles(x, **static)[1],
     order=0,
     examples=(
-        Example((a(1, 3, 3, 2).reshape(1, 1, 1, 4),), np.array([1, 1, 2]).reshape(1, 1, 1, 3),
+        Example((a(1, 3, 3, 2).reshape(1, 1, 1, 4),), np.array([1, 0, 0], np.uint8).reshape(1, 1, 1, 3),
                 static={"kernel_size": (1, 2), "stride": (1, 1), "padding": (0, 0)}),
     ),
 )  # fmt: skip
 
 
-def draw_winners(d: Draw) -> tuple[tuple[int, ...], Array]:
+def draw_winners(d: Draw) -> tuple[tuple[int, ...], Array, dict[str, Any]]:
     call = build_pool(d, distinct=False)
-    return call.args[0].shape, d.array(pool_oracles(call.args[0], **call.static)[1])
+    return call.args[0].shape, d.array(pool_oracles(call.args[0], **call.static)[1]), call.static
 
 
 def build_pool_scatter(d: Draw) -> Call:
-    shape, winners = draw_winners(d)
-    return Call([d.values(winners.shape), winners], {"x_shape": shape}, d.seed)
+    shape, winners, static = draw_winners(d)
+    return Call([d.values(winners.shape), winners], {"x_shape": shape, **static}, d.seed)
 
 
-def pool_scatter_oracle(x: Array, winners: Array, x_shape: tuple[int, ...]) -> Array:
-    out = np.zeros((*x_shape[:2], x_shape[2] * x_shape[3]))
+def pool_scatter_oracle(x: Array, winners: Array, x_shape: tuple[int, ...], **static: Any) -> Array:
+    out = np.zeros(x_shape)
     for at in np.ndindex(winners.shape):
-        out[at[0], at[1], winners[at]] += x[at]
-    return out.reshape(x_shape)
-
-
-def build_pool_gather(d: Draw) -> Call:
-    shape, winners = draw_winners(d)
-    return Call([d.values(shape), winners], {}, d.seed)
-
-
-def pool_gather_oracle(x: Array, winners: Array) -> Array:
-    out = np.zeros(winners.shape)
-    for at in np.ndindex(winners.shape):
-        out[at] = x[at[0], at[1]].ravel()[winners[at]]
+        out[pixel(at, winners[at], **static)] += x[at]
     return out
 
 
-WINNERS = np.array([1, 1, 2]).reshape(1, 1, 1, 3)
+def build_pool_gather(d: Draw) -> Call:
+    shape, winners, static = draw_winners(d)
+    return Call([d.values(shape), winners], static, d.seed)
+
+
+def pool_gather_oracle(x: Array, winners: Array, **static: Any) -> Array:
+    out = np.zeros(winners.shape)
+    for at in np.ndindex(winners.shape):
+        out[at] = x[pixel(at, winners[at], **static)]
+    return out
+
+
+WINNERS = np.array([1, 0, 0], np.uint8).reshape(1, 1, 1, 3)  # pixels 1, 1 and 2
+PAIRS = {"kernel_size": (1, 2), "stride": (1, 1), "padding": (0, 0)}
 case(
     pool.pool_scatter, build_pool_scatter, pool_scatter_oracle,
     examples=(
         Example((a(5, 6, 7).reshape(1, 1, 1, 3), WINNERS), a(0, 11, 7, 0).reshape(1, 1, 1, 4),
-                (a(2, 2, 3).reshape(1, 1, 1, 3),), {"x_shape": (1, 1, 1, 4)}, g=a(1, 2, 3, 4).reshape(1, 1, 1, 4)),
+                (a(2, 2, 3).reshape(1, 1, 1, 3),), {"x_shape": (1, 1, 1, 4), **PAIRS},
+                g=a(1, 2, 3, 4).reshape(1, 1, 1, 4)),
     ),
 )  # fmt: skip
 case(
     pool.pool_gather, build_pool_gather, pool_gather_oracle,
     examples=(
         Example((a(5, 6, 7, 8).reshape(1, 1, 1, 4), WINNERS), a(6, 6, 7).reshape(1, 1, 1, 3),
-                (a(0, 3, 3, 0).reshape(1, 1, 1, 4),), g=a(1, 2, 3).reshape(1, 1, 1, 3)),
+                (a(0, 3, 3, 0).reshape(1, 1, 1, 4),), PAIRS, g=a(1, 2, 3).reshape(1, 1, 1, 3)),
     ),
 )  # fmt: skip
 

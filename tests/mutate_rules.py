@@ -41,9 +41,10 @@ SEEDS = range(10)
 
 # Mutants that compute the same for every input: (function, its changed statement) -> why it makes no difference.
 HINT = "`saved` is a hint: computing it again gives the same, only later"
+SHAPE = "p, g and the result have the same shape"
 ZERO = "0 times any finite number, in any sign and multiple, is 0"
 EQUIVALENT = {
-    ("cross_entropy_vjp_x", "return less_one_hot(softmax(x, axis=1), g, target)"): HINT,
+    ("cross_entropy_vjp_x", "return less_one_hot(softmax(x, axis=1), g, target, smoothing=smoothing)"): HINT,
     ("max_pool2d_vjp_x",
      "winners = pool_winners(x, kernel_size=kernel_size, stride=stride, padding=padding)"): HINT,
     ("sign_vjp_x", "return out * 0"): ZERO,
@@ -55,7 +56,9 @@ EQUIVALENT = {
      "return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else out * 0"): ZERO,
     ("power_scalar_vjp_x",
      "return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else x * 0"): ZERO,
-    ("relu_vjp_x", "return g * (x > 0)"): "max(x, 0) > 0 exactly where x > 0",
+    ("less_one_hot_vjp_s", "chosen = sum(g * (p - smoothing / g.shape[1]), axis=1, keepdims=False)"): SHAPE,
+    ("less_one_hot_vjp_s", "chosen = sum(g * (p - smoothing / out.shape[1]), axis=1, keepdims=False)"): SHAPE,
+    ("relu_vjp_x", "return keep(g, x > 0)"): "max(x, 0) > 0 exactly where x > 0",
     ("linear_vjp_w", "rows = math.prod(g.shape[:-1])"): "x, g and the result have the same leading axes",
     ("linear_vjp_w", "rows = math.prod(out.shape[:-1])"): "x, g and the result have the same leading axes",
     ("setitem_vjp_value", "gx = gx * stays(g, *arrays, index=index)"):

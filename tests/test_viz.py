@@ -88,7 +88,7 @@ def step(model=None, **keywords):
 def test_mlp_structure():
     loss, names = step()
     dot = Dot(viz.graph(loss, names))
-    assert dot.operations() == ["linear", "relu", "linear", "cross_entropy", "mean"]
+    assert dot.operations() == ["linear", "relu", "linear", "cross_entropy|smoothing = 0", "mean"]
     assert dot.count("v") == 5 + 4 + 2  # results, parameters, x and target
     assert dot.label("fc1.weight").startswith("fc1.weight|(4, 6) float32|")
     edges = set(dot.edges)

@@ -21,6 +21,7 @@ from .backend import (
     manual_seed,
     uint8,
 )
+from .compile import compile
 from .creation import (
     arange,
     eye,
@@ -106,6 +107,7 @@ from .functions import (
     view,
     where,
 )
+from .kernels.parallel import get_num_threads, set_num_threads
 from .saving import load, save
 from .tensor import Tensor
 from .viz import summary
@@ -115,14 +117,15 @@ bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not
 __version__ = "0.1.0"
 
 __all__ = [
-    "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin",
-    "autograd", "bool_", "cat", "clamp", "clip", "cos", "data", "div", "divide", "double", "enable_grad", "exp",
-    "expand", "expm1", "eye", "flatten", "flip", "float16", "float32", "float64", "from_numpy", "full", "full_like",
-    "gather", "half", "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "linspace", "load",
-    "log", "log1p", "log_softmax", "logsumexp", "long", "manual_seed", "matmul", "max", "maximum", "mean", "min",
-    "minimum", "mul", "multiply", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute",
-    "pow", "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal",
-    "relu", "reshape", "save", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack",
-    "std", "sub", "subtract", "sum", "summary", "tanh", "tensor", "transpose", "uint8", "unsqueeze", "var", "view",
-    "viz", "where", "zeros", "zeros_like",
+    "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax",
+    "argmin", "autograd", "bool_", "cat", "clamp", "clip", "compile", "cos", "data", "div", "divide", "double",
+    "enable_grad", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32", "float64",
+    "from_numpy", "full", "full_like", "gather", "get_num_threads", "half", "int16", "int32", "int64", "int8",
+    "is_grad_enabled", "isfinite", "isnan", "linspace", "load", "log", "log1p", "log_softmax", "logsumexp", "long",
+    "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "multiply", "neg", "negative", "nn",
+    "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod", "rand", "rand_like", "randint",
+    "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "reshape", "save", "set_num_threads",
+    "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract",
+    "sum", "summary", "tanh", "tensor", "transpose", "uint8", "unsqueeze", "var", "view", "viz", "where", "zeros",
+    "zeros_like",
 ]  # fmt: skip

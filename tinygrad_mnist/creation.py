@@ -11,13 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Generator, generator_or_default
+from .backend import Generator
+from .draws import draw, integers, normal, permutation, uniform
 from .errors import ArgumentError, DTypeError
-from .graph import Array, Var
+from .graph import Array, Var, no_grad
+from .ops import elementwise
+from .scope import state
 from .seeds import check_differentiable
 from .tensor import Tensor
 
 DType = Any
+DRAWN = ("rand", "randn")  # told to compile/ when drawn
 
 
 def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -26,7 +30,15 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
     Raises:  DTypeError if the data are not numbers, or not floats where a gradient is asked for
     """
     typed = isinstance(data, np.ndarray | np.generic | Var)
+    if state.recorder is not None and isinstance(data, np.ndarray | Var):  # the values may be others at the next call
+        source = data if isinstance(data, Var) else Tensor.wrap(data)
+        with no_grad():
+            copy: Tensor = elementwise.cast(source, dtype=np.dtype(source.dtype if dtype is None else dtype))
+        copy.differentiable = requires_grad
+        return copy
     if isinstance(data, list | tuple):
+        if state.recorder is not None and any(isinstance(x, np.ndarray | Var) for x in data):
+            state.recorder.refuse("tensor() of a list of tensors or arrays", "tg.stack(list)")
         data = [x.array if isinstance(x, Var) else x for x in data]
         typed = any(isinstance(x, np.ndarray) and x.dtype.char == "d" for x in data)
     try:
@@ -56,6 +68,8 @@ def from_numpy(array: Array) -> Tensor:
 def _leaf(array: Array, requires_grad: bool, name: str) -> Tensor:
     if requires_grad:
         check_differentiable(array.dtype, name)
+    if state.recorder is not None and name not in DRAWN:
+        state.recorder.constant(array)
     return Tensor.wrap(array, requires_grad)
 
 
@@ -105,21 +119,14 @@ def rand(
     *size: Any, dtype: DType = np.float32, requires_grad: bool = False, generator: Generator | None = None
 ) -> Tensor:
     """Draw from the uniform distribution on [0, 1)."""
-    return _leaf(_draw("random", _shape(size), dtype, generator), requires_grad, "rand")
+    return _leaf(draw(uniform, _shape(size), dtype, generator), requires_grad, "rand")
 
 
 def randn(
     *size: Any, dtype: DType = np.float32, requires_grad: bool = False, generator: Generator | None = None
 ) -> Tensor:
     """Draw from the normal distribution of mean 0 and variance 1."""
-    return _leaf(_draw("standard_normal", _shape(size), dtype, generator), requires_grad, "randn")
-
-
-def _draw(method: str, shape: tuple[int, ...], dtype: DType, generator: Generator | None) -> Array:
-    kind = np.dtype(dtype)
-    source = np.float64 if kind == np.float64 else np.float32
-    draw = getattr(generator_or_default(generator), method)
-    return np.asarray(draw(shape, dtype=source)).astype(kind, copy=False)
+    return _leaf(draw(normal, _shape(size), dtype, generator), requires_grad, "randn")
 
 
 def randint(
@@ -131,16 +138,12 @@ def randint(
     low, high = (0, low) if high is None else (low, high)
     if size is None:
         raise ArgumentError("randint: no size was given.", hint="tg.randint(0, 10, (3, 4))")
-    kind = np.dtype(dtype)
-    drawn = generator_or_default(generator).integers(
-        low, high, tuple(size), dtype=kind.type if kind.kind in "iub" else np.int64
-    )
-    return Tensor.wrap(drawn.astype(kind, copy=False))
+    return Tensor.wrap(draw(integers, tuple(size), dtype, generator, low=low, high=high))
 
 
 def randperm(n: int, generator: Generator | None = None) -> Tensor:
     """Draw an order of the integers from 0 to n - 1."""
-    return Tensor.wrap(generator_or_default(generator).permutation(n))
+    return Tensor.wrap(draw(permutation, (n,), np.int64, generator))
 
 
 def zeros_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:

@@ -19,7 +19,7 @@ import numpy as np
 from .errors import GradientError, GraphFreedError, InPlaceError, ShapeError
 from .graph import Array, Node, Var, enable_grad, reachable
 from .primitive import Primitive
-from .scope import BackwardPass, Scope, state
+from .scope import BackwardPass, Recorder, Scope, state
 from .stale import check_unchanged
 from .versions import Version, changes
 
@@ -41,7 +41,9 @@ def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: 
 
 def deposit(leaf: Var, g: Any) -> None:
     """Add a cotangent to a leaf's `.grad`. A raw one is owned by then; a Var is copied, and keeps its graph."""
-    if type(g) is not np.ndarray:
+    if state.recorder is not None:
+        deposit_captured(state.recorder, leaf, g)
+    elif type(g) is not np.ndarray:
         with enable_grad():
             leaf.gradient = g.clone() if leaf.gradient is None else leaf.gradient + g
     elif leaf.gradient is None:
@@ -49,6 +51,20 @@ def deposit(leaf: Var, g: Any) -> None:
     else:
         leaf.gradient.array += g
         leaf.gradient.version.bump()
+
+
+def deposit_captured(recorder: Recorder, leaf: Var, g: Any) -> None:
+    """Add a cotangent to a leaf's `.grad`, with Vars, so that compile/ is told."""
+    recorder.reads_gradient(leaf)
+    if leaf.gradient is None or g.node is not None:  # a gradient with history is a new tensor, not a change of the old
+        leaf.gradient = g.clone() if leaf.gradient is None else leaf.gradient + g
+        recorder.sets_gradient(leaf)
+        return
+    recorder.changes(leaf.gradient, "backward")
+    total = leaf.gradient + g
+    leaf.gradient.array[...] = total.array
+    leaf.gradient.version.bump()
+    recorder.write(leaf.gradient, total)
 
 
 def differentiate(
@@ -87,6 +103,8 @@ def differentiate(
                     node.free(place)  # at once, so that its memory serves the rest of the walk
     finally:
         state.scope = outer
+        if state.recorder is not None:
+            state.recorder.pulls_back(None)
     keep = targets if targets is not None else [o for o in sums.values if isinstance(o, Var)]
     return {origin: sums.owned(origin) for origin in keep if origin in sums.values}
 
@@ -107,6 +125,8 @@ class Cotangents:
                 self.fresh.add(id(origin))
         elif id(origin) in self.fresh and type(before) is np.ndarray:
             before += g
+        elif id(origin) in self.fresh and state.recorder is not None and before.node is None and g.node is None:
+            self.values[origin] = state.recorder.adds(before, g)
         else:
             self.values[origin] = before + g
             self.fresh.add(id(origin))
@@ -132,7 +152,9 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, create_g
         check_unchanged(node, wanted)
     if node.retained is not None:
         retain(node.retained, sums.owned(node))
-    apply = recorded_rule if create_graph else raw_rule
+    apply = recorded_rule if create_graph else raw_rule if state.recorder is None else captured_rule
+    if state.recorder is not None:
+        state.recorder.pulls_back(node)
     for position, parent in enumerate(node.parents):
         kind = type(parent)
         if parent is None or kind is Version or (wanted is not None and parent not in wanted):
@@ -142,12 +164,13 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, create_g
         if gx.shape != x.shape:
             gx = fit(node, gx, x)
         if gx.dtype is not x.dtype:
-            gx = gx.to(x.dtype) if create_graph else gx.astype(x.dtype, copy=False)
+            gx = gx.astype(x.dtype, copy=False) if isinstance(gx, np.ndarray) else gx.to(x.dtype)
         # A rule is a function of g, out and the arguments: a result that is none of them and views nothing is new.
-        fresh = type(gx) is np.ndarray and gx.base is None
+        array = gx.array if apply is captured_rule else gx
+        fresh = type(array) is np.ndarray and array.base is None
         if fresh:
             for known in (g, node.out, node.saved, *node.args):
-                if known is gx:
+                if known is gx or known is array:
                     fresh = False
         sums.add(parent, gx, fresh)
     if wanted is None:
@@ -195,6 +218,19 @@ def recorded_rule(node: Node, position: int, g: Any) -> Any:
         else:
             args.append(array)
     return rule(g, wrap(node.out, True, node), *args, **node.static, **extra)
+
+
+def captured_rule(node: Node, position: int, g: Any) -> Any:
+    """Apply a rule to Vars without history, residuals at hand: no graph is recorded, compile/ is told everything."""
+    primitive = node.primitive
+    rule, extra = primitive.rule_at(position)
+    if rule is None:
+        raise no_rule(primitive, position)
+    wrap = type(g).result_type.wrap
+    if primitive.residuals:
+        extra["saved"] = node.saved if node.saved is None else wrap(node.saved)
+    args = [x if parent is None else wrap(x) for x, parent in zip(node.args, node.parents, strict=True)]
+    return rule(g, wrap(node.out), *args, **node.static, **extra)
 
 
 def fit(node: Node, gx: Any, x: Array) -> Any:

@@ -59,6 +59,10 @@ class GradcheckError(GradientError, AssertionError):
     """A derivative that disagrees with its numeric estimate."""
 
 
+class CaptureError(TinygradError, RuntimeError):
+    """A step that cannot be compiled: something in it depends on values, or happens outside the tensors."""
+
+
 class StateDictError(TinygradError, RuntimeError):
     """A state dict that does not belong to the model or optimizer it was loaded into."""
 

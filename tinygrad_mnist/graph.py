@@ -76,9 +76,13 @@ class Freed:
 
     __slots__ = ("shape", "dtype")
 
-    def __init__(self, array: Any) -> None:
-        self.shape: tuple[int, ...] = getattr(array, "shape", ())
-        self.dtype: Any = getattr(array, "dtype", type(array).__name__)
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = shape, dtype
+
+
+def freed(x: Any) -> Freed:
+    """Keep shape and dtype of an array, or the type of a number."""
+    return Freed(x.shape, x.dtype) if isinstance(x, np.ndarray | Freed) else Freed((), type(x).__name__)
 
 
 # Where an argument came from: the Node that computed it, the leaf Var itself, the Version of a constant Var (to notice
@@ -133,8 +137,8 @@ class Node:
 
     def free(self, place: str) -> None:
         """Let go of every array, keeping shapes and edges for pictures. place: the line that called backward."""
-        self.args = [Freed(x) for x in self.args]
-        self.out = Freed(self.out)  # type: ignore[assignment]
+        self.args = [freed(x) for x in self.args]
+        self.out = freed(self.out)  # type: ignore[assignment]
         self.saved = None
         self.freed_by = place
 

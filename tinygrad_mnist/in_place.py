@@ -24,6 +24,16 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
     """Make x become operation(x, ...), in the same memory."""
     name = operation.name
     variables = [x, *(a for a in args if isinstance(a, Var))]
+    if state.recorder is not None:
+        state.recorder.changes(x, name)
+    if state.recorder is not None and not (state.recording and any(v.requires_grad for v in variables)):
+        before = x.result_type.wrap(x.array.copy())
+        state.recorder.same(before.array, x.array)
+        result = operation(before, *(before if a is x else a for a in args), **static)
+        overwrite(x, result.array, name)
+        x.version.bump()
+        state.recorder.write(x, result)
+        return x
     if not (state.recording and any(v.requires_grad for v in variables)):
         bare = [a.array if isinstance(a, Var) else a for a in args]
         overwrite(x, np.asarray(operation(x.array, *bare, **static)), name)
@@ -43,9 +53,13 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
             hint="write x = x + 1 instead of x += 1, or clone() first",
         )
     before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
+    if state.recorder is not None:
+        state.recorder.same(before.array, x.array)
     result = operation(before, *(before if a is x else a for a in args), **static)
     overwrite(x, result.array, name)
     x.version.bump(result.node.index)
+    if state.recorder is not None:
+        state.recorder.write(x, result)
     if x.node is not None:  # .grad of a retained tensor is that of its latest value
         x.node.retained, result.node.retained = None, x.node.retained
     x.differentiable, x.node, x.version = True, result.node, result.node.version
@@ -85,10 +99,27 @@ def replace(x: Any, value: Any) -> None:
             expected=f"a tensor or array of {x.dtype}",
             hint="t.data = tg.tensor(values)",
         )
+    if state.recorder is not None:
+        state.recorder.refuse("assignment to .data", "with tg.no_grad(): x.copy_(values)")
     source = value if isinstance(value, Var) else x.result_type.wrap(value)
     x.array, x.version = source.array, source.version
     x.version.share(x, source)
     x.version.bump()
+
+
+def clear_gradient(x: Any, set_to_none: bool) -> None:
+    """Forget `.grad` of a leaf, or set it to 0."""
+    if state.recorder is not None and not set_to_none:
+        state.recorder.reads_gradient(x)
+    if set_to_none:
+        x.gradient = None
+    elif x.gradient is not None:
+        zeros = np.zeros(x.shape, x.dtype)
+        x.gradient = x.result_type.wrap(zeros)
+        if state.recorder is not None:
+            state.recorder.constant(zeros)
+    if state.recorder is not None:
+        state.recorder.sets_gradient(x)
 
 
 def add_(self: Any, other: Any, *, alpha: float = 1) -> Any:
@@ -161,7 +192,8 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
 def setitem(self: Any, key: Any, value: Any) -> None:
     """Write self[key] = value."""
     index, arrays = split_index(key)
-    if state.recording and (self.requires_grad or (isinstance(value, Var) and value.requires_grad)):
+    recorded = state.recording and (self.requires_grad or (isinstance(value, Var) and value.requires_grad))
+    if recorded or state.recorder is not None:
         change(self, indexing.setitem, value, *arrays, index=index)
         return
     where = indexing.fill(index, tuple(a.array if isinstance(a, Var) else a for a in arrays))

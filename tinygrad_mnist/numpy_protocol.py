@@ -138,6 +138,8 @@ def on_arrays(name: str, function: Any, args: Any, kwargs: Any, into: Any) -> An
             hint=("array = array + tensor instead of +=; or " if into is not None else "")
             + "tensor.detach() where no gradient is wanted",
         )
+    if state.recorder is not None:
+        state.recorder.refuse(f"{name}, which is not one of the recorded operations")
     result = function(*_bare(args), **_bare(kwargs))
     for v in _variables(into):
         v.version.bump()  # backward must notice

@@ -101,9 +101,29 @@ class Primitive:
         return self.rules.get(str(self.variadic)), {"which": position - len(self.arguments)}
 
     def __call__(self, *args: Any, **static: Any) -> Any:
+        for x in args:
+            if isinstance(x, Var):
+                return self.on_variables(args, static)
+        return self.on_arrays(args, static)
+
+    def on_arrays(self, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
+        """Compute on raw arrays, as rules do in a plain backward pass."""
+        try:
+            if self.unrecorded is not None:
+                return self.unrecorded(*args, **static)
+            out = self.forward(*args, **static)
+        except Exception as error:
+            explained = self.explain(error, list(args))
+            if explained is error:
+                raise
+            raise explained from error
+        return out[0] if self.residuals else out
+
+    def on_variables(self, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
+        """Compute on the arrays of the Vars among the arguments, wrap the result and record the call."""
         arrays: list[Any] = []
         parents: list[Any] = []
-        kind: type[Any] | None = None
+        kind: type[Any] = Var
         differentiable, plain = False, True
         for x in args:
             if isinstance(x, Var):
@@ -118,7 +138,7 @@ class Primitive:
                 arrays.append(x)
                 parents.append(None)
                 plain = plain and type(x) in PLAIN
-        if kind is not None and not plain:
+        if not plain:
             arrays = [x if type(x) in PLAIN else constant(x, self.name) for x in arrays]
         record = differentiable and self.rules and state.recording
         residuals = self.residuals and (record or self.unrecorded is None)
@@ -133,8 +153,6 @@ class Primitive:
         saved = None
         if residuals:
             out, saved = out
-        if kind is None:
-            return out
         if type(out) is not np.ndarray:
             out = np.asarray(out)  # NumPy returns scalars where it could return 0-d arrays
         if out.dtype is FLOAT64 and "dtype" not in static:  # a cast that asks for float64 means it
@@ -147,6 +165,8 @@ class Primitive:
             result = kind.wrap(out)
         if self.view and np.may_share_memory(out, arrays[0]):
             share(result, args[0])
+        if state.recorder is not None:
+            state.recorder.call(self, args, arrays, static, out, saved)
         return result
 
     def explain(self, error: Exception, arrays: list[Any]) -> Exception:

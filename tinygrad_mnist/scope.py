@@ -65,10 +65,64 @@ class BackwardPass:
         return None
 
 
+class Recorder(Protocol):
+    """What is told of everything that a step does, while compile/ captures it."""
+
+    def call(self, primitive: Any, args: Any, arrays: Any, static: Any, out: Any, saved: Any) -> None:
+        """A primitive was called with args, which stand for these arrays, and gave out (and residuals)."""
+
+    def draw(self, fill: Callable[..., Any], generator: Any, settings: dict[str, Any], out: Any) -> None:
+        """Random numbers were drawn: fill(out, generator, **settings)."""
+
+    def constant(self, array: Any) -> Any:
+        """An array was made from nothing but Python's numbers: the same at every call."""
+
+    def same(self, copy: Any, array: Any) -> None:
+        """One array was copied to another."""
+
+    def changes(self, var: Any, name: str) -> None:
+        """The memory of a Var is about to be overwritten by the operation of this name."""
+
+    def knows(self, var: Any) -> None:
+        """Something else is about to look at the memory of a Var."""
+
+    def requires_grad(self, var: Any, value: bool) -> None:
+        """`requires_grad` of a Var is about to be set."""
+
+    def pulls_back(self, node: Any) -> None:
+        """From now on the rules of a Node are running (None: no longer)."""
+
+    def adds(self, total: Any, g: Any) -> Any:
+        """Give total + g in the memory order of total, to which eager mode would add in place."""
+
+    def depends(self, function: Callable[[], Any], label: str) -> None:
+        """A number was read that the function gives."""
+
+    def write(self, var: Any, result: Any) -> None:
+        """The memory of a Var was overwritten with the value of another."""
+
+    def reads_gradient(self, leaf: Any) -> None:
+        """What `.grad` of a leaf held before is about to matter."""
+
+    def sets_gradient(self, leaf: Any) -> None:
+        """`.grad` of a leaf was given another tensor, or None."""
+
+    def update(self, optimizer: Any, p: Any, group: dict[str, Any]) -> None:
+        """An optimizer is about to change a parameter: optimizer.apply(p, array of its gradient, group)."""
+
+    def effect(self, action: Callable[[], Any]) -> None:
+        """Something was done that every call must do again."""
+
+    def refuse(self, what: str, hint: str = "") -> None:
+        """Something was asked for that a captured step cannot have: raises CaptureError."""
+
+
 class State(threading.local):
     """Per thread: is the graph recorded, and which module call is running."""
 
     recording: bool = True
+    recorder: Recorder | None = None  # set while compile/ captures a step
+    plainly: bool = False  # compiled functions run as they are
     scope: Scope | None = None
     around: Callable[..., Any] | None = None  # if set, module calls go through around(scope, forward, args, kwargs)
 

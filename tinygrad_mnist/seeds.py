@@ -12,6 +12,7 @@ import numpy as np
 
 from .errors import DTypeError, GradientError, ShapeError
 from .graph import Var
+from .scope import state
 
 
 def check_differentiable(dtype: np.dtype[Any], what: str) -> None:
@@ -43,7 +44,9 @@ def seed_for(root: Any, gradient: Any, name: str, create_graph: Any) -> Any:
                 hint="loss.mean().backward() or loss.sum().backward()",
             )
         seed = np.ones(root.shape, dtype=root.dtype)
-        return root.result_type.wrap(seed) if create_graph else seed
+        if state.recorder is not None:
+            state.recorder.constant(seed)
+        return root.result_type.wrap(seed) if create_graph or state.recorder is not None else seed
     shape = np.shape(gradient.array if isinstance(gradient, Var) else gradient)
     if shape != root.shape:
         raise ShapeError(
@@ -51,6 +54,6 @@ def seed_for(root: Any, gradient: Any, name: str, create_graph: Any) -> Any:
             got=f"gradient {shape}, tensor {root.shape}",
             expected="equal shapes",
         )
-    if create_graph:
+    if create_graph or state.recorder is not None:
         return gradient if isinstance(gradient, Var) else root.result_type.wrap(np.asarray(gradient, dtype=root.dtype))
     return np.asarray(gradient.array if isinstance(gradient, Var) else gradient, dtype=root.dtype)

@@ -21,6 +21,7 @@ from .functions import dtypes
 from .graph import Array, Node, Var
 from .ops import compare, elementwise
 from .ops import index as indexing
+from .scope import state
 from .seeds import check_differentiable, seed_for
 
 
@@ -53,6 +54,8 @@ class Tensor(Var):
     @property
     def grad(self) -> Any:
         """Gradient that backward left here, a tensor of the same shape, or None."""
+        if state.recorder is not None and self.node is None:
+            state.recorder.reads_gradient(self)
         if self.gradient is None and self.node is not None and self.node.retained is None:
             warnings.warn(
                 f"`.grad` of a non-leaf: this tensor is the result of {self.node.where()}, and backward keeps "
@@ -70,6 +73,8 @@ class Tensor(Var):
                 expected=f"Tensor {self.shape}",
             )
         self.gradient = value
+        if state.recorder is not None:
+            state.recorder.sets_gradient(self)
 
     @property
     def data(self) -> Tensor:
@@ -101,6 +106,7 @@ class Tensor(Var):
 
     @property
     def _version(self) -> int:
+        refuse_captured("_version")
         return self.version.tick
 
     def size(self, dim: int | None = None) -> Any:
@@ -119,6 +125,7 @@ class Tensor(Var):
 
     def numpy(self) -> Array:
         """Give the array itself (shared memory); refuses where that would lose a gradient unnoticed."""
+        refuse_captured("numpy()")
         if self.requires_grad:
             raise GradientError(
                 "numpy: this tensor requires a gradient, which an array cannot carry.",
@@ -129,6 +136,7 @@ class Tensor(Var):
 
     def item(self) -> Any:
         """Give the only element as a Python number."""
+        refuse_captured("item()")
         if self.array.size != 1:
             raise ArgumentError(
                 f"item: the tensor has {self.array.size} elements.",
@@ -140,10 +148,13 @@ class Tensor(Var):
 
     def tolist(self) -> Any:
         """Give the elements as nested lists of Python numbers."""
+        refuse_captured("tolist()")
         return self.array.tolist()
 
     def detach(self) -> Tensor:
         """Give a leaf that looks at the same memory and needs no gradient."""
+        if state.recorder is not None:
+            state.recorder.knows(self)
         result = Tensor.wrap(self.array)
         result.version = self.version
         self.version.share(self, result)
@@ -168,6 +179,8 @@ class Tensor(Var):
                 got=f"the result of {self.node.where()}",
                 hint="t.detach()",
             )
+        if state.recorder is not None:
+            state.recorder.requires_grad(self, bool(requires_grad))
         self.differentiable = bool(requires_grad)
         return self
 
@@ -253,6 +266,7 @@ class Tensor(Var):
     # ------------------------------------------------------------ Python's conversions
 
     def __bool__(self) -> Any:
+        refuse_captured("a branch (if, while, and, or, not)")
         if self.array.size != 1:
             raise ArgumentError(
                 "bool: the truth of a tensor with other than one element is ambiguous.",
@@ -270,12 +284,15 @@ class Tensor(Var):
     def __index__(self) -> Any:
         if self.dtype.kind not in "iub":
             raise TypeError(f"a {self.dtype} tensor cannot be used as an index")
+        refuse_captured("use as an index, a count or a size")
         return int(self.item())
 
     def __format__(self, spec: str) -> str:
+        refuse_captured("printing")
         return format(self.item(), spec) if spec and self.array.size == 1 else str(self)
 
     def __repr__(self) -> str:
+        refuse_captured("printing")
         text = np.array2string(self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
         notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
         if self.node is not None:
@@ -285,6 +302,7 @@ class Tensor(Var):
         return f"tensor({', '.join([text, *notes])})"
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
+        refuse_captured("deepcopy()")
         if self.node is not None:
             raise GradientError(
                 "deepcopy: only leaves can be copied together with their gradient.",
@@ -298,11 +316,13 @@ class Tensor(Var):
         return result
 
     def __reduce__(self) -> Any:
+        refuse_captured("pickling")
         return _rebuild, (type(self), self.detach().array, self.requires_grad and self.node is None)
 
     # ------------------------------------------------------------ NumPy's protocols
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        refuse_captured("conversion to a NumPy array")
         return np.array(self.array, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -327,6 +347,12 @@ class Tensor(Var):
 
 
 Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tensor
+
+
+def refuse_captured(what: str) -> None:
+    """Raise CaptureError if a step is being captured: it is to be repeated with other values."""
+    if state.recorder is not None:
+        state.recorder.refuse(what)
 
 
 def _rebuild(kind: type[Tensor], data: Array, requires_grad: Any) -> Tensor:

@@ -1,96 +1,169 @@
-"""Max-pooling on raw arrays: the maximum of each window, which pixel won, and moving values between the two.
+"""Max-pooling on raw arrays: the maximum of each window, which tap won, and moving values between the two.
 
-`winners` holds, per window, the flat index of its winner in the H * W plane of the input. Scatter and gather through
-it are each other's adjoint, so pooling's derivatives of every order are these two again. All results keep the memory
-order of the input, channels last or not, since a copy into the other order costs more than the pooling.
+`winners` holds, per window, the number of its winning tap in row order: one byte for windows of up to 256 taps.
+Scatter and gather go tap by tap over strided views, with no arithmetic on indices, and are each other's adjoint, so
+pooling's derivatives of every order are these two again. Work goes over blocks of images that stay in cache. All
+results keep the memory order of the input, channels last or not, since a copy into the other order costs more than
+the pooling; `out` may be of either order and is overwritten.
 
 Must not know: Tensor, gradients' bookkeeping, layers. Look next at shapes.py (geometry), ops/pool.py (the calculus).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from .shapes import Array, Pair, check_window, conv_output_size, empty_channels_last, is_channels_last
+from .activation import keep
+from .parallel import for_each
+from .scratch import scratch
+from .shapes import Array, Pair, check_window, conv_output_size, empty_channels_last, is_channels_last, tap_slices
+
+# Few and large blocks: between short passes the threads would wait for each other. Measured on inputs of 5 and 9 MB, a
+# block of 2 MB takes two thirds of the time of one of 0.5 MB, or of all in one.
+_BLOCKS, _MOST_BYTES, _FEW_BYTES = 4, 3 << 20, 1 << 20
+_BOOL = np.dtype(bool)
 
 
-def max_pool2d(x: Array, *, kernel: Pair, stride: Pair, padding: Pair) -> tuple[Array, Array]:
-    """Take the maximum of each window, and remember where it was.
+def max_pool2d(
+    x: Array, *, kernel: Pair, stride: Pair, padding: Pair, out: Array | None = None, winners: Array | None = None
+) -> tuple[Array, Array]:
+    """Take the maximum of each window, and remember which tap it was.
 
     Math:    out[n,c,i,j] = max_{p,q} x[n, c, i·s + p − pad, j·s + q − pad], −inf outside x; of equals the first in row
              order wins; a NaN wins over all (the last one, as in PyTorch)
-    Shapes:  x (N, C, H, W) -> out, winners (N, C, OH, OW)
+    Shapes:  x (N, C, H, W) -> out, winners (N, C, OH, OW), winners = p · KW + q
     Raises:  ShapeError for a rank other than 4 or a window that does not fit; ArgumentError for a value out of range
     """
-    taps = _tap_views(x, kernel, stride, padding)
-    width, (oh, ow) = x.shape[3], taps[0].shape[2:]
-    # A winner is the index of the window's first tap plus the offset p * W + q of the tap. Small integers are quick.
-    reach = (x.shape[2] + 2 * padding[0]) * (width + 2 * padding[1])
-    dtype = np.dtype(next(kind for kind in (np.int16, np.int32, np.int64) if reach <= np.iinfo(kind).max))
-    offsets = [p * width + q for p in range(kernel[0]) for q in range(kernel[1])]
-    top = np.arange(oh) * stride[0] - padding[0]
-    left = np.arange(ow) * stride[1] - padding[1]
-    # Before any comparison the winner is the first tap inside x, which may be all -inf.
-    first = (np.maximum(top, 0) - top)[:, None] * width + np.maximum(left, 0) - left
+    shape, last = _output_shape(x, kernel, stride, padding), is_channels_last(x)
+    if out is None:
+        out = _empty(shape, x.dtype, last)
+    if winners is None:
+        winners = _empty(shape, np.min_scalar_type(kernel[0] * kernel[1] - 1), last)
+    best, chosen = _ordered(out, last), _ordered(winners, last)
+    first = _first_taps(shape, kernel, stride, padding)
+    first = first[:, :, None] if last else first
+    taps = _taps(shape, kernel, stride, last)
 
-    out = taps[0].copy(order="K")
-    offset = np.empty_like(out, dtype)
-    offset[...] = first
-    better = np.empty_like(out, bool)
-    candidate = np.empty_like(offset)
-    for tap, here in zip(taps[1:], offsets[1:], strict=True):
-        np.greater(tap, out, out=better)
-        np.maximum(out, tap, out=out)
-        # Offsets grow along the taps inside x, so the last tap that was better is the largest offset.
-        np.multiply(better.view(np.int8), dtype.type(here), out=candidate)
-        np.maximum(offset, candidate, out=offset)
-    if np.isnan(out).any():
-        for tap, here in zip(taps, offsets, strict=True):
-            np.copyto(offset, dtype.type(here), where=np.isnan(tap))
-    offset += (top[:, None] * width + left).astype(dtype)
-    return out, offset
+    def work(images: slice) -> None:
+        _first_maxima(_framed(x[images], padding, last), taps, first, best[images], chosen[images], last)
+
+    for_each(work, _blocks(x), wake=False)
+    return out, winners
 
 
-def max_pool2d_values(x: Array, *, kernel: Pair, stride: Pair, padding: Pair) -> Array:
-    """Take the maximum of each window only: a third of the time, where no derivative is wanted.
+def max_pool2d_values(x: Array, *, kernel: Pair, stride: Pair, padding: Pair, out: Array | None = None) -> Array:
+    """Take the maximum of each window only, where no derivative is wanted.
 
     Shapes:  x (N, C, H, W) -> (N, C, OH, OW)
     """
-    taps = _tap_views(x, kernel, stride, padding)
-    out = taps[0].copy(order="K")
-    for tap in taps[1:]:
-        np.maximum(out, tap, out=out)
+    shape, last = _output_shape(x, kernel, stride, padding), is_channels_last(x)
+    if out is None:
+        out = _empty(shape, x.dtype, last)
+    best, taps = _ordered(out, last), _taps(shape, kernel, stride, last)
+
+    def work(images: slice) -> None:
+        here, target = _framed(x[images], padding, last), best[images]
+        target[...] = here[taps[0]]
+        for tap in taps[1:]:
+            np.maximum(target, here[tap], out=target)
+
+    for_each(work, _blocks(x), wake=False)
     return out
 
 
-def pool_scatter(g: Array, winners: Array, *, x_shape: tuple[int, ...]) -> Array:
+def pool_scatter(
+    g: Array, winners: Array, *, x_shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair,
+    out: Array | None = None,
+) -> Array:  # fmt: skip
     """Add each value at its window's winner; windows may overlap, so a pixel can win several times.
 
-    Math:    gx[n,c,k] = Σ g[n,c,i,j] over the windows with winners[n,c,i,j] = k
+    Math:    gx[n,c,h,v] = Σ g[n,c,i,j] over the windows with h = i·s + p − pad, v = j·s + q − pad for their winner
+             p · KW + q
     Shapes:  g, winners (N, C, OH, OW) -> x_shape (N, C, H, W)
     """
     last = is_channels_last(winners)
-    gx = empty_channels_last(x_shape, g.dtype) if last else np.empty(x_shape, g.dtype)
-    gx[...] = 0
-    np.add.at(_flat(gx, last), _flat_index(winners, x_shape, last), _flat(g, last))
+    gx = _empty(x_shape, g.dtype, last) if out is None else out
+    pixels, shares, chosen = _ordered(gx, last), _ordered(g, last), _ordered(winners, last)
+    taps = _tap_slices(x_shape, winners.shape, kernel, stride, padding, last)
+    apart = kernel[0] <= stride[0] and kernel[1] <= stride[1]
+    tiled = kernel == stride and padding == (0, 0) and x_shape[2:] == (g.shape[2] * stride[0], g.shape[3] * stride[1])
+
+    def work(images: slice) -> None:
+        here, share, choice = pixels[images], _contiguous(shares[images], "pool shares"), chosen[images]
+        won = scratch("pool mask", choice.shape, _BOOL)
+        kept = scratch("pool kept", share.shape, share.dtype)
+        source, target = _whole_pixels(kept, here, last)
+        if not tiled:
+            here[...] = 0
+        for number, (read, written) in enumerate(taps):
+            np.equal(choice, number, out=won)
+            keep(share, won, kept)
+            if apart:
+                target[written] = source[read]
+            else:
+                met = here[written]
+                met += kept[read]
+
+    for_each(work, _blocks(gx), wake=False)
     return gx
 
 
-def pool_gather(x: Array, winners: Array) -> Array:
+def pool_gather(
+    x: Array, winners: Array, *, kernel: Pair, stride: Pair, padding: Pair, out: Array | None = None
+) -> Array:
     """Pick the value at each window's winner: the adjoint of pool_scatter.
 
-    Math:    out[n,c,i,j] = x[n, c, winners[n,c,i,j]]
+    Math:    out[n,c,i,j] = x[n, c, i·s + p − pad, j·s + q − pad] with p · KW + q = winners[n,c,i,j]
     Shapes:  x (N, C, H, W), winners (N, C, OH, OW) -> (N, C, OH, OW)
     """
     last = is_channels_last(winners)
-    out = empty_channels_last(winners.shape, x.dtype) if last else np.empty(winners.shape, x.dtype)
-    _flat(out, last)[...] = _flat(x, last)[_flat_index(winners, x.shape, last)]
+    if out is None:
+        out = _empty(winners.shape, x.dtype, last)
+    picked, pixels, chosen = _ordered(out, last), _ordered(x, last), _ordered(winners, last)
+    taps = _tap_slices(x.shape, winners.shape, kernel, stride, padding, last)
+
+    def work(images: slice) -> None:
+        target, here, choice = picked[images], pixels[images], chosen[images]
+        won = scratch("pool mask", choice.shape, _BOOL)
+        for number, (windows, seen) in enumerate(taps):
+            np.equal(choice, number, out=won)
+            np.copyto(target[windows], here[seen], where=won[windows])
+
+    for_each(work, _blocks(x), wake=False)
     return out
 
 
-def _tap_views(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> list[Array]:
-    """Return for each tap, in row order, the values (N, C, OH, OW) that the windows see there."""
+def _first_maxima(x: Array, taps: list[Any], first: Array, best: Array, chosen: Array, last: bool) -> None:
+    """Write the largest of the taps, and the number of the first tap that has it, into best and chosen."""
+    here = scratch("pool tap", best.shape, best.dtype)
+    better = scratch("pool mask", best.shape, _BOOL)
+    candidate = scratch("pool candidate", best.shape, chosen.dtype)
+    source, target = _whole_pixels(x, here, last)
+    best[...] = x[taps[0]]
+    chosen[...] = first
+    for number, tap in enumerate(taps[1:], 1):
+        target[...] = source[tap]  # once out of its stride, where all that follows is quick
+        np.greater(here, best, out=better)
+        np.maximum(best, here, out=best)
+        # Numbers grow along the taps, so the last tap that was better is the largest number.
+        np.multiply(better.view(np.uint8), chosen.dtype.type(number), out=candidate)
+        np.maximum(chosen, candidate, out=chosen)
+    if np.isnan(best, out=better).any():
+        for number, tap in enumerate(taps):
+            np.copyto(chosen, chosen.dtype.type(number), where=np.isnan(x[tap]))
+
+
+def _first_taps(shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    """Number each window's first tap inside x, its winner before any comparison, for x may be all -inf: (OH, OW)."""
+    rows, columns = (np.maximum(padding[a] - np.arange(shape[2 + a]) * stride[a], 0) for a in (0, 1))
+    numbers: Array = rows[:, None] * kernel[1] + columns
+    return numbers
+
+
+def _output_shape(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> tuple[int, ...]:
     if x.ndim != 4:
         raise ShapeError(f"max_pool2d: x has {x.ndim} axes but needs 4.", got=f"x {x.shape}",
                          expected="x (N, channels, height, width)")
@@ -98,32 +171,69 @@ def _tap_views(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> list[Arra
     if 2 * padding[0] > kernel[0] or 2 * padding[1] > kernel[1]:
         raise ArgumentError(f"max_pool2d: padding {padding} is more than half of the kernel {kernel}.",
                             expected="windows that all see a pixel", hint="pad x before pooling")
-    n, c, h, w = x.shape
-    oh = conv_output_size(h, kernel[0], stride[0], padding[0], 1)
-    ow = conv_output_size(w, kernel[1], stride[1], padding[1], 1)
-    if padding != (0, 0):
-        shape = (n, c, h + 2 * padding[0], w + 2 * padding[1])
-        framed = empty_channels_last(shape, x.dtype) if is_channels_last(x) else np.empty(shape, x.dtype)
-        framed[...] = -np.inf
-        framed[:, :, padding[0] : padding[0] + h, padding[1] : padding[1] + w] = x
-        x = framed
-    rows = [slice(p, p + (oh - 1) * stride[0] + 1, stride[0]) for p in range(kernel[0])]
-    columns = [slice(q, q + (ow - 1) * stride[1] + 1, stride[1]) for q in range(kernel[1])]
-    return [x[:, :, row, column] for row in rows for column in columns]
+    return (*x.shape[:2], *(conv_output_size(x.shape[2 + a], kernel[a], stride[a], padding[a], 1) for a in (0, 1)))
 
 
-def _flat(x: Array, last: bool) -> Array:
-    """Flatten x (N, C, H, W) in the order N, H, W, C if last, else N, C, H, W: a view where the memory runs so."""
-    return (x.transpose(0, 2, 3, 1) if last else x).reshape(-1)
+def _framed(x: Array, padding: Pair, last: bool) -> Array:
+    """Return x with its axes in the order of memory, in a frame of -inf where there is padding."""
+    (n, c, h, w), (ph, pw) = x.shape, padding
+    inner = _ordered(x, last)
+    if padding == (0, 0):
+        return inner
+    framed = scratch("pool frame", (n, h + 2 * ph, w + 2 * pw, c) if last else (n, c, h + 2 * ph, w + 2 * pw), x.dtype)
+    framed[...] = -np.inf
+    framed[_at(slice(ph, ph + h), slice(pw, pw + w), last)] = inner
+    return framed
 
 
-def _flat_index(winners: Array, x_shape: tuple[int, ...], last: bool) -> Array:
-    """Turn indices into a plane into indices into the whole array, both flattened as by _flat."""
-    n, c, h, w = x_shape
-    if last:
-        index = winners.transpose(0, 2, 3, 1) * np.intp(c)
-        index += np.arange(n)[:, None, None, None] * (h * w * c) + np.arange(c)
-    else:
-        index = winners.astype(np.intp)
-        index += (np.arange(n * c) * (h * w)).reshape(n, c, 1, 1)
-    return index.reshape(-1)
+def _taps(shape: tuple[int, ...], kernel: Pair, stride: Pair, last: bool) -> list[Any]:
+    """Index for each tap, in row order, what the windows see there in the framed input."""
+    rows = [slice(p, p + (shape[2] - 1) * stride[0] + 1, stride[0]) for p in range(kernel[0])]
+    columns = [slice(q, q + (shape[3] - 1) * stride[1] + 1, stride[1]) for q in range(kernel[1])]
+    return [_at(row, column, last) for row in rows for column in columns]
+
+
+def _tap_slices(
+    x_shape: tuple[int, ...], shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair, last: bool
+) -> list[tuple[Any, Any]]:
+    """Return for each tap, in row order, the windows whose pixel there exists, and those pixels: two indices."""
+    rows = [tap_slices(p - padding[0], x_shape[2], stride[0], shape[2]) for p in range(kernel[0])]
+    columns = [tap_slices(q - padding[1], x_shape[3], stride[1], shape[3]) for q in range(kernel[1])]
+    return [(_at(row[0], column[0], last), _at(row[1], column[1], last)) for row in rows for column in columns]
+
+
+def _at(row: slice, column: slice, last: bool) -> Any:
+    """Index height and width of axes in the order of memory."""
+    return (slice(None), row, column) if last else (slice(None), slice(None), row, column)
+
+
+def _ordered(x: Array, last: bool) -> Array:
+    """View x (N, C, H, W) with its axes in the order of memory: N, H, W, C if last."""
+    return x.transpose(0, 2, 3, 1) if last else x
+
+
+def _whole_pixels(x: Array, y: Array, last: bool) -> tuple[Array, Array]:
+    """View both so that copies between them go by whole pixels, where the channels of one are neighbours in both."""
+    if not last or x.shape[3] == 1 or x.dtype != y.dtype or not (x.flags.c_contiguous and y.flags.c_contiguous):
+        return x, y
+    pixel = np.dtype((np.void, x.shape[3] * x.itemsize))
+    return x.view(pixel)[..., 0], y.view(pixel)[..., 0]
+
+
+def _contiguous(x: Array, name: str) -> Array:
+    if x.flags.c_contiguous:
+        return x
+    copy = scratch(name, x.shape, x.dtype)
+    copy[...] = x
+    return copy
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype[Any], last: bool) -> Array:
+    return empty_channels_last(shape, dtype) if last else np.empty(shape, dtype)
+
+
+def _blocks(x: Array) -> list[slice]:
+    """Cut the images of x into equal blocks, or leave them together where they are few."""
+    count = max(_BLOCKS, -(-x.nbytes // _MOST_BYTES)) if x.nbytes > _FEW_BYTES else 1
+    size = max(1, -(-len(x) // count))
+    return [slice(first, first + size) for first in range(0, len(x), size)]

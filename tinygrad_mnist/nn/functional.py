@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator, generator_or_default
+from ..backend import Generator
+from ..draws import draw, kept
 from ..engine import outside
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..functions import flatten, log_softmax, mean, pad, permute, relu, sigmoid, softmax, tanh
@@ -118,11 +119,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, *, generator: Gen
     check_probability("dropout: p", p)
     if not training or p == 0:
         return input
-    kind = input.dtype if input.dtype == np.float64 else np.dtype(np.float32)
-    mask = np.greater_equal(generator_or_default(generator).random(input.shape, dtype=kind.type), p).astype(input.dtype)
-    if p < 1:
-        mask *= input.dtype.type(1 / (1 - p))
-    return activation.dropout(input, mask)
+    return activation.dropout(input, draw(kept, input.shape, input.dtype, generator, p=p))
 
 
 REDUCTIONS = {"mean": mean, "sum": _sum, "none": lambda losses: losses}
@@ -207,9 +204,7 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smooth
         losses = -_sum(target * log_softmax(input, 1), 1)
         return reduced(losses, reduction)
     rows, classes, shape = _rows(input, target)
-    losses = softmaxes.cross_entropy(rows, classes)
-    if label_smoothing:
-        losses = losses + label_smoothing * (softmaxes.pick(rows, classes) - mean(rows, 1))
+    losses = softmaxes.cross_entropy(rows, classes, smoothing=label_smoothing)
     return reduced(losses.reshape(shape) if shape is not None and reduction == "none" else losses, reduction)
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..backend import Generator, generator_or_default
+import numpy as np
+
+from ..backend import Generator
+from ..draws import draw, normal, uniform
 from ..errors import ArgumentError, ShapeError
 from ..graph import no_grad
 
@@ -36,12 +39,12 @@ def fans(tensor: Any) -> tuple[int, int]:
 
 def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Draw = None) -> Any:
     """Draw from U(a, b)."""
-    return _fill(tensor, generator_or_default(generator).uniform(a, b, tensor.shape))
+    return _fill(tensor, draw(uniform, tensor.shape, np.float64, generator, low=a, high=b))
 
 
 def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Draw = None) -> Any:
     """Draw from N(mean, std²)."""
-    return _fill(tensor, generator_or_default(generator).normal(mean, std, tensor.shape))
+    return _fill(tensor, draw(normal, tensor.shape, np.float64, generator, mean=mean, std=std))
 
 
 def constant_(tensor: Any, val: float) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from ..creation import from_numpy
 from ..errors import StateDictError
 from ..graph import Var, no_grad
+from ..in_place import clear_gradient
 from ..scope import Scope, state
 from ..seeds import check_differentiable
 from ..tensor import Tensor
@@ -135,10 +136,7 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters (or, with set_to_none=False, set them to 0)."""
         for p in self.parameters():
-            if set_to_none or p.gradient is None:
-                p.gradient = None
-            else:
-                p.gradient = Tensor.wrap(np.zeros(p.shape, p.dtype))
+            clear_gradient(p, set_to_none)
 
     # ------------------------------------------------------------ saving
 

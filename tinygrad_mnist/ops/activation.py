@@ -1,4 +1,5 @@
-"""Activations: tanh, sigmoid, relu, and dropout, whose mask is an argument.
+"""Activations: tanh, sigmoid, relu, and dropout, whose mask is an argument; kernels/activation.py has the arithmetic
+of relu.
 
 The derivative of relu at 0 is 0, as in PyTorch. Look next at index.py.
 """
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
+from ..kernels import activation as kernel
 from ..primitive import primitive
 
 
@@ -48,12 +50,26 @@ def relu(x: Array) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.maximum(x, 0)
+    return kernel.relu(x)
 
 
 @relu.vjp("x")
 def relu_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return g * (out > 0)
+    return keep(g, out > 0)
+
+
+@primitive()
+def keep(x: Array, mask: Array) -> Array:
+    """Keep x where the mask is true, 0 elsewhere, even where x is infinite or NaN.
+
+    Shapes:  x (*A), mask (*A) of booleans -> (*A)
+    """
+    return kernel.keep(x, mask)
+
+
+@keep.vjp("x")
+def keep_vjp_x(g: Any, out: Any, x: Any, mask: Any) -> Any:
+    return keep(g, mask)
 
 
 @primitive()

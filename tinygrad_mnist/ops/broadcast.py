@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
+from ..kernels import sums as kernel
 from ..primitive import Primitive, Rule, primitive
 
 Shape = tuple[int, ...]
@@ -36,9 +37,7 @@ def sum_to(x: Array, *, shape: Shape) -> Array:
 
     Shapes:  x (*A) -> shape, which broadcasts to A
     """
-    lead = x.ndim - len(shape)
-    axes = tuple(range(lead)) + tuple(i + lead for i, size in enumerate(shape) if size == 1 and x.shape[i + lead] != 1)
-    return np.add.reduce(x, axis=axes, keepdims=True).reshape(shape) if axes else x.reshape(shape)
+    return kernel.sum_to(x, shape)
 
 
 @sum_to.vjp("x")

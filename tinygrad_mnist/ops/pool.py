@@ -36,41 +36,47 @@ def max_pool2d_vjp_x(
     g: Any, out: Any, x: Any, *, kernel_size: Pair, stride: Pair, padding: Pair, saved: Any = None
 ) -> Any:
     winners = pool_winners(x, kernel_size=kernel_size, stride=stride, padding=padding) if saved is None else saved
-    return pool_scatter(g, winners, x_shape=x.shape)
+    return pool_scatter(g, winners, x_shape=x.shape, kernel_size=kernel_size, stride=stride, padding=padding)
 
 
 @primitive()
 def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
-    """Find where in its plane each window's winner lies. Constant to differentiation.
+    """Find which tap of its window each window's winner is. Constant to differentiation.
 
-    Shapes:  x (N, C, H, W) -> (N, C, OH, OW) of integers, row · W + column
+    Shapes:  x (N, C, H, W) -> (N, C, OH, OW) of unsigned integers, row · KW + column within the window
     """
     return kernel.max_pool2d(x, kernel=kernel_size, stride=stride, padding=padding)[1]
 
 
 @primitive()
-def pool_scatter(x: Array, winners: Array, *, x_shape: Shape) -> Array:
+def pool_scatter(
+    x: Array, winners: Array, *, x_shape: Shape, kernel_size: Pair, stride: Pair, padding: Pair
+) -> Array:
     """Add every window's value at its winner, into zeros.
 
     Shapes:  x (N, C, OH, OW), winners (N, C, OH, OW) -> x_shape (N, C, H, W)
     """
-    return kernel.pool_scatter(x, winners, x_shape=x_shape)
+    return kernel.pool_scatter(x, winners, x_shape=x_shape, kernel=kernel_size, stride=stride, padding=padding)
 
 
 @pool_scatter.vjp("x")
-def pool_scatter_vjp_x(g: Any, out: Any, x: Any, winners: Any, *, x_shape: Shape) -> Any:
-    return pool_gather(g, winners)
+def pool_scatter_vjp_x(
+    g: Any, out: Any, x: Any, winners: Any, *, x_shape: Shape, kernel_size: Pair, stride: Pair, padding: Pair
+) -> Any:
+    return pool_gather(g, winners, kernel_size=kernel_size, stride=stride, padding=padding)
 
 
 @primitive()
-def pool_gather(x: Array, winners: Array) -> Array:
+def pool_gather(x: Array, winners: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
     """Read every window's winner.
 
     Shapes:  x (N, C, H, W), winners (N, C, OH, OW) -> (N, C, OH, OW)
     """
-    return kernel.pool_gather(x, winners)
+    return kernel.pool_gather(x, winners, kernel=kernel_size, stride=stride, padding=padding)
 
 
 @pool_gather.vjp("x")
-def pool_gather_vjp_x(g: Any, out: Any, x: Any, winners: Any) -> Any:
-    return pool_scatter(g, winners, x_shape=x.shape)
+def pool_gather_vjp_x(
+    g: Any, out: Any, x: Any, winners: Any, *, kernel_size: Pair, stride: Pair, padding: Pair
+) -> Any:
+    return pool_scatter(g, winners, x_shape=x.shape, kernel_size=kernel_size, stride=stride, padding=padding)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph import Array
+from ..kernels import sums as kernel
 from ..primitive import primitive
 from .broadcast import Shape, broadcast_to
 from .elementwise import exp
@@ -63,7 +64,10 @@ def sum(x: Array, *, axis: Axis, keepdims: bool) -> Any:
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
-    return add_up(x, axis=axis, keepdims=keepdims, dtype=None if x.dtype.kind == "f" else np.int64)
+    dtype = None if x.dtype.kind == "f" else np.int64
+    if x.size > kernel.SMALL and x.ndim > 1 and axis is not None:
+        return kernel.sum_axes(x, reduced_axes(x.ndim, axis), keepdims=keepdims, dtype=dtype)
+    return add_up(x, axis=axis, keepdims=keepdims, dtype=dtype)
 
 
 @sum.vjp("x")

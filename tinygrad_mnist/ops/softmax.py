@@ -10,18 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError, TinygradError
 from ..graph import Array
+from ..kernels import softmax as kernel
 from ..primitive import primitive
 from .elementwise import exp
 from .index import scatter
 from .layout import reshape
 from .reduce import sum
-
-
-def peak(x: Array, axis: int) -> Any:
-    """Find the largest logit along an axis, kept as an axis of size 1; -∞ of none."""
-    return np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf if x.dtype.kind == "f" else None)
 
 
 @primitive()
@@ -31,9 +27,7 @@ def softmax(x: Array, *, axis: int) -> Array:
     Math:    out_i = exp(x_i) / Σ_j exp(x_j)
     Shapes:  x (*A) -> (*A)
     """
-    out: Array = np.exp(x - peak(x, axis))
-    out /= np.add.reduce(out, axis=axis, keepdims=True)
-    return out
+    return kernel.softmax(x, axis=axis)
 
 
 @softmax.vjp("x")
@@ -49,11 +43,7 @@ def log_softmax(x: Array, *, axis: int) -> Array:
     Shapes:  x (*A) -> (*A)
     Units:   nats
     """
-    centred: Array = x - peak(x, axis)
-    if not x.size:
-        return centred  # the logarithm of an empty sum would warn
-    centred -= np.log(np.add.reduce(np.exp(centred), axis=axis, keepdims=True))
-    return centred
+    return kernel.log_softmax(x, axis=axis)
 
 
 @log_softmax.vjp("x")
@@ -62,49 +52,43 @@ def log_softmax_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
 
 
 @primitive(residuals=True)
-def cross_entropy(x: Array, target: Array) -> tuple[Array, Array]:
+def cross_entropy(x: Array, target: Array, *, smoothing: float) -> tuple[Array, Array]:
     """Negative log-probability that the softmax of logits gives to each target class.
 
-    Math:    out_n = log Σ_j exp(x_nj) - x_n,target_n
+    Math:    out_n = log Σ_j exp(x_nj) - (1 - ε) x_n,target_n - ε/C Σ_c x_nc, with smoothing ε
     Shapes:  x (N, C), target (N,) of class numbers -> (N,)
     Units:   nats
     Raises:  DTypeError, ShapeError, ArgumentError if the target does not hold N class numbers from 0 to C - 1
+    Source:  Szegedy et al. 2016 (arXiv:1512.00567), section 7, for the smoothing
     """
     check_classes("cross_entropy", x, target)
-    rows = np.arange(len(target))
-    probabilities = x - np.maximum.reduce(x, axis=1, keepdims=True, initial=-np.inf)
-    picked = probabilities[rows, target]
-    np.exp(probabilities, out=probabilities)
-    total = np.add.reduce(probabilities, axis=1, keepdims=True)
-    probabilities /= total
-    return np.log(total[:, 0]) - picked, probabilities
+    return kernel.cross_entropy(x, target, smoothing=smoothing)
 
 
 @cross_entropy.vjp("x")
-def cross_entropy_vjp_x(g: Any, out: Any, x: Any, target: Any, *, saved: Any = None) -> Any:
-    return less_one_hot(softmax(x, axis=1) if saved is None else saved, g, target)
+def cross_entropy_vjp_x(g: Any, out: Any, x: Any, target: Any, *, smoothing: float, saved: Any = None) -> Any:
+    return less_one_hot(softmax(x, axis=1) if saved is None else saved, g, target, smoothing=smoothing)
 
 
 @primitive()
-def less_one_hot(p: Array, s: Array, target: Array) -> Array:
+def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float) -> Array:
     """Scale each row of p less the one-hot vector of its target: the gradient of cross-entropy in one pass.
 
-    Math:    out_nc = s_n (p_nc - [c = target_n])
+    Math:    out_nc = s_n (p_nc - (1 - ε) [c = target_n] - ε/C)
     Shapes:  p (N, C), s (N,), target (N,) -> (N, C)
     """
-    out = p * s[:, None]
-    out[np.arange(len(target)), target] -= s
-    return out
+    return kernel.less_one_hot(p, s, target, smoothing=smoothing)
 
 
 @less_one_hot.vjp("p")
-def less_one_hot_vjp_p(g: Any, out: Any, p: Any, s: Any, target: Any) -> Any:
+def less_one_hot_vjp_p(g: Any, out: Any, p: Any, s: Any, target: Any, *, smoothing: float) -> Any:
     return g * column(s)
 
 
 @less_one_hot.vjp("s")
-def less_one_hot_vjp_s(g: Any, out: Any, p: Any, s: Any, target: Any) -> Any:
-    return sum(g * p, axis=1, keepdims=False) - pick(g, target)
+def less_one_hot_vjp_s(g: Any, out: Any, p: Any, s: Any, target: Any, *, smoothing: float) -> Any:
+    chosen = sum(g * (p - smoothing / p.shape[1]), axis=1, keepdims=False)
+    return chosen - (1 - smoothing) * pick(g, target)
 
 
 @primitive()
@@ -130,10 +114,25 @@ def column(x: Any) -> Any:
 
 def check_classes(name: str, x: Array, target: Array) -> None:
     """Raise unless target holds one class number per row of x, naming the accepted forms and the offending entry."""
+    kind = target.dtype.kind
+    if kind in "iu" and target.shape == x.shape[:1]:
+        if not target.size:
+            return
+        # as unsigned numbers negative ones are the largest of all, so that one search finds both mistakes
+        if np.maximum.reduce(target if kind == "u" else target.view(UNSIGNED[target.dtype.itemsize])) < x.shape[1]:
+            return
+    raise class_error(name, x, target)
+
+
+UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
+
+
+def class_error(name: str, x: Array, target: Array) -> TinygradError:
+    """Say what is wrong with class numbers."""
     expected = f"target (N,) of integers from 0 to {x.shape[-1] - 1}, or probabilities of x's shape (cross_entropy)"
     got = f"x {x.shape} {x.dtype}, target {np.shape(target)} {np.asarray(target).dtype}"
     if target.dtype.kind not in "iu":
-        raise DTypeError(
+        return DTypeError(
             f"{name}: the target must hold class numbers, not {target.dtype} values.",
             got=got,
             expected=expected,
@@ -147,16 +146,15 @@ def check_classes(name: str, x: Array, target: Array) -> None:
         else:
             problem = f"holds {target.size} labels for {len(x)} rows."
             hint = "take inputs and labels from the same batch; reshape inputs to (batch, ...) with the batch first"
-        raise ShapeError(f"{name}: the target {problem}", got=got, expected=expected, hint=hint)
-    if target.size and (np.minimum.reduce(target) < 0 or np.maximum.reduce(target) >= x.shape[1]):
-        bad = int(np.flatnonzero((target < 0) | (target >= x.shape[1]))[0])
-        if target[bad] < 0:
-            hint = "number the labels from 0; leave out the rows that have none (there is no ignore_index)"
-        else:
-            hint = f"make the last layer give {int(target.max()) + 1} classes, or number the labels from 0"
-        raise ArgumentError(
-            f"{name}: target[{bad}] is {target[bad]}, but there are {x.shape[1]} classes.",
-            got=got,
-            expected=expected,
-            hint=hint,
-        )
+        return ShapeError(f"{name}: the target {problem}", got=got, expected=expected, hint=hint)
+    bad = int(np.flatnonzero((target < 0) | (target >= x.shape[1]))[0])
+    if target[bad] < 0:
+        hint = "number the labels from 0; leave out the rows that have none (there is no ignore_index)"
+    else:
+        hint = f"make the last layer give {int(target.max()) + 1} classes, or number the labels from 0"
+    return ArgumentError(
+        f"{name}: target[{bad}] is {target[bad]}, but there are {x.shape[1]} classes.",
+        got=got,
+        expected=expected,
+        hint=hint,
+    )

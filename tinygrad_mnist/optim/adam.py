@@ -4,6 +4,7 @@ sgd.py.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -51,6 +52,17 @@ class Adam(Optimizer):
             beta2=group["betas"][1], eps=group["eps"], weight_decay=group["weight_decay"], decoupled=self.decoupled,
             step=state["step"],
         )  # fmt: skip
+
+
+    def loop(self, p: Any, group: Group) -> tuple[str, list[Any], list[float]]:
+        """Describe the next step for kernels/loops.py: the loop, its arrays beside p and its gradient, its numbers."""
+        state, lr, decay = self.state[p], group["lr"], group["weight_decay"]
+        state["step"] += 1
+        beta1, beta2 = group["betas"]
+        rate, root = lr / (1 - beta1 ** state["step"]), 1 / math.sqrt(1 - beta2 ** state["step"])
+        added, shrink = (0.0, 1 - lr * decay) if self.decoupled else (decay, 1.0)
+        numbers = [rate, beta1, 1 - beta1, beta2, 1 - beta2, group["eps"], root, added, shrink]
+        return "adam", [state["exp_avg"], state["exp_avg_sq"]], numbers
 
 
 class AdamW(Adam):

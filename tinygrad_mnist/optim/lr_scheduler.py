@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import ArgumentError, DTypeError
+from ..scope import state
 from .optimizer import Optimizer, check_at_least
 
 
@@ -39,11 +40,18 @@ class Scheduler:
 
     def step(self) -> None:
         """Go on to the next learning rate."""
+        if state.recorder is not None:
+            state.recorder.effect(self.step)
         self.last_epoch += 1
         self._apply()
 
     def get_last_lr(self) -> list[float]:
         """Give the current learning rate of every group."""
+        if state.recorder is not None:
+            state.recorder.depends(self._rates, "get_last_lr()")
+        return self._rates()
+
+    def _rates(self) -> list[float]:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:

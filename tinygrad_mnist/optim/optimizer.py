@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, DTypeError, StateDictError
-from ..graph import Var, enable_grad
+from ..graph import Array, Var, enable_grad
+from ..in_place import clear_gradient
+from ..scope import state
 from ..tensor import Tensor
 
 State = dict[str, Any]
@@ -103,10 +105,7 @@ class Optimizer:
         """Forget all gradients (or, with set_to_none=False, set them to 0)."""
         for group in self.param_groups:
             for p in group["params"]:
-                if set_to_none:
-                    p.gradient = None
-                elif p.gradient is not None:
-                    p.gradient = Tensor.wrap(np.zeros(p.shape, p.dtype))
+                clear_gradient(p, set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. closure: computes the loss again and is called first."""
@@ -116,21 +115,29 @@ class Optimizer:
                 loss = closure()
         for group in self.param_groups:
             for p in group["params"]:
+                if state.recorder is not None:
+                    state.recorder.reads_gradient(p)
                 if p.gradient is None:
                     continue
-                if p not in self.state:
-                    self.state[p] = self.init_state(p, group)
-                if p.array.flags.c_contiguous and p.array.flags.writeable:
-                    self.update(p.array, p.gradient.array, self.state[p], group)
-                else:  # a parameter with memory in another order: update a copy, then take it over
-                    data = np.ascontiguousarray(p.array).copy()
-                    self.update(data, p.gradient.array, self.state[p], group)
-                    if p.array.flags.writeable:
-                        p.array[...] = data
-                    else:
-                        p.array = data
-                p.version.bump()
+                if state.recorder is not None:
+                    state.recorder.update(self, p, group)
+                self.apply(p, p.gradient.array, group)
         return loss
+
+    def apply(self, p: Tensor, g: Array, group: Group) -> None:
+        """Change one parameter along the array g of its gradient."""
+        if p not in self.state:
+            self.state[p] = self.init_state(p, group)
+        if p.array.flags.c_contiguous and p.array.flags.writeable:
+            self.update(p.array, g, self.state[p], group)
+        else:  # a parameter with memory in another order: update a copy, then take it over
+            data = np.ascontiguousarray(p.array).copy()
+            self.update(data, g, self.state[p], group)
+            if p.array.flags.writeable:
+                p.array[...] = data
+            else:
+                p.array = data
+        p.version.bump()
 
     # ------------------------------------------------------------ saving
 

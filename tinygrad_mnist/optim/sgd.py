@@ -58,3 +58,16 @@ class SGD(Optimizer):
             first=first,
         )  # fmt: skip
         state["step"] += 1
+
+    def loop(self, p: Any, group: Group) -> tuple[str, list[Any], list[float]]:
+        """Describe the next step for kernels/loops.py: the loop, its arrays beside p and its gradient, its numbers."""
+        state, lr, momentum = self.state[p], group["lr"], group["momentum"]
+        first = state["step"] == 0
+        state["step"] += 1
+        if not momentum:
+            return "sgd", [], [lr, group["weight_decay"]]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"], first = np.zeros(p.shape, p.dtype), True
+        share = 1.0 if first else 1 - group["dampening"]
+        ahead, along = (lr, lr * momentum) if group["nesterov"] else (0.0, lr)
+        return "sgd_momentum", [state["momentum_buffer"]], [momentum, share, group["weight_decay"], ahead, along]

@@ -1,0 +1,128 @@
+"""The statistics: medians, ratios round by round and their spread, geometric means, agreement of losses, targets.
+
+Plain functions of numbers; knows nothing of processes. tests/test_benchmark.py checks them against numbers by hand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+OURS = ("eager", "replay", "fast")
+COMPARED_LOSSES = 5  # later on rounding errors have grown, and more so where the learning rate is high
+TOLERANCE = 1e-2
+
+
+class Spread(NamedTuple):
+    """The middle of some numbers, their quartiles and their ends."""
+
+    median: float
+    lower: float
+    upper: float
+    least: float
+    most: float
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Give the value below which that share of the values lies, interpolated as by numpy.quantile."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def median(values: Sequence[float]) -> float:
+    return quantile(values, 0.5)
+
+
+def spread(values: Sequence[float]) -> Spread:
+    return Spread(median(values), quantile(values, 0.25), quantile(values, 0.75), min(values), max(values))
+
+
+def ratio(peer: Sequence[float], ours: Sequence[float]) -> Spread:
+    """Divide times round by round: how many times faster than the peer. 2 is twice as fast, 0.5 half as fast.
+
+    Round by round, because both met the same state of the machine there; the median of the ratios is not the ratio of
+    the medians.
+    """
+    return spread([p / o for p, o in zip(peer, ours, strict=True)])
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def disagreements(losses: Mapping[str, Sequence[float | None]], reference: str) -> dict[str, str]:
+    """Name the variants whose first losses are not the reference's, with the first that is not; None is no loss."""
+    found: dict[str, str] = {}
+    expected = losses.get(reference) or []
+    for variant, own in losses.items():
+        pairs = list(zip(expected, own, strict=False))[:COMPARED_LOSSES]
+        for i, (wanted, got) in enumerate(pairs, 1):
+            if wanted is None or got is None:
+                continue
+            if not abs(got - wanted) <= TOLERANCE * abs(wanted):  # so that NaN disagrees
+                found[variant] = f"loss {got:.5g} instead of {wanted:.5g} at step {i}"
+                break
+    return found
+
+
+class Target(NamedTuple):
+    """What was aimed at: a variant's times faster than a peer, at least (or at most, of the products)."""
+
+    variant: str
+    peer: str
+    what: str  # a step, or "mean of the MLPs"
+    wanted: float
+    got: float | None  # None: not measured
+
+    @property
+    def reached(self) -> bool | None:
+        if self.got is None:
+            return None
+        return self.got <= self.wanted if self.peer == "products" else self.got >= self.wanted
+
+
+# variant, peer, at least on each MLP step, geometric mean over the MLP steps, cnn-small, cnn-two
+AIMS = (
+    ("eager", "torch", 1.0, 1.2, 1.0, 0.95),
+    ("replay", "torch", 1.15, 1.35, 1.2, 1.05),
+    ("fast", "torch", 1.4, 1.7, 3.0, 1.4),
+    ("best", "jax", 1.2, 1.7, 6.0, 4.0),
+)
+MOST_TIMES_PRODUCTS = 2.0
+
+Times = Mapping[str, Mapping[str, Sequence[float]]]  # microseconds by round, by step and variant
+
+
+def best_of_ours(variants: Mapping[str, Sequence[float]]) -> str | None:
+    """Name the fastest of our own variants, by its median."""
+    ours = [v for v in OURS if v in variants]
+    return min(ours, key=lambda v: median(variants[v])) if ours else None
+
+
+def targets(times: Times) -> list[Target]:
+    """Compare all measured ratios with what was aimed at; a step that was not run has no line."""
+    rows: list[Target] = []
+    mlps = [step for step in times if step.startswith("mlp")]
+    for variant, peer, each, mean, small, two in AIMS:
+        wanted = {**dict.fromkeys(mlps, each), "cnn-small": small, "cnn-two": two}
+        reached = {step: _median_ratio(times[step], peer, variant) for step in times}
+        rows += [Target(variant, peer, s, wanted[s], reached[s]) for s in times]
+        of_mlps = [reached[step] for step in mlps]
+        if len(mlps) > 1:
+            got = None if None in of_mlps else geometric_mean(of_mlps)
+            rows.append(Target(variant, peer, "mean of the MLPs", mean, got))
+    for step in mlps:
+        inverse = _median_ratio(times[step], "products", "best")
+        rows.append(Target("best", "products", step, MOST_TIMES_PRODUCTS, inverse and 1 / inverse))
+    return rows
+
+
+def _median_ratio(variants: Mapping[str, Sequence[float]], peer: str, ours: str) -> float | None:
+    name = best_of_ours(variants) if ours == "best" else ours
+    if name not in variants or peer not in variants:
+        return None
+    return ratio(variants[peer], variants[name]).median

@@ -1,0 +1,269 @@
+"""`tg.compile(step, backend="numba")`: the generated function against eager steps, run as plain Python and compiled.
+
+Most tests switch numba's compiler off, so that what was generated runs as the Python it is: quick, and every model can
+be tried. A few compile for real. Two threads share every phase in both.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+from tinygrad_mnist import nn
+from tinygrad_mnist.compile import compiled
+from tinygrad_mnist.nn import functional as F
+
+numba = pytest.importorskip("numba", reason="numba is not installed")
+numba_plan = importlib.import_module("tinygrad_mnist.compile.numba_plan")
+lowering = importlib.import_module("tinygrad_mnist.compile.lowering")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path_factory):
+    """Keep what is generated here out of the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def as_python(monkeypatch, tmp_path):
+    """Run what is generated as plain Python."""
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+class Residual(nn.Module):
+    """Operations that the loops do not know stand between those that they do."""
+
+    def __init__(self):
+        self.first, self.last = nn.Linear(12, 12), nn.Linear(12, 3)
+
+    def forward(self, x):
+        h = tg.tanh(self.first(x.flatten(1)))
+        h = h + (h * h).mean(1, keepdim=True) * 0.5
+        return self.last(F.softmax(h, 1) + h.abs().sqrt())
+
+
+def conv_net(padding=0, pool=2, second=True):
+    layers = [nn.Conv2d(1, 3, 3, padding=padding), nn.ReLU()]
+    if second:
+        layers += [nn.Conv2d(3, 4, 3, padding=padding), nn.ReLU()]
+    size = (7 + (1 + second) * 2 * (padding - 1)) // pool
+    channels = 4 if second else 3
+    layers += [nn.MaxPool2d(pool), nn.Flatten(), nn.Linear(channels * size * size, 6), nn.ReLU(), nn.Linear(6, 3)]
+    return nn.Sequential(*layers)
+
+
+MODELS = {
+    "mlp": ((3, 4), lambda: nn.Sequential(nn.Flatten(), nn.Linear(12, 7), nn.ReLU(), nn.Linear(7, 3))),
+    "sigmoid": ((12,), lambda: nn.Sequential(
+        nn.Linear(12, 7), nn.Sigmoid(), nn.Linear(7, 5), nn.Sigmoid(), nn.Linear(5, 3))),
+    "dropout": ((12,), lambda: nn.Sequential(nn.Linear(12, 9), nn.Tanh(), nn.Dropout(0.4), nn.Linear(9, 3))),
+    "no bias": ((12,), lambda: nn.Sequential(nn.Linear(12, 9, bias=False), nn.ReLU(), nn.Linear(9, 3, bias=False))),
+    "unknown operations": ((3, 4), Residual),
+    "convolution": ((1, 7, 7), conv_net),
+    "padded": ((1, 7, 7), lambda: conv_net(padding=1)),
+    "one convolution": ((1, 7, 7), lambda: conv_net(second=False)),
+    "overlapping pools": ((1, 7, 7), lambda: nn.Sequential(
+        nn.Conv2d(1, 2, 2, stride=1), nn.MaxPool2d(3, stride=1), nn.Sigmoid(), nn.Flatten(), nn.Linear(32, 3))),
+    "strided": ((2, 7, 7), lambda: nn.Sequential(
+        nn.Conv2d(2, 3, 3, stride=2), nn.ReLU(), nn.Conv2d(3, 2, 2), nn.Flatten(), nn.Linear(8, 3))),
+    "groups": ((4, 5, 5), lambda: nn.Sequential(
+        nn.Conv2d(4, 4, 3, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(36, 3))),
+}  # fmt: skip
+OPTIMIZERS = {
+    "sgd": lambda p: tg.optim.SGD(p, lr=0.1, weight_decay=0.01),
+    "momentum": lambda p: tg.optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.1),
+    "nesterov": lambda p: tg.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    "adam": lambda p: tg.optim.Adam(p, lr=0.01, weight_decay=0.01),
+    "adamw": lambda p: tg.optim.AdamW(p, lr=0.01),
+}
+
+
+def trained(model_name, optimizer_name, compile_it, batches=(4, 4, 3, 4, 4, 3, 4), smoothing=0.1):
+    """Train a little; give losses, parameters, gradients and the step."""
+    shape, make = MODELS[model_name]
+    tg.manual_seed(1)
+    model = make()
+    optimizer = OPTIMIZERS[optimizer_name](model.parameters())
+    schedule = tg.optim.lr_scheduler.StepLR(optimizer, 2)
+    loss_function = nn.CrossEntropyLoss(label_smoothing=smoothing)
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = loss_function(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    run = tg.compile(step, backend="numba") if compile_it else step
+    rng, losses = np.random.default_rng(0), []
+    for n in batches:
+        x = rng.standard_normal((n, *shape)).astype(np.float32)
+        losses.append(run(tg.from_numpy(x), tg.from_numpy(rng.integers(0, 3, n))).item())
+        schedule.step()
+    return losses, [p.array for p in model.parameters()], [p.grad.array for p in model.parameters()], run, optimizer
+
+
+def same(eager, fast):
+    np.testing.assert_allclose(fast[0], eager[0], rtol=1e-5)
+    for a, b in zip(eager[1] + eager[2], fast[1] + fast[2], strict=True):
+        np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+@pytest.mark.parametrize("model", MODELS)
+def test_models_as_python(as_python, model, optimizer):
+    same(trained(model, optimizer, False), trained(model, optimizer, True))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_optimizers_as_python(as_python, optimizer):
+    eager, fast = trained("mlp", optimizer, False), trained("mlp", optimizer, True)
+    same(eager, fast)
+    for a, b in zip(eager[4].state.values(), fast[4].state.values(), strict=True):
+        assert a.keys() == b.keys() and a["step"] == b["step"]
+        for name in set(a) - {"step"}:
+            np.testing.assert_allclose(b[name], a[name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+def test_any_number_of_threads(as_python, monkeypatch, threads):
+    monkeypatch.setattr(numba_plan, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(numba, "set_num_threads", lambda n: None)
+    same(trained("convolution", "adam", False), trained("convolution", "adam", True))
+
+
+@pytest.mark.parametrize("model", ["sigmoid", "padded"])
+def test_compiled_for_real(model):
+    eager, fast = trained(model, "adam", False, smoothing=0.0), trained(model, "adam", True, smoothing=0.0)
+    same(eager, fast)
+    again = trained(model, "adam", True, smoothing=0.0)
+    assert fast[0] == again[0], "threads that do not wait for each other give other numbers from run to run"
+
+
+def plan_of(step):
+    return step.plan().replay
+
+
+def test_the_whole_step_is_one_kernel_of_few_phases(as_python):
+    plan = plan_of(trained("mlp", "adam", True)[3])
+    assert len(plan.kernels) == 1 and len(plan.kernels[0].phases) == 2
+    assert not [task for task in plan.tasks if task.rows is None], "NumPy has nothing to do"
+    plan = plan_of(trained("convolution", "adam", True)[3])
+    assert len(plan.kernels) == 1 and len(plan.kernels[0].phases) == 2
+
+
+def test_products_of_a_step_are_counted(as_python):
+    source = trained("mlp", "sgd", True)[3].source()
+    assert source.count("np.dot(") == 5  # two forward, two for weights, one for the hidden layer: none for the input
+
+
+def test_what_lies_between_convolution_and_pooling_is_one_image(as_python):
+    plan = plan_of(trained("one convolution", "sgd", True)[3])
+    scratch = plan.kernels[0].scratch
+    assert any(name.startswith("convolved") for name in scratch)
+    assert not any(v.name.startswith(("convolved", "conv2d")) for v in plan.program.offsets)
+
+
+def test_the_source_is_readable(as_python):
+    source = trained("dropout", "adam", True)[3].source()
+    wanted = "# linear in 0 Linear", "layer_0_weight.T", "for t in prange(threads):", "adam(layer_0_weight[", "kept("
+    for line in wanted:
+        assert line in source
+    compile(source, "source", "exec")
+
+
+def test_operations_that_the_loops_do_not_know_go_to_numpy(as_python):
+    plan = plan_of(trained("groups", "sgd", True)[3])
+    whole = {task.name for task in plan.tasks if task.rows is None}
+    assert {"conv2d", "conv2d_weight_gradient"} <= whole and "linear" not in whole
+
+
+def test_a_model_in_evaluation(as_python):
+    model = MODELS["convolution"][1]()
+    predict = tg.compile(model, backend="numba")
+    x = tg.randn(4, 1, 7, 7)
+    with tg.no_grad():
+        for _ in range(3):
+            np.testing.assert_allclose(predict(x).array, model(x).array, rtol=1e-5, atol=1e-6)
+
+
+def test_an_optimizer_that_changes_update_alone_is_left_to_numpy(as_python):
+    class Signed(tg.optim.SGD):
+        def update(self, p, g, state, group):
+            p -= group["lr"] * np.sign(g)
+
+    known = lowering.knows_loop
+    assert known(tg.optim.SGD) and known(tg.optim.AdamW) and not known(Signed)
+
+
+def test_parameters_and_state_replaced_between_calls(as_python):
+    losses, parameters, _, step, optimizer = trained("mlp", "adam", True)
+    saved = {k: {n: np.copy(v) for n, v in s.items()} for k, s in enumerate(optimizer.state.values())}
+    state = optimizer.state_dict()
+    rng = np.random.default_rng(5)
+    x, y = tg.from_numpy(rng.standard_normal((4, 3, 4)).astype(np.float32)), tg.tensor([0, 1, 2, 0])
+    before = [p.copy() for p in parameters]
+    first = step(x, y).item()
+    leaves = list(optimizer.state)
+    for p, old in zip(leaves, before, strict=True):
+        p.data = tg.from_numpy(old.copy())
+    optimizer.load_state_dict(state)
+    for s, old in zip(optimizer.state.values(), saved.values(), strict=True):
+        for name, value in old.items():
+            if name != "step":
+                s[name][...] = value
+            else:
+                s[name] = int(value)
+    assert step(x, y).item() == first
+    after = [p.array.copy() for p in leaves]
+    assert all((a != b).any() for a, b in zip(after, before, strict=True))
+
+
+def test_missing_numba_is_explained(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+
+    @tg.compile(backend="numba")
+    def step(x):
+        return x + 1
+
+    with pytest.raises(tg.TinygradError, match="needs numba and SciPy") as caught:
+        step(tg.ones(2))
+    assert "pip install" in str(caught.value)
+
+
+def test_the_cache_serves_another_process(tmp_path):
+    program = """
+import sys, time
+import numpy as np, tinygrad_mnist as tg
+@tg.compile(backend="numba")
+def step(x):
+    return tg.tanh(x) * 2 + 1
+x = tg.from_numpy(np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4))
+for _ in range(3):
+    got = step(x)
+np.testing.assert_allclose(got.array, np.tanh(x.array) * 2 + 1, rtol=1e-6)
+kernel = step.plan().replay.module.kernel_0
+print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values()))
+"""
+    counts = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=120,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        counts.append(done.stdout.split())
+    assert counts == [["0", "1"], ["1", "0"]]
+
+
+def test_backends_are_named():
+    with pytest.raises(tg.TinygradError, match="unknown backend 'cuda'"):
+        tg.compile(lambda x: x, backend="cuda")
+    assert set(compiled.PLANNERS) == {"numpy", "numba"}

@@ -1,0 +1,681 @@
+"""How a plan does it: the passes one by one and on random programs, memory, counts, and what people see of it."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import re
+import shutil
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_mnist as tg
+from tinygrad_mnist import nn
+from tinygrad_mnist.compile import passes
+from tinygrad_mnist.compile.numpy_source import OVERWRITES
+from tinygrad_mnist.compile.program import Instruction, Program, Value
+from tinygrad_mnist.errors import CaptureError, DTypeError
+from tinygrad_mnist.optim import SGD, Adam
+from tinygrad_mnist.primitive import registry
+
+
+def flat(*layers):
+    return nn.Sequential(nn.Flatten(), *layers)
+
+
+STEPS = {  # the six of the benchmark: model, optimizer, batch (the convolutional ones a quarter of it)
+    "128 relu sgd": (lambda: flat(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10)), lambda p: SGD(p, lr=0.1), 64),
+    "100 100 sigmoid momentum": (
+        lambda: flat(nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 100), nn.Sigmoid(), nn.Linear(100, 10)),
+        lambda p: SGD(p, lr=0.1, momentum=0.9), 200,
+    ),
+    "300 100 relu adam": (
+        lambda: flat(nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU(), nn.Linear(100, 10)), Adam, 200,
+    ),
+    "80 70 relu sgd": (
+        lambda: flat(nn.Linear(784, 80), nn.ReLU(), nn.Linear(80, 70), nn.ReLU(), nn.Linear(70, 10)),
+        lambda p: SGD(p, lr=0.1), 64,
+    ),
+    "conv32 pool 128": (
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), flat(nn.Linear(32 * 13 * 13, 128), nn.ReLU(), nn.Linear(128, 10))
+        ), Adam, 16,
+    ),
+    "conv32 conv64 pool 128": (
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+            flat(nn.Linear(64 * 12 * 12, 128), nn.ReLU(), nn.Linear(128, 10)),
+        ), Adam, 16,
+    ),
+}  # fmt: skip
+
+
+def compiled_step(name):
+    """A compiled step that has settled, and a batch for it."""
+    make, optimizer_of, n = STEPS[name]
+    model = make()
+    optimizer = optimizer_of(model.parameters())
+    loss_function = nn.CrossEntropyLoss()
+
+    @tg.compile
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = loss_function(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    draw = np.random.default_rng(0)
+    x, y = tg.from_numpy(draw.random((n, 1, 28, 28), dtype=np.float32)), tg.from_numpy(draw.integers(0, 10, n))
+    for _ in range(3):
+        step(x, y)
+    return step, x, y
+
+
+# ---------------------------------------------------------------- memory and counts
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_replay_allocates_no_arrays_and_nothing_grows(name):
+    """What is left are Python's own small objects and, in convolutional steps, buffers inside NumPy's loops."""
+    step, x, y = compiled_step(name)
+    convolutional = "conv" in name
+    peaks, blocks = [], []
+    tracemalloc.start()
+    try:
+        for _ in range(12):  # the first fill Python's lists of free objects, and the scratch memory of each thread
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            step(x, y)
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+    finally:
+        tracemalloc.stop()
+    assert min(peaks) < (128 if convolutional else 4) * 1024  # the arrays have megabytes
+    for _ in range(4):
+        for _ in range(5):
+            step(x, y)
+        gc.collect()
+        blocks.append(sys.getallocatedblocks())
+    assert min(np.diff(blocks)) < (100 if convolutional else 20)  # other threads allocate at times of their own
+
+
+COUNTS = {  # matrix products; other instructions that are no views; bytes of the block for them
+    "128 relu sgd": 5, "100 100 sigmoid momentum": 8, "300 100 relu adam": 8, "80 70 relu sgd": 8,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_products_of_a_step_are_counted(name, monkeypatch):
+    """Two forward and two backward for every layer, but none for the gradient of the batch."""
+    step, x, y = compiled_step(name)
+    products = []
+
+    class Counting:
+        def __getattr__(self, function):
+            if function == "matmul":
+                products.append(function)
+            return getattr(np, function)
+
+    monkeypatch.setitem(step.latest.replay.bound.names, "np", Counting())
+    step(x, y)
+    assert len(products) == COUNTS[name] == step.source().count("np.matmul(")
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_instructions_and_memory_are_few(name):
+    step, *_ = compiled_step(name)
+    program = step.program(measure=False)
+    layers = STEPS[name][0]().modules()
+    weights = sum(isinstance(m, nn.Linear | nn.Conv2d) for m in layers)
+    done = [s for s in program.instructions if not s.is_view]
+    assert len(done) <= 11 * weights + 2
+    assert not [s for s in done if s.name in ("clone", "cast", "write", "broadcast_to")]
+    results = {v for s in done for v in s.outputs if v.origin == "result"}
+    assert program.size < sum(v.nbytes for v in results)
+    assert set(program.offsets) == {v.root for v in results} - {v.root for _, v in program.gradients}
+    floats = {v.dtype for s in program.instructions for v in (*s.values(), *s.outputs) if v.dtype.kind == "f"}
+    assert floats == {np.dtype(np.float32)}  # no float64 anywhere
+
+
+# ---------------------------------------------------------------- passes
+
+
+def value(shape=(4,), origin="result", source=None, base=None, dtype=np.float32, name=""):
+    value.count += 1
+    return Value(value.count, shape, dtype, tuple(range(len(shape))), origin, source, base, name)
+
+
+value.count = 0
+
+
+def call(name, *inputs, shape=(4,), view=False, **static):
+    out = value(shape, base=inputs[0] if view else None)
+    return Instruction(name, list(inputs), [out], static, registry[name])
+
+
+def program(*steps, inputs=(), results=(), gradients=()):
+    return Program(list(steps), list(inputs), list(results), list(gradients))
+
+
+def names(p):
+    return [s.name for s in p.instructions]
+
+
+def test_dead_code_goes_and_effects_stay():
+    x = value(origin="input", source=0)
+    used, dead = call("exp", x), call("sin", x)
+    after = call("cos", dead.outputs[0])
+    draw = Instruction("draw", [], [value()], {}, None, (None, None))
+    effect = Instruction("effect", [], [], {}, None, print)
+    p = program(used, dead, after, draw, effect, inputs=[x], results=used.outputs)
+    passes.drop_dead(p)
+    assert names(p) == ["exp", "draw", "effect"]
+
+
+def test_residuals_go_only_where_there_is_a_way_without():
+    x = value((1, 1, 4, 4), "input", 0)
+    pool = Instruction("max_pool2d", [x], [value((1, 1, 2, 2)), value((1, 1, 2, 2))], {}, registry["max_pool2d"])
+    loss = Instruction("cross_entropy", [x], [value(), value()], {}, registry["cross_entropy"])
+    p = program(pool, loss, inputs=[x], results=[pool.outputs[0], loss.outputs[0]])
+    passes.drop_dead(p)
+    assert [len(s.outputs) for s in p.instructions] == [1, 2]
+
+
+def test_what_is_the_same_is_computed_once_unless_memory_changed_between():
+    x = value(origin="input", source=0)
+    w = value(origin="state")
+    a, b, other = call("add", x, 1.0), call("add", x, 1.0), call("add", x, 1)
+    s1, s2 = call("exp", w), call("exp", w)
+    write = Instruction("write", [w, a.outputs[0]], [value(origin="state", base=w)])
+    p = program(a, b, other, s1, write, s2, inputs=[x], results=[b.outputs[0], s1.outputs[0], s2.outputs[0]])
+    passes.share_common(p)
+    assert names(p) == ["add", "add", "exp", "write", "exp"]
+    assert p.results[0] is a.outputs[0] and p.results[1] is not p.results[2]
+
+
+def test_constants_are_folded():
+    one = value((), "constant", np.float32(1).reshape(()))
+    spread = call("broadcast_to", one, shape=(4,), view=True)
+    spread.static = {"shape": (4,)}
+    double = call("multiply", spread.outputs[0], 2.0)
+    x = value(origin="input", source=0)
+    use = call("add", x, double.outputs[0])
+    p = program(spread, double, use, inputs=[x], results=use.outputs)
+    passes.fold_constants(p)
+    assert names(p) == ["add"] and use.inputs[1].source.tolist() == [2.0] * 4
+
+
+def test_identities_and_transposes_that_undo_each_other_go():
+    x = value((2, 3), "input", 0)
+    same = call("reshape", x, shape=(2, 3), view=True)
+    same.static = {"shape": (2, 3)}
+    there = call("transpose", same.outputs[0], shape=(3, 2), view=True)
+    back = call("transpose", there.outputs[0], shape=(2, 3), view=True)
+    again = call("transpose", back.outputs[0], shape=(3, 2), view=True)
+    for step in (there, back, again):
+        step.static = {"axes": (1, 0)}
+    use = call("exp", back.outputs[0], shape=(2, 3))
+    turned = call("exp", again.outputs[0], shape=(3, 2))
+    p = program(same, there, back, again, use, turned, inputs=[x], results=[*use.outputs, *turned.outputs])
+    passes.skip_identities(p)
+    passes.drop_dead(p)
+    assert use.inputs == [x] and names(p).count("transpose") == 1
+    assert turned.inputs[0].base is x and p.instructions[0].static == {"axes": (1, 0)}
+
+
+def test_a_copy_is_read_through_as_long_as_its_source_stays():
+    w, x = value(origin="state"), value(origin="input", source=0)
+    copy1 = call("clone", w)
+    use = call("add", copy1.outputs[0], x)
+    write = Instruction("write", [w, use.outputs[0]], [value(origin="state", base=w)])
+    p = program(copy1, use, write, inputs=[x])
+    passes.skip_copies(p)
+    assert names(p) == ["add", "write"] and use.inputs[0] is w
+    copy2 = call("clone", w)  # now the copy is used after the change
+    first, late = call("exp", x), None
+    late = call("add", copy2.outputs[0], x)
+    write = Instruction("write", [w, first.outputs[0]], [value(origin="state", base=w)])
+    p = program(copy2, first, write, late, inputs=[x], results=late.outputs)
+    passes.skip_copies(p)
+    assert names(p) == ["clone", "exp", "write", "add"]
+
+
+def test_every_gradient_gets_memory_of_its_own():
+    x = value(origin="input", source=0)
+    a = call("exp", x)
+    leaves = [object(), object(), object(), object()]
+    view = call("reshape", a.outputs[0], shape=(4,), view=True)
+    constant = value(origin="constant", source=np.ones(4, np.float32))
+    targets = [a.outputs[0], a.outputs[0], view.outputs[0], constant]
+    p = program(a, view, inputs=[x], gradients=list(zip(leaves, targets, strict=True)))
+    passes.own_gradients(p)
+    owners = [v.root for _, v in p.gradients]
+    assert len(set(owners)) == 4 and all(v.origin == "result" for v in owners)
+
+
+def planned_in_place(*steps, **ends):
+    p = program(*steps, **ends)
+    passes.run_in_place(p, OVERWRITES)
+    return [s.in_place for s in p.instructions]
+
+
+def test_in_place_only_at_the_last_use():
+    x = value(origin="input", source=0)
+    a = call("exp", x)
+    b = call("relu", a.outputs[0])
+    c = call("add", b.outputs[0], a.outputs[0])
+    assert planned_in_place(a, b, c, inputs=[x], results=c.outputs) == [False, False, True]
+
+
+def test_in_place_never_over_arguments_parameters_constants_or_results():
+    for origin in ("input", "state", "constant", "gradient"):
+        x = value(origin=origin, source=np.ones(4, np.float32))
+        a = call("exp", x)
+        assert planned_in_place(a, inputs=[x] if origin == "input" else [], results=a.outputs) == [False]
+    x = value(origin="input", source=0)
+    a = call("exp", x)
+    b = call("relu", a.outputs[0])
+    assert planned_in_place(a, b, inputs=[x], results=[a.outputs[0], b.outputs[0]]) == [False, False]
+
+
+def test_in_place_never_over_memory_seen_in_another_way():
+    x = value((2, 2), "input", 0)
+    a = call("exp", x, shape=(2, 2))
+    turned = call("transpose", a.outputs[0], shape=(2, 2), view=True)
+    turned.static, turned.outputs[0].axes = {"axes": (1, 0)}, (1, 0)
+    both = call("add", a.outputs[0], turned.outputs[0], shape=(2, 2))
+    assert planned_in_place(a, turned, both, inputs=[x], results=both.outputs) == [False, False, False]
+    a = call("exp", x, shape=(2, 2))
+    twice = call("multiply", a.outputs[0], a.outputs[0], shape=(2, 2))
+    assert planned_in_place(a, twice, inputs=[x], results=twice.outputs) == [False, True]
+
+
+def test_in_place_never_over_a_part_or_another_shape_dtype_or_order():
+    x = value((4,), "input", 0)
+    for shape, dtype in (((4,), np.float64), ((2, 4), np.float32), ((1,), np.float32)):
+        a = Instruction("exp", [x], [value(shape, dtype=dtype)], {}, registry["exp"])
+        b = call("add", a.outputs[0], x)
+        assert planned_in_place(a, b, inputs=[x], results=b.outputs) == [False, False]
+    a = call("exp", x, shape=(8,))
+    half = call("getitem", a.outputs[0], view=True)
+    b = call("relu", half.outputs[0])
+    assert planned_in_place(a, half, b, inputs=[x], results=b.outputs)[2] is False
+    a = call("exp", x, shape=(2, 2))
+    a.outputs[0].axes = (1, 0)
+    b = call("relu", a.outputs[0], shape=(2, 2))
+    assert planned_in_place(a, b, inputs=[x], results=b.outputs) == [False, False]
+
+
+def test_written_values_are_computed_where_they_go_unless_that_is_still_read():
+    def steps(reader_between):
+        w, x = value(origin="state"), value(origin="input", source=0)
+        new = call("multiply", w, x)
+        reader = call("exp", w)
+        write = Instruction("write", [w, new.outputs[0]], [value(origin="state", base=w)])
+        p = program(new, *([reader] if reader_between else []), write, inputs=[x], results=reader.outputs)
+        passes.write_through(p, OVERWRITES)
+        return new.outputs[0].in_place
+
+    assert steps(False) and not steps(True)
+    w, x = value((2, 2), "state"), value((2, 2), "input", 0)
+    product = call("matmul", w, x, shape=(2, 2))  # reads all of w for every element
+    p = program(product, Instruction("write", [w, product.outputs[0]], [value((2, 2), "state", base=w)]), inputs=[x])
+    passes.write_through(p, OVERWRITES)
+    assert not product.outputs[0].in_place
+
+
+@st.composite
+def programs(draw):
+    """Random straight lines of elementwise calls, views and sums on values of a few sizes."""
+    x = value((draw(st.integers(1, 40)),), "input", 0)
+    made, steps = [x], []
+    for _ in range(draw(st.integers(1, 14))):
+        kind = draw(st.sampled_from(["exp", "relu", "add", "multiply", "flip", "clone", "wide"]))
+        a, b = draw(st.sampled_from(made)), draw(st.sampled_from(made))
+        if kind == "wide":
+            shape = (draw(st.integers(1, 40)),)
+            step = call("put", a, shape=shape)
+        elif kind in ("add", "multiply") and a.shape == b.shape:
+            step = call(kind, a, b, shape=a.shape)
+        else:
+            kind = kind if kind not in ("add", "multiply") else "exp"
+            step = call(kind, a, shape=a.shape, view=kind == "flip")
+            step.outputs[0].packed = kind != "flip"
+        steps.append(step)
+        made.append(step.outputs[0])
+    kept = draw(st.lists(st.sampled_from(made[1:]), max_size=3, unique=True))
+    pinned = draw(st.lists(st.sampled_from(made[1:]), max_size=2, unique=True))
+    return program(*steps, inputs=[x], results=kept, gradients=[(object(), v) for v in pinned])
+
+
+def living(p):
+    """For every instruction, the owners of memory that hold something then."""
+    last = p.last_uses()
+    born = {}
+    for i, step in enumerate(p.instructions):
+        for v in step.outputs:
+            born.setdefault(v.root, i)
+    return [{v for v, start in born.items() if start <= i <= last[v]} for i in range(len(p.instructions))]
+
+
+def check_memory(p, offsets, size):
+    """No two values that live at once share a byte; all lie inside the block, aligned."""
+    for alive in living(p):
+        spans = sorted((offsets[v], offsets[v] + v.nbytes) for v in alive if v in offsets)
+        assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False)), spans
+    assert all(o % 64 == 0 and o + v.nbytes <= size for v, o in offsets.items())
+
+
+@given(programs(), st.booleans())
+def test_living_values_never_share_memory(p, in_place):
+    passes.own_gradients(p)
+    passes.drop_dead(p)
+    if in_place:
+        passes.run_in_place(p, OVERWRITES)
+    offsets, size = passes.assign_memory(p)
+    check_memory(p, offsets, size)
+    pinned = {v.root for _, v in p.gradients}
+    owners = {v for s in p.instructions for v in s.outputs if v.base is None}
+    assert set(offsets) == owners - pinned
+    assert size <= sum(passes.room(v) for v in offsets)
+
+
+def test_the_check_of_memory_finds_a_planted_mistake():
+    x = value((16,), "input", 0)
+    a, b = call("exp", x, shape=(16,)), call("sin", x, shape=(16,))
+    c = call("add", a.outputs[0], b.outputs[0], shape=(16,))
+    p = program(a, b, c, inputs=[x], results=c.outputs)
+    offsets, size = passes.assign_memory(p)
+    check_memory(p, offsets, size)
+    offsets[b.outputs[0]] = offsets[a.outputs[0]]
+    with pytest.raises(AssertionError):
+        check_memory(p, offsets, size)
+
+
+# ---------------------------------------------------------------- random steps, all passes together
+
+
+@st.composite
+def recipes(draw):
+    """What a random step does, as data: eager and compiled follow the same recipe."""
+    return [(draw(st.integers(0, 18)), draw(st.integers(0, 99)), draw(st.integers(0, 99))) for _ in range(draw(st.integers(1, 16)))]
+
+
+def follow(recipe, x, w, buffer):
+    """Compute on 3 x 4 matrices (and 4 x 3 ones), with views, repeats, changes in place and effects."""
+    made = [x, w * 1.0]
+    for kind, i, j in recipe:
+        a, b = made[i % len(made)], made[j % len(made)]
+        b = b.T if b.shape != a.shape else b
+        if kind == 0:
+            made.append(a + b)
+        elif kind == 1:
+            made.append(a * b)
+        elif kind == 2:
+            made.append(a.relu())
+        elif kind == 3:
+            made.append(a.T)
+        elif kind == 4:
+            made.append((a - a.mean()).tanh())
+        elif kind == 5:
+            made.append(a.softmax(1))
+        elif kind == 6:
+            made.append(a + a.sum(0, keepdim=True))
+        elif kind == 7:
+            made.append(a.flip(0))
+        elif kind == 8:
+            made.append(a.reshape(-1).reshape(*reversed(a.shape)))
+        elif kind == 9:
+            made.append(a.clone().mul_(0.5).add_(b))
+        elif kind == 10:
+            made.append(tg.where(a > b, a, b * 0.5))
+        elif kind == 11:
+            made.append(a @ (b + 0.5).T @ b)
+        elif kind == 12:
+            with tg.no_grad():
+                buffer.mul_(0.9).add_(a if a.shape == buffer.shape else a.T)
+            made.append(buffer * 1.0 if j % 2 else buffer + 0)
+        elif kind == 13:
+            made.append(nn.functional.dropout(a, 0.5))
+        elif kind == 14:
+            made.append(a[j % a.shape[0]].unsqueeze(0) + a)
+        elif kind == 15:
+            c = a * 1.0
+            c[0] = b[0]
+            made.append(c)
+        elif kind == 16:
+            made.append(a.sigmoid() + a.sigmoid())
+        elif kind == 17:
+            made.append(a.expand(2, *a.shape).sum(0) * 0.5)
+        else:
+            made.append(a.clamp(-1, 1).exp().detach())
+    loss = sum((m.square().mean() for m in made[1:]), start=tg.zeros())
+    w.grad = None
+    loss.backward()
+    with tg.no_grad():
+        w -= 0.01 * w.grad
+    return [m.detach() for m in made[-3:]], loss
+
+
+@given(recipes())
+def test_random_steps_agree_bit_for_bit(recipe):
+    runs = []
+    for wrap in (lambda f: f, tg.compile):
+        draw = np.random.default_rng(0)
+        tg.manual_seed(0)
+        w = tg.tensor(draw.standard_normal((3, 4)).astype(np.float32), requires_grad=True)
+        buffer = tg.tensor(draw.standard_normal((3, 4)).astype(np.float32))
+        step = wrap(lambda x, w=w, buffer=buffer: follow(recipe, x, w, buffer))
+        log = []
+        for _ in range(5):
+            with np.errstate(all="ignore"):  # infinities must agree, too
+                results, loss = step(tg.tensor(draw.standard_normal((3, 4)).astype(np.float32)))
+            arrays = [t.array.copy() for t in (*results, loss, w, w.grad, buffer)]
+            log.append(arrays)
+        runs.append(log)
+    np.testing.assert_equal(runs[1], runs[0])
+
+
+def still_read(p, overwrites):
+    """Overwrite an input that a later instruction reads."""
+    for step in p.instructions:
+        if step.name == "add" and step.inputs[0].fits(step.outputs[0]) and step.inputs[0].origin == "result":
+            step.outputs[0].take(step.inputs[0])
+
+
+def all_in_one_place(p):
+    """Give every value the same memory."""
+    offsets, size = passes.assign_memory(p)
+    return dict.fromkeys(offsets, 0), size
+
+
+def drops_a_write(p, overwrites):
+    """Forget what is written to memory from outside."""
+    p.instructions = [s for s in p.instructions if s.name != "write"]
+
+
+def reads_old_parameters(p):
+    """Take what is computed from parameters for constant."""
+    for step in p.instructions:
+        for v in step.values():
+            if v.origin == "state":
+                v.source = tg.tensor(v.source.array.copy())
+
+
+@pytest.mark.parametrize("place, mistake", [
+    ("run_in_place", still_read), ("assign_memory", all_in_one_place), ("write_through", drops_a_write),
+    ("simplify", reads_old_parameters),
+])
+def test_planted_mistakes_in_passes_are_caught(place, mistake, monkeypatch):
+    def run(wrap):
+        w = tg.tensor(np.linspace(0, 1, 9).reshape(3, 3), requires_grad=True)
+
+        def step(x):
+            w.grad = None
+            y = (x * w).exp()
+            z = y + 1
+            loss = (z * y).sum() + (z.T @ y).tanh().sum()
+            loss.backward()
+            with tg.no_grad():
+                w.sub_(w.grad, alpha=0.01)
+            return loss
+
+        step = wrap(step)
+        return [(step(tg.full((3, 3), i / 4, dtype=np.float64)).item(), w.tolist()) for i in range(3)]
+
+    want = run(lambda f: f)
+    assert run(tg.compile) == want
+    monkeypatch.setattr(importlib.import_module("tinygrad_mnist.compile.replay"), place, mistake)
+    with pytest.raises(CaptureError, match="a replay does not repeat"):  # so wrong that the second call notices
+        run(tg.compile)
+    monkeypatch.setattr(tg.compile(abs).__class__, "verify", lambda self, key, plan, tensors, args, kwargs: plan.run(tensors))
+    assert run(tg.compile) != want  # and what these tests compare differs
+
+
+# ---------------------------------------------------------------- what people see
+
+
+class Net(nn.Module):
+    def __init__(self):
+        self.net = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Dropout(0.5), nn.Linear(5, 3))
+
+    def forward(self, x):
+        return self.net(x)
+
+
+def net_step():
+    tg.manual_seed(2)
+    model = Net()
+    optimizer = Adam(model.parameters(), lr=0.01)
+    schedule = tg.optim.lr_scheduler.StepLR(optimizer, 3)
+
+    @tg.compile
+    def step(images, labels):
+        optimizer.zero_grad()
+        loss = nn.CrossEntropyLoss()(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        return loss
+
+    batch = tg.rand(8, 6), tg.tensor([0, 1, 2, 0, 1, 2, 0, 1])
+    for _ in range(3):
+        step(*batch)
+    return step, batch, model, optimizer, schedule
+
+
+def test_the_table_lists_every_instruction_and_adds_up():
+    step, *_ = net_step()
+    program = step.program()
+    head, rule, *rows = str(program).splitlines()
+    assert head.split() == ["#", "op", "shapes", "result", "buffer", "bytes", "in", "place", "µs", "%", "module"]
+    assert set(rule) == {"─"}
+    table, totals = rows[: rows.index("")], rows[rows.index("") + 1 :]
+    assert [row.split()[1] for row in table] == [s.name for s in program.instructions]
+    column = head.index("module")
+    modules = [row[column:] for row in table]
+    assert modules[0] == "net.0 Linear" and "net.3 Linear (backward)" in modules and "Adam" in modules
+    relu = next(row for row in table if " relu " in row)
+    assert "yes" in relu and "(8, 5) → (8, 5)" in relu and "arena 0" in relu
+    assert totals[0].startswith(f"{len(table)} instructions")
+    without = sum(v.nbytes for s in program.instructions for v in s.outputs if v.origin == "result" and not s.is_view)
+    assert totals[1].startswith(f"arena {program.size:,} bytes; without reuse {without:,}; gradients ")
+    assert "forward" in totals[2] and "backward" in totals[2] and "update" in totals[2]
+    assert all(s.microseconds is not None and s.microseconds >= 0 for s in program.instructions)
+    assert program.size < without
+
+
+def test_asking_for_the_table_changes_nothing():
+    logs = []
+    for look in (False, True):
+        step, batch, model, optimizer, schedule = net_step()
+        log = []
+        for _ in range(4):
+            if look:
+                str(step.program())
+                step.source()
+                tg.viz.program(step)
+            log.append(step(*batch).item())
+            log += [p.tolist() for p in model.parameters()] + [p.grad.tolist() for p in model.parameters()]
+            log += [schedule.last_epoch, optimizer.param_groups[0]["lr"], tg.backend.default_generator.get_state()]
+            log += [np.asarray(v).tolist() for s in optimizer.state_dict()["state"].values() for v in s.values()]
+        logs.append(log)
+    assert logs[0] == logs[1]
+
+
+def test_the_table_without_measuring_and_of_large_arguments():
+    step, *_ = net_step()
+    assert "µs:" not in str(step.program(measure=False))
+    big = tg.compile(lambda x, y: (x[y] * 2).sum())
+    x, y = tg.ones(700, 400), tg.arange(5)
+    for _ in range(2):
+        assert big(x, y).item() == 4000.0
+    assert big.latest.sample is None and "getitem" in str(big.program())  # measured with zeros
+
+
+def test_the_source_names_parameters_modules_and_arguments():
+    step, *_ = net_step()
+    source = step.source()
+    lines = source.splitlines()
+    assert "def step(images, labels):" in lines
+    for text in (
+        "    # net.0 Linear", "    # net.3 Linear, backward", "    # Adam", "    kept(kept_1, generator, p=0.5)",
+        "    relu(linear_1, out=linear_1)", "    steplr.step()", "    return [mean_1.copy()]",
+        "    adam.apply(net_0_weight_tensor, net_0_weight_grad, adam_group)", "net_3_weight_T = net_3_weight.T",
+    ):  # fmt: skip
+        assert text in lines, text
+    assert any(line.startswith("    np.matmul(images, net_0_weight_T, out=linear_1)") for line in lines)
+    compile(source, "<step>", "exec")
+
+
+def test_argument_names_that_python_numpy_or_the_step_use_already():
+    step = tg.compile(lambda np, step, relu, kept, adam, sum: (np + step).relu() * relu + kept - adam * sum)
+    batch = [tg.tensor([float(i), 2.0 * i]) for i in range(6)]
+    for _ in range(3):
+        assert step(*batch).tolist() == step.function(*batch).tolist()
+
+
+def test_the_picture_shows_instructions_values_places_and_phases():
+    step, *_ = net_step()
+    source = tg.viz.program(step).source
+    program = step.program(measure=False)
+    assert source.count("bgcolor=") >= len([s for s in program.instructions if s.outputs and not s.is_view])
+    for text in ("net.0 Linear", "net.3 Linear, backward", "<b>relu</b>", "net_0_weight", "images", "result 0", "Adam"):
+        assert text in source, text
+    assert source.count("#dd8b34") >= sum(s.in_place for s in program.instructions)
+    assert len(re.findall(r"^\s*o\d+ \[", source, re.M)) == len(program.instructions)
+    colors = dict(re.findall(r'bgcolor="(#\w+)"[^>]*><font[^>]*>arena ([\d,]+)', source))
+    assert colors  # one colour per place in the block
+    with pytest.raises(DTypeError, match="expected a compiled step"):
+        tg.viz.program(lambda x: x)
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="the program `dot` of graphviz is not installed")
+def test_the_picture_can_be_laid_out(tmp_path):
+    step, *_ = net_step()
+    path = tg.viz.program(step, direction="LR").save(tmp_path / "step.svg")
+    assert Path(path).read_text(encoding="utf-8").count("<svg") == 1
+
+
+def test_a_deep_step_needs_no_recursion():
+    w = tg.ones(2, requires_grad=True)
+
+    @tg.compile
+    def step(x):
+        w.grad = None
+        y = x * w
+        for _ in range(3000):
+            y = y.tanh() if False else y * 1.0001
+        y.sum().backward()
+        return y
+
+    for _ in range(3):
+        y = step(tg.ones(2))
+    assert y.array[0] == pytest.approx(1.0001**3000, rel=1e-3)
+    assert step.program(measure=False).size <= 256

@@ -1,0 +1,179 @@
+"""kernels/loops.py, the arithmetic that numba compiles, run as plain Python against the package's other kernels."""
+
+import ast
+import inspect
+
+import numpy as np
+import pytest
+
+from tinygrad_mnist.kernels import conv, loops, pool, softmax, update
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def floats(rng, *shape):
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def near(a, b):
+    np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
+
+
+def last(x):
+    """Give images (N, C, H, W) as rows of H, W, C."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).reshape(len(x), -1)
+
+
+def test_tanh_is_right_to_float32_rounding():
+    x = np.concatenate([np.linspace(-12, 12, 4001), [0.0, -0.0, 1e-8, -1e-30, np.inf, -np.inf]]).astype(np.float32)
+    got = np.array([loops.tanh(v) for v in x])
+    assert got.dtype == np.float32
+    assert np.abs(got - np.tanh(x.astype(np.float64))).max() < 4e-7
+    small = np.abs(x) < 1e-3
+    np.testing.assert_allclose(got[small], x[small], rtol=1e-6)
+    assert np.isnan(loops.tanh(np.float32(np.nan)))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_cross_entropy_and_its_gradient(rng, smoothing):
+    x, target = floats(rng, 5, 4) * 3, np.array([0, 3, 1, 1, 2])
+    kept, spread = np.float32(1 - smoothing), np.float32(smoothing / 4)
+    out, p = np.empty(5, np.float32), np.empty((5, 4), np.float32)
+    loops.cross_entropy(x, target, kept, spread, out, p)
+    losses, probabilities = softmax.cross_entropy(x, target, smoothing=smoothing)
+    near(out, losses)
+    near(p, probabilities)
+    s, g = floats(rng, 5), np.empty((5, 4), np.float32)
+    loops.less_one_hot(p, s, target, kept, spread, g)
+    near(g, softmax.less_one_hot(probabilities, s, target, smoothing=smoothing))
+    loops.softmax(x, p)
+    near(p, softmax.softmax(x, axis=1))
+
+
+def test_cross_entropy_does_not_overflow():
+    x = np.array([[1000.0, 0.0], [-1000.0, 1000.0]], np.float32)
+    out, p = np.empty(2, np.float32), np.empty((2, 2), np.float32)
+    loops.cross_entropy(x, np.array([1, 1]), np.float32(1), np.float32(0), out, p)
+    assert out.tolist() == [1000.0, 0.0] and p.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+def test_sums(rng):
+    x, out = floats(rng, 6, 5), np.full(5, -1, np.float32)
+    loops.sum_columns(x, 1, 4, out)
+    near(out[1:4], x.sum(0)[1:4])
+    assert out[0] == out[4] == -1
+    near(loops.total(x[:, 0]), x[:, 0].sum())
+
+
+CONVOLUTIONS = [(1, 3, 1, 0, 7), (3, 3, 1, 1, 6), (2, 2, 2, 0, 8), (2, 5, 1, 2, 5), (1, 1, 1, 0, 4)]
+
+
+@pytest.mark.parametrize(("channels", "size", "stride", "pad", "width"), CONVOLUTIONS)
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+def test_convolution_and_its_weight_gradient(rng, channels, size, stride, pad, width, at_once):
+    x, w = floats(rng, 2, channels, width, width), floats(rng, 4, channels, size, size)
+    options = {"stride": (stride, stride), "padding": (pad, pad), "dilation": (1, 1), "groups": 1}
+    wanted = conv.conv2d(x, w, None, **options)
+    oh, ow = wanted.shape[2:]
+    g = floats(rng, *wanted.shape)
+    at_once = min(at_once, oh)
+    packed = np.empty((size * size * channels, 4), np.float32)
+    loops.pack(w, packed)
+    columns = np.empty((at_once * ow, size * size * channels), np.float32)
+    out = np.empty((2, oh * ow, 4), np.float32)
+    partial, product = np.zeros((2, *packed.shape), np.float32), np.empty_like(packed)
+    wide = width + 2 * pad
+    for n, image in enumerate(last(x)):
+        framed = np.full(wide * wide * channels, np.nan, np.float32)
+        loops.frame(image, width, width, channels, pad, framed)
+        geometry = (wide, channels, size, size, stride, oh, ow, at_once)
+        loops.conv_image(framed, *geometry, packed, columns, out[n])
+        pixels = last(g)[n].reshape(oh * ow, 4)
+        loops.conv_weights_image(framed, pixels, *geometry, columns, product, partial[n])
+    near(out.reshape(2, -1), last(wanted))
+    gw = np.full(w.shape, -1, np.float32)
+    loops.unpack_sum(partial, 1, 3, gw)
+    np.testing.assert_allclose(
+        gw[1:3], conv.conv2d_weight_gradient(g, x, w_shape=w.shape, **options)[1:3], rtol=1e-4, atol=1e-4
+    )
+    assert (gw[0] == -1).all() and (gw[3] == -1).all()
+
+
+@pytest.mark.parametrize("pad", [0, 1, 2])
+def test_input_gradient_is_a_convolution_with_flipped_kernels(rng, pad):
+    w, x_shape = floats(rng, 4, 2, 3, 3), (1, 2, 6, 6)
+    options = {"stride": (1, 1), "padding": (pad, pad), "dilation": (1, 1), "groups": 1}
+    size = 6 + 2 * pad - 2
+    g = floats(rng, 1, 4, size, size)
+    packed, by = np.empty((9 * 4, 2), np.float32), 2 - pad
+    loops.pack_flipped(w, packed)
+    framed = np.empty((size + 2 * by) ** 2 * 4, np.float32)
+    loops.frame(last(g)[0], size, size, 4, by, framed)
+    out, columns = np.empty((36, 2), np.float32), np.empty((36, 36), np.float32)
+    loops.conv_image(framed, size + 2 * by, 4, 3, 3, 1, 6, 6, 6, packed, columns, out)
+    near(out.reshape(1, -1), last(conv.conv2d_input_gradient(g, w, x_shape=x_shape, **options)))
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [((2, 2), (2, 2)), ((3, 2), (2, 1)), ((2, 2), (3, 3))])
+def test_pooling_and_its_gradient(rng, kernel, stride):
+    x = np.round(floats(rng, 2, 3, 7, 7) * 2) / 2  # ties
+    x[0, 0, 1, 1] = np.nan
+    options = {"kernel": kernel, "stride": stride, "padding": (0, 0)}
+    wanted, winners = pool.max_pool2d(x, **options)
+    oh, ow = wanted.shape[2:]
+    g = floats(rng, *wanted.shape)
+    sizes = (7, 3, *kernel, *stride, oh, ow)
+    for n, image in enumerate(last(x)):
+        out, won = np.empty(oh * ow * 3, np.float32), np.empty(oh * ow * 3, np.uint8)
+        loops.pool_image(image, *sizes, out, won)
+        np.testing.assert_array_equal(out, last(wanted)[n])
+        np.testing.assert_array_equal(won, last(winners)[n])
+        gx = np.empty(7 * 7 * 3, np.float32)
+        loops.scatter_image(last(g)[n], won, *sizes, gx)
+        near(gx, last(pool.pool_scatter(g, winners, x_shape=x.shape, **options))[n])
+
+
+def test_turn(rng):
+    x, out = floats(rng, 12), np.empty(12, np.float32)
+    loops.turn(x, 3, 4, out)
+    np.testing.assert_array_equal(out.reshape(4, 3), x.reshape(3, 4).T)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd(rng, weight_decay, nesterov):
+    p, g, v = floats(rng, 9), floats(rng, 9), floats(rng, 9)
+    q, u = p.copy(), v.copy()
+    numbers = {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "weight_decay": weight_decay, "nesterov": nesterov}
+    update.sgd(p, g, v, first=False, **numbers)
+    ahead, along = (0.1, 0.09) if nesterov else (0.0, 0.1)
+    loops.sgd_momentum(q, g, u, *map(np.float32, (0.9, 1.0, weight_decay, ahead, along)))
+    near(q, p)
+    near(u, v)
+    update.sgd(p, g, None, first=False, **{**numbers, "momentum": 0.0, "nesterov": False})
+    loops.sgd(q, g, *map(np.float32, (0.1, weight_decay)))
+    near(q, p)
+
+
+@pytest.mark.parametrize(("weight_decay", "decoupled"), [(0.0, False), (0.1, False), (0.1, True)])
+def test_adam(rng, weight_decay, decoupled):
+    p, g, m, v = floats(rng, 9), floats(rng, 9), floats(rng, 9), np.abs(floats(rng, 9))
+    q, m2, v2 = p.copy(), m.copy(), v.copy()
+    update.adam(p, g, m, v, lr=0.01, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=weight_decay, decoupled=decoupled,
+                step=3)
+    rate, root = 0.01 / (1 - 0.9**3), 1 / np.sqrt(1 - 0.99**3)
+    decay, shrink = (0.0, 1 - 0.01 * weight_decay) if decoupled else (weight_decay, 1.0)
+    loops.adam(q, g, m2, v2, *map(np.float32, (rate, 0.9, 0.1, 0.99, 0.01, 1e-8, root, decay, shrink)))
+    near(q, p)
+    near(m2, m)
+    near(v2, v)
+
+
+def test_every_loop_is_tested_here():
+    tested = {n.attr for n in ast.walk(ast.parse(inspect.getsource(inspect.getmodule(test_adam))))
+              if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "loops"}
+    functions = {name for name, f in vars(loops).items() if inspect.isfunction(f)}
+    assert functions - tested == {"patches"}  # which conv_image and conv_weights_image call

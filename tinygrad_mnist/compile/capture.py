@@ -1,0 +1,373 @@
+"""Run a step once for real and write down every call of a primitive: forward, backward and update alike.
+
+The engine hands rules Vars while a Recorder listens, so the calls inside rules are written down by the same means as
+those of the forward pass. Arrays are told apart by identity. Whatever cannot be repeated with other values is refused
+here, with the user's line. Look next at passes.py.
+"""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import keyword
+import sys
+import time
+import weakref
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .. import draws
+from ..backend import default_generator
+from ..engine import caller
+from ..errors import CaptureError
+from ..graph import Var
+from ..ops import elementwise
+from ..primitive import Primitive, registry
+from ..scope import Scope, state
+from ..versions import tick
+from .guards import Guard
+from .program import Array, Instruction, Program, Value
+
+# Python's own functions that do or give something which a replay would not
+OUTSIDE = frozenset({print, input, open, time.time, time.time_ns, time.perf_counter, time.monotonic, time.process_time})
+PACKAGE = __name__.partition(".")[0] + "."
+DRAW_INSTEAD = "draw with tg.rand, tg.randn or dropout, or pass the number in"
+FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
+TAKEN = {"np", "step", *dir(builtins), *dir(draws), *keyword.kwlist, *registry}  # names that the source uses itself
+
+
+def refused(what: str, hint: str = "", place: str = "") -> CaptureError:
+    """Explain what cannot be compiled, naming the user's line."""
+    return CaptureError(
+        f"compile: {what} at {place or caller()} cannot be captured.",
+        expected="a step whose course does not depend on the values of its tensors",
+        hint=hint or "return the tensor from the step and look at it outside, or leave this step uncompiled",
+    )
+
+
+class Recorder:
+    """Listens to one run of a step; `state.recorder` while it lasts. See scope.Recorder for what it is told."""
+
+    def __init__(self, inputs: dict[str, Var], guard: Guard) -> None:
+        self.guard = guard
+        self.start = tick()
+        self.instructions: list[Instruction] = []
+        self.values: dict[int, Value] = {}  # by id of the array
+        self.alive: list[Any] = []  # so that no id is used twice
+        self.count = 0
+        self.taken: set[str] = set(TAKEN)
+        self.paths: dict[int, dict[int, str]] = {}  # of the modules inside each outermost one, by id
+        self.node: Any = None  # whose rules are running
+        # What comes from outside is held weakly: an array that NumPy makes inside the step is found out by its death.
+        self.states: dict[Value, tuple[Any, Any, bool, str]] = {}  # tensor, array, requires_grad, who used it first
+        self.entries: dict[int, tuple[Any, Value | None, str]] = {}  # by id of the leaf: `.grad` before the step
+        self.history: list[tuple[int, Any, Value | None]] = []  # number of the next instruction, leaf, its new `.grad`
+        self.sets: dict[int, Any] = {}  # the leaves in it, by id
+        self.written: set[Value] = set()
+        self.outer = state.around
+        self.inputs = [self.new(x.array, "input", i, name=n) for i, (n, x) in enumerate(inputs.items())]
+
+    # ------------------------------------------------------------ values
+
+    def new(self, array: Array, origin: str, source: Any = None, base: Value | None = None, name: str = "") -> Value:
+        """Make a value for an array and remember that the array holds it."""
+        if name:
+            name = "".join(c if c.isalnum() else "_" for c in name).strip("_") or "tensor"
+            name = stem = f"_{name}" if name[0].isdigit() else name
+            while name in self.taken:
+                name = f"{stem}_{len(self.taken)}"
+            self.taken.add(name)
+        value = self.values[id(array)] = Value.of(self.count, array, origin, base, name)
+        value.source = source
+        self.count += 1
+        self.alive.append(array)
+        return value
+
+    def value(self, x: Any, array: Array) -> Value:
+        """Find the value that an argument stands for; an unknown one comes from outside the step."""
+        known = self.values.get(id(array))
+        if known is not None:
+            return known
+        value = self.new(array, "state", name=self.name_of(x))
+        x = x if isinstance(x, Var) else Var.wrap(array)
+        self.states[value] = weakref.ref(x), weakref.ref(array), x.differentiable, caller()
+        return value
+
+    def name_of(self, x: Any) -> str:
+        """Name a tensor from outside: by the module that uses it, else by where the step's code finds it."""
+        scope: Scope | None = state.scope if self.node is None else self.node.scope
+        for key, member in vars(scope.module).items() if scope is not None else ():
+            if member is x and scope is not None:
+                path = self.path(scope) or type(scope.module).__name__.lower()
+                return f"{path}.{key}" if not path[0].isdigit() else f"layer_{path}.{key}"
+        return self.guard.labels.get(id(x), "tensor")
+
+    def path(self, scope: Scope) -> str:
+        """Name a module as seen from the outermost one."""
+        outermost: Any = scope.chain()[0].module
+        paths = self.paths.get(id(outermost))
+        if paths is None:
+            found = outermost.named_modules() if hasattr(outermost, "named_modules") else ()
+            paths = self.paths[id(outermost)] = {id(module): path for path, module in found}
+        return paths.get(id(scope.module), "")
+
+    def append(self, step: Instruction) -> None:
+        """Write down an instruction, with the module that called."""
+        step.number = len(self.instructions)
+        step.backward = self.node is not None
+        step.scope = state.scope if self.node is None else self.node.scope
+        if step.scope is not None and not hasattr(step.scope.module, "is_backward"):
+            step.where = f"{self.path(step.scope)} {type(step.scope.module).__name__}".strip()
+        self.instructions.append(step)
+
+    # ------------------------------------------------------------ what is told: computation
+
+    def call(self, primitive: Primitive, args: Any, arrays: Any, static: Any, out: Array, saved: Any) -> None:
+        """Write down a call of a primitive."""
+        inputs: list[Any] = []
+        base = None
+        for x, array in zip(args, arrays, strict=True):
+            if not isinstance(array, np.ndarray):
+                inputs.append(array)  # a number
+                continue
+            value = self.value(x, array) if isinstance(x, Var | np.ndarray) else self.constant(array)
+            inputs.append(value)
+            if base is None and np.may_share_memory(out, array):
+                base = value
+        if primitive.name == "getitem" and any(isinstance(v, Value) and v.dtype.kind == "b" for v in inputs[1:]):
+            raise refused("a shape that depends on values (x[mask])", "tg.where(mask, x, 0), or multiply by the mask")
+        outputs = [self.new(out, "result", base=base)]
+        if saved is not None:
+            outputs.append(self.new(saved, "result"))
+        self.append(Instruction(primitive.name, inputs, outputs, static, primitive))
+
+    def adds(self, total: Var, g: Var) -> Var:
+        """Add to a sum of cotangents in its memory order: later sums of it must run in the order of eager mode."""
+        out = np.empty_like(total.array)
+        np.add(total.array, g.array, out=out)
+        result = total.result_type.wrap(out)
+        self.call(elementwise.add, (total, g), (total.array, g.array), {}, out, None)
+        return result
+
+    def draw(self, fill: Callable[..., Any], generator: Any, settings: dict[str, Any], out: Array) -> None:
+        """Write down a draw of random numbers."""
+        action = fill, default_generator if generator is None else generator
+        self.append(Instruction("draw", [], [self.new(out, "result")], settings, None, action))
+
+    def constant(self, array: Array) -> Value:
+        """Note an array that is the same at every call."""
+        return self.new(array, "constant", array.copy())
+
+    def pulls_back(self, node: Any) -> None:
+        """Note whose rules run from now on (None: no one's)."""
+        if node is not None and node.index < self.start:
+            raise refused("backward through a graph recorded before the step", "compute all of it inside, or detach()")
+        self.node = node
+
+    # ------------------------------------------------------------ what is told: changes
+
+    def knows(self, var: Var) -> None:
+        """Note a tensor before something else looks at its memory."""
+        self.value(var, var.array)
+
+    def changes(self, var: Var, name: str) -> None:
+        """Refuse a change in place that could not be repeated; it has not been made yet."""
+        known = self.value(var, var.array)
+        if known.origin == "input":
+            raise refused(f"{name}: a change in place of an argument", "x = x + 1 instead of x += 1, or x.clone()")
+        sharers = [ref() for ref in (var.version.sharers or {}).values()]
+        others = any(s is not None and s.array is not var.array for s in sharers)
+        if known.origin in ("result", "constant") and (known.base is not None or others):
+            raise refused(f"{name} on memory that another tensor looks at", "x = x + 1 instead of x += 1")
+
+    def same(self, copy: Array, array: Array) -> None:
+        """Note that an array is a copy of another, which is about to change."""
+        source = self.values[id(array)]
+        if source.origin in ("result", "constant"):
+            self.values[id(copy)] = source
+            self.alive.append(copy)
+        else:  # memory from outside, which the step will overwrite
+            self.append(Instruction("clone", [source], [self.new(copy, "result")], {}, elementwise.clone))
+
+    def write(self, var: Var, result: Var) -> None:
+        """Note that the memory of a tensor now holds another value."""
+        old, value = self.value(var, var.array), self.value(result, result.array)
+        if old.origin in ("result", "constant"):  # memory of the step's own: another name for the value
+            self.values[id(var.array)] = value
+            if (old.dtype, old.axes) != (value.dtype, value.axes):
+                static = {"dtype": old.dtype}
+                self.append(Instruction("cast", [value], [self.new(var.array, "result")], static, elementwise.cast))
+            return
+        self.append(Instruction("write", [old, value], [self.renewed(old, var.array)]))
+
+    def renewed(self, old: Value, array: Array) -> Value:
+        """Make the value that memory from outside holds after a change."""
+        after = self.new(array, "state", base=old)
+        after.take(old)
+        self.written.add(after.root)
+        return after
+
+    def update(self, optimizer: Any, p: Var, group: dict[str, Any]) -> None:
+        """Write down an optimizer's change of a parameter, which it is about to make."""
+        old, g = self.value(p, p.array), self.value(p.gradient, p.gradient.array)
+        if old.origin != "state":
+            raise refused("an optimizer's change of an argument", "let the step find the tensor outside, not pass it")
+        groups = self.guard.refer(optimizer.param_groups)
+        label = f"{type(optimizer).__name__}.param_groups"
+        self.guard.expect(f"len({groups})", len(optimizer.param_groups), label)
+        for i, known in enumerate(optimizer.param_groups):
+            self.guard.expect(f"{groups}[{i}]", known, label)
+            self.guard.reach(known["params"], f"{label}[{i}]['params']")
+        step = Instruction("update", [old, g], [self.renewed(old, p.array)], action=(optimizer, p, group))
+        self.append(step)
+        step.where = step.where or type(optimizer).__name__
+
+    def effect(self, action: Callable[[], Any]) -> None:
+        """Write down something to be done again at every call."""
+        step = Instruction("effect", [], [], action=action)
+        self.append(step)
+        step.where = getattr(action, "__qualname__", "")
+
+    def reads_gradient(self, leaf: Var) -> None:
+        """Note that what `.grad` holds matters: before the step, unless the step has set it."""
+        known, held = self.values.get(id(leaf.array)), leaf.gradient
+        mine = known is not None and known.origin in ("result", "constant")
+        if mine or leaf.node is not None or id(leaf) in self.entries or self.has_set(leaf):
+            return
+        if known is not None and known.origin == "input":
+            if held is not None:
+                raise refused("adding to the `.grad` that an argument has already", "x.grad = None before the call")
+            return
+        value = None if held is None else self.new(held.array, "gradient", name=f"{self.name_of(leaf)}_grad_before")
+        self.entries[id(leaf)] = weakref.ref(leaf), value, self.name_of(leaf)
+
+    def sets_gradient(self, leaf: Var) -> None:
+        """Note that the step sets `.grad`."""
+        g = leaf.gradient
+        value = None if g is None else self.value(g, g.array)
+        self.sets[id(leaf)] = weakref.ref(leaf)
+        self.history.append((len(self.instructions), self.sets[id(leaf)], value))
+
+    def has_set(self, leaf: Var) -> bool:
+        """Tell whether the step has set `.grad` of this leaf (and not of one before it with the same id)."""
+        return id(leaf) in self.sets and self.sets[id(leaf)]() is leaf
+
+    def depends(self, function: Callable[[], Any], label: str) -> None:
+        """Note that the step uses a number that the function gives, and that may be another at the next call."""
+        self.guard.expect(f"{self.guard.refer(function)}()", function(), label, by_value=True)
+
+    def refuse(self, what: str, hint: str = "") -> None:
+        """Raise CaptureError."""
+        raise refused(what, hint)
+
+    def requires_grad(self, var: Var, value: bool) -> None:
+        """Refuse a change of requires_grad that would outlive the step."""
+        known = self.values.get(id(var.array))
+        outside = known is None or (known.root in self.states and self.states[known.root][0]() is var)
+        if var.differentiable is not value and outside:
+            raise refused("a change of requires_grad", "change it outside the step, or use x.detach()")
+
+    def around(self, scope: Scope, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Note that a module was called; its settings must be the same at a replay."""
+        module: Any = scope.module
+        if id(module) not in self.guard.labels:
+            self.guard.reach(module, type(module).__name__)
+        return self.outer(scope, forward, args, kwargs) if self.outer is not None else forward(*args, **kwargs)
+
+    # ------------------------------------------------------------ the end
+
+    def gradients(self) -> list[tuple[Any, Value | None]]:
+        """List the leaves whose `.grad` the step has set (by reference), with what it is now."""
+        found: dict[int, tuple[Any, Value | None]] = {}
+        for _, reference, _ in self.history:
+            leaf = reference()
+            # else a leaf that the step made and forgets
+            if leaf is not None and self.value(leaf, leaf.array).origin in ("state", "input"):
+                g = leaf.gradient
+                found[id(leaf)] = reference, None if g is None else self.value(g, g.array)
+        return list(found.values())
+
+    def settle(self, program: Program) -> None:
+        """Let go of what the step made; guard what it takes from outside, and refuse what came from nowhere."""
+        self.values.clear()
+        self.alive.clear()
+        gc.collect()
+        for value, (tensor, array, differentiable, place) in self.states.items():
+            value.source = tensor()
+            if value.source is None and array() is not None:
+                value.source = Var.wrap(array())
+            if value.source is None:
+                raise refused("an array that NumPy made inside the step", FROM_NOWHERE, place)
+            self.guard.expect(
+                f"{self.guard.refer(value.source)}.differentiable", differentiable, f"requires_grad of {value.name}"
+            )
+        for reference, entry, name in self.entries.values():
+            leaf = reference()
+            if leaf is not None:
+                known = self.guard.refer(leaf)
+                self.guard.expect(f"({known}.gradient is None)", entry is None, f"whether {name} has a .grad")
+            if entry is not None:
+                entry.source = leaf
+                self.guard.expect(f"{known}.gradient.array.dtype.char", entry.dtype.char, f"{name}.grad")
+        program.gradients = [(r(), value) for r, value in program.gradients if r() is not None]
+        program.history = [(number, r(), value) for number, r, value in self.history]
+
+
+def watch(frame: Any, event: str, function: Any) -> None:
+    """Refuse calls of Python's own functions that a replay would leave out: printing, clocks, dice."""
+    ours = str(frame.f_globals.get("__name__")).startswith(PACKAGE)
+    owner = getattr(function, "__self__", None) if event == "c_call" and not ours else None
+    if owner is builtins or owner is time:
+        if function in OUTSIDE:
+            raise refused(f"{function.__name__}()", "do it outside the step")
+    elif owner is not None and "random" in sys.modules and isinstance(owner, sys.modules["random"].Random):
+        raise refused("a draw from Python's random", DRAW_INSTEAD)
+
+
+def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -> tuple[Any, Recorder]:
+    """Run a step under a Recorder.
+
+    Returns: the step's result, and the recorder, which knows the rest
+    Raises:  CaptureError naming the user's line
+    """
+    recorder = Recorder(inputs, guard)
+    state.recorder, state.around, profiler = recorder, recorder.around, sys.getprofile()
+    before = numpy_dice()  # what is drawn there cannot be repeated
+    collecting = gc.isenabled()
+    gc.disable()  # what it calls back is not the step's
+    if profiler is None:  # one that is running goes first
+        sys.setprofile(watch)
+    try:
+        result = function()
+    finally:
+        if profiler is None:
+            sys.setprofile(None)
+        if collecting:
+            gc.enable()
+        state.recorder, state.around = None, recorder.outer
+    if before != numpy_dice():
+        raise refused("a draw from NumPy's global generator", DRAW_INSTEAD)
+    return result, recorder
+
+
+def numpy_dice() -> tuple[bytes, int]:
+    """Give the state of NumPy's global generator."""
+    now = np.random.get_state(legacy=False)["state"]
+    return now["key"].tobytes(), now["pos"]
+
+
+def check_overlaps(recorder: Recorder, inputs: list[Var], originals: list[Any]) -> None:
+    """Refuse memory from outside that the step changes and knows under a second name, too."""
+    for value in recorder.states:
+        twice = any(value.source is x for x in originals)
+        if twice and (value.source.differentiable or value in recorder.written):
+            raise refused(f"an argument that is found outside, too ({value.name})", "pass it or find it, not both")
+    arrays = [(v, v.source.array) for v in recorder.states]
+    arrays += [(v, x.array) for v, x in zip(recorder.inputs, inputs, strict=True)]
+    spans = sorted(((*np.lib.array_utils.byte_bounds(a), v.index, v) for v, a in arrays if a.size))
+    for (_, end, _, one), (start, _, _, other) in pairwise(spans):
+        if start < end and not recorder.written.isdisjoint((one, other)):
+            raise refused(f"a change of memory that is both {one.name} and {other.name}", "clone() one of them")

@@ -1,0 +1,109 @@
+"""Arguments and results of a step: find the tensors inside them, describe the rest, put other tensors in their places.
+
+Knows no program. Look next at compiled.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..creation import from_numpy
+from ..graph import Var
+
+NUMBERS = (int, float, complex, np.generic)
+WORDS = (bool, str, bytes, type(None))
+
+
+def is_data(x: Any) -> bool:
+    """Tell whether an argument is an array that can be a tensor."""
+    return isinstance(x, np.ndarray) and x.dtype.kind in "fiub"
+
+
+def signature(x: Any, tensors: list[Any], numbers: list[Any]) -> Any:
+    """Describe arguments so that calls alike share a plan; collect their tensors and numbers.
+
+    Numbers are compared apart, so that one that changes at every call can be named.
+    """
+    if isinstance(x, Var):
+        tensors.append(x)
+        a = x.array
+        return a.shape, a.dtype.char, a.strides, x.differentiable and (x.gradient is None, x.node is None)
+    if is_data(x):
+        tensors.append(x)
+        return x.shape, x.dtype.char, x.strides
+    if isinstance(x, tuple | list):
+        return type(x), *[signature(item, tensors, numbers) for item in x]
+    if isinstance(x, dict):
+        return dict, *[(k, signature(v, tensors, numbers)) for k, v in x.items()]
+    if isinstance(x, WORDS):
+        return type(x), x
+    if isinstance(x, NUMBERS):
+        numbers.append(x)
+        return type(x)
+    return id(x)  # a plan keeps it alive
+
+
+def visit(x: Any, name: str, replace: Callable[[Any, str], Any]) -> Any:
+    """Rebuild arguments with everything replaced that is no list, tuple or dict; replace is told its name."""
+    if isinstance(x, dict):
+        return {k: visit(v, f"{name}_{k}" if name else str(k), replace) for k, v in x.items()}
+    if isinstance(x, tuple | list):
+        return rebuilt(x, [visit(item, f"{name}_{i}", replace) for i, item in enumerate(x)])
+    return replace(x, name)
+
+
+def rebuilt(like: Any, items: list[Any]) -> Any:
+    """Make a list, tuple or named tuple of the kind of another."""
+    return type(like)(*items) if hasattr(like, "_fields") else type(like)(items)
+
+
+def identities(x: Any) -> Any:
+    """List what is inside lists, tuples and dicts, to notice a change of one."""
+    if isinstance(x, dict):
+        return [(k, identities(v)) for k, v in x.items()]
+    return [identities(item) for item in x] if isinstance(x, tuple | list) else id(x)
+
+
+def stand_in(x: Any) -> Var:
+    """Make a tensor of the same memory that is not the same object, so that it is not taken for another of its uses."""
+    if not isinstance(x, Var):
+        return from_numpy(x[...])
+    result = type(x).wrap(x.array[...], x.differentiable, x.node)
+    result.version, result.gradient = x.version, x.gradient
+    return result
+
+
+class Place(int):
+    """Stands in the form of a result for its tensor of this number."""
+
+
+def form_of(result: Any, tensors: list[Var], known: Callable[[Any], bool]) -> Any:
+    """Put a Place where each tensor of a result stands, and collect the tensors, each once.
+
+    Raises:  TypeError for what is neither tensor, number nor text, unless it is known from outside
+    """
+    if isinstance(result, Var):
+        for i, t in enumerate(tensors):
+            if t is result:
+                return Place(i)
+        tensors.append(result)
+        return Place(len(tensors) - 1)
+    if isinstance(result, dict):
+        return {k: form_of(v, tensors, known) for k, v in result.items()}
+    if isinstance(result, tuple | list):
+        return rebuilt(result, [form_of(item, tensors, known) for item in result])
+    if not isinstance(result, NUMBERS + WORDS) and not known(result):
+        raise TypeError(type(result).__name__)
+    return result
+
+
+def filled(form: Any, tensors: list[Any]) -> Any:
+    """Put tensors where their Places are."""
+    if type(form) is Place:
+        return tensors[form]
+    if isinstance(form, dict):
+        return {k: filled(v, tensors) for k, v in form.items()}
+    return rebuilt(form, [filled(v, tensors) for v in form]) if isinstance(form, tuple | list) else form

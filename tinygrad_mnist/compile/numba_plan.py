@@ -1,0 +1,266 @@
+"""Run a program as one compiled parallel function: write it, have numba compile it (once: it is kept on disk), bind it.
+
+Products go through SciPy's BLAS, one thread in each of numba's: two pools never meet. What the loops cannot do, NumPy
+does between two calls of the function, as in replay.py. Read after tasks.py and numba_source.py.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+
+from ..kernels import loops
+from ..kernels.parallel import get_num_threads
+from .lowering import Lowering
+from .numba_setup import Blas, check_installed, compiled_module, watched
+from .numba_source import HEAD, Kernel
+from .numpy_source import WRITERS, Writer, _as_it_is, _call, moves
+from .passes import merged, room, simplify
+from .program import Array, Instruction, Program, Value
+from .replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views, name_values
+from .rewrites import pool_before_rectifying
+from .tasks import Phase, schedule
+
+
+class NumbaPlan(NumpyPlan):
+    """A program that numba's function runs: NumpyPlan with another source and other calls in it."""
+
+    near = 1e-2  # sums are taken in another order, and Adam's first steps magnify what that makes of small gradients
+
+    def __init__(self, program: Program) -> None:
+        check_installed()
+        simplify(program)
+        pool_before_rectifying(program)
+        give_results_their_names(program)
+        name_values(program)
+        self.program = program
+        self.threads = get_num_threads()
+        lowering = Lowering(program, self.threads)
+        self.kind, self.phases = lowering.kind, schedule(lowering.tasks)
+        self.tasks = [task for phase in self.phases for task in (*phase.whole, *phase.shared)]
+        self.writer = Writer(FUNCTIONS)
+        self.kernels: list[Kernel] = []
+        self.write()
+        program.offsets, program.size = assign_by_phase(program, self.phases, self.kernels)
+        used = {v.root for v in self.values()}
+        self.entries = {v: self.writer.refer(v.source, f"{v.name}_of") for v in used if v.origin == "gradient"}
+        states = {v.name: v.source for v in used if v.origin == "state"}
+        self.module = compiled_module(self.kernel_source())
+        self.bound: Bound = NumbaBound(self, states, self.writer.outside, [leaf for leaf, _ in program.gradients])
+        self.run = self.bound.run
+
+    def values(self) -> list[Value]:
+        """List all values that tasks use or make, and that are kept."""
+        return [v for t in self.tasks for v in (*t.values(), *t.outputs)] + self.program.kept()
+
+    # ------------------------------------------------------------ writing
+
+    def used_beyond(self) -> set[Value]:
+        """List values that are needed outside the phase that makes them, or as arrays of their own."""
+        made_in: dict[Value, int] = {}
+        beyond = {v.root for v in self.program.kept()} | set(self.program.kept())
+        for number, phase in enumerate(self.phases):
+            for task in (*phase.whole, *phase.shared):
+                for v in task.values():
+                    if task.rows is None or v.base is not None or made_in.get(v) != number:
+                        beyond |= {v, v.root}
+                for v in task.outputs:
+                    made_in[v] = number
+        return beyond
+
+    def write(self) -> None:
+        """Write the kernels, and the driver that calls them and NumPy in turn."""
+        w, beyond = self.writer, self.used_beyond()
+        w.names |= dict.fromkeys(v.name for s in self.program.instructions for v in (*s.values(), *s.outputs))
+        lines: list[tuple[str, Instruction]] = []
+        for step in self.program.instructions:
+            if step.is_view and moves(step.outputs[0]):
+                lines.append((f"{step.outputs[0].name} = {_call(w, step)}", step))
+        current: Kernel | None = None
+        for number, phase in enumerate(self.phases):
+            for task in phase.whole:
+                lines += [(line, task.step) for line in WRITERS.get(task.name, _as_it_is)(w, task.step)]
+            if phase.whole:
+                current = None
+            if not phase.shared:
+                continue
+            if current is None:
+                current = Kernel(len(self.kernels), self.kind, beyond)
+                self.kernels.append(current)
+                lines.append((f"kernel_{current.number}", phase.shared[0].step))
+            current.add(phase, number)
+        for kernel in self.kernels:
+            at = next(i for i, (line, _) in enumerate(lines) if line == f"kernel_{kernel.number}")
+            inputs = [name for name, v in kernel.arrays.items() if moves(v)]
+            lines[at] = (f"kernel_{kernel.number}({', '.join(inputs)})", lines[at][1])
+            for task in kernel.updates:
+                optimizer, p, group = task.step.action
+                w.refer(optimizer, type(optimizer).__name__.lower())
+                w.refer(p, f"{task.inputs[0].name}_tensor")
+                w.refer(group, f"{type(optimizer).__name__.lower()}_group")
+        w.lines, w.owners = [line for line, _ in lines], [owner for _, owner in lines]
+
+    def kernel_source(self) -> str:
+        """Give the source that numba compiles: the loops that are used, then the phases."""
+        used = set().union(*(phase.loops for kernel in self.kernels for phase in kernel.phases))
+        functions = [function for name, function in vars(loops).items() if name in used]
+        parts = [HEAD]
+        if "tanh" in used:
+            parts[0] += "".join(f"{name} = {tuple(map(float, values))}\n{name} = tuple(np.float32(c) for c in {name})\n"
+                                for name, values in (("P", loops.P), ("Q", loops.Q)))
+        for function in functions:  # in the order of the file, so that each stands behind those that it calls
+            parts.append("@njit(fastmath=FAST)\n" + importlib.import_module("inspect").getsource(function))
+        parts += [kernel.source() for kernel in self.kernels]
+        return "\n\n".join(parts)
+
+    def source(self) -> str:
+        """Give the generated Python: what numba compiles, and the function that calls it."""
+        return f"{self.kernel_source()}\n\n{self.text()[0]}"
+
+
+class NumbaBound(Bound):
+    """A plan tied to memory; kernels are called with rows of it."""
+
+    plan: NumbaPlan
+
+    def bind(self) -> None:
+        """Make the arrays that the kernels and the driver need, and the driver itself."""
+        plan = self.plan
+        program = plan.program
+        arrays: dict[Value, Array] = dict(self.own)
+        self.memory = [(tensor, tensor.array) for tensor in self.states.values()]
+        arena = aligned(program.size)
+        for value, offset in program.offsets.items():
+            arrays[value] = value.empty(arena[offset:])
+        for value in {v.root for v in plan.values()}:
+            if value.origin == "state":
+                arrays[value] = self.states[value.name].array
+            elif value.origin == "result":
+                arrays.setdefault(value, np.broadcast_to(np.zeros((), value.dtype), value.shape))  # in scratch only
+        self.names = plan.writer.names | self.outside | make_views(program, arrays, plan.writer)
+        for kernel in plan.kernels:
+            self.names[f"kernel_{kernel.number}"] = self.caller(kernel, arrays)
+        text, self.owners = plan.text()
+        exec(compile(text, "<compiled step>", "exec"), self.names)
+        self.function = self.names["step"]
+
+    def caller(self, kernel: Kernel, arrays: dict[Value, Array]) -> Any:
+        """Make the function that calls a kernel with its arrays; it is given those that differ from call to call."""
+        plan = self.plan
+        function = getattr(plan.module, f"kernel_{kernel.number}")
+        rates = np.zeros((max(1, len(kernel.updates)), 9), plan.kind or "f")
+        fixed: list[Any] = [plan.threads, rates]
+        places = []
+        for name, v in kernel.arrays.items():
+            if moves(v):
+                places.append((len(fixed), v))
+                fixed.append(None)
+            else:
+                array = arrays.get(v)
+                array = v.source if v.origin == "constant" else self.names[name] if array is None else array
+                fixed.append(as_rows(array, v))
+        fixed += [np.empty((plan.threads, *shape), kind) for shape, kind in kernel.scratch.values()]
+        names = {id(thing): name for name, thing in plan.writer.outside.items()}
+        updates = [[self.outside[names[id(x)]] for x in task.step.action] for task in kernel.updates]
+        start = len(fixed)
+        fixed += [None] * len(kernel.states)
+        blas = Blas()
+
+        def call(*dynamic: Array) -> None:
+            for (place, v), array in zip(places, dynamic, strict=True):
+                fixed[place] = as_rows(array, v)
+            at = start
+            for i, (optimizer, p, group) in enumerate(updates):
+                _, buffers, numbers = optimizer.loop(p, group)
+                rates[i, : len(numbers)] = numbers
+                for buffer in buffers:
+                    fixed[at] = buffer.reshape(len(buffer), -1) if buffer.ndim > 1 else buffer
+                    at += 1
+                p.version.bump()
+            new = not getattr(function, "signatures", True)  # none: numba has not compiled it yet
+            before = blas.one()
+            try:
+                if new:
+                    watched(function, fixed)
+                else:
+                    function(*fixed)
+            finally:
+                blas.set(before)
+
+        return call
+
+
+def assign_by_phase(program: Program, phases: list[Phase], kernels: list[Kernel]) -> tuple[dict[Value, int], int]:
+    """Give arrays offsets in one block; what is done with by the end of a phase makes place for later phases.
+
+    Within a phase nothing is used again: threads are at different tasks. What lives in scratch needs no place.
+    """
+    local = {name for kernel in kernels for name in kernel.scratch}
+    pinned = {v.root for _, v in program.gradients if v is not None}
+    last: dict[Value, int] = {}
+    made: list[list[Value]] = []
+    for number, phase in enumerate(phases):
+        made.append([])
+        for task in (*phase.whole, *phase.shared):
+            for v in task.outputs:
+                if v.root.origin == "result" and v.root not in pinned and v.name not in local and v.root not in last:
+                    made[-1].append(v.root)
+                last[v.root] = number
+            for v in task.values():
+                last[v.root] = number
+    last |= {v.root: len(phases) for v in program.kept()}
+    offsets: dict[Value, int] = {}
+    free: list[tuple[int, int]] = []
+    size = 0
+    for number, values in enumerate(made):
+        for v in dict.fromkeys(values):
+            need = room(v)
+            fitting = [hole for hole in free if hole[1] >= need]
+            if fitting:
+                offset, length = min(fitting, key=lambda hole: hole[1])
+                free.remove((offset, length))
+                if length > need:
+                    free.append((offset + need, length - need))
+            else:
+                offset, size = size, size + need
+            offsets[v] = offset
+        free = merged(free + [(offset, room(v)) for v, offset in offsets.items() if last[v] == number])
+    return offsets, size
+
+
+def give_results_their_names(program: Program) -> None:
+    """Compute what is then cloned for a `.grad` in that memory at once."""
+    made = {v for s in program.instructions for v in s.outputs if v.base is None and s.primitive is not None}
+    renamed: dict[Value, Value] = {}
+    kept = []
+    results = {v.root for v in program.results}
+    for step in program.instructions:
+        source = step.inputs[0] if step.name == "clone" else None
+        if source in made and source not in renamed and source not in results and step.outputs[0].axes == source.axes:
+            renamed[source] = step.outputs[0]
+        else:
+            kept.append(step)
+    for step in kept:
+        step.inputs = [renamed.get(x, x) if isinstance(x, Value) else x for x in step.inputs]
+        step.outputs = [renamed.get(v, v) for v in step.outputs]
+        for v in step.outputs:
+            v.base = renamed.get(v.base, v.base) if v.base is not None else None
+    program.instructions = kept
+
+
+def rows_shape(v: Value) -> tuple[int, ...]:
+    """Give the shape that a kernel sees: (rows, values in a row), or (elements,)."""
+    if len(v.shape) < 2:
+        return (max(1, int(np.prod(v.shape))),)
+    return v.shape[0], int(np.prod(v.shape[1:]))
+
+
+def as_rows(array: Array, v: Value) -> Array:
+    """Look at an array as a kernel does."""
+    if v.name.startswith("partial"):
+        return array
+    if v.axes == (0, 2, 3, 1):
+        array = array.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(array).reshape(rows_shape(v))

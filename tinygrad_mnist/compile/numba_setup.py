@@ -1,0 +1,133 @@
+"""What numba needs around it: SciPy's BLAS with one thread, threads that sleep when they wait long, a cache on disk.
+
+Nothing here is loaded unless backend="numba" is asked for. Read with numba_plan.py.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib
+import importlib.util
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingDependencyError
+from ..files import write_whole
+from ..kernels.parallel import get_num_threads
+
+
+def watched(function: Any, arguments: list[Any]) -> None:
+    """Call a kernel for the first time, and show how long numba takes to compile it, or to load what it compiled."""
+    show = sys.stderr.isatty()
+    start = time.perf_counter()
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(0.2):
+            spent = time.perf_counter() - start
+            print(f"\rtg.compile: numba compiles the step ... {spent:.0f} s ", end="", file=sys.stderr)
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    if show:
+        ticker.start()
+    try:
+        function(*arguments)
+    finally:
+        done.set()
+        if show:
+            ticker.join()
+            print(f"\rtg.compile: the step was ready after {time.perf_counter() - start:.1f} s   ", file=sys.stderr)
+
+
+class Blas:
+    """The number of threads of SciPy's BLAS, which numba's products use."""
+
+    def __init__(self) -> None:
+        self.set: Any = lambda n: None
+        self.get: Any = lambda: 1
+        module = importlib.import_module("scipy.linalg.cython_blas")
+        try:
+            library = ctypes.CDLL(module.__file__)
+        except (OSError, TypeError):
+            return
+        for prefix in ("scipy_openblas", "openblas"):
+            if hasattr(library, f"{prefix}_set_num_threads"):
+                self.set = getattr(library, f"{prefix}_set_num_threads")
+                self.get = getattr(library, f"{prefix}_get_num_threads")
+
+    def one(self) -> int:
+        """Set one thread, and tell how many there were."""
+        before: int = self.get()
+        if before != 1:
+            self.set(1)
+        return before
+
+
+def check_installed() -> None:
+    """Load SciPy's BLAS and numba's threads, or say how to install them."""
+    try:
+        load_blas()
+        numba = importlib.import_module("numba")
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"compile: backend 'numba' needs numba and SciPy ({error}).",
+            hint="pip install 'tinygrad_mnist[fast]', or leave the backend out to replay with NumPy",
+        ) from None
+    # A thread that waits for the others spins a while before it sleeps: a quarter of a millisecond is enough for the
+    # next phase to come, and does not stall for long when another program has taken the core.
+    with told("GOMP_SPINCOUNT", "20000"):
+        numba.set_num_threads(min(get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+
+
+def load_blas() -> None:
+    """Import SciPy's BLAS; where the processor has AVX-512, tell it so, since it does not recognise all that have."""
+    if "scipy.linalg.cython_blas" in sys.modules:
+        return
+    umath = getattr(getattr(np, "_core", None), "_multiarray_umath", None)
+    wide = getattr(umath, "__cpu_features__", {}).get("AVX512_SKX", False)
+    with told("OPENBLAS_CORETYPE", "SkylakeX" if wide else ""):
+        importlib.import_module("scipy.linalg.cython_blas")
+
+
+@contextmanager
+def told(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable that a library reads when it is loaded, unless the user has set it."""
+    if not value or name in os.environ:
+        yield
+        return
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+def cache_folder() -> Path:
+    """Give the folder in which generated sources and what numba made of them are kept."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "tinygrad_mnist" / "compiled"
+
+
+def compiled_module(source: str) -> Any:
+    """Import the generated source from the cache, so that numba finds there what it compiled before."""
+    name = "step_" + hashlib.sha256(source.encode()).hexdigest()[:24]
+    path = cache_folder() / f"{name}.py"
+    if not path.exists() or path.read_text(encoding="utf-8") != source:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, source.encode())
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot import {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

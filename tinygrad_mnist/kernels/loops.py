@@ -1,0 +1,305 @@
+"""The arithmetic of a compiled step as plain loops over rows, for numba: arrays in, arrays out.
+
+Each function is ordinary Python, so that it can be read, and tested, without numba; compile/ hands it to numba. A batch
+is shared out by rows, so functions take the rows of one thread. Images lie in memory as H, W, C ("channels last"),
+one image a row of H·W·C values. The fast spellings elsewhere in kernels/ are the oracles of these. Must not know:
+Tensor, threads.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+Array = Any
+Number = Any
+
+# tanh x = x P(x²) / Q(x²) on [-9.02, 9.02], fitted to 2e-8; beyond it tanh is ±1 in float32. Unlike math.tanh, a loop
+# of these is done eight or sixteen values at a time.
+P = tuple(np.float32(c) for c in (1.0, 0.1337976, 0.0034940815, 2.058413e-05, 1.3319744e-08))
+Q = tuple(np.float32(c) for c in (1.0, 0.46713075, 0.02587126, 0.00032831641, 7.7623423e-07))
+
+
+def tanh(x: Number) -> Number:
+    """Hyperbolic tangent of a float32 number."""
+    limit = np.float32(9.02)
+    x = limit if x > limit else (-limit if x < -limit else x)
+    z = x * x
+    top = (((P[4] * z + P[3]) * z + P[2]) * z + P[1]) * z + P[0]
+    bottom = (((Q[4] * z + Q[3]) * z + Q[2]) * z + Q[1]) * z + Q[0]
+    return x * top / bottom
+
+
+def cross_entropy(x: Array, target: Array, kept: Number, spread: Number, out: Array, probabilities: Array) -> None:
+    """Compare rows of logits with classes.
+
+    Shapes:  x, probabilities (n, C), target, out (n,)
+    Args:    with smoothing ε: kept is 1 - ε, spread is ε/C
+    """
+    rows, classes = x.shape
+    zero = x.dtype.type(0)
+    for i in range(rows):
+        top = x[i, 0]
+        for j in range(1, classes):
+            top = max(top, x[i, j])
+        total, mass = zero, zero
+        for j in range(classes):
+            centred = x[i, j] - top
+            mass += centred
+            power = math.exp(centred)
+            probabilities[i, j] = power
+            total += power
+        for j in range(classes):
+            probabilities[i, j] /= total
+        out[i] = math.log(total) - kept * (x[i, target[i]] - top) - spread * mass
+
+
+def less_one_hot(p: Array, s: Array, target: Array, kept: Number, spread: Number, out: Array) -> None:
+    """Give the gradient of cross_entropy for rows.
+
+    Shapes:  p, out (n, C), s, target (n,)
+    """
+    rows, classes = p.shape
+    for i in range(rows):
+        for j in range(classes):
+            out[i, j] = s[i] * (p[i, j] - spread)
+        out[i, target[i]] -= s[i] * kept
+
+
+def softmax(x: Array, out: Array) -> None:
+    """Turn rows of logits into probabilities.
+
+    Shapes:  x, out (n, C)
+    """
+    rows, classes = x.shape
+    for i in range(rows):
+        top = x[i, 0]
+        for j in range(1, classes):
+            top = max(top, x[i, j])
+        total = out.dtype.type(0)
+        for j in range(classes):
+            out[i, j] = math.exp(x[i, j] - top)
+            total += out[i, j]
+        for j in range(classes):
+            out[i, j] /= total
+
+
+def sum_columns(x: Array, low: int, high: int, out: Array) -> None:
+    """Sum the columns from low to high over all rows.
+
+    Shapes:  x (n, C), out (C,)
+    """
+    rows = x.shape[0]
+    for j in range(low, high):
+        out[j] = 0
+    for i in range(rows):
+        for j in range(low, high):
+            out[j] += x[i, j]
+
+
+def total(x: Array) -> Number:
+    """Add up a vector."""
+    result = x.dtype.type(0)
+    for i in range(len(x)):
+        result += x[i]
+    return result
+
+
+# ---------------------------------------------------------------- images
+
+
+def patches(
+    image: Array, width: int, channels: int, kh: int, kw: int, stride: int, ow: int, first: int, last: int,
+    columns: Array,
+) -> None:  # fmt: skip
+    """Copy what the windows of output rows first to last see: one row per window, in the order KH, KW, C.
+
+    Shapes:  image (H·W·C,), columns (at least (last - first)·OW, KH·KW·C)
+    """
+    run = kw * channels
+    for i in range(first, last):
+        for j in range(ow):
+            row = (i - first) * ow + j
+            for p in range(kh):
+                start = ((i * stride + p) * width + j * stride) * channels
+                for k in range(run):
+                    columns[row, p * run + k] = image[start + k]
+
+
+def frame(image: Array, height: int, width: int, channels: int, by: int, out: Array) -> None:
+    """Surround an image with zeros.
+
+    Shapes:  image (H·W·C,), out ((H + 2 by)·(W + 2 by)·C,), whose border is written too
+    """
+    wide = width + 2 * by
+    for i in range(len(out)):
+        out[i] = 0
+    for i in range(height):
+        start = ((i + by) * wide + by) * channels
+        for k in range(width * channels):
+            out[start + k] = image[i * width * channels + k]
+
+
+def pack(w: Array, out: Array) -> None:
+    """Order kernels as convolution multiplies by them: (O, C, KH, KW) -> (KH·KW·C, O)."""
+    outputs, channels, kh, kw = w.shape
+    for p in range(kh):
+        for q in range(kw):
+            for c in range(channels):
+                for o in range(outputs):
+                    out[(p * kw + q) * channels + c, o] = w[o, c, p, q]
+
+
+def pack_flipped(w: Array, out: Array) -> None:
+    """Order kernels for the input gradient, a convolution with flipped taps: (O, C, KH, KW) -> (KH·KW·O, C)."""
+    outputs, channels, kh, kw = w.shape
+    for p in range(kh):
+        for q in range(kw):
+            for o in range(outputs):
+                for c in range(channels):
+                    out[(p * kw + q) * outputs + o, c] = w[o, c, kh - 1 - p, kw - 1 - q]
+
+
+def conv_image(
+    image: Array, width: int, channels: int, kh: int, kw: int, stride: int, oh: int, ow: int, at_once: int,
+    weight: Array, columns: Array, out: Array,
+) -> None:  # fmt: skip
+    """Correlate one image with packed kernels, `at_once` output rows at a time, so that their columns stay in cache.
+
+    Shapes:  image (H·W·C,), weight (KH·KW·C, O), out (OH·OW, O)
+    """
+    for first in range(0, oh, at_once):
+        last = min(first + at_once, oh)
+        patches(image, width, channels, kh, kw, stride, ow, first, last, columns)
+        np.dot(columns[: (last - first) * ow], weight, out[first * ow : last * ow])
+
+
+def conv_weights_image(
+    image: Array, g: Array, width: int, channels: int, kh: int, kw: int, stride: int, oh: int, ow: int, at_once: int,
+    columns: Array, product: Array, partial: Array,
+) -> None:  # fmt: skip
+    """Add one image's share to the gradient of packed kernels.
+
+    Shapes:  image (H·W·C,), g (OH·OW, O), product, partial (KH·KW·C, O)
+    """
+    for first in range(0, oh, at_once):
+        last = min(first + at_once, oh)
+        patches(image, width, channels, kh, kw, stride, ow, first, last, columns)
+        np.dot(columns[: (last - first) * ow].T, g[first * ow : last * ow], product)
+        for k in range(partial.shape[0]):
+            for o in range(partial.shape[1]):
+                partial[k, o] += product[k, o]
+
+
+def unpack_sum(partials: Array, low: int, high: int, out: Array) -> None:
+    """Add up the threads' shares of packed kernels from low to high, and put them in order.
+
+    Shapes:  partials (threads, KH·KW·C, O), out (O, C, KH, KW)
+    """
+    threads = partials.shape[0]
+    channels, kh, kw = out.shape[1:]
+    for o in range(low, high):
+        for c in range(channels):
+            for p in range(kh):
+                for q in range(kw):
+                    share = partials[0, (p * kw + q) * channels + c, o]
+                    for t in range(1, threads):
+                        share += partials[t, (p * kw + q) * channels + c, o]
+                    out[o, c, p, q] = share
+
+
+def pool_image(
+    image: Array, width: int, channels: int, kh: int, kw: int, sh: int, sw: int, oh: int, ow: int, out: Array,
+    winners: Array,
+) -> None:  # fmt: skip
+    """Take the maximum of each window of one image, and the number of the tap that had it, the first of equals.
+
+    Shapes:  image (H·W·C,), out, winners (OH·OW·C,)
+    """
+    for i in range(oh):
+        for j in range(ow):
+            here = (i * ow + j) * channels
+            for c in range(channels):
+                out[here + c] = image[((i * sh) * width + j * sw) * channels + c]
+                winners[here + c] = 0
+            for p in range(kh):
+                for q in range(kw):
+                    start = ((i * sh + p) * width + j * sw + q) * channels
+                    tap = winners.dtype.type(p * kw + q)
+                    for c in range(channels):
+                        value = image[start + c]
+                        better = value > out[here + c] or value != value
+                        out[here + c] = value if better else out[here + c]
+                        winners[here + c] = tap if better else winners[here + c]
+
+
+def scatter_image(
+    g: Array, winners: Array, width: int, channels: int, kh: int, kw: int, sh: int, sw: int, oh: int, ow: int,
+    out: Array,
+) -> None:  # fmt: skip
+    """Add each window's value at its winner, in zeros.
+
+    Shapes:  g, winners (OH·OW·C,), out (H·W·C,)
+    """
+    zero = out.dtype.type(0)
+    for k in range(len(out)):
+        out[k] = zero
+    for i in range(oh):
+        for j in range(ow):
+            here = (i * ow + j) * channels
+            for p in range(kh):
+                for q in range(kw):
+                    start = ((i * sh + p) * width + j * sw + q) * channels
+                    tap = p * kw + q
+                    for c in range(channels):
+                        out[start + c] += g[here + c] if winners[here + c] == tap else zero
+
+
+def turn(x: Array, rows: int, columns: int, out: Array) -> None:
+    """Transpose one image between the memory orders H·W, C and C, H·W: x (rows·columns,), out (columns·rows,)."""
+    for i in range(rows):
+        for j in range(columns):
+            out[j * rows + i] = x[i * columns + j]
+
+
+# ---------------------------------------------------------------- optimizers
+
+
+def sgd(p: Array, g: Array, lr: Number, weight_decay: Number) -> None:
+    """Step down the gradient: flat pieces of a parameter and its gradient."""
+    for i in range(len(p)):
+        p[i] -= lr * (g[i] + weight_decay * p[i])
+
+
+def sgd_momentum(
+    p: Array, g: Array, v: Array, momentum: Number, share: Number, weight_decay: Number, ahead: Number,
+    along: Number,
+) -> None:  # fmt: skip
+    """Step along the velocity v.
+
+    Args:    share: 1 - dampening, 1 at the first step; ahead, along: factors of the step on d and on v: 0 and lr, with
+             Nesterov lr and lr · momentum
+    """
+    for i in range(len(p)):
+        d = g[i] + weight_decay * p[i]
+        v[i] = momentum * v[i] + share * d
+        p[i] -= ahead * d + along * v[i]
+
+
+def adam(
+    p: Array, g: Array, m: Array, v: Array, rate: Number, beta1: Number, rest1: Number, beta2: Number, rest2: Number,
+    eps: Number, root: Number, decay: Number, shrink: Number,
+) -> None:  # fmt: skip
+    """Step down the gradient over its running size.
+
+    Args:    rate: lr / (1 - β₁ᵗ); rest1, rest2: 1 - β; root: 1 / √(1 - β₂ᵗ); decay: weight decay of Adam; shrink: the
+             factor on p of AdamW, else 1
+    """
+    for i in range(len(p)):
+        shrunk = p[i] * shrink
+        d = g[i] + decay * shrunk
+        m[i] = beta1 * m[i] + rest1 * d
+        v[i] = beta2 * v[i] + rest2 * (d * d)
+        p[i] = shrunk - rate * m[i] / (math.sqrt(v[i]) * root + eps)

@@ -1,0 +1,255 @@
+"""One pool of threads for the kernels: NumPy lets go of Python's lock in products and large loops, so that blocks of
+one array can be worked on side by side.
+
+A woken thread takes some 50 µs to begin, so this pays for work of several hundred µs. While the pool works, NumPy's
+BLAS uses one thread per product: two pools that spin for the same cores take many times longer than either alone.
+Nothing is started or loaded before the first use. Knows no kernel. Look next at conv.py.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import math
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from .blas import Blas
+
+_lock = threading.Lock()
+_here = threading.local()  # .job: what this thread works on, or worked on last
+_threads: int | None = None  # as many as are to work, with the caller's; None until it is asked for
+_pool: _Pool | None = None
+_blas: Blas | None = None
+_last_work = -math.inf  # when for_each last used the pool
+_AWAKE = 0.05  # seconds: longer than what lies between two layers
+
+
+def get_num_threads() -> int:
+    """Count the threads that kernels use.
+
+    At first the cores that this process may run on, less where a quota on processor time says so (a container's), or
+    where NumPy's BLAS was told to use fewer (OMP_NUM_THREADS and the like).
+    """
+    global _threads
+    if _threads is None:
+        with _lock:
+            if _threads is None:
+                _threads = min(_cores(), _find_blas().get() or 1 << 30)
+    return _threads
+
+
+def set_num_threads(n: int) -> None:
+    """Choose how many threads kernels and NumPy's matrix products use; 1 for none but the caller's.
+
+    Raises:  ArgumentError if n is not an integer of at least 1
+    """
+    global _threads
+    if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+        raise ArgumentError(f"set_num_threads: n is {n!r}.", expected="an integer of at least 1")
+    with _lock:
+        _threads = int(n)
+        _find_blas().choose(_threads)
+
+
+def is_awake() -> bool:
+    """Tell whether the pool has worked within the last moments, so that this step is one that uses it."""
+    return time.monotonic() - _last_work < _AWAKE
+
+
+def for_each(function: Callable[[Any], object], items: Iterable[Any], *, wake: bool = True) -> None:
+    """Call function(item) for every item, over the pool; the caller's thread takes part.
+
+    Items should be independent and take about equally long; which thread does which is left to chance, so a result
+    must not depend on it. Calls from inside an item run in its thread, one item after the other.
+
+    Args:    wake: False for work that is only shared in a step that uses the pool anyway: where none of its
+             products are, BLAS's own threads spin for 25 ms after each product and keep the cores from the pool.
+    Raises:  what the first failing item raised, once all threads have stopped; further items are not begun
+    """
+    global _last_work
+    waiting = list(items)
+    helpers = min(get_num_threads(), len(waiting)) - 1
+    if helpers < 1 or not (wake or is_awake()) or _is_nested():
+        for item in waiting:
+            function(item)
+        return
+    waiting.reverse()  # the first are taken first, from the end
+    job = _Job(function, waiting)
+    pool = _pool if _pool is not None and _pool.size >= helpers else _enlarge(helpers)
+    blas = _find_blas()
+    tickets: list[_Ticket] = []
+    try:
+        blas.enter(job)
+        for _ in range(helpers):
+            tickets.append(_Ticket(job))
+            pool.tickets.put(tickets[-1])
+        job.work()
+    except BaseException as error:  # an interruption between two items
+        job.fail(error)
+    finally:
+        for ticket in tickets:
+            ticket.wait()
+        job.ended = True
+        blas.leave(job)
+        _last_work = time.monotonic()
+    if job.error is not None:
+        raise job.error
+
+
+def _is_nested() -> bool:
+    """Tell whether this thread is inside an item; an interruption may have kept it from noting that it no longer is."""
+    job: _Job | None = getattr(_here, "job", None)
+    return job is not None and not job.ended
+
+
+def with_one_blas_thread(function: Callable[[], Any]) -> Any:
+    """Call a function whose products are not to wake the threads of BLAS."""
+    blas, user = _find_blas(), _User()
+    try:
+        blas.enter(user)
+        return function()
+    finally:
+        blas.leave(user)
+
+
+class _User:
+    """Somebody who wants BLAS to use one thread."""
+
+
+class _Job:
+    """The items of one call that nobody has taken yet, and the first error."""
+
+    def __init__(self, function: Callable[[Any], object], waiting: list[Any]) -> None:
+        self.function, self.waiting = function, waiting
+        self.error: BaseException | None = None
+        self.ended = False
+
+    def work(self) -> None:
+        """Take items until there are none."""
+        function, waiting = self.function, self.waiting
+        _here.job = self
+        try:
+            while waiting:
+                try:
+                    item = waiting.pop()
+                except IndexError:  # another thread took the last one since
+                    break
+                function(item)
+        except BaseException as error:
+            self.fail(error)
+        finally:
+            _here.job = None
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the first error, and let no item begin after it."""
+        if self.error is None:
+            self.error = error
+        self.waiting.clear()
+
+
+class _Ticket:
+    """A worker's invitation to a job. The caller takes it back if no worker came in time, and need not wait then."""
+
+    def __init__(self, job: _Job) -> None:
+        self.job = job
+        self.context = contextvars.copy_context()  # of the caller: np.errstate, among others
+        self.owner: dict[str, str] = {}  # setdefault decides who comes first, once and for all
+        self.finished = False
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def use(self) -> None:
+        """Work on the job, in a worker's thread."""
+        if self.owner.setdefault("owner", "worker") == "worker":
+            try:
+                self.context.run(self.job.work)
+            finally:
+                self.finished = True
+                self.done.release()
+
+    def wait(self) -> None:
+        """Return when no worker is on the job, nor will be. An interruption (Ctrl-C) ends the job, not the wait."""
+        while True:
+            try:
+                if self.finished or self.owner.setdefault("owner", "caller") == "caller":
+                    return
+                self.done.acquire()
+            except BaseException as error:
+                self.job.fail(error)
+
+
+class _Pool:
+    """Threads that wait for tickets as long as the process lives."""
+
+    def __init__(self) -> None:
+        self.tickets: queue.SimpleQueue[_Ticket] = queue.SimpleQueue()
+        self.size = 0
+
+    def add_thread(self) -> None:
+        """Start one more; a daemon, since it only ever waits or works for a caller who waits for it."""
+        threading.Thread(target=self.serve, name=f"tinygrad_mnist-{self.size + 1}", daemon=True).start()
+        self.size += 1
+
+    def serve(self) -> None:
+        """Use one ticket after the other."""
+        while True:
+            self.tickets.get().use()
+
+
+def _enlarge(size: int) -> _Pool:
+    """Give the pool, with at least so many threads."""
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = _Pool()
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=_forget)
+        try:
+            while _pool.size < size:
+                _pool.add_thread()
+        except RuntimeError:  # no more threads to be had, in a browser none at all: the caller does what they would
+            pass
+        return _pool
+
+
+def _forget() -> None:
+    """Start anew in a forked child, which has none of the threads and perhaps a lock that one of them held."""
+    global _pool, _lock, _here
+    _pool, _lock, _here = None, threading.Lock(), threading.local()
+    if _blas is not None:
+        _blas.restart()
+
+
+def _find_blas() -> Blas:
+    global _blas
+    if _blas is None:
+        _blas = Blas()
+    return _blas
+
+
+def _cores() -> int:
+    """Count the cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    quota, period = 0.0, 1.0
+    try:
+        if os.path.exists("/sys/fs/cgroup/cpu.max"):
+            with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+                first, second = file.read().split()
+            quota, period = float(0 if first == "max" else first), float(second)
+        else:
+            folder = "/sys/fs/cgroup/cpu"
+            with open(f"{folder}/cpu.cfs_quota_us", encoding="ascii") as file:
+                quota = float(file.read())
+            with open(f"{folder}/cpu.cfs_period_us", encoding="ascii") as file:
+                period = float(file.read())
+    except (OSError, ValueError):  # no such file, or of another form: no quota
+        return cores
+    return max(1, min(cores, round(quota / period))) if quota > 0 else cores

@@ -1,0 +1,46 @@
+"""The product of two matrices, over the kernels' threads in a step that uses them, else by BLAS with its own.
+
+A step with convolutions keeps the pool of threads awake. BLAS's own threads, once woken, spin for 25 ms and take half
+of a core from it: measured, they turn a step of 36 ms into one of 45. A step without convolutions has no use for the
+pool, and its products are too short to hand to Python's threads.
+
+Must not know: Tensor, gradients' bookkeeping. Look next at parallel.py and ops/contract.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .parallel import for_each, get_num_threads, is_awake, with_one_blas_thread
+from .shapes import Array
+
+_ALONE = 1 << 18  # multiplications up to which BLAS uses one thread anyway
+_SHARED = 1 << 22  # multiplications worth handing to another thread
+
+
+def product(a: Array, b: Array, out: Array | None = None) -> Array:
+    """Multiply over the last axis of a and the last but one of b, as np.matmul does.
+
+    Shapes:  a (*A, I, K), b (*B, K, J) -> (*broadcast(A, B), I, J)
+    """
+    work = a.size * b.shape[-1]
+    if work <= _ALONE or not is_awake():
+        return np.matmul(a, b, out=out)
+    if a.ndim != 2 or b.ndim != 2 or work < _SHARED:
+        result: Array = with_one_blas_thread(lambda: np.matmul(a, b, out=out))
+        return result
+    rows, columns = a.shape[0], b.shape[1]
+    if out is None:
+        out = np.empty((rows, columns), np.result_type(a, b))
+    target, by_rows = out, rows > columns
+    step = -(-max(rows, columns) // get_num_threads())
+
+    def work_on(first: int) -> None:
+        part = slice(first, first + step)
+        if by_rows:
+            np.matmul(a[part], b, out=target[part])
+        else:
+            np.matmul(a, b[:, part], out=target[:, part])
+
+    for_each(work_on, range(0, max(rows, columns), step))
+    return target

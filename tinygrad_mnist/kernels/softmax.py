@@ -1,0 +1,116 @@
+"""Softmax and cross-entropy on raw arrays, in few passes and, where `out` is given, without allocating.
+
+Must not know: Tensor, gradients' bookkeeping, layers. Look next at ops/softmax.py (the calculus).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .scratch import scratch, stretched
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
+    """Turn logits into probabilities along an axis; the largest logit is taken out first, so nothing overflows.
+
+    Math:    out_i = exp(x_i) / Σ_j exp(x_j)
+    Shapes:  x (*A) -> (*A)
+    """
+    out = np.subtract(_floating(x), _peak(x, axis), out=out)
+    np.exp(out, out=out)
+    out /= np.add.reduce(out, axis=axis, keepdims=True)
+    return out
+
+
+def log_softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
+    """Turn logits into log-probabilities along an axis.
+
+    Math:    out_i = x_i - log Σ_j exp(x_j)
+    Shapes:  x (*A) -> (*A)
+    """
+    out = np.subtract(_floating(x), _peak(x, axis), out=out)
+    if x.size:  # the logarithm of an empty sum would warn
+        powers = np.exp(out, out=scratch("powers", out.shape, out.dtype))
+        out -= np.log(np.add.reduce(powers, axis=axis, keepdims=True))
+    return out
+
+
+def _floating(x: Array) -> Array:
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def _peak(x: Array, axis: int, out: Array | None = None) -> Any:
+    return np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf if x.dtype.kind == "f" else None, out=out)
+
+
+def cross_entropy(
+    x: Array, target: Array, *, smoothing: float, out: Array | None = None, probabilities: Array | None = None
+) -> tuple[Array, Array]:
+    """Compare logits with classes; give the losses, and the softmax on the way.
+
+    Math:    out_n = log Σ_j exp(x_nj) - (1 - ε) x_n,target_n - ε/C Σ_c x_nc
+    Shapes:  x (N, C), target (N,) of integers from 0 to C - 1 -> (N,), (N, C)
+    """
+    n, classes = x.shape
+    peak = _peak(x, 1, scratch("total", (n, 1), x.dtype))
+    p = np.subtract(x, stretched("rows", peak, x.shape), out=probabilities)
+    index = _chosen(target, classes)
+    out = np.take(p, index, out=out, mode="clip")  # of numbers known to be in range: "raise" would copy
+    if smoothing:
+        out *= 1 - smoothing
+        spread = np.add.reduce(p, axis=1, out=scratch("row", (n,), p.dtype))
+        spread *= smoothing / classes
+        out += spread
+    np.exp(p, out=p)
+    total = np.add.reduce(p, axis=1, keepdims=True, out=scratch("total", (n, 1), p.dtype))
+    p /= stretched("rows", total, p.shape)
+    np.log(total, out=total)
+    np.subtract(total[:, 0], out, out=out)
+    return out, p
+
+
+def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float, out: Array | None = None) -> Array:
+    """Scale each row of p less the distribution that its target stands for: the gradient of cross_entropy.
+
+    Math:    out_nc = s_n (p_nc - (1 - ε) [c = target_n] - ε/C)
+    Shapes:  p (N, C), s (N,), target (N,) -> (N, C); out may be p
+    """
+    n, classes = p.shape
+    if smoothing:
+        out = np.subtract(p, smoothing / classes, out=out)
+        out *= stretched("rows", s[:, None], out.shape)
+    else:
+        out = np.multiply(p, stretched("rows", s[:, None], p.shape), out=out)
+    if not out.flags.c_contiguous:
+        out[np.arange(n), target] -= s * (1 - smoothing)
+        return out
+    index, flat = _chosen(target, classes), out.reshape(-1)
+    chosen = np.take(flat, index, out=scratch("row", (n,), out.dtype), mode="clip")
+    if smoothing:
+        chosen -= np.multiply(s, 1 - smoothing, out=scratch("total", (n,), out.dtype))
+    else:
+        chosen -= s
+    flat[index] = chosen
+    return out
+
+
+def _chosen(target: Array, classes: int) -> Array:
+    """Number the chosen elements of (N, C) in its flattened form: n C + target_n."""
+    index = scratch("chosen", target.shape, np.dtype(np.intp))
+    np.multiply(_count(len(target)), classes, out=index)
+    return np.add(index, target, out=index, casting="unsafe")
+
+
+_counted = np.arange(256)
+
+
+def _count(n: int) -> Array:
+    """Give 0 ... n - 1 without making it anew each time."""
+    global _counted
+    if n > len(_counted):
+        _counted = np.arange(2 * n)
+    return _counted[:n]

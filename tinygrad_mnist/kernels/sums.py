@@ -1,0 +1,85 @@
+"""Sums that leave short rows, as bias gradients do: NumPy adds row to row, and spends its time between them.
+
+Must not know: Tensor, gradients' bookkeeping. Look next at ops/reduce.py and ops/broadcast.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .scratch import scratch
+from .shapes import Array
+
+SMALL = 1 << 13  # values that BLAS adds up before NumPy's own loop has begun; more would wake the threads of BLAS
+_LONG_ROW = 1 << 11  # values in a row from which adding rows runs at the speed of memory
+
+_add_up: Any = np.add.reduce  # NumPy's type stubs do not know it with a variable keepdims
+_ones: dict[tuple[np.dtype[Any], int], Array] = {}
+
+
+def sum_to(x: Array, shape: tuple[int, ...], out: Array | None = None) -> Array:
+    """Sum x over the axes along which `shape` would be stretched to x's shape.
+
+    Shapes:  x (*A) -> shape, which broadcasts to A
+    """
+    lead = x.ndim - len(shape)
+    if lead == 1 and x.ndim == 2 and x.shape[1:] == shape and x.flags.c_contiguous:  # the bias of a Linear layer
+        return sum_rows(x, out=out)
+    axes = tuple(range(lead)) + tuple(i + lead for i, size in enumerate(shape) if size == 1 and x.shape[i + lead] != 1)
+    if axes:
+        kept = None if out is None else out.reshape((1,) * lead + shape)
+        large = x.size > SMALL
+        x = sum_axes(x, axes, keepdims=True, out=kept) if large else _add_up(x, axis=axes, keepdims=True, out=kept)
+    return x.reshape(shape)
+
+
+def sum_axes(x: Array, axes: tuple[int, ...], *, keepdims: bool, dtype: Any = None, out: Array | None = None) -> Any:
+    """Sum over axes, counted from 0 and in rising order.
+
+    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
+    """
+    kept = tuple(i for i in range(x.ndim) if i not in axes)
+    rows = x.transpose(*axes, *kept)  # channels-last memory summed over all but the channels is one such case
+    if not (axes and kept and x.size and rows.flags.c_contiguous):
+        return _add_up(x, axis=axes, keepdims=keepdims, dtype=dtype, out=out)
+    shape = tuple(x.shape[i] for i in kept)
+    sums = sum_rows(rows.reshape(-1, math.prod(shape)), dtype, None if out is None else out.reshape(-1))
+    if out is not None:
+        return out
+    if keepdims:
+        shape = tuple(1 if i in axes else size for i, size in enumerate(x.shape))
+    return sums if sums.shape == shape else sums.reshape(shape)
+
+
+def sum_rows(x: Array, dtype: Any = None, out: Array | None = None) -> Array:
+    """Add up the rows of a matrix in C order, many at a time.
+
+    Shapes:  x (N, M) -> (M,)
+    """
+    n, m = x.shape
+    if x.size <= SMALL and x.dtype.char in "fd":
+        sums: Array = np.matmul(_ones_of(n, x.dtype), x, out=out)
+        return sums
+    together = min(_LONG_ROW // max(m, 1), n // 8)
+    if together < 2 or x.dtype.char == "e":  # half precision adds up in a wider type, but only within one call
+        plain: Array = np.add.reduce(x, axis=0, dtype=dtype, out=out)
+        return plain
+    whole = n - n % together
+    partial = scratch("sum_rows partial", (together * m,), dtype or x.dtype)
+    np.add.reduce(x[:whole].reshape(-1, together * m), axis=0, dtype=dtype, out=partial)
+    sums = np.add.reduce(partial.reshape(together, m), axis=0, out=out)
+    if whole < n:
+        sums += np.add.reduce(x[whole:], axis=0, dtype=dtype, out=scratch("sum_rows rest", (m,), dtype or x.dtype))
+    return sums
+
+
+def _ones_of(n: int, dtype: np.dtype[Any]) -> Array:
+    ones = _ones.get((dtype, n))
+    if ones is None:
+        if len(_ones) >= 64:  # batches that differ from call to call are not worth remembering
+            _ones.clear()
+        ones = _ones[dtype, n] = np.ones(n, dtype)
+    return ones
