@@ -23,8 +23,9 @@ CLASSES = 3
 class Mlp(nn.Module):
     def __init__(self, p=0.2):
         self.net = nn.Sequential(
-            nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Dropout(p), nn.Linear(8, 6), nn.Sigmoid(), nn.Linear(6, CLASSES)
-        )
+            nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Dropout(p),
+            nn.Linear(8, 6), nn.Sigmoid(), nn.Linear(6, CLASSES),
+        )  # fmt: skip
 
     def forward(self, x):
         return self.net(x)

@@ -205,7 +205,8 @@ def test_requires_grad_and_grad_mode():
 
 def test_numbers_among_the_arguments_and_keywords():
     step = tg.compile(lambda x, a, *, b=1.0, mode="plus": x * a + b if mode == "plus" else x * a - b)
-    for a, b, mode in ((2.0, 1.0, "plus"), (2, 1.0, "plus"), (3.0, 1.0, "plus"), (2.0, 4.0, "minus"), (True, 1, "plus")):
+    calls = ((2.0, 1.0, "plus"), (2, 1.0, "plus"), (3.0, 1.0, "plus"), (2.0, 4.0, "minus"), (True, 1, "plus"))
+    for a, b, mode in calls:
         for _ in range(3):
             assert step(X, a, b=b, mode=mode).tolist() == step.function(X, a, b=b, mode=mode).tolist()
 

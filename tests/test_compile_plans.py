@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.compile import passes
+from tinygrad_mnist.compile import Compiled, passes
 from tinygrad_mnist.compile.numpy_source import OVERWRITES
 from tinygrad_mnist.compile.program import Instruction, Program, Value
 from tinygrad_mnist.errors import CaptureError, DTypeError
@@ -44,7 +44,8 @@ STEPS = {  # the six of the benchmark: model, optimizer, batch (the convolutiona
     ),
     "conv32 pool 128": (
         lambda: nn.Sequential(
-            nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), flat(nn.Linear(32 * 13 * 13, 128), nn.ReLU(), nn.Linear(128, 10))
+            nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2),
+            flat(nn.Linear(32 * 13 * 13, 128), nn.ReLU(), nn.Linear(128, 10)),
         ), Adam, 16,
     ),
     "conv32 conv64 pool 128": (
@@ -86,7 +87,7 @@ def test_a_replay_allocates_no_arrays_and_nothing_grows(name):
     """What is left are Python's own small objects and, in convolutional steps, buffers inside NumPy's loops."""
     step, x, y = compiled_step(name)
     convolutional = "conv" in name
-    peaks, blocks = [], []
+    bound, peaks, blocks = step.latest.replay.bound.function, [], []
     tracemalloc.start()
     try:
         for _ in range(12):  # the first fill Python's lists of free objects, and the scratch memory of each thread
@@ -96,12 +97,14 @@ def test_a_replay_allocates_no_arrays_and_nothing_grows(name):
             peaks.append(tracemalloc.get_traced_memory()[1] - before)
     finally:
         tracemalloc.stop()
-    assert min(peaks) < (128 if convolutional else 4) * 1024  # the arrays have megabytes
+    buffers = 128 if convolutional else 40 if np.lib.NumpyVersion(np.__version__) < "2.3.0" else 4
+    assert min(peaks) < buffers * 1024  # the arrays have megabytes
     for _ in range(4):
         for _ in range(5):
             step(x, y)
         gc.collect()
         blocks.append(sys.getallocatedblocks())
+    assert step.latest.replay.bound.function is bound  # nor was anything bound anew
     assert min(np.diff(blocks)) < (100 if convolutional else 20)  # other threads allocate at times of their own
 
 
@@ -122,8 +125,9 @@ def test_products_of_a_step_are_counted(name, monkeypatch):
                 products.append(function)
             return getattr(np, function)
 
-    monkeypatch.setitem(step.latest.replay.bound.names, "np", Counting())
-    step(x, y)
+    bound = step.latest.replay.bound
+    monkeypatch.setitem(bound.names, "np", Counting())
+    bound.run([x.array, y.array])
     assert len(products) == COUNTS[name] == step.source().count("np.matmul(")
 
 
@@ -404,7 +408,8 @@ def test_the_check_of_memory_finds_a_planted_mistake():
 @st.composite
 def recipes(draw):
     """What a random step does, as data: eager and compiled follow the same recipe."""
-    return [(draw(st.integers(0, 18)), draw(st.integers(0, 99)), draw(st.integers(0, 99))) for _ in range(draw(st.integers(1, 16)))]
+    places = st.integers(0, 99)
+    return draw(st.lists(st.tuples(st.integers(0, 18), places, places), min_size=1, max_size=16))
 
 
 def follow(recipe, x, w, buffer):
@@ -534,7 +539,7 @@ def test_planted_mistakes_in_passes_are_caught(place, mistake, monkeypatch):
     monkeypatch.setattr(importlib.import_module("tinygrad_mnist.compile.replay"), place, mistake)
     with pytest.raises(CaptureError, match="a replay does not repeat"):  # so wrong that the second call notices
         run(tg.compile)
-    monkeypatch.setattr(tg.compile(abs).__class__, "verify", lambda self, key, plan, tensors, args, kwargs: plan.run(tensors))
+    monkeypatch.setattr(Compiled, "verify", lambda self, key, plan, tensors, args, kwargs: plan.run(tensors))
     assert run(tg.compile) != want  # and what these tests compare differs
 
 
@@ -635,7 +640,7 @@ def test_the_source_names_parameters_modules_and_arguments():
 
 
 def test_argument_names_that_python_numpy_or_the_step_use_already():
-    step = tg.compile(lambda np, step, relu, kept, adam, sum: (np + step).relu() * relu + kept - adam * sum)
+    step = tg.compile(lambda np, step, relu, kept, product, sum: (np + step).relu() * relu + kept - product * sum)
     batch = [tg.tensor([float(i), 2.0 * i]) for i in range(6)]
     for _ in range(3):
         assert step(*batch).tolist() == step.function(*batch).tolist()

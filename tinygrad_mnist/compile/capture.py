@@ -10,8 +10,6 @@ from __future__ import annotations
 import builtins
 import gc
 import keyword
-import sys
-import time
 import weakref
 from collections.abc import Callable
 from itertools import pairwise
@@ -22,7 +20,6 @@ import numpy as np
 from .. import draws
 from ..backend import default_generator
 from ..engine import caller
-from ..errors import CaptureError
 from ..graph import Var
 from ..ops import elementwise
 from ..primitive import Primitive, registry
@@ -30,22 +27,10 @@ from ..scope import Scope, state
 from ..versions import tick
 from .guards import Guard
 from .program import Array, Instruction, Program, Value
+from .watch import DRAW_INSTEAD, numpy_dice, refused, watching
 
-# Python's own functions that do or give something which a replay would not
-OUTSIDE = frozenset({print, input, open, time.time, time.time_ns, time.perf_counter, time.monotonic, time.process_time})
-PACKAGE = __name__.partition(".")[0] + "."
-DRAW_INSTEAD = "draw with tg.rand, tg.randn or dropout, or pass the number in"
 FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
 TAKEN = {"np", "step", *dir(builtins), *dir(draws), *keyword.kwlist, *registry}  # names that the source uses itself
-
-
-def refused(what: str, hint: str = "", place: str = "") -> CaptureError:
-    """Explain what cannot be compiled, naming the user's line."""
-    return CaptureError(
-        f"compile: {what} at {place or caller()} cannot be captured.",
-        expected="a step whose course does not depend on the values of its tensors",
-        hint=hint or "return the tensor from the step and look at it outside, or leave this step uncompiled",
-    )
 
 
 class Recorder:
@@ -148,7 +133,7 @@ class Recorder:
         """Add to a sum of cotangents in its memory order: later sums of it must run in the order of eager mode."""
         out = np.empty_like(total.array)
         np.add(total.array, g.array, out=out)
-        result = total.result_type.wrap(out)
+        result: Var = total.result_type.wrap(out)
         self.call(elementwise.add, (total, g), (total.array, g.array), {}, out, None)
         return result
 
@@ -215,7 +200,7 @@ class Recorder:
         old, g = self.value(p, p.array), self.value(p.gradient, p.gradient.array)
         if old.origin != "state":
             raise refused("an optimizer's change of an argument", "let the step find the tensor outside, not pass it")
-        groups = self.guard.refer(optimizer.param_groups)
+        groups = f"{self.guard.refer(optimizer)}.param_groups"
         label = f"{type(optimizer).__name__}.param_groups"
         self.guard.expect(f"len({groups})", len(optimizer.param_groups), label)
         for i, known in enumerate(optimizer.param_groups):
@@ -294,7 +279,7 @@ class Recorder:
         """Let go of what the step made; guard what it takes from outside, and refuse what came from nowhere."""
         self.values.clear()
         self.alive.clear()
-        gc.collect()
+        gc.collect(0)  # collecting was off during the step: all that it made is young
         for value, (tensor, array, differentiable, place) in self.states.items():
             value.source = tensor()
             if value.source is None and array() is not None:
@@ -304,27 +289,15 @@ class Recorder:
             self.guard.expect(
                 f"{self.guard.refer(value.source)}.differentiable", differentiable, f"requires_grad of {value.name}"
             )
-        for reference, entry, name in self.entries.values():
-            leaf = reference()
-            if leaf is not None:
-                known = self.guard.refer(leaf)
-                self.guard.expect(f"({known}.gradient is None)", entry is None, f"whether {name} has a .grad")
+        for leaf, entry, name in [(r(), entry, name) for r, entry, name in self.entries.values() if r() is not None]:
+            known = self.guard.refer(leaf)
+            self.guard.expect(f"({known}.gradient is None)", entry is None, f"whether {name} has a .grad")
             if entry is not None:
                 entry.source = leaf
                 self.guard.expect(f"{known}.gradient.array.dtype.char", entry.dtype.char, f"{name}.grad")
         program.gradients = [(r(), value) for r, value in program.gradients if r() is not None]
-        program.history = [(number, r(), value) for number, r, value in self.history]
-
-
-def watch(frame: Any, event: str, function: Any) -> None:
-    """Refuse calls of Python's own functions that a replay would leave out: printing, clocks, dice."""
-    ours = str(frame.f_globals.get("__name__")).startswith(PACKAGE)
-    owner = getattr(function, "__self__", None) if event == "c_call" and not ours else None
-    if owner is builtins or owner is time:
-        if function in OUTSIDE:
-            raise refused(f"{function.__name__}()", "do it outside the step")
-    elif owner is not None and "random" in sys.modules and isinstance(owner, sys.modules["random"].Random):
-        raise refused("a draw from Python's random", DRAW_INSTEAD)
+        leaves = {id(leaf) for leaf, _ in program.gradients}
+        program.history = [(number, r(), value) for number, r, value in self.history if id(r()) in leaves]
 
 
 def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -> tuple[Any, Recorder]:
@@ -333,30 +306,16 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     Returns: the step's result, and the recorder, which knows the rest
     Raises:  CaptureError naming the user's line
     """
-    recorder = Recorder(inputs, guard)
-    state.recorder, state.around, profiler = recorder, recorder.around, sys.getprofile()
-    before = numpy_dice()  # what is drawn there cannot be repeated
-    collecting = gc.isenabled()
-    gc.disable()  # what it calls back is not the step's
-    if profiler is None:  # one that is running goes first
-        sys.setprofile(watch)
+    recorder, dice = Recorder(inputs, guard), numpy_dice()
+    state.recorder, state.around = recorder, recorder.around
     try:
-        result = function()
+        with watching():
+            result = function()
     finally:
-        if profiler is None:
-            sys.setprofile(None)
-        if collecting:
-            gc.enable()
         state.recorder, state.around = None, recorder.outer
-    if before != numpy_dice():
+    if dice != numpy_dice():
         raise refused("a draw from NumPy's global generator", DRAW_INSTEAD)
     return result, recorder
-
-
-def numpy_dice() -> tuple[bytes, int]:
-    """Give the state of NumPy's global generator."""
-    now = np.random.get_state(legacy=False)["state"]
-    return now["key"].tobytes(), now["pos"]
 
 
 def check_overlaps(recorder: Recorder, inputs: list[Var], originals: list[Any]) -> None:

@@ -21,11 +21,12 @@ from ..errors import ArgumentError, CaptureError
 from ..graph import Array, Var
 from ..scope import state
 from ..tensor import Tensor
-from .capture import capture, check_overlaps, refused
+from .capture import capture, check_overlaps
 from .forms import NUMBERS, Place, filled, form_of, identities, is_data, signature, stand_in, visit
 from .guards import Guard
 from .program import Program, Value
 from .verify import differing
+from .watch import refused
 
 MOST_PLANS = 32  # of one function; the oldest goes first
 MANY_CAPTURES = 8  # for arguments of the same shapes: reason to say what changes

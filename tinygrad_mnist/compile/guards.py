@@ -20,7 +20,7 @@ from ..graph import Var
 
 SIMPLE = (int, float, complex, str, bytes, type(None), np.generic)  # compared by value
 FOREIGN = {__name__.partition(".")[0], "numpy", *sys.stdlib_module_names}  # code that is not the user's
-LONGEST = 1000  # of longer lists and dicts only the length is watched
+LONGEST = 256  # of longer lists and dicts only the length is watched
 UNCALLED = {"__init__", "__new__", "__repr__", "__str__", "__del__"}
 MISSING = object()
 

@@ -175,12 +175,13 @@ class Lowering:
         """x wᵀ, then + b element by element."""
         x, w, b = step.inputs
         out = step.outputs[0]
-        if len(x.shape) != 2 or not self.plain(x) or not self.plain(w) or not in_order(x) or not in_order(w):
+        w, turned = self.transposed(w)
+        if len(x.shape) != 2 or w is None or not self.plain(x) or not in_order(x):
             return False
         if b is None:
-            return self.add(step, "dot", [x, w], [out], out.shape[0], (0,), turned=True)
+            return self.add(step, "dot", [x, w], [out], out.shape[0], (0,), turned=not turned)
         product = self.value("product", out.shape)
-        self.add(step, "dot", [x, w], [product], out.shape[0], (0,), turned=True)
+        self.add(step, "dot", [x, w], [product], out.shape[0], (0,), turned=not turned)
         return self.add(step, "add", [product, b], [out], out.shape[0], (0,))
 
     def lower_matmul(self, step: Instruction) -> bool:

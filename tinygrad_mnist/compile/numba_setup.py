@@ -18,8 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import MissingDependencyError
 from ..files import write_whole
 from ..kernels.parallel import get_num_threads
@@ -75,7 +73,7 @@ class Blas:
 def check_installed() -> None:
     """Load SciPy's BLAS and numba's threads, or say how to install them."""
     try:
-        load_blas()
+        importlib.import_module("scipy.linalg.cython_blas")
         numba = importlib.import_module("numba")
     except ImportError as error:
         raise MissingDependencyError(
@@ -86,16 +84,6 @@ def check_installed() -> None:
     # next phase to come, and does not stall for long when another program has taken the core.
     with told("GOMP_SPINCOUNT", "20000"):
         numba.set_num_threads(min(get_num_threads(), numba.config.NUMBA_NUM_THREADS))
-
-
-def load_blas() -> None:
-    """Import SciPy's BLAS; where the processor has AVX-512, tell it so, since it does not recognise all that have."""
-    if "scipy.linalg.cython_blas" in sys.modules:
-        return
-    umath = getattr(getattr(np, "_core", None), "_multiarray_umath", None)
-    wide = getattr(umath, "__cpu_features__", {}).get("AVX512_SKX", False)
-    with told("OPENBLAS_CORETYPE", "SkylakeX" if wide else ""):
-        importlib.import_module("scipy.linalg.cython_blas")
 
 
 @contextmanager

@@ -36,7 +36,7 @@ TEMPLATES = {
     "where": "np.copyto({out}, {2}); np.copyto({out}, {1}, where={0})",
     "clone": "np.copyto({out}, {0})",
     "cast": "np.copyto({out}, {0}, casting='unsafe')",
-    "matmul": "np.matmul({0}, {1}, out={out})",
+    "matmul": "{product}({0}, {1}, out={out})",
     "argmax": "np.argmax({0}, axis={axis}, keepdims={keepdims}, out={out})",
     "argmin": "np.argmin({0}, axis={axis}, keepdims={keepdims}, out={out})",
     "relu": "relu({0}, out={out})",
@@ -80,6 +80,7 @@ class Writer:
     """Collects the lines of the generated function and the things that it refers to."""
 
     def __init__(self, functions: dict[str, Any]) -> None:
+        self.product = "np.matmul"  # in a step without convolutions, which keep a pool of threads busy
         self.lines: list[str] = []
         self.owners: list[Instruction] = []  # of each line
         self.names: dict[str, Any] = {"np": np, **functions}
@@ -169,7 +170,7 @@ def _template(w: Writer, s: Instruction, template: str) -> list[str]:
     static = {k: spelled(v) for k, v in s.static.items()}
     settings = ", ".join(f"{k}={v}" for k, v in static.items())
     outputs = dict(zip(("out", "saved"), map(w.of, s.outputs), strict=False))
-    return [template.format(*operands, settings=settings, **static, **outputs)]
+    return [template.format(*operands, product=w.product, settings=settings, **static, **outputs)]
 
 
 WRITERS |= {name: partial(_template, template=text) for name, text in TEMPLATES.items()}
@@ -189,7 +190,7 @@ def _power(w: Writer, s: Instruction) -> list[str]:
 def _linear(w: Writer, s: Instruction) -> list[str]:
     shape = s.outputs[0].shape
     plus = "" if s.inputs[2] is None else f"; np.add({{out}}, stretched('bias', {{2}}, {shape}), out={{out}})"
-    return _template(w, s, "np.matmul({0}, {1.T}, out={out})" + plus)
+    return _template(w, s, "{product}({0}, {1.T}, out={out})" + plus)
 
 
 @writes("reshape")
@@ -276,6 +277,8 @@ def _as_it_is(w: Writer, s: Instruction) -> list[str]:
 def write_source(program: Program, functions: dict[str, Any]) -> Writer:
     """Write the body of the replay, one line per instruction; views of memory that stays are not in it."""
     w = Writer(functions)
+    if any(s.name.startswith("conv2d") for s in program.instructions):
+        w.product = "product"
     w.names |= dict.fromkeys(v.name for s in program.instructions for v in (*s.values(), *s.outputs))
     for s in program.instructions:
         if not s.is_view:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..graph import Var
 from ..kernels import activation, conv, pool, softmax, sums
+from ..kernels.product import product
 from ..kernels.scratch import stretched
 from ..ops.softmax import check_classes
 from ..scope import state
@@ -28,7 +29,7 @@ FUNCTIONS = {
     "conv2d_input_gradient": conv.conv2d_input_gradient, "conv2d_weight_gradient": conv.conv2d_weight_gradient,
     "cross_entropy": softmax.cross_entropy, "less_one_hot": softmax.less_one_hot, "log_softmax": softmax.log_softmax,
     "max_pool2d": pool.max_pool2d, "max_pool2d_values": pool.max_pool2d_values, "pool_gather": pool.pool_gather,
-    "pool_scatter": pool.pool_scatter, "softmax": softmax.softmax, "sum_axes": sums.sum_axes,
+    "pool_scatter": pool.pool_scatter, "product": product, "softmax": softmax.softmax, "sum_axes": sums.sum_axes,
     "stretched": stretched, "sum_to": sums.sum_to,
 }  # fmt: skip
 
@@ -168,8 +169,9 @@ class Bound:
         self.own: dict[Value, Array] = {}
         made: list[tuple[Var, Var | None]] = []
         for leaf, (_, value) in zip(self.leaves, self.plan.program.gradients, strict=True):
+            array: Any = None if value is None else value.root.empty()
             if value is not None:
-                array = self.own[value.root] = value.root.empty()
+                self.own[value.root] = array
             made.append((leaf, None if value is None else leaf.result_type.wrap(np.asarray(memoryview(array)))))
         return made
 
@@ -218,6 +220,9 @@ class Bound:
 def name_values(program: Program) -> None:
     """Name results after what computes them, and gradients after their leaves."""
     values = [v for s in program.instructions for v in s.values()]
+    for value in {*program.inputs, *(v.root for v in values)}:
+        while value.name in FUNCTIONS:
+            value.name += "_"
     leaves = {id(v.source): v.name for v in values if v.origin == "state"}
     taken = {v.name for v in (*values, *program.inputs) if v.origin not in ("result", "constant")}
     count: dict[str, int] = {}

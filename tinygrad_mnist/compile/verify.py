@@ -1,7 +1,7 @@
 """Is a step repeated rightly? At the second call that a plan could serve, the function runs for real once more, and
 the plan on copies of all that it changes. Any difference between the two is an error.
 
-What differs at every call (a draw, a counter, a value read by hand) or is changed behind the recorder's back shows here.
+What differs at every call (a draw, a counter, a value read by hand), or is changed unseen, shows here.
 """
 
 from __future__ import annotations

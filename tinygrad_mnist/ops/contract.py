@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ..errors import ShapeError
 from ..graph import Array
+from ..kernels.product import product
 from ..primitive import Primitive
 from .broadcast import sum_to
 from .layout import reshape, transpose
@@ -37,8 +36,7 @@ def matmul(a: Array, b: Array) -> Array:
             expected="a.shape[-1] == b.shape[-2]",
             hint=_matmul_hint(a.shape, b.shape),
         )
-    out: Array = np.matmul(a, b)
-    return out
+    return product(a, b)
 
 
 def _matmul_hint(a: tuple[int, ...], b: tuple[int, ...]) -> str:
@@ -56,12 +54,12 @@ def swap(x: Any) -> Any:
 
 @matmul.vjp("a")
 def matmul_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return g @ swap(b)
+    return matmul(g, swap(b))
 
 
 @matmul.vjp("b")
 def matmul_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return swap(a) @ g
+    return matmul(swap(a), g)
 
 
 @_matmul
@@ -74,7 +72,7 @@ def linear(x: Array, w: Array, b: Array | None) -> Array:
     """
     if x.ndim == 0 or x.shape[-1] != w.shape[1]:
         raise _linear_error(x, w)
-    out: Array = np.matmul(x, w.T)
+    out = product(x, w.T)
     if b is not None:
         out += b
     return out
@@ -99,13 +97,13 @@ def _linear_error(x: Array, w: Array) -> ShapeError:
 
 @linear.vjp("x")
 def linear_vjp_x(g: Any, out: Any, x: Any, w: Any, b: Any) -> Any:
-    return g @ w
+    return linear(g, swap(w), None)  # g w, also where g is a vector
 
 
 @linear.vjp("w")
 def linear_vjp_w(g: Any, out: Any, x: Any, w: Any, b: Any) -> Any:
     rows = math.prod(x.shape[:-1])
-    return swap(reshape(g, shape=(rows, w.shape[0]))) @ reshape(x, shape=(rows, w.shape[1]))
+    return matmul(swap(reshape(g, shape=(rows, w.shape[0]))), reshape(x, shape=(rows, w.shape[1])))
 
 
 @linear.vjp("b")
