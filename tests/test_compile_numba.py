@@ -226,6 +226,49 @@ def test_parameters_and_state_replaced_between_calls(as_python):
     assert all((a != b).any() for a, b in zip(after, before, strict=True))
 
 
+def test_wrong_labels_are_refused_before_anything_is_done(as_python):
+    step, optimizer = trained("mlp", "adam", True)[3:]
+    x, before = tg.randn(4, 3, 4), [p.array.copy() for p in optimizer.state]
+    for bad in (3, -1):
+        with pytest.raises(tg.TinygradError, match=rf"target\[2\] is {bad}, but there are 3 classes"):
+            step(x, tg.tensor([0, 1, bad, 2]))
+    assert all(np.array_equal(a, p.array) for a, p in zip(before, optimizer.state, strict=True))
+
+
+def test_momentum_turned_on_and_off_between_calls(as_python):
+    found = []
+    for compile_it in (False, True):
+        *_, step, optimizer = trained("mlp", "sgd", compile_it)
+        rng = np.random.default_rng(3)
+        for momentum in (0.0, 0.9, 0.9, 0.9, 0.0, 0.0, 0.9):
+            optimizer.param_groups[0]["momentum"] = momentum
+            x = tg.from_numpy(rng.standard_normal((4, 3, 4)).astype(np.float32))
+            step(x, tg.tensor([0, 1, 2, 0]))
+        found.append([p.array.copy() for p in optimizer.state])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-6)
+
+
+def test_names_that_the_generated_function_uses_itself(as_python):
+    k, adam, partial_1 = tg.randn(3), tg.randn(4, 3), tg.randn(3)
+
+    @tg.compile(backend="numba")
+    def step(t, n):
+        return (t * n + k) * adam + partial_1
+
+    t, n = tg.randn(4, 3), tg.randn(4, 3)
+    for _ in range(3):
+        np.testing.assert_allclose(step(t, n).array, ((t * n + k) * adam + partial_1).array, rtol=1e-6)
+
+
+def test_another_number_of_threads_is_another_plan(as_python, monkeypatch):
+    step = trained("mlp", "sgd", True)[3]
+    before = step.plan()
+    monkeypatch.setattr(numba_plan, "get_num_threads", lambda: 3)
+    step(tg.randn(4, 3, 4), tg.tensor([0, 1, 2, 0]))
+    assert step.plan() is not before and step.plan().replay.threads == 3
+
+
 def test_missing_numba_is_explained(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
 

@@ -36,6 +36,10 @@ def in_order(v: Value) -> bool:
     return long == sorted(long)
 
 
+class Shares(Value):
+    """What each thread has computed of a sum: one array of each."""
+
+
 class Lowering:
     """Builds the list of tasks."""
 
@@ -69,7 +73,20 @@ class Lowering:
         """Make a value that the program does not have."""
         self.index += 1
         order = tuple(range(len(shape))) if axes is None else axes
-        return Value(self.index, shape, dtype or self.kind, order, name=f"{name}_{self.index}")
+        return Value(self.index, shape, dtype or self.kind, order, name=self.unused(name))
+
+    def shares(self, shape: tuple[int, ...]) -> Value:
+        """Make a value that holds one array of each thread."""
+        self.index += 1
+        order = tuple(range(1 + len(shape)))
+        return Shares(self.index, (self.threads, *shape), self.kind, order, name=self.unused("partial"))
+
+    def unused(self, name: str) -> str:
+        """Make a name that no value of the program has."""
+        taken = {v.name for s in self.program.instructions for v in (*s.values(), *s.outputs)}
+        while f"{name}_{self.index}" in taken:
+            self.index += 1
+        return f"{name}_{self.index}"
 
     def plain(self, x: Any) -> bool:
         """Tell whether a value is an array whose memory can be taken as rows: not stretched, transposed or cut."""
@@ -225,7 +242,7 @@ class Lowering:
         images = self.turn(step, x, True)
         if images is None:
             return False
-        partial = self.value("partial", (self.threads, x.shape[1]))
+        partial = self.shares((x.shape[1],))
         self.add(step, "sum_images", [images], [partial], x.shape[0], (0,))
         return self.add(step, "sum_columns", [partial], [out], out.shape[0], ())
 
@@ -260,7 +277,7 @@ class Lowering:
         images, g = self.turn(step, x, True), self.turn(step, g, True)
         if images is None or g is None:
             return False
-        partial = self.value("partial", (self.threads, kh * kw * c, o))
+        partial = self.shares((kh * kw * c, o))
         self.add(step, "conv2d_weights", [images, g], [partial], x.shape[0], (0, 1), **step.static)
         return self.add(step, "unpack_sum", [partial], step.outputs, o, ())
 

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..kernels import loops
+from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
-from .lowering import Lowering
-from .numba_setup import Blas, check_installed, compiled_module, watched
+from .lowering import Lowering, Shares
+from .numba_setup import check_installed, compiled_module, watched
 from .numba_source import HEAD, Kernel
 from .numpy_source import WRITERS, Writer, _as_it_is, _call, moves
-from .passes import merged, room, simplify
+from .passes import placed, simplify
 from .program import Array, Instruction, Program, Value
 from .replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views, name_values
 from .rewrites import pool_before_rectifying
@@ -35,6 +36,7 @@ class NumbaPlan(NumpyPlan):
         pool_before_rectifying(program)
         give_results_their_names(program)
         name_values(program)
+        avoid_names(program)
         self.program = program
         self.threads = get_num_threads()
         lowering = Lowering(program, self.threads)
@@ -43,6 +45,8 @@ class NumbaPlan(NumpyPlan):
         self.writer = Writer(FUNCTIONS)
         self.kernels: list[Kernel] = []
         self.write()
+        updates = [task.step.action for kernel in self.kernels for task in kernel.updates]
+        self.used_loops = [(optimizer, p, group, optimizer.loop_name(p, group)) for optimizer, p, group in updates]
         program.offsets, program.size = assign_by_phase(program, self.phases, self.kernels)
         used = {v.root for v in self.values()}
         self.entries = {v: self.writer.refer(v.source, f"{v.name}_of") for v in used if v.origin == "gradient"}
@@ -50,6 +54,14 @@ class NumbaPlan(NumpyPlan):
         self.module = compiled_module(self.kernel_source())
         self.bound: Bound = NumbaBound(self, states, self.writer.outside, [leaf for leaf, _ in program.gradients])
         self.run = self.bound.run
+
+    def fits(self) -> bool:
+        """Tell whether threads and optimizers' loops are as at capture, too."""
+        if self.threads != get_num_threads() or any(
+            optimizer.loop_name(p, group) != name for optimizer, p, group, name in self.used_loops
+        ):
+            return False
+        return super().fits()
 
     def values(self) -> list[Value]:
         """List all values that tasks use or make, and that are kept."""
@@ -95,6 +107,9 @@ class NumbaPlan(NumpyPlan):
             at = next(i for i, (line, _) in enumerate(lines) if line == f"kernel_{kernel.number}")
             inputs = [name for name, v in kernel.arrays.items() if moves(v)]
             lines[at] = (f"kernel_{kernel.number}({', '.join(inputs)})", lines[at][1])
+            for task in kernel.labelled:  # machine code does not notice a class that there is not
+                x, target = task.step.inputs[0], task.step.inputs[-1]
+                lines.insert(at, (f"check_classes('cross_entropy', {x.name}, {target.name})", task.step))
             for task in kernel.updates:
                 optimizer, p, group = task.step.action
                 w.refer(optimizer, type(optimizer).__name__.lower())
@@ -166,7 +181,7 @@ class NumbaBound(Bound):
         updates = [[self.outside[names[id(x)]] for x in task.step.action] for task in kernel.updates]
         start = len(fixed)
         fixed += [None] * len(kernel.states)
-        blas = Blas()
+        blas = Blas(importlib.import_module("scipy.linalg.cython_blas"))
 
         def call(*dynamic: Array) -> None:
             for (place, v), array in zip(places, dynamic, strict=True):
@@ -180,14 +195,14 @@ class NumbaBound(Bound):
                     at += 1
                 p.version.bump()
             new = not getattr(function, "signatures", True)  # none: numba has not compiled it yet
-            before = blas.one()
+            blas.enter(self)  # one thread per product: numba's threads are the only ones
             try:
                 if new:
                     watched(function, fixed)
                 else:
                     function(*fixed)
             finally:
-                blas.set(before)
+                blas.leave(self)
 
         return call
 
@@ -211,23 +226,16 @@ def assign_by_phase(program: Program, phases: list[Phase], kernels: list[Kernel]
             for v in task.values():
                 last[v.root] = number
     last |= {v.root: len(phases) for v in program.kept()}
-    offsets: dict[Value, int] = {}
-    free: list[tuple[int, int]] = []
-    size = 0
-    for number, values in enumerate(made):
-        for v in dict.fromkeys(values):
-            need = room(v)
-            fitting = [hole for hole in free if hole[1] >= need]
-            if fitting:
-                offset, length = min(fitting, key=lambda hole: hole[1])
-                free.remove((offset, length))
-                if length > need:
-                    free.append((offset + need, length - need))
-            else:
-                offset, size = size, size + need
-            offsets[v] = offset
-        free = merged(free + [(offset, room(v)) for v, offset in offsets.items() if last[v] == number])
-    return offsets, size
+    return placed([list(dict.fromkeys(values)) for values in made], last)
+
+
+def avoid_names(program: Program) -> None:
+    """Rename values that are called as something else is in the generated functions."""
+    taken = {"t", "n", "k", "c", "threads", "rates", "np", "math", "step", "P", "Q", "FAST", "PHASES", *vars(loops)}
+    values = [v for s in program.instructions for v in (*s.values(), *s.outputs)]
+    for value in dict.fromkeys([*program.inputs, *values, *program.kept()]):
+        if value.name in taken or value.name.startswith(("low", "high", "phase_", "kernel_", "state")):
+            value.name += "_value"
 
 
 def give_results_their_names(program: Program) -> None:
@@ -259,7 +267,7 @@ def rows_shape(v: Value) -> tuple[int, ...]:
 
 def as_rows(array: Array, v: Value) -> Array:
     """Look at an array as a kernel does."""
-    if v.name.startswith("partial"):
+    if isinstance(v, Shares):
         return array
     if v.axes == (0, 2, 3, 1):
         array = array.transpose(0, 2, 3, 1)

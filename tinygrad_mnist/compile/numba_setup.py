@@ -5,7 +5,6 @@ Nothing here is loaded unless backend="numba" is asked for. Read with numba_plan
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import importlib
 import importlib.util
@@ -46,30 +45,6 @@ def watched(function: Any, arguments: list[Any]) -> None:
             print(f"\rtg.compile: the step was ready after {time.perf_counter() - start:.1f} s   ", file=sys.stderr)
 
 
-class Blas:
-    """The number of threads of SciPy's BLAS, which numba's products use."""
-
-    def __init__(self) -> None:
-        self.set: Any = lambda n: None
-        self.get: Any = lambda: 1
-        module = importlib.import_module("scipy.linalg.cython_blas")
-        try:
-            library = ctypes.CDLL(module.__file__)
-        except (OSError, TypeError):
-            return
-        for prefix in ("scipy_openblas", "openblas"):
-            if hasattr(library, f"{prefix}_set_num_threads"):
-                self.set = getattr(library, f"{prefix}_set_num_threads")
-                self.get = getattr(library, f"{prefix}_get_num_threads")
-
-    def one(self) -> int:
-        """Set one thread, and tell how many there were."""
-        before: int = self.get()
-        if before != 1:
-            self.set(1)
-        return before
-
-
 def check_installed() -> None:
     """Load SciPy's BLAS and numba's threads, or say how to install them."""
     try:
@@ -89,7 +64,7 @@ def check_installed() -> None:
 @contextmanager
 def told(name: str, value: str) -> Iterator[None]:
     """Set an environment variable that a library reads when it is loaded, unless the user has set it."""
-    if not value or name in os.environ:
+    if name in os.environ:
         yield
         return
     os.environ[name] = value

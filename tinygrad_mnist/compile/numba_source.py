@@ -39,6 +39,7 @@ class PhaseWriter(ImageTasks):
     def __init__(self, phase: Phase, number: int, kind: str, outside: set[Value], updates: list[Task]) -> None:
         self.number = number
         super().__init__(kind, outside)
+        self.tasks = phase.shared
         self.updates = updates  # of all phases: a row of `rates` each
         self.states: list[str] = []  # an optimizer's arrays
         self.lines: list[str] = []
@@ -251,6 +252,11 @@ class Kernel:
     def add(self, phase: Phase, number: int) -> None:
         """Append a phase."""
         self.phases.append(PhaseWriter(phase, number, self.kind, self.outside, self.updates))
+
+    @property
+    def labelled(self) -> list[Task]:
+        """Tasks that index with class numbers."""
+        return [task for phase in self.phases for task in phase.tasks if task.name in ("cross_entropy", "less_one_hot")]
 
     @property
     def arrays(self) -> dict[str, Value]:

@@ -236,16 +236,22 @@ def assign_memory(program: Program) -> tuple[dict[Value, int], int]:
     Returns: offsets in bytes by owner of the memory, and the size of the block. Gradients outlive the step: they get
              none.
     """
-    last = program.last_uses()
     pinned = {v.root for _, v in program.gradients if v is not None}
+    made = [
+        [v for v in step.outputs if v.base is None and v.origin == "result" and v not in pinned]
+        for step in program.instructions
+    ]
+    return placed(made, program.last_uses())
+
+
+def placed(made: list[list[Value]], last: dict[Value, int]) -> tuple[dict[Value, int], int]:
+    """Place values in one block of memory: those made at each time, until the time of their last use is over."""
     offsets: dict[Value, int] = {}
     free: list[tuple[int, int]] = []  # (offset, size), in order
     size = 0
     ends: dict[int, list[Value]] = {}
-    for i, step in enumerate(program.instructions):
-        for value in step.outputs:
-            if value.base is not None or value.origin != "result" or value in pinned:
-                continue
+    for i, values in enumerate(made):
+        for value in values:
             need = room(value)
             fitting = [hole for hole in free if hole[1] >= need]
             if fitting:

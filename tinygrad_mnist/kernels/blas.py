@@ -1,4 +1,4 @@
-"""The number of threads of the BLAS that NumPy was linked with, read and set through the C functions it exports.
+"""The number of threads of a BLAS, NumPy's or SciPy's, read and set through the C functions that it exports.
 
 Where none of them is found (Apple's Accelerate, Windows, a browser), everything works without this control. Knows no
 kernel. Look next at parallel.py.
@@ -12,8 +12,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 # (set, get) of OpenBLAS as NumPy's wheels carry it, of other builds of it, and of MKL
 _NAMES = [
     *((f"{prefix}_set_num_threads{suffix}", f"{prefix}_get_num_threads{suffix}")
@@ -25,7 +23,8 @@ _NAMES = [
 class Blas:
     """A library that can be told to use one thread for a while, by several callers at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, linked: Any) -> None:
+        """Find the library through an extension module that is linked with it and stays loaded."""
         self.lock = threading.Lock()
         # Who wants one thread now. An interruption (Ctrl-C) may keep a user from leaving; it counts while it lives.
         self.users: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -33,9 +32,8 @@ class Blas:
         self.outside = 0  # threads to go back to when nobody is left
         self.set: Callable[[int], object] = _ignore
         self.get: Callable[[], int] = _unknown
-        linked = getattr(np.linalg, "_umath_linalg", None)  # a NumPy extension that links BLAS and stays loaded
         try:
-            library = ctypes.CDLL(linked.__file__ if linked is not None else "")
+            library = ctypes.CDLL(linked.__file__)
         except (OSError, TypeError, AttributeError):
             return
         for setter, getter in _NAMES:

@@ -230,7 +230,7 @@ def _forget() -> None:
 def _find_blas() -> Blas:
     global _blas
     if _blas is None:
-        _blas = Blas()
+        _blas = Blas(getattr(np.linalg, "_umath_linalg", None))
     return _blas
 
 

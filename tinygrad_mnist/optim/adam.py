@@ -54,9 +54,13 @@ class Adam(Optimizer):
         )  # fmt: skip
 
 
+    def loop_name(self, p: Any, group: Group) -> str:
+        """Name the loop in kernels/loops.py that does the next step."""
+        return "adam"
+
     def loop(self, p: Any, group: Group) -> tuple[str, list[Any], list[float]]:
         """Describe the next step for kernels/loops.py: the loop, its arrays beside p and its gradient, its numbers."""
-        state, lr, decay = self.state[p], group["lr"], group["weight_decay"]
+        state, lr, decay = self.state_of(p, group), group["lr"], group["weight_decay"]
         state["step"] += 1
         beta1, beta2 = group["betas"]
         rate, root = lr / (1 - beta1 ** state["step"]), 1 / math.sqrt(1 - beta2 ** state["step"])

@@ -124,15 +124,20 @@ class Optimizer:
                 self.apply(p, p.gradient.array, group)
         return loss
 
-    def apply(self, p: Tensor, g: Array, group: Group) -> None:
-        """Change one parameter along the array g of its gradient."""
+    def state_of(self, p: Tensor, group: Group) -> State:
+        """Give what is remembered of a parameter, made at its first step."""
         if p not in self.state:
             self.state[p] = self.init_state(p, group)
+        return self.state[p]
+
+    def apply(self, p: Tensor, g: Array, group: Group) -> None:
+        """Change one parameter along the array g of its gradient."""
+        state = self.state_of(p, group)
         if p.array.flags.c_contiguous and p.array.flags.writeable:
-            self.update(p.array, g, self.state[p], group)
+            self.update(p.array, g, state, group)
         else:  # a parameter with memory in another order: update a copy, then take it over
             data = np.ascontiguousarray(p.array).copy()
-            self.update(data, g, self.state[p], group)
+            self.update(data, g, state, group)
             if p.array.flags.writeable:
                 p.array[...] = data
             else:

@@ -59,12 +59,16 @@ class SGD(Optimizer):
         )  # fmt: skip
         state["step"] += 1
 
+    def loop_name(self, p: Any, group: Group) -> str:
+        """Name the loop in kernels/loops.py that does the next step."""
+        return "sgd_momentum" if group["momentum"] or "momentum_buffer" in self.state_of(p, group) else "sgd"
+
     def loop(self, p: Any, group: Group) -> tuple[str, list[Any], list[float]]:
         """Describe the next step for kernels/loops.py: the loop, its arrays beside p and its gradient, its numbers."""
-        state, lr, momentum = self.state[p], group["lr"], group["momentum"]
+        state, lr, momentum = self.state_of(p, group), group["lr"], group["momentum"]
         first = state["step"] == 0
         state["step"] += 1
-        if not momentum:
+        if self.loop_name(p, group) == "sgd":
             return "sgd", [], [lr, group["weight_decay"]]
         if "momentum_buffer" not in state:
             state["momentum_buffer"], first = np.zeros(p.shape, p.dtype), True
