@@ -73,7 +73,7 @@ CONVOLUTIONS = [(1, 3, 1, 0, 7), (3, 3, 1, 1, 6), (2, 2, 2, 0, 8), (2, 5, 1, 2, 
 
 @pytest.mark.parametrize(("channels", "size", "stride", "pad", "width"), CONVOLUTIONS)
 @pytest.mark.parametrize("at_once", [1, 2, 100])
-def test_convolution_and_its_weight_gradient(rng, channels, size, stride, pad, width, at_once):
+def test_convolution_and_its_gradients(rng, channels, size, stride, pad, width, at_once):
     x, w = floats(rng, 2, channels, width, width), floats(rng, 4, channels, size, size)
     options = {"stride": (stride, stride), "padding": (pad, pad), "dilation": (1, 1), "groups": 1}
     wanted = conv.conv2d(x, w, None, **options)
@@ -83,7 +83,7 @@ def test_convolution_and_its_weight_gradient(rng, channels, size, stride, pad, w
     packed = np.empty((size * size * channels, 4), np.float32)
     loops.pack(w, packed)
     columns = np.empty((at_once * ow, size * size * channels), np.float32)
-    out = np.empty((2, oh * ow, 4), np.float32)
+    out, gx = np.empty((2, oh * ow, 4), np.float32), np.empty((2, width * width * channels), np.float32)
     partial, product = np.zeros((2, *packed.shape), np.float32), np.empty_like(packed)
     wide = width + 2 * pad
     for n, image in enumerate(last(x)):
@@ -93,7 +93,10 @@ def test_convolution_and_its_weight_gradient(rng, channels, size, stride, pad, w
         loops.conv_image(framed, *geometry, packed, columns, out[n])
         pixels = last(g)[n].reshape(oh * ow, 4)
         loops.conv_weights_image(framed, pixels, *geometry, columns, product, partial[n])
+        loops.conv_input_image(pixels, *geometry, packed, columns, framed)
+        loops.crop(framed, width, width, channels, pad, gx[n])
     near(out.reshape(2, -1), last(wanted))
+    near(gx, last(conv.conv2d_input_gradient(g, w, x_shape=x.shape, **options)))
     gw = np.full(w.shape, -1, np.float32)
     loops.unpack_sum(partial, 1, 3, gw)
     np.testing.assert_allclose(
@@ -102,19 +105,16 @@ def test_convolution_and_its_weight_gradient(rng, channels, size, stride, pad, w
     assert (gw[0] == -1).all() and (gw[3] == -1).all()
 
 
-@pytest.mark.parametrize("pad", [0, 1, 2])
-def test_input_gradient_is_a_convolution_with_flipped_kernels(rng, pad):
-    w, x_shape = floats(rng, 4, 2, 3, 3), (1, 2, 6, 6)
-    options = {"stride": (1, 1), "padding": (pad, pad), "dilation": (1, 1), "groups": 1}
-    size = 6 + 2 * pad - 2
-    g = floats(rng, 1, 4, size, size)
-    packed, by = np.empty((9 * 4, 2), np.float32), 2 - pad
-    loops.pack_flipped(w, packed)
-    framed = np.empty((size + 2 * by) ** 2 * 4, np.float32)
-    loops.frame(last(g)[0], size, size, 4, by, framed)
-    out, columns = np.empty((36, 2), np.float32), np.empty((36, 36), np.float32)
-    loops.conv_image(framed, size + 2 * by, 4, 3, 3, 1, 6, 6, 6, packed, columns, out)
-    near(out.reshape(1, -1), last(conv.conv2d_input_gradient(g, w, x_shape=x_shape, **options)))
+def test_a_bias_is_a_weight_that_meets_a_column_of_ones(rng):
+    x, w, b = floats(rng, 1, 2, 5, 5), floats(rng, 4, 2, 3, 3), floats(rng, 4)
+    packed, columns, out = np.empty((19, 4), np.float32), np.empty((6, 19), np.float32), np.empty((9, 4), np.float32)
+    loops.pack(w, packed)
+    packed[18], columns[:, 18] = b, 1
+    loops.conv_image(last(x)[0], 5, 2, 3, 3, 1, 3, 3, 2, packed, columns, out)
+    near(out.reshape(1, -1), last(conv.conv2d(x, w, b, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)))
+    total = np.ones(4, np.float32)
+    loops.sum_image(out.reshape(-1), total)
+    near(total, 1 + out.sum(0))
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [((2, 2), (2, 2)), ((3, 2), (2, 1)), ((2, 2), (3, 3))])
@@ -176,4 +176,4 @@ def test_every_loop_is_tested_here():
     tested = {n.attr for n in ast.walk(ast.parse(inspect.getsource(inspect.getmodule(test_adam))))
               if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "loops"}
     functions = {name for name, f in vars(loops).items() if inspect.isfunction(f)}
-    assert functions - tested == {"patches"}  # which conv_image and conv_weights_image call
+    assert functions - tested == {"patches", "collect"}  # which conv_..._image call

@@ -24,6 +24,8 @@ EXPRESSIONS = {
     "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}", "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
 }  # fmt: skip
 
+LARGE_PRODUCT = 1 << 20  # multiplications, from which on another meeting of the threads pays
+
 
 def channels_last(v: Value) -> bool:
     """Tell whether images lie in memory as H, W, C."""
@@ -189,17 +191,23 @@ class Lowering:
     # ------------------------------------------------------------ products and sums
 
     def lower_linear(self, step: Instruction) -> bool:
-        """x wᵀ, then + b element by element."""
+        """x wᵀ, then + b element by element; a large product by features, so that no two threads go over all of w."""
         x, w, b = step.inputs
         out = step.outputs[0]
         w, turned = self.transposed(w)
         if len(x.shape) != 2 or w is None or not self.plain(x) or not in_order(x):
             return False
+        rows, features = out.shape
+        if not turned and rows <= features and rows * features * x.shape[1] >= LARGE_PRODUCT:
+            product = self.value("product", (features, rows))
+            self.add(step, "dot", [w, x], [product], features, (0,), turned=True)
+            name, inputs = ("clone", [product]) if b is None else ("add", [product, b])
+            return self.add(step, name, inputs, [out], rows, (), turned=True)
         if b is None:
-            return self.add(step, "dot", [x, w], [out], out.shape[0], (0,), turned=not turned)
+            return self.add(step, "dot", [x, w], [out], rows, (0,), turned=not turned)
         product = self.value("product", out.shape)
-        self.add(step, "dot", [x, w], [product], out.shape[0], (0,), turned=not turned)
-        return self.add(step, "add", [product, b], [out], out.shape[0], (0,))
+        self.add(step, "dot", [x, w], [product], rows, (0,), turned=not turned)
+        return self.add(step, "add", [product, b], [out], rows, (0,))
 
     def lower_matmul(self, step: Instruction) -> bool:
         """a b, where either may be a transposed view."""
@@ -249,18 +257,15 @@ class Lowering:
     # ------------------------------------------------------------ images
 
     def lower_conv2d(self, step: Instruction) -> bool:
-        """Convolution image by image, plus the bias."""
+        """Convolution image by image, with the bias."""
         x, w, b = step.inputs
-        images = self.images(step, x, w, step.outputs[0].shape[2:])
-        if images is None or not channels_last(step.outputs[0]):
+        images = self.images(step, x, w)
+        if images is None or not channels_last(step.outputs[0]) or (b is not None and not self.plain(b)):
             return False
-        out = step.outputs[0] if b is None else self.value("convolved", step.outputs[0].shape, (0, 2, 3, 1))
-        self.add(step, "conv2d", [images, w], [out], x.shape[0], (0,), **step.static)
-        if b is not None:
-            self.add(step, "add_channels", [out, b], [step.outputs[0]], x.shape[0], (0,))
-        return True
+        inputs = [images, w] if b is None else [images, w, b]
+        return self.add(step, "conv2d", inputs, step.outputs, x.shape[0], (0,), **step.static)
 
-    def images(self, step: Instruction, x: Value, w: Value, size: Any) -> Value | None:
+    def images(self, step: Instruction, x: Value, w: Value) -> Value | None:
         """Check what the loops can do, and bring images to channels-last memory."""
         s = step.static
         square = s["stride"][0] == s["stride"][1] and s["padding"][0] == s["padding"][1]
@@ -272,7 +277,7 @@ class Lowering:
         """Each thread sums its images' shares; then the shares are added up."""
         g, x = step.inputs
         o, c, kh, kw = step.static["w_shape"]
-        if not self.plain(g) or self.images(step, x, x, None) is None and not channels_last(x):
+        if not self.plain(g) or self.images(step, x, x) is None and not channels_last(x):
             return False
         images, g = self.turn(step, x, True), self.turn(step, g, True)
         if images is None or g is None:
@@ -282,12 +287,9 @@ class Lowering:
         return self.add(step, "unpack_sum", [partial], step.outputs, o, ())
 
     def lower_conv2d_input_gradient(self, step: Instruction) -> bool:
-        """A convolution of the framed cotangent with flipped kernels, where windows are one pixel apart."""
+        """Image by image: what every output passes to the pixels that it saw."""
         g, w = step.inputs
-        pad, kernel = step.static["padding"][0], w.shape[2:]
-        if step.static["stride"] != (1, 1) or kernel[0] != kernel[1] or pad > kernel[0] - 1:
-            return False
-        images = self.images(step, g, w, None)
+        images = self.images(step, g, w)
         if images is None or not channels_last(step.outputs[0]):
             return False
         return self.add(step, "conv2d_input", [images, w], step.outputs, g.shape[0], (0,), **step.static)

@@ -57,93 +57,73 @@ class ImageTasks:
 
     # ------------------------------------------------------------ tasks on images
 
-    def conv(self, task: Task, x: Value, weight: str, kernel: Any, pad: int, stride: int, out: Value) -> list[str]:
-        """Write the convolution of one image with packed kernels, framed with zeros where padded."""
-        _, channels, height, width = x.shape
-        kh, kw = kernel
-        oh, ow = out.shape[2:]
-        image, wide = self.row(x), width + 2 * pad
-        lines = []
-        if pad:
-            framed = self.per_thread(f"framed{out.name}", ((height + 2 * pad) * wide * channels,))
-            lines.append(f"{self.loop('frame')}({image}, {height}, {width}, {channels}, {pad}, {framed})")
-            image = framed
-        at_once = self.rows_at_once(oh, ow, kh * kw * channels)
-        columns = self.per_thread(f"columns{out.name}", (at_once * ow, kh * kw * channels))
-        self.loops |= {"patches", "conv_image"}
-        result = f"{self.row(out)}.reshape(({oh * ow}, {out.shape[1]}))"
-        lines.append(
-            f"conv_image({image}, {wide}, {channels}, {kh}, {kw}, {stride}, {oh}, {ow}, {at_once}, {weight}, "
-            f"{columns}, {result})  # {task.step.name} {task.step.where}"
-        )
-        return lines
+    def padded(self, x: Value, pad: int, name: str) -> tuple[str, list[str]]:
+        """Name the current image framed with zeros, and write its framing."""
+        if not pad:
+            return self.row(x), []
+        _, c, height, width = x.shape
+        framed = self.per_thread(f"framed{name}", ((height + 2 * pad) * (width + 2 * pad) * c,))
+        return framed, [f"{self.loop('frame')}({self.row(x)}, {height}, {width}, {c}, {pad}, {framed})"]
 
-    def rows_at_once(self, oh: int, ow: int, taps: int) -> int:
-        """Choose how many output rows' columns fit into the cache."""
-        return max(1, min(oh, CACHE_BYTES // (ow * taps * np.dtype(self.kind).itemsize)))
+    def geometry(self, task: Task, x: Value, out: Value, kernel: tuple[int, int], name: str, more: int = 0) -> Any:
+        """Spell how windows lie on a framed image, and name the memory for what they see at once."""
+        channels, width = x.shape[1], x.shape[3] + 2 * task.static["padding"][0]
+        (kh, kw), (oh, ow) = kernel, out.shape[2:]
+        taps = kh * kw * channels + more
+        at_once = max(1, min(oh, CACHE_BYTES // (ow * taps * np.dtype(self.kind).itemsize)))
+        columns = self.per_thread(f"columns{name}", (at_once * ow, taps))
+        return f"{width}, {channels}, {kh}, {kw}, {task.static['stride'][0]}, {oh}, {ow}, {at_once}", columns
 
     def conv2d(self, task: Task) -> tuple[list[str], list[str]]:
-        """Convolution of one image."""
-        x, w = task.inputs
+        """Convolution of one image with packed kernels."""
+        (x, w, *bias), out = task.inputs, task.outputs[0]
         o, c, kh, kw = w.shape
-        packed = self.per_thread(f"packed{task.outputs[0].name}", (kh * kw * c, o))
+        packed = self.per_thread(f"packed{out.name}", (kh * kw * c + len(bias), o))
+        image, lines = self.padded(x, task.static["padding"][0], out.name)
+        sizes, columns = self.geometry(task, x, out, (kh, kw), out.name, len(bias))
         first = [f"{self.loop('pack')}({self.of(w)}.reshape({w.shape}), {packed})"]
-        s = task.static
-        return first, self.conv(task, x, packed, (kh, kw), s["padding"][0], s["stride"][0], task.outputs[0])
+        if bias:
+            first += [f"{packed[:-1]}, {kh * kw * c}] = {self.of(bias[0])}", f"{columns[:-1]}, :, {kh * kw * c}] = 1"]
+        self.loops |= {"patches", "conv_image"}
+        result = f"{self.row(out)}.reshape(({out.shape[2] * out.shape[3]}, {o}))"
+        lines.append(f"conv_image({image}, {sizes}, {packed}, {columns}, {result})  # conv2d {task.step.where}")
+        return first, lines
 
     def conv2d_input(self, task: Task) -> tuple[list[str], list[str]]:
         """Input gradient of one image."""
-        g, w = task.inputs
+        (g, w), out = task.inputs, task.outputs[0]
         o, c, kh, kw = w.shape
-        packed = self.per_thread(f"packed{task.outputs[0].name}", (kh * kw * o, c))
-        first = [f"{self.loop('pack_flipped')}({self.of(w)}.reshape({w.shape}), {packed})"]
-        pad = kh - 1 - task.static["padding"][0]
-        return first, self.conv(task, g, packed, (kh, kw), pad, 1, task.outputs[0])
+        _, _, height, width = out.shape
+        packed = self.per_thread(f"packed{out.name}", (kh * kw * c, o))
+        sizes, columns = self.geometry(task, out, g, (kh, kw), out.name)
+        pad, image, after = task.static["padding"][0], self.row(out), []
+        if pad:
+            image = self.per_thread(f"framed{out.name}", ((height + 2 * pad) * (width + 2 * pad) * c,))
+            after = [f"{self.loop('crop')}({image}, {height}, {width}, {c}, {pad}, {self.row(out)})"]
+        self.loops |= {"collect", "conv_input_image"}
+        pixels = f"{self.row(g)}.reshape(({g.shape[2] * g.shape[3]}, {o}))"
+        call = f"conv_input_image({pixels}, {sizes}, {packed}, {columns}, {image})  # input gradient"
+        return [f"{self.loop('pack')}({self.of(w)}.reshape({w.shape}), {packed})"], [call, *after]
 
     def conv2d_weights(self, task: Task) -> tuple[list[str], list[str]]:
         """One image's share of a weight gradient."""
-        x, g = task.inputs
-        partial = task.outputs[0]
+        (x, g), partial = task.inputs, task.outputs[0]
         o, c, kh, kw = task.static["w_shape"]
-        pad, stride = task.static["padding"][0], task.static["stride"][0]
-        _, _, height, width = x.shape
-        oh, ow = g.shape[2:]
-        image, wide, lines = self.row(x), width + 2 * pad, []
-        if pad:
-            framed = self.per_thread(f"framed{partial.name}", ((height + 2 * pad) * wide * c,))
-            lines.append(f"{self.loop('frame')}({image}, {height}, {width}, {c}, {pad}, {framed})")
-            image = framed
-        at_once = self.rows_at_once(oh, ow, kh * kw * c)
-        columns = self.per_thread(f"columns{partial.name}", (at_once * ow, kh * kw * c))
+        image, lines = self.padded(x, task.static["padding"][0], partial.name)
+        sizes, columns = self.geometry(task, x, g, (kh, kw), partial.name)
         product = self.per_thread(f"product{partial.name}", (kh * kw * c, o))
         self.loops |= {"patches", "conv_weights_image"}
+        pixels, total = f"{self.row(g)}.reshape(({g.shape[2] * g.shape[3]}, {o}))", f"{self.of(partial)}[t]"
         lines.append(
-            f"conv_weights_image({image}, {self.row(g)}.reshape(({oh * ow}, {o})), {wide}, {c}, {kh}, {kw}, {stride}, "
-            f"{oh}, {ow}, {at_once}, {columns}, {product}, {self.of(partial)}[t])  # weight gradient"
+            f"conv_weights_image({image}, {pixels}, {sizes}, {columns}, {product}, {total})  # weight gradient"
         )
-        return [f"{self.of(partial)}[t] = {self.literal(0.0)}"], lines
-
-    def add_channels(self, task: Task) -> tuple[list[str], list[str]]:
-        """Add a convolution's bias."""
-        x, b = task.inputs
-        out = task.outputs[0]
-        c, pixels = out.shape[1], out.shape[2] * out.shape[3]
-        source, target = self.row(x), self.row(out)
-        return [], [
-            f"for k in range({pixels}):  # bias {task.step.where}",
-            f"    for c in range({c}):",
-            f"        {target[:-1]}, k * {c} + c] = {source[:-1]}, k * {c} + c] + {self.of(b)}[c]",
-        ]
+        return [f"{total} = {self.literal(0.0)}"], lines
 
     def sum_images(self, task: Task) -> tuple[list[str], list[str]]:
         """One image's share of a bias gradient."""
-        x, partial = task.inputs[0], task.outputs[0]
-        c, pixels = x.shape[1], x.shape[2] * x.shape[3]
-        return [f"{self.of(partial)}[t] = {self.literal(0.0)}"], [
-            f"for k in range({pixels}):  # bias gradient",
-            f"    for c in range({c}):",
-            f"        {self.of(partial)}[t, c] += {self.row(x)[:-1]}, k * {c} + c]",
-        ]
+        total = f"{self.of(task.outputs[0])}[t]"
+        call = f"{self.loop('sum_image')}({self.row(task.inputs[0])}, {total})  # bias gradient"
+        return [f"{total} = {self.literal(0.0)}"], [call]
 
     def max_pool2d(self, task: Task) -> tuple[list[str], list[str]]:
         """Pooling of one image."""

@@ -107,9 +107,10 @@ class NumbaPlan(NumpyPlan):
             at = next(i for i, (line, _) in enumerate(lines) if line == f"kernel_{kernel.number}")
             inputs = [name for name, v in kernel.arrays.items() if moves(v)]
             lines[at] = (f"kernel_{kernel.number}({', '.join(inputs)})", lines[at][1])
-            for task in kernel.labelled:  # machine code does not notice a class that there is not
-                x, target = task.step.inputs[0], task.step.inputs[-1]
-                lines.insert(at, (f"check_classes('cross_entropy', {x.name}, {target.name})", task.step))
+            # Machine code does not notice a class that there is not.
+            labelled = {task.step.inputs[-1]: task.step for task in reversed(kernel.labelled)}
+            for target, step in labelled.items():
+                lines.insert(at, (f"check_classes('cross_entropy', {step.inputs[0].name}, {target.name})", step))
             for task in kernel.updates:
                 optimizer, p, group = task.step.action
                 w.refer(optimizer, type(optimizer).__name__.lower())
@@ -126,7 +127,7 @@ class NumbaPlan(NumpyPlan):
             parts[0] += "".join(f"{name} = {tuple(map(float, values))}\n{name} = tuple(np.float32(c) for c in {name})\n"
                                 for name, values in (("P", loops.P), ("Q", loops.Q)))
         for function in functions:  # in the order of the file, so that each stands behind those that it calls
-            parts.append("@njit(fastmath=FAST)\n" + importlib.import_module("inspect").getsource(function))
+            parts.append("@njit(**FAST)\n" + importlib.import_module("inspect").getsource(function))
         parts += [kernel.source() for kernel in self.kernels]
         return "\n\n".join(parts)
 
@@ -182,8 +183,10 @@ class NumbaBound(Bound):
         start = len(fixed)
         fixed += [None] * len(kernel.states)
         blas = Blas(importlib.import_module("scipy.linalg.cython_blas"))
+        new = not getattr(function, "signatures", True)  # none: numba has not compiled it yet
 
         def call(*dynamic: Array) -> None:
+            nonlocal new
             for (place, v), array in zip(places, dynamic, strict=True):
                 fixed[place] = as_rows(array, v)
             at = start
@@ -194,11 +197,11 @@ class NumbaBound(Bound):
                     fixed[at] = buffer.reshape(len(buffer), -1) if buffer.ndim > 1 else buffer
                     at += 1
                 p.version.bump()
-            new = not getattr(function, "signatures", True)  # none: numba has not compiled it yet
             blas.enter(self)  # one thread per product: numba's threads are the only ones
             try:
                 if new:
                     watched(function, fixed)
+                    new = False
                 else:
                     function(*fixed)
             finally:

@@ -25,7 +25,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-FAST = {"contract", "reassoc", "nsz", "arcp"}
+FAST = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "numpy"}
 PHASES = {"fusion": False}  # or numba would join two phases, between which the threads must meet
 '''
 # Tasks that go over a thread's rows at once; the others go row by row, several tasks on one row before the next.
@@ -54,7 +54,7 @@ class PhaseWriter(ImageTasks):
     def source(self) -> str:
         """Spell the function."""
         body = "\n".join(self.lines)
-        return f"@njit(fastmath=FAST)\ndef phase_{self.number}({', '.join(self.parameters())}):\n{body}\n"
+        return f"@njit(**FAST)\ndef phase_{self.number}({', '.join(self.parameters())}):\n{body}\n"
 
     def write(self, phase: Phase) -> None:
         """Write the lines: first a thread's share of every number of rows, then the tasks."""
@@ -119,6 +119,8 @@ class PhaseWriter(ImageTasks):
         for task in tasks:
             out = task.outputs[0]
             operands = [self.element(x, out, made, matrix) for x in task.inputs]
+            if task.static.get("turned"):
+                operands[0] = f"{self.of(task.inputs[0])}[k, n]"
             text = EXPRESSIONS[task.name].format(*operands)
             for word, value in (("ZERO", 0.0), ("ONE", 1.0), ("HALF", 0.5)):
                 text = text.replace(word, self.literal(value))
@@ -276,7 +278,7 @@ class Kernel:
     def source(self) -> str:
         """Spell the functions of the phases and the one that runs them in parallel."""
         names = ", ".join(["threads", "rates", *self.arrays, *self.scratch, *self.states])
-        lines = [f"@njit(parallel=PHASES, fastmath=FAST, cache=True)\ndef kernel_{self.number}({names}):"]
+        lines = [f"@njit(parallel=PHASES, cache=True, **FAST)\ndef kernel_{self.number}({names}):"]
         for phase in self.phases:
             lines.append("    for t in prange(threads):")
             lines.append(f"        phase_{phase.number}({', '.join(phase.parameters())})")

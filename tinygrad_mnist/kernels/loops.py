@@ -2,8 +2,8 @@
 
 Each function is ordinary Python, so that it can be read, and tested, without numba; compile/ hands it to numba. A batch
 is shared out by rows, so functions take the rows of one thread. Images lie in memory as H, W, C ("channels last"),
-one image a row of H·W·C values. The fast spellings elsewhere in kernels/ are the oracles of these. Must not know:
-Tensor, threads.
+one image a row of H·W·C values. Inner loops go over views from 0 on: indices that cannot be negative are what lets the compiler do
+many at a time. The fast spellings elsewhere in kernels/ are the oracles of these. Must not know: Tensor, threads.
 """
 
 from __future__ import annotations
@@ -91,12 +91,12 @@ def sum_columns(x: Array, low: int, high: int, out: Array) -> None:
 
     Shapes:  x (n, C), out (C,)
     """
-    rows = x.shape[0]
-    for j in range(low, high):
-        out[j] = 0
-    for i in range(rows):
-        for j in range(low, high):
-            out[j] += x[i, j]
+    sums = out[low:high]
+    sums[:] = 0
+    for i in range(len(x)):
+        row = x[i, low:high]
+        for j in range(len(sums)):
+            sums[j] += row[j]
 
 
 def total(x: Array) -> Number:
@@ -116,16 +116,36 @@ def patches(
 ) -> None:  # fmt: skip
     """Copy what the windows of output rows first to last see: one row per window, in the order KH, KW, C.
 
-    Shapes:  image (H·W·C,), columns (at least (last - first)·OW, KH·KW·C)
+    Shapes:  image (H·W·C,), columns (at least (last - first)·OW, KH·KW·C or more)
     """
     run = kw * channels
     for i in range(first, last):
         for j in range(ow):
-            row = (i - first) * ow + j
+            row = columns[(i - first) * ow + j]
             for p in range(kh):
                 start = ((i * stride + p) * width + j * stride) * channels
+                seen, part = image[start : start + run], row[p * run : (p + 1) * run]
                 for k in range(run):
-                    columns[row, p * run + k] = image[start + k]
+                    part[k] = seen[k]
+
+
+def collect(
+    columns: Array, width: int, channels: int, kh: int, kw: int, stride: int, ow: int, first: int, last: int,
+    image: Array,
+) -> None:  # fmt: skip
+    """Add what the windows of output rows first to last hold to the pixels that they saw: the adjoint of `patches`.
+
+    Shapes:  columns (at least (last - first)·OW, KH·KW·C), image (H·W·C,)
+    """
+    run = kw * channels
+    for i in range(first, last):
+        for j in range(ow):
+            row = columns[(i - first) * ow + j]
+            for p in range(kh):
+                start = ((i * stride + p) * width + j * stride) * channels
+                seen, part = image[start : start + run], row[p * run : (p + 1) * run]
+                for k in range(run):
+                    seen[k] += part[k]
 
 
 def frame(image: Array, height: int, width: int, channels: int, by: int, out: Array) -> None:
@@ -133,17 +153,30 @@ def frame(image: Array, height: int, width: int, channels: int, by: int, out: Ar
 
     Shapes:  image (H·W·C,), out ((H + 2 by)·(W + 2 by)·C,), whose border is written too
     """
-    wide = width + 2 * by
-    for i in range(len(out)):
-        out[i] = 0
+    run, wide = width * channels, (width + 2 * by) * channels
+    out[:] = 0
     for i in range(height):
-        start = ((i + by) * wide + by) * channels
-        for k in range(width * channels):
-            out[start + k] = image[i * width * channels + k]
+        start = (i + by) * wide + by * channels
+        source, target = image[i * run : (i + 1) * run], out[start : start + run]
+        for k in range(run):
+            target[k] = source[k]
+
+
+def crop(image: Array, height: int, width: int, channels: int, by: int, out: Array) -> None:
+    """Take the frame off an image: the adjoint of `frame`.
+
+    Shapes:  image ((H + 2 by)·(W + 2 by)·C,), out (H·W·C,)
+    """
+    run, wide = width * channels, (width + 2 * by) * channels
+    for i in range(height):
+        start = (i + by) * wide + by * channels
+        source, target = image[start : start + run], out[i * run : (i + 1) * run]
+        for k in range(run):
+            target[k] = source[k]
 
 
 def pack(w: Array, out: Array) -> None:
-    """Order kernels as convolution multiplies by them: (O, C, KH, KW) -> (KH·KW·C, O)."""
+    """Order kernels as convolution multiplies by them: (O, C, KH, KW) -> (KH·KW·C or more, O)."""
     outputs, channels, kh, kw = w.shape
     for p in range(kh):
         for q in range(kw):
@@ -152,23 +185,14 @@ def pack(w: Array, out: Array) -> None:
                     out[(p * kw + q) * channels + c, o] = w[o, c, p, q]
 
 
-def pack_flipped(w: Array, out: Array) -> None:
-    """Order kernels for the input gradient, a convolution with flipped taps: (O, C, KH, KW) -> (KH·KW·O, C)."""
-    outputs, channels, kh, kw = w.shape
-    for p in range(kh):
-        for q in range(kw):
-            for o in range(outputs):
-                for c in range(channels):
-                    out[(p * kw + q) * outputs + o, c] = w[o, c, kh - 1 - p, kw - 1 - q]
-
-
 def conv_image(
     image: Array, width: int, channels: int, kh: int, kw: int, stride: int, oh: int, ow: int, at_once: int,
     weight: Array, columns: Array, out: Array,
 ) -> None:  # fmt: skip
     """Correlate one image with packed kernels, `at_once` output rows at a time, so that their columns stay in cache.
 
-    Shapes:  image (H·W·C,), weight (KH·KW·C, O), out (OH·OW, O)
+    A bias is one more row of the kernels, which meets a column of ones.
+    Shapes:  image (H·W·C,), weight (KH·KW·C or one more, O), columns (at_once·OW, as many), out (OH·OW, O)
     """
     for first in range(0, oh, at_once):
         last = min(first + at_once, oh)
@@ -188,9 +212,37 @@ def conv_weights_image(
         last = min(first + at_once, oh)
         patches(image, width, channels, kh, kw, stride, ow, first, last, columns)
         np.dot(columns[: (last - first) * ow].T, g[first * ow : last * ow], product)
-        for k in range(partial.shape[0]):
-            for o in range(partial.shape[1]):
-                partial[k, o] += product[k, o]
+        for k in range(len(partial)):
+            share, total = product[k], partial[k]
+            for o in range(len(total)):
+                total[o] += share[o]
+
+
+def conv_input_image(
+    g: Array, width: int, channels: int, kh: int, kw: int, stride: int, oh: int, ow: int, at_once: int,
+    weight: Array, columns: Array, out: Array,
+) -> None:  # fmt: skip
+    """Give one image's gradient: what each output passes to the pixels that it saw.
+
+    Shapes:  g (OH·OW, O), weight (KH·KW·C, O), out (H·W·C,)
+    """
+    out[:] = 0
+    for first in range(0, oh, at_once):
+        last = min(first + at_once, oh)
+        np.dot(g[first * ow : last * ow], weight.T, columns[: (last - first) * ow])
+        collect(columns, width, channels, kh, kw, stride, ow, first, last, out)
+
+
+def sum_image(image: Array, out: Array) -> None:
+    """Add one image's sums over its pixels.
+
+    Shapes:  image (H·W·C,), out (C,)
+    """
+    channels = len(out)
+    for start in range(0, len(image), channels):
+        pixel = image[start : start + channels]
+        for c in range(channels):
+            out[c] += pixel[c]
 
 
 def unpack_sum(partials: Array, low: int, high: int, out: Array) -> None:
@@ -221,18 +273,18 @@ def pool_image(
     for i in range(oh):
         for j in range(ow):
             here = (i * ow + j) * channels
-            for c in range(channels):
-                out[here + c] = image[((i * sh) * width + j * sw) * channels + c]
-                winners[here + c] = 0
+            best, won = out[here : here + channels], winners[here : here + channels]
+            start = (i * sh * width + j * sw) * channels
+            best[:] = image[start : start + channels]
+            won[:] = 0
             for p in range(kh):
                 for q in range(kw):
                     start = ((i * sh + p) * width + j * sw + q) * channels
-                    tap = winners.dtype.type(p * kw + q)
+                    seen, tap = image[start : start + channels], winners.dtype.type(p * kw + q)
                     for c in range(channels):
-                        value = image[start + c]
-                        better = value > out[here + c] or value != value
-                        out[here + c] = value if better else out[here + c]
-                        winners[here + c] = tap if better else winners[here + c]
+                        better = seen[c] > best[c] or seen[c] != seen[c]
+                        best[c] = seen[c] if better else best[c]
+                        won[c] = tap if better else won[c]
 
 
 def scatter_image(
@@ -244,17 +296,17 @@ def scatter_image(
     Shapes:  g, winners (OH·OW·C,), out (H·W·C,)
     """
     zero = out.dtype.type(0)
-    for k in range(len(out)):
-        out[k] = zero
+    out[:] = 0
     for i in range(oh):
         for j in range(ow):
             here = (i * ow + j) * channels
+            share, won = g[here : here + channels], winners[here : here + channels]
             for p in range(kh):
                 for q in range(kw):
                     start = ((i * sh + p) * width + j * sw + q) * channels
-                    tap = p * kw + q
+                    seen, tap = out[start : start + channels], p * kw + q
                     for c in range(channels):
-                        out[start + c] += g[here + c] if winners[here + c] == tap else zero
+                        seen[c] += share[c] if won[c] == tap else zero
 
 
 def turn(x: Array, rows: int, columns: int, out: Array) -> None:
