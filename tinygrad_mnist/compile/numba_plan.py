@@ -57,11 +57,10 @@ class NumbaPlan(NumpyPlan):
 
     def fits(self) -> bool:
         """Tell whether threads and optimizers' loops are as at capture, too."""
-        if self.threads != get_num_threads() or any(
-            optimizer.loop_name(p, group) != name for optimizer, p, group, name in self.used_loops
-        ):
-            return False
-        return super().fits()
+        for optimizer, p, group, name in self.used_loops:
+            if optimizer.loop_name(p, group) != name:
+                return False
+        return self.threads == get_num_threads() and super().fits()
 
     def values(self) -> list[Value]:
         """List all values that tasks use or make, and that are kept."""
@@ -180,8 +179,9 @@ class NumbaBound(Bound):
         fixed += [np.empty((plan.threads, *shape), kind) for shape, kind in kernel.scratch.values()]
         names = {id(thing): name for name, thing in plan.writer.outside.items()}
         updates = [[self.outside[names[id(x)]] for x in task.step.action] for task in kernel.updates]
-        start = len(fixed)
-        fixed += [None] * len(kernel.states)
+        start, known = len(fixed), [[0.0]] * len(updates)
+        buffers_seen: list[Any] = [None] * len(kernel.states)
+        fixed += buffers_seen
         blas = Blas(importlib.import_module("scipy.linalg.cython_blas"))
         new = not getattr(function, "signatures", True)  # none: numba has not compiled it yet
 
@@ -189,12 +189,15 @@ class NumbaBound(Bound):
             nonlocal new
             for (place, v), array in zip(places, dynamic, strict=True):
                 fixed[place] = as_rows(array, v)
-            at = start
+            at = 0
             for i, (optimizer, p, group) in enumerate(updates):
                 _, buffers, numbers = optimizer.loop(p, group)
-                rates[i, : len(numbers)] = numbers
+                if numbers != known[i]:
+                    known[i] = rates[i, : len(numbers)] = numbers
                 for buffer in buffers:
-                    fixed[at] = buffer.reshape(len(buffer), -1) if buffer.ndim > 1 else buffer
+                    if buffer is not buffers_seen[at]:
+                        buffers_seen[at] = buffer
+                        fixed[start + at] = buffer.reshape(len(buffer), -1) if buffer.ndim > 1 else buffer
                     at += 1
                 p.version.bump()
             blas.enter(self)  # one thread per product: numba's threads are the only ones

@@ -2,8 +2,8 @@
 
 Each function is ordinary Python, so that it can be read, and tested, without numba; compile/ hands it to numba. A batch
 is shared out by rows, so functions take the rows of one thread. Images lie in memory as H, W, C ("channels last"),
-one image a row of H·W·C values. Inner loops go over views from 0 on: indices that cannot be negative are what lets the compiler do
-many at a time. The fast spellings elsewhere in kernels/ are the oracles of these. Must not know: Tensor, threads.
+one image a row of H·W·C values. Inner loops go over views from 0 on: indices that cannot be negative are what lets the
+compiler do many at a time. The fast spellings elsewhere in kernels/ are the oracles. Must not know: Tensor, threads.
 """
 
 from __future__ import annotations
