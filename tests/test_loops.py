@@ -81,9 +81,9 @@ def test_convolution_and_its_gradients(rng, channels, size, stride, pad, width, 
     g = floats(rng, *wanted.shape)
     at_once = min(at_once, oh)
     packed = np.empty((size * size * channels, 4), np.float32)
-    loops.pack(w, packed)
+    loops.pack(w.reshape(4, -1), size * size, packed)
     columns = np.empty((at_once * ow, size * size * channels), np.float32)
-    out, gx = np.empty((2, oh * ow, 4), np.float32), np.empty((2, width * width * channels), np.float32)
+    out, gx = np.empty((2, oh * ow * 4), np.float32), np.empty((2, width * width * channels), np.float32)
     partial, product = np.zeros((2, *packed.shape), np.float32), np.empty_like(packed)
     wide = width + 2 * pad
     for n, image in enumerate(last(x)):
@@ -91,30 +91,30 @@ def test_convolution_and_its_gradients(rng, channels, size, stride, pad, width, 
         loops.frame(image, width, width, channels, pad, framed)
         geometry = (wide, channels, size, size, stride, oh, ow, at_once)
         loops.conv_image(framed, *geometry, packed, columns, out[n])
-        pixels = last(g)[n].reshape(oh * ow, 4)
+        pixels = last(g)[n]
         loops.conv_weights_image(framed, pixels, *geometry, columns, product, partial[n])
         loops.conv_input_image(pixels, *geometry, packed, columns, framed)
         loops.crop(framed, width, width, channels, pad, gx[n])
-    near(out.reshape(2, -1), last(wanted))
+    near(out, last(wanted))
     near(gx, last(conv.conv2d_input_gradient(g, w, x_shape=x.shape, **options)))
-    gw = np.full(w.shape, -1, np.float32)
-    loops.unpack_sum(partial, 1, 3, gw)
+    gw = np.full((4, channels * size * size), -1, np.float32)
+    loops.unpack_sum(partial, size * size, 1, 3, gw)
     np.testing.assert_allclose(
-        gw[1:3], conv.conv2d_weight_gradient(g, x, w_shape=w.shape, **options)[1:3], rtol=1e-4, atol=1e-4
+        gw.reshape(w.shape)[1:3], conv.conv2d_weight_gradient(g, x, w_shape=w.shape, **options)[1:3], rtol=1e-4, atol=1e-4
     )
     assert (gw[0] == -1).all() and (gw[3] == -1).all()
 
 
 def test_a_bias_is_a_weight_that_meets_a_column_of_ones(rng):
     x, w, b = floats(rng, 1, 2, 5, 5), floats(rng, 4, 2, 3, 3), floats(rng, 4)
-    packed, columns, out = np.empty((19, 4), np.float32), np.empty((6, 19), np.float32), np.empty((9, 4), np.float32)
-    loops.pack(w, packed)
+    packed, columns, out = np.empty((19, 4), np.float32), np.empty((6, 19), np.float32), np.empty(36, np.float32)
+    loops.pack(w.reshape(4, -1), 9, packed)
     packed[18], columns[:, 18] = b, 1
     loops.conv_image(last(x)[0], 5, 2, 3, 3, 1, 3, 3, 2, packed, columns, out)
-    near(out.reshape(1, -1), last(conv.conv2d(x, w, b, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)))
+    near(out[None], last(conv.conv2d(x, w, b, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)))
     total = np.ones(4, np.float32)
-    loops.sum_image(out.reshape(-1), total)
-    near(total, 1 + out.sum(0))
+    loops.sum_image(out, total)
+    near(total, 1 + out.reshape(9, 4).sum(0))
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [((2, 2), (2, 2)), ((3, 2), (2, 1)), ((2, 2), (3, 3))])

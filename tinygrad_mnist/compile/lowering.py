@@ -96,7 +96,8 @@ class Lowering:
             return False
         maker = self.made_by.get(x)
         if maker is None or not maker.is_view:
-            return x.origin != "constant" or x.source.flags.c_contiguous
+            array = {"constant": x.source, "state": getattr(x.source, "array", None)}.get(x.origin)
+            return array is None or bool(array.transpose(x.axes).flags.c_contiguous)
         return maker.name == "reshape" and in_order(x) and in_order(maker.inputs[0]) and self.plain(maker.inputs[0])
 
     def stretched_from(self, x: Any) -> Any:

@@ -81,12 +81,13 @@ class ImageTasks:
         packed = self.per_thread(f"packed{out.name}", (kh * kw * c + len(bias), o))
         image, lines = self.padded(x, task.static["padding"][0], out.name)
         sizes, columns = self.geometry(task, x, out, (kh, kw), out.name, len(bias))
-        first = [f"{self.loop('pack')}({self.of(w)}.reshape({w.shape}), {packed})"]
+        first = [f"{self.loop('pack')}({self.of(w)}, {kh * kw}, {packed})"]
         if bias:
-            first += [f"{packed[:-1]}, {kh * kw * c}] = {self.of(bias[0])}", f"{columns[:-1]}, :, {kh * kw * c}] = 1"]
+            first += [f"for k in range({o}):  # the bias meets a column of ones",
+                      f"    {packed[:-1]}, {kh * kw * c}, k] = {self.of(bias[0])}[k]",
+                      f"{columns[:-1]}, :, {kh * kw * c}] = 1"]
         self.loops |= {"patches", "conv_image"}
-        result = f"{self.row(out)}.reshape(({out.shape[2] * out.shape[3]}, {o}))"
-        lines.append(f"conv_image({image}, {sizes}, {packed}, {columns}, {result})  # conv2d {task.step.where}")
+        lines.append(f"conv_image({image}, {sizes}, {packed}, {columns}, {self.row(out)})  # conv2d {task.step.where}")
         return first, lines
 
     def conv2d_input(self, task: Task) -> tuple[list[str], list[str]]:
@@ -101,9 +102,8 @@ class ImageTasks:
             image = self.per_thread(f"framed{out.name}", ((height + 2 * pad) * (width + 2 * pad) * c,))
             after = [f"{self.loop('crop')}({image}, {height}, {width}, {c}, {pad}, {self.row(out)})"]
         self.loops |= {"collect", "conv_input_image"}
-        pixels = f"{self.row(g)}.reshape(({g.shape[2] * g.shape[3]}, {o}))"
-        call = f"conv_input_image({pixels}, {sizes}, {packed}, {columns}, {image})  # input gradient"
-        return [f"{self.loop('pack')}({self.of(w)}.reshape({w.shape}), {packed})"], [call, *after]
+        call = f"conv_input_image({self.row(g)}, {sizes}, {packed}, {columns}, {image})  # input gradient"
+        return [f"{self.loop('pack')}({self.of(w)}, {kh * kw}, {packed})"], [call, *after]
 
     def conv2d_weights(self, task: Task) -> tuple[list[str], list[str]]:
         """One image's share of a weight gradient."""
@@ -113,9 +113,9 @@ class ImageTasks:
         sizes, columns = self.geometry(task, x, g, (kh, kw), partial.name)
         product = self.per_thread(f"product{partial.name}", (kh * kw * c, o))
         self.loops |= {"patches", "conv_weights_image"}
-        pixels, total = f"{self.row(g)}.reshape(({g.shape[2] * g.shape[3]}, {o}))", f"{self.of(partial)}[t]"
+        total = f"{self.of(partial)}[t]"
         lines.append(
-            f"conv_weights_image({image}, {pixels}, {sizes}, {columns}, {product}, {total})  # weight gradient"
+            f"conv_weights_image({image}, {self.row(g)}, {sizes}, {columns}, {product}, {total})  # weight gradient"
         )
         return [f"{total} = {self.literal(0.0)}"], lines
 

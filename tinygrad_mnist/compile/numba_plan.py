@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentError
+from ..graph import Var
 from ..kernels import loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
 from .lowering import Lowering, Shares
-from .numba_setup import check_installed, compiled_module, watched
-from .numba_source import HEAD, Kernel
+from .numba_setup import check_installed, compiled_module
+from .numba_source import HEAD, TAIL, Kernel, rows_shape
 from .numpy_source import WRITERS, Writer, _as_it_is, _call, moves
 from .passes import placed, simplify
 from .program import Array, Instruction, Program, Value
@@ -126,9 +128,9 @@ class NumbaPlan(NumpyPlan):
             parts[0] += "".join(f"{name} = {tuple(map(float, values))}\n{name} = tuple(np.float32(c) for c in {name})\n"
                                 for name, values in (("P", loops.P), ("Q", loops.Q)))
         for function in functions:  # in the order of the file, so that each stands behind those that it calls
-            parts.append("@njit(**FAST)\n" + importlib.import_module("inspect").getsource(function))
-        parts += [kernel.source() for kernel in self.kernels]
-        return "\n\n".join(parts)
+            parts.append("@njit(**LOOP)\n" + importlib.import_module("inspect").getsource(function))
+        parts += [kernel.source(self.threads) for kernel in self.kernels]
+        return "\n\n".join([*parts, TAIL])
 
     def source(self) -> str:
         """Give the generated Python: what numba compiles, and the function that calls it."""
@@ -162,51 +164,46 @@ class NumbaBound(Bound):
         self.function = self.names["step"]
 
     def caller(self, kernel: Kernel, arrays: dict[Value, Array]) -> Any:
-        """Make the function that calls a kernel with its arrays; it is given those that differ from call to call."""
+        """Make the function that calls a kernel's phases; it is given the arrays that differ from call to call."""
         plan = self.plan
-        function = getattr(plan.module, f"kernel_{kernel.number}")
-        rates = np.zeros((max(1, len(kernel.updates)), 9), plan.kind or "f")
-        fixed: list[Any] = [plan.threads, rates]
-        places = []
+        calls = importlib.import_module("..numba_calls", __name__)
+        given = kernel.given(plan.threads)
+        places = calls.Places(len(given))
+        rates = np.zeros(*given["rates"][1:])
+        places.put(0, rates)
+        dynamic = [(given[name][0], v) for name, v in kernel.arrays.items() if moves(v)]
         for name, v in kernel.arrays.items():
-            if moves(v):
-                places.append((len(fixed), v))
-                fixed.append(None)
-            else:
+            if not moves(v):
                 array = arrays.get(v)
                 array = v.source if v.origin == "constant" else self.names[name] if array is None else array
-                fixed.append(as_rows(array, v))
-        fixed += [np.empty((plan.threads, *shape), kind) for shape, kind in kernel.scratch.values()]
+                places.put(given[name][0], as_rows(array, v))
+        for name in kernel.scratch:
+            places.put(given[name][0], np.empty(*given[name][1:]))
         names = {id(thing): name for name, thing in plan.writer.outside.items()}
         updates = [[self.outside[names[id(x)]] for x in task.step.action] for task in kernel.updates]
-        start, known = len(fixed), [[0.0]] * len(updates)
-        buffers_seen: list[Any] = [None] * len(kernel.states)
-        fixed += buffers_seen
+        known: list[list[float]] = [[]] * len(updates)
+        seen: list[Any] = [None] * len(given)
+        sizes = [size for _, size, _ in given.values()]
         blas = Blas(importlib.import_module("scipy.linalg.cython_blas"))
-        new = not getattr(function, "signatures", True)  # none: numba has not compiled it yet
+        launch = calls.Launcher(plan.module, [f"phase_{phase.number}" for phase in kernel.phases], plan.threads)
 
-        def call(*dynamic: Array) -> None:
-            nonlocal new
-            for (place, v), array in zip(places, dynamic, strict=True):
-                fixed[place] = as_rows(array, v)
-            at = 0
+        def call(*inputs: Array) -> None:
+            for (i, v), array in zip(dynamic, inputs, strict=True):
+                places.put(i, as_rows(array, v))
+            at = len(given) - len(kernel.states)
             for i, (optimizer, p, group) in enumerate(updates):
                 _, buffers, numbers = optimizer.loop(p, group)
                 if numbers != known[i]:
                     known[i] = rates[i, : len(numbers)] = numbers
                 for buffer in buffers:
-                    if buffer is not buffers_seen[at]:
-                        buffers_seen[at] = buffer
-                        fixed[start + at] = buffer.reshape(len(buffer), -1) if buffer.ndim > 1 else buffer
+                    if buffer is not seen[at]:
+                        seen[at] = buffer
+                        places.put(at, fitting(buffer, p, optimizer).reshape(sizes[at]))
                     at += 1
                 p.version.bump()
             blas.enter(self)  # one thread per product: numba's threads are the only ones
             try:
-                if new:
-                    watched(function, fixed)
-                    new = False
-                else:
-                    function(*fixed)
+                launch(places)
             finally:
                 blas.leave(self)
 
@@ -237,7 +234,7 @@ def assign_by_phase(program: Program, phases: list[Phase], kernels: list[Kernel]
 
 def avoid_names(program: Program) -> None:
     """Rename values that are called as something else is in the generated functions."""
-    taken = {"t", "n", "k", "c", "threads", "rates", "np", "math", "step", "P", "Q", "FAST", "PHASES", *vars(loops)}
+    taken = {"t", "n", "k", "threads", "rates", "places", "np", "math", "step", "P", "Q", *vars(loops), *HEAD.split()}
     values = [v for s in program.instructions for v in (*s.values(), *s.outputs)]
     for value in dict.fromkeys([*program.inputs, *values, *program.kept()]):
         if value.name in taken or value.name.startswith(("low", "high", "phase_", "kernel_", "state")):
@@ -264,11 +261,19 @@ def give_results_their_names(program: Program) -> None:
     program.instructions = kept
 
 
-def rows_shape(v: Value) -> tuple[int, ...]:
-    """Give the shape that a kernel sees: (rows, values in a row), or (elements,)."""
-    if len(v.shape) < 2:
-        return (max(1, int(np.prod(v.shape))),)
-    return v.shape[0], int(np.prod(v.shape[1:]))
+def fitting(buffer: Any, p: Var, optimizer: Any) -> Array:
+    """Check one of an optimizer's arrays: machine code takes it for what it should be."""
+    got = f"{buffer.dtype} {buffer.shape}" if isinstance(buffer, np.ndarray) else type(buffer).__name__
+    expected = f"{p.dtype} {p.shape}"
+    if got != expected:
+        name = type(optimizer).__name__
+        raise ArgumentError(f"{name}: the state of a parameter does not fit it.", got=got, expected=expected)
+    if not buffer.flags.c_contiguous:
+        raise ArgumentError(
+            f"{type(optimizer).__name__}: an array of the state is not contiguous.", got=f"strides {buffer.strides}",
+            hint="replace it by np.ascontiguousarray(...) of itself, or compile with backend='numpy'",
+        )  # fmt: skip
+    return buffer
 
 
 def as_rows(array: Array, v: Value) -> Array:

@@ -22,9 +22,9 @@ from ..files import write_whole
 from ..kernels.parallel import get_num_threads
 
 
-def watched(function: Any, arguments: list[Any]) -> None:
-    """Call a kernel for the first time, and show how long numba takes to compile it, or to load what it compiled."""
-    show = sys.stderr.isatty()
+@contextmanager
+def watched() -> Iterator[None]:
+    """Show how long numba takes to compile, or to load what it compiled."""
     start = time.perf_counter()
     done = threading.Event()
 
@@ -34,10 +34,11 @@ def watched(function: Any, arguments: list[Any]) -> None:
             print(f"\rtg.compile: numba compiles the step ... {spent:.0f} s ", end="", file=sys.stderr)
 
     ticker = threading.Thread(target=tick, daemon=True)
+    show = sys.stderr.isatty()
     if show:
         ticker.start()
     try:
-        function(*arguments)
+        yield
     finally:
         done.set()
         if show:
@@ -92,5 +93,6 @@ def compiled_module(source: str) -> Any:
         raise ImportError(f"cannot import {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    with watched():
+        spec.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""Write phases of tasks as Python source that numba compiles: one function, whose every phase is a parallel loop.
+"""Write phases of tasks as Python source that numba compiles: a function each, which all threads call.
 
 Arrays come as rows: (rows, values in a row), or (rows,). Within a phase each thread does its rows of one task after the
 other; tasks on images follow each other image by image, so that what lies between a convolution and a pooling is one
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .lowering import EXPRESSIONS
+from .lowering import EXPRESSIONS, Shares
 from .numba_images import ImageTasks
 from .program import Value
 from .tasks import Phase, Task
@@ -23,12 +23,22 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import carray, cfunc, njit, prange, types
+
+from tinygrad_mnist.compile.numba_calls import PHASE, at, call
 
 FAST = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "numpy"}
-PHASES = {"fusion": False}  # or numba would join two phases, between which the threads must meet
+LOOP = {**FAST, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # nothing else calls it: compiles quicker
 '''
+TAIL = """@njit(parallel=True, cache=True)
+def run(phases, places, threads):
+    for k in range(len(phases)):
+        for t in prange(threads):  # ends when all threads have ended
+            call(phases[k], np.intp(t), places)
+"""
 # Tasks that go over a thread's rows at once; the others go row by row, several tasks on one row before the next.
+KINDS = {"f": "float32", "d": "float64", "l": "int64", "q": "int64", "B": "uint8", "?": "bool_"}
+RATES = 9  # numbers that an update takes, at most
 BLOCKS = frozenset({"dot", "dot_columns", "softmax", "cross_entropy", "less_one_hot", "sum_columns", "mean",
                     "unpack_sum", "update"})
 
@@ -41,20 +51,20 @@ class PhaseWriter(ImageTasks):
         super().__init__(kind, outside)
         self.tasks = phase.shared
         self.updates = updates  # of all phases: a row of `rates` each
-        self.states: list[str] = []  # an optimizer's arrays
+        self.states: dict[str, tuple[tuple[int, ...], str]] = {}  # an optimizer's arrays: shape, dtype
         self.lines: list[str] = []
         self.write(phase)
 
     # ------------------------------------------------------------ phases
 
-    def parameters(self) -> list[str]:
-        """Name what the function is given."""
-        return ["t", "threads", "rates", *self.arrays, *self.scratch, *self.states]
-
-    def source(self) -> str:
-        """Spell the function."""
-        body = "\n".join(self.lines)
-        return f"@njit(**FAST)\ndef phase_{self.number}({', '.join(self.parameters())}):\n{body}\n"
+    def source(self, places: dict[str, tuple[int, tuple[int, ...], str]], threads: int) -> str:
+        """Spell the function. places: number, shape and dtype of everything that the kernel is given."""
+        lines = [f"    threads = {threads}"]
+        for name in ["rates"] * bool(self.states or self.updates) + [*self.arrays, *self.scratch, *self.states]:
+            i, shape, kind = places[name]
+            lines.append(f"    {name} = carray(at(places, {i}), {shape}, np.{KINDS[kind]})")
+        body = "\n".join([*dict.fromkeys(lines), *self.lines])
+        return f"@cfunc(PHASE, cache=True, **FAST)\ndef phase_{self.number}(t, places):\n{body}\n"
 
     def write(self, phase: Phase) -> None:
         """Write the lines: first a thread's share of every number of rows, then the tasks."""
@@ -155,10 +165,10 @@ class PhaseWriter(ImageTasks):
         """Name the thread's rows of an array."""
         return f"{self.of(v)}[low{task.rows}:high{task.rows}]"
 
-    def call(self, task: Task, name: str, *arguments: str) -> None:
+    def call(self, task: Task, name: str, *arguments: str, deep: bool = False) -> None:
         """Write a call of a loop."""
         note = f"{task.step.name} in {task.step.where}" if task.step.where else task.step.name
-        self.lines.append(f"    {self.loop(name)}({', '.join(arguments)})  # {note}")
+        self.lines.append(f"    {'    ' * deep}{self.loop(name)}({', '.join(arguments)})  # {note}")
 
     def dot(self, task: Task) -> None:
         """Rows of a matrix product."""
@@ -213,10 +223,9 @@ class PhaseWriter(ImageTasks):
 
     def unpack_sum(self, task: Task) -> None:
         """The threads' shares of a convolution's weight gradient."""
-        n, out = task.rows, task.outputs[0]
-        shape = task.step.static["w_shape"]
-        target = f"{self.of(out)}.reshape({shape})"
-        self.call(task, "unpack_sum", self.of(task.inputs[0]), f"low{n}", f"high{n}", target)
+        (_, _, kh, kw), n = task.step.static["w_shape"], task.rows
+        arguments = str(kh * kw), f"low{n}", f"high{n}", self.of(task.outputs[0])
+        self.call(task, "unpack_sum", self.of(task.inputs[0]), *arguments)
 
     def update(self, task: Task) -> None:
         """An optimizer's step over a thread's rows of a parameter."""
@@ -225,13 +234,13 @@ class PhaseWriter(ImageTasks):
         optimizer, p, group = task.step.action
         name, arrays, numbers = described(optimizer, p, group)
         n = task.rows
-        flat = [f"{self.block(v, task)}" for v in task.inputs]
         states = [f"state{at}_{i}" for i in range(len(arrays))]
-        self.states += states
-        flat += [f"{state}[low{n}:high{n}]" for state in states]
-        pieces = [f"{x}.reshape(-1)" if len(p.shape) > 1 else x for x in flat]
-        rates = [f"rates[{at}, {i}]" for i in range(len(numbers))]
-        self.call(task, name, *pieces, *rates)
+        self.states |= dict.fromkeys(states, (rows_shape(task.inputs[0]), task.inputs[0].dtype.char))
+        rows = "[n]" if len(p.shape) > 1 else f"[low{n}:high{n}]"
+        pieces = [f"{x}{rows}" for x in (*map(self.of, task.inputs), *states)]
+        if len(p.shape) > 1:
+            self.lines.append(f"    for n in range(low{n}, high{n}):")
+        self.call(task, name, *pieces, *(f"rates[{at}, {i}]" for i in range(len(numbers))), deep=len(p.shape) > 1)
 
 
 def described(optimizer: Any, p: Any, group: Any) -> tuple[str, list[Any], list[float]]:
@@ -244,7 +253,7 @@ def described(optimizer: Any, p: Any, group: Any) -> tuple[str, list[Any], list[
 
 
 class Kernel:
-    """Phases that follow each other without NumPy: one function for numba, whose every phase is a parallel loop."""
+    """Phases that follow each other without NumPy."""
 
     def __init__(self, number: int, kind: str, outside: set[Value]) -> None:
         self.number, self.kind, self.outside = number, kind, outside
@@ -271,15 +280,25 @@ class Kernel:
         return {name: size for phase in self.phases for name, size in phase.scratch.items()}
 
     @property
-    def states(self) -> list[str]:
-        """Names of the optimizers' arrays, in the order of the updates."""
-        return [name for phase in self.phases for name in phase.states]
+    def states(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """The optimizers' arrays, in the order of the updates."""
+        return {name: size for phase in self.phases for name, size in phase.states.items()}
 
-    def source(self) -> str:
-        """Spell the functions of the phases and the one that runs them in parallel."""
-        names = ", ".join(["threads", "rates", *self.arrays, *self.scratch, *self.states])
-        lines = [f"@njit(parallel=PHASES, cache=True, **FAST)\ndef kernel_{self.number}({names}):"]
-        for phase in self.phases:
-            lines.append("    for t in prange(threads):")
-            lines.append(f"        phase_{phase.number}({', '.join(phase.parameters())})")
-        return "\n\n".join([*(phase.source() for phase in self.phases), "\n".join(lines) + "\n"])
+    def given(self, threads: int) -> dict[str, tuple[int, tuple[int, ...], str]]:
+        """Number what the phases are given, with shapes and dtypes: numbers of updates, arrays, scratch, states."""
+        sizes = {"rates": ((max(1, len(self.updates)), RATES), self.kind or "f")}
+        sizes |= {name: (v.shape if isinstance(v, Shares) else rows_shape(v), v.dtype.char)
+                  for name, v in self.arrays.items()}
+        sizes |= {name: ((threads, *shape), kind) for name, (shape, kind) in self.scratch.items()}
+        return {name: (i, *size) for i, (name, size) in enumerate({**sizes, **self.states}.items())}
+
+    def source(self, threads: int) -> str:
+        """Spell the functions of the phases."""
+        return "\n\n".join(phase.source(self.given(threads), threads) for phase in self.phases)
+
+
+def rows_shape(v: Value) -> tuple[int, ...]:
+    """Give the shape that a phase sees: (rows, values in a row), or (elements,)."""
+    if len(v.shape) < 2:
+        return (max(1, int(np.prod(v.shape))),)
+    return v.shape[0], int(np.prod(v.shape[1:]))

@@ -175,14 +175,16 @@ def crop(image: Array, height: int, width: int, channels: int, by: int, out: Arr
             target[k] = source[k]
 
 
-def pack(w: Array, out: Array) -> None:
-    """Order kernels as convolution multiplies by them: (O, C, KH, KW) -> (KH·KW·C or more, O)."""
-    outputs, channels, kh, kw = w.shape
-    for p in range(kh):
-        for q in range(kw):
-            for c in range(channels):
-                for o in range(outputs):
-                    out[(p * kw + q) * channels + c, o] = w[o, c, p, q]
+def pack(w: Array, taps: int, out: Array) -> None:
+    """Order kernels as convolution multiplies by them.
+
+    Shapes:  w (O, C·KH·KW), out (KH·KW·C or more, O)
+    """
+    outputs, channels = w.shape[0], w.shape[1] // taps
+    for o in range(outputs):
+        for c in range(channels):
+            for p in range(taps):
+                out[p * channels + c, o] = w[o, c * taps + p]
 
 
 def conv_image(
@@ -192,12 +194,13 @@ def conv_image(
     """Correlate one image with packed kernels, `at_once` output rows at a time, so that their columns stay in cache.
 
     A bias is one more row of the kernels, which meets a column of ones.
-    Shapes:  image (H·W·C,), weight (KH·KW·C or one more, O), columns (at_once·OW, as many), out (OH·OW, O)
+    Shapes:  image (H·W·C,), weight (KH·KW·C or one more, O), columns (at_once·OW, as many), out (OH·OW·O,)
     """
+    result = out.reshape((oh * ow, weight.shape[1]))
     for first in range(0, oh, at_once):
         last = min(first + at_once, oh)
         patches(image, width, channels, kh, kw, stride, ow, first, last, columns)
-        np.dot(columns[: (last - first) * ow], weight, out[first * ow : last * ow])
+        np.dot(columns[: (last - first) * ow], weight, result[first * ow : last * ow])
 
 
 def conv_weights_image(
@@ -206,12 +209,13 @@ def conv_weights_image(
 ) -> None:  # fmt: skip
     """Add one image's share to the gradient of packed kernels.
 
-    Shapes:  image (H·W·C,), g (OH·OW, O), product, partial (KH·KW·C, O)
+    Shapes:  image (H·W·C,), g (OH·OW·O,), product, partial (KH·KW·C, O)
     """
+    shares = g.reshape((oh * ow, product.shape[1]))
     for first in range(0, oh, at_once):
         last = min(first + at_once, oh)
         patches(image, width, channels, kh, kw, stride, ow, first, last, columns)
-        np.dot(columns[: (last - first) * ow].T, g[first * ow : last * ow], product)
+        np.dot(columns[: (last - first) * ow].T, shares[first * ow : last * ow], product)
         for k in range(len(partial)):
             share, total = product[k], partial[k]
             for o in range(len(total)):
@@ -224,12 +228,13 @@ def conv_input_image(
 ) -> None:  # fmt: skip
     """Give one image's gradient: what each output passes to the pixels that it saw.
 
-    Shapes:  g (OH·OW, O), weight (KH·KW·C, O), out (H·W·C,)
+    Shapes:  g (OH·OW·O,), weight (KH·KW·C, O), out (H·W·C,)
     """
+    shares = g.reshape((oh * ow, weight.shape[1]))
     out[:] = 0
     for first in range(0, oh, at_once):
         last = min(first + at_once, oh)
-        np.dot(g[first * ow : last * ow], weight.T, columns[: (last - first) * ow])
+        np.dot(shares[first * ow : last * ow], weight.T, columns[: (last - first) * ow])
         collect(columns, width, channels, kh, kw, stride, ow, first, last, out)
 
 
@@ -245,21 +250,19 @@ def sum_image(image: Array, out: Array) -> None:
             out[c] += pixel[c]
 
 
-def unpack_sum(partials: Array, low: int, high: int, out: Array) -> None:
-    """Add up the threads' shares of packed kernels from low to high, and put them in order.
+def unpack_sum(partials: Array, taps: int, low: int, high: int, out: Array) -> None:
+    """Add up the threads' shares of packed kernels from low to high, and put them in order: the adjoint of `pack`.
 
-    Shapes:  partials (threads, KH·KW·C, O), out (O, C, KH, KW)
+    Shapes:  partials (threads, KH·KW·C, O), out (O, C·KH·KW)
     """
-    threads = partials.shape[0]
-    channels, kh, kw = out.shape[1:]
+    threads, channels = partials.shape[0], out.shape[1] // taps
     for o in range(low, high):
         for c in range(channels):
-            for p in range(kh):
-                for q in range(kw):
-                    share = partials[0, (p * kw + q) * channels + c, o]
-                    for t in range(1, threads):
-                        share += partials[t, (p * kw + q) * channels + c, o]
-                    out[o, c, p, q] = share
+            for p in range(taps):
+                share = partials[0, p * channels + c, o]
+                for t in range(1, threads):
+                    share += partials[t, p * channels + c, o]
+                out[o, c * taps + p] = share
 
 
 def pool_image(
@@ -274,15 +277,13 @@ def pool_image(
         for j in range(ow):
             here = (i * ow + j) * channels
             best, won = out[here : here + channels], winners[here : here + channels]
-            start = (i * sh * width + j * sw) * channels
-            best[:] = image[start : start + channels]
             won[:] = 0
             for p in range(kh):
                 for q in range(kw):
                     start = ((i * sh + p) * width + j * sw + q) * channels
                     seen, tap = image[start : start + channels], winners.dtype.type(p * kw + q)
                     for c in range(channels):
-                        better = seen[c] > best[c] or seen[c] != seen[c]
+                        better = tap == 0 or seen[c] > best[c] or seen[c] != seen[c]
                         best[c] = seen[c] if better else best[c]
                         won[c] = tap if better else won[c]
 
