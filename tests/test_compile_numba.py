@@ -22,9 +22,9 @@ from tinygrad_mnist.compile import compiled
 from tinygrad_mnist.nn import functional as F
 
 numba = pytest.importorskip("numba", reason="numba is not installed")
-numba_plan = importlib.import_module("tinygrad_mnist.compile.numba_plan")
-numba_calls = importlib.import_module("tinygrad_mnist.compile.numba_calls")
-lowering = importlib.import_module("tinygrad_mnist.compile.lowering")
+numba_plan = importlib.import_module("tinygrad_mnist.fast.plan")
+numba_calls = importlib.import_module("tinygrad_mnist.fast.calls")
+lowering = importlib.import_module("tinygrad_mnist.fast.lowering")
 
 
 @pytest.fixture(autouse=True)

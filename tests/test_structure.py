@@ -21,18 +21,23 @@ FLOORS = {
     "errors": 0, "backend": 0, "files": 0.1, "kernels": 1, "scope": 1, "versions": 1, "draws": 1.1, "graph": 2,
     "primitive": 3, "stale": 3.1, "engine": 4, "ops": 5,
     "functions": 6, "numpy_protocol": 6.1, "in_place": 6.1, "seeds": 6.1, "tensor": 6.2, "creation": 6.3,
-    "autograd": 7, "saving": 7, "compile": 7.5, "nn": 8, "optim": 8, "data": 8, "viz": 8, "__init__": 9,
+    "autograd": 7, "saving": 7, "capture": 7.4, "compile": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8,
+    "viz": 8, "__init__": 9,
 }  # fmt: skip
 # where a module may be loaded when it is first needed: the optional and the slow ones
 LAZY = {
     "data/sources.py", "data/cache.py", "data/digits.py", "viz/graph.py", "viz/plots.py", "viz/program.py",
-    "compile/compiled.py", "compile/numba_plan.py", "compile/numba_setup.py",
+    "compile/compiled.py", "fast/plan.py", "fast/setup.py",
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
     "broadcast", "compare", "elementwise", "activation", "index", "layout", "reduce", "contract", "conv", "pool",
     "softmax",
 ]  # fmt: skip
+
+
+# what can be read in one sitting
+ROOMS = {"capture": 1200, "compile": 1200, "fast": 1400}
 
 
 def room(path: Path) -> str:
@@ -149,6 +154,12 @@ def test_files_are_short_named_and_introduced(path):
     assert len(text.splitlines()) <= 360, f"{path.name} has {len(text.splitlines())} lines"
     docstring = ast.get_docstring(ast.parse(text))
     assert docstring and docstring.strip().endswith("."), f"{path.name} must say what it is"
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_a_room_can_be_read_in_one_sitting(name):
+    count = sum(len(f.read_text(encoding="utf-8").splitlines()) for f in (PACKAGE / name).glob("*.py"))
+    assert 0 < count <= ROOMS[name]
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

@@ -1,8 +1,6 @@
-"""`compile(step)`: capture a training step once, plan its memory, replay it.
+"""`compile(step)`: plan the work and the memory of a step that was captured once (capture/), and replay it with NumPy.
 
-Read in this order: program.py (what a captured step is), capture.py with watch.py and guards.py (run it once, note
-what it takes for granted), passes.py, numpy_source.py, replay.py, then compiled.py with forms.py and verify.py. The
-numba backend begins with lowering.py.
+Read in this order: passes.py with rewrites.py, numpy_source.py, replay.py, compiled.py. fast/ is another backend.
 """
 
 from .compiled import Compiled, compile

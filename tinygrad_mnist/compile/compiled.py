@@ -16,23 +16,23 @@ from typing import Any
 
 import numpy as np
 
+from ..capture.forms import NUMBERS, identities, is_data, parameters, signature, stand_in, visit
+from ..capture.guards import Guard
+from ..capture.program import Program
+from ..capture.step import Captured, captured
+from ..capture.verify import differing
+from ..capture.watch import refused
 from ..engine import outside
 from ..errors import ArgumentError, CaptureError
 from ..graph import Array, Var
 from ..scope import state
 from ..tensor import Tensor
-from .capture import capture, check_overlaps
-from .forms import NUMBERS, Place, filled, form_of, identities, is_data, signature, stand_in, visit
-from .guards import Guard
-from .program import Program, Value
-from .verify import differing
-from .watch import refused
 
 MOST_PLANS = 32  # of one function; the oldest goes first
 MANY_CAPTURES = 8  # for arguments of the same shapes: reason to say what changes
 SAMPLE_BYTES = 1 << 20  # arguments up to this size are kept, to measure with
 
-PLANNERS = {"numpy": ".replay.NumpyPlan", "numba": ".numba_plan.NumbaPlan"}
+PLANNERS = {"numpy": (".replay", "NumpyPlan"), "numba": ("..fast.plan", "NumbaPlan")}
 
 
 class Compiled:
@@ -89,12 +89,13 @@ class Compiled:
         new_args = [visit(x, own[i] if i < len(own) else f"x{i}", replace) for i, x in enumerate(args)]
         guard.explore()
         before = identities([new_args, new_kwargs])
-        plan, found = planned(lambda: self.function(*new_args, **new_kwargs), inputs, tensors, guard, self.backend)
+        step = captured(lambda: self.function(*new_args, **new_kwargs), inputs, tensors, guard)
+        plan = Plan(step, guard, self.backend, [x.array for x in inputs.values()])
         if identities([new_args, new_kwargs]) != before:
             raise refused("a change of a list or dict among the arguments", "return what changes", self.name)
         plan.numbers, plan.names = numbers, names
         self.keep(key, plan)
-        return plan.give(found, tensors)
+        return step.give(step.arrays, tensors)
 
     def keep(self, key: Any, plan: Plan) -> None:
         """Keep a plan, unless the step itself changes what the plan takes for granted; say so if that goes on."""
@@ -102,14 +103,14 @@ class Compiled:
         before = self.plans.setdefault(key, [])
         count = self.captures[key] = self.captures.get(key, 0) + 1
         if count == MANY_CAPTURES:
-            reason = plan.changed or (before[0].unlike(plan) if before else "") or "something that it reads"
+            reason = plan.step.changed or (before[0].unlike(plan) if before else "") or "something that it reads"
             warnings.warn(
                 f"compile: {self.name} was captured {count} times for arguments of the same shapes, because {reason} "
                 "changes; each capture costs more than a plain call. Pass what changes as a tensor, or change it "
                 "outside the step.",
                 stacklevel=outside(),
             )
-        if plan.changed:
+        if plan.step.changed:
             return
         before.insert(0, plan)
         self.order.append((key, plan))
@@ -145,12 +146,12 @@ class Compiled:
             result = self.function(*visit(args, "", as_tensor), **visit(kwargs, "", as_tensor))
         finally:
             state.plainly = False
-        left = [tensors[i].gradient for i, *_ in plan.given]
-        repeated = plan.give(twin.run(plan.arrays(tensors)), tensors)
+        left = [tensors[i].gradient for i, *_ in plan.step.given]
+        repeated = plan.step.give(twin.run(plan.arrays(tensors)), tensors)
         bound = plan.replay.bound
         error = differing(self.name, {
             "the result": (result, repeated),
-            "the .grad of an argument": (left, [tensors[i].gradient for i, *_ in plan.given]),
+            "the .grad of an argument": (left, [tensors[i].gradient for i, *_ in plan.step.given]),
             "the tensors": (bound.states, twin.states),
             "the leaves": (bound.leaves, twin.leaves),
             "the state": (bound.outside, twin.outside),
@@ -184,45 +185,26 @@ class Compiled:
 
 
 class Plan:
-    """A replay, what must hold for it, and the form of its result.
+    """What a captured step becomes: a replay, and what must hold for it. numbers: those among the arguments."""
 
-    places: of each tensor in the result, the number of the argument that it is, the tensor from outside, or None where
-    it is computed; given: arguments whose `.grad` is set, whether to a tensor, and whether requires_grad is turned on.
-    changed: what the step itself changes of what the plan takes for granted.
-    """
-
-    def __init__(
-        self, replay: Any, guard: Guard, form: Any, places: list[Any], given: list[tuple[int, bool, bool]],
-        changed: str, sample: list[Array],
-    ) -> None:  # fmt: skip
-        self.replay, self.guard, self.form, self.places, self.given = replay, guard, form, places, given
-        self.changed = changed
-        self.numbers: list[Any] = []  # among the arguments
+    def __init__(self, step: Captured, guard: Guard, backend: str, sample: list[Array]) -> None:
+        self.step, self.guard = step, guard
+        room, name = PLANNERS[backend]  # numba is loaded where it is asked for only
+        self.replay = getattr(importlib.import_module(room, __package__), name)(step.program)
+        self.numbers: list[Any] = []
         self.names: list[str] = []  # of the numbers
-        self.alone = type(form) is Place and places == [None] and not given
-        self.verified = False
+        self.is_one_tensor, self.verified = step.is_one_tensor, False
         small = sum(x.nbytes for x in sample) <= SAMPLE_BYTES
         self.sample = [x.copy("K") for x in sample] if small else None
 
     def run(self, tensors: list[Any]) -> Any:
         """Replay."""
-        found = self.replay.run([t if type(t) is np.ndarray else t.array for t in tensors])
-        return Tensor.wrap(found[0]) if self.alone else self.give(found, tensors)
+        found = self.replay.run(self.arrays(tensors))
+        return Tensor.wrap(found[0]) if self.is_one_tensor else self.step.give(found, tensors)
 
     def arrays(self, tensors: list[Any]) -> list[Array]:
         """Give the arrays of arguments."""
-        return [t if isinstance(t, np.ndarray) else t.array for t in tensors]
-
-    def give(self, found: list[Array], tensors: list[Any]) -> Any:
-        """Make the result of the arrays that were computed, and set `.grad` of arguments."""
-        computed = map(Tensor.wrap, found)
-        result = [tensors[p] if isinstance(p, int) else next(computed) if p is None else p for p in self.places]
-        for position, is_set, flag in self.given:
-            g = next(computed) if is_set else None
-            if isinstance(tensors[position], Var):
-                tensors[position].gradient = g
-                tensors[position].differentiable |= flag
-        return filled(self.form, result)
+        return [t if type(t) is np.ndarray else t.array if isinstance(t, Var) else t for t in tensors]
 
     def unlike(self, other: Plan) -> str:
         """Name what made another plan necessary."""
@@ -240,71 +222,6 @@ class Plan:
         for a in arrays:
             a[...] = 0
         return arrays
-
-
-def planned(
-    function: Callable[[], Any], inputs: dict[str, Var], tensors: list[Any], guard: Guard, backend: str
-) -> tuple[Plan, list[Array]]:
-    """Capture a step whose inputs stand in for tensors; make its plan, and give the arrays of its results, too."""
-    found: list[Var] = []
-    result, recorder = capture(function, inputs, guard)
-    try:
-        form = form_of(result, found, lambda x: id(x) in guard.labels and not isinstance(x, np.ndarray))
-    except TypeError as error:
-        hint = "return tensors, numbers, and tuples, lists or dicts of them"
-        raise refused(f"a result of type {error}", hint) from None
-    del result
-    stand_ins = list(inputs.values())
-    program = Program(recorder.instructions, recorder.inputs, [], [])
-    places: list[Any] = []
-    arrays: list[Array] = []
-    while found:  # given up one by one: what the result alone keeps alive came from nowhere
-        t = found.pop(0)
-        value = recorder.value(t, t.array)
-        if t.node is not None and t.node.freed_by is None:
-            hint = "call backward inside the compiled step, return loss.detach(), or compile under tg.no_grad()"
-            raise refused(f"a result {t.shape} that still waits for its backward", hint)
-        places.append(next((i for i, x in enumerate(stand_ins) if x is t), None))
-        if places[-1] is None and value.root in recorder.states and recorder.states[value.root][0]() is t:
-            places[-1] = value.root
-        if places[-1] is None:
-            program.results.append(value)
-            arrays.append(t.array.copy())
-        del t
-    given = []
-    gradients = {id(reference()): (reference, value) for reference, value in recorder.gradients()}
-    for i, (x, original) in enumerate(zip(stand_ins, tensors, strict=True)):
-        _, g = gradients.pop(id(x), (None, None))
-        flag = isinstance(original, Var) and x.differentiable and not original.differentiable
-        if g is not None or x.gradient is not getattr(original, "gradient", None) or flag:
-            given.append((i, g is not None, flag))
-        if g is not None:
-            program.results.append(g)
-            arrays.append(x.gradient.array.copy())
-    program.gradients = list(gradients.values())
-    guard.explore()
-    changed = guard.changed()
-    recorder.settle(program)
-    check_overlaps(recorder, stand_ins, tensors)
-    if changed is not None and changed[1]:
-        raise CaptureError(
-            f"compile: the step changes {changed[0]}.",
-            expected="a forward pass that changes nothing but tensors",
-            hint="return the value from the step, or register a tensor and change it in place under tg.no_grad()",
-        )
-    module, _, name = PLANNERS[backend].rpartition(".")  # numba is loaded where it is asked for only
-    replay = getattr(importlib.import_module(module, __package__), name)(program)
-    places = [p.source if isinstance(p, Value) else p for p in places]
-    reason = changed[0] if changed is not None else ""
-    return Plan(replay, guard, form, places, given, reason, [x.array for x in stand_ins]), arrays
-
-
-def parameters(function: Any) -> list[str]:
-    """Name the positional parameters of a function or module."""
-    function = getattr(function, "forward", function)
-    bound = isinstance(function, MethodType)
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    return [] if code is None else list(code.co_varnames[bound : code.co_argcount])
 
 
 def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy") -> Any:

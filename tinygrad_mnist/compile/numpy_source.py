@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ..capture.program import Instruction, Program, Value
 from ..kernels.sums import SMALL
 from ..ops.reduce import reduced_axes
-from .program import Instruction, Program, Value
 
 UFUNCS = {
     "add": "add", "subtract": "subtract", "multiply": "multiply", "divide": "true_divide", "power": "power",
@@ -202,14 +202,14 @@ def _reshape(w: Writer, s: Instruction) -> list[str]:
 @writes("setitem")
 def _setitem(w: Writer, s: Instruction) -> list[str]:
     whole = s.static["index"] == (Ellipsis,)
-    return _template(w, s, "np.copyto({out}, {1}, casting='unsafe')") if whole else _as_it_is(w, s)
+    return _template(w, s, "np.copyto({out}, {1}, casting='unsafe')") if whole else as_it_is(w, s)
 
 
 @writes("sum", "mean", "amax", "amin")
 def _reduction(w: Writer, s: Instruction) -> list[str]:
     x, out = s.inputs[0], s.outputs[0]
     if x.dtype != out.dtype:
-        return _as_it_is(w, s)
+        return as_it_is(w, s)
     axes = reduced_axes(len(x.shape), s.static["axis"])
     names = {"sum": "sum_axes", "mean": "np.add.reduce", "amax": "np.maximum.reduce", "amin": "np.minimum.reduce"}
     all_or_small = len(x.shape) < 2 or s.static["axis"] is None or math.prod(x.shape) <= SMALL
@@ -252,7 +252,7 @@ def _update(w: Writer, s: Instruction) -> list[str]:
             f"{w.refer(group, f'{name}_group')})"]  # fmt: skip
 
 
-def _call(w: Writer, s: Instruction) -> str:
+def call_of(w: Writer, s: Instruction) -> str:
     """Spell a view, or the call of a primitive's own function."""
     if s.name == "transpose" and s.static["axes"] == tuple(reversed(range(len(s.inputs[0].shape)))):
         return f"{w.of(s.inputs[0])}.T"
@@ -264,12 +264,12 @@ def _call(w: Writer, s: Instruction) -> str:
     return f"{name}({', '.join([*map(w.of, s.inputs), *(f'{k}={spelled(v)}' for k, v in s.static.items())])})"
 
 
-def _as_it_is(w: Writer, s: Instruction) -> list[str]:
+def as_it_is(w: Writer, s: Instruction) -> list[str]:
     """Call the primitive's own function and copy what it gives."""
     out = w.of(s.outputs[0])
     if s.primitive is None or not s.primitive.residuals:
-        return [f"np.copyto({out}, {_call(w, s)}, casting='unsafe')"]
-    lines = [f"result, saved = {_call(w, s)}", f"np.copyto({out}, result, casting='unsafe')"]
+        return [f"np.copyto({out}, {call_of(w, s)}, casting='unsafe')"]
+    lines = [f"result, saved = {call_of(w, s)}", f"np.copyto({out}, result, casting='unsafe')"]
     lines += [f"np.copyto({w.of(s.outputs[1])}, saved)"] if len(s.outputs) == 2 else []
     return ["; ".join(lines)]
 
@@ -282,9 +282,9 @@ def write_source(program: Program, functions: dict[str, Any]) -> Writer:
     w.names |= dict.fromkeys(v.name for s in program.instructions for v in (*s.values(), *s.outputs))
     for s in program.instructions:
         if not s.is_view:
-            lines = WRITERS.get(s.name, _as_it_is)(w, s)
+            lines = WRITERS.get(s.name, as_it_is)(w, s)
         else:
-            lines = [f"{s.outputs[0].name} = {_call(w, s)}"] if moves(s.outputs[0]) else []
+            lines = [f"{s.outputs[0].name} = {call_of(w, s)}"] if moves(s.outputs[0]) else []
         w.lines += lines
         w.owners += [s] * len(lines)
     return w
@@ -292,5 +292,5 @@ def write_source(program: Program, functions: dict[str, Any]) -> Writer:
 
 def fixed_views(program: Program, w: Writer) -> dict[str, str]:
     """List the views that are made once, with the expression of each."""
-    views = {s.outputs[0].name: _call(w, s) for s in program.instructions if s.is_view and not moves(s.outputs[0])}
+    views = {s.outputs[0].name: call_of(w, s) for s in program.instructions if s.is_view and not moves(s.outputs[0])}
     return views | w.views

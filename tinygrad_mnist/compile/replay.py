@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..capture.forms import copied
+from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..graph import Var
 from ..kernels import activation, conv, pool, softmax, sums
 from ..kernels.product import product
@@ -21,7 +23,6 @@ from ..ops.softmax import check_classes
 from ..scope import state
 from .numpy_source import OVERWRITES, Writer, fixed_views, moves, write_source
 from .passes import assign_memory, run_in_place, simplify, write_through
-from .program import Array, Instruction, Program, Value
 from .rewrites import pool_before_rectifying
 
 FUNCTIONS = {
@@ -45,7 +46,7 @@ class NumpyPlan:
         write_through(program, OVERWRITES)
         run_in_place(program, OVERWRITES)
         program.offsets, program.size = assign_memory(program)
-        name_values(program)
+        name_values(program, FUNCTIONS)
         self.program = program
         self.writer = write_source(program, FUNCTIONS)
         used = [v.root for s in program.instructions for v in s.values()] + [v.root for v in program.kept()]
@@ -215,39 +216,6 @@ class Bound:
             return failed.primitive.explain(error, arrays)
         finally:
             state.scope = outer
-
-
-def name_values(program: Program) -> None:
-    """Name results after what computes them, and gradients after their leaves."""
-    values = [v for s in program.instructions for v in s.values()]
-    for value in {*program.inputs, *(v.root for v in values)}:
-        while value.name in FUNCTIONS:
-            value.name += "_"
-    leaves = {id(v.source): v.name for v in values if v.origin == "state"}
-    taken = {v.name for v in (*values, *program.inputs) if v.origin not in ("result", "constant")}
-    count: dict[str, int] = {}
-    kinds = [(v, "constant") for v in values if v.origin == "constant"]
-    for step in program.instructions:
-        kind = step.action[0].__name__ if step.name == "draw" else step.name
-        kinds += [(v, k) for v, k in zip(step.outputs, (kind, f"{kind}_saved"), strict=False) if v.origin != "state"]
-    for value, kind in dict(kinds).items():
-        value.name = kind
-        while value.name == kind or value.name in taken:
-            count[kind] = count.get(kind, 0) + 1
-            value.name = f"{kind}_{count[kind]}"
-        taken.add(value.name)
-    for leaf, gradient in program.gradients:
-        name = f"{leaves.get(id(leaf))}_grad"
-        if gradient is not None and id(leaf) in leaves and name not in taken:
-            gradient.root.name = name
-
-
-def copied(tensor: Var) -> Var:
-    """Copy a tensor with its `.grad`, in the same memory order."""
-    result = type(tensor).wrap(tensor.array.copy("K"), tensor.differentiable)
-    if tensor.gradient is not None:
-        result.gradient = result.result_type.wrap(tensor.gradient.array.copy("K"))
-    return result
 
 
 def aligned(size: int, to: int = 64) -> Array:

@@ -6,8 +6,8 @@ numpy_source.py.
 
 from __future__ import annotations
 
+from ..capture.program import Instruction, Program, Value
 from .passes import next_index
-from .program import Instruction, Program, Value
 
 
 def pool_before_rectifying(program: Program) -> None:

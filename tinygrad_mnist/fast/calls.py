@@ -1,7 +1,7 @@
 """How generated machine code is called and given its arrays: by addresses, as quick for fifty arrays as for two.
 
 A phase is a C function of a thread's number and of the address of a list of addresses. Whoever calls it keeps the
-arrays alive, and gives them in the shape and dtype that the phase was written for. Read with numba_source.py.
+arrays alive, and gives them in the shape and dtype that the phase was written for. Read with source.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 

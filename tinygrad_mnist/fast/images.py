@@ -1,7 +1,7 @@
 """Write the tasks on images, one image after the other: convolution and its gradients, pooling, memory orders.
 
 Each method gives lines to stand before the loop over a thread's images, and lines for one image. Read after
-numba_source.py, which writes everything else and whose PhaseWriter this is the base of.
+source.py, which writes everything else and whose PhaseWriter this is the base of.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .program import Value
+from ..capture.program import Value
 from .tasks import Task
 
 CACHE_BYTES = 192 * 1024  # for the columns of a convolution: a part of a core's second-level cache

@@ -6,6 +6,7 @@ Knows no program. Look next at compiled.py.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -107,3 +108,19 @@ def filled(form: Any, tensors: list[Any]) -> Any:
     if isinstance(form, dict):
         return {k: filled(v, tensors) for k, v in form.items()}
     return rebuilt(form, [filled(v, tensors) for v in form]) if isinstance(form, tuple | list) else form
+
+
+def parameters(function: Any) -> list[str]:
+    """Name the positional parameters of a function or module."""
+    function = getattr(function, "forward", function)
+    bound = isinstance(function, MethodType)
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return [] if code is None else list(code.co_varnames[bound : code.co_argcount])
+
+
+def copied(tensor: Var) -> Var:
+    """Copy a tensor with its `.grad`, in the same memory order."""
+    result = type(tensor).wrap(tensor.array.copy("K"), tensor.differentiable)
+    if tensor.gradient is not None:
+        result.gradient = result.result_type.wrap(tensor.gradient.array.copy("K"))
+    return result

@@ -1,6 +1,6 @@
 """What numba needs around it: SciPy's BLAS with one thread, threads that sleep when they wait long, a cache on disk.
 
-Nothing here is loaded unless backend="numba" is asked for. Read with numba_plan.py.
+Nothing here is loaded unless backend="numba" is asked for. Read with plan.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Turn the instructions of a program into tasks on rows, as far as kernels/loops.py can do them.
 
 A `lower_...` method adds the tasks of one instruction and tells whether it could; what it cannot is left to NumPy. Look
-next at numba_source.py, which writes the loops.
+next at source.py, which writes the loops.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .program import EFFECTS, Instruction, Program, Value
+from ..capture.program import EFFECTS, Instruction, Program, Value
 from .tasks import Task
 
 # Elementwise operations, as an expression of their operands; ZERO and number literals take the dtype of the result.

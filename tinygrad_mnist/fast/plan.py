@@ -1,7 +1,7 @@
 """Run a program as one compiled parallel function: write it, have numba compile it (once: it is kept on disk), bind it.
 
 Products go through SciPy's BLAS, one thread in each of numba's: two pools never meet. What the loops cannot do, NumPy
-does between two calls of the function, as in replay.py. Read after tasks.py and numba_source.py.
+does between two calls of the function, as in compile/replay.py. Read after tasks.py and source.py.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from ..capture.program import Array, Instruction, Program, Value, name_values
+from ..compile.numpy_source import WRITERS, Writer, as_it_is, call_of, moves
+from ..compile.passes import placed, simplify
+from ..compile.replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views
+from ..compile.rewrites import pool_before_rectifying
 from ..errors import ArgumentError
 from ..graph import Var
 from ..kernels import loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
 from .lowering import Lowering, Shares
-from .numba_setup import check_installed, compiled_module
-from .numba_source import HEAD, TAIL, Kernel, rows_shape
-from .numpy_source import WRITERS, Writer, _as_it_is, _call, moves
-from .passes import placed, simplify
-from .program import Array, Instruction, Program, Value
-from .replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views, name_values
-from .rewrites import pool_before_rectifying
+from .setup import check_installed, compiled_module
+from .source import HEAD, TAIL, Kernel, rows_shape
 from .tasks import Phase, schedule
 
 
@@ -37,7 +37,7 @@ class NumbaPlan(NumpyPlan):
         simplify(program)
         pool_before_rectifying(program)
         give_results_their_names(program)
-        name_values(program)
+        name_values(program, FUNCTIONS)
         avoid_names(program)
         self.program = program
         self.threads = get_num_threads()
@@ -90,11 +90,11 @@ class NumbaPlan(NumpyPlan):
         lines: list[tuple[str, Instruction]] = []
         for step in self.program.instructions:
             if step.is_view and moves(step.outputs[0]):
-                lines.append((f"{step.outputs[0].name} = {_call(w, step)}", step))
+                lines.append((f"{step.outputs[0].name} = {call_of(w, step)}", step))
         current: Kernel | None = None
         for number, phase in enumerate(self.phases):
             for task in phase.whole:
-                lines += [(line, task.step) for line in WRITERS.get(task.name, _as_it_is)(w, task.step)]
+                lines += [(line, task.step) for line in WRITERS.get(task.name, as_it_is)(w, task.step)]
             if phase.whole:
                 current = None
             if not phase.shared:
@@ -166,7 +166,7 @@ class NumbaBound(Bound):
     def caller(self, kernel: Kernel, arrays: dict[Value, Array]) -> Any:
         """Make the function that calls a kernel's phases; it is given the arrays that differ from call to call."""
         plan = self.plan
-        calls = importlib.import_module("..numba_calls", __name__)
+        calls = importlib.import_module("..calls", __name__)
         given = kernel.given(plan.threads)
         places = calls.Places(len(given))
         rates = np.zeros(*given["rates"][1:])
@@ -273,7 +273,7 @@ def fitting(buffer: Any, p: Var, optimizer: Any) -> Array:
             f"{type(optimizer).__name__}: an array of the state is not contiguous.", got=f"strides {buffer.strides}",
             hint="replace it by np.ascontiguousarray(...) of itself, or compile with backend='numpy'",
         )  # fmt: skip
-    return buffer
+    return np.asarray(buffer)
 
 
 def as_rows(array: Array, v: Value) -> Array:

@@ -7,6 +7,7 @@ the passes rewrite it, replay gives its values memory and runs it. Look next at 
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -205,3 +206,28 @@ class Program:
 def share(part: float, whole: float) -> str:
     """Write a part in percent of the whole."""
     return f"{100 * part / whole:.0f}" if whole else "0"
+
+
+def name_values(program: Program, words: Container[str]) -> None:
+    """Name results after what computes them, and gradients after their leaves. words: names that are taken."""
+    values = [v for s in program.instructions for v in s.values()]
+    for value in {*program.inputs, *(v.root for v in values)}:
+        while value.name in words:
+            value.name += "_"
+    leaves = {id(v.source): v.name for v in values if v.origin == "state"}
+    taken = {v.name for v in (*values, *program.inputs) if v.origin not in ("result", "constant")}
+    count: dict[str, int] = {}
+    kinds = [(v, "constant") for v in values if v.origin == "constant"]
+    for step in program.instructions:
+        kind = step.action[0].__name__ if step.name == "draw" else step.name
+        kinds += [(v, k) for v, k in zip(step.outputs, (kind, f"{kind}_saved"), strict=False) if v.origin != "state"]
+    for value, kind in dict(kinds).items():
+        value.name = kind
+        while value.name == kind or value.name in taken:
+            count[kind] = count.get(kind, 0) + 1
+            value.name = f"{kind}_{count[kind]}"
+        taken.add(value.name)
+    for leaf, gradient in program.gradients:
+        name = f"{leaves.get(id(leaf))}_grad"
+        if gradient is not None and id(leaf) in leaves and name not in taken:
+            gradient.root.name = name
