@@ -401,6 +401,15 @@ print(module.phase_0.cache_hits, sum(module.run.stats.cache_hits.values()))
     assert counts == [["0", "0"], ["1", "1"]]
 
 
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("a file where the folder would be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    step = tg.compile(lambda x: x * 3 + 2, backend="numba")
+    for _ in range(3):
+        np.testing.assert_array_equal(step(tg.ones(2, 3)).array, np.full((2, 3), 5, np.float32))
+    assert (tmp_path / "file").read_text() == "a file where the folder would be"
+
+
 def test_backends_are_named():
     with pytest.raises(tg.TinygradError, match="unknown backend 'cuda'"):
         tg.compile(lambda x: x, backend="cuda")

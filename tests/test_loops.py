@@ -1,4 +1,4 @@
-"""kernels/loops.py, the arithmetic that numba compiles, run as plain Python against the package's other kernels."""
+"""kernels/loops.py and image_loops.py, which numba compiles, run as plain Python against the package's other kernels."""
 
 import ast
 import inspect
@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 import pytest
 
-from tinygrad_mnist.kernels import conv, loops, pool, softmax, update
+from tinygrad_mnist.kernels import conv, image_loops, loops, pool, softmax, update
 
 
 @pytest.fixture
@@ -66,6 +66,9 @@ def test_sums(rng):
     near(out[1:4], x.sum(0)[1:4])
     assert out[0] == out[4] == -1
     near(loops.total(x[:, 0]), x[:, 0].sum())
+    some = np.empty((6, 2), np.float32)
+    loops.copy_columns(x, 2, some)
+    np.testing.assert_array_equal(some, x[:, 2:4])
 
 
 CONVOLUTIONS = [(1, 3, 1, 0, 7), (3, 3, 1, 1, 6), (2, 2, 2, 0, 8), (2, 5, 1, 2, 5), (1, 1, 1, 0, 4)]
@@ -81,24 +84,24 @@ def test_convolution_and_its_gradients(rng, channels, size, stride, pad, width, 
     g = floats(rng, *wanted.shape)
     at_once = min(at_once, oh)
     packed = np.empty((size * size * channels, 4), np.float32)
-    loops.pack(w.reshape(4, -1), size * size, packed)
+    image_loops.pack(w.reshape(4, -1), size * size, packed)
     columns = np.empty((at_once * ow, size * size * channels), np.float32)
     out, gx = np.empty((2, oh * ow * 4), np.float32), np.empty((2, width * width * channels), np.float32)
     partial, product = np.zeros((2, *packed.shape), np.float32), np.empty_like(packed)
     wide = width + 2 * pad
     for n, image in enumerate(last(x)):
         framed = np.full(wide * wide * channels, np.nan, np.float32)
-        loops.frame(image, width, width, channels, pad, framed)
+        image_loops.frame(image, width, width, channels, pad, framed)
         geometry = (wide, channels, size, size, stride, oh, ow, at_once)
-        loops.conv_image(framed, *geometry, packed, columns, out[n])
+        image_loops.conv_image(framed, *geometry, packed, columns, out[n])
         pixels = last(g)[n]
-        loops.conv_weights_image(framed, pixels, *geometry, columns, product, partial[n])
-        loops.conv_input_image(pixels, *geometry, packed, columns, framed)
-        loops.crop(framed, width, width, channels, pad, gx[n])
+        image_loops.conv_weights_image(framed, pixels, *geometry, columns, product, partial[n])
+        image_loops.conv_input_image(pixels, *geometry, packed, columns, framed)
+        image_loops.crop(framed, width, width, channels, pad, gx[n])
     near(out, last(wanted))
     near(gx, last(conv.conv2d_input_gradient(g, w, x_shape=x.shape, **options)))
     gw = np.full((4, channels * size * size), -1, np.float32)
-    loops.unpack_sum(partial, size * size, 1, 3, gw)
+    image_loops.unpack_sum(partial, size * size, 1, 3, gw)
     wanted = conv.conv2d_weight_gradient(g, x, w_shape=w.shape, **options)
     np.testing.assert_allclose(gw.reshape(w.shape)[1:3], wanted[1:3], rtol=1e-4, atol=1e-4)
     assert (gw[0] == -1).all() and (gw[3] == -1).all()
@@ -107,12 +110,12 @@ def test_convolution_and_its_gradients(rng, channels, size, stride, pad, width, 
 def test_a_bias_is_a_weight_that_meets_a_column_of_ones(rng):
     x, w, b = floats(rng, 1, 2, 5, 5), floats(rng, 4, 2, 3, 3), floats(rng, 4)
     packed, columns, out = np.empty((19, 4), np.float32), np.empty((6, 19), np.float32), np.empty(36, np.float32)
-    loops.pack(w.reshape(4, -1), 9, packed)
+    image_loops.pack(w.reshape(4, -1), 9, packed)
     packed[18], columns[:, 18] = b, 1
-    loops.conv_image(last(x)[0], 5, 2, 3, 3, 1, 3, 3, 2, packed, columns, out)
+    image_loops.conv_image(last(x)[0], 5, 2, 3, 3, 1, 3, 3, 2, packed, columns, out)
     near(out[None], last(conv.conv2d(x, w, b, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)))
     total = np.ones(4, np.float32)
-    loops.sum_image(out, total)
+    image_loops.sum_image(out, total)
     near(total, 1 + out.reshape(9, 4).sum(0))
 
 
@@ -127,17 +130,17 @@ def test_pooling_and_its_gradient(rng, kernel, stride):
     sizes = (7, 3, *kernel, *stride, oh, ow)
     for n, image in enumerate(last(x)):
         out, won = np.empty(oh * ow * 3, np.float32), np.empty(oh * ow * 3, np.uint8)
-        loops.pool_image(image, *sizes, out, won)
+        image_loops.pool_image(image, *sizes, out, won)
         np.testing.assert_array_equal(out, last(wanted)[n])
         np.testing.assert_array_equal(won, last(winners)[n])
         gx = np.empty(7 * 7 * 3, np.float32)
-        loops.scatter_image(last(g)[n], won, *sizes, gx)
+        image_loops.scatter_image(last(g)[n], won, *sizes, gx)
         near(gx, last(pool.pool_scatter(g, winners, x_shape=x.shape, **options))[n])
 
 
 def test_turn(rng):
     x, out = floats(rng, 12), np.empty(12, np.float32)
-    loops.turn(x, 3, 4, out)
+    image_loops.turn(x, 3, 4, out)
     np.testing.assert_array_equal(out.reshape(4, 3), x.reshape(3, 4).T)
 
 
@@ -173,6 +176,6 @@ def test_adam(rng, weight_decay, decoupled):
 
 def test_every_loop_is_tested_here():
     tested = {n.attr for n in ast.walk(ast.parse(inspect.getsource(inspect.getmodule(test_adam))))
-              if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "loops"}
-    functions = {name for name, f in vars(loops).items() if inspect.isfunction(f)}
+              if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id.endswith("loops")}
+    functions = {name for file in (loops, image_loops) for name, f in vars(file).items() if inspect.isfunction(f)}
     assert functions - tested == {"patches", "collect"}  # which conv_..._image call

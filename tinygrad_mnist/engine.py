@@ -9,6 +9,7 @@ Read after primitive.py; autograd/ and tensor.py are what people call.
 
 from __future__ import annotations
 
+import gc
 import sys
 import weakref
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ import numpy as np
 from .errors import GradientError, GraphFreedError, InPlaceError, ShapeError
 from .graph import Array, Node, Var, enable_grad, reachable
 from .primitive import Primitive
-from .scope import BackwardPass, Recorder, Scope, state
+from .scope import BackwardPass, Recorder, Scope, put_off_collection, state
 from .stale import check_unchanged
 from .versions import Version, changes
 
@@ -34,9 +35,14 @@ def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: 
     Args:    seed: cotangent of root, an array, or a Var where create_graph.
     """
     origin = root.node or root
-    for leaf, g in differentiate([origin], [seed], None, retain_graph, create_graph).items():
-        if isinstance(leaf, Var) and leaf.requires_grad:  # not if frozen since the forward pass
-            deposit(leaf, g)
+    collecting = put_off_collection()
+    try:
+        for leaf, g in differentiate([origin], [seed], None, retain_graph, create_graph).items():
+            if isinstance(leaf, Var) and leaf.requires_grad:  # not if frozen since the forward pass
+                deposit(leaf, g)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def deposit(leaf: Var, g: Any) -> None:
@@ -95,6 +101,7 @@ def differentiate(
     place = "" if retain_graph else caller()
     outer = state.scope
     state.scope = Scope(BackwardPass(), None) if create_graph else outer
+    collecting = put_off_collection()
     try:
         with enable_grad():
             for node in nodes:
@@ -103,6 +110,8 @@ def differentiate(
                     node.free(place)  # at once, so that its memory serves the rest of the walk
     finally:
         state.scope = outer
+        if collecting:
+            gc.enable()
         if state.recorder is not None:
             state.recorder.pulls_back(None)
     keep = targets if targets is not None else [o for o in sums.values if isinstance(o, Var)]

@@ -9,6 +9,7 @@ Knows no operation and no rule. Look next at primitive.py, which records, and en
 
 from __future__ import annotations
 
+import functools
 import weakref
 from contextlib import ContextDecorator
 from operator import attrgetter
@@ -80,9 +81,10 @@ class Freed:
         self.shape, self.dtype = shape, dtype
 
 
-def freed(x: Any) -> Freed:
-    """Keep shape and dtype of an array, or the type of a number."""
-    return Freed(x.shape, x.dtype) if isinstance(x, np.ndarray | Freed) else Freed((), type(x).__name__)
+@functools.lru_cache(maxsize=1024)
+def freed(shape: tuple[int, ...], dtype: Any) -> Freed:
+    """Give the one Freed of this shape and dtype: a deep graph would leave tens of thousands to the collector."""
+    return Freed(shape, dtype)
 
 
 # Where an argument came from: the Node that computed it, the leaf Var itself, the Version of a constant Var (to notice
@@ -137,8 +139,11 @@ class Node:
 
     def free(self, place: str) -> None:
         """Let go of every array, keeping shapes and edges for pictures. place: the line that called backward."""
-        self.args = [freed(x) for x in self.args]
-        self.out = freed(self.out)  # type: ignore[assignment]
+        self.args = [
+            freed(x.shape, x.dtype) if isinstance(x, np.ndarray | Freed) else freed((), type(x).__name__)
+            for x in self.args
+        ]
+        self.out = freed(self.out.shape, self.out.dtype)  # type: ignore[assignment]
         self.saved = None
         self.freed_by = place
 

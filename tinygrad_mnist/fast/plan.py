@@ -18,13 +18,15 @@ from ..compile.replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views
 from ..compile.rewrites import pool_before_rectifying
 from ..errors import ArgumentError
 from ..graph import Var
-from ..kernels import loops
+from ..kernels import image_loops, loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
 from .lowering import Lowering, Shares
 from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape
 from .tasks import Phase, schedule
+
+LOOPS = {**vars(loops), **vars(image_loops)}
 
 
 class NumbaPlan(NumpyPlan):
@@ -100,7 +102,7 @@ class NumbaPlan(NumpyPlan):
             if not phase.shared:
                 continue
             if current is None:
-                current = Kernel(len(self.kernels), self.kind, beyond)
+                current = Kernel(len(self.kernels), self.kind, beyond, self.threads)
                 self.kernels.append(current)
                 lines.append((f"kernel_{current.number}", phase.shared[0].step))
             current.add(phase, number)
@@ -122,14 +124,14 @@ class NumbaPlan(NumpyPlan):
     def kernel_source(self) -> str:
         """Give the source that numba compiles: the loops that are used, then the phases."""
         used = set().union(*(phase.loops for kernel in self.kernels for phase in kernel.phases))
-        functions = [function for name, function in vars(loops).items() if name in used]
+        functions = [function for name, function in LOOPS.items() if name in used]
         parts = [HEAD]
         if "tanh" in used:
             parts[0] += "".join(f"{name} = {tuple(map(float, values))}\n{name} = tuple(np.float32(c) for c in {name})\n"
                                 for name, values in (("P", loops.P), ("Q", loops.Q)))
         for function in functions:  # in the order of the file, so that each stands behind those that it calls
             parts.append("@njit(**LOOP)\n" + importlib.import_module("inspect").getsource(function))
-        parts += [kernel.source(self.threads) for kernel in self.kernels]
+        parts += [kernel.source() for kernel in self.kernels]
         return "\n\n".join([*parts, TAIL])
 
     def source(self) -> str:
@@ -167,7 +169,7 @@ class NumbaBound(Bound):
         """Make the function that calls a kernel's phases; it is given the arrays that differ from call to call."""
         plan = self.plan
         calls = importlib.import_module("..calls", __name__)
-        given = kernel.given(plan.threads)
+        given = kernel.given()
         places = calls.Places(len(given))
         rates = np.zeros(*given["rates"][1:])
         places.put(0, rates)
@@ -234,7 +236,7 @@ def assign_by_phase(program: Program, phases: list[Phase], kernels: list[Kernel]
 
 def avoid_names(program: Program) -> None:
     """Rename values that are called as something else is in the generated functions."""
-    taken = {"t", "n", "k", "threads", "rates", "places", "np", "math", "step", "P", "Q", *vars(loops), *HEAD.split()}
+    taken = {"t", "n", "k", "threads", "rates", "places", "np", "math", "step", "P", "Q", *LOOPS, *HEAD.split()}
     values = [v for s in program.instructions for v in (*s.values(), *s.outputs)]
     for value in dict.fromkeys([*program.inputs, *values, *program.kept()]):
         if value.name in taken or value.name.startswith(("low", "high", "phase_", "kernel_", "state")):

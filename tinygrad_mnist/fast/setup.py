@@ -5,11 +5,15 @@ Nothing here is loaded unless backend="numba" is asked for. Read with plan.py.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
 import importlib
 import importlib.util
 import os
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -76,9 +80,24 @@ def told(name: str, value: str) -> Iterator[None]:
 
 
 def cache_folder() -> Path:
-    """Give the folder in which generated sources and what numba made of them are kept."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "tinygrad_mnist" / "compiled"
+    """Give the folder in which generated sources and what numba made of them are kept: for this process where no other
+    can be written to.
+    """
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_mnist" / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return own_folder()
+
+
+@functools.cache
+def own_folder() -> Path:
+    """Make a folder that goes when this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="tinygrad_mnist"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def compiled_module(source: str) -> Any:
@@ -86,7 +105,6 @@ def compiled_module(source: str) -> Any:
     name = "step_" + hashlib.sha256(source.encode()).hexdigest()[:24]
     path = cache_folder() / f"{name}.py"
     if not path.exists() or path.read_text(encoding="utf-8") != source:
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, source.encode())
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -46,8 +46,10 @@ BLOCKS = frozenset({"dot", "dot_columns", "softmax", "cross_entropy", "less_one_
 class PhaseWriter(ImageTasks):
     """Writes what one thread does in a phase, and collects what the function must be given."""
 
-    def __init__(self, phase: Phase, number: int, kind: str, outside: set[Value], updates: list[Task]) -> None:
-        self.number = number
+    def __init__(
+        self, phase: Phase, number: int, kind: str, outside: set[Value], updates: list[Task], threads: int
+    ) -> None:
+        self.number, self.threads = number, threads
         super().__init__(kind, outside)
         self.tasks = phase.shared
         self.updates = updates  # of all phases: a row of `rates` each
@@ -57,9 +59,9 @@ class PhaseWriter(ImageTasks):
 
     # ------------------------------------------------------------ phases
 
-    def source(self, places: dict[str, tuple[int, tuple[int, ...], str]], threads: int) -> str:
+    def source(self, places: dict[str, tuple[int, tuple[int, ...], str]]) -> str:
         """Spell the function. places: number, shape and dtype of everything that the kernel is given."""
-        lines = [f"    threads = {threads}"]
+        lines = [f"    threads = {self.threads}"]
         for name in ["rates"] * bool(self.states or self.updates) + [*self.arrays, *self.scratch, *self.states]:
             i, shape, kind = places[name]
             lines.append(f"    {name} = carray(at(places, {i}), {shape}, np.{KINDS[kind]})")
@@ -181,11 +183,13 @@ class PhaseWriter(ImageTasks):
 
     def dot_columns(self, task: Task) -> None:
         """Rows of aᵀ b: from a thread's columns of a."""
-        a, b = task.inputs
-        n = task.rows
+        (a, b), n = task.inputs, task.rows or 0
+        most = -(-n // self.threads)
+        memory = self.per_thread(f"columns{task.outputs[0].name}", (a.shape[0] * most,))
         self.lines += [
-            f"    {a.name}_columns = {self.of(a)}[:, low{n}:high{n}].copy()",
-            f"    np.dot({a.name}_columns.T, {self.of(b)}, {self.block(task.outputs[0], task)})  # weight gradient",
+            f"    share = {memory}[: {a.shape[0]} * (high{n} - low{n})].reshape(({a.shape[0]}, high{n} - low{n}))",
+            f"    {self.loop('copy_columns')}({self.of(a)}, low{n}, share)",
+            f"    np.dot(share.T, {self.of(b)}, {self.block(task.outputs[0], task)})  # weight gradient",
         ]
 
     def softmax(self, task: Task) -> None:
@@ -255,14 +259,14 @@ def described(optimizer: Any, p: Any, group: Any) -> tuple[str, list[Any], list[
 class Kernel:
     """Phases that follow each other without NumPy."""
 
-    def __init__(self, number: int, kind: str, outside: set[Value]) -> None:
-        self.number, self.kind, self.outside = number, kind, outside
+    def __init__(self, number: int, kind: str, outside: set[Value], threads: int) -> None:
+        self.number, self.kind, self.outside, self.threads = number, kind, outside, threads
         self.phases: list[PhaseWriter] = []
         self.updates: list[Task] = []
 
     def add(self, phase: Phase, number: int) -> None:
         """Append a phase."""
-        self.phases.append(PhaseWriter(phase, number, self.kind, self.outside, self.updates))
+        self.phases.append(PhaseWriter(phase, number, self.kind, self.outside, self.updates, self.threads))
 
     @property
     def labelled(self) -> list[Task]:
@@ -284,18 +288,18 @@ class Kernel:
         """The optimizers' arrays, in the order of the updates."""
         return {name: size for phase in self.phases for name, size in phase.states.items()}
 
-    def given(self, threads: int) -> dict[str, tuple[int, tuple[int, ...], str]]:
+    def given(self) -> dict[str, tuple[int, tuple[int, ...], str]]:
         """Number what the phases are given, with shapes and dtypes: numbers of updates, arrays, scratch, states."""
         sizes: dict[str, tuple[tuple[int, ...], str]]
         sizes = {"rates": ((max(1, len(self.updates)), RATES), self.kind or "f")}
         sizes |= {name: (v.shape if isinstance(v, Shares) else rows_shape(v), v.dtype.char)
                   for name, v in self.arrays.items()}
-        sizes |= {name: ((threads, *shape), kind) for name, (shape, kind) in self.scratch.items()}
+        sizes |= {name: ((self.threads, *shape), kind) for name, (shape, kind) in self.scratch.items()}
         return {name: (i, *size) for i, (name, size) in enumerate({**sizes, **self.states}.items())}
 
-    def source(self, threads: int) -> str:
+    def source(self) -> str:
         """Spell the functions of the phases."""
-        return "\n\n".join(phase.source(self.given(threads), threads) for phase in self.phases)
+        return "\n\n".join(phase.source(self.given()) for phase in self.phases)
 
 
 def rows_shape(v: Value) -> tuple[int, ...]:

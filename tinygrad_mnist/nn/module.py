@@ -7,6 +7,7 @@ pictures. Knows no layer. Look next at linear.py and functional.py.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from ..creation import from_numpy
 from ..errors import StateDictError
 from ..graph import Var, no_grad
 from ..in_place import clear_gradient
-from ..scope import Scope, state
+from ..scope import Scope, put_off_collection, state
 from ..seeds import check_differentiable
 from ..tensor import Tensor
 from ..versions import Version
@@ -59,6 +60,7 @@ class Module:
         outer = state.scope
         if outer is None:  # arrays become tensors once, at the door, so that forward may use tensor methods
             args, kwargs = _as_tensors(args), _as_tensors(kwargs)
+        collecting = outer is None and put_off_collection()
         state.scope = Scope(self, outer)
         try:
             if state.around is not None:
@@ -66,6 +68,8 @@ class Module:
             return self.forward(*args, **kwargs)
         finally:
             state.scope = outer
+            if collecting:
+                gc.enable()
 
     # ------------------------------------------------------------ what is inside
 
