@@ -69,6 +69,46 @@ def nodes_alive():
     return sum(type(o) is Node for o in gc.get_objects())
 
 
+# ---------------------------------------------------------------- the garbage collector waits
+
+
+def test_no_search_for_cycles_while_a_graph_grows():
+    model = nn.Sequential(*(part for _ in range(400) for part in (nn.Linear(2, 2), nn.Tanh())))
+    x, searches = tg.randn(3, 2), []
+    gc.callbacks.append(lambda phase, info: searches.append(phase))
+    try:
+        gc.collect()
+        del searches[:]
+        y = model(x)
+        during_forward = len(searches)
+        y = y.sum()
+        del searches[:]
+        y.backward()
+        during_backward = len(searches)
+    finally:
+        gc.callbacks.pop()
+    assert during_forward == during_backward == 0 and gc.isenabled()
+
+
+def test_the_collector_is_as_it_was_after_errors_and_where_it_is_off(no_collector):
+    class Failing(nn.Module):
+        def forward(self, x):
+            assert not gc.isenabled()
+            raise RuntimeError("no")
+
+    for was_on in (False, True):
+        (gc.enable if was_on else gc.disable)()
+        with pytest.raises(RuntimeError, match="no"):
+            nn.Sequential(Failing())(tg.ones(1))
+        assert gc.isenabled() == was_on
+        x = leaf(1.0)
+        y = x * x
+        y.backward()
+        with pytest.raises(GraphFreedError):
+            y.backward()
+        assert gc.isenabled() == was_on
+
+
 # ---------------------------------------------------------------- each rule once, no recursion
 
 

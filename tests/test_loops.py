@@ -1,4 +1,4 @@
-"""kernels/loops.py and image_loops.py, which numba compiles, run as plain Python against the package's other kernels."""
+"""kernels/loops.py and image_loops.py, which numba compiles, as plain Python against the package's other kernels."""
 
 import ast
 import inspect
