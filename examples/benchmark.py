@@ -37,7 +37,7 @@ except ImportError as error:
 from benchmarks import charts, tables
 from benchmarks.accuracy import measure_accuracy, write_idx_files
 from benchmarks.imports import measure_imports
-from benchmarks.machine import available_cores, busy_share, processor, versions, warning
+from benchmarks.machine import available_cores, blas_settings, busy_share, processor, versions, warning
 from benchmarks.race import Settings, race
 from benchmarks.ratios import OURS, targets
 from benchmarks.steps import STEPS, Data
@@ -143,10 +143,14 @@ def main(argv=None):
         "settings": asdict(settings),
         "machine": {"processor": processor(), "cores": available_cores(), "system": platform.platform()},
         "versions": packages,
+        "left out of the environment": blas_settings(),
     }
     measured_on = f"{processor()}, {settings.threads} threads, {settings.rounds} rounds of {settings.seconds:g} s"
     listed = ", ".join(f"{package} {version}" for package, version in packages.items())
     show(f"{notice or f'Data: {data.source}'}\nMachine: {measured_on}\n{listed}\n{tables.EXPLANATION}")
+    if left_out := blas_settings():
+        named = ", ".join(f"{name}={value}" for name, value in left_out.items())
+        show(f"{named}: set here, left out below. It chooses NumPy's BLAS kernels by hand, and others ignore it.")
 
     results, record["busy"] = race_all(args, data, settings)
     times = {step: tables.times_of(outcomes) for step, outcomes in results.items()}

@@ -19,7 +19,7 @@ sys.path.append(str(EXAMPLES))
 
 import benchmark  # noqa: E402
 from benchmarks import accuracy, charts, in_products, in_tinygrad_mnist, tables  # noqa: E402
-from benchmarks.race import Outcome, Settings, Worker, WorkerLost, hint, race  # noqa: E402
+from benchmarks.race import Outcome, Settings, Worker, WorkerLost, environment, hint, race  # noqa: E402
 from benchmarks.ratios import (  # noqa: E402
     best_of_ours,
     disagreements,
@@ -237,6 +237,19 @@ def test_a_variant_that_computes_something_else_ends_with_status_1(tmp_path, mon
     monkeypatch.setenv("TINYGRAD_MNIST_OFFLINE", "1")
     assert benchmark.main(["--quick", "--work", "cnn-two", "--against", "torch", "--out", str(tmp_path)]) == 1
     assert "!! cnn-two: torch DISAGREES with eager: loss 9 at step 1" in capsys.readouterr().out
+
+
+def test_kernels_chosen_by_hand_for_one_framework_are_left_out_and_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert "OPENBLAS_CORETYPE" not in environment(2) and environment(2)["OPENBLAS_NUM_THREADS"] == "2"
+    monkeypatch.setattr(benchmark, "race", lambda step, variants, *_: {"eager": Outcome(micros=[1.0])})
+    monkeypatch.setattr(benchmark, "busy_share", lambda seconds=0: None)
+    monkeypatch.setattr(tables, "step_table", lambda step, outcomes: "")
+    monkeypatch.setenv("TINYGRAD_MNIST_OFFLINE", "1")
+    assert benchmark.main(["--quick", "--work", "cnn-two", "--against", "--out", str(tmp_path)]) == 0
+    assert "OPENBLAS_CORETYPE=Haswell" in capsys.readouterr().out
+    record = json.loads((tmp_path / "results.json").read_text())
+    assert record["left out of the environment"]["OPENBLAS_CORETYPE"] == "Haswell"
 
 
 def test_a_quick_run_on_the_embedded_digits(tmp_path):

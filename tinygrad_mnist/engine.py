@@ -12,7 +12,8 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,7 @@ def differentiate(
                 wanted.add(node)
                 between.append(node)
         nodes = between[::-1]
+    apply = recorded_rule if create_graph else raw_rule if state.recorder is None else captured_rule
     sums = Cotangents()
     for origin, seed in zip(origins, seeds, strict=True):
         sums.add(origin, seed, fresh=False)
@@ -105,7 +107,7 @@ def differentiate(
     try:
         with enable_grad():
             for node in nodes:
-                pull_back(node, sums, wanted, create_graph)
+                pull_back(node, sums, wanted, apply)
                 if not retain_graph:
                     node.free(place)  # at once, so that its memory serves the rest of the walk
     finally:
@@ -150,9 +152,10 @@ class Cotangents:
         return g if id(origin) in self.fresh and g.flags.writeable else g.copy()
 
 
-def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, create_graph: bool) -> None:
-    """Pass the cotangent of one Node's result on to the inputs of that Node."""
-    g = sums.values.get(node)
+def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: Callable[..., Any]) -> None:
+    """Pass the cotangent of one Node's result on to the inputs of that Node. apply: one of the three ..._rule below."""
+    values = sums.values
+    g = values.get(node)
     if g is None:
         return
     if node.freed_by is not None:
@@ -161,29 +164,31 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, create_g
         check_unchanged(node, wanted)
     if node.retained is not None:
         retain(node.retained, sums.owned(node))
-    apply = recorded_rule if create_graph else raw_rule if state.recorder is None else captured_rule
-    if state.recorder is not None:
+    if apply is not raw_rule and state.recorder is not None:
         state.recorder.pulls_back(node)
-    for position, parent in enumerate(node.parents):
-        kind = type(parent)
-        if parent is None or kind is Version or (wanted is not None and parent not in wanted):
+    args, position = node.args, -1
+    for parent in node.parents:
+        position += 1
+        if parent is None or type(parent) is Version or (wanted is not None and parent not in wanted):
             continue
-        gx = apply(node, position, g)
-        x = node.args[position]
+        gx, x = apply(node, position, g), args[position]
         if gx.shape != x.shape:
             gx = fit(node, gx, x)
         if gx.dtype is not x.dtype:
             gx = gx.astype(x.dtype, copy=False) if isinstance(gx, np.ndarray) else gx.to(x.dtype)
-        # A rule is a function of g, out and the arguments: a result that is none of them and views nothing is new.
+        # A result that views nothing and that only we hold, or that is none of the things the rule was given, is new.
         array = gx.array if apply is captured_rule else gx
         fresh = type(array) is np.ndarray and array.base is None
-        if fresh:
-            for known in (g, node.out, node.saved, *node.args):
-                if known is gx or known is array:
-                    fresh = False
-        sums.add(parent, gx, fresh)
+        if fresh and (apply is captured_rule or getrefcount(gx) > 3):
+            fresh = not any(known is gx or known is array for known in (g, node.out, node.saved, *args))
+        if parent in values:
+            sums.add(parent, gx, fresh)
+        else:
+            values[parent] = gx
+            if fresh:
+                sums.fresh.add(id(parent))
     if wanted is None:
-        del sums.values[node]
+        del values[node]
         sums.fresh.discard(id(node))
 
 
@@ -194,7 +199,7 @@ def raw_rule(node: Node, position: int, g: Any) -> Any:
     if rule is None:
         raise no_rule(primitive, position)
     if primitive.residuals:
-        extra["saved"] = node.saved
+        extra = {**extra, "saved": node.saved}
     return rule(g, node.out, *node.args, **node.static, **extra)
 
 
@@ -205,7 +210,7 @@ def recorded_rule(node: Node, position: int, g: Any) -> Any:
     if rule is None:
         raise no_rule(primitive, position)
     if primitive.residuals:
-        extra["saved"] = None
+        extra = {**extra, "saved": None}
     wrap = type(g).result_type.wrap
     args = []
     for array, parent in zip(node.args, node.parents, strict=True):
@@ -237,7 +242,7 @@ def captured_rule(node: Node, position: int, g: Any) -> Any:
         raise no_rule(primitive, position)
     wrap = type(g).result_type.wrap
     if primitive.residuals:
-        extra["saved"] = node.saved if node.saved is None else wrap(node.saved)
+        extra = {**extra, "saved": node.saved if node.saved is None else wrap(node.saved)}
     args = [x if parent is None else wrap(x) for x, parent in zip(node.args, node.parents, strict=True)]
     return rule(g, wrap(node.out), *args, **node.static, **extra)
 

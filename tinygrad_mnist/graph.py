@@ -139,10 +139,10 @@ class Node:
 
     def free(self, place: str) -> None:
         """Let go of every array, keeping shapes and edges for pictures. place: the line that called backward."""
-        self.args = [
-            freed(x.shape, x.dtype) if isinstance(x, np.ndarray | Freed) else freed((), type(x).__name__)
-            for x in self.args
-        ]
+        args = self.args
+        for i, x in enumerate(args):
+            if type(x) is not Freed:
+                args[i] = freed(x.shape, x.dtype) if isinstance(x, np.ndarray) else freed((), type(x).__name__)
         self.out = freed(self.out.shape, self.out.dtype)  # type: ignore[assignment]
         self.saved = None
         self.freed_by = place

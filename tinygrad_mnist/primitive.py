@@ -31,6 +31,8 @@ PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types 
 
 CO_VARARGS = 4  # the flag of a function with *args; the inspect module has the name, at a cost at import
 
+NOTHING: dict[str, Any] = {}  # never changed
+
 registry: dict[str, Primitive] = {}
 
 
@@ -97,7 +99,7 @@ class Primitive:
     def rule_at(self, position: int) -> tuple[Rule | None, dict[str, Any]]:
         """Find the rule for the argument at a position, and what it must be told besides."""
         if position < len(self.arguments):
-            return self.rules.get(self.arguments[position]), {}
+            return self.rules.get(self.arguments[position]), NOTHING
         return self.rules.get(str(self.variadic)), {"which": position - len(self.arguments)}
 
     def __call__(self, *args: Any, **static: Any) -> Any:
@@ -131,7 +133,8 @@ class Primitive:
                 arrays.append(x.array)
                 if x.differentiable:
                     differentiable = True
-                    parents.append(x.node or x)
+                    node = x.node
+                    parents.append(x if node is None else node)
                 else:
                     parents.append(x.version)
             else:

@@ -38,6 +38,11 @@ def versions() -> dict[str, str]:
     return found
 
 
+def blas_settings() -> dict[str, str]:
+    """Give the variables that choose OpenBLAS's kernels by hand: NumPy and SciPy obey them, PyTorch and JAX do not."""
+    return {k: v for k, v in os.environ.items() if k in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+
+
 def busy_share(seconds: float = 1.0) -> float | None:
     """Give the share of all processors that is in use while this process sleeps: by others. None where unknown."""
     before = _ticks()

@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .machine import blas_settings
 from .ratios import disagreements, median
 from .steps import Data, Step, save_material
 
@@ -67,7 +68,8 @@ def environment(threads: int) -> dict[str, str]:
     flags = [os.environ.get("XLA_FLAGS", "")]
     if threads == 1:
         flags.append("--xla_cpu_multi_thread_eigen=false")
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # imports as users have them
+    left_out = {"PYTHONDONTWRITEBYTECODE", *blas_settings()}  # imports as users have them, products as OpenBLAS chooses
+    kept = {k: v for k, v in os.environ.items() if k not in left_out}
     path = os.pathsep.join(filter(None, (str(EXAMPLES), os.environ.get("PYTHONPATH"))))
     return {**kept, **variables, "XLA_FLAGS": " ".join(filter(None, flags)), "PYTHONPATH": path, "JAX_PLATFORMS": "cpu"}
 
