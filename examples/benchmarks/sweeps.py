@@ -13,7 +13,7 @@ from .steps import CHAIN_WIDTH, STEPS, Data, Step
 BATCHES = (1, 4, 16, 64, 256, 1024, 4096)
 WIDTHS = (8, 32, 128, 512, 2048, 4096)
 DEPTHS = (10, 100, 1000, 10_000)
-DEEPEST_REPLAY = 1000  # a recording of 10,000 layers shows nothing more
+DEEPEST_REPLAY = 1000  # to record 10,000 layers takes most of a minute
 THREADS = (1, 2)
 THREADED = ("mlp-300-100-adam", "cnn-two")
 FOLLOWED = ("eager", "replay", "fast", "torch", "jax")  # where one curve more would only hide the others
