@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
+import os
 import random
+import sys
 import threading
 import time
 import types
@@ -593,6 +596,14 @@ REFUSED = {
     "retained": lambda x: [(y := (x * W).sum()), y.backward(retain_graph=True), y][2],
     "an old graph": lambda x: HISTORY.backward(),
     "one memory, two names": two_names,
+    "array read by hand": lambda x: x * float(x.array[0]),
+    "array as a number of items": lambda x: x[: int((x.array > 0).sum())],
+    "array of a result": lambda x: x * 2 if (x * 2).array.sum() > 3 else x,
+    "array changed by hand": lambda x: [SHARED.array.__iadd__(1), x * 1][1],
+    "a file": lambda x: (open(os.devnull).close(), x)[1],
+    "the screen": lambda x: (sys.stdout.write("hello"), x)[1],
+    "a log": lambda x: (logging.getLogger("t").warning("hello"), x)[1],
+    "Python's choice": lambda x: x * random.choice([1, 2]),
     "deepcopy": lambda x: [__import__("copy").deepcopy(SHARED), x][1],
     "version": lambda x: x * SHARED._version,
 }  # fmt: skip
@@ -631,8 +642,6 @@ def test_the_line_is_the_user_s():
 
 
 HIDDEN = {
-    "array read by hand": lambda x: x * float(x.array[0]),
-    "array changed by hand": lambda x: [SHARED.array.__iadd__(SHARED * x[0] * 0 + 1 if False else 1), x * 1][1],
     "dice as a number": lambda x: x * numbers.random(),
     "an iterator": lambda x: x * next(counter),
 }

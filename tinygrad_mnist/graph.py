@@ -10,8 +10,11 @@ Knows no operation and no rule. Look next at primitive.py, which records, and en
 from __future__ import annotations
 
 import functools
+import sys
+import threading
 import weakref
-from contextlib import ContextDecorator
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -70,6 +73,34 @@ class Var:
     def dtype(self) -> np.dtype[Any]:
         """NumPy dtype of the elements."""
         return self.array.dtype
+
+
+SLOT: Any = Var.__dict__["array"]
+_watchers: list[Callable[[], None]] = []
+_watching = threading.Lock()
+
+
+@contextmanager
+def arrays_watched(tell: Callable[[], None]) -> Iterator[None]:
+    """Have `tell` called, while this thread records a step, when code outside this package reads the array of a Var."""
+    package = __name__.partition(".")[0] + "."
+
+    def read(var: Var) -> Array:
+        if state.recorder is not None and not str(sys._getframe(1).f_globals.get("__name__")).startswith(package):
+            tell()
+        array: Array = SLOT.__get__(var)
+        return array
+
+    with _watching:
+        _watchers.append(tell)
+        Var.array = property(read, SLOT.__set__)  # type: ignore[misc, assignment]
+    try:
+        yield
+    finally:
+        with _watching:
+            _watchers.remove(tell)
+            if not _watchers:
+                Var.array = SLOT  # type: ignore[misc]
 
 
 class Freed:

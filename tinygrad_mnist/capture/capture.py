@@ -20,7 +20,7 @@ import numpy as np
 from .. import draws
 from ..backend import default_generator
 from ..engine import caller
-from ..graph import Var
+from ..graph import Var, arrays_watched
 from ..ops import elementwise
 from ..primitive import Primitive, registry
 from ..scope import Scope, state
@@ -309,13 +309,18 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     recorder, dice = Recorder(inputs, guard), numpy_dice()
     state.recorder, state.around = recorder, recorder.around
     try:
-        with watching():
+        with watching(), arrays_watched(refuse_array):
             result = function()
     finally:
         state.recorder, state.around = None, recorder.outer
     if dice != numpy_dice():
         raise refused("a draw from NumPy's global generator", DRAW_INSTEAD)
     return result, recorder
+
+
+def refuse_array() -> None:
+    """Refuse a look at the numbers of a tensor, which a replay would not take."""
+    raise refused("reading t.array", "compute with the tensor itself, or read its array outside the step")
 
 
 def check_overlaps(recorder: Recorder, inputs: list[Var], originals: list[Any]) -> None:

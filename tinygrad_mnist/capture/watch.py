@@ -20,6 +20,8 @@ from ..errors import CaptureError
 
 PACKAGE = __name__.partition(".")[0] + "."
 OUTSIDE = frozenset({print, input, open, time.time, time.time_ns, time.perf_counter, time.monotonic, time.process_time})
+FILES = getattr(open, "__self__", None)
+MAIN = {"__main__"}
 DRAW_INSTEAD = "draw with tg.rand, tg.randn or dropout, or pass the number in"
 
 
@@ -56,11 +58,22 @@ def refuse_calls(frame: Any, event: str, function: Any) -> None:
     if event != "c_call" or str(frame.f_globals.get("__name__")).startswith(PACKAGE):
         return
     owner = getattr(function, "__self__", None)
-    if owner is builtins or owner is time:
+    if owner is builtins or owner is time or owner is FILES:
         if function in OUTSIDE:
-            raise refused(f"{function.__name__}()", "do it outside the step")
+            raise refused(f"{function.__name__}()", "do it outside the step", line_of(frame))
     elif owner is not None and "random" in sys.modules and isinstance(owner, sys.modules["random"].Random):
-        raise refused("a draw from Python's random", DRAW_INSTEAD)
+        raise refused("a draw from Python's random", DRAW_INSTEAD, line_of(frame))
+    elif owner is not None and function.__name__ == "write" and (owner is sys.stdout or owner is sys.stderr):
+        raise refused("a message on the screen", "return the tensor from the step and show it outside", line_of(frame))
+
+
+def line_of(frame: Any) -> str:
+    """Name the user's line: the first one that is not Python's own."""
+    own = frame
+    while own is not None and str(own.f_globals.get("__name__")).partition(".")[0] in sys.stdlib_module_names - MAIN:
+        own = own.f_back
+    found = own or frame
+    return f"{found.f_code.co_filename}:{found.f_lineno}"
 
 
 def numpy_dice() -> tuple[bytes, int]:

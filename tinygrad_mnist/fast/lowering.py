@@ -63,7 +63,11 @@ class Lowering:
     # ------------------------------------------------------------ parts
 
     def add(self, step: Instruction, name: str, inputs: Any, outputs: Any, rows: int, own: Any, **static: Any) -> bool:
-        """Append a task."""
+        """Append a task, unless an array is empty or a result would lie in memory as rows do not."""
+        if any(isinstance(v, Value) and 0 in v.shape for v in (*inputs, *outputs)):
+            return False
+        if not all(isinstance(v, Shares) or in_order(v) or channels_last(v) for v in outputs):
+            return False
         self.tasks.append(Task(name, list(inputs), list(outputs), rows, tuple(own), step, static))
         return True
 
@@ -266,11 +270,15 @@ class Lowering:
         inputs = [images, w] if b is None else [images, w, b]
         return self.add(step, "conv2d", inputs, step.outputs, x.shape[0], (0,), **step.static)
 
-    def images(self, step: Instruction, x: Value, w: Value) -> Value | None:
-        """Check what the loops can do, and bring images to channels-last memory."""
+    def windows_fit(self, step: Instruction) -> bool:
+        """Tell whether the loops know such windows: alike in both directions, without gaps or groups."""
         s = step.static
         square = s["stride"][0] == s["stride"][1] and s["padding"][0] == s["padding"][1]
-        if s["groups"] != 1 or s["dilation"] != (1, 1) or not square or not self.plain(x) or not self.plain(w):
+        return bool(s["groups"] == 1 and s["dilation"] == (1, 1) and square)
+
+    def images(self, step: Instruction, x: Value, w: Value) -> Value | None:
+        """Check what the loops can do, and bring images to channels-last memory."""
+        if not self.windows_fit(step) or not self.plain(x) or not self.plain(w):
             return None
         return self.turn(step, x, True) if in_order(w) and x.dtype.char == w.dtype.char == self.kind else None
 
@@ -278,7 +286,7 @@ class Lowering:
         """Each thread sums its images' shares; then the shares are added up."""
         g, x = step.inputs
         o, c, kh, kw = step.static["w_shape"]
-        if not self.plain(g) or self.images(step, x, x) is None and not channels_last(x):
+        if not self.windows_fit(step) or not self.plain(g) or not self.plain(x) or x.dtype.char != self.kind:
             return False
         images, g = self.turn(step, x, True), self.turn(step, g, True)
         if images is None or g is None:

@@ -178,7 +178,11 @@ class NumbaBound(Bound):
             if not moves(v):
                 array = arrays.get(v)
                 array = v.source if v.origin == "constant" else self.names[name] if array is None else array
-                places.put(given[name][0], as_rows(array, v))
+                rows = as_rows(array, v)
+                own = v.origin == "constant" or v.root in plan.program.inputs
+                if not own and not np.may_share_memory(rows, array):
+                    raise AssertionError(f"{v} has no rows in its own memory: a mistake in fast/lowering.py")
+                places.put(given[name][0], rows)
         for name in kernel.scratch:
             places.put(given[name][0], np.empty(*given[name][1:]))
         names = {id(thing): name for name, thing in plan.writer.outside.items()}

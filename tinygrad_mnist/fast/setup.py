@@ -10,6 +10,7 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import os
 import shutil
 import sys
@@ -102,7 +103,8 @@ def own_folder() -> Path:
 
 def compiled_module(source: str) -> Any:
     """Import the generated source from the cache, so that numba finds there what it compiled before."""
-    name = "step_" + hashlib.sha256(source.encode()).hexdigest()[:24]
+    calls = inspect.getsource(importlib.import_module("..calls", __name__))  # compiled into it
+    name = "step_" + hashlib.sha256((source + calls).encode()).hexdigest()[:24]
     path = cache_folder() / f"{name}.py"
     if not path.exists() or path.read_text(encoding="utf-8") != source:
         write_whole(path, source.encode())
