@@ -107,6 +107,15 @@ MODELS = {
         nn.Conv2d(1, 2, 2, stride=1), nn.MaxPool2d(3, stride=1), nn.Sigmoid(), nn.Flatten(), nn.Linear(32, 3))),
     "strided": ((2, 7, 7), lambda: nn.Sequential(
         nn.Conv2d(2, 3, 3, stride=2), nn.ReLU(), nn.Conv2d(3, 2, 2), nn.Flatten(), nn.Linear(8, 3))),
+    "dilated": ((1, 7, 7), lambda: nn.Sequential(
+        nn.Conv2d(1, 3, 3, dilation=2), nn.ReLU(), nn.Flatten(), nn.Linear(27, 3))),
+    "unlike strides": ((1, 7, 7), lambda: nn.Sequential(
+        nn.Conv2d(1, 3, 3, stride=(2, 1)), nn.ReLU(), nn.Flatten(), nn.Linear(45, 3))),
+    "unlike padding": ((1, 7, 7), lambda: nn.Sequential(
+        nn.Conv2d(1, 3, 3, padding=(1, 0)), nn.ReLU(), nn.Flatten(), nn.Linear(105, 3))),
+    "strided and padded": ((1, 7, 7), lambda: nn.Sequential(
+        nn.Conv2d(1, 3, (3, 2), stride=2, padding=1), nn.ReLU(), nn.Conv2d(3, 2, 3, stride=2, padding=2),
+        nn.Flatten(), nn.Linear(18, 3))),
     "groups": ((4, 5, 5), lambda: nn.Sequential(
         nn.Conv2d(4, 4, 3, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(36, 3))),
 }  # fmt: skip
@@ -237,6 +246,13 @@ def test_the_source_is_readable(as_python):
     for line in wanted:
         assert line in source
     compile(source, "source", "exec")
+
+
+def test_the_table_times_a_kernel_as_a_whole(as_python):
+    program = trained("unknown operations", "sgd", True)[3].program()
+    timed = [s.name for s in program.instructions if s.microseconds]
+    assert "linear" not in timed and "mean" in timed and len(program.wholes) > 1
+    assert all(spent > 0 for spent in program.wholes.values()) and "instructions at once: " in str(program)
 
 
 def test_operations_that_the_loops_do_not_know_go_to_numpy(as_python):

@@ -1459,3 +1459,11 @@ def test_residuals_are_computed_only_for_calls_that_are_recorded():
         pool.forward, pool.unrecorded = full, quick
     assert calls == ["winners", "values", "values"]
     assert recorded.tolist() == unrecorded.tolist() and recorded.requires_grad and not unrecorded.requires_grad
+
+
+def test_writing_into_a_tensor_without_axes():
+    x = leaf(2.0)
+    y = x * 1
+    y[...] = 3.0
+    (y * y).backward()
+    assert y.item() == 3.0 and x.grad.item() == 0.0

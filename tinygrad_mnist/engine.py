@@ -175,7 +175,7 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: C
         if gx.shape != x.shape:
             gx = fit(node, gx, x)
         if gx.dtype is not x.dtype:
-            gx = gx.astype(x.dtype, copy=False) if isinstance(gx, np.ndarray) else gx.to(x.dtype)
+            gx = np.asarray(gx, x.dtype) if isinstance(gx, np.ndarray | np.generic) else gx.to(x.dtype)
         # A result that views nothing and that only we hold, or that is none of the things the rule was given, is new.
         array = gx.array if apply is captured_rule else gx
         fresh = type(array) is np.ndarray and array.base is None

@@ -17,7 +17,7 @@ from .graph import Array, Var
 from .ops import elementwise
 from .ops import index as indexing
 from .ops.index import ARRAY
-from .scope import state
+from .scope import state, unchanging
 
 
 def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
@@ -170,11 +170,12 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     arrays: list[Any] = []
     for part in key if isinstance(key, tuple) else (key,):
         if isinstance(part, list | tuple | range):
-            part = np.asarray(part) if len(part) else np.empty(0, dtype=np.int64)
+            part = unchanging(np.asarray(part) if len(part) else np.empty(0, dtype=np.int64))
         if isinstance(part, str | float):
             raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None or arrays")
         if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
-            part = slice(*(int(v.array) if isinstance(v, Var) else v for v in (part.start, part.stop, part.step)))
+            bounds: list[Any] = [part.start, part.stop, part.step]
+            part = slice(*(int(v) if isinstance(v, Var) else v for v in bounds))
         if isinstance(part, Var | np.ndarray):
             if part.dtype.kind not in "iub":
                 raise DTypeError(

@@ -134,6 +134,13 @@ class State(threading.local):
 state = State()
 
 
+def unchanging(array: Any) -> Any:
+    """Tell a step that is being captured of an array made from Python's numbers alone, and give the array."""
+    if state.recorder is not None:
+        state.recorder.constant(array)
+    return array
+
+
 def put_off_collection() -> bool:
     """Stop Python's search for reference cycles until `gc.enable()`, and tell whether it was on.
 

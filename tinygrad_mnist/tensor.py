@@ -21,7 +21,7 @@ from .functions import dtypes
 from .graph import Array, Node, Var
 from .ops import compare, elementwise
 from .ops import index as indexing
-from .scope import state
+from .scope import state, unchanging
 from .seeds import check_differentiable, seed_for
 
 
@@ -250,7 +250,7 @@ class Tensor(Var):
 
     def __rpow__(self, other: Any) -> Any:
         kind = self.dtype if self.dtype.kind == "f" or isinstance(other, int | np.integer) else np.dtype(np.float32)
-        return elementwise.power(np.asarray(other, dtype=kind), self)
+        return elementwise.power(unchanging(np.asarray(other, dtype=kind)), self)
 
     def __rmatmul__(self, other: Any) -> Any:
         return F.matmul(other, self)

@@ -141,6 +141,7 @@ class Program:
         self.history = history or []
         self.offsets: dict[Value, int] = {}
         self.size = 0
+        self.wholes: dict[str, float] = {}  # µs of what can only be measured as a whole
 
     def kept(self) -> list[Value]:
         """List the values that are needed when the step is over."""
@@ -159,7 +160,7 @@ class Program:
     # ------------------------------------------------------------ the table
 
     def __str__(self) -> str:
-        total = sum(s.microseconds or 0 for s in self.instructions)
+        total = sum(s.microseconds or 0 for s in self.instructions) + sum(self.wholes.values())
         rows = [("#", "op", "shapes", "result", "buffer", "bytes", "in place", "µs", "%", "module")]
         for i, s in enumerate(self.instructions):
             shapes = ", ".join(str(v.shape) for v in s.values()) + " → " + ", ".join(str(v.shape) for v in s.outputs)
@@ -194,7 +195,8 @@ class Program:
             f"{len(self.instructions)} instructions, {views} of them views that cost nothing",
             f"arena {self.size:,} bytes; without reuse {sum(v.nbytes for v in owned):,}; gradients {kept:,}",
         ]
-        if time:
+        lines += [f"{name}: {spent:,.1f} µs" for name, spent in self.wholes.items()]
+        if time and not self.wholes:
             phases = {"forward": 0.0, "backward": 0.0, "update": 0.0}
             for s in self.instructions:
                 phase = "update" if s.name in ("update", "write", "effect") else "backward" if s.backward else "forward"

@@ -66,6 +66,17 @@ class NumbaPlan(NumpyPlan):
                 return False
         return self.threads == get_num_threads() and super().fits()
 
+    def measure(self, arrays: list[Array], repeat: int = 20) -> None:
+        """Time what NumPy does by instruction, and each kernel as a whole."""
+        super().measure(arrays, repeat)
+        self.program.wholes = {}
+        for kernel in self.kernels:
+            steps = dict.fromkeys(task.step for phase in kernel.phases for task in phase.tasks)
+            spent = sum(step.microseconds or 0.0 for step in steps)
+            self.program.wholes[f"kernel_{kernel.number}, {len(steps)} instructions at once"] = spent
+            for step in steps:
+                step.microseconds = None
+
     def values(self) -> list[Value]:
         """List all values that tasks use or make, and that are kept."""
         return [v for t in self.tasks for v in (*t.values(), *t.outputs)] + self.program.kept()

@@ -76,7 +76,7 @@ def setitem(x: Array, value: Array, *arrays: Array, index: Index) -> Array:
 
     Shapes:  x (*A), value broadcasts to A[index] -> (*A)
     """
-    out = x.copy()
+    out = np.array(x, order="C")  # of a 0-d array, arithmetic makes a scalar, whose copy is none
     write(out, fill(index, arrays), value)
     return out
 
