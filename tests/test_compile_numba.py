@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import types
+import weakref
 
 import numpy as np
 import pytest
@@ -335,6 +336,102 @@ def test_names_that_the_generated_function_uses_itself(as_python):
     t, n = tg.randn(4, 3), tg.randn(4, 3)
     for _ in range(3):
         np.testing.assert_allclose(step(t, n).array, ((t * n + k) * adam + partial_1).array, rtol=1e-6)
+
+
+def repeated(function, *arguments):
+    """Compare three calls with eager ones, and give the step."""
+    step = tg.compile(function, backend="numba")
+    for _ in range(3):
+        with np.errstate(all="ignore"):
+            got, wanted = step(*arguments), function(*arguments)
+        for a, b in zip(got, wanted, strict=True) if isinstance(got, tuple) else [(got, wanted)]:
+            np.testing.assert_allclose(a.array, b.array, rtol=1e-5, atol=1e-6)
+    return step
+
+
+W, B, TWO = tg.randn(4, 3), tg.randn(8), tg.from_numpy(np.asfortranarray(np.random.default_rng(0).random((5, 3), "f")))
+ODD = {
+    "logits in Fortran order": lambda x: F.cross_entropy(TWO * 2, tg.tensor([0, 1, 2, 0, 1])),
+    "a bias with gaps": lambda x: F.linear(x, W, B[::2]),
+    "a bias stretched": lambda x: F.linear(x, W, B[:1].expand(4)),
+    "a bias computed, with gaps": lambda x: F.linear(x, W, (B * 2)[::2]),
+    "no features": lambda x: F.linear(x[:, :0], W[:, :0]),
+    "no rows": lambda x: F.linear(x[:0], W) * 2,
+    "transposed": lambda x: (x.T * 2 + 1, tg.exp(x.T)),
+    "less than infinity": lambda x: (x + float("-inf"), tg.maximum(x, -float("inf")), x * float("inf")),
+    "a product with booleans": lambda x: (x > 0) @ W.T,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_memory_and_odd_numbers(as_python, name):
+    repeated(ODD[name], tg.randn(5, 3))
+
+
+def test_no_images_at_all(as_python):
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 3), nn.Flatten())
+
+    @tg.compile(backend="numba")
+    def step(x):
+        model.zero_grad()
+        (model(x) * 2).sum().backward()
+
+    for _ in range(3):
+        step(tg.ones(0, 1, 7, 7))
+        assert all((p.grad.array == 0).all() for p in model.parameters())
+
+
+NAMES = [("share", "w"), ("at", "carray"), ("ONE", "ZERO"), ("n", "n_value"), ("call", "run")]
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_arguments_with_any_name(as_python, names):
+    body = "lambda {0}, {1}: ({0}.T @ {1}, {0} * 2 + 1, 1 / ({1} * {1} + 1), relu({0}) + {1})".format(*names)
+    repeated(eval(body, {"relu": tg.relu}), tg.randn(5, 4), tg.randn(5, 4))
+
+
+def test_another_byte_order_is_another_plan(as_python):
+    step = repeated(lambda x: tg.exp(x) * 2, tg.randn(4, 3))
+    x = np.random.default_rng(0).random((4, 3)).astype(">f4")
+    for _ in range(3):
+        np.testing.assert_allclose(step(tg.from_numpy(x)).array, np.exp(x) * 2, rtol=1e-6)
+
+
+def test_a_refused_state_is_refused_again(as_python):
+    *_, step, optimizer = trained("mlp", "momentum", True)
+    weight = next(iter(optimizer.state))
+    good = optimizer.state[weight]["momentum_buffer"]
+    optimizer.state[weight]["momentum_buffer"] = np.zeros((3, 3))
+    for _ in range(3):
+        with pytest.raises(tg.TinygradError, match="does not fit"):
+            step(tg.ones(4, 3, 4), tg.tensor([0, 1, 2, 0]))
+    optimizer.state[weight]["momentum_buffer"] = good
+    before = good.copy()
+    step(tg.ones(4, 3, 4), tg.tensor([0, 1, 2, 0]))
+    assert (good != before).any()
+
+
+def test_memory_that_cannot_be_written_is_not_written(as_python):
+    *_, step, optimizer = trained("mlp", "momentum", True)
+    weight = next(iter(optimizer.state))
+    fixed = weight.array.tobytes()
+    copy = bytes(bytearray(fixed))
+    weight.data = tg.from_numpy(np.frombuffer(fixed, np.float32).reshape(weight.shape))
+    with pytest.raises((tg.TinygradError, ValueError)):
+        for _ in range(3):
+            step(tg.ones(4, 3, 4), tg.tensor([0, 1, 2, 0]))
+    assert fixed == copy
+    *_, step, optimizer = trained("mlp", "momentum", True)
+    buffer = next(iter(optimizer.state.values()))["momentum_buffer"] = np.zeros((7, 12), np.float32)
+    buffer.flags.writeable = False
+    with pytest.raises(tg.TinygradError, match="cannot be written"):
+        step(tg.ones(4, 3, 4), tg.tensor([0, 1, 2, 0]))
+
+
+def test_the_first_result_is_the_caller_s_alone(as_python):
+    step = tg.compile(lambda x: x * 2, backend="numba")
+    first = weakref.ref(step(tg.ones(3, 2)).array)
+    assert first() is None
 
 
 def test_another_number_of_threads_is_another_plan(as_python, monkeypatch):

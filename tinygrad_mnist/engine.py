@@ -25,6 +25,15 @@ from .scope import BackwardPass, Recorder, Scope, put_off_collection, state
 from .stale import check_unchanged
 from .versions import Version, changes
 
+
+def _count() -> int:
+    """Count the references to an array that two local names hold, which differ between versions of Python."""
+    gx = np.empty(0)
+    array = gx
+    return getrefcount(gx) if array is gx else 0
+
+
+OURS_ALONE = _count()
 METADATA = frozenset({"shape", "ndim", "dtype"})
 
 Origin = Any  # Node or leaf Var: where a cotangent belongs
@@ -179,7 +188,7 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: C
         # A result that views nothing and that only we hold, or that is none of the things the rule was given, is new.
         array = gx.array if apply is captured_rule else gx
         fresh = type(array) is np.ndarray and array.base is None
-        if fresh and (apply is captured_rule or getrefcount(gx) > 3):
+        if fresh and (apply is captured_rule or getrefcount(gx) > OURS_ALONE):
             fresh = not any(known is gx or known is array for known in (g, node.out, node.saved, *args))
         if parent in values:
             sums.add(parent, gx, fresh)

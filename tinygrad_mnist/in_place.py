@@ -175,7 +175,7 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
             raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None or arrays")
         if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
             bounds: list[Any] = [part.start, part.stop, part.step]
-            part = slice(*(int(v) if isinstance(v, Var) else v for v in bounds))
+            part = slice(*(int(v) if hasattr(v, "array") else v for v in bounds))
         if isinstance(part, Var | np.ndarray):
             if part.dtype.kind not in "iub":
                 raise DTypeError(

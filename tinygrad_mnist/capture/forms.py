@@ -31,10 +31,10 @@ def signature(x: Any, tensors: list[Any], numbers: list[Any]) -> Any:
     if isinstance(x, Var):
         tensors.append(x)
         a = x.array
-        return a.shape, a.dtype.char, a.strides, x.differentiable and (x.gradient is None, x.node is None)
+        return a.shape, a.dtype.str, a.strides, x.differentiable and (x.gradient is None, x.node is None)
     if is_data(x):
         tensors.append(x)
-        return x.shape, x.dtype.char, x.strides
+        return x.shape, x.dtype.str, x.strides
     if isinstance(x, tuple | list):
         return type(x), *[signature(item, tensors, numbers) for item in x]
     if isinstance(x, dict):

@@ -95,7 +95,8 @@ class Compiled:
             raise refused("a change of a list or dict among the arguments", "return what changes", self.name)
         plan.numbers, plan.names = numbers, names
         self.keep(key, plan)
-        return step.give(step.arrays, tensors)
+        arrays, step.arrays = step.arrays, []  # the caller's now
+        return step.give(arrays, tensors)
 
     def keep(self, key: Any, plan: Plan) -> None:
         """Keep a plan, unless the step itself changes what the plan takes for granted; say so if that goes on."""

@@ -36,7 +36,9 @@ class ImageTasks:
     def literal(self, x: Any) -> str:
         """Spell a number of the step's dtype."""
         value = x.source.reshape(-1)[0].item() if isinstance(x, Value) else x
-        text = f"np.{value}" if isinstance(value, float) and not np.isfinite(value) else repr(value)
+        text = repr(value)
+        if isinstance(value, float) and not np.isfinite(value):
+            text = "np.nan" if value != value else "np.inf" if value > 0 else "-np.inf"
         return f"{self.float}({text})"
 
     def loop(self, name: str) -> str:

@@ -96,7 +96,9 @@ class Lowering:
 
     def plain(self, x: Any) -> bool:
         """Tell whether a value is an array whose memory can be taken as rows: not stretched, transposed or cut."""
-        if not isinstance(x, Value) or x.dtype.char not in (self.kind, "l", "q", "B", "?"):
+        if not isinstance(x, Value) or x.dtype.char not in (self.kind, "l", "q", "B", "?") or not x.dtype.isnative:
+            return False
+        if (x.dtype.kind == "i" and x.dtype.itemsize != 8) or not (in_order(x) or channels_last(x)):
             return False
         maker = self.made_by.get(x)
         if maker is None or not maker.is_view:
@@ -118,9 +120,11 @@ class Lowering:
             return None
         if x not in self.turned:
             n, c, h, w = x.shape
-            out = self.turned[x] = self.value("turned", x.shape, (0, 2, 3, 1) if last else None)
+            out = self.value("turned", x.shape, (0, 2, 3, 1) if last else None)
             sizes = (c, h * w) if last else (h * w, c)
-            self.add(step, "turn", [x], [out], n, (0,), sizes=sizes)
+            if not self.add(step, "turn", [x], [out], n, (0,), sizes=sizes):
+                return None
+            self.turned[x] = out
         return self.turned[x]
 
     # ------------------------------------------------------------ elementwise and row by row
@@ -200,19 +204,21 @@ class Lowering:
         x, w, b = step.inputs
         out = step.outputs[0]
         w, turned = self.transposed(w)
-        if len(x.shape) != 2 or w is None or not self.plain(x) or not in_order(x):
+        if len(x.shape) != 2 or w is None or not self.plain(x) or not in_order(x) or x.dtype.char != self.kind:
+            return False
+        if b is not None and self.operand(b, out) is None:
             return False
         rows, features = out.shape
         if not turned and rows <= features and rows * features * x.shape[1] >= LARGE_PRODUCT:
             product = self.value("product", (features, rows))
-            self.add(step, "dot", [w, x], [product], features, (0,), turned=True)
             name, inputs = ("clone", [product]) if b is None else ("add", [product, b])
-            return self.add(step, name, inputs, [out], rows, (), turned=True)
+            first = self.add(step, "dot", [w, x], [product], features, (0,), turned=True)
+            return first and self.add(step, name, inputs, [out], rows, (), turned=True)
         if b is None:
             return self.add(step, "dot", [x, w], [out], rows, (0,), turned=not turned)
         product = self.value("product", out.shape)
-        self.add(step, "dot", [x, w], [product], rows, (0,), turned=not turned)
-        return self.add(step, "add", [product, b], [out], rows, (0,))
+        first = self.add(step, "dot", [x, w], [product], rows, (0,), turned=not turned)
+        return first and self.add(step, "add", [product, b], [out], rows, (0,))
 
     def lower_matmul(self, step: Instruction) -> bool:
         """a b, where either may be a transposed view."""
@@ -231,6 +237,7 @@ class Lowering:
             inner, turned = self.transposed(maker.inputs[0])
             return inner, not turned
         fits = isinstance(x, Value) and len(x.shape) == 2 and self.plain(x) and in_order(x)
+        fits = fits and x.dtype.char == self.kind
         return (x if fits else None), False
 
     def lower_sum_to(self, step: Instruction) -> bool:
@@ -256,8 +263,8 @@ class Lowering:
         if images is None:
             return False
         partial = self.shares((x.shape[1],))
-        self.add(step, "sum_images", [images], [partial], x.shape[0], (0,))
-        return self.add(step, "sum_columns", [partial], [out], out.shape[0], ())
+        first = self.add(step, "sum_images", [images], [partial], x.shape[0], (0,))
+        return first and self.add(step, "sum_columns", [partial], [out], out.shape[0], ())
 
     # ------------------------------------------------------------ images
 
@@ -292,8 +299,8 @@ class Lowering:
         if images is None or g is None:
             return False
         partial = self.shares((kh * kw * c, o))
-        self.add(step, "conv2d_weights", [images, g], [partial], x.shape[0], (0, 1), **step.static)
-        return self.add(step, "unpack_sum", [partial], step.outputs, o, ())
+        first = self.add(step, "conv2d_weights", [images, g], [partial], x.shape[0], (0, 1), **step.static)
+        return first and self.add(step, "unpack_sum", [partial], step.outputs, o, ())
 
     def lower_conv2d_input_gradient(self, step: Instruction) -> bool:
         """Image by image: what every output passes to the pixels that it saw."""

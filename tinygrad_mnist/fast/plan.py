@@ -7,6 +7,7 @@ does between two calls of the function, as in compile/replay.py. Read after task
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class NumbaPlan(NumpyPlan):
     def fits(self) -> bool:
         """Tell whether threads and optimizers' loops are as at capture, too."""
         for optimizer, p, group, name in self.used_loops:
-            if optimizer.loop_name(p, group) != name:
+            if optimizer.loop_name(p, group) != name or not p.array.flags.writeable:
                 return False
         return self.threads == get_num_threads() and super().fits()
 
@@ -214,8 +215,8 @@ class NumbaBound(Bound):
                     known[i] = rates[i, : len(numbers)] = numbers
                 for buffer in buffers:
                     if buffer is not seen[at]:
-                        seen[at] = buffer
                         places.put(at, fitting(buffer, p, optimizer).reshape(sizes[at]))
+                        seen[at] = buffer
                     at += 1
                 p.version.bump()
             blas.enter(self)  # one thread per product: numba's threads are the only ones
@@ -251,11 +252,16 @@ def assign_by_phase(program: Program, phases: list[Phase], kernels: list[Kernel]
 
 def avoid_names(program: Program) -> None:
     """Rename values that are called as something else is in the generated functions."""
-    taken = {"t", "n", "k", "threads", "rates", "places", "np", "math", "step", "P", "Q", *LOOPS, *HEAD.split()}
+    taken = {"t", "n", "k", "threads", "rates", "places", "np", "math", "step", "P", "Q", "share"}
+    taken |= {*LOOPS, *re.findall(r"\w+", HEAD)}
     values = [v for s in program.instructions for v in (*s.values(), *s.outputs)]
+    used = {v.name for v in (*program.inputs, *values, *program.kept())}
     for value in dict.fromkeys([*program.inputs, *values, *program.kept()]):
         if value.name in taken or value.name.startswith(("low", "high", "phase_", "kernel_", "state")):
             value.name += "_value"
+            while value.name in used:
+                value.name += "_"
+            used.add(value.name)
 
 
 def give_results_their_names(program: Program) -> None:
@@ -285,9 +291,10 @@ def fitting(buffer: Any, p: Var, optimizer: Any) -> Array:
     if got != expected:
         name = type(optimizer).__name__
         raise ArgumentError(f"{name}: the state of a parameter does not fit it.", got=got, expected=expected)
-    if not buffer.flags.c_contiguous:
+    if not buffer.flags.carray:
         raise ArgumentError(
-            f"{type(optimizer).__name__}: an array of the state is not contiguous.", got=f"strides {buffer.strides}",
+            f"{type(optimizer).__name__}: an array of the state is not contiguous, or cannot be written.",
+            got=f"strides {buffer.strides}, writeable {buffer.flags.writeable}",
             hint="replace it by np.ascontiguousarray(...) of itself, or compile with backend='numpy'",
         )  # fmt: skip
     return np.asarray(buffer)
