@@ -178,7 +178,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.mark.parametrize("name, kind, shape", [("mnist_mlp", "MLP", (1, 28, 28)), ("mnist_cnn", "CNN", (1, 28, 28))])
-def test_models_of_the_examples(name, kind, shape, monkeypatch):
+def test_200_steps_of_the_examples(name, kind, shape, monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
     spec = importlib.util.spec_from_file_location(f"compiled_{name}", EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
@@ -188,7 +188,7 @@ def test_models_of_the_examples(name, kind, shape, monkeypatch):
     def make():
         model = getattr(module, kind)()
         optimizer = Adam(model.parameters(), lr=3e-3)
-        schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=20)
+        schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=200)
         loss_function = nn.CrossEntropyLoss(label_smoothing=0.05)
 
         def step(images, labels):
@@ -202,7 +202,7 @@ def test_models_of_the_examples(name, kind, shape, monkeypatch):
 
         return step, model, optimizer, schedule
 
-    agree(make, list(batches(shape, sizes=(8, 8, 4), count=9)))
+    agree(make, list(batches(shape, sizes=(8, 8, 4), count=200)))
 
 
 def test_train_eval_train_with_a_compiled_evaluation():
@@ -221,7 +221,7 @@ def test_train_eval_train_with_a_compiled_evaluation():
         if compiled:
             train, evaluate = tg.compile(train), tg.compile(evaluate)
         log = []
-        for x, y in batches(count=20):
+        for x, y in batches(count=100):
             model.train()
             log.append(plain(train(x, y)))
             model.eval()

@@ -6,11 +6,13 @@ what the code takes it for. A few compile for real. Two threads share every phas
 
 from __future__ import annotations
 
+import gc
 import importlib
 import math
 import os
 import subprocess
 import sys
+import tracemalloc
 import types
 import weakref
 
@@ -188,6 +190,84 @@ def test_large_products_are_shared_out_by_features(as_python, monkeypatch, model
         step(tg.from_numpy(x), tg.from_numpy(rng.integers(0, 3, n)))
         turned.append("[k, n]" in step.source())
     assert turned[0] and not turned[2], "where there are at least as many features as rows"
+
+
+@pytest.mark.parametrize("model", ["dropout", "sigmoid"])
+def test_200_steps_with_short_batches_a_schedule_and_evaluation_between(as_python, model):
+    shape, make = MODELS[model]
+    logs = []
+    for wrap in (lambda f: f, tg.compile(backend="numba")):
+        tg.manual_seed(1)
+        net = make()
+        optimizer = tg.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+        schedule = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, 200)
+
+        def train(x, y, net=net, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        train, evaluate = wrap(train), wrap(tg.no_grad()(lambda x, net=net: net(x)))
+        rng, log = np.random.default_rng(0), []
+        for i in range(200):
+            x = tg.from_numpy(rng.standard_normal((3 if i % 7 == 6 else 8, *shape)).astype(np.float32))
+            net.train()
+            log.append(train(x, tg.from_numpy(rng.integers(0, 3, len(x)))).array)
+            schedule.step()
+            net.eval()
+            log.append(evaluate(x).array)
+        logs.append(log + [p.array for p in net.parameters()])
+    for a, b in zip(*logs, strict=True):
+        np.testing.assert_allclose(b, a, rtol=2e-3, atol=2e-4)
+
+
+def test_products_have_one_blas_thread_each_while_the_step_runs(monkeypatch):
+    seen = []
+
+    class Watching(PlainLauncher):
+        def __call__(self, places):
+            seen.append(blas.get())
+            super().__call__(places)
+
+    blas = numba_plan.Blas(importlib.import_module("scipy.linalg.cython_blas"))
+    monkeypatch.setattr(numba_plan, "compiled_module", plain_module)
+    monkeypatch.setattr(numba_calls, "Launcher", Watching)
+    before = blas.get()
+    if not before:
+        pytest.skip("this BLAS does not say how many threads it has")
+    step = trained("mlp", "sgd", True, batches=(4,))[3]
+    blas.choose(3)
+    try:
+        step(tg.ones(4, 3, 4), tg.tensor([0, 1, 2, 0]))
+        step(tg.ones(4, 3, 4), tg.tensor([0, 1, 2, 0]))
+        after = blas.get()
+    finally:
+        blas.choose(before)
+    assert set(seen) == {1} and after == 3
+
+
+@pytest.mark.parametrize("model", ["mlp", "convolution"])
+def test_a_step_leaves_nothing_behind_and_makes_no_arrays(model):
+    step = trained(model, "adam", True, batches=(64,) * 3)[3]
+    x, y = tg.randn(64, *MODELS[model][0]), tg.from_numpy(np.arange(64) % 3)
+    for _ in range(20):
+        step(x, y)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            step(x, y)
+        start = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for _ in range(100):
+            step(x, y)
+        end, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert end - start < 1024  # after 100 steps
+    assert peak - start < 4096  # Python's own small objects: the signature, the result
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 5])
