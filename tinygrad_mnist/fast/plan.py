@@ -120,7 +120,7 @@ class NumbaPlan(NumpyPlan):
             current.add(phase, number)
         for kernel in self.kernels:
             at = next(i for i, (line, _) in enumerate(lines) if line == f"kernel_{kernel.number}")
-            inputs = [name for name, v in kernel.arrays.items() if moves(v)]
+            inputs = [v.holder.name for v in kernel.arrays.values() if moves(v)]
             lines[at] = (f"kernel_{kernel.number}({', '.join(inputs)})", lines[at][1])
             # Machine code does not notice a class that there is not.
             labelled = {task.step.inputs[-1]: task.step for task in reversed(kernel.labelled)}
@@ -189,7 +189,7 @@ class NumbaBound(Bound):
         for name, v in kernel.arrays.items():
             if not moves(v):
                 array = arrays.get(v)
-                array = v.source if v.origin == "constant" else self.names[name] if array is None else array
+                array = v.source if v.origin == "constant" else self.names[v.holder.name] if array is None else array
                 rows = as_rows(array, v)
                 own = v.origin == "constant" or v.root in plan.program.inputs
                 if not own and not np.may_share_memory(rows, array):

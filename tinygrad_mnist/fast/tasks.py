@@ -56,7 +56,7 @@ def schedule(tasks: list[Task]) -> list[Phase]:
             if before is not None:
                 at = max(at, level[before] + (not follows(before, task, v, i in task.own)))
         if task.step.name in EFFECTS:
-            changed = [v.root for v in task.outputs if v.origin == "state"]
+            changed = {v.root for v in (*task.outputs, *task.values()[:1]) if v.root.origin != "result"}
             for v in changed:
                 for reader in readers.get(v, []):
                     whole = reader.rows is None
