@@ -319,6 +319,8 @@ def test_what_lies_between_convolution_and_pooling_is_one_image(as_python):
     scratch = plan.kernels[0].scratch
     assert any(name.startswith("conv2d") for name in scratch)
     assert not any(v.name.startswith("conv2d") for v in plan.program.offsets)
+    row = next(line for line in str(plan.program).splitlines() if " conv2d " in line)
+    assert "scratch, a row" in row
 
 
 def test_the_source_is_readable(as_python):

@@ -37,7 +37,7 @@ OPS = [
 
 
 # what can be read in one sitting
-ROOMS = {"capture": 1200, "compile": 1200, "fast": 1500}
+ROOMS = {"capture": 1200, "compile": 1200, "fast": 1400}
 
 
 def room(path: Path) -> str:

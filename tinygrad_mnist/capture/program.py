@@ -142,6 +142,7 @@ class Program:
         self.offsets: dict[Value, int] = {}
         self.size = 0
         self.wholes: dict[str, float] = {}  # µs of what can only be measured as a whole
+        self.scratch: set[Value] = set()  # values of which threads keep one row at a time
 
     def kept(self) -> list[Value]:
         """List the values that are needed when the step is over."""
@@ -164,7 +165,7 @@ class Program:
         rows = [("#", "op", "shapes", "result", "buffer", "bytes", "in place", "µs", "%", "module")]
         for i, s in enumerate(self.instructions):
             shapes = ", ".join(str(v.shape) for v in s.values()) + " → " + ", ".join(str(v.shape) for v in s.outputs)
-            own = sum(v.nbytes for v in s.outputs if v.base is None)
+            own = sum(v.nbytes for v in s.outputs if v.base is None and v not in self.scratch)
             time = ("", "") if s.microseconds is None else (f"{s.microseconds:.1f}", share(s.microseconds, total))
             name = s.outputs[0].holder.name if s.outputs else ""
             place = "yes" if s.outputs and s.outputs[0].in_place else ""
@@ -182,6 +183,8 @@ class Program:
         root = step.outputs[0].root
         if step.is_view and step.outputs[0].base is not None:
             return f"view of {step.outputs[0].base.holder.name}"
+        if root in self.scratch:
+            return "scratch, a row"
         if root in self.offsets:
             return f"arena {self.offsets[root]:,}"
         return "its own" if root.origin == "result" else root.origin

@@ -46,7 +46,8 @@ class Lowering:
     """Builds the list of tasks."""
 
     def __init__(self, program: Program, threads: int) -> None:
-        self.program, self.threads = program, threads
+        self.threads = threads
+        self.taken = {v.name for s in program.instructions for v in (*s.values(), *s.outputs)}
         self.tasks: list[Task] = []
         self.made_by = {v: s for s in program.instructions for v in s.outputs}
         self.turned: dict[Value, Value] = {}
@@ -75,24 +76,19 @@ class Lowering:
         """Leave an instruction to NumPy."""
         self.tasks.append(Task(step.name, step.inputs, step.outputs, None, (), step, step.static))
 
-    def value(self, name: str, shape: tuple[int, ...], axes: Any = None, dtype: Any = None) -> Value:
-        """Make a value that the program does not have."""
+    def value(
+        self, name: str, shape: tuple[int, ...], axes: Any = None, dtype: Any = None, kind: type[Value] = Value
+    ) -> Value:
+        """Make a value that the program does not have, and whose name no value of it has."""
         self.index += 1
+        while f"{name}_{self.index}" in self.taken:
+            self.index += 1
         order = tuple(range(len(shape))) if axes is None else axes
-        return Value(self.index, shape, dtype or self.kind, order, name=self.unused(name))
+        return kind(self.index, shape, dtype or self.kind, order, name=f"{name}_{self.index}")
 
     def shares(self, shape: tuple[int, ...]) -> Value:
         """Make a value that holds one array of each thread."""
-        self.index += 1
-        order = tuple(range(1 + len(shape)))
-        return Shares(self.index, (self.threads, *shape), self.kind, order, name=self.unused("partial"))
-
-    def unused(self, name: str) -> str:
-        """Make a name that no value of the program has."""
-        taken = {v.name for s in self.program.instructions for v in (*s.values(), *s.outputs)}
-        while f"{name}_{self.index}" in taken:
-            self.index += 1
-        return f"{name}_{self.index}"
+        return self.value("partial", (self.threads, *shape), kind=Shares)
 
     def plain(self, x: Any) -> bool:
         """Tell whether a value is an array whose memory can be taken as rows: not stretched, transposed or cut."""
@@ -116,7 +112,7 @@ class Lowering:
         """Bring images to channels-last memory, or to C order; None if they cannot be."""
         if channels_last(x) if last else in_order(x):
             return x
-        if len(x.shape) != 4 or not self.plain(x) or not (in_order(x) or channels_last(x)):
+        if len(x.shape) != 4 or not self.plain(x):
             return None
         if x not in self.turned:
             n, c, h, w = x.shape

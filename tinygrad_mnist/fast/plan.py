@@ -7,6 +7,7 @@ does between two calls of the function, as in compile/replay.py. Read after task
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from typing import Any
 
@@ -52,8 +53,10 @@ class NumbaPlan(NumpyPlan):
         self.write()
         updates = [task.step.action for kernel in self.kernels for task in kernel.updates]
         self.used_loops = [(optimizer, p, group, optimizer.loop_name(p, group)) for optimizer, p, group in updates]
-        program.offsets, program.size = assign_by_phase(program, self.phases, self.kernels)
         used = {v.root for v in self.values()}
+        local = {name for kernel in self.kernels for name in kernel.scratch}
+        program.scratch = {v for v in used if v.name in local}
+        program.offsets, program.size = assign_by_phase(program, self.phases)
         self.entries = {v: self.writer.refer(v.source, f"{v.name}_of") for v in used if v.origin == "gradient"}
         states = {v.name: v.source for v in used if v.origin == "state"}
         self.module = compiled_module(self.kernel_source())
@@ -136,13 +139,12 @@ class NumbaPlan(NumpyPlan):
     def kernel_source(self) -> str:
         """Give the source that numba compiles: the loops that are used, then the phases."""
         used = set().union(*(phase.loops for kernel in self.kernels for phase in kernel.phases))
-        functions = [function for name, function in LOOPS.items() if name in used]
         parts = [HEAD]
         if "tanh" in used:
             parts[0] += "".join(f"{name} = {tuple(map(float, values))}\n{name} = tuple(np.float32(c) for c in {name})\n"
                                 for name, values in (("P", loops.P), ("Q", loops.Q)))
-        for function in functions:  # in the order of the file, so that each stands behind those that it calls
-            parts.append("@njit(**LOOP)\n" + importlib.import_module("inspect").getsource(function))
+        for name in (name for name in LOOPS if name in used):  # in the files' order: each behind those that it calls
+            parts.append("@njit(**LOOP)\n" + inspect.getsource(LOOPS[name]))
         parts += [kernel.source() for kernel in self.kernels]
         return "\n\n".join([*parts, TAIL])
 
@@ -228,20 +230,19 @@ class NumbaBound(Bound):
         return call
 
 
-def assign_by_phase(program: Program, phases: list[Phase], kernels: list[Kernel]) -> tuple[dict[Value, int], int]:
+def assign_by_phase(program: Program, phases: list[Phase]) -> tuple[dict[Value, int], int]:
     """Give arrays offsets in one block; what is done with by the end of a phase makes place for later phases.
 
     Within a phase nothing is used again: threads are at different tasks. What lives in scratch needs no place.
     """
-    local = {name for kernel in kernels for name in kernel.scratch}
-    pinned = {v.root for _, v in program.gradients if v is not None}
+    placeless = program.scratch | {v.root for _, v in program.gradients if v is not None}
     last: dict[Value, int] = {}
     made: list[list[Value]] = []
     for number, phase in enumerate(phases):
         made.append([])
         for task in (*phase.whole, *phase.shared):
             for v in task.outputs:
-                if v.root.origin == "result" and v.root not in pinned and v.name not in local and v.root not in last:
+                if v.root.origin == "result" and v.root not in placeless and v.root not in last:
                     made[-1].append(v.root)
                 last[v.root] = number
             for v in task.values():

@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import MissingDependencyError
 from ..files import write_whole
 from ..kernels.parallel import get_num_threads
@@ -81,9 +83,7 @@ def told(name: str, value: str) -> Iterator[None]:
 
 
 def cache_folder() -> Path:
-    """Give the folder in which generated sources and what numba made of them are kept: for this process where no other
-    can be written to.
-    """
+    """Give the folder of generated sources and machine code: this process's own if the usual cannot be written."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_mnist" / "compiled"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,5 +114,6 @@ def compiled_module(source: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     with watched():
-        spec.loader.exec_module(module)
+        spec.loader.exec_module(module)  # compiles the phases
+        module.run(np.empty(0, np.int64), 0, 1)  # and what calls them
     return module

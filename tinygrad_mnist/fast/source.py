@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import carray, cfunc, njit, prange, types
+from numba import carray, cfunc, njit, prange
 
 from tinygrad_mnist.fast.calls import PHASE, at, call
 
@@ -36,9 +36,9 @@ def run(phases, places, threads):
         for t in prange(threads):  # ends when all threads have ended
             call(phases[k], np.intp(t), places)
 """
-# Tasks that go over a thread's rows at once; the others go row by row, several tasks on one row before the next.
 KINDS = {"f": "float32", "d": "float64", "l": "int64", "q": "int64", "B": "uint8", "?": "bool_"}
 RATES = 9  # numbers that an update takes, at most
+# Tasks that go over a thread's rows at once; the others go row by row, several tasks on one row before the next.
 BLOCKS = frozenset({"dot", "dot_columns", "softmax", "cross_entropy", "less_one_hot", "sum_columns", "mean",
                     "unpack_sum", "update"})
 
