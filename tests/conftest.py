@@ -6,6 +6,7 @@ Choose a profile with HYPOTHESIS_PROFILE: dev (default, a minute), ci, deep (hun
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,6 +22,9 @@ settings.register_profile("dev", max_examples=6, derandomize=True, database=None
 settings.register_profile("ci", max_examples=25, derandomize=True, database=None, **COMMON)
 settings.register_profile("deep", max_examples=300, print_blob=True, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background of a script, which children inherit
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

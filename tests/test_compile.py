@@ -158,15 +158,6 @@ def trained(model, optimizer, loss_function=None, after=lambda: None):
     return step
 
 
-@pytest.fixture
-def one_thread():
-    """With several, products of convolutional steps are shared out only while all are awake: the last bit varies."""
-    threads = tg.get_num_threads()
-    tg.set_num_threads(1)
-    yield
-    tg.set_num_threads(threads)
-
-
 OPTIMIZERS = {
     "sgd": lambda p: SGD(p, lr=0.1),
     "sgd decay": lambda p: SGD(p, lr=0.1, weight_decay=0.01),
@@ -207,7 +198,7 @@ def test_200_steps_with_a_schedule_and_label_smoothing(inside):
     assert len(step.order) == 2
 
 
-def test_200_steps_of_a_cnn(one_thread):
+def test_200_steps_of_a_cnn():
     def make():
         model = Cnn()
         optimizer = Adam(model.parameters(), lr=0.01)
@@ -220,7 +211,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.mark.parametrize("name, kind, shape", [("mnist_mlp", "MLP", (1, 28, 28)), ("mnist_cnn", "CNN", (1, 28, 28))])
-def test_200_steps_of_the_examples(name, kind, shape, monkeypatch, one_thread):
+def test_200_steps_of_the_examples(name, kind, shape, monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
     spec = importlib.util.spec_from_file_location(f"compiled_{name}", EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)

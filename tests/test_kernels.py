@@ -483,13 +483,16 @@ def test_products_are_those_of_numpy(shape, dtype, threads):
 def test_a_large_product_is_shared_only_while_the_pool_is_awake(threads, monkeypatch):
     shares = []
     module = "tinygrad_mnist.kernels.product"
-    monkeypatch.setattr(f"{module}.for_each", lambda f, items: shares.append([f(i) for i in items]))
+    monkeypatch.setattr(f"{module}.for_each", lambda f, items, wake: shares.append([f(i) for i in items]))
     threads(2)
     a, b = np.ones((64, 1000), np.float32), np.ones((1000, 128), np.float32)
-    monkeypatch.setattr(parallel, "_last_work", -np.inf)
+    parallel.fall_asleep()
     assert (matrix_product(a, b) == 1000).all() and not shares
     parallel.for_each(lambda i: None, range(2))
     assert (matrix_product(a, b) == 1000).all() and [len(s) for s in shares] == [2]
+    for _ in range(100):  # nothing wakes the pool again: products go back to BLAS, by number, not by time
+        matrix_product(a, b)
+    assert 60 < len(shares) < 70 and not parallel.is_awake()
 
 
 # ---- activations, sums, updates --------------------------------------------------------------------------------------

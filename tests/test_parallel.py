@@ -15,6 +15,8 @@ import time
 import numpy as np
 import pytest
 
+import tinygrad_mnist as tg
+from tinygrad_mnist import nn
 from tinygrad_mnist.errors import ArgumentError
 from tinygrad_mnist.kernels import parallel
 from tinygrad_mnist.kernels import scratch as scratch_module
@@ -140,14 +142,14 @@ def test_workers_know_the_callers_errstate():
         for_each(work, range(6))
 
 
-def test_work_that_is_not_worth_it_wakes_nobody(monkeypatch):
+def test_work_that_is_not_worth_it_wakes_nobody():
     seen = set()
 
     def work(i):
         seen.add(threading.get_ident())
         time.sleep(0.005)
 
-    monkeypatch.setattr(parallel, "_last_work", -np.inf)
+    parallel.fall_asleep()
     assert not parallel.is_awake()
     for_each(work, range(6), wake=False)
     assert seen == {threading.get_ident()}
@@ -392,3 +394,30 @@ print(faults())
     if not hasattr(scratch_module._c_library(), "mallopt"):
         pytest.skip("another C library")
     assert int(result.stdout) < 500  # 14 MB are 3 500 pages a step
+
+
+def test_a_convolutional_training_repeats_itself_bit_for_bit_whatever_the_pauses():
+    """The pool is awake by the number of products since it worked, so that time decides nothing."""
+
+    def weights(pause):
+        parallel.fall_asleep()
+        tg.manual_seed(0)
+        model = nn.Sequential(
+            nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(),
+            nn.Linear(32 * 6 * 6, 250), nn.ReLU(), nn.Linear(250, 10),
+        )  # fmt: skip
+        optimizer = tg.optim.Adam(model.parameters(), lr=1e-3)
+        for _ in range(4):
+            images, labels = tg.rand(64, 1, 28, 28), tg.randint(0, 10, (64,))
+            features = model[:4](images)
+            assert parallel.is_awake()
+            time.sleep(pause)
+            loss = nn.functional.cross_entropy(model[4:](features), labels)
+            optimizer.zero_grad()
+            time.sleep(pause)
+            loss.backward()
+            optimizer.step()
+        return [p.detach().numpy() for p in model.parameters()]
+
+    for first, second in zip(weights(0), weights(0.08), strict=True):
+        np.testing.assert_array_equal(first, second)

@@ -9,11 +9,9 @@ Nothing is started or loaded before the first use. Knows no kernel. Look next at
 from __future__ import annotations
 
 import contextvars
-import math
 import os
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -27,8 +25,8 @@ _here = threading.local()  # .job: what this thread works on, or worked on last
 _threads: int | None = None  # as many as are to work, with the caller's; None until it is asked for
 _pool: _Pool | None = None
 _blas: Blas | None = None
-_last_work = -math.inf  # when for_each last used the pool
-_AWAKE = 0.05  # seconds: longer than what lies between two layers
+_products = 1 << 62  # matrix products since the pool was last woken: counted, not timed, so that a run repeats itself
+_AWAKE = 64  # products: more than lie between two convolutions, forward and backward, of most networks
 
 
 def get_num_threads() -> int:
@@ -59,8 +57,21 @@ def set_num_threads(n: int) -> None:
 
 
 def is_awake() -> bool:
-    """Tell whether the pool has worked within the last moments, so that this step is one that uses it."""
-    return time.monotonic() - _last_work < _AWAKE
+    """Tell whether the pool was woken a few products ago, so that this step is one that uses it."""
+    return _products < _AWAKE
+
+
+def count_product() -> bool:
+    """Note a matrix product and tell whether the pool was awake before it."""
+    global _products
+    _products += 1
+    return _products <= _AWAKE
+
+
+def fall_asleep() -> None:
+    """Begin as a new process does, so that what follows does not depend on what was computed before."""
+    global _products
+    _products = 1 << 62
 
 
 def for_each(function: Callable[[Any], object], items: Iterable[Any], *, wake: bool = True) -> None:
@@ -73,7 +84,7 @@ def for_each(function: Callable[[Any], object], items: Iterable[Any], *, wake: b
              products are, BLAS's own threads spin for 25 ms after each product and keep the cores from the pool.
     Raises:  what the first failing item raised, once all threads have stopped; further items are not begun
     """
-    global _last_work
+    global _products
     waiting = list(items)
     helpers = min(get_num_threads(), len(waiting)) - 1
     if helpers < 1 or not (wake or is_awake()) or _is_nested():
@@ -98,7 +109,8 @@ def for_each(function: Callable[[Any], object], items: Iterable[Any], *, wake: b
             ticket.wait()
         job.ended = True
         blas.leave(job)
-        _last_work = time.monotonic()
+        if wake:
+            _products = 0
     if job.error is not None:
         raise job.error
 

@@ -1,6 +1,6 @@
 """The product of two matrices, over the kernels' threads in a step that uses them, else by BLAS with its own.
 
-A step with convolutions keeps the pool of threads awake. BLAS's own threads, once woken, spin for 25 ms and take half
+A step with convolutions wakes the pool of threads. BLAS's own threads, once woken, spin for 25 ms and take half
 of a core from it: measured, they turn a step of 36 ms into one of 45. A step without convolutions has no use for the
 pool, and its products are too short to hand to Python's threads.
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .parallel import for_each, get_num_threads, is_awake, with_one_blas_thread
+from .parallel import count_product, for_each, get_num_threads, with_one_blas_thread
 from .shapes import Array
 
 _ALONE = 1 << 18  # multiplications up to which BLAS uses one thread anyway
@@ -24,7 +24,7 @@ def product(a: Array, b: Array, out: Array | None = None) -> Array:
     Shapes:  a (*A, I, K), b (*B, K, J) -> (*broadcast(A, B), I, J)
     """
     work = a.size * b.shape[-1]
-    if work <= _ALONE or not is_awake():
+    if work <= _ALONE or not count_product():
         return np.matmul(a, b, out=out)
     if a.ndim != 2 or b.ndim != 2 or work < _SHARED:
         result: Array = with_one_blas_thread(lambda: np.matmul(a, b, out=out))
@@ -42,5 +42,5 @@ def product(a: Array, b: Array, out: Array | None = None) -> Array:
         else:
             np.matmul(a, b[:, part], out=target[:, part])
 
-    for_each(work_on, range(0, max(rows, columns), step))
+    for_each(work_on, range(0, max(rows, columns), step), wake=False)
     return target
