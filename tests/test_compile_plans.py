@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.capture.program import Instruction, Program, Value
-from tinygrad_mnist.compile import Compiled, passes
+from tinygrad_mnist.compile import Compiled, passes, rewrites
 from tinygrad_mnist.compile.numpy_source import OVERWRITES
 from tinygrad_mnist.errors import CaptureError, DTypeError
 from tinygrad_mnist.optim import SGD, Adam
@@ -248,6 +248,43 @@ def test_a_copy_is_read_through_as_long_as_its_source_stays():
     p = program(copy2, first, write, late, inputs=[x], results=late.outputs)
     passes.skip_copies(p)
     assert names(p) == ["clone", "exp", "write", "add"]
+
+
+def pooled_step(*, rectified_is_result=False, other_use=False):
+    """relu, max_pool2d, and back: the cotangent goes to the winners, then where the rectified values are positive."""
+    big, small = (1, 1, 4, 4), (1, 1, 2, 2)
+    x, g = value(big, "input", 0, name="x"), value(small, "input", 1, name="g")
+    relu = call("relu", x, shape=big)
+    rectified = relu.outputs[0]
+    window = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
+    pool = Instruction("max_pool2d", [rectified], [value(small), value(small)], window, registry["max_pool2d"])
+    scatter = call("pool_scatter", g, pool.outputs[1], shape=big)
+    mask = call("greater", rectified, 0, shape=big)
+    keep = call("keep", scatter.outputs[0], mask.outputs[0], shape=big)
+    steps = [relu, pool, scatter, mask, keep] + ([call("exp", rectified, shape=big)] if other_use else [])
+    results = [pool.outputs[0], keep.outputs[0], *(relu.outputs if rectified_is_result else [])]
+    return program(*steps, inputs=[x, g], results=results)
+
+
+def test_windows_are_pooled_before_they_are_rectified_there_and_back():
+    p = pooled_step()
+    pooled, gradient = p.results
+    rewrites.pool_before_rectifying(p)
+    assert names(p) == ["max_pool2d", "relu", "greater", "keep", "pool_scatter"]
+    pool, relu, mask, keep, scatter = p.instructions
+    assert pool.inputs == [p.inputs[0]] and relu.inputs == [pool.outputs[0]]
+    assert relu.outputs == [pooled] == mask.inputs[:1] and mask.inputs[1] == 0  # the rectified maxima are positive
+    assert keep.inputs == [p.inputs[1], mask.outputs[0]] and scatter.inputs == [keep.outputs[0], pool.outputs[1]]
+    assert scatter.outputs == [gradient] and p.results == [pooled, gradient]
+    assert all(v.shape == (1, 1, 2, 2) for s in (pool, relu, mask, keep) for v in s.outputs)
+
+
+@pytest.mark.parametrize("why", ["rectified_is_result", "other_use"])
+def test_rectified_values_that_somebody_else_wants_are_rectified_first(why):
+    p = pooled_step(**{why: True})
+    before = names(p)
+    rewrites.pool_before_rectifying(p)
+    assert names(p) == before
 
 
 def test_every_gradient_gets_memory_of_its_own():
