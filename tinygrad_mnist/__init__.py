@@ -3,7 +3,7 @@
 Exports only; nothing is computed and nothing read at import. To read the code start with graph.py.
 """
 
-from . import autograd, data, nn, optim, viz
+from . import autograd, data, nn, optim, training, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
 from .backend import (
     Generator,
@@ -126,6 +126,6 @@ __all__ = [
     "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod", "rand", "rand_like", "randint",
     "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "reshape", "save", "set_num_threads",
     "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract",
-    "sum", "summary", "tanh", "tensor", "transpose", "uint8", "unsqueeze", "var", "view", "viz", "where", "zeros",
-    "zeros_like",
+    "sum", "summary", "tanh", "tensor", "training", "transpose", "uint8", "unsqueeze", "var", "view", "viz", "where",
+    "zeros", "zeros_like",
 ]  # fmt: skip

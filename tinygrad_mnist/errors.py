@@ -63,6 +63,10 @@ class CaptureError(TinygradError, RuntimeError):
     """A step that cannot be compiled: something in it depends on values, or happens outside the tensors."""
 
 
+class TrainingError(TinygradError, ArithmeticError):
+    """A training that cannot go on: its loss is no longer a finite number, or there is nothing to train on."""
+
+
 class StateDictError(TinygradError, RuntimeError):
     """A state dict that does not belong to the model or optimizer it was loaded into."""
 

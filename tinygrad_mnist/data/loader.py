@@ -101,12 +101,20 @@ class DataLoader:
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
-        n = len(self.dataset)
-        order = generator_or_default(self.generator).permutation(n) if self.shuffle else np.arange(n)
-        for batch in range(len(self)):
-            yield self._fetch(order[batch * self.batch_size : (batch + 1) * self.batch_size])
+        return self.batches(self.order())
 
-    def _fetch(self, indices: Array) -> Any:
+    def order(self) -> Array:
+        """Draw the order of the samples for one epoch: indices, (N,)."""
+        n = len(self.dataset)
+        return generator_or_default(self.generator).permutation(n) if self.shuffle else np.arange(n)
+
+    def batches(self, order: Array, first: int = 0) -> Iterator[Any]:
+        """Yield the batches of samples in a given order, from the first one asked for."""
+        for batch in range(first, len(self)):
+            yield self.fetch(order[batch * self.batch_size : (batch + 1) * self.batch_size])
+
+    def fetch(self, indices: Array) -> Any:
+        """Gather the samples with these indices into one batch."""
         if self.collate_fn is None and getattr(self.dataset, "takes_index_arrays", False):
             return as_tensors(self.dataset[indices])
         samples = [self.dataset[int(i)] for i in indices]

@@ -1,5 +1,6 @@
 """Layers, containers and losses. Exports only; start reading with module.py."""
 
+from . import clip as utils
 from . import functional, init
 from .activation import Dropout, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from .containers import ModuleList, Sequential
@@ -13,5 +14,5 @@ Conv2D, MaxPool = Conv2d, MaxPool2d
 __all__ = [
     "Conv2D", "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten", "Linear", "LogSoftmax", "Loss", "MSELoss", "MaxPool",
     "MaxPool2d", "Module", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh",
-    "functional", "init",
+    "functional", "init", "utils",
 ]  # fmt: skip

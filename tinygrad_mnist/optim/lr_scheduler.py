@@ -161,3 +161,59 @@ class OneCycleLR(Scheduler):
         lr = low + (high - low) * (1 - math.cos(math.pi * share)) / 2
         for group in self.optimizer.param_groups:
             group["lr"] = lr
+
+
+class ReduceLROnPlateau(Scheduler):
+    """Multiply the lr by factor when a figure has not got better for more than `patience` steps.
+
+    Args:    mode: "min" where less is better, "max" where more is; threshold: relative gain that counts as better;
+             min_lr: the lowest lr. Call `step(figure)`, once per epoch.
+    Raises:  ArgumentError for another mode or a factor that is not below 1
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        min_lr: float = 0.0,
+    ) -> None:
+        if mode not in ("min", "max"):
+            raise ArgumentError(f"ReduceLROnPlateau: mode {mode!r} is unknown.", expected="'min' or 'max'")
+        check_at_least("ReduceLROnPlateau", 0, 1, factor=factor)
+        check_at_least("ReduceLROnPlateau", 0, patience=patience, threshold=threshold, min_lr=min_lr)
+        self.mode, self.reduction, self.patience, self.threshold = mode, factor, patience, threshold
+        self.min_lr, self.best, self.waited, self.reductions = min_lr, math.inf if mode == "min" else -math.inf, 0, 0
+        super().__init__(optimizer)
+
+    def _apply(self) -> None:
+        if self.reductions:  # before the first, the lr is whatever the optimizer has
+            for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+                group["lr"] = max(lr * self.reduction**self.reductions, min(self.min_lr, lr))
+
+    def step(self, metrics: float | None = None) -> None:
+        """Go on, given the figure of this epoch."""
+        if state.recorder is not None:
+            state.recorder.refuse("ReduceLROnPlateau.step()", "call it outside the compiled step, once per epoch")
+        if metrics is None:
+            raise ArgumentError("ReduceLROnPlateau.step: the figure to watch is missing.", hint="step(valid_loss)")
+        figure = float(metrics)
+        self.last_epoch += 1
+        gain = self.threshold * abs(self.best) if math.isfinite(self.best) else 0.0
+        better = figure < self.best - gain if self.mode == "min" else figure > self.best + gain
+        self.best, self.waited = (figure, 0) if better else (self.best, self.waited + 1)
+        if self.waited > self.patience:
+            self.reductions, self.waited = self.reductions + 1, 0
+            self._apply()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what is needed to continue."""
+        return {**super().state_dict(), "best": self.best, "waited": self.waited, "reductions": self.reductions}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave."""
+        self.best, self.waited = float(state_dict["best"]), int(state_dict["waited"])
+        self.reductions = int(state_dict["reductions"])
+        super().load_state_dict(state_dict)

@@ -189,7 +189,7 @@ class Optimizer:
             )
         self.state = loaded
         for own, saved in zip(self.param_groups, groups, strict=True):
-            own.update({k: v for k, v in saved.items() if k != "params"})
+            own.update({k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k != "params"})
 
     def __repr__(self) -> str:
         rows = []

@@ -1,0 +1,133 @@
+"""What the five studies share: arguments, data, the record of what was printed and what we get, and its checks.
+
+A study is a function of a Study. It calls `compare` for every printed number, `table`, `picture` and `say` for what the reader
+should see, and `check` for what must hold. `run` prints everything, writes it to a folder as result.json with the pictures
+beside it, and ends with status 1 if a check failed. run_all.py makes one page of the folders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+try:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    import tinygrad_mnist as tg
+    from tinygrad_mnist.data import open_dataset
+    from tinygrad_mnist.files import output_folder, write_whole
+except ImportError as error:
+    sys.exit(f"{error}. Install what the examples need: pip install '.[examples]' in the project's folder")
+
+INK, PRINTED, CORRECTED, GRID = "#22303c", "#d9822b", "#3b75af", "#d5dbe1"
+COLOURS = ["#3b75af", "#d9822b", "#4c9a5b", "#b0433f", "#7d5ba6", "#6b7785", "#c2a33a", "#3aa6a6"]
+
+
+class Study:
+    """The record of one study: facts go in, in the order in which they are to be read."""
+
+    def __init__(self, name, title, args):
+        self.name, self.title = name, title
+        self.quick, self.data_dir, self.out = args.quick, args.data_dir, output_folder(args.out)
+        self.items, self.failures = [], []
+        self.began = time.perf_counter()
+
+    def data(self):
+        """Open MNIST: a training and a test set with .arrays(...). Anything else would not be the study."""
+        training, test, _ = open_dataset("mnist", self.data_dir)
+        return training, test
+
+    # ------------------------------------------------------------ what the reader sees
+
+    def section(self, title):
+        """Begin a part."""
+        self._add({"kind": "section", "text": title}, f"\n== {title} ({time.perf_counter() - self.began:.0f} s)")
+
+    def say(self, text):
+        """State a fact or a cause, with the figures that show it."""
+        self._add({"kind": "text", "text": " ".join(text.split())}, " ".join(text.split()))
+
+    def compare(self, what, printed, as_written, corrected="", why=""):
+        """Put a printed number beside ours, as written and corrected; strings, with their units.
+
+        `why` says, in a line and with evidence, why ours differs from the printed one where it does.
+        """
+        row = {"what": what, "printed": printed, "as written": as_written, "corrected": corrected, "why": why}
+        line = f"{what}: printed {printed}; as written {as_written}" + (f"; corrected {corrected}" if corrected else "")
+        self._add({"kind": "compare", "row": row}, line + (f"\n    {why}" if why else ""))
+
+    def table(self, title, columns, rows):
+        """Show rows of strings or numbers under column heads."""
+        cells = [[_text(x) for x in row] for row in rows]
+        widths = [max(len(c), *(len(r[i]) for r in cells)) if cells else len(c) for i, c in enumerate(columns)]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in [list(columns), *cells]]
+        self._add({"kind": "table", "title": title, "columns": list(columns), "rows": cells}, "\n".join([title, *lines]))
+
+    def picture(self, figure, name, caption):
+        """Write a matplotlib figure beside the result, with one sentence on what it shows."""
+        path = self.out / f"{name}.png"
+        figure.savefig(path, dpi=110, facecolor="white")
+        self._add({"kind": "picture", "file": path.name, "caption": caption}, f"[{path}] {caption}")
+
+    def check(self, what, value, low, high):
+        """Require a value to lie in [low, high]; the study ends with status 1 if it does not."""
+        held = bool(low <= value <= high)
+        text = f"{'holds' if held else 'FAILED'}: {what}: {_text(value)} in [{_text(low)}, {_text(high)}]"
+        if not held:
+            self.failures.append(text)
+        self._add({"kind": "check", "text": text, "held": held}, text)
+
+    def _add(self, item, line):
+        self.items.append(item)
+        print(line, flush=True)
+
+    def finish(self):
+        """Write the record; give the exit status."""
+        seconds = time.perf_counter() - self.began
+        record = {
+            "name": self.name, "title": self.title, "quick": self.quick, "seconds": seconds, "items": self.items,
+            "failures": self.failures,
+        }  # fmt: skip
+        write_whole(self.out / "result.json", json.dumps(record, indent=1).encode())
+        verdict = f"{len(self.failures)} checks FAILED" if self.failures else "all checks hold"
+        print(f"\n{self.name}: {verdict}; {seconds:.0f} s; {self.out / 'result.json'}")
+        for failure in self.failures:
+            print(failure)
+        return 1 if self.failures else 0
+
+
+def figure(width=9.0, height=3.6, columns=1, rows=1, **kwargs):
+    """Make a figure in the studies' style; gives it with its axes (one, or an array)."""
+    made = Figure(figsize=(width, height), layout="constrained")
+    axes = made.subplots(rows, columns, **kwargs)
+    for ax in np.ravel(axes):
+        ax.grid(color=GRID)
+        ax.set_axisbelow(True)
+        ax.spines[["top", "right"]].set_visible(False)
+    return made, axes
+
+
+def _text(x):
+    """Write a number as a reader wants it."""
+    if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
+        return str(x)
+    return f"{x:,}" if isinstance(x, int | np.integer) else f"{x:.4g}"
+
+
+def run(name, title, study, description, argv=None):
+    """Run a study as a program: `python examples/studies/NAME.py [--quick]`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="less data and fewer epochs: within a minute, looser checks")
+    parser.add_argument("--data-dir", help="folder with the MNIST files, asked before all other sources")
+    parser.add_argument("--out", default=f"runs/studies/{name}", help="folder for result.json and pictures")
+    try:
+        record = Study(name, title, parser.parse_args(argv))
+        print(title)
+        study(record)
+    except tg.TinygradError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    sys.exit(record.finish())

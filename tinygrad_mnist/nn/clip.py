@@ -1,0 +1,74 @@
+"""Limit gradients between backward and the optimizer's step: PyTorch's `nn.utils.clip_grad_norm_`, `clip_grad_value_`.
+
+Written in tensor operations, so that a compiled step clips as well. Read after module.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..creation import tensor
+from ..errors import ArgumentError, GradientError
+from ..functions import abs as _abs
+from ..functions import amax, clamp, isfinite, square, stack
+from ..functions import sum as _sum
+from ..graph import Var, no_grad
+
+
+def _gradients(name: str, parameters: Any, limit: str, value: float) -> list[Any]:
+    """List the gradients that there are; check the limit."""
+    if isinstance(value, bool) or not value > 0:
+        raise ArgumentError(f"{name}: {limit} must be positive.", got=f"{limit} = {value!r}")
+    listed: Iterable[Any] = [parameters] if isinstance(parameters, Var) else parameters
+    return [p.grad for p in listed if p.grad is not None]
+
+
+def total_norm(gradients: list[Any], norm_type: float = 2.0) -> Any:
+    """Compute the norm of all numbers of several tensors, as if they were one vector.
+
+    Math:    (Σ |g|^k)^(1/k) with k = norm_type; max |g| for infinity
+    Shapes:  any -> ()
+    """
+    if not gradients:
+        return tensor(0.0)
+    if norm_type == float("inf"):
+        return amax(stack([amax(_abs(g)) for g in gradients]))
+    if norm_type == 2:
+        return _sum(stack([_sum(square(g)) for g in gradients])) ** 0.5
+    if not norm_type > 0:
+        raise ArgumentError("clip_grad_norm_: norm_type must be positive.", got=f"norm_type = {norm_type!r}")
+    return _sum(stack([_sum(_abs(g) ** norm_type) for g in gradients])) ** (1.0 / norm_type)
+
+
+@no_grad()
+def clip_grad_norm_(
+    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Any:
+    """Scale all gradients, in place and by one factor, so that their common norm is at most max_norm.
+
+    Math:    g = g · min(1, max_norm / (norm + 1e-6))
+    Shapes:  -> (), the norm before
+    Raises:  ArgumentError unless max_norm is positive; GradientError where the norm is not finite, if asked for (the
+             norm is read then, which a compiled step cannot do)
+    Source:  Pascanu et al. 2013 (arXiv:1211.5063), Algorithm 1
+    """
+    gradients = _gradients("clip_grad_norm_", parameters, "max_norm", max_norm)
+    norm = total_norm(gradients, norm_type)
+    if error_if_nonfinite and not isfinite(norm):
+        raise GradientError(
+            "clip_grad_norm_: the gradients' norm is not finite, so nothing was scaled.",
+            got=f"norm {norm.item()}",
+            hint="a lower learning rate, or inputs scaled to about 0 to 1",
+        )
+    factor = clamp(max_norm / (norm + 1e-6), max=1.0)
+    for g in gradients:
+        g.mul_(factor)
+    return norm
+
+
+@no_grad()
+def clip_grad_value_(parameters: Any, clip_value: float) -> None:
+    """Bring every number of every gradient, in place, into [-clip_value, clip_value]."""
+    for g in _gradients("clip_grad_value_", parameters, "clip_value", clip_value):
+        g.copy_(clamp(g, -clip_value, clip_value))

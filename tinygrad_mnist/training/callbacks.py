@@ -1,0 +1,184 @@
+"""What may happen between batches and epochs: keep the best weights, stop early, write a log, or anything of a user's.
+
+A callback sees the Run (run.py): its model, optimizer, history, epoch, batch; `run.stop(reason)` ends the training.
+Read after history.py.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ArgumentError, OutputError
+from ..files import output_folder, write_whole
+from ..optim.optimizer import check_at_least
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+class Callback:
+    """Base: write the methods that are wanted. What `state_dict` gives is kept in checkpoints."""
+
+    def on_start(self, run: Run) -> None:
+        """Look at the run before its first batch, also of one that is resumed."""
+
+    def on_batch_end(self, run: Run) -> None:
+        """Act after a training batch; run.loss is its loss."""
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Act after an epoch and its validation; run.history[-1] has the figures."""
+
+    def on_end(self, run: Run) -> None:
+        """Act when the training ends, for whatever reason: after an error and Ctrl-C too."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what a resumed run must know: arrays, numbers, strings, lists and dicts of them."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave."""
+
+
+class KeepBest(Callback):
+    """Copy the weights whenever a figure is better than ever, and give them to the model when the training ends.
+
+    Every end counts: all epochs done, stopped, an error, Ctrl-C. Before the first epoch is finished there is nothing to
+    give, and the model keeps what it has.
+
+    Args:    monitor: a column of the history, by default valid_loss, or train_loss without validation;
+             mode: "min" or "max", by default "min" for columns that end in loss
+    Raises:  ArgumentError for another mode, and when the training starts for a column that will not be there
+    """
+
+    def __init__(self, monitor: str | None = None, mode: str | None = None) -> None:
+        if mode not in (None, "min", "max"):
+            raise ArgumentError(f"{type(self).__name__}: mode {mode!r} is unknown.", expected="'min' or 'max'")
+        self.monitor, self.mode = monitor, mode
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+        self.weights: dict[str, Any] = {}
+
+    def column(self, run: Run) -> str:
+        """Name the column that is watched."""
+        return self.monitor or ("valid_loss" if "valid_loss" in run.columns else "train_loss")
+
+    def better(self, value: float, than: float | None, by: float = 0.0, *, column: str = "loss") -> bool:
+        """Compare two figures; one that is not a number is never better."""
+        if math.isnan(value) or than is None:
+            return not math.isnan(value)
+        less = self.mode == "min" if self.mode else column.endswith("loss")
+        return value < than - by if less else value > than + by
+
+    def on_start(self, run: Run) -> None:
+        """Check that the figure will be there."""
+        column = self.column(run)
+        if column not in run.columns:
+            raise ArgumentError(
+                f"{type(self).__name__}: the history will have no column {column!r}.",
+                expected=", ".join(run.columns),
+                hint="fit(valid=...) for figures on data that is not trained on",
+            )
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Copy the weights if they are the best so far."""
+        column = self.column(run)
+        value = run.history[-1][column]
+        if self.better(value, self.best, column=column):
+            self.best, self.best_epoch = value, len(run.history)
+            self.weights = {name: p.clone() for name, p in run.model.state_dict().items()}
+
+    def on_end(self, run: Run) -> None:
+        """Give the model its best weights back."""
+        if self.weights:
+            run.model.load_state_dict(self.weights)
+            run.history.best_epoch = self.best_epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the best figure and the weights that had it."""
+        return {"best": self.best, "best_epoch": self.best_epoch, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue."""
+        self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
+        self.weights = dict(state_dict["weights"])
+
+
+class EarlyStopping(KeepBest):
+    """Stop when a figure has not got better for `patience` epochs; the model ends with its best weights.
+
+    Args:    patience: epochs without progress that are one too many; min_delta: how much better counts as progress;
+             monitor, mode: as in KeepBest
+    Source:  Prechelt 1998 (Early Stopping - But When?), criterion UP
+    """
+
+    def __init__(
+        self, patience: int = 5, min_delta: float = 0.0, monitor: str | None = None, mode: str | None = None
+    ) -> None:
+        super().__init__(monitor, mode)
+        check_at_least("EarlyStopping", 1, patience=patience)
+        check_at_least("EarlyStopping", 0, min_delta=min_delta)
+        self.patience, self.min_delta = patience, min_delta
+        self.mark: float | None = None  # the figure at the last progress
+        self.waited = 0
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Count epochs without progress."""
+        super().on_epoch_end(run)
+        column = self.column(run)
+        value = run.history[-1][column]
+        if self.better(value, self.mark, self.min_delta, column=column):
+            self.mark, self.waited = value, 0
+            return
+        self.waited += 1
+        if self.waited >= self.patience:
+            run.stop(f"early stopping: {column} has not got better for {self.waited} epochs")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the best weights and the count."""
+        return {**super().state_dict(), "mark": self.mark, "waited": self.waited}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue."""
+        super().load_state_dict(state_dict)
+        self.mark, self.waited = state_dict["mark"], state_dict["waited"]
+
+
+class Log(Callback):
+    """Write the history to a file after every epoch: .csv with a head line, or .jsonl with an object per line.
+
+    The file is whole at any moment, and a resumed run continues it; a new run replaces it.
+
+    Raises:  ArgumentError for another suffix; OutputError if it cannot be written
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if self.path.suffix not in (".csv", ".jsonl"):
+            raise ArgumentError("Log: the file's name tells its form.", got=str(path), expected="*.csv or *.jsonl")
+
+    def on_start(self, run: Run) -> None:
+        """Make sure, before the work begins, that the file can be written."""
+        output_folder(self.path.parent)
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Write all rows."""
+        rows = list(run.history)
+        if self.path.suffix == ".jsonl":  # JSON knows no nan
+            plain = [{k: v if math.isfinite(v) else None for k, v in row.items()} for row in rows]
+            text = "".join(json.dumps(row) + "\n" for row in plain)
+        else:
+            stream = io.StringIO()
+            writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+            text = stream.getvalue()
+        try:
+            write_whole(self.path, text.encode())
+        except OSError as error:
+            raise OutputError(f"Log: {self.path} cannot be written.", got=error.strerror or str(error)) from error

@@ -1,0 +1,170 @@
+"""A training on disk: everything that a killed run needs to end with the same bits as one that was not killed.
+
+That is: weights, optimizer, schedule, callbacks, history, the sums of the epoch under way, the position in it, and the
+state of every generator now and when the epoch began (from which its order of samples is drawn again). One file,
+replaced as a whole; nothing in it is code. Read after run.py.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backend import default_generator
+from ..data import DataLoader
+from ..errors import ArgumentError, StateDictError
+from ..files import output_folder
+from ..optim.optimizer import check_at_least
+from ..saving import load, save
+
+if TYPE_CHECKING:
+    from .run import Run
+
+FORM = 1  # of the file
+
+
+class Checkpoint:
+    """Where and how often a training is written down: after every epoch, and in between.
+
+    Args:    path: a file, replaced as a whole each time; batches: also after so many batches (None: not by number);
+             seconds: also after so much time (None: not by time)
+    Raises:  ArgumentError for figures below 1 batch or 0 seconds
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], batches: int | None = None, seconds: float | None = 30.0
+    ) -> None:
+        self.path, self.batches, self.seconds = Path(path), batches, seconds
+        if batches is not None:
+            check_at_least("Checkpoint", 1, batches=batches)
+        if seconds is not None:
+            check_at_least("Checkpoint", 0, seconds=seconds)
+        self.written = time.monotonic()
+
+    def open(self, run: Run, resume: bool) -> bool:
+        """Restore what is there, if that is wanted; tell whether there was something.
+
+        Raises:  ArgumentError where a file is there that is not to be continued; OutputError if none can be written;
+                 DataError, StateDictError for a file that is damaged or of another training
+        """
+        output_folder(self.path.parent)
+        self.written = time.monotonic()
+        if not self.path.exists():
+            return False
+        if not resume:
+            raise ArgumentError(
+                "fit: the checkpoint is there already, and would be overwritten.",
+                got=str(self.path),
+                hint="resume=True to go on from it, or delete it, or choose another path",
+            )
+        state = load(self.path)
+        restore(run, state)
+        if run.warm_up():
+            restore(run, state)
+        return True
+
+    def after_batch(self, run: Run) -> None:
+        """Write, if it is time to."""
+        by_number = self.batches is not None and run.batch % self.batches == 0
+        if by_number or (self.seconds is not None and time.monotonic() - self.written >= self.seconds):
+            self.write(run)
+
+    def write(self, run: Run) -> None:
+        """Write now."""
+        save(gather(run), self.path)
+        self.written = time.monotonic()
+
+
+def gather(run: Run) -> dict[str, Any]:
+    """Collect the state of a run, as `tg.save` takes it."""
+    return {
+        "form": FORM,
+        "facts": facts(run),
+        "model": run.model.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "schedule": run.schedule.state_dict() if run.schedule is not None else None,
+        "callbacks": [c.state_dict() for c in run.callbacks],
+        "history": run.history.rows,
+        "epoch": run.epoch,
+        "batch": run.batch,
+        "sums": run.sums,
+        "samples": run.samples,
+        "seconds": run.elapsed(),
+        "sizes": run.sizes,
+        "stopping": run.stopping,
+        "generators": [g.bit_generator.state for g in generators(run)],
+        "epoch_generators": run.epoch_generators,
+    }
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """Describe what must be the same in a run that goes on."""
+    loader = run.loader
+    data: dict[str, Any] = {"loader": type(loader).__name__}
+    if isinstance(loader, DataLoader):
+        names = "batch_size", "shuffle", "drop_last"
+        data |= {"samples": len(loader.dataset), **{name: getattr(loader, name) for name in names}}
+    schedule = None if run.schedule is None else f"{type(run.schedule).__name__} per {run.schedule_every}"
+    return {
+        **data,
+        "optimizer": type(run.optimizer).__name__,
+        "schedule": schedule,
+        "callbacks": [type(c).__name__ for c in run.callbacks],
+        "columns": list(run.columns),
+        "l2": run.l2,
+        "clip_norm": run.clip_norm,
+        "compile": run.compile,
+        "generators": len(generators(run)),
+    }
+
+
+def restore(run: Run, state: dict[str, Any]) -> None:
+    """Put a run into the state that `gather` collected.
+
+    Raises:  StateDictError if it is of another training, naming what differs
+    """
+    if not isinstance(state, dict) or state.get("form") != FORM:
+        raise StateDictError("fit: the file is no checkpoint of a training.", expected="what fit(checkpoint=...) wrote")
+    own, saved = facts(run), state["facts"]
+    differing = [f"{k} {saved.get(k)!r}, now {own[k]!r}" for k in own if saved.get(k) != own[k]]
+    if differing:
+        raise StateDictError(
+            "fit: the checkpoint is of another training.",
+            got="; ".join(differing),
+            expected="the arguments that the run began with (epochs may be more)",
+            hint="another checkpoint path for another training",
+        )
+    run.model.load_state_dict(state["model"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    if run.schedule is not None:
+        run.schedule.load_state_dict(state["schedule"])
+        # the rates as they were, to the bit: a schedule may compute them from more than its own state
+        for group, saved_group in zip(run.optimizer.param_groups, state["optimizer"]["param_groups"], strict=True):
+            group["lr"] = saved_group["lr"]
+    for callback, its in zip(run.callbacks, state["callbacks"], strict=True):
+        callback.load_state_dict(its)
+    run.history.rows[:] = state["history"]
+    run.epoch, run.batch, run.stopping = state["epoch"], state["batch"], state["stopping"]
+    run.sums, run.samples, run.sizes = dict(state["sums"]), state["samples"], list(state["sizes"])
+    run.spent = state["seconds"]
+    run.epoch_generators = state["epoch_generators"]
+    set_generators(run, state["generators"])
+
+
+def generators(run: Run) -> list[np.random.Generator]:
+    """List every generator that the training draws from: the default one, the loader's, those of modules."""
+    owners = [run.loader, *run.model.modules()]
+    members = [v for owner in owners for v in vars(owner).values()] if hasattr(run.loader, "__dict__") else []
+    found = [default_generator, *(v for v in members if isinstance(v, np.random.Generator | type(default_generator)))]
+    plain = [g if isinstance(g, np.random.Generator) else g.numpy for g in found]
+    return list({id(g): g for g in plain}.values())
+
+
+def set_generators(run: Run, states: list[Any]) -> None:
+    """Put the generators into saved states."""
+    for generator, state in zip(generators(run), states, strict=True):
+        generator.bit_generator.state = state

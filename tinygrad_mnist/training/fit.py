@@ -1,0 +1,178 @@
+"""`fit`: train a model without writing the loop. `evaluate` and `predict`: what one does with it then.
+
+Here arguments are read and checked; run.py has the loop. Read last.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..data import DataLoader, TensorDataset
+from ..errors import ArgumentError, DTypeError
+from ..graph import Array, no_grad
+from ..nn import CrossEntropyLoss, Module
+from ..optim import Adam, Optimizer
+from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
+from ..optim.optimizer import check_at_least
+from .callbacks import Callback
+from .checkpoint import Checkpoint
+from .history import History
+from .metrics import array, chosen
+from .progress import Progress
+from .run import Run, call
+
+
+def fit(
+    model: Module,
+    train: Any,
+    *,
+    epochs: int = 10,
+    valid: Any = None,
+    batch_size: int = 64,
+    loss_function: Callable[..., Any] | None = None,
+    optimizer: Optimizer | None = None,
+    metrics: Any = None,
+    schedule: Scheduler | None = None,
+    schedule_every: str = "epoch",
+    l2: float = 0.0,
+    clip_norm: float | None = None,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+    resume: bool = False,
+    compile: bool | str = False,
+    progress: bool | None = None,
+    on_interrupt: str = "raise",
+) -> History:
+    """Train a model on batches of (inputs, targets), and tell how it went.
+
+    Math:    each step lowers loss + l2/2 · Σ w² over parameters with two or more dimensions (biases are left alone)
+    Args:    train, valid: a DataLoader, a dataset, a tuple (inputs, targets) of arrays or tensors, or anything that
+             yields batches anew for each epoch; what is no loader is shuffled (train only) and cut by batch_size;
+             loss_function: of (outputs, *targets), a mean over the batch; cross-entropy unless given;
+             optimizer: Adam with lr 1e-3 unless given; its weight_decay reaches biases too, and with AdamW is no l2;
+             metrics: names ("accuracy") or functions of (outputs, *targets) by name; None: accuracy for classification;
+             schedule_every: "epoch" or "batch", when schedule.step() is called;
+             clip_norm: largest norm of all gradients together; callbacks: see callbacks.py;
+             checkpoint: a path, or Checkpoint(path, ...): with resume=True a run that was killed, by whatever and
+             whenever, goes on from there and ends with the bits it would have had;
+             compile: True or a backend's name for `tg.compile`'s replay of the step;
+             progress: None for a bar where there is a terminal and tqdm; True insists; False is silence;
+             on_interrupt: "raise" KeyboardInterrupt after Ctrl-C, or "return" the history; either way the batch under
+             way is finished, the checkpoint written and callbacks told; a second Ctrl-C does not wait for the batch
+    Raises:  ArgumentError, DTypeError for arguments that do not fit; TrainingError if the loss stops being finite
+    """
+    if not isinstance(model, Module):
+        raise DTypeError("fit: the first argument must be a Module.", got=type(model).__name__, hint="fit(model, data)")
+    check_at_least("fit", 0, l2=l2)
+    for name, number in (("epochs", epochs), ("batch_size", batch_size)):
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
+            raise ArgumentError(f"fit: {name} must be a whole number of at least 1.", got=f"{name} = {number!r}")
+    for name, word, allowed in (
+        ("schedule_every", schedule_every, ("epoch", "batch")), ("on_interrupt", on_interrupt, ("raise", "return")),
+    ):  # fmt: skip
+        if word not in allowed:
+            raise ArgumentError(f"fit: {name} is {word!r}.", expected=" or ".join(map(repr, allowed)))
+    loss = CrossEntropyLoss() if loss_function is None else loss_function
+    optimizer = Adam(model.parameters()) if optimizer is None else optimizer
+    if schedule is not None and schedule.optimizer is not optimizer:
+        raise ArgumentError("fit: the schedule is of another optimizer.", hint="pass the one it was made with")
+    if isinstance(schedule, ReduceLROnPlateau) and schedule_every == "batch":
+        raise ArgumentError("fit: ReduceLROnPlateau looks at epochs.", expected="schedule_every='epoch'")
+    if resume and checkpoint is None:
+        raise ArgumentError("fit: resume=True needs a checkpoint to go on from.", hint="checkpoint='run.npz'")
+    check_moved(model, optimizer)
+    run = Run(
+        model,
+        as_loader(train, batch_size, shuffle=True),
+        None if valid is None else as_loader(valid, 500),
+        epochs=epochs,
+        loss_function=loss,
+        optimizer=optimizer,
+        metrics=chosen(metrics, loss),
+        schedule=schedule,
+        schedule_every=schedule_every,
+        l2=l2,
+        clip_norm=clip_norm,
+        callbacks=callbacks,
+        checkpoint=checkpoint if checkpoint is None or isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint),
+        compile="numpy" if compile is True else compile or None,
+        progress=Progress(progress),
+    )
+    try:
+        return run.go(resume)
+    except KeyboardInterrupt:
+        if on_interrupt == "return":
+            return run.history
+        raise
+
+
+def check_moved(model: Module, optimizer: Optimizer) -> None:
+    """Raise if the optimizer changes nothing of the model: it was made for another."""
+    own = {id(p) for p in model.parameters()}
+    if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+        raise ArgumentError(
+            "fit: the optimizer has no parameter of this model.",
+            hint="make it from model.parameters(), after the model",
+        )
+
+
+def as_loader(data: Any, batch_size: int, shuffle: bool = False) -> Any:
+    """Make a loader of a dataset or of a tuple of arrays; leave what yields batches as it is.
+
+    Raises:  DTypeError for what is none of these
+    """
+    if isinstance(data, DataLoader):
+        return data
+    if isinstance(data, tuple | list) and len(data) > 1 and all(hasattr(x, "shape") for x in data):
+        data = TensorDataset(*data)
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
+    if not hasattr(data, "__iter__") or hasattr(data, "__next__"):
+        once = " that can be gone through only once" if hasattr(data, "__next__") else ""
+        raise DTypeError(
+            "fit: the data can be no source of batches for every epoch.",
+            got=f"{type(data).__name__}{once}",
+            expected="a DataLoader, a dataset, or (inputs, targets)",
+        )
+    return data
+
+
+def evaluate(
+    model: Module,
+    data: Any,
+    loss_function: Callable[..., Any] | None = None,
+    metrics: Any = None,
+    batch_size: int = 500,
+) -> dict[str, float]:
+    """Compute the mean loss and metrics of a model, in evaluation mode and without gradients.
+
+    Args:    as for fit
+    """
+    loss = CrossEntropyLoss() if loss_function is None else loss_function
+    run = Run(
+        model, (), None, epochs=1, loss_function=loss, optimizer=Adam(model.parameters()),
+        metrics=chosen(metrics, loss), schedule=None, schedule_every="epoch", l2=0.0, clip_norm=None, callbacks=(),
+        checkpoint=None, compile=None, progress=Progress(False),
+    )  # fmt: skip
+    return run.evaluate(as_loader(data, batch_size))
+
+
+@no_grad()
+def predict(model: Module, inputs: Any, batch_size: int = 500) -> Array:
+    """Compute the outputs of a model for many inputs, batch by batch, in evaluation mode.
+
+    Shapes:  inputs (N, *A) array or tensor -> array (N, *B) of whatever the model gives
+    """
+    values = array(inputs)
+    modes = [(m, m.training) for m in model.modules()]
+    model.eval()
+    try:
+        starts = range(0, max(len(values), 1), batch_size)
+        return np.concatenate([array(call(model, values[i : i + batch_size])) for i in starts])
+    finally:
+        for module, mode in modes:
+            module.training = mode

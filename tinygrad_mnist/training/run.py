@@ -1,0 +1,287 @@
+"""One training under way: the loop over epochs and batches, and everything that callbacks and checkpoints look at.
+
+A step depends on nothing but weights, batch, settings and generators, never on what was computed before or on time:
+that is what lets a killed run end with the same bits. Read after callbacks.py; fit.py is the door.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..compile import compile
+from ..data import DataLoader
+from ..errors import ArgumentError, TrainingError
+from ..functions import square
+from ..functions import sum as _sum
+from ..graph import no_grad
+from ..kernels.parallel import fall_asleep
+from ..nn import Module
+from ..nn.clip import clip_grad_norm_
+from ..optim import Optimizer
+from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
+from .callbacks import Callback
+from .checkpoint import Checkpoint, generators, set_generators
+from .history import History, Row
+from .interrupt import HeldInterrupt
+from .metrics import Metric
+from .progress import Progress
+
+Sums = dict[str, float]
+
+
+class Run:
+    """A training: made by `fit`, seen by callbacks.
+
+    epoch, batch: how many are finished, batches of the present epoch; loss: of the latest batch; history: a row per
+    finished epoch; columns: what a row will have.
+    """
+
+    def __init__(
+        self, model: Module, loader: Any, valid: Any, *, epochs: int, loss_function: Callable[..., Any],
+        optimizer: Optimizer, metrics: Mapping[str, Metric], schedule: Scheduler | None, schedule_every: str, l2: float,
+        clip_norm: float | None, callbacks: Sequence[Callback], checkpoint: Checkpoint | None, compile: str | None,
+        progress: Progress,
+    ) -> None:  # fmt: skip
+        self.model, self.loader, self.valid = model, loader, valid
+        self.epochs, self.loss_function, self.optimizer, self.metrics = epochs, loss_function, optimizer, metrics
+        self.schedule, self.schedule_every, self.l2, self.clip_norm = schedule, schedule_every, l2, clip_norm
+        self.callbacks, self.checkpoint, self.compile, self.progress = list(callbacks), checkpoint, compile, progress
+        figures = ["loss", *metrics]
+        parts = ["train", "valid"] if valid is not None else ["train"]
+        self.columns = ["epoch", *(f"{part}_{figure}" for part in parts for figure in figures), "lr", "seconds"]
+        self.history = History()
+        self.epoch = self.batch = self.samples = 0
+        self.loss = math.nan
+        self.sums: Sums = {}
+        self.sizes: list[int] = []  # of the batches so far, each once: a compiled step has a plan for each
+        self.spent, self.began = 0.0, time.perf_counter()  # seconds of this epoch before it was resumed, and since when
+        self.stopping = ""
+        self.epoch_generators: list[Any] = []
+        self.whole = False  # at places where a checkpoint may be written
+        self.interrupt = HeldInterrupt()
+        self.step: Callable[..., Any] = self._step if compile is None else _compiled(self._step, compile)
+        self.judge: Callable[..., Any] = self._judge if compile is None else _compiled(self._judge, compile)
+
+    def stop(self, reason: str) -> None:
+        """End the training after this batch, or this epoch if called at its end."""
+        self.stopping = reason
+
+    # ------------------------------------------------------------ the loop
+
+    def go(self, resume: bool = False) -> History:
+        """Train to the end, and come to an orderly end whatever happens."""
+        with self.interrupt:
+            try:
+                if self.checkpoint is not None:
+                    self.checkpoint.open(self, resume)
+                self.tell("on_start")
+                while self.epoch < self.epochs and not self.stopping:
+                    self._epoch()
+                self.history.ended = self.stopping or "all epochs done"
+            except KeyboardInterrupt:
+                self.history.ended = "interrupted"
+                if self.checkpoint is not None and self.whole:
+                    self.interrupt.closing = True
+                    self.checkpoint.write(self)
+                raise
+            except BaseException as error:
+                self.history.ended = f"{type(error).__name__}: {error}".splitlines()[0]
+                raise
+            finally:
+                self.interrupt.closing = True
+                self.progress.end()
+                self.tell("on_end")
+        self.interrupt.check()
+        return self.history
+
+    def pause(self) -> None:
+        """End here, where everything is whole, if Ctrl-C was pressed."""
+        self.whole = True
+        self.interrupt.check()
+        self.whole = False
+
+    def tell(self, what: str) -> None:
+        """Call a method of every callback."""
+        for callback in self.callbacks:
+            getattr(callback, what)(self)
+
+    def _epoch(self) -> None:
+        """Show every training sample to the model once, validate, and write the row."""
+        batches = self._batches()
+        self.began = time.perf_counter()
+        total = len(self.loader) if hasattr(self.loader, "__len__") else None
+        self.progress.begin(f"epoch {self.epoch + 1}/{self.epochs}", total, self.batch)
+        self.model.train()
+        for batch in batches:
+            self._batch(batch)
+            self.progress.advance(self.batch, **means(self.sums, self.samples))
+            self.tell("on_batch_end")
+            if self.checkpoint is not None:
+                self.checkpoint.after_batch(self)
+            self.pause()
+            if self.stopping:
+                return
+        if not self.samples:
+            raise TrainingError("fit: the training data gave no batch.", hint="drop_last leaves a short batch out")
+        row = {f"train_{name}": value for name, value in means(self.sums, self.samples).items()}
+        if self.valid is not None:
+            row |= {f"valid_{name}": value for name, value in self.evaluate(self.valid).items()}
+        self._finish(row)
+
+    def _finish(self, row: Row) -> None:
+        """Close an epoch: its row, the schedule, the callbacks, the checkpoint."""
+        lr = self.optimizer.param_groups[0]["lr"]
+        self.history.rows.append({"epoch": self.epoch + 1, **row, "lr": lr, "seconds": self.elapsed()})
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(row.get("valid_loss", row["train_loss"]))
+        elif self.schedule is not None and self.schedule_every == "epoch":
+            self.schedule.step()
+        self.progress.end(**row)
+        self.epoch, self.batch, self.samples, self.sums, self.spent = self.epoch + 1, 0, 0, {}, 0.0
+        self.tell("on_epoch_end")
+        if self.checkpoint is not None:
+            self.checkpoint.write(self)
+        self.pause()
+
+    def _batches(self) -> Iterator[Any]:
+        """Begin the epoch's pass over the training data, or go on where a checkpoint was written."""
+        if self.batch == 0:
+            self.epoch_generators = [g.bit_generator.state for g in generators(self)]
+            self.sums = dict.fromkeys(["loss", *self.metrics], 0.0)
+            return iter(self.loader)
+        now = [g.bit_generator.state for g in generators(self)]
+        set_generators(self, self.epoch_generators)
+        if isinstance(self.loader, DataLoader):
+            batches = self.loader.batches(self.loader.order(), self.batch)
+        else:
+            batches = iter(self.loader)
+            for _ in itertools.islice(batches, self.batch):
+                pass
+        set_generators(self, now)
+        return batches
+
+    def elapsed(self) -> float:
+        """Count the seconds of this epoch so far."""
+        return self.spent + (time.perf_counter() - self.began if self.batch or self.samples else 0.0)
+
+    # ------------------------------------------------------------ one batch
+
+    def _batch(self, batch: Any) -> None:
+        inputs, targets = parts_of(batch)
+        size = len(targets[0]) if targets else len(inputs)
+        if size not in self.sizes:
+            self.sizes.append(size)
+        fall_asleep()
+        outputs, loss = self.step(inputs, *targets)
+        self.loss = float(loss.item())
+        if not math.isfinite(self.loss):
+            raise TrainingError(
+                f"fit: the loss became {self.loss}.",
+                got=f"epoch {self.epoch + 1}, batch {self.batch + 1}, lr {self.optimizer.param_groups[0]['lr']:g}",
+                expected="a finite loss",
+                hint="a lower lr; inputs scaled to about 0 to 1 (pixels / 255); clip_norm=1.0",
+            )
+        if self.schedule is not None and self.schedule_every == "batch":
+            self.schedule.step()
+        add(self.sums, {"loss": self.loss, **self.figures(outputs, targets)}, size)
+        self.samples += size
+        self.batch += 1
+
+    def _step(self, inputs: Any, *targets: Any) -> Any:
+        """Compute the loss of a batch and change the weights along its gradient."""
+        outputs = call(self.model, inputs)
+        loss = self.loss_function(outputs, *targets)
+        objective = loss
+        if self.l2:
+            weights = [p for p in self.model.parameters() if p.ndim > 1]
+            for w in weights:
+                objective = objective + self.l2 / 2 * _sum(square(w))
+        self.optimizer.zero_grad()
+        objective.backward()
+        if self.clip_norm is not None:
+            clip_grad_norm_(self.model.parameters(), self.clip_norm)
+        self.optimizer.step()
+        return outputs.detach(), loss.detach()
+
+    def _judge(self, inputs: Any, *targets: Any) -> Any:
+        outputs = call(self.model, inputs)
+        return outputs, self.loss_function(outputs, *targets)
+
+    def figures(self, outputs: Any, targets: Sequence[Any]) -> Sums:
+        """Compute the metrics of a batch."""
+        return {name: float(metric(outputs, *targets)) for name, metric in self.metrics.items()}
+
+    # ------------------------------------------------------------ validation
+
+    def evaluate(self, data: Iterable[Any]) -> Sums:
+        """Compute mean loss and metrics in evaluation mode, without gradients."""
+        sums, samples = dict.fromkeys(["loss", *self.metrics], 0.0), 0
+        modes = [(m, m.training) for m in self.model.modules()]
+        self.model.eval()
+        try:
+            with no_grad():
+                for batch in data:
+                    inputs, targets = parts_of(batch)
+                    size = len(targets[0]) if targets else len(inputs)
+                    fall_asleep()
+                    outputs, loss = self.judge(inputs, *targets)
+                    add(sums, {"loss": float(loss.item()), **self.figures(outputs, targets)}, size)
+                    samples += size
+                    self.pause()
+        finally:
+            for module, mode in modes:
+                module.training = mode
+        return means(sums, samples)
+
+    def warm_up(self) -> bool:
+        """Have a compiled step capture what it had captured before the run was killed; tell whether weights changed."""
+        if self.compile is None or not isinstance(self.loader, DataLoader):
+            return False
+        self.model.train()
+        for size in self.sizes:
+            inputs, targets = parts_of(self.loader.fetch(np.arange(size)))
+            self.step(inputs, *targets)
+        if self.valid is not None and self.epoch:
+            self.evaluate(self.valid)
+        return True
+
+
+def _compiled(function: Callable[..., Any], backend: str) -> Callable[..., Any]:
+    compiled: Callable[..., Any] = compile(function, backend=backend)
+    return compiled
+
+
+def parts_of(batch: Any) -> tuple[Any, list[Any]]:
+    """Split a batch into the model's inputs and what the loss compares its outputs with.
+
+    Raises:  ArgumentError unless it is a tuple or list of at least two parts
+    """
+    if not isinstance(batch, tuple | list) or len(batch) < 2:
+        raise ArgumentError(
+            "fit: a batch must be (inputs, targets).",
+            got=f"{type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, tuple | list) else ""),
+            hint="TensorDataset(inputs, targets), or a loader that yields pairs",
+        )
+    return batch[0], list(batch[1:])
+
+
+def call(model: Module, inputs: Any) -> Any:
+    """Call a model on its inputs, several of them where they are a tuple."""
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def add(sums: Sums, figures: Mapping[str, float], size: int) -> None:
+    """Add the means over a batch to sums over samples."""
+    for name, value in figures.items():
+        sums[name] += value * size
+
+
+def means(sums: Sums, samples: int) -> Sums:
+    """Divide sums over samples by how many there were."""
+    return {name: value / samples if samples else math.nan for name, value in sums.items()}
