@@ -1,8 +1,8 @@
 """What the five studies share: arguments, data, the record of what was printed and what we get, and its checks.
 
-A study is a function of a Study. It calls `compare` for every printed number, `table`, `picture` and `say` for what the reader
-should see, and `check` for what must hold. `run` prints everything, writes it to a folder as result.json with the pictures
-beside it, and ends with status 1 if a check failed. run_all.py makes one page of the folders.
+A study is a function of a Study. It calls `compare` for every printed number, `table`, `picture` and `say` for what the
+reader should see, and `check` for what must hold. `run` prints everything, writes it to a folder as result.json with
+the pictures beside it, and ends with status 1 if a check failed. run_all.py makes one page of the folders.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
 try:
     import numpy as np
@@ -63,9 +62,10 @@ class Study:
     def table(self, title, columns, rows):
         """Show rows of strings or numbers under column heads."""
         cells = [[_text(x) for x in row] for row in rows]
-        widths = [max(len(c), *(len(r[i]) for r in cells)) if cells else len(c) for i, c in enumerate(columns)]
-        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in [list(columns), *cells]]
-        self._add({"kind": "table", "title": title, "columns": list(columns), "rows": cells}, "\n".join([title, *lines]))
+        lines = [list(columns), *cells]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        drawn = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
+        self._add({"kind": "table", "title": title, "columns": lines[0], "rows": cells}, "\n".join([title, *drawn]))
 
     def picture(self, figure, name, caption):
         """Write a matplotlib figure beside the result, with one sentence on what it shows."""
@@ -121,7 +121,7 @@ def _text(x):
 def run(name, title, study, description, argv=None):
     """Run a study as a program: `python examples/studies/NAME.py [--quick]`."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="less data and fewer epochs: within a minute, looser checks")
+    parser.add_argument("--quick", action="store_true", help="less work, within a minute; looser checks")
     parser.add_argument("--data-dir", help="folder with the MNIST files, asked before all other sources")
     parser.add_argument("--out", default=f"runs/studies/{name}", help="folder for result.json and pictures")
     try:
