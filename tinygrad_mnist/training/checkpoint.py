@@ -149,7 +149,7 @@ def restore(run: Run, state: dict[str, Any]) -> None:
         callback.load_state_dict(its)
     run.history.rows[:] = state["history"]
     run.epoch, run.batch, run.stopping = state["epoch"], state["batch"], state["stopping"]
-    run.sums, run.samples, run.sizes = dict(state["sums"]), state["samples"], list(state["sizes"])
+    run.sums, run.samples, run.sizes = dict(state["sums"]), state["samples"], dict(state["sizes"])
     run.spent = state["seconds"]
     run.epoch_generators = state["epoch_generators"]
     set_generators(run, state["generators"])

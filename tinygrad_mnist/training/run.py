@@ -59,7 +59,7 @@ class Run:
         self.epoch = self.batch = self.samples = 0
         self.loss = math.nan
         self.sums: Sums = {}
-        self.sizes: list[int] = []  # of the batches so far, each once: a compiled step has a plan for each
+        self.sizes: dict[str, int] = {}  # of the batches so far, with their number: a compiled step has a plan for each
         self.spent, self.began = 0.0, time.perf_counter()  # seconds of this epoch before it was resumed, and since when
         self.stopping = ""
         self.epoch_generators: list[Any] = []
@@ -175,8 +175,7 @@ class Run:
     def _batch(self, batch: Any) -> None:
         inputs, targets = parts_of(batch)
         size = len(targets[0]) if targets else len(inputs)
-        if size not in self.sizes:
-            self.sizes.append(size)
+        self.sizes[str(size)] = self.sizes.get(str(size), 0) + 1
         fall_asleep()
         outputs, loss = self.step(inputs, *targets)
         self.loss = float(loss.item())
@@ -240,14 +239,18 @@ class Run:
         return means(sums, samples)
 
     def warm_up(self) -> bool:
-        """Have a compiled step capture what it had captured before the run was killed; tell whether weights changed."""
+        """Have a compiled step capture and verify what it had before the run was killed; tell whether weights changed.
+
+        That takes its first two calls, which run as plain Python and may round in another way than machine code.
+        """
         if self.compile is None or not isinstance(self.loader, DataLoader):
             return False
         self.model.train()
-        for size in self.sizes:
-            inputs, targets = parts_of(self.loader.fetch(np.arange(size)))
-            self.step(inputs, *targets)
-        if self.valid is not None and self.epoch:
+        for size, count in self.sizes.items():
+            inputs, targets = parts_of(self.loader.fetch(np.arange(int(size))))
+            for _ in range(min(count, 2)):
+                self.step(inputs, *targets)
+        for _ in range(min(self.epoch, 2) if self.valid is not None else 0):
             self.evaluate(self.valid)
         return True
 

@@ -1,0 +1,397 @@
+"""A training that is killed and resumed ends with the bits of one that was not.
+
+In this process a run is broken off after any batch; in others it is killed (kill -9) at random moments, in the middle
+of whatever it does, also of writing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+from tinygrad_mnist import nn
+from tinygrad_mnist.data import DataLoader, TensorDataset
+from tinygrad_mnist.errors import ArgumentError, DataError, OutputError, StateDictError
+from tinygrad_mnist.optim import SGD, Adam, AdamW
+from tinygrad_mnist.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, OneCycleLR, ReduceLROnPlateau
+from tinygrad_mnist.training import Callback, Checkpoint, EarlyStopping, KeepBest, Log, fit
+
+
+class Killed(BaseException):
+    """What breaks a run off, as far as Python can tell."""
+
+
+class KillAfter(Callback):
+    """Break off after so many batches of this process. Not part of what must be the same: it watches, no more."""
+
+    def __init__(self, batches):
+        self.left = batches
+
+    def on_batch_end(self, run):
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
+def samples(n, seed):
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(n, 1, 6, 6)).astype(np.float32)
+    return x, (x[:, 0, 0, 0] > 0).astype(np.int64)
+
+
+EPOCHS, BATCHES = 3, 5  # of 9 samples, the last of 4
+
+
+def mlp(generator=None):
+    dropout = nn.Dropout(0.3, generator=generator)
+    return nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), dropout, nn.Linear(8, 2))
+
+
+def cnn():
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2), nn.Flatten(), nn.Linear(16, 2)
+    )
+
+
+class Others:
+    """A loader of somebody else's, which draws from the default generator as it goes."""
+
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+    def __iter__(self):
+        order = tg.randperm(40).numpy()
+        for i in range(0, 40, 9):
+            yield self.x[order[i : i + 9]], self.y[order[i : i + 9]]
+
+
+def with_loader_of_its_own(x, y):
+    return DataLoader(TensorDataset(x, y), batch_size=9, shuffle=True, generator=tg.Generator(5))
+
+
+WORLDS = {  # model, optimizer, schedule of (optimizer), per what, data of (x, y), further arguments
+    "momentum": (mlp, lambda p: SGD(p, 0.1, momentum=0.9), lambda o: ExponentialLR(o, 0.7), "epoch", None, {}),
+    "adam, one cycle, own generators": (
+        lambda: mlp(tg.Generator(7)), Adam, lambda o: OneCycleLR(o, 0.05, EPOCHS * BATCHES), "batch",
+        with_loader_of_its_own, {},
+    ),
+    "adamw, cosine, l2, clipping": (
+        mlp, lambda p: AdamW(p, 0.02), lambda o: CosineAnnealingLR(o, 4), "batch", None, {"l2": 0.1, "clip_norm": 0.5}
+    ),
+    "plateau, somebody else's loader": (
+        mlp, lambda p: SGD(p, 0.2), lambda o: ReduceLROnPlateau(o, patience=0, threshold=0.3), "epoch", Others, {}
+    ),
+    "convolution": (cnn, lambda p: Adam(p, 0.01), None, "epoch", None, {}),
+    "replayed": (mlp, lambda p: Adam(p, 0.02), lambda o: ExponentialLR(o, 0.9), "batch", None, {"compile": True}),
+    "machine code": (mlp, lambda p: SGD(p, 0.1, momentum=0.5), None, "epoch", None, {"compile": "numba"}),
+}  # fmt: skip
+
+
+class World:
+    """Everything of one training, made anew as a new process would."""
+
+    def __init__(self, name, path):
+        make, optimizer_of, schedule_of, per, data_of, self.kwargs = WORLDS[name]
+        tg.manual_seed(11)
+        self.model = make()
+        optimizer = optimizer_of(self.model.parameters())
+        x, y = samples(40, 0)
+        self.data = (x, y) if data_of is None else data_of(x, y)
+        self.path, self.stopper, self.log = path, EarlyStopping(patience=9), Log(path.with_suffix(".jsonl"))
+        self.kwargs = {
+            "optimizer": optimizer, "schedule": None if schedule_of is None else schedule_of(optimizer),
+            "schedule_every": per, "batch_size": 9, "valid": samples(20, 1), "epochs": EPOCHS, **self.kwargs,
+        }  # fmt: skip
+
+    def fit(self, kill_after=None, epochs=None, **checkpoint):
+        callbacks = [self.stopper, self.log, KillAfter(kill_after or 10**9)]
+        kwargs = {**self.kwargs, "epochs": epochs or EPOCHS}
+        return fit(
+            self.model, self.data, callbacks=callbacks, resume=True,
+            checkpoint=Checkpoint(self.path, **{"batches": 1, "seconds": None, **checkpoint}), **kwargs,
+        )  # fmt: skip
+
+    def end(self, history):
+        """All that must be the same in the end, to the bit."""
+        rows = [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+        logged = [json.loads(line) for line in self.log.path.read_text().splitlines()]
+        assert logged == history.rows  # every epoch once
+        draws = tg.rand(3).tolist()
+        optimizer = self.kwargs["optimizer"]
+        state = [
+            {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in optimizer.state[p].items()}
+            for p in self.model.parameters()
+        ]
+        weights = [p.detach().numpy().tobytes() for p in self.model.parameters()]
+        return weights, state, rows, history.best_epoch, optimizer.param_groups[0]["lr"], draws
+
+
+def needs(name):
+    if name == "machine code":
+        pytest.importorskip("numba")
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_a_run_broken_off_after_any_batch_ends_with_the_same_bits(name, tmp_path):
+    needs(name)
+    world = World(name, tmp_path / "whole.npz")
+    wanted = world.end(world.fit())
+    for every in (1, 2):  # with 2, the batch before the end is done again
+        for kill in range(1, EPOCHS * BATCHES + 1) if name != "machine code" else (2, 5, 8):
+            path = tmp_path / f"{every} {kill}.npz"
+            with pytest.raises(Killed):
+                World(name, path).fit(kill, batches=every)
+            world = World(name, path)
+            assert world.end(world.fit(batches=every)) == wanted, f"killed after {kill}, written every {every}"
+
+
+@pytest.mark.parametrize("name", ["adam, one cycle, own generators", "replayed"])
+def test_a_run_broken_off_again_and_again(name, tmp_path):
+    world = World(name, tmp_path / "whole.npz")
+    wanted = world.end(world.fit())
+    path, times = tmp_path / "run.npz", 0
+    while True:
+        world = World(name, path)
+        try:
+            history = world.fit(2)
+        except Killed:
+            times += 1
+            continue
+        break
+    assert times == EPOCHS * BATCHES - 1 and world.end(history) == wanted
+
+
+def test_more_epochs_than_the_run_began_with(tmp_path):
+    world = World("momentum", tmp_path / "whole.npz")
+    wanted = world.end(world.fit(epochs=5))
+    path = tmp_path / "run.npz"
+    World("momentum", path).fit(epochs=2)
+    world = World("momentum", path)
+    assert world.end(world.fit(epochs=5)) == wanted
+
+
+def test_a_finished_run_is_given_back(tmp_path):
+    path = tmp_path / "run.npz"
+    first = World("momentum", path)
+    history = first.fit()
+    again = World("momentum", path)
+    assert again.fit().rows == history.rows
+    for p, q in zip(first.model.parameters(), again.model.parameters(), strict=True):
+        np.testing.assert_array_equal(p.detach().numpy(), q.detach().numpy())
+    kept = again.stopper.weights  # the best weights, though the file has the last
+    assert kept and again.stopper.best_epoch == first.stopper.best_epoch
+
+
+def test_a_run_that_was_stopped_stays_stopped(tmp_path):
+    def world():
+        made = World("momentum", tmp_path / "run.npz")
+        made.stopper = EarlyStopping(patience=1, monitor="lr", mode="max")  # which falls
+        return made
+
+    first = world().fit()
+    again = world().fit()
+    assert len(first) == len(again) == 2 and first.ended == again.ended and "early stopping" in again.ended
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.parametrize("batch", [1, 4, 5, 7])
+def test_ctrl_c_writes_where_it_stopped(tmp_path, batch):
+    class Interrupt(KillAfter):
+        def on_batch_end(self, run):
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def go(world, left):
+        callbacks = [world.stopper, world.log, Interrupt(left)]
+        checkpoint = Checkpoint(world.path, seconds=None)
+        return fit(world.model, world.data, callbacks=callbacks, checkpoint=checkpoint, resume=True, **world.kwargs)
+
+    world = World("momentum", tmp_path / "whole.npz")
+    wanted = world.end(go(world, 0))
+    path = tmp_path / "run.npz"
+    with pytest.raises(KeyboardInterrupt):
+        go(World("momentum", path), batch)
+    world = World("momentum", path)
+    state = tg.load(path)
+    assert state["epoch"] * BATCHES + state["batch"] == batch
+    assert world.end(go(world, 0)) == wanted
+
+
+# ---------------------------------------------------------------- killed for real
+
+PROGRAM = """
+import sys
+import numpy as np
+import tinygrad_mnist as tg
+from tinygrad_mnist import nn
+from tinygrad_mnist.training import Checkpoint, EarlyStopping, Log, fit
+folder, batches, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+tg.set_num_threads(1)
+tg.manual_seed(2)
+draw = np.random.default_rng(0)
+x = draw.random((2000, 1, 12, 12), dtype=np.float32)
+y = (x.mean((1, 2, 3)) * 40 % 4).astype(np.int64)
+model = nn.Sequential(
+    nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.1), nn.Linear(100, 32), nn.ReLU(),
+    nn.Linear(32, 4),
+)
+optimizer = tg.optim.Adam(model.parameters(), lr=2e-3)
+schedule = tg.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=6 * 63)
+print("begin", flush=True)
+fit(
+    model, (x, y), valid=(x[:300], y[:300]), epochs=6, batch_size=32, optimizer=optimizer, schedule=schedule,
+    schedule_every="batch", callbacks=[EarlyStopping(4), Log(folder + "/log.csv")],
+    checkpoint=Checkpoint(folder + "/run.npz", batches=batches, seconds=seconds), resume=True, progress=False,
+)
+tg.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "draw": tg.rand(4)}, folder + "/end.npz")
+print("end", flush=True)
+"""
+
+
+def start(folder, batches=3, seconds=30.0):
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(folder), str(batches), str(seconds)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def numbers(folder):
+    with np.load(Path(folder) / "end.npz") as archive:
+        return {name: archive[name].tobytes() for name in archive.files}
+
+
+def finish(process):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0 and "end" in out, err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX's")
+def test_a_run_killed_at_many_random_moments_ends_with_the_same_bits(tmp_path):
+    """Writing after every batch or two, so that many kills fall into a write; each process gets a little time."""
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir()
+    broken.mkdir()
+    with start(whole) as process:
+        finish(process)
+    draw, kills, places = np.random.default_rng(0), 0, set()
+    while kills < 200:
+        with start(broken, batches=int(draw.integers(1, 3))) as process:
+            assert process.stdout.readline() == "begin\n", process.stderr.read()
+            if kills >= 25:  # enough: to the end
+                finish(process)
+                break
+            time.sleep(float(draw.uniform(0.01, 0.35)))
+            process.kill()
+            out, _ = process.communicate(timeout=60)
+        if "end" in out:
+            break
+        kills += 1
+        if (broken / "run.npz").exists():
+            state = tg.load(broken / "run.npz")  # whole, whenever it was
+            places.add((state["epoch"], state["batch"]))
+    assert kills >= 5 and len(places) >= 4  # it got on in between, and was killed at various places
+    assert numbers(broken) == numbers(whole)
+    with_time = [line.rsplit(",", 1)[0] for line in (whole / "log.csv").read_text().splitlines()]
+    assert [line.rsplit(",", 1)[0] for line in (broken / "log.csv").read_text().splitlines()] == with_time
+    assert {f.name.split(".")[-1] for f in broken.iterdir()} <= {"npz", "csv", "part"}
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def test_a_checkpoint_that_is_there_is_not_overwritten(tmp_path):
+    world = World("momentum", tmp_path / "run.npz")
+    world.fit()
+    before = world.path.read_bytes()
+    with pytest.raises(ArgumentError, match="there already") as caught:
+        fit(world.model, world.data, checkpoint=world.path)
+    assert "resume=True" in str(caught.value) and world.path.read_bytes() == before
+
+
+def test_a_path_is_a_checkpoint_per_epoch(tmp_path):
+    model = mlp()
+    fit(model, samples(40, 0), epochs=2, checkpoint=str(tmp_path / "deep" / "run.npz"))
+    assert tg.load(tmp_path / "deep" / "run.npz")["epoch"] == 2
+
+
+OTHERS = {
+    "optimizer": dict(optimizer=lambda m: Adam(m.parameters())),
+    "batch_size": dict(batch_size=10),
+    "callbacks": dict(callbacks=[KeepBest()]),
+    "l2": dict(l2=0.1),
+    "columns": dict(metrics=[]),
+    "schedule": dict(schedule=lambda o: ExponentialLR(o, 0.5)),
+    "samples": dict(data=samples(41, 0)),
+    "compile": dict(compile=True),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_checkpoint_of_another_training_is_refused(tmp_path, what):
+    def go(model, data=None, optimizer=lambda m: SGD(m.parameters(), lr=0.1), schedule=None, **kwargs):
+        data = samples(40, 0) if data is None else data
+        made = optimizer(model)
+        fit(
+            model, data, optimizer=made, epochs=1, checkpoint=tmp_path / "run.npz", resume=True,
+            schedule=None if schedule is None else schedule(made), **{"batch_size": 9, **kwargs},
+        )  # fmt: skip
+
+    go(mlp())
+    model = mlp()
+    before = [p.detach().numpy().copy() for p in model.parameters()]
+    with pytest.raises(StateDictError, match="of another training") as caught:
+        go(model, **OTHERS[what])
+    assert f"{what} " in str(caught.value)
+    for p, q in zip(before, model.parameters(), strict=True):
+        np.testing.assert_array_equal(p, q.detach().numpy())
+
+
+def test_files_that_are_no_checkpoints(tmp_path):
+    path = tmp_path / "run.npz"
+    path.write_bytes(b"PK nothing")
+    with pytest.raises(DataError, match="damaged"):
+        fit(mlp(), samples(10, 0), checkpoint=path, resume=True)
+    assert path.read_bytes() == b"PK nothing"
+    tg.save(mlp().state_dict(), path)
+    with pytest.raises(StateDictError, match="no checkpoint"):
+        fit(mlp(), samples(10, 0), checkpoint=path, resume=True)
+    with pytest.raises(StateDictError, match="misshaped"):
+        path.unlink()
+        fit(mlp(), samples(10, 0), epochs=1, checkpoint=path)
+        fit(cnn_like_mlp(), samples(10, 0), checkpoint=path, resume=True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        fit(mlp(), samples(10, 0), checkpoint=tmp_path / "file" / "run.npz")
+    with pytest.raises(ArgumentError, match="batches"):
+        Checkpoint(path, batches=0)
+    with pytest.raises(ArgumentError, match="seconds"):
+        Checkpoint(path, seconds=-1)
+
+
+def cnn_like_mlp():
+    return nn.Sequential(nn.Flatten(), nn.Linear(36, 9), nn.ReLU(), nn.Dropout(0.3), nn.Linear(9, 2))
+
+
+def test_time_decides_when_nothing_else_does(tmp_path):
+    written = []
+
+    class Noting(Checkpoint):
+        def write(self, run):
+            written.append((run.epoch, run.batch))
+            super().write(run)
+
+    fit(mlp(), samples(40, 0), epochs=2, batch_size=20, checkpoint=Noting(tmp_path / "a.npz", seconds=0))
+    assert written == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]
+    written.clear()
+    fit(mlp(), samples(40, 0), epochs=2, batch_size=20, checkpoint=Noting(tmp_path / "b.npz", seconds=None))
+    assert written == [(1, 0), (2, 0)]
