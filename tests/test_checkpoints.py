@@ -202,6 +202,18 @@ def test_a_run_that_was_stopped_stays_stopped(tmp_path):
     assert len(first) == len(again) == 2 and first.ended == again.ended and "early stopping" in again.ended
 
 
+@pytest.mark.parametrize("kill", [5, 7, 12])
+def test_patience_is_not_renewed_by_a_resume(tmp_path, kill):
+    def world():
+        made = World("momentum", tmp_path / "run.npz")
+        made.stopper = EarlyStopping(patience=2, monitor="lr", mode="max")  # which falls
+        return made
+
+    with pytest.raises(Killed):
+        world().fit(kill, epochs=9)
+    assert len(world().fit(epochs=9)) == 3
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.parametrize("batch", [1, 4, 5, 7])
 def test_ctrl_c_writes_where_it_stopped(tmp_path, batch):

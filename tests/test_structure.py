@@ -22,12 +22,12 @@ FLOORS = {
     "primitive": 3, "stale": 3.1, "engine": 4, "ops": 5,
     "functions": 6, "numpy_protocol": 6.1, "in_place": 6.1, "seeds": 6.1, "tensor": 6.2, "creation": 6.3,
     "autograd": 7, "saving": 7, "capture": 7.4, "compile": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8,
-    "viz": 8, "training": 8.5, "__init__": 9,
+    "viz": 8, "training": 8.5, "sklearn": 8.7, "__init__": 9,
 }  # fmt: skip
 # where a module may be loaded when it is first needed: the optional and the slow ones
 LAZY = {
     "data/sources.py", "data/cache.py", "data/digits.py", "viz/graph.py", "viz/plots.py", "viz/program.py",
-    "compile/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
+    "__init__.py", "compile/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
@@ -178,7 +178,8 @@ def test_no_assert_for_user_errors_and_no_getattr_magic():
         for node in ast.walk(tree(path)):
             assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno}: assert vanishes under -O"
             if isinstance(node, ast.FunctionDef):
-                assert node.name not in ("__getattr__", "__setattr__"), f"{path.name}:{node.lineno}"
+                magic = node.name in ("__getattr__", "__setattr__")
+                assert not magic or path == PACKAGE / "__init__.py", f"{path.name}:{node.lineno}"  # for tg.sklearn
 
 
 def test_exports_exist_and_are_listed():

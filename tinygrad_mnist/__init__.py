@@ -3,6 +3,9 @@
 Exports only; nothing is computed and nothing read at import. To read the code start with graph.py.
 """
 
+import importlib as _importlib
+from typing import Any as _Any
+
 from . import autograd, data, nn, optim, training, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
 from .backend import (
@@ -115,6 +118,14 @@ from .viz import summary
 bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> _Any:
+    """Load `tg.sklearn`, and scikit-learn with it, when it is first named."""
+    if name == "sklearn":
+        return _importlib.import_module(".sklearn", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax",

@@ -1,0 +1,444 @@
+"""`tg.sklearn`: scikit-learn's own checks of an estimator, and everything that its users do with one."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+from tinygrad_mnist import nn
+from tinygrad_mnist.optim import SGD, AdamW
+from tinygrad_mnist.optim.lr_scheduler import ExponentialLR
+from tinygrad_mnist.training import Callback, KeepBest
+
+pytest.importorskip("sklearn", "1.6")
+
+import joblib
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_digits, make_blobs
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+NeuralClassifier, NeuralRegressor = tg.sklearn.NeuralClassifier, tg.sklearn.NeuralRegressor
+
+# as scikit-learn sets its own MLPs up for these checks; no check is expected to fail
+ESTIMATORS = [NeuralClassifier(max_iter=100), NeuralRegressor(max_iter=100)]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learns_checks(estimator, check, monkeypatch):
+    if "array_api" in check.func.__name__:
+        pytest.xfail("asks for SciPy's switch for arrays of other libraries; these estimators take NumPy's")
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))
+    return (x[order] / 16).astype(np.float32), y[order]
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    x, y = make_blobs(150, centers=3, n_features=4, random_state=0)
+    return StandardScaler().fit_transform(x).astype(np.float32), np.array(["red", "green", "blue"])[y]
+
+
+def quick(**kwargs):
+    settings = dict(hidden_layer_sizes=(16,), max_iter=20, learning_rate_init=0.01, random_state=0, tol=None)
+    return NeuralClassifier(**{**settings, **kwargs})
+
+
+# ---------------------------------------------------------------- learning
+
+
+def test_it_classifies_as_well_as_scikit_learns_own(digits):
+    x, y = digits
+    settings = dict(hidden_layer_sizes=(64,), max_iter=60, random_state=0, n_iter_no_change=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        ours = NeuralClassifier(**settings).fit(x[:1300], y[:1300])
+        theirs = MLPClassifier(**settings).fit(x[:1300], y[:1300])
+    assert ours.score(x[1300:], y[1300:]) > 0.95
+    assert abs(ours.score(x[1300:], y[1300:]) - theirs.score(x[1300:], y[1300:])) < 0.02
+    assert ours.n_iter_ == theirs.n_iter_ == len(ours.loss_curve_) == 60
+    assert ours.loss_curve_[-1] == pytest.approx(theirs.loss_curve_[-1], rel=0.3)
+
+
+def test_it_regresses():
+    x, y = load_diabetes(return_X_y=True)
+    x = StandardScaler().fit_transform(x)
+    scale = y.std()
+    model = NeuralRegressor((20,), max_iter=150, learning_rate_init=0.01, random_state=0, early_stopping=True)
+    model.fit(x[:350], y[:350] / scale)
+    assert model.score(x[350:], y[350:] / scale) > 0.35
+    two = np.stack([y / scale, -y / scale], 1)
+    assert model.fit(x, two).predict(x).shape == (len(x), 2)
+    assert model.predict(x.astype(np.float32)).dtype == np.float64
+
+
+def test_float32_stays_float32(blobs):
+    x, y = blobs
+    model = quick().fit(x, y)
+    assert {p.dtype for p in model.module_.parameters()} == {np.dtype(np.float32)}
+    assert model.predict_proba(x).dtype == np.float32
+    assert quick().fit(x.astype(np.float64), y).predict_proba(x).dtype == np.float64
+
+
+def test_probabilities(blobs):
+    x, y = blobs
+    model = quick().fit(x, y)
+    p = model.predict_proba(x)
+    np.testing.assert_allclose(p.sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(np.log(p), model.predict_log_proba(x), rtol=1e-3, atol=1e-5)
+    assert list(model.classes_) == ["blue", "green", "red"]
+    np.testing.assert_array_equal(model.classes_[p.argmax(1)], model.predict(x))
+    assert model.score(x, y) > 0.9
+
+
+def test_the_penalty_is_scikit_learns():
+    """Full batches of plain gradient descent from the same weights: the same weights in the end."""
+    x, y = make_blobs(40, centers=2, n_features=3, random_state=1)
+    theirs = MLPClassifier(
+        (), solver="sgd", momentum=0.0, alpha=2.0, batch_size=40, learning_rate_init=0.1, max_iter=1, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        theirs.fit(x, y)
+    start = np.random.default_rng(0).normal(size=(2, 3))
+
+    class Start(Callback):
+        def on_start(self, run):
+            run.model.load_state_dict({"0.weight": start, "0.bias": np.zeros(2)})
+
+    ours = NeuralClassifier(
+        (), solver="sgd", momentum=0.0, alpha=2.0, batch_size=40, learning_rate_init=0.1, max_iter=1, tol=None,
+        callbacks=[Start()],
+    ).fit(x, y)  # fmt: skip
+    logits = x @ start.T
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    gradient = (p - np.eye(2)[y]).T @ x / 40 + 2.0 / 40 * start  # what MLPClassifier's documentation says of alpha
+    np.testing.assert_allclose(ours.module_[0].weight.detach().numpy(), start - 0.1 * gradient, rtol=1e-6)
+
+
+# ---------------------------------------------------------------- parameters
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        dict(solver="sgd"), dict(solver="adamw"), dict(solver=lambda p: SGD(p, lr=0.05)), dict(dropout=0.2),
+        dict(activation="tanh"), dict(activation="logistic", learning_rate_init=0.05), dict(activation="identity"),
+        dict(schedule="cosine"), dict(schedule="one_cycle"),
+        dict(schedule=lambda o, steps: ExponentialLR(o, 0.1 ** (1 / steps))), dict(clip_norm=0.5), dict(shuffle=False),
+        dict(batch_size=13), dict(compile=False), dict(compile=True), dict(hidden_layer_sizes=7),
+        dict(hidden_layer_sizes=(9, 8)), dict(early_stopping=True), dict(nesterovs_momentum=False, solver="sgd"),
+        dict(class_weight={"red": 2, "green": 1, "blue": 1}), dict(tol=1e-3, n_iter_no_change=2, max_iter=500),
+        dict(module=lambda n, m: nn.Sequential(nn.Linear(n, 12), nn.Tanh(), nn.Dropout(0.1), nn.Linear(12, m))),
+    ],
+    ids=lambda kwargs: "-".join(kwargs),
+)  # fmt: skip
+def test_every_parameter_does_something_and_learns(blobs, kwargs):
+    x, y = blobs
+    plain = quick().fit(x, y)
+    first, second = (quick().set_params(**kwargs).fit(x, y) for _ in range(2))
+    assert first.score(x, y) > 0.8
+    same = np.array_equal(first.predict_proba(x), plain.predict_proba(x))
+    assert same == (kwargs in (dict(compile=True), dict(compile=False)))
+    np.testing.assert_array_equal(first.predict_proba(x), second.predict_proba(x))  # by random_state
+
+
+def test_the_plateau_schedule_lowers_the_rate(blobs):
+    model = quick(schedule="plateau", n_iter_no_change=1, max_iter=60, solver="sgd", learning_rate_init=2.0).fit(*blobs)
+    assert model.optimizer_.param_groups[0]["lr"] <= 2.0 * 0.2**2 and model.history_["lr"][0] == 2.0
+
+
+def test_a_seed_is_the_estimators_own(blobs):
+    x, y = blobs
+    tg.manual_seed(5)
+    before = tg.rand(3).tolist()
+    tg.manual_seed(5)
+    module = lambda n, m: nn.Sequential(nn.Linear(n, 12), nn.Dropout(0.5), nn.Linear(12, m))  # noqa: E731
+    quick(module=module, dropout=0.5).fit(x, y)
+    assert tg.rand(3).tolist() == before  # the default generator was left alone
+    probabilities = [quick().set_params(random_state=s).fit(x, y).predict_proba(x) for s in (0, 0, 1, None, None)]
+    np.testing.assert_array_equal(probabilities[0], probabilities[1])
+    assert not np.array_equal(probabilities[1], probabilities[2])
+    assert not np.array_equal(probabilities[3], probabilities[4])
+
+
+def test_early_stopping_holds_out_and_brings_the_best_weights_back(digits):
+    x, y = digits
+    model = NeuralClassifier(
+        (32,), early_stopping=True, validation_fraction=0.2, n_iter_no_change=3, random_state=0, max_iter=300,
+        learning_rate_init=0.02,
+    ).fit(x, y)  # fmt: skip
+    assert 3 < model.n_iter_ < 300 and "early stopping" in model.history_.ended
+    assert len(model.validation_scores_) == model.n_iter_
+    assert model.best_validation_score_ == max(model.validation_scores_) > 0.9
+    assert model.validation_scores_[model.history_.best_epoch - 1] == model.best_validation_score_
+
+
+def test_the_validation_score_of_a_regressor_is_r2():
+    x, y = load_diabetes(return_X_y=True)
+    kept = {}
+
+    class Look(Callback):
+        def on_epoch_end(self, run):
+            kept["valid"], kept["model"] = run.valid, run.model
+
+    weights = np.random.default_rng(0).uniform(0.1, 2, len(y))
+    for sample_weight in (None, weights):
+        model = NeuralRegressor((5,), max_iter=1, early_stopping=True, tol=None, random_state=0, callbacks=[Look()])
+        model.fit(x, np.stack([y / 100, y**2 / 1e4], 1), sample_weight=sample_weight)
+        parts = [kept["valid"].dataset._arrays[i] for i in range(2 + (sample_weight is not None))]
+        outputs = tg.training.predict(model.module_, parts[0])
+        wanted = r2_score(parts[1], outputs, sample_weight=None if sample_weight is None else parts[2])
+        assert model.validation_scores_[0] == pytest.approx(wanted)
+
+
+def test_weights_of_samples_and_classes():
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(400, 2)).astype(np.float32)
+    y = (x[:, 0] + draw.normal(size=400) > 1.5).astype(int)  # one in seven
+    plain, balanced, by_hand = (
+        quick(class_weight=w).fit(x, y).predict(x).mean() for w in (None, "balanced", {0: 1, 1: 30})
+    )
+    assert plain < 0.16 < 0.2 < balanced < by_hand - 0.1
+    weighted = quick(max_iter=5).fit(x, y, sample_weight=np.where(y, 30, 1))
+    by_class = quick(max_iter=5, class_weight={0: 1, 1: 30}).fit(x, y)
+    np.testing.assert_allclose(weighted.predict_proba(x), by_class.predict_proba(x), rtol=1e-4, atol=1e-6)
+    both = quick(max_iter=5, class_weight={0: 1, 1: 15}).fit(x, y, sample_weight=np.where(y, 2, 1))
+    np.testing.assert_allclose(both.predict_proba(x), by_class.predict_proba(x), rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match="all weights are 0|non-zero"):
+        quick().fit(x, y, sample_weight=np.zeros(400))
+
+
+def test_partial_fit_is_fit_by_epochs(blobs):
+    x, y = blobs
+    whole = quick(max_iter=4, compile=False).fit(x, y)
+    parts = quick(compile=False)
+    for i in range(4):
+        parts.partial_fit(x, y, classes=np.unique(y) if i == 0 else None)
+    np.testing.assert_array_equal(whole.predict_proba(x), parts.predict_proba(x))
+    assert parts.loss_curve_ == whole.loss_curve_ and parts.n_iter_ == 1
+    parts.partial_fit(x[y == "red"], y[y == "red"])  # a part with one class
+    assert len(parts.classes_) == 3
+    regressor = NeuralRegressor((4,), max_iter=3, tol=None, random_state=0)
+    target = x[:, 0]
+    one = clone(regressor).fit(x, target).predict(x)
+    for _ in range(3):
+        regressor.partial_fit(x, target)
+    np.testing.assert_allclose(regressor.predict(x), one, rtol=1e-5, atol=1e-6)
+
+
+def test_warm_start_goes_on(blobs):
+    x, y = blobs
+    model = quick(max_iter=3, warm_start=True)
+    losses = [model.fit(x, y).loss_ for _ in range(4)]
+    assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] / 1.5
+    with pytest.raises(ValueError, match="not there before"):
+        model.fit(x, np.where(y == "red", "pink", y))
+    cold = quick(max_iter=3)
+    assert cold.fit(x, y).loss_ == cold.fit(x, y).loss_
+
+
+def test_callbacks_are_copied_for_each_fit(blobs):
+    x, y = blobs
+    best = KeepBest("train_loss")
+    model = quick(callbacks=[best])
+    model.fit(x, y)
+    assert best.best is None and model.callbacks_[0].best == min(model.loss_curve_)
+    first = model.callbacks_[0]
+    model.fit(x, y)
+    assert model.callbacks_[0] is not first
+
+
+def test_a_line_per_epoch(blobs, capsys):
+    quick(max_iter=2, verbose=True).fit(*blobs)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[1].startswith("epoch 2, train_loss")
+
+
+def test_not_converged_is_said(blobs):
+    with pytest.warns(ConvergenceWarning, match=r"all 2 epochs \(max_iter\)") as caught:
+        NeuralClassifier(max_iter=2).fit(*blobs)
+    assert caught[0].filename == __file__
+
+
+# ---------------------------------------------------------------- scikit-learn's tools
+
+
+def test_in_a_pipeline_a_grid_and_cross_validation(digits):
+    x, y = digits[0][:600], digits[1][:600]
+    pipeline = make_pipeline(MinMaxScaler(), quick(max_iter=30))
+    assert cross_val_score(pipeline, x, y, cv=3).mean() > 0.85
+    grid = GridSearchCV(
+        pipeline, {"neuralclassifier__hidden_layer_sizes": [(2,), (30,)], "neuralclassifier__dropout": [0.0, 0.3]}, cv=2
+    )
+    grid.fit(x, y)
+    assert grid.best_params_["neuralclassifier__hidden_layer_sizes"] == (30,) and grid.best_score_ > 0.85
+
+
+def test_one_grid_serves_both(digits):
+    """The parameters that both have carry the same names."""
+    x, y = digits[0][:300], digits[1][:300]
+    grid = {"activation": ["tanh"], "learning_rate_init": [1e-2], "alpha": [1e-3], "solver": ["adam", "sgd"]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for made in (NeuralClassifier(max_iter=20, random_state=0), MLPClassifier(max_iter=20, random_state=0)):
+            assert GridSearchCV(made, grid, cv=2).fit(x, y).best_score_ > 0.7
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_searches_in_parallel_give_what_they_give_in_turn(digits, backend):
+    x, y = digits[0][:300], digits[1][:300]
+    grid = GridSearchCV(quick(dropout=0.2), {"alpha": [1e-4, 1.0], "learning_rate_init": [1e-2, 1e-3]}, cv=2)
+    alone = clone(grid).fit(x, y).cv_results_["mean_test_score"]
+    with joblib.parallel_backend(backend, n_jobs=2):
+        together = clone(grid).fit(x, y).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(alone, together)
+
+
+def test_searches_over_machines_by_dask(digits):
+    """joblib's backend `dask`, here with two workers on this machine; the scheduler may as well be anywhere."""
+    distributed = pytest.importorskip("distributed")
+    x, y = digits[0][:300], digits[1][:300]
+    grid = GridSearchCV(quick(), {"alpha": [1e-4, 1.0], "learning_rate_init": [1e-2, 1e-3]}, cv=2)
+    alone = clone(grid).fit(x, y).cv_results_["mean_test_score"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+        with cluster, distributed.Client(cluster), joblib.parallel_backend("dask"):
+            together = clone(grid).fit(x, y)
+    np.testing.assert_array_equal(alone, together.cv_results_["mean_test_score"])
+
+
+@pytest.mark.parametrize("dump", [pickle.dumps, None], ids=["pickle", "joblib"])
+def test_fitted_estimators_are_stored_and_go_on(blobs, tmp_path, dump):
+    x, y = blobs
+    model = quick(dropout=0.3, compile=False)
+    for _ in range(2):
+        model.partial_fit(x, y, classes=np.unique(y))
+    if dump is None:
+        joblib.dump(model, tmp_path / "model.joblib")
+        other = joblib.load(tmp_path / "model.joblib")
+    else:
+        other = pickle.loads(dump(model))
+    np.testing.assert_array_equal(other.predict_proba(x), model.predict_proba(x))
+    for each in (model, other):  # the optimizer's state and the generator went along
+        each.partial_fit(x, y)
+    np.testing.assert_array_equal(other.predict_proba(x), model.predict_proba(x))
+    third = copy.deepcopy(model)
+    third.partial_fit(x, y)
+    assert not np.array_equal(third.predict_proba(x), model.predict_proba(x))
+
+
+def test_clones_have_parameters_and_nothing_learned(blobs):
+    model = quick(hidden_layer_sizes=(3,), class_weight="balanced").fit(*blobs)
+    twin = clone(model)
+    assert twin.get_params() == model.get_params()
+    with pytest.raises(NotFittedError):
+        twin.predict(blobs[0])
+
+
+def test_feature_names():
+    pandas = pytest.importorskip("pandas")
+    x, y = make_blobs(60, centers=2, n_features=2, random_state=1)
+    frame = pandas.DataFrame(x, columns=["width", "height"])
+    model = quick().fit(frame, pandas.Series(y))
+    assert list(model.feature_names_in_) == ["width", "height"] and model.score(frame, y) > 0.9
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[["height", "width"]])
+
+
+# ---------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "said"),
+    [
+        (dict(hidden_layer_sizes=(5, 0)), "hidden_layer_sizes must be > 0"),
+        (dict(activation="swish"), "activation is 'swish'"),
+        (dict(solver="lbfgs"), "solver is 'lbfgs'"), (dict(schedule="linear"), "schedule is 'linear'"),
+        (dict(max_iter=0), "max_iter must be"), (dict(alpha=-1), "alpha must be"), (dict(dropout=1.5), "dropout"),
+        (dict(batch_size=0), "batch_size must be"), (dict(batch_size="all"), "batch_size must be"),
+        (dict(validation_fraction=1.0), "validation_fraction must"),
+        (dict(n_iter_no_change=0), "n_iter_no_change must"),
+        (dict(early_stopping=True, validation_fraction=0.005), "validation set is too small|should be greater"),
+        (dict(learning_rate_init=-1.0), "lr"), (dict(compile="fortran"), "fortran"),
+    ],
+    ids=lambda x: "-".join(x) if isinstance(x, dict) else "",
+)  # fmt: skip
+def test_parameters_out_of_range(blobs, kwargs, said):
+    with pytest.raises(ValueError, match=said):
+        quick().set_params(**kwargs).fit(*blobs)
+
+
+def test_factories_that_make_something_else(blobs):
+    for kwargs in (dict(module=lambda n, m: nn.ReLU()), dict(module=lambda n, m: 3), dict(solver=lambda p: list(p))):
+        with pytest.raises(TypeError, match="must make"):
+            quick(**kwargs).fit(*blobs)
+    model = quick(solver=lambda p: AdamW(p, lr=0.01)).fit(*blobs)
+    assert isinstance(model.optimizer_, AdamW)
+
+
+def test_partial_fits_mistakes(blobs):
+    x, y = blobs
+    with pytest.raises(ValueError, match="classes must be given"):
+        quick().partial_fit(x, y)
+    with pytest.raises(ValueError, match="does not support early_stopping"):
+        quick(early_stopping=True).partial_fit(x, y, classes=np.unique(y))
+    model = quick().partial_fit(x, y, classes=np.unique(y))
+    with pytest.raises(ValueError, match="not what it was"):
+        model.partial_fit(x, y, classes=["red"])
+    with pytest.raises(ValueError, match="not there before"):
+        model.partial_fit(x, np.full(len(x), "violet"))
+    with pytest.raises(ValueError, match="another number of outputs"):
+        NeuralRegressor(max_iter=1, tol=None).partial_fit(x, x[:, 0]).partial_fit(x, x[:, :2])
+    with pytest.raises(ValueError, match="early_stopping"):
+        NeuralRegressor(early_stopping=True).partial_fit(x, x[:, 0])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_after_ctrl_c_there_is_a_network(blobs):
+    class Interrupt(Callback):
+        def on_epoch_end(self, run):
+            if run.epoch == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    model = quick(callbacks=[Interrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*blobs)
+    assert model.n_iter_ == 3 and model.predict(blobs[0]).shape == (150,)
+
+
+def test_without_scikit_learn_the_reason_is_told():
+    code = """
+import sys
+sys.modules["sklearn"] = None
+import tinygrad_mnist as tg
+try:
+    tg.sklearn
+except ImportError as error:
+    print(type(error).__name__, error)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "MissingDependencyError" in result.stdout and "tinygrad_mnist[sklearn]" in result.stdout
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        tg.nothing  # noqa: B018

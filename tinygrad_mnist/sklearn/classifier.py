@@ -1,0 +1,134 @@
+"""NeuralClassifier: classes from a neural network. Read after estimator.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, column_or_1d
+
+from ..errors import ArgumentError
+from ..functions import log_softmax, softmax
+from ..nn import functional as F
+from .estimator import NeuralEstimator
+
+
+class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
+    """A neural network that classifies, with the loss of logistic regression.
+
+    Shapes:  X (N, n_features), y (N,) of any labels, sample_weight (N,)
+    Args:    class_weight: None, "balanced", or a weight by label; everything else as in NeuralEstimator
+    Raises:  ArgumentError (a ValueError) for parameters out of range; TrainingError if the loss stops being finite
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        module: Any = None,
+        dropout: float = 0.0,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate_init: float = 0.001,
+        schedule: Any = None,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float | None = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        clip_norm: float | None = None,
+        class_weight: Any = None,
+        callbacks: Any = None,
+        compile: Any = "auto",
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes, activation, module=module, dropout=dropout, solver=solver, alpha=alpha,
+            batch_size=batch_size, learning_rate_init=learning_rate_init, schedule=schedule, max_iter=max_iter,
+            shuffle=shuffle, random_state=random_state, tol=tol, verbose=verbose, warm_start=warm_start,
+            momentum=momentum, nesterovs_momentum=nesterovs_momentum, early_stopping=early_stopping,
+            validation_fraction=validation_fraction, n_iter_no_change=n_iter_no_change, clip_norm=clip_norm,
+            callbacks=callbacks, compile=compile,
+        )  # fmt: skip
+        self.class_weight = class_weight
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NeuralClassifier:
+        """Train on all samples, max_iter times at most."""
+        self._fit(X, y, sample_weight, go_on=self.warm_start)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> NeuralClassifier:
+        """Train on these samples once, going on from what there is.
+
+        Args:    classes: all labels that will ever come; needed at the first call
+        """
+        if self.early_stopping:
+            raise ArgumentError("partial_fit does not support early_stopping=True.", hint="early_stopping=False")
+        known = getattr(self, "classes_", None)
+        if known is None and classes is None:
+            raise ArgumentError("partial_fit: classes must be given at the first call.", hint="np.unique(all_y)")
+        if known is not None and classes is not None and not np.array_equal(np.unique(classes), known):
+            raise ArgumentError(
+                "partial_fit: classes is not what it was at the first call.",
+                got=f"{np.unique(classes)}",
+                expected=f"{known}",
+            )
+        if known is None:
+            self.classes_ = np.unique(classes)
+        self._fit(X, y, sample_weight, go_on=True, partial=True)
+        return self
+
+    def _targets(self, y: Any, first: bool, partial: bool) -> Any:
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if first and not partial:
+            self.classes_ = np.unique(y)
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ArgumentError(
+                f"{type(self).__name__}: y has labels that were not there before.",
+                got=f"{unknown[:5]}",
+                expected=f"{self.classes_}",
+                hint="warm_start=False to begin anew; name all classes at the first partial_fit",
+            )
+        self.n_outputs_ = len(self.classes_)
+        return np.searchsorted(self.classes_, y).astype(np.int64)
+
+    def _weights(self, sample_weight: Any, X: Any, y: Any) -> Any:
+        if self.class_weight is not None:
+            by_class = compute_sample_weight(self.class_weight, column_or_1d(y))
+            sample_weight = by_class if sample_weight is None else _check_sample_weight(sample_weight, X) * by_class
+        return super()._weights(sample_weight, X, y)
+
+    def _loss(self, outputs: Any, targets: Any, weights: Any = None) -> Any:
+        return F.cross_entropy(outputs, targets) if weights is None else super()._loss(outputs, targets, weights)
+
+    def _losses(self, outputs: Any, targets: Any) -> Any:
+        return F.cross_entropy(outputs, targets, reduction="none")
+
+    def _scores(self, targets: Any, weights: Any) -> Callable[[Any, Any], Any]:
+        return lambda outputs, classes: outputs.argmax(1) == classes
+
+    def predict_proba(self, X: Any) -> Any:
+        """Give the probability of each class, (N, n_classes), in the order of classes_."""
+        return softmax(self._outputs(X), 1)
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Give the logarithms of predict_proba."""
+        return log_softmax(self._outputs(X), 1)
+
+    def predict(self, X: Any) -> Any:
+        """Give the most probable label of each sample, (N,)."""
+        best = self._outputs(X).argmax(1)
+        return self.classes_[best]

@@ -1,0 +1,285 @@
+"""What NeuralClassifier and NeuralRegressor share: scikit-learn's estimator protocol over `tg.training.fit`.
+
+Parameters carry the names that MLPClassifier and MLPRegressor have for the same things, so that one grid serves both.
+Read after network.py; training/ has the loop. Look next at classifier.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import numbers
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ..backend import Generator
+from ..data import DataLoader, TensorDataset
+from ..errors import ArgumentError
+from ..functions import mean
+from ..nn import functional as F
+from ..training import Callback, EarlyStopping, KeepBest, fit, predict
+from . import network
+
+
+class Converged(EarlyStopping):
+    """Stop when the training loss gets no better; keep the weights of the last epoch, as MLPClassifier does."""
+
+    def on_epoch_end(self, run: Any) -> None:
+        """Count epochs without progress; copy nothing."""
+        super().on_epoch_end(run)
+        self.weights = {}
+
+
+class Told(Callback):
+    """Print a line per epoch."""
+
+    def on_epoch_end(self, run: Any) -> None:
+        """Print it."""
+        row = run.history[-1]
+        print(", ".join(f"{k} {v:.6g}" for k, v in row.items()), flush=True)
+
+
+class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
+    """What both estimators share: parameters, fitting, and the outputs of the network.
+
+    Args:    hidden_layer_sizes: neurons per hidden layer; activation: "relu", "tanh", "logistic" or "identity";
+             module: instead of these, a function of (n_features, n_outputs) that makes any nn.Module;
+             dropout: share of hidden values set to 0 while training;
+             solver: "adam", "adamw", "sgd" (with momentum and nesterovs_momentum), or a function of the parameters that
+             makes an optimizer; learning_rate_init: its lr;
+             alpha: L2 penalty, alpha / 2 · Σ w² / (samples, or sum of their weights, of a batch), not on biases;
+             schedule: None, "cosine", "one_cycle" (up to learning_rate_init), "plateau", or a function of (optimizer,
+             total steps) that makes a schedule, stepped after each batch;
+             batch_size: "auto" for the smaller of 200 and the number of samples; max_iter: most epochs;
+             tol, n_iter_no_change: stop when the training loss, or with early_stopping the score on a held-out
+             validation_fraction, has not got better by tol for so many epochs; early_stopping also brings the best
+             weights back; tol=None: never; clip_norm: largest norm of all gradients together;
+             callbacks: tg.training.Callback objects, copied for each fit; random_state: seeds weights, order, dropout;
+             warm_start: fit goes on from the weights there are; verbose: a line per epoch;
+             compile: "auto" compiles the step of networks made here, True or a backend's name any, False none
+    Units:   computed in float32 for float32 data, else in float64: half the speed
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        module: Any = None,
+        dropout: float = 0.0,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate_init: float = 0.001,
+        schedule: Any = None,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float | None = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        clip_norm: float | None = None,
+        callbacks: Any = None,
+        compile: Any = "auto",
+    ) -> None:
+        self.hidden_layer_sizes, self.activation, self.module = hidden_layer_sizes, activation, module
+        self.dropout, self.solver, self.alpha, self.batch_size = dropout, solver, alpha, batch_size
+        self.learning_rate_init, self.schedule, self.max_iter = learning_rate_init, schedule, max_iter
+        self.shuffle, self.random_state, self.tol, self.verbose = shuffle, random_state, tol, verbose
+        self.warm_start, self.momentum, self.nesterovs_momentum = warm_start, momentum, nesterovs_momentum
+        self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
+        self.n_iter_no_change, self.clip_norm, self.callbacks = n_iter_no_change, clip_norm, callbacks
+        self.compile = compile
+
+    module_: Any
+    optimizer_: Any
+    generator_: Any
+    history_: Any
+    n_outputs_: int
+
+    # ------------------------------------------------------------ what the two have to say
+
+    def _targets(self, y: Any, first: bool, partial: bool) -> Any:
+        """Bring y to what the loss takes; at first learn from it what predictions are made of."""
+        raise TypeError(f"{type(self).__name__} must define _targets(y, first, partial)")
+
+    def _losses(self, outputs: Any, targets: Any) -> Any:
+        """Compute one loss per sample."""
+        raise TypeError(f"{type(self).__name__} must define _losses(outputs, targets)")
+
+    def _scores(self, targets: Any, weights: Any) -> Callable[[Any, Any], Any]:
+        """Give a function of outputs and targets: one score per sample, whose mean over these is the score of all."""
+        raise TypeError(f"{type(self).__name__} must define _scores(targets, weights)")
+
+    # ------------------------------------------------------------ fitting
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, partial: bool = False) -> None:
+        """Train: a new network, or with go_on the one there is; partial: for one epoch, with the optimizer there is."""
+        first = not go_on or not hasattr(self, "module_")
+        numeric = not is_classifier(self)
+        kinds = np.float64, np.float32
+        X, y = validate_data(self, X, y, dtype=kinds, multi_output=True, y_numeric=numeric, reset=first)
+        self._check_settings()
+        targets = self._targets(y, first, partial)
+        weights = self._weights(sample_weight, X, y)
+        importance = 1.0  # of a sample, in the mean
+        if weights is not None:
+            importance = float(weights.mean())
+            weights = weights / importance
+        random = check_random_state(self.random_state)
+        train = [X, targets] if weights is None else [X, targets, weights]
+        valid = None
+        if self.early_stopping:
+            train, valid = self._held_out(train, random)
+        if first:
+            self.generator_ = Generator(int(random.randint(np.iinfo(np.int32).max)))
+            self.module_ = self._network(X.shape[1], X.dtype)
+        if first or not partial:
+            self.optimizer_ = network.optimizer_for(
+                self.solver, self.module_, self.learning_rate_init, self.momentum, self.nesterovs_momentum
+            )
+        kind = next(self.module_.parameters()).dtype
+        self._run(as_kind(train, kind), None if valid is None else as_kind(valid, kind), importance, partial)
+
+    def _run(self, train: list[Any], valid: list[Any] | None, importance: float, partial: bool) -> None:
+        """Train on arrays, and note what came of it, also after Ctrl-C."""
+        size = min(200, len(train[0])) if self.batch_size == "auto" else self._clipped(len(train[0]))
+        loader = DataLoader(TensorDataset(*train), size, shuffle=self.shuffle, generator=self.generator_)
+        epochs, schedule, every = 1 if partial else self.max_iter, None, "epoch"
+        if not partial:
+            steps = epochs * len(loader)
+            schedule, every = network.schedule_for(self.schedule, self.optimizer_, steps, self.n_iter_no_change)
+        stopper = None if partial else self._stopper(valid is not None)
+        self.callbacks_ = [copy.deepcopy(c) for c in self.callbacks or ()]
+        seen, told = Seen(), [Told()] if self.verbose else []
+        compile = self.module is None and not partial if self.compile == "auto" else self.compile
+        try:
+            fit(
+                self.module_, loader, epochs=epochs, optimizer=self.optimizer_, loss_function=self._loss,
+                valid=None if valid is None else DataLoader(TensorDataset(*valid), 500),
+                metrics={} if valid is None else {"score": self._metric(valid)}, l2=self.alpha / (size * importance),
+                clip_norm=self.clip_norm, schedule=schedule, schedule_every=every, progress=False, compile=compile,
+                callbacks=[seen, *self.callbacks_, *([] if stopper is None else [stopper]), *told],
+            )  # fmt: skip
+        finally:  # after Ctrl-C too there is a network to look at
+            if seen.history is not None:
+                self.history_ = seen.history
+                self._note(valid is not None, partial)
+        if isinstance(stopper, EarlyStopping) and schedule is None and self.history_.ended == "all epochs done":
+            warnings.warn(
+                f"{type(self).__name__}: all {epochs} epochs (max_iter) are done and the training has not converged.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _stopper(self, validated: bool) -> KeepBest | None:
+        if validated:
+            return KeepBest("valid_score", "max") if self.tol is None else EarlyStopping(
+                self.n_iter_no_change, self.tol, "valid_score", "max"
+            )
+        return None if self.tol is None else Converged(self.n_iter_no_change, self.tol, "train_loss")
+
+    def _note(self, validated: bool, partial: bool) -> None:
+        """Set the attributes that MLPClassifier has for a training."""
+        rows = self.history_.rows
+        losses = [row["train_loss"] for row in rows]
+        self.n_iter_ = len(rows)
+        earlier = getattr(self, "loss_curve_", []) if partial else []
+        self.loss_curve_ = [*earlier, *losses]
+        self.loss_ = losses[-1] if losses else np.nan
+        self.best_loss_ = min(losses) if losses and not validated else None
+        self.validation_scores_ = [row["valid_score"] for row in rows] if validated else None
+        self.best_validation_score_ = max(self.validation_scores_) if self.validation_scores_ else None
+
+    def _check_settings(self) -> None:
+        """Refuse settings that nothing further down would."""
+        for name, low in (("max_iter", 1), ("n_iter_no_change", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or value < low:
+                raise ArgumentError(f"{name} must be a whole number of at least {low}.", got=f"{value!r}")
+        if not 0 < self.validation_fraction < 1:
+            raise ArgumentError("validation_fraction must lie between 0 and 1.", got=f"{self.validation_fraction!r}")
+        if not isinstance(self.alpha, numbers.Real) or self.alpha < 0:
+            raise ArgumentError("alpha must be a number that is not negative.", got=f"{self.alpha!r}")
+        F.check_probability("dropout", self.dropout)
+
+    def _clipped(self, samples: int) -> int:
+        if not isinstance(self.batch_size, numbers.Integral) or self.batch_size < 1:
+            raise ArgumentError("batch_size must be 'auto' or a whole number above 0.", got=f"{self.batch_size!r}")
+        return min(int(self.batch_size), samples)
+
+    def _weights(self, sample_weight: Any, X: Any, y: Any) -> Any:
+        """Check the weights of the samples."""
+        if sample_weight is None:
+            return None
+        weights = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        if not weights.sum() > 0:
+            raise ArgumentError("sample_weight: all weights are 0.", expected="a positive sum")
+        return weights
+
+    def _held_out(self, parts: list[Any], random: Any) -> tuple[list[Any], list[Any]]:
+        """Deal a share of the samples to validation, the same of each class."""
+        classes = parts[1] if is_classifier(self) else None
+        dealt = train_test_split(*parts, random_state=random, test_size=self.validation_fraction, stratify=classes)
+        train, valid = dealt[::2], dealt[1::2]
+        if len(valid[0]) < 2:
+            raise ArgumentError("The validation set is too small.", hint="a larger validation_fraction, or more data")
+        for part in (train, valid):
+            if len(part) == 3:
+                part[2] = part[2] / part[2].mean()
+        return train, valid
+
+    def _network(self, features: int, dtype: Any) -> Any:
+        if self.module is not None:
+            return network.built(self.module, features, self.n_outputs_, self.generator_)
+        return network.perceptron(
+            features, self.n_outputs_, self.hidden_layer_sizes, self.activation, self.dropout, dtype, self.generator_
+        )
+
+    def _loss(self, outputs: Any, targets: Any, weights: Any = None) -> Any:
+        losses = self._losses(outputs, targets)
+        return mean(losses if weights is None else losses * weights)
+
+    def _metric(self, valid: list[Any]) -> Callable[..., float]:
+        """Make the metric of `fit` from the scores of samples."""
+        scores = self._scores(valid[1], valid[2] if len(valid) > 2 else None)
+
+        def score(outputs: Any, targets: Any, weights: Any = None) -> float:
+            each = scores(outputs.array, targets.array)
+            return float(np.mean(each if weights is None else each * weights.array))
+
+        return score
+
+    def _outputs(self, X: Any) -> Any:
+        """Compute what the network gives for X, (N, n_outputs_)."""
+        check_is_fitted(self, "module_")
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        kind = next(self.module_.parameters()).dtype
+        return predict(self.module_, X.astype(kind, copy=False))
+
+
+def as_kind(parts: list[Any], kind: Any) -> list[Any]:
+    """Bring floating arrays to one dtype."""
+    return [a.astype(kind, copy=False) if a.dtype.kind == "f" else a for a in parts]
+
+
+class Seen(Callback):
+    """Hold on to the history of a training that does not come to its end."""
+
+    history: Any = None
+
+    def on_start(self, run: Any) -> None:
+        """Remember it."""
+        self.history = run.history

@@ -1,0 +1,112 @@
+"""What an estimator makes of its parameters: the network, the optimizer, the schedule.
+
+Knows nothing of scikit-learn. Look next at estimator.py.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backend import Generator, default_generator
+from ..errors import ArgumentError, DTypeError
+from ..nn import Dropout, Linear, Module, ReLU, Sequential, Sigmoid, Tanh, init
+from ..optim import SGD, Adam, AdamW, Optimizer
+from ..optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau, Scheduler
+
+ACTIVATIONS: dict[str, Callable[[], Module] | None] = {
+    "relu": ReLU, "tanh": Tanh, "logistic": Sigmoid, "sigmoid": Sigmoid, "identity": None,
+}  # fmt: skip
+OPTIMIZERS = "adam", "adamw", "sgd"
+SCHEDULES = "cosine", "one_cycle", "plateau"
+_building = threading.Lock()
+
+
+def choice(name: str, value: Any, allowed: Sequence[str], or_what: str = "") -> None:
+    """Raise unless the value is one of the names."""
+    if value not in allowed:
+        words = ", ".join(map(repr, allowed)) + (f", or {or_what}" if or_what else "")
+        raise ArgumentError(f"{name} is {value!r}.", expected=words)
+
+
+def perceptron(
+    features: int, outputs: int, hidden: Any, activation: str, dropout: float, dtype: Any, generator: Generator
+) -> Sequential:
+    """Build Linear layers with an activation, and dropout where it is asked for, after each but the last.
+
+    Args:    weights start from Glorot's uniform distribution (with half its variance for the logistic function),
+             biases from 0
+    """
+    choice("activation", activation, tuple(ACTIVATIONS))
+    sizes = [hidden] if isinstance(hidden, int | np.integer) else list(hidden)
+    if not all(isinstance(s, int | np.integer) and s > 0 for s in sizes):
+        raise ArgumentError("hidden_layer_sizes must be > 0.", got=f"{hidden!r}", expected="a tuple of whole numbers")
+    layers: list[Module] = []
+    widths = [features, *map(int, sizes), outputs]
+    for i, (before, after) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        layer = Linear(before, after, dtype=dtype, generator=generator)
+        gain = 1 / math.sqrt(3) if activation in ("logistic", "sigmoid") else 1.0
+        init.xavier_uniform_(layer.weight, gain, generator)
+        init.zeros_(layer.bias)
+        layers.append(layer)
+        if i < len(sizes):
+            make = ACTIVATIONS[activation]
+            layers += [make()] if make is not None else []
+            layers += [Dropout(dropout, generator=generator)] if dropout else []
+    return Sequential(*layers)
+
+
+def built(module: Callable[[int, int], Module], features: int, outputs: int, generator: Generator) -> Module:
+    """Call a user's factory so that what it draws, and its dropout later, follow from the estimator's seed.
+
+    Raises:  DTypeError if it does not give a Module with parameters
+    """
+    with _building:  # the default generator is everybody's
+        before = default_generator._seed, default_generator._numpy
+        try:
+            default_generator.manual_seed(int(generator.numpy.integers(2**31)))
+            made = module(features, outputs)
+        finally:
+            default_generator._seed, default_generator._numpy = before
+    if not isinstance(made, Module) or next(made.parameters(), None) is None:
+        raise DTypeError(
+            "module must make an nn.Module with parameters.",
+            got=type(made).__name__,
+            expected="a function of (n_features, n_outputs)",
+            hint="module=lambda n, m: nn.Sequential(nn.Linear(n, 50), nn.ReLU(), nn.Linear(50, m))",
+        )
+    for part in made.modules():
+        if isinstance(part, Dropout) and part.generator is None:
+            part.generator = generator
+    return made
+
+
+def optimizer_for(solver: Any, module: Module, lr: float, momentum: float, nesterov: bool) -> Optimizer:
+    """Make the optimizer of a name, or call a factory on the parameters."""
+    if callable(solver):
+        made = solver(module.parameters())
+        if not isinstance(made, Optimizer):
+            raise DTypeError("solver must make an optimizer.", got=type(made).__name__)
+        return made
+    choice("solver", solver, OPTIMIZERS, "a function of the parameters that makes an optimizer")
+    if solver == "sgd":
+        return SGD(module.parameters(), lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0)
+    return (Adam if solver == "adam" else AdamW)(module.parameters(), lr=lr)
+
+
+def schedule_for(schedule: Any, optimizer: Optimizer, steps: int, patience: int) -> tuple[Scheduler | None, str]:
+    """Make the schedule of a name, or call a factory on the optimizer and the number of steps; say when it steps."""
+    if schedule is None:
+        return None, "epoch"
+    if callable(schedule):
+        return schedule(optimizer, steps), "batch"
+    choice("schedule", schedule, SCHEDULES, "a function of (optimizer, total steps), stepped after each batch")
+    if schedule == "plateau":
+        return ReduceLROnPlateau(optimizer, factor=0.2, patience=max(1, patience // 3)), "epoch"
+    if schedule == "cosine":
+        return CosineAnnealingLR(optimizer, T_max=steps), "batch"
+    return OneCycleLR(optimizer, max_lr=optimizer.param_groups[0]["lr"], total_steps=steps), "batch"

@@ -1,0 +1,57 @@
+"""NeuralRegressor: numbers from a neural network. Read after estimator.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import column_or_1d
+
+from ..errors import ArgumentError
+from ..functions import mean, square
+from .estimator import NeuralEstimator
+
+
+class NeuralRegressor(RegressorMixin, NeuralEstimator):  # type: ignore[misc]
+    """A neural network that predicts numbers, with half the squared error as its loss.
+
+    Shapes:  X (N, n_features), y (N,) or (N, n_outputs), sample_weight (N,)
+    Args:    as in NeuralEstimator
+    Raises:  ArgumentError (a ValueError) for parameters out of range; TrainingError if the loss stops being finite
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NeuralRegressor:
+        """Train on all samples, max_iter times at most."""
+        self._fit(X, y, sample_weight, go_on=self.warm_start)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> NeuralRegressor:
+        """Train on these samples once, going on from what there is."""
+        if self.early_stopping:
+            raise ArgumentError("partial_fit does not support early_stopping=True.", hint="early_stopping=False")
+        self._fit(X, y, sample_weight, go_on=True, partial=True)
+        return self
+
+    def _targets(self, y: Any, first: bool, partial: bool) -> Any:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        outputs = 1 if y.ndim == 1 else y.shape[1]
+        if not first and outputs != self.n_outputs_:
+            raise ArgumentError("y has another number of outputs.", got=f"{outputs}", expected=f"{self.n_outputs_}")
+        self.n_outputs_, self._flat = outputs, y.ndim == 1
+        return y.reshape(len(y), -1).astype(np.float64, copy=False)
+
+    def _losses(self, outputs: Any, targets: Any) -> Any:
+        return mean(square(outputs - targets), 1) / 2
+
+    def _scores(self, targets: Any, weights: Any) -> Callable[[Any, Any], Any]:
+        spread = ((targets - np.average(targets, 0, weights)) ** 2).astype(np.float64)
+        variance = np.maximum(np.average(spread, 0, weights), np.finfo(np.float64).tiny)
+        return lambda outputs, wanted: 1 - np.mean((outputs - wanted) ** 2 / variance, 1)  # their mean is R²
+
+    def predict(self, X: Any) -> Any:
+        """Give the predicted numbers: (N,), or (N, n_outputs) where y was so."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self._flat else outputs
