@@ -146,15 +146,19 @@ def test_a_target_is_not_met_by_the_stand_in(tmp_path):
 
 
 def test_every_example_says_how_to_run_it_and_what_to_expect():
-    for path in EXAMPLES.glob("*.py"):
+    studies = [path for path in (EXAMPLES / "studies").glob("*.py") if path.name != "study.py"]  # what they share
+    for path in [*EXAMPLES.glob("*.py"), *studies]:
         head = path.read_text(encoding="utf-8").split('"""')[1]
-        assert f"python examples/{path.name}" in head and "Expected" in head, path.name
+        place = path.relative_to(EXAMPLES.parent).as_posix()
+        assert f"python {place}" in head and "Expected" in head, path.name
 
 
 def test_the_readme_snippets_print_what_they_say():
+    more = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    whole = [code for code in re.findall(r"```python\n(.*?)```", more, flags=re.DOTALL) if "print(" in code]
     snippets = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert snippets
-    for code in snippets:
+    assert snippets and len(whole) == 2
+    for code in [*snippets, *whole]:
         probe = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
         assert probe.returncode == 0, probe.stderr
         promised = re.findall(r"print\(.*\)\s*# (.*)", code)
