@@ -361,6 +361,26 @@ def test_fit_in_another_thread():
     assert len(found[0]) == 2
 
 
+def test_the_best_weights_come_back_though_another_callback_fails_at_the_end():
+    class Bad(KeepBest):
+        def on_end(self, run):
+            raise ZeroDivisionError("planted")
+
+    best = KeepBest()
+    model = nn.Linear(5, 3)
+    with pytest.raises(ZeroDivisionError):
+        optimizer = SGD(model.parameters(), lr=0.0)
+        fit(model, samples(10), epochs=3, callbacks=[Script([3, 1, 2]), Bad(), best], optimizer=optimizer)
+    assert values(model) == {2.0}
+
+
+def test_a_callback_used_again_begins_anew():
+    stopper = EarlyStopping(patience=2)
+    scripted([3, 0.5, 2, 2], stopper)
+    model, history = scripted([3, 2, 1], stopper)
+    assert len(history) == 3 and values(model) == {3.0} and stopper.best == 1
+
+
 def test_weights_that_were_kept_are_copies():
     stopper = KeepBest()
     model, _ = scripted([3, 1, 2], stopper)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 class Callback:
     """Base: write the methods that are wanted. What `state_dict` gives is kept in checkpoints."""
 
+    def reset(self) -> None:
+        """Forget an earlier training: this one is another."""
+
     def on_start(self, run: Run) -> None:
         """Look at the run before its first batch, also of one that is resumed."""
 
@@ -35,7 +38,7 @@ class Callback:
         """Act after an epoch and its validation; run.history[-1] has the figures."""
 
     def on_end(self, run: Run) -> None:
-        """Act when the training ends, for whatever reason: after an error and Ctrl-C too."""
+        """Act when the training ends, for whatever reason: after an error (of another callback, too) and Ctrl-C."""
 
     def state_dict(self) -> dict[str, Any]:
         """Give what a resumed run must know: arrays, numbers, strings, lists and dicts of them."""
@@ -60,6 +63,10 @@ class KeepBest(Callback):
         if mode not in (None, "min", "max"):
             raise ArgumentError(f"{type(self).__name__}: mode {mode!r} is unknown.", expected="'min' or 'max'")
         self.monitor, self.mode = monitor, mode
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the weights of an earlier training."""
         self.best: float | None = None
         self.best_epoch: int | None = None
         self.weights: dict[str, Any] = {}
@@ -124,6 +131,10 @@ class EarlyStopping(KeepBest):
         check_at_least("EarlyStopping", 1, patience=patience)
         check_at_least("EarlyStopping", 0, min_delta=min_delta)
         self.patience, self.min_delta = patience, min_delta
+
+    def reset(self) -> None:
+        """Forget an earlier training."""
+        super().reset()
         self.mark: float | None = None  # the figure at the last progress
         self.waited = 0
 

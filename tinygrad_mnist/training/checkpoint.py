@@ -156,9 +156,9 @@ def restore(run: Run, state: dict[str, Any]) -> None:
 
 
 def generators(run: Run) -> list[np.random.Generator]:
-    """List every generator that the training draws from: the default one, the loader's, those of modules."""
-    owners = [run.loader, *run.model.modules()]
-    members = [v for owner in owners for v in vars(owner).values()] if hasattr(run.loader, "__dict__") else []
+    """List every generator that the training draws from: the default one, those of loader, dataset and modules."""
+    owners = [run.loader, getattr(run.loader, "dataset", None), *run.model.modules()]
+    members = [v for owner in owners if hasattr(owner, "__dict__") for v in vars(owner).values()]
     found = [default_generator, *(v for v in members if isinstance(v, np.random.Generator | type(default_generator)))]
     plain = [g if isinstance(g, np.random.Generator) else g.numpy for g in found]
     return list({id(g): g for g in plain}.values())

@@ -13,17 +13,18 @@ import numpy as np
 
 from ..data import DataLoader, TensorDataset
 from ..errors import ArgumentError, DTypeError
-from ..graph import Array, no_grad
+from ..graph import Array
 from ..nn import CrossEntropyLoss, Module
 from ..optim import Adam, Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
 from ..optim.optimizer import check_at_least
 from .callbacks import Callback
 from .checkpoint import Checkpoint
+from .evaluation import call, evaluated, evaluating
 from .history import History
 from .metrics import array, chosen
 from .progress import Progress
-from .run import Run, call
+from .run import Run
 
 
 def fit(
@@ -153,26 +154,20 @@ def evaluate(
     Args:    as for fit
     """
     loss = CrossEntropyLoss() if loss_function is None else loss_function
-    run = Run(
-        model, (), None, epochs=1, loss_function=loss, optimizer=Adam(model.parameters()),
-        metrics=chosen(metrics, loss), schedule=None, schedule_every="epoch", l2=0.0, clip_norm=None, callbacks=(),
-        checkpoint=None, compile=None, progress=Progress(False),
-    )  # fmt: skip
-    return run.evaluate(as_loader(data, batch_size))
+
+    def judge(inputs: Any, *targets: Any) -> Any:
+        outputs = call(model, inputs)
+        return outputs, loss(outputs, *targets)
+
+    return evaluated(model, as_loader(data, batch_size), judge, chosen(metrics, loss))
 
 
-@no_grad()
 def predict(model: Module, inputs: Any, batch_size: int = 500) -> Array:
-    """Compute the outputs of a model for many inputs, batch by batch, in evaluation mode.
+    """Compute the outputs of a model for many inputs, batch by batch, in evaluation mode and without gradients.
 
     Shapes:  inputs (N, *A) array or tensor -> array (N, *B) of whatever the model gives
     """
     values = array(inputs)
-    modes = [(m, m.training) for m in model.modules()]
-    model.eval()
-    try:
-        starts = range(0, max(len(values), 1), batch_size)
+    starts = range(0, max(len(values), 1), batch_size)
+    with evaluating(model):
         return np.concatenate([array(call(model, values[i : i + batch_size])) for i in starts])
-    finally:
-        for module, mode in modes:
-            module.training = mode

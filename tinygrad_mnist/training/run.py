@@ -10,16 +10,16 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
 from ..compile import compile
 from ..data import DataLoader
-from ..errors import ArgumentError, TrainingError
+from ..errors import TrainingError
 from ..functions import square
 from ..functions import sum as _sum
-from ..graph import no_grad
 from ..kernels.parallel import fall_asleep
 from ..nn import Module
 from ..nn.clip import clip_grad_norm_
@@ -27,12 +27,11 @@ from ..optim import Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
 from .callbacks import Callback
 from .checkpoint import Checkpoint, generators, set_generators
+from .evaluation import Sums, add, call, evaluated, figures, means, parts_of
 from .history import History, Row
 from .interrupt import HeldInterrupt
 from .metrics import Metric
 from .progress import Progress
-
-Sums = dict[str, float]
 
 
 class Run:
@@ -52,9 +51,10 @@ class Run:
         self.epochs, self.loss_function, self.optimizer, self.metrics = epochs, loss_function, optimizer, metrics
         self.schedule, self.schedule_every, self.l2, self.clip_norm = schedule, schedule_every, l2, clip_norm
         self.callbacks, self.checkpoint, self.compile, self.progress = list(callbacks), checkpoint, compile, progress
-        figures = ["loss", *metrics]
+        self.parameters = list(model.parameters())
+        self.weights = [p for p in self.parameters if p.ndim > 1]
         parts = ["train", "valid"] if valid is not None else ["train"]
-        self.columns = ["epoch", *(f"{part}_{figure}" for part in parts for figure in figures), "lr", "seconds"]
+        self.columns = ["epoch", *(f"{part}_{name}" for part in parts for name in ("loss", *metrics)), "lr", "seconds"]
         self.history = History()
         self.epoch = self.batch = self.samples = 0
         self.loss = math.nan
@@ -78,6 +78,8 @@ class Run:
         """Train to the end, and come to an orderly end whatever happens."""
         with self.interrupt:
             try:
+                for callback in self.callbacks:
+                    callback.reset()
                 if self.checkpoint is not None:
                     self.checkpoint.open(self, resume)
                 self.tell("on_start")
@@ -96,7 +98,9 @@ class Run:
             finally:
                 self.interrupt.closing = True
                 self.progress.end()
-                self.tell("on_end")
+                with ExitStack() as stack:  # all are told, in order, whatever one of them raises
+                    for callback in reversed(self.callbacks):
+                        stack.callback(callback.on_end, self)
         self.interrupt.check()
         return self.history
 
@@ -173,8 +177,7 @@ class Run:
     # ------------------------------------------------------------ one batch
 
     def _batch(self, batch: Any) -> None:
-        inputs, targets = parts_of(batch)
-        size = len(targets[0]) if targets else len(inputs)
+        inputs, targets, size = parts_of(batch)
         self.sizes[str(size)] = self.sizes.get(str(size), 0) + 1
         fall_asleep()
         outputs, loss = self.step(inputs, *targets)
@@ -188,7 +191,7 @@ class Run:
             )
         if self.schedule is not None and self.schedule_every == "batch":
             self.schedule.step()
-        add(self.sums, {"loss": self.loss, **self.figures(outputs, targets)}, size)
+        add(self.sums, figures(self.metrics, self.loss, outputs, targets), size)
         self.samples += size
         self.batch += 1
 
@@ -198,13 +201,12 @@ class Run:
         loss = self.loss_function(outputs, *targets)
         objective = loss
         if self.l2:
-            weights = [p for p in self.model.parameters() if p.ndim > 1]
-            for w in weights:
+            for w in self.weights:
                 objective = objective + self.l2 / 2 * _sum(square(w))
         self.optimizer.zero_grad()
         objective.backward()
         if self.clip_norm is not None:
-            clip_grad_norm_(self.model.parameters(), self.clip_norm)
+            clip_grad_norm_(self.parameters, self.clip_norm)
         self.optimizer.step()
         return outputs.detach(), loss.detach()
 
@@ -212,31 +214,11 @@ class Run:
         outputs = call(self.model, inputs)
         return outputs, self.loss_function(outputs, *targets)
 
-    def figures(self, outputs: Any, targets: Sequence[Any]) -> Sums:
-        """Compute the metrics of a batch."""
-        return {name: float(metric(outputs, *targets)) for name, metric in self.metrics.items()}
-
     # ------------------------------------------------------------ validation
 
     def evaluate(self, data: Iterable[Any]) -> Sums:
         """Compute mean loss and metrics in evaluation mode, without gradients."""
-        sums, samples = dict.fromkeys(["loss", *self.metrics], 0.0), 0
-        modes = [(m, m.training) for m in self.model.modules()]
-        self.model.eval()
-        try:
-            with no_grad():
-                for batch in data:
-                    inputs, targets = parts_of(batch)
-                    size = len(targets[0]) if targets else len(inputs)
-                    fall_asleep()
-                    outputs, loss = self.judge(inputs, *targets)
-                    add(sums, {"loss": float(loss.item()), **self.figures(outputs, targets)}, size)
-                    samples += size
-                    self.pause()
-        finally:
-            for module, mode in modes:
-                module.training = mode
-        return means(sums, samples)
+        return evaluated(self.model, data, self.judge, self.metrics, self.pause)
 
     def warm_up(self) -> bool:
         """Have a compiled step capture and verify what it had before the run was killed; tell whether weights changed.
@@ -247,7 +229,7 @@ class Run:
             return False
         self.model.train()
         for size, count in self.sizes.items():
-            inputs, targets = parts_of(self.loader.fetch(np.arange(int(size))))
+            inputs, targets, _ = parts_of(self.loader.fetch(np.arange(int(size))))
             for _ in range(min(count, 2)):
                 self.step(inputs, *targets)
         for _ in range(min(self.epoch, 2) if self.valid is not None else 0):
@@ -258,33 +240,3 @@ class Run:
 def _compiled(function: Callable[..., Any], backend: str) -> Callable[..., Any]:
     compiled: Callable[..., Any] = compile(function, backend=backend)
     return compiled
-
-
-def parts_of(batch: Any) -> tuple[Any, list[Any]]:
-    """Split a batch into the model's inputs and what the loss compares its outputs with.
-
-    Raises:  ArgumentError unless it is a tuple or list of at least two parts
-    """
-    if not isinstance(batch, tuple | list) or len(batch) < 2:
-        raise ArgumentError(
-            "fit: a batch must be (inputs, targets).",
-            got=f"{type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, tuple | list) else ""),
-            hint="TensorDataset(inputs, targets), or a loader that yields pairs",
-        )
-    return batch[0], list(batch[1:])
-
-
-def call(model: Module, inputs: Any) -> Any:
-    """Call a model on its inputs, several of them where they are a tuple."""
-    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
-
-
-def add(sums: Sums, figures: Mapping[str, float], size: int) -> None:
-    """Add the means over a batch to sums over samples."""
-    for name, value in figures.items():
-        sums[name] += value * size
-
-
-def means(sums: Sums, samples: int) -> Sums:
-    """Divide sums over samples by how many there were."""
-    return {name: value / samples if samples else math.nan for name, value in sums.items()}

@@ -1,0 +1,88 @@
+"""Means over batches: what a batch is made of, and a model's loss and metrics on data that it is not trained on.
+
+Look next at run.py, which trains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import ArgumentError
+from ..graph import no_grad
+from ..kernels.parallel import fall_asleep
+from ..nn import Module
+from .metrics import Metric
+
+Sums = dict[str, float]
+
+
+def parts_of(batch: Any) -> tuple[Any, list[Any], int]:
+    """Split a batch into the model's inputs, what the loss compares its outputs with, and the number of samples.
+
+    Raises:  ArgumentError unless it is a tuple or list of at least two parts
+    """
+    if not isinstance(batch, tuple | list) or len(batch) < 2:
+        raise ArgumentError(
+            "fit: a batch must be (inputs, targets).",
+            got=f"{type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, tuple | list) else ""),
+            hint="TensorDataset(inputs, targets), or a loader that yields pairs",
+        )
+    return batch[0], list(batch[1:]), len(batch[1])
+
+
+def call(model: Module, inputs: Any) -> Any:
+    """Call a model on its inputs, several of them where they are a tuple."""
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def figures(metrics: Mapping[str, Metric], loss: float, outputs: Any, targets: Sequence[Any]) -> Sums:
+    """Compute everything that is told of a batch: its loss and its metrics."""
+    return {"loss": loss, **{name: float(metric(outputs, *targets)) for name, metric in metrics.items()}}
+
+
+def add(sums: Sums, figures: Mapping[str, float], size: int) -> None:
+    """Add the means over a batch to sums over samples."""
+    for name, value in figures.items():
+        sums[name] = sums.get(name, 0.0) + value * size
+
+
+def means(sums: Sums, samples: int) -> Sums:
+    """Divide sums over samples by how many there were."""
+    return {name: value / samples if samples else math.nan for name, value in sums.items()}
+
+
+@contextmanager
+def evaluating(model: Module) -> Any:
+    """Put a model into evaluation mode without gradients, and each of its modules back into the mode it had."""
+    modes = [(m, m.training) for m in model.modules()]
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def evaluated(
+    model: Module,
+    data: Iterable[Any],
+    judge: Callable[..., Any],
+    metrics: Mapping[str, Metric],
+    pause: Callable[[], None] | None = None,
+) -> Sums:
+    """Compute mean loss and metrics over batches; judge: gives outputs and loss; pause: is called after each batch."""
+    sums, samples = dict.fromkeys(["loss", *metrics], 0.0), 0
+    with evaluating(model):
+        for batch in data:
+            inputs, targets, size = parts_of(batch)
+            fall_asleep()
+            outputs, loss = judge(inputs, *targets)
+            add(sums, figures(metrics, float(loss.item()), outputs, targets), size)
+            samples += size
+            if pause is not None:
+                pause()
+    return means(sums, samples)
