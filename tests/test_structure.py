@@ -219,4 +219,5 @@ print(events)
         "email", "multiprocessing", "unittest", "pytest", "hypothesis",
     }  # fmt: skip
     assert not heavy & set(modules)
+    assert not [m for m in modules if m.startswith(("tinygrad_mnist.training", "tinygrad_mnist.sklearn"))]
     assert events == []

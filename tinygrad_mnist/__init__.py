@@ -4,9 +4,10 @@ Exports only; nothing is computed and nothing read at import. To read the code s
 """
 
 import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from . import autograd, data, nn, optim, training, viz
+from . import autograd, data, nn, optim, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
 from .backend import (
     Generator,
@@ -115,14 +116,17 @@ from .saving import load, save
 from .tensor import Tensor
 from .viz import summary
 
+if _TYPE_CHECKING:
+    from . import training
+
 bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> _Any:
-    """Load `tg.sklearn`, and scikit-learn with it, when it is first named."""
-    if name == "sklearn":
+    """Load `tg.training`, and `tg.sklearn` with scikit-learn, when they are first named: most programs need neither."""
+    if name in ("sklearn", "training"):
         return _importlib.import_module(".sklearn", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
