@@ -98,6 +98,9 @@ def test_float32_stays_float32(blobs):
     assert {p.dtype for p in model.module_.parameters()} == {np.dtype(np.float32)}
     assert model.predict_proba(x).dtype == np.float32
     assert quick().fit(x.astype(np.float64), y).predict_proba(x).dtype == np.float64
+    chosen = quick(dtype="float32").fit(x.astype(np.float64), y)
+    np.testing.assert_array_equal(chosen.predict_proba(x.astype(np.float64)), model.predict_proba(x))
+    assert quick(dtype=np.float64).fit(x, y).predict_proba(x).dtype == np.float64
 
 
 def test_probabilities(blobs):
@@ -111,15 +114,10 @@ def test_probabilities(blobs):
     assert model.score(x, y) > 0.9
 
 
-def test_the_penalty_is_scikit_learns():
+@pytest.mark.parametrize("solver", ["sgd", lambda p: SGD(p, lr=0.1)])
+def test_the_penalty_is_scikit_learns(solver):
     """Full batches of plain gradient descent from the same weights: the same weights in the end."""
     x, y = make_blobs(40, centers=2, n_features=3, random_state=1)
-    theirs = MLPClassifier(
-        (), solver="sgd", momentum=0.0, alpha=2.0, batch_size=40, learning_rate_init=0.1, max_iter=1, random_state=0
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        theirs.fit(x, y)
     start = np.random.default_rng(0).normal(size=(2, 3))
 
     class Start(Callback):
@@ -127,7 +125,7 @@ def test_the_penalty_is_scikit_learns():
             run.model.load_state_dict({"0.weight": start, "0.bias": np.zeros(2)})
 
     ours = NeuralClassifier(
-        (), solver="sgd", momentum=0.0, alpha=2.0, batch_size=40, learning_rate_init=0.1, max_iter=1, tol=None,
+        (), solver=solver, momentum=0.0, alpha=2.0, batch_size=40, learning_rate_init=0.1, max_iter=1, tol=None,
         callbacks=[Start()],
     ).fit(x, y)  # fmt: skip
     logits = x @ start.T
@@ -142,7 +140,7 @@ def test_the_penalty_is_scikit_learns():
 @pytest.mark.parametrize(
     "kwargs",
     [
-        dict(solver="sgd"), dict(solver="adamw"), dict(solver=lambda p: SGD(p, lr=0.05)), dict(dropout=0.2),
+        dict(solver="sgd"), dict(solver="adamw", alpha=0.1), dict(solver=lambda p: SGD(p, lr=0.05)), dict(dropout=0.2),
         dict(activation="tanh"), dict(activation="logistic", learning_rate_init=0.05), dict(activation="identity"),
         dict(schedule="cosine"), dict(schedule="one_cycle"),
         dict(schedule=lambda o, steps: ExponentialLR(o, 0.1 ** (1 / steps))), dict(clip_norm=0.5), dict(shuffle=False),
@@ -166,6 +164,21 @@ def test_every_parameter_does_something_and_learns(blobs, kwargs):
 def test_the_plateau_schedule_lowers_the_rate(blobs):
     model = quick(schedule="plateau", n_iter_no_change=1, max_iter=60, solver="sgd", learning_rate_init=2.0).fit(*blobs)
     assert model.optimizer_.param_groups[0]["lr"] <= 2.0 * 0.2**2 and model.history_["lr"][0] == 2.0
+
+
+def test_many_steps_are_compiled(blobs, monkeypatch):
+    seen = []
+    fit = tg.training.fit
+
+    def spy(*args, **kwargs):
+        seen.append(kwargs["compile"])
+        return fit(*args, **kwargs)
+
+    monkeypatch.setattr("tinygrad_mnist.sklearn.estimator.fit", spy)
+    for kwargs in (dict(max_iter=9), dict(max_iter=1000), dict(max_iter=1000, compile=False)):
+        quick(tol=10.0, n_iter_no_change=1, **kwargs).fit(*blobs)
+    quick(max_iter=1000, tol=10.0, n_iter_no_change=1, module=lambda n, m: nn.Linear(n, m)).fit(*blobs)
+    assert seen == [False, True, False, False]
 
 
 def test_a_seed_is_the_estimators_own(blobs):
@@ -381,7 +394,8 @@ def test_feature_names():
         (dict(validation_fraction=1.0), "validation_fraction must"),
         (dict(n_iter_no_change=0), "n_iter_no_change must"),
         (dict(early_stopping=True, validation_fraction=0.005), "validation set is too small|should be greater"),
-        (dict(learning_rate_init=-1.0), "lr"), (dict(compile="fortran"), "fortran"),
+        (dict(learning_rate_init=-1.0), "lr"), (dict(dtype="int32"), "dtype must be"),
+        (dict(compile="fortran"), "fortran"),
     ],
     ids=lambda x: "-".join(x) if isinstance(x, dict) else "",
 )  # fmt: skip

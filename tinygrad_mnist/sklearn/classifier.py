@@ -52,6 +52,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
         class_weight: Any = None,
         callbacks: Any = None,
         compile: Any = "auto",
+        dtype: Any = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes, activation, module=module, dropout=dropout, solver=solver, alpha=alpha,
@@ -59,7 +60,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
             shuffle=shuffle, random_state=random_state, tol=tol, verbose=verbose, warm_start=warm_start,
             momentum=momentum, nesterovs_momentum=nesterovs_momentum, early_stopping=early_stopping,
             validation_fraction=validation_fraction, n_iter_no_change=n_iter_no_change, clip_norm=clip_norm,
-            callbacks=callbacks, compile=compile,
+            callbacks=callbacks, compile=compile, dtype=dtype,
         )  # fmt: skip
         self.class_weight = class_weight
 

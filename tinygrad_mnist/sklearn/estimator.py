@@ -27,6 +27,8 @@ from ..nn import functional as F
 from ..training import Callback, EarlyStopping, KeepBest, fit, predict
 from . import network
 
+MANY_STEPS = 1000  # from here on, capturing a step costs less than it saves
+
 
 class Converged(EarlyStopping):
     """Stop when the training loss gets no better; keep the weights of the last epoch, as MLPClassifier does."""
@@ -54,7 +56,8 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
              dropout: share of hidden values set to 0 while training;
              solver: "adam", "adamw", "sgd" (with momentum and nesterovs_momentum), or a function of the parameters that
              makes an optimizer; learning_rate_init: its lr;
-             alpha: L2 penalty, alpha / 2 · Σ w² / (samples, or sum of their weights, of a batch), not on biases;
+             alpha: L2 penalty, alpha / 2 · Σ w² / (samples, or sum of their weights, of a batch), not on biases; with
+             "adamw" its weight_decay;
              schedule: None, "cosine", "one_cycle" (up to learning_rate_init), "plateau", or a function of (optimizer,
              total steps) that makes a schedule, stepped after each batch;
              batch_size: "auto" for the smaller of 200 and the number of samples; max_iter: most epochs;
@@ -63,8 +66,9 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
              weights back; tol=None: never; clip_norm: largest norm of all gradients together;
              callbacks: tg.training.Callback objects, copied for each fit; random_state: seeds weights, order, dropout;
              warm_start: fit goes on from the weights there are; verbose: a line per epoch;
-             compile: "auto" compiles the step of networks made here, True or a backend's name any, False none
-    Units:   computed in float32 for float32 data, else in float64: half the speed
+             compile: "auto" compiles the step of networks made here if a thousand may come, True or a backend's name
+             any, False none; dtype: "float32" or "float64" to compute in, whatever the data has; None: the data's
+    Units:   float64 is computed at half the speed of float32
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         clip_norm: float | None = None,
         callbacks: Any = None,
         compile: Any = "auto",
+        dtype: Any = None,
     ) -> None:
         self.hidden_layer_sizes, self.activation, self.module = hidden_layer_sizes, activation, module
         self.dropout, self.solver, self.alpha, self.batch_size = dropout, solver, alpha, batch_size
@@ -101,7 +106,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         self.warm_start, self.momentum, self.nesterovs_momentum = warm_start, momentum, nesterovs_momentum
         self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
         self.n_iter_no_change, self.clip_norm, self.callbacks = n_iter_no_change, clip_norm, callbacks
-        self.compile = compile
+        self.compile, self.dtype = compile, dtype
 
     module_: Any
     optimizer_: Any
@@ -145,7 +150,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
             train, valid = self._held_out(train, random)
         if first:
             self.generator_ = Generator(int(random.randint(np.iinfo(np.int32).max)))
-            self.module_ = self._network(X.shape[1], X.dtype)
+            self.module_ = self._network(X.shape[1], X.dtype if self.dtype is None else np.dtype(self.dtype))
         if first or not partial:
             self.optimizer_ = network.optimizer_for(
                 self.solver, self.module_, self.learning_rate_init, self.momentum, self.nesterovs_momentum
@@ -164,12 +169,14 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         stopper = None if partial else self._stopper(valid is not None)
         self.callbacks_ = [copy.deepcopy(c) for c in self.callbacks or ()]
         seen, told = Seen(), [Told()] if self.verbose else []
-        compile = self.module is None and not partial if self.compile == "auto" else self.compile
+        many = self.module is None and epochs * len(loader) >= MANY_STEPS
+        compile = many if self.compile == "auto" else self.compile
+        penalty = network.decay_in(self.optimizer_, self.solver, self.alpha, size * importance)
         try:
             fit(
                 self.module_, loader, epochs=epochs, optimizer=self.optimizer_, loss_function=self._loss,
                 valid=None if valid is None else DataLoader(TensorDataset(*valid), 500),
-                metrics={} if valid is None else {"score": self._metric(valid)}, l2=self.alpha / (size * importance),
+                metrics={} if valid is None else {"score": self._metric(valid)}, l2=penalty,
                 clip_norm=self.clip_norm, schedule=schedule, schedule_every=every, progress=False, compile=compile,
                 callbacks=[seen, *self.callbacks_, *([] if stopper is None else [stopper]), *told],
             )  # fmt: skip
@@ -214,6 +221,8 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         if not isinstance(self.alpha, numbers.Real) or self.alpha < 0:
             raise ArgumentError("alpha must be a number that is not negative.", got=f"{self.alpha!r}")
         F.check_probability("dropout", self.dropout)
+        if self.dtype is not None and np.dtype(self.dtype) not in (np.float32, np.float64):
+            raise ArgumentError("dtype must be 'float32', 'float64' or None.", got=f"{self.dtype!r}")
 
     def _clipped(self, samples: int) -> int:
         if not isinstance(self.batch_size, numbers.Integral) or self.batch_size < 1:

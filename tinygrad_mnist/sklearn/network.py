@@ -93,9 +93,25 @@ def optimizer_for(solver: Any, module: Module, lr: float, momentum: float, neste
             raise DTypeError("solver must make an optimizer.", got=type(made).__name__)
         return made
     choice("solver", solver, OPTIMIZERS, "a function of the parameters that makes an optimizer")
+    parameters = list(module.parameters())
+    weights, others = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim < 2]
+    groups = [{"params": part} for part in (weights, others) if part]
     if solver == "sgd":
-        return SGD(module.parameters(), lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0)
-    return (Adam if solver == "adam" else AdamW)(module.parameters(), lr=lr)
+        return SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0)
+    return (Adam if solver == "adam" else AdamW)(groups, lr=lr, weight_decay=0.0)
+
+
+def decay_in(optimizer: Optimizer, solver: Any, alpha: float, samples: float) -> float:
+    """Have the optimizer shrink weights, and give the penalty that is left for the loss.
+
+    With "adam" and "sgd" that is the L2 penalty, at less cost; with "adamw" alpha is its weight_decay.
+    """
+    if solver not in OPTIMIZERS:
+        return alpha / samples
+    for group in optimizer.param_groups:
+        decay = alpha if solver == "adamw" else alpha / samples
+        group["weight_decay"] = decay if group["params"][0].ndim > 1 else 0.0
+    return 0.0
 
 
 def schedule_for(schedule: Any, optimizer: Optimizer, steps: int, patience: int) -> tuple[Scheduler | None, str]:
