@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.data import DataLoader, ImageSet, Subset, TensorDataset, random_split
-from tinygrad_mnist.errors import ArgumentError, ShapeError
+from tinygrad_mnist.errors import ArgumentError, DTypeError, ShapeError
 
 
 class Counting:
@@ -108,3 +108,13 @@ def test_random_split_deals_every_sample_once():
 def test_a_bad_batch_size_is_refused(size):
     with pytest.raises(ArgumentError, match="batch_size"):
         DataLoader(Counting(3), batch_size=size)
+
+
+def test_a_subset_by_mask():
+    data = TensorDataset(np.arange(5.0), np.arange(5))
+    mask = np.array([True, False, True, False, True])
+    assert Subset(data, mask).indices.tolist() == [0, 2, 4] and len(Subset(data, [])) == 0
+    with pytest.raises(ShapeError, match="mask"):
+        Subset(data, mask[:3])
+    with pytest.raises(DTypeError, match="whole numbers"):
+        Subset(data, [0.9, 1.9])

@@ -374,6 +374,94 @@ def test_the_best_weights_come_back_though_another_callback_fails_at_the_end():
     assert values(model) == {2.0}
 
 
+def test_errors_at_the_end_do_not_hide_the_first():
+    class Early(Callback):
+        def on_start(self, run):
+            self.ready = True
+
+        def on_end(self, run):
+            raise AttributeError("planted at the end") if not hasattr(self, "ready") else ValueError("second")
+
+    model, raised = scripted([3, 2], Early(), fail)
+    assert isinstance(raised, ZeroDivisionError) and "ValueError: second" in raised.__notes__[0]
+    with pytest.raises(ArgumentError, match="no column"):  # on_end is for those who have started
+        fit(network(), samples(10), callbacks=[KeepBest("nothing"), Early()])
+
+
+@POSIX
+def test_ctrl_c_is_not_lost_to_an_error():
+    def both():
+        interrupt()
+        raise ZeroDivisionError("planted")
+
+    model, raised = scripted([3, 1, 2], KeepBest(), both)
+    assert isinstance(raised, KeyboardInterrupt) and isinstance(raised.__cause__, ZeroDivisionError)
+    assert values(model) == {2.0}
+
+
+def test_whether_less_is_better_must_be_clear():
+    with pytest.raises(ArgumentError, match="is less better"):
+        fit(network(), samples(10), metrics={"err": lambda *_: 1.0}, callbacks=[KeepBest("train_err")])
+    fit(network(), samples(10), epochs=1, metrics={"err": lambda *_: 1.0}, callbacks=[KeepBest("train_err", "min")])
+
+
+def test_weights_that_are_not_finite_end_the_training():
+    x, y = samples(20)
+    model = network()
+
+    def loss(outputs, targets):  # finite, with a gradient that is not
+        return nn.functional.cross_entropy(outputs, targets) + (outputs * 0).abs().sum() ** 0.5
+
+    with np.errstate(all="ignore"), pytest.raises(TrainingError, match="weights are no longer finite after epoch 1"):
+        fit(model, (x, y), batch_size=20, loss_function=loss, epochs=3)
+
+
+def test_models_of_several_outputs():
+    class Two(nn.Module):
+        def __init__(self):
+            self.first, self.second = nn.Linear(5, 3), nn.Linear(5, 2)
+
+        def forward(self, x):
+            return self.first(x), {"second": self.second(x)}
+
+    x, y = samples(40)
+    model = Two()
+    history = fit(
+        model, DataLoader([(x[i], (y[i], y[i] % 2)) for i in range(40)], batch_size=38), epochs=1,
+        loss_function=lambda out, targets: (
+            nn.functional.cross_entropy(out[0], targets[0]) + nn.functional.cross_entropy(out[1]["second"], targets[1])
+        ), optimizer=SGD(model.parameters(), lr=0.0),
+    )  # fmt: skip
+    first, second = model(x)
+    parts = nn.functional.cross_entropy(first, tg.from_numpy(y)), nn.functional.cross_entropy(
+        second["second"], tg.from_numpy(y % 2)
+    )
+    assert history[0]["train_loss"] == pytest.approx((parts[0] + parts[1]).item(), rel=1e-5)  # 38 and 2 samples
+    plain = nn.Sequential(nn.Linear(5, 3))
+    assert predict(plain, x, batch_size=7).shape == (40, 3)
+
+    class Pair(nn.Module):
+        def forward(self, left, right):
+            return left + right, left
+
+    added, left = predict(Pair(), (x, x), batch_size=7)
+    np.testing.assert_array_equal(added, x + x)
+    np.testing.assert_array_equal(left, x)
+
+
+def test_images_of_classes():
+    outputs, targets = np.zeros((2, 3, 4, 4)), np.zeros((2, 4, 4), int)
+    outputs[:, 1, 0] = 1
+    assert accuracy(outputs, targets) == 0.75
+
+
+def test_float64_data_for_a_compiled_float32_model():
+    x, y = samples(20)
+    with pytest.warns(UserWarning, match="inputs are float64 and weights float32") as caught:
+        compiled = fit(network(), (x.astype(np.float64), y), epochs=2, batch_size=7, compile=True)
+    assert len(caught) == 1 and len(compiled) == 2
+
+
 def test_a_callback_used_again_begins_anew():
     stopper = EarlyStopping(patience=2)
     scripted([3, 0.5, 2, 2], stopper)
@@ -387,7 +475,8 @@ def test_weights_that_were_kept_are_copies():
     with tg.no_grad():
         for p in model.parameters():
             p.fill_(77.0)
-    assert {float(x) for w in stopper.weights.values() for x in np.unique(w.numpy())} == {2.0}
+    kept = stopper.kept["parameters"].values()
+    assert {float(x) for w in kept for x in np.unique(w.numpy())} == {2.0}
 
 
 def test_what_cannot_be_watched_is_refused_before_the_training():
@@ -472,7 +561,8 @@ def test_a_bar_without_tqdm(monkeypatch):
         ({"schedule_every": "step"}, ArgumentError, "schedule_every is 'step'"),
         ({"on_interrupt": "ignore"}, ArgumentError, "on_interrupt is 'ignore'"),
         ({"resume": True}, ArgumentError, "needs a checkpoint"),
-        ({"clip_norm": 0.0}, ArgumentError, "max_norm must be positive"),
+        ({"clip_norm": 0.0}, ArgumentError, "clip_norm must be positive"),
+        ({"valid": samples(0)}, TrainingError, "gave no batch"),
         ({"optimizer": SGD([nn.Parameter(np.zeros(3, np.float32))], lr=1.0)}, ArgumentError, "no parameter of this"),
         ({"schedule": ExponentialLR(SGD([nn.Parameter([1.0])], lr=1.0), 0.5)}, ArgumentError, "another optimizer"),
         ({"compile": "fortran"}, ArgumentError, "fortran"),
@@ -490,6 +580,7 @@ def test_data_and_models_that_do_not_fit():
         fit(lambda x: x, (x, y))
     with pytest.raises(DTypeError, match="only once"):
         fit(network(), iter([(x, y)]))
+    fit(network(), (x.tolist(), y.tolist()), epochs=1, metrics="accuracy")
     with pytest.raises(DTypeError, match="no source of batches"):
         fit(network(), 3)
     with pytest.raises(ArgumentError, match=r"must be \(inputs, targets\)"):
@@ -580,7 +671,6 @@ def test_the_plateau_schedule_is_pytorchs(mode):
         assert ours.param_groups[0]["lr"] == pytest.approx(theirs.param_groups[0]["lr"])
         if i == 30:
             state = mine.state_dict()
-            ours.param_groups[0]["lr"] = 1.0
             mine = ReduceLROnPlateau(ours, **settings)
             mine.load_state_dict(json.loads(json.dumps(state)))
     assert ours.param_groups[0]["lr"] == pytest.approx(0.1)
@@ -589,10 +679,8 @@ def test_the_plateau_schedule_is_pytorchs(mode):
 def test_the_plateau_schedule_in_fit_and_its_mistakes():
     x, y = samples(20)
     model = network()
-    optimizer = SGD(model.parameters(), lr=0.0)
+    optimizer = SGD(model.parameters(), lr=1e-9)  # nothing gets better
     schedule = ReduceLROnPlateau(optimizer, patience=0)
-    optimizer.param_groups[0]["lr"] = 1e-9  # nothing gets better
-    schedule.base_lrs = [1e-9]
     fit(model, (x, y), valid=(x, y), epochs=4, optimizer=optimizer, schedule=schedule)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(1e-12)
     with pytest.raises(ArgumentError, match="missing"):

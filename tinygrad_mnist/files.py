@@ -5,6 +5,7 @@ Knows no format. saving.py and data/cache.py write through here.
 
 from __future__ import annotations
 
+import glob
 import os
 import time
 from contextlib import suppress
@@ -31,6 +32,28 @@ def write_whole(path: Path, data: Buffer) -> None:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files beside a final one whose writers were killed."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        writer = part.name[len(path.name) + 2 :].partition(".")[0]
+        if writer.isdigit() and not _alive(int(writer)):
+            with suppress(OSError):
+                part.unlink()
+
+
+def _alive(process: int) -> bool:
+    """Tell whether a process of this machine is still there; True where that cannot be told."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def output_folder(folder: str | os.PathLike[str]) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..backend import Generator, generator_or_default
 from ..creation import from_numpy
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..graph import Array, Var
 from ..tensor import Tensor
 
@@ -45,10 +45,20 @@ class TensorDataset:
 
 
 class Subset:
-    """Some samples of a dataset, by index."""
+    """Some samples of a dataset, by index or by a mask of its length.
+
+    Raises:  DTypeError for indices that are no whole numbers; ShapeError for a mask of another length
+    """
 
     def __init__(self, dataset: Any, indices: Any) -> None:
-        self.dataset, self.indices = dataset, np.asarray(indices, dtype=np.int64)
+        chosen = np.asarray(indices)
+        if chosen.dtype == np.bool_:
+            if chosen.shape != (len(dataset),):
+                raise ShapeError("Subset: the mask does not fit.", got=f"{chosen.shape}", expected=f"({len(dataset)},)")
+            chosen = np.flatnonzero(chosen)
+        if chosen.size and chosen.dtype.kind not in "iu":
+            raise DTypeError("Subset: indices must be whole numbers.", got=f"{chosen.dtype}", hint="x.astype(int)")
+        self.dataset, self.indices = dataset, chosen.astype(np.int64)
         self.takes_index_arrays = getattr(dataset, "takes_index_arrays", False)
 
     def __len__(self) -> int:

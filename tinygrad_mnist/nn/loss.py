@@ -34,6 +34,11 @@ class CrossEntropyLoss(Loss):
         super().__init__(reduction)
         self.label_smoothing = label_smoothing
 
+    def extra_repr(self) -> str:
+        """Name what is not the default."""
+        smoothing = f"label_smoothing={self.label_smoothing}" if self.label_smoothing else ""
+        return ", ".join(part for part in (super().extra_repr(), smoothing) if part)
+
     def forward(self, input: Any, target: Any) -> Any:
         """Compare."""
         return F.cross_entropy(input, target, self.reduction, self.label_smoothing)

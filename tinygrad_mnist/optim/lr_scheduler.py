@@ -36,7 +36,7 @@ class Scheduler:
 
     def _apply(self) -> None:
         for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = lr * self.factor(self.last_epoch)
+            group["lr"] = float(lr * self.factor(self.last_epoch))
 
     def step(self) -> None:
         """Go on to the next learning rate."""
@@ -185,13 +185,11 @@ class ReduceLROnPlateau(Scheduler):
         check_at_least("ReduceLROnPlateau", 0, 1, factor=factor)
         check_at_least("ReduceLROnPlateau", 0, patience=patience, threshold=threshold, min_lr=min_lr)
         self.mode, self.reduction, self.patience, self.threshold = mode, factor, patience, threshold
-        self.min_lr, self.best, self.waited, self.reductions = min_lr, math.inf if mode == "min" else -math.inf, 0, 0
+        self.min_lr, self.best, self.waited = min_lr, math.inf if mode == "min" else -math.inf, 0
         super().__init__(optimizer)
 
     def _apply(self) -> None:
-        if self.reductions:  # before the first, the lr is whatever the optimizer has
-            for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-                group["lr"] = max(lr * self.reduction**self.reductions, min(self.min_lr, lr))
+        """Leave the lr as it is: it is lowered from wherever it stands."""
 
     def step(self, metrics: float | None = None) -> None:
         """Go on, given the figure of this epoch."""
@@ -205,15 +203,15 @@ class ReduceLROnPlateau(Scheduler):
         better = figure < self.best - gain if self.mode == "min" else figure > self.best + gain
         self.best, self.waited = (figure, 0) if better else (self.best, self.waited + 1)
         if self.waited > self.patience:
-            self.reductions, self.waited = self.reductions + 1, 0
-            self._apply()
+            self.waited = 0
+            for group in self.optimizer.param_groups:
+                group["lr"] = min(group["lr"], max(group["lr"] * self.reduction, self.min_lr))
 
     def state_dict(self) -> dict[str, Any]:
         """Give what is needed to continue."""
-        return {**super().state_dict(), "best": self.best, "waited": self.waited, "reductions": self.reductions}
+        return {**super().state_dict(), "best": self.best, "waited": self.waited}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from what `state_dict` gave."""
+        """Continue from what `state_dict` gave; the lr itself is in the optimizer's state."""
         self.best, self.waited = float(state_dict["best"]), int(state_dict["waited"])
-        self.reductions = int(state_dict["reductions"])
         super().load_state_dict(state_dict)

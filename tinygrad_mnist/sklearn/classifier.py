@@ -85,9 +85,18 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
                 got=f"{np.unique(classes)}",
                 expected=f"{known}",
             )
+        if isinstance(self.class_weight, str):
+            raise ArgumentError(
+                f"partial_fit: class_weight={self.class_weight!r} needs all samples at once.", hint="weights by label"
+            )
         if known is None:
             self.classes_ = np.unique(classes)
-        self._fit(X, y, sample_weight, go_on=True, partial=True)
+        try:
+            self._fit(X, y, sample_weight, go_on=True, partial=True)
+        except Exception:
+            if not hasattr(self, "module_"):  # nothing has begun, so other classes may come
+                del self.classes_
+            raise
         return self
 
     def _targets(self, y: Any, first: bool, partial: bool) -> Any:
@@ -106,14 +115,15 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
         self.n_outputs_ = len(self.classes_)
         return np.searchsorted(self.classes_, y).astype(np.int64)
 
-    def _weights(self, sample_weight: Any, X: Any, y: Any) -> Any:
+    def _weights(self, sample_weight: Any, X: Any, y: Any, partial: bool) -> Any:
         if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, column_or_1d(y))
+            given, labels = self.class_weight, column_or_1d(y)
+            if partial:  # labels may be missing in a part
+                by_class = np.array([given.get(label, 1.0) for label in labels.tolist()])
+            else:
+                by_class = compute_sample_weight(given, labels)
             sample_weight = by_class if sample_weight is None else _check_sample_weight(sample_weight, X) * by_class
-        return super()._weights(sample_weight, X, y)
-
-    def _loss(self, outputs: Any, targets: Any, weights: Any = None) -> Any:
-        return F.cross_entropy(outputs, targets) if weights is None else super()._loss(outputs, targets, weights)
+        return super()._weights(sample_weight, X, y, partial)
 
     def _losses(self, outputs: Any, targets: Any) -> Any:
         return F.cross_entropy(outputs, targets, reduction="none")

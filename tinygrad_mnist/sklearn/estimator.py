@@ -21,8 +21,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..backend import Generator
 from ..data import DataLoader, TensorDataset
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..functions import mean
+from ..nn import Module
 from ..nn import functional as F
 from ..training import Callback, EarlyStopping, KeepBest, fit, predict
 from . import network
@@ -36,7 +37,7 @@ class Converged(EarlyStopping):
     def on_epoch_end(self, run: Any) -> None:
         """Count epochs without progress; copy nothing."""
         super().on_epoch_end(run)
-        self.weights = {}
+        self.kept = None
 
 
 class Told(Callback):
@@ -132,15 +133,15 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, partial: bool = False) -> None:
         """Train: a new network, or with go_on the one there is; partial: for one epoch, with the optimizer there is."""
+        self._check_settings()
         first = not go_on or not hasattr(self, "module_")
         numeric = not is_classifier(self)
         kinds = np.float64, np.float32
         X, y = validate_data(self, X, y, dtype=kinds, multi_output=True, y_numeric=numeric, reset=first)
-        self._check_settings()
         targets = self._targets(y, first, partial)
-        weights = self._weights(sample_weight, X, y)
+        weights = self._weights(sample_weight, X, y, partial)
         importance = 1.0  # of a sample, in the mean
-        if weights is not None:
+        if weights is not None and not partial:  # a part of the data cannot know the mean of all
             importance = float(weights.mean())
             weights = weights / importance
         random = check_random_state(self.random_state)
@@ -163,6 +164,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         size = min(200, len(train[0])) if self.batch_size == "auto" else self._clipped(len(train[0]))
         loader = DataLoader(TensorDataset(*train), size, shuffle=self.shuffle, generator=self.generator_)
         epochs, schedule, every = 1 if partial else self.max_iter, None, "epoch"
+        rates = [group["lr"] for group in self.optimizer_.param_groups]
         if not partial:
             steps = epochs * len(loader)
             schedule, every = network.schedule_for(self.schedule, self.optimizer_, steps, self.n_iter_no_change)
@@ -181,6 +183,9 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
                 callbacks=[seen, *self.callbacks_, *([] if stopper is None else [stopper]), *told],
             )  # fmt: skip
         finally:  # after Ctrl-C too there is a network to look at
+            self.module_.eval()  # for good, so that threads may predict side by side
+            for group, rate in zip(self.optimizer_.param_groups, rates, strict=True):
+                group["lr"] = rate  # a schedule's last is no rate for partial_fit
             if seen.history is not None:
                 self.history_ = seen.history
                 self._note(valid is not None, partial)
@@ -218,18 +223,31 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
                 raise ArgumentError(f"{name} must be a whole number of at least {low}.", got=f"{value!r}")
         if not 0 < self.validation_fraction < 1:
             raise ArgumentError("validation_fraction must lie between 0 and 1.", got=f"{self.validation_fraction!r}")
-        if not isinstance(self.alpha, numbers.Real) or self.alpha < 0:
+        if not isinstance(self.alpha, numbers.Real) or not 0 <= self.alpha < np.inf:
             raise ArgumentError("alpha must be a number that is not negative.", got=f"{self.alpha!r}")
         F.check_probability("dropout", self.dropout)
-        if self.dtype is not None and np.dtype(self.dtype) not in (np.float32, np.float64):
+        if self.dtype not in (None, "float32", "float64", np.float32, np.float64):
             raise ArgumentError("dtype must be 'float32', 'float64' or None.", got=f"{self.dtype!r}")
+        if self.module is not None and self.dtype is not None:
+            raise ArgumentError("dtype is for networks made here.", hint="make the module's layers with dtype=...")
+        if self.module is None:
+            network.choice("activation", self.activation, tuple(network.ACTIVATIONS))
+        elif isinstance(self.module, Module) or not callable(self.module):
+            raise DTypeError(
+                "module must be a function of (n_features, n_outputs) that makes a network.",
+                got=type(self.module).__name__,
+            )
+        if not callable(self.solver):
+            network.choice("solver", self.solver, network.OPTIMIZERS, "a function that makes an optimizer")
+        if self.schedule is not None and not callable(self.schedule):
+            network.choice("schedule", self.schedule, network.SCHEDULES, "a function that makes a schedule")
 
     def _clipped(self, samples: int) -> int:
         if not isinstance(self.batch_size, numbers.Integral) or self.batch_size < 1:
             raise ArgumentError("batch_size must be 'auto' or a whole number above 0.", got=f"{self.batch_size!r}")
         return min(int(self.batch_size), samples)
 
-    def _weights(self, sample_weight: Any, X: Any, y: Any) -> Any:
+    def _weights(self, sample_weight: Any, X: Any, y: Any, partial: bool) -> Any:
         """Check the weights of the samples."""
         if sample_weight is None:
             return None
@@ -247,6 +265,8 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
             raise ArgumentError("The validation set is too small.", hint="a larger validation_fraction, or more data")
         for part in (train, valid):
             if len(part) == 3:
+                if not part[2].sum() > 0:
+                    raise ArgumentError("sample_weight: all weights of the training or the validation part are 0.")
                 part[2] = part[2] / part[2].mean()
         return train, valid
 
@@ -258,6 +278,10 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         )
 
     def _loss(self, outputs: Any, targets: Any, weights: Any = None) -> Any:
+        wanted = targets.shape[0], self.n_outputs_
+        if tuple(outputs.shape) != wanted:  # which would be broadcast, or never predicted
+            got = f"{tuple(outputs.shape)}"
+            raise ShapeError("module: the network gives outputs of another shape.", got=got, expected=f"{wanted}")
         losses = self._losses(outputs, targets)
         return mean(losses if weights is None else losses * weights)
 

@@ -5,6 +5,7 @@ Knows nothing of scikit-learn. Look next at estimator.py.
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -61,7 +62,7 @@ def perceptron(
 
 
 def built(module: Callable[[int, int], Module], features: int, outputs: int, generator: Generator) -> Module:
-    """Call a user's factory so that what it draws, and its dropout later, follow from the estimator's seed.
+    """Call a user's factory so that what it draws, and its Dropout layers later, follow from the estimator's seed.
 
     Raises:  DTypeError if it does not give a Module with parameters
     """
@@ -79,6 +80,7 @@ def built(module: Callable[[int, int], Module], features: int, outputs: int, gen
             expected="a function of (n_features, n_outputs)",
             hint="module=lambda n, m: nn.Sequential(nn.Linear(n, 50), nn.ReLU(), nn.Linear(50, m))",
         )
+    made = copy.deepcopy(made)  # a factory that gives the same network each time would have folds share it
     for part in made.modules():
         if isinstance(part, Dropout) and part.generator is None:
             part.generator = generator
@@ -106,10 +108,10 @@ def decay_in(optimizer: Optimizer, solver: Any, alpha: float, samples: float) ->
 
     With "adam" and "sgd" that is the L2 penalty, at less cost; with "adamw" alpha is its weight_decay.
     """
-    if solver not in OPTIMIZERS:
+    if callable(solver):
         return alpha / samples
     for group in optimizer.param_groups:
-        decay = alpha if solver == "adamw" else alpha / samples
+        decay = alpha if isinstance(optimizer, AdamW) else alpha / samples
         group["weight_decay"] = decay if group["params"][0].ndim > 1 else 0.0
     return 0.0
 
@@ -119,7 +121,8 @@ def schedule_for(schedule: Any, optimizer: Optimizer, steps: int, patience: int)
     if schedule is None:
         return None, "epoch"
     if callable(schedule):
-        return schedule(optimizer, steps), "batch"
+        made = schedule(optimizer, steps)
+        return made, "epoch" if isinstance(made, ReduceLROnPlateau) else "batch"
     choice("schedule", schedule, SCHEDULES, "a function of (optimizer, total steps), stepped after each batch")
     if schedule == "plateau":
         return ReduceLROnPlateau(optimizer, factor=0.2, patience=max(1, patience // 3)), "epoch"

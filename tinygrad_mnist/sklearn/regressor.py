@@ -48,8 +48,15 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):  # type: ignore[misc]
 
     def _scores(self, targets: Any, weights: Any) -> Callable[[Any, Any], Any]:
         spread = ((targets - np.average(targets, 0, weights)) ** 2).astype(np.float64)
-        variance = np.maximum(np.average(spread, 0, weights), np.finfo(np.float64).tiny)
-        return lambda outputs, wanted: 1 - np.mean((outputs - wanted) ** 2 / variance, 1)  # their mean is R²
+        variance = np.average(spread, 0, weights)
+
+        def scores(outputs: Any, wanted: Any) -> Any:
+            """Give terms of which the mean is R²; where targets are all alike, a column counts 1 if right, else 0."""
+            errors = (outputs - wanted) ** 2
+            each = np.where(variance > 0, 1 - errors / np.where(variance > 0, variance, 1), errors == 0)
+            return np.mean(each, 1)
+
+        return scores
 
     def predict(self, X: Any) -> Any:
         """Give the predicted numbers: (N,), or (N, n_outputs) where y was so."""

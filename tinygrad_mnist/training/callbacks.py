@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ArgumentError, OutputError
 from ..files import output_folder, write_whole
 from ..optim.optimizer import check_at_least
+from .model_state import State, give_back, model_state
 
 if TYPE_CHECKING:
     from .run import Run
@@ -55,7 +56,7 @@ class KeepBest(Callback):
     give, and the model keeps what it has.
 
     Args:    monitor: a column of the history, by default valid_loss, or train_loss without validation;
-             mode: "min" or "max", by default "min" for columns that end in loss
+             mode: "min" or "max"; may be left out for columns that end in loss (min), accuracy or score (max)
     Raises:  ArgumentError for another mode, and when the training starts for a column that will not be there
     """
 
@@ -69,7 +70,7 @@ class KeepBest(Callback):
         """Forget the weights of an earlier training."""
         self.best: float | None = None
         self.best_epoch: int | None = None
-        self.weights: dict[str, Any] = {}
+        self.kept: State | None = None
 
     def column(self, run: Run) -> str:
         """Name the column that is watched."""
@@ -91,6 +92,10 @@ class KeepBest(Callback):
                 expected=", ".join(run.columns),
                 hint="fit(valid=...) for figures on data that is not trained on",
             )
+        if self.mode is None and not column.endswith(("loss", "accuracy", "score")):
+            raise ArgumentError(
+                f"{type(self).__name__}: is less better, or more, of {column}?", expected="mode='min' or mode='max'"
+            )
 
     def on_epoch_end(self, run: Run) -> None:
         """Copy the weights if they are the best so far."""
@@ -98,22 +103,22 @@ class KeepBest(Callback):
         value = run.history[-1][column]
         if self.better(value, self.best, column=column):
             self.best, self.best_epoch = value, len(run.history)
-            self.weights = {name: p.clone() for name, p in run.model.state_dict().items()}
+            self.kept = model_state(run.model)
 
     def on_end(self, run: Run) -> None:
         """Give the model its best weights back."""
-        if self.weights:
-            run.model.load_state_dict(self.weights)
+        if self.kept is not None:
+            give_back(run.model, self.kept)
             run.history.best_epoch = self.best_epoch
 
     def state_dict(self) -> dict[str, Any]:
         """Give the best figure and the weights that had it."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "weights": self.weights}
+        return {"best": self.best, "best_epoch": self.best_epoch, "kept": self.kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue."""
         self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
-        self.weights = dict(state_dict["weights"])
+        self.kept = state_dict["kept"]
 
 
 class EarlyStopping(KeepBest):
@@ -148,7 +153,8 @@ class EarlyStopping(KeepBest):
             return
         self.waited += 1
         if self.waited >= self.patience:
-            run.stop(f"early stopping: {column} has not got better for {self.waited} epochs")
+            nan = ", being no number" if math.isnan(value) else ""
+            run.stop(f"early stopping: {column} has not got better for {self.waited} epochs{nan}")
 
     def state_dict(self) -> dict[str, Any]:
         """Give the best weights and the count."""

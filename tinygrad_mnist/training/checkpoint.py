@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import default_generator
+from ..backend import Generator, default_generator
 from ..data import DataLoader
 from ..errors import ArgumentError, StateDictError
-from ..files import output_folder
+from ..files import output_folder, remove_leftovers
+from ..graph import Var
+from ..nn import Module
 from ..optim.optimizer import check_at_least
 from ..saving import load, save
+from .model_state import give_back, model_state
 
 if TYPE_CHECKING:
     from .run import Run
@@ -52,6 +55,7 @@ class Checkpoint:
                  DataError, StateDictError for a file that is damaged or of another training
         """
         output_folder(self.path.parent)
+        remove_leftovers(self.path)
         self.written = time.monotonic()
         if not self.path.exists():
             return False
@@ -84,7 +88,7 @@ def gather(run: Run) -> dict[str, Any]:
     return {
         "form": FORM,
         "facts": facts(run),
-        "model": run.model.state_dict(),
+        "model": model_state(run.model),
         "optimizer": run.optimizer.state_dict(),
         "schedule": run.schedule.state_dict() if run.schedule is not None else None,
         "callbacks": [c.state_dict() for c in run.callbacks],
@@ -96,7 +100,7 @@ def gather(run: Run) -> dict[str, Any]:
         "seconds": run.elapsed(),
         "sizes": run.sizes,
         "stopping": run.stopping,
-        "generators": [g.bit_generator.state for g in generators(run)],
+        "generators": run.before or [g.bit_generator.state for g in generators(run)],
         "epoch_generators": run.epoch_generators,
     }
 
@@ -115,11 +119,38 @@ def facts(run: Run) -> dict[str, Any]:
         "schedule": schedule,
         "callbacks": [type(c).__name__ for c in run.callbacks],
         "columns": list(run.columns),
+        "settings": [plain(group) for group in own_settings(run.optimizer)],
+        "schedule's": {} if run.schedule is None else plain(settings_of(run.schedule)),
+        "loss": describe(run.loss_function),
+        "network": repr(run.model),
         "l2": run.l2,
         "clip_norm": run.clip_norm,
         "compile": run.compile,
         "generators": len(generators(run)),
     }
+
+
+def own_settings(optimizer: Any) -> list[dict[str, Any]]:
+    """Give an optimizer's settings by group, less lr, which schedules and callbacks move."""
+    return [{k: v for k, v in g.items() if k not in ("params", "lr")} for g in optimizer.param_groups]
+
+
+def settings_of(schedule: Any) -> dict[str, Any]:
+    """Give the numbers that a schedule was made with, less those that change as it goes on."""
+    moving = {*schedule.state_dict(), "waited", "best", "reductions"}
+    return {k: v for k, v in vars(schedule).items() if k not in moving and isinstance(v, int | float | str)}
+
+
+def plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Write settings as they come back from a file."""
+    return {k: list(v) if isinstance(v, tuple) else v.item() if isinstance(v, np.generic) else v
+            for k, v in settings.items()}  # fmt: skip
+
+
+def describe(function: Any) -> str:
+    """Name a loss function."""
+    named = getattr(function, "__qualname__", type(function).__name__)
+    return repr(function) if isinstance(function, Module) else str(named)
 
 
 def restore(run: Run, state: dict[str, Any]) -> None:
@@ -138,7 +169,7 @@ def restore(run: Run, state: dict[str, Any]) -> None:
             expected="the arguments that the run began with (epochs may be more)",
             hint="another checkpoint path for another training",
         )
-    run.model.load_state_dict(state["model"])
+    give_back(run.model, state["model"])
     run.optimizer.load_state_dict(state["optimizer"])
     if run.schedule is not None:
         run.schedule.load_state_dict(state["schedule"])
@@ -156,12 +187,27 @@ def restore(run: Run, state: dict[str, Any]) -> None:
 
 
 def generators(run: Run) -> list[np.random.Generator]:
-    """List every generator that the training draws from: the default one, those of loader, dataset and modules."""
-    owners = [run.loader, getattr(run.loader, "dataset", None), *run.model.modules()]
-    members = [v for owner in owners if hasattr(owner, "__dict__") for v in vars(owner).values()]
-    found = [default_generator, *(v for v in members if isinstance(v, np.random.Generator | type(default_generator)))]
-    plain = [g if isinstance(g, np.random.Generator) else g.numpy for g in found]
-    return list({id(g): g for g in plain}.values())
+    """List every generator that the training draws from: the default one, and those that loaders, datasets, modules,
+    the loss and callbacks hold, themselves or in what they are made of.
+    """
+    found: dict[int, np.random.Generator] = {id(default_generator.numpy): default_generator.numpy}
+    seen: set[int] = set()
+    stack: list[Any] = [*reversed(run.callbacks), run.loss_function, run.model, run.valid, run.loader]
+    while stack:
+        x = stack.pop()
+        if id(x) in seen or isinstance(x, Var | np.ndarray | str | bytes | type):
+            continue
+        seen.add(id(x))
+        if isinstance(x, Generator | np.random.Generator):
+            generator = x if isinstance(x, np.random.Generator) else x.numpy
+            found.setdefault(id(generator), generator)
+        elif isinstance(x, dict):
+            stack.extend(reversed(list(x.values())))
+        elif isinstance(x, tuple | list):
+            stack.extend(reversed(x[:1000]))  # samples of a dataset hold none
+        elif hasattr(x, "__dict__") and not callable(getattr(x, "__code__", None)):
+            stack.extend(reversed(list(vars(x).values())))
+    return list(found.values())
 
 
 def set_generators(run: Run, states: list[Any]) -> None:

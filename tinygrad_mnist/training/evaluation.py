@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, TrainingError
 from ..graph import no_grad
 from ..kernels.parallel import fall_asleep
 from ..nn import Module
@@ -22,6 +22,8 @@ Sums = dict[str, float]
 def parts_of(batch: Any) -> tuple[Any, list[Any], int]:
     """Split a batch into the model's inputs, what the loss compares its outputs with, and the number of samples.
 
+    A tuple of inputs is passed to the model as several arguments.
+
     Raises:  ArgumentError unless it is a tuple or list of at least two parts
     """
     if not isinstance(batch, tuple | list) or len(batch) < 2:
@@ -30,12 +32,24 @@ def parts_of(batch: Any) -> tuple[Any, list[Any], int]:
             got=f"{type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, tuple | list) else ""),
             hint="TensorDataset(inputs, targets), or a loader that yields pairs",
         )
-    return batch[0], list(batch[1:]), len(batch[1])
+    first = batch[1]
+    while isinstance(first, tuple | list) and first:
+        first = first[0]
+    return batch[0], list(batch[1:]), len(first)
 
 
 def call(model: Module, inputs: Any) -> Any:
     """Call a model on its inputs, several of them where they are a tuple."""
     return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def each(function: Callable[[Any], Any], outputs: Any) -> Any:
+    """Apply a function to what a model gives: a tensor, or tuples, lists and dicts of tensors."""
+    if isinstance(outputs, dict):
+        return {k: each(function, v) for k, v in outputs.items()}
+    if isinstance(outputs, tuple | list):
+        return type(outputs)([each(function, v) for v in outputs])
+    return function(outputs)
 
 
 def figures(metrics: Mapping[str, Metric], loss: float, outputs: Any, targets: Sequence[Any]) -> Sums:
@@ -85,4 +99,6 @@ def evaluated(
             samples += size
             if pause is not None:
                 pause()
+    if not samples:
+        raise TrainingError("fit: the data to evaluate on gave no batch.", hint="a set with samples, or valid=None")
     return means(sums, samples)

@@ -20,7 +20,7 @@ from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
 from ..optim.optimizer import check_at_least
 from .callbacks import Callback
 from .checkpoint import Checkpoint
-from .evaluation import call, evaluated, evaluating
+from .evaluation import call, each, evaluated, evaluating
 from .history import History
 from .metrics import array, chosen
 from .progress import Progress
@@ -53,6 +53,7 @@ def fit(
     Math:    each step lowers loss + l2/2 · Σ w² over parameters with two or more dimensions (biases are left alone)
     Args:    train, valid: a DataLoader, a dataset, a tuple (inputs, targets) of arrays or tensors, or anything that
              yields batches anew for each epoch; what is no loader is shuffled (train only) and cut by batch_size;
+             a list is a dataset of samples, not of batches;
              loss_function: of (outputs, *targets), a mean over the batch; cross-entropy unless given;
              optimizer: Adam with lr 1e-3 unless given; its weight_decay reaches biases too, and with AdamW is no l2;
              metrics: names ("accuracy") or functions of (outputs, *targets) by name; None: accuracy for classification;
@@ -83,6 +84,12 @@ def fit(
         raise ArgumentError("fit: the schedule is of another optimizer.", hint="pass the one it was made with")
     if isinstance(schedule, ReduceLROnPlateau) and schedule_every == "batch":
         raise ArgumentError("fit: ReduceLROnPlateau looks at epochs.", expected="schedule_every='epoch'")
+    if isinstance(schedule, ReduceLROnPlateau) and schedule.mode == "max":
+        raise ArgumentError("fit: ReduceLROnPlateau looks at the validation loss.", expected="mode='min'")
+    if clip_norm is not None:
+        check_at_least("fit", 0, clip_norm=clip_norm)
+        if clip_norm == 0:
+            raise ArgumentError("fit: clip_norm must be positive.", hint="clip_norm=None for no limit")
     if resume and checkpoint is None:
         raise ArgumentError("fit: resume=True needs a checkpoint to go on from.", hint="checkpoint='run.npz'")
     check_moved(model, optimizer)
@@ -128,8 +135,8 @@ def as_loader(data: Any, batch_size: int, shuffle: bool = False) -> Any:
     """
     if isinstance(data, DataLoader):
         return data
-    if isinstance(data, tuple | list) and len(data) > 1 and all(hasattr(x, "shape") for x in data):
-        data = TensorDataset(*data)
+    if isinstance(data, tuple) and len(data) > 1:
+        data = TensorDataset(*(x if hasattr(x, "shape") else as_array(x) for x in data))
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
         return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
     if not hasattr(data, "__iter__") or hasattr(data, "__next__"):
@@ -140,6 +147,12 @@ def as_loader(data: Any, batch_size: int, shuffle: bool = False) -> Any:
             expected="a DataLoader, a dataset, or (inputs, targets)",
         )
     return data
+
+
+def as_array(values: Any) -> Array:
+    """Bring lists of numbers to an array, Python's floats to float32."""
+    found = np.asarray(values)
+    return found.astype(np.float32) if found.dtype == np.float64 and not isinstance(values, np.ndarray) else found
 
 
 def evaluate(
@@ -162,12 +175,19 @@ def evaluate(
     return evaluated(model, as_loader(data, batch_size), judge, chosen(metrics, loss))
 
 
-def predict(model: Module, inputs: Any, batch_size: int = 500) -> Array:
+def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
     """Compute the outputs of a model for many inputs, batch by batch, in evaluation mode and without gradients.
 
-    Shapes:  inputs (N, *A) array or tensor -> array (N, *B) of whatever the model gives
+    Shapes:  inputs (N, *A) array or tensor, or a tuple of them for a model of several arguments -> array (N, *B) of
+             whatever the model gives, or a tuple or dict of such arrays
     """
-    values = array(inputs)
-    starts = range(0, max(len(values), 1), batch_size)
+    values = [array(x) for x in (inputs if isinstance(inputs, tuple) else (inputs,))]
+    pieces = []
     with evaluating(model):
-        return np.concatenate([array(call(model, values[i : i + batch_size])) for i in starts])
+        for i in range(0, max(len(values[0]), 1), batch_size):
+            pieces.append(each(array, model(*(v[i : i + batch_size] for v in values))))
+    if isinstance(pieces[0], dict):
+        return {k: np.concatenate([p[k] for p in pieces]) for k in pieces[0]}
+    if isinstance(pieces[0], tuple | list):
+        return tuple(np.concatenate(part) for part in zip(*pieces, strict=True))
+    return np.concatenate(pieces)

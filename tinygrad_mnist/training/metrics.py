@@ -25,16 +25,17 @@ def array(x: Any) -> Any:
 def accuracy(outputs: Any, targets: Any, *_: Any) -> float:
     """Give the share of samples whose largest output is at the target class.
 
-    Shapes:  outputs (N, C), targets (N,) of class numbers or (N, C) of probabilities -> a number from 0 to 1
+    Shapes:  outputs (N, C, ...), targets (N, ...) of class numbers or (N, C, ...) of probabilities -> a number
+    Units:   from 0 to 1
     """
     scores, classes = array(outputs), array(targets)
-    if scores.ndim != 2 or classes.shape not in ((len(scores),), scores.shape):
+    if scores.ndim < 2 or classes.shape not in ((len(scores), *scores.shape[2:]), scores.shape):
         raise ShapeError(
             "accuracy: outputs and targets do not fit together.",
             got=f"outputs {scores.shape}, targets {classes.shape}",
-            expected="outputs (N, classes), targets (N,) or (N, classes)",
+            expected="outputs (N, classes, ...), targets (N, ...) or as outputs",
         )
-    if classes.ndim == 2:
+    if classes.shape == scores.shape:
         classes = classes.argmax(1)
     return float((scores.argmax(1) == classes).mean()) if len(scores) else float("nan")
 
@@ -49,6 +50,7 @@ def chosen(metrics: Any, loss_function: Any) -> dict[str, Metric]:
     if isinstance(metrics, Mapping):
         found: dict[str, Metric] = dict(metrics)
     else:
+        metrics = [metrics] if isinstance(metrics, str) else metrics
         unknown = [m for m in metrics if m not in NAMED]
         if unknown:
             raise ArgumentError(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,16 @@ from ..data import DataLoader
 from ..errors import TrainingError
 from ..functions import square
 from ..functions import sum as _sum
+from ..graph import Var
 from ..kernels.parallel import fall_asleep
 from ..nn import Module
 from ..nn.clip import clip_grad_norm_
+from ..ops.elementwise import cast
 from ..optim import Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
 from .callbacks import Callback
 from .checkpoint import Checkpoint, generators, set_generators
-from .evaluation import Sums, add, call, evaluated, figures, means, parts_of
+from .evaluation import Sums, add, call, each, evaluated, figures, means, parts_of
 from .history import History, Row
 from .interrupt import HeldInterrupt
 from .metrics import Metric
@@ -62,9 +64,10 @@ class Run:
         self.sizes: dict[str, int] = {}  # of the batches so far, with their number: a compiled step has a plan for each
         self.spent, self.began = 0.0, time.perf_counter()  # seconds of this epoch before it was resumed, and since when
         self.stopping = ""
-        self.epoch_generators: list[Any] = []
+        self.epoch_generators: list[Any] = []  # their states when the epoch began
+        self.before: list[Any] | None = None  # ... and when the validation under way did
         self.whole = False  # at places where a checkpoint may be written
-        self.interrupt = HeldInterrupt()
+        self.interrupt, self.converted = HeldInterrupt(), False
         self.step: Callable[..., Any] = self._step if compile is None else _compiled(self._step, compile)
         self.judge: Callable[..., Any] = self._judge if compile is None else _compiled(self._judge, compile)
 
@@ -76,33 +79,47 @@ class Run:
 
     def go(self, resume: bool = False) -> History:
         """Train to the end, and come to an orderly end whatever happens."""
+        started: list[Callback] = []
+        error: BaseException | None = None
         with self.interrupt:
             try:
                 for callback in self.callbacks:
                     callback.reset()
                 if self.checkpoint is not None:
                     self.checkpoint.open(self, resume)
-                self.tell("on_start")
+                for callback in self.callbacks:
+                    started.append(callback)
+                    callback.on_start(self)
                 while self.epoch < self.epochs and not self.stopping:
                     self._epoch()
                 self.history.ended = self.stopping or "all epochs done"
-            except KeyboardInterrupt:
+            except BaseException as caught:
+                error = caught
+            self.interrupt.closing = True
+            if isinstance(error, KeyboardInterrupt):
                 self.history.ended = "interrupted"
-                if self.checkpoint is not None and self.whole:
-                    self.interrupt.closing = True
-                    self.checkpoint.write(self)
-                raise
-            except BaseException as error:
+            elif error is not None:
                 self.history.ended = f"{type(error).__name__}: {error}".splitlines()[0]
-                raise
-            finally:
-                self.interrupt.closing = True
-                self.progress.end()
-                with ExitStack() as stack:  # all are told, in order, whatever one of them raises
-                    for callback in reversed(self.callbacks):
-                        stack.callback(callback.on_end, self)
-        self.interrupt.check()
+            if self.checkpoint is not None and self.whole:
+                error = self._last(lambda: self.checkpoint.write(self), error)  # type: ignore[union-attr]
+            error = self._last(self.progress.end, error)
+            for callback in started:  # all are told, whatever one of them raises
+                error = self._last(lambda told=callback: told.on_end(self), error)  # type: ignore[misc]
+        if self.interrupt.asked and not isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        if error is not None:
+            raise error
         return self.history
+
+    def _last(self, work: Callable[[], Any], error: BaseException | None) -> BaseException | None:
+        """Do a part of what ends a training; give the first error of all, with later ones as notes."""
+        try:
+            work()
+        except BaseException as another:
+            if error is None:
+                return another
+            error.add_note(f"then, at the end of the training, {type(another).__name__}: {another}")
+        return error
 
     def pause(self) -> None:
         """End here, where everything is whole, if Ctrl-C was pressed."""
@@ -130,17 +147,23 @@ class Run:
                 self.checkpoint.after_batch(self)
             self.pause()
             if self.stopping:
+                self.whole = True
                 return
         if not self.samples:
             raise TrainingError("fit: the training data gave no batch.", hint="drop_last leaves a short batch out")
         row = {f"train_{name}": value for name, value in means(self.sums, self.samples).items()}
         if self.valid is not None:
-            row |= {f"valid_{name}": value for name, value in self.evaluate(self.valid).items()}
+            row |= {f"valid_{name}": value for name, value in self._validate().items()}
         self._finish(row)
 
     def _finish(self, row: Row) -> None:
         """Close an epoch: its row, the schedule, the callbacks, the checkpoint."""
-        lr = self.optimizer.param_groups[0]["lr"]
+        lr = float(self.optimizer.param_groups[0]["lr"])
+        if not all(np.isfinite(p.array).all() for p in self.parameters):
+            raise TrainingError(
+                f"fit: weights are no longer finite after epoch {self.epoch + 1}.",
+                hint="a lower lr; inputs scaled to about 0 to 1 (pixels / 255); clip_norm=1.0",
+            )
         self.history.rows.append({"epoch": self.epoch + 1, **row, "lr": lr, "seconds": self.elapsed()})
         if isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step(row.get("valid_loss", row["train_loss"]))
@@ -161,14 +184,14 @@ class Run:
             return iter(self.loader)
         now = [g.bit_generator.state for g in generators(self)]
         set_generators(self, self.epoch_generators)
-        if isinstance(self.loader, DataLoader):
+        if is_plain(self.loader):
             batches = self.loader.batches(self.loader.order(), self.batch)
         else:
             batches = iter(self.loader)
             for _ in itertools.islice(batches, self.batch):
                 pass
         set_generators(self, now)
-        return batches
+        return iter(batches)
 
     def elapsed(self) -> float:
         """Count the seconds of this epoch so far."""
@@ -179,8 +202,7 @@ class Run:
     def _batch(self, batch: Any) -> None:
         inputs, targets, size = parts_of(batch)
         self.sizes[str(size)] = self.sizes.get(str(size), 0) + 1
-        fall_asleep()
-        outputs, loss = self.step(inputs, *targets)
+        outputs, loss = self._quick_step(inputs, targets)
         self.loss = float(loss.item())
         if not math.isfinite(self.loss):
             raise TrainingError(
@@ -195,6 +217,17 @@ class Run:
         self.samples += size
         self.batch += 1
 
+    def _quick_step(self, inputs: Any, targets: list[Any]) -> Any:
+        """Step, from the same state of the threads each time; a compiled step gets its floats in the weights' dtype."""
+        kind = self.parameters[0].dtype if self.parameters else None
+        if self.compile is not None and isinstance(inputs, Var) and inputs.dtype.kind == "f" and inputs.dtype != kind:
+            if not self.converted:
+                warnings.warn(f"fit: inputs are {inputs.dtype} and weights {kind}; all are converted.", stacklevel=2)
+            self.converted = True
+            inputs = cast(inputs, dtype=kind)
+        fall_asleep()
+        return self.step(inputs, *targets)
+
     def _step(self, inputs: Any, *targets: Any) -> Any:
         """Compute the loss of a batch and change the weights along its gradient."""
         outputs = call(self.model, inputs)
@@ -208,7 +241,7 @@ class Run:
         if self.clip_norm is not None:
             clip_grad_norm_(self.parameters, self.clip_norm)
         self.optimizer.step()
-        return outputs.detach(), loss.detach()
+        return each(lambda t: t.detach(), outputs), loss.detach()
 
     def _judge(self, inputs: Any, *targets: Any) -> Any:
         outputs = call(self.model, inputs)
@@ -218,23 +251,40 @@ class Run:
 
     def evaluate(self, data: Iterable[Any]) -> Sums:
         """Compute mean loss and metrics in evaluation mode, without gradients."""
-        return evaluated(self.model, data, self.judge, self.metrics, self.pause)
+        return evaluated(self.model, data, self.judge, self.metrics)
+
+    def _validate(self) -> Sums:
+        """Do so with the validation data; after Ctrl-C on the way, a resumed run does all of it again."""
+        self.before = [g.bit_generator.state for g in generators(self)]
+        found = evaluated(self.model, self.valid, self.judge, self.metrics, self.pause)
+        self.before = None
+        return found
 
     def warm_up(self) -> bool:
         """Have a compiled step capture and verify what it had before the run was killed; tell whether weights changed.
 
         That takes its first two calls, which run as plain Python and may round in another way than machine code.
         """
-        if self.compile is None or not isinstance(self.loader, DataLoader):
+        if self.compile is None:
             return False
         self.model.train()
-        for size, count in self.sizes.items():
-            inputs, targets, _ = parts_of(self.loader.fetch(np.arange(int(size))))
-            for _ in range(min(count, 2)):
-                self.step(inputs, *targets)
+        missing = dict(self.sizes)
+        for batch in self.loader:
+            inputs, targets, size = parts_of(batch)
+            for _ in range(min(missing.pop(str(size), 0), 2)):
+                self._quick_step(inputs, targets)
+            if not missing:
+                break
         for _ in range(min(self.epoch, 2) if self.valid is not None else 0):
             self.evaluate(self.valid)
         return True
+
+
+def is_plain(loader: Any) -> bool:
+    """Tell whether a loader yields what a DataLoader does, so that batches can be skipped without making them."""
+    kind = type(loader)
+    own = ("__iter__", "order", "batches", "fetch")
+    return isinstance(loader, DataLoader) and all(getattr(kind, n) is getattr(DataLoader, n) for n in own)
 
 
 def _compiled(function: Callable[..., Any], backend: str) -> Callable[..., Any]:
