@@ -158,6 +158,22 @@ def test_the_readme_snippets_print_what_they_say():
     whole = [code for code in re.findall(r"```python\n(.*?)```", more, flags=re.DOTALL) if "print(" in code]
     snippets = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     assert snippets and len(whole) == 2
+    parts = [code for code in re.findall(r"```python\n(.*?)```", more, flags=re.DOTALL) if "class WarmUp" in code]
+    whole.append(
+        "import tinygrad_mnist as tg\nfrom tinygrad_mnist import nn\n" + parts[0] + """
+class Seen(tg.training.Callback):
+    rates = []
+
+    def on_batch_end(self, run):
+        self.rates.append(round(run.optimizer.param_groups[0]["lr"], 4))
+
+model = nn.Linear(2, 2)
+optimizer = tg.optim.SGD(model.parameters(), lr=0.1)
+data = tg.rand(1500, 2), tg.randint(0, 2, (1500,))
+tg.training.fit(model, data, batch_size=10, epochs=2, optimizer=optimizer, callbacks=[WarmUp(), Seen()])
+print(Seen.rates[0], Seen.rates[48], Seen.rates[98], Seen.rates[-1])  # 0.002 0.05 0.1 0.1
+"""
+    )
     for code in [*snippets, *whole]:
         probe = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
         assert probe.returncode == 0, probe.stderr

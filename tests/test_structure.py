@@ -190,6 +190,13 @@ def test_exports_exist_and_are_listed():
             assert hasattr(module, name), f"{module.__name__}.{name}"
 
 
+@pytest.mark.parametrize("name", ["training", "sklearn"])
+def test_what_is_loaded_when_first_named_is_what_was_named(name):
+    probe = f"import tinygrad_mnist as tg; print(tg.{name}.__name__, tg.{name} is tg.{name})"
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == [f"tinygrad_mnist.{name}", "True"]
+
+
 def test_primitives_are_functions_of_numpy_names():
     for name, p in registry.items():
         assert isinstance(p, Primitive) and p.__doc__, name

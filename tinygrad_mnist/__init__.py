@@ -127,7 +127,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> _Any:
     """Load `tg.training`, and `tg.sklearn` with scikit-learn, when they are first named: most programs need neither."""
     if name in ("sklearn", "training"):
-        return _importlib.import_module(".sklearn", __name__)
+        return _importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

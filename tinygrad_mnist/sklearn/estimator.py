@@ -66,7 +66,8 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
              validation_fraction, has not got better by tol for so many epochs; early_stopping also brings the best
              weights back; tol=None: never; clip_norm: largest norm of all gradients together;
              callbacks: tg.training.Callback objects, copied for each fit; random_state: seeds weights, order, dropout;
-             warm_start: fit goes on from the weights there are; verbose: a line per epoch;
+             warm_start: fit goes on with the network there is, whatever hidden_layer_sizes says by then;
+             verbose: a line per epoch;
              compile: "auto" compiles the step of networks made here if a thousand may come, True or a backend's name
              any, False none; dtype: "float32" or "float64" to compute in, whatever the data has; None: the data's
     Units:   float64 is computed at half the speed of float32
