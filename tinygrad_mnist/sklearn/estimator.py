@@ -28,7 +28,7 @@ from ..nn import functional as F
 from ..training import Callback, EarlyStopping, KeepBest, fit, predict
 from . import network
 
-MANY_STEPS = 1000  # from here on, capturing a step costs less than it saves
+MANY_STEPS = 150  # from here on, capturing a step costs less than it saves
 
 
 class Converged(EarlyStopping):
@@ -68,7 +68,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
              callbacks: tg.training.Callback objects, copied for each fit; random_state: seeds weights, order, dropout;
              warm_start: fit goes on with the network there is, whatever hidden_layer_sizes says by then;
              verbose: a line per epoch;
-             compile: "auto" compiles the step of networks made here if a thousand may come, True or a backend's name
+             compile: "auto" compiles the step of networks made here if 150 may come, True or a backend's name
              any, False none; dtype: "float32" or "float64" to compute in, whatever the data has; None: the data's
     Units:   float64 is computed at half the speed of float32
     """
