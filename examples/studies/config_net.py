@@ -4,8 +4,8 @@
     python examples/studies/config_net.py --quick    # few epochs, a tenth of the gradient entries: about 20 seconds
 
 The network is 784-100-100-10 with sigmoids; config_net.toml has its settings. The 50,000 images it was trained on were
-not published; here they are the first of MNIST, and the other 10,000 validate. Expected test accuracy, .9126 printed: as
-written .945, corrected .977 (asserted: .972 or more over three seeds).
+not published; here they are the first of MNIST, and the other 10,000 validate. Expected test accuracy where .9126 was
+printed: as written .945, corrected .977 (asserted: .972 or more over three seeds).
 """
 
 from __future__ import annotations
