@@ -105,10 +105,13 @@ class Run:
             error = self._last(self.progress.end, error)
             for callback in started:  # all are told, whatever one of them raises
                 error = self._last(lambda told=callback: told.on_end(self), error)  # type: ignore[misc]
-        if self.interrupt.asked and not isinstance(error, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
-        if error is not None:
-            raise error
+        try:
+            if self.interrupt.asked and not isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            if error is not None:
+                raise error
+        finally:
+            del error  # its traceback holds this frame, and with it the model
         return self.history
 
     def _last(self, work: Callable[[], Any], error: BaseException | None) -> BaseException | None:
