@@ -364,6 +364,27 @@ def test_ctrl_c_in_validation_and_while_a_resumed_run_warms_up(tmp_path, compile
     assert go(path) == wanted
 
 
+def test_settings_that_a_callback_moves_are_restored_and_not_refused(tmp_path):
+    class Rising(Callback):
+        def on_batch_end(self, run):
+            run.optimizer.param_groups[0]["momentum"] = min(0.9, 0.1 * (run.epoch * BATCHES + run.batch))
+
+    def go(path, kill=10**9):
+        tg.manual_seed(3)
+        model = mlp()
+        optimizer = SGD(model.parameters(), 0.1, momentum=0.05)
+        fit(
+            model, samples(40, 0), epochs=3, batch_size=9, optimizer=optimizer, callbacks=[Rising(), KillAfter(kill)],
+            checkpoint=Checkpoint(path, batches=1, seconds=None), resume=True,
+        )  # fmt: skip
+        return [p.detach().numpy().tobytes() for p in model.parameters()]
+
+    wanted, path = go(tmp_path / "whole.npz"), tmp_path / "run.npz"
+    with pytest.raises(Killed):
+        go(path, 7)
+    assert go(path) == wanted
+
+
 def test_what_a_callback_stopped_is_written(tmp_path):
     class Stop(Callback):
         def on_batch_end(self, run):

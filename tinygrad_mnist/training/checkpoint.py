@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +55,7 @@ class Checkpoint:
         Raises:  ArgumentError where a file is there that is not to be continued; OutputError if none can be written;
                  DataError, StateDictError for a file that is damaged or of another training
         """
+        run.facts = facts(run)  # before anything moves
         output_folder(self.path.parent)
         remove_leftovers(self.path)
         self.written = time.monotonic()
@@ -87,7 +89,7 @@ def gather(run: Run) -> dict[str, Any]:
     """Collect the state of a run, as `tg.save` takes it."""
     return {
         "form": FORM,
-        "facts": facts(run),
+        "facts": run.facts,
         "model": model_state(run.model),
         "optimizer": run.optimizer.state_dict(),
         "schedule": run.schedule.state_dict() if run.schedule is not None else None,
@@ -106,7 +108,7 @@ def gather(run: Run) -> dict[str, Any]:
 
 
 def facts(run: Run) -> dict[str, Any]:
-    """Describe what must be the same in a run that goes on."""
+    """Describe, before the first batch, what must be the same in a run that goes on."""
     loader = run.loader
     data: dict[str, Any] = {"loader": type(loader).__name__}
     if isinstance(loader, DataLoader):
@@ -136,9 +138,8 @@ def own_settings(optimizer: Any) -> list[dict[str, Any]]:
 
 
 def settings_of(schedule: Any) -> dict[str, Any]:
-    """Give the numbers that a schedule was made with, less those that change as it goes on."""
-    moving = {*schedule.state_dict(), "waited", "best", "reductions"}
-    return {k: v for k, v in vars(schedule).items() if k not in moving and isinstance(v, int | float | str)}
+    """Give the numbers that a schedule was made with."""
+    return {k: v for k, v in vars(schedule).items() if isinstance(v, int | float | str) and v == v}
 
 
 def plain(settings: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +161,7 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     """
     if not isinstance(state, dict) or state.get("form") != FORM:
         raise StateDictError("fit: the file is no checkpoint of a training.", expected="what fit(checkpoint=...) wrote")
-    own, saved = facts(run), state["facts"]
+    own, saved = run.facts, state["facts"]
     differing = [f"{k} {saved.get(k)!r}, now {own[k]!r}" for k in own if saved.get(k) != own[k]]
     if differing:
         raise StateDictError(
@@ -195,7 +196,7 @@ def generators(run: Run) -> list[np.random.Generator]:
     stack: list[Any] = [*reversed(run.callbacks), run.loss_function, run.model, run.valid, run.loader]
     while stack:
         x = stack.pop()
-        if id(x) in seen or isinstance(x, Var | np.ndarray | str | bytes | type):
+        if id(x) in seen or isinstance(x, Var | np.ndarray | str | bytes | type | ModuleType):
             continue
         seen.add(id(x))
         if isinstance(x, Generator | np.random.Generator):
@@ -205,7 +206,7 @@ def generators(run: Run) -> list[np.random.Generator]:
             stack.extend(reversed(list(x.values())))
         elif isinstance(x, tuple | list):
             stack.extend(reversed(x[:1000]))  # samples of a dataset hold none
-        elif hasattr(x, "__dict__") and not callable(getattr(x, "__code__", None)):
+        elif hasattr(x, "__dict__"):
             stack.extend(reversed(list(vars(x).values())))
     return list(found.values())
 

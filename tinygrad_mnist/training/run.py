@@ -64,6 +64,7 @@ class Run:
         self.sizes: dict[str, int] = {}  # of the batches so far, with their number: a compiled step has a plan for each
         self.spent, self.began = 0.0, time.perf_counter()  # seconds of this epoch before it was resumed, and since when
         self.stopping = ""
+        self.facts: dict[str, Any] = {}  # what a checkpoint compares
         self.epoch_generators: list[Any] = []  # their states when the epoch began
         self.before: list[Any] | None = None  # ... and when the validation under way did
         self.whole = False  # at places where a checkpoint may be written
@@ -205,7 +206,7 @@ class Run:
     def _batch(self, batch: Any) -> None:
         inputs, targets, size = parts_of(batch)
         self.sizes[str(size)] = self.sizes.get(str(size), 0) + 1
-        outputs, loss = self._quick_step(inputs, targets)
+        outputs, loss = self._repeatable_step(inputs, targets)
         self.loss = float(loss.item())
         if not math.isfinite(self.loss):
             raise TrainingError(
@@ -220,7 +221,7 @@ class Run:
         self.samples += size
         self.batch += 1
 
-    def _quick_step(self, inputs: Any, targets: list[Any]) -> Any:
+    def _repeatable_step(self, inputs: Any, targets: list[Any]) -> Any:
         """Step, from the same state of the threads each time; a compiled step gets its floats in the weights' dtype."""
         kind = self.parameters[0].dtype if self.parameters else None
         if self.compile is not None and isinstance(inputs, Var) and inputs.dtype.kind == "f" and inputs.dtype != kind:
@@ -275,7 +276,7 @@ class Run:
         for batch in self.loader:
             inputs, targets, size = parts_of(batch)
             for _ in range(min(missing.pop(str(size), 0), 2)):
-                self._quick_step(inputs, targets)
+                self._repeatable_step(inputs, targets)
             if not missing:
                 break
         for _ in range(min(self.epoch, 2) if self.valid is not None else 0):
