@@ -551,8 +551,12 @@ def test_files_that_are_no_checkpoints(tmp_path):
         fit(mlp(), samples(10, 0), checkpoint=path, resume=True)
     path.unlink()
     fit(mlp(), samples(10, 0), epochs=1, checkpoint=path)
-    with pytest.raises(StateDictError, match="of another training"):
+    with pytest.raises(StateDictError, match="of another training") as caught:
         fit(cnn_like_mlp(), samples(10, 0), checkpoint=path, resume=True)
+    assert len(str(caught.value).splitlines()) == 4 and r"\n" not in str(caught.value)  # one line of each
+    for resume in (False, True):
+        with pytest.raises(OutputError, match="(?s)this is a folder.*run.npz"):
+            fit(mlp(), samples(10, 0), checkpoint=tmp_path, resume=resume)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         fit(mlp(), samples(10, 0), checkpoint=tmp_path / "file" / "run.npz")

@@ -146,7 +146,9 @@ def test_a_target_is_not_met_by_the_stand_in(tmp_path):
 
 
 def test_every_example_says_how_to_run_it_and_what_to_expect():
-    studies = [path for path in (EXAMPLES / "studies").glob("*.py") if path.name != "study.py"]  # what they share
+    programs = (EXAMPLES / "studies").glob("*.py")
+    studies = [path for path in programs if "__main__" in path.read_text(encoding="utf-8")]  # not what they share
+    assert len(studies) == 6
     for path in [*EXAMPLES.glob("*.py"), *studies]:
         head = path.read_text(encoding="utf-8").split('"""')[1]
         place = path.relative_to(EXAMPLES.parent).as_posix()
@@ -172,6 +174,30 @@ optimizer = tg.optim.SGD(model.parameters(), lr=0.1)
 data = tg.rand(1500, 2), tg.randint(0, 2, (1500,))
 tg.training.fit(model, data, batch_size=10, epochs=2, optimizer=optimizer, callbacks=[WarmUp(), Seen()])
 print(Seen.rates[0], Seen.rates[48], Seen.rates[98], Seen.rates[-1])  # 0.002 0.05 0.1 0.1
+
+class Killed(tg.training.Callback):
+    left = 30
+
+    def on_batch_end(self, run):
+        Killed.left -= 1
+        if Killed.left == 0:
+            raise SystemExit
+
+def rates(path):
+    Seen.rates, optimizer = [], tg.optim.SGD(model.parameters(), lr=0.1)
+    checkpoint = tg.training.Checkpoint(path, batches=7)
+    tg.training.fit(model, data, batch_size=10, epochs=1, optimizer=optimizer, callbacks=[WarmUp(), Seen(), Killed()],
+                    checkpoint=checkpoint, resume=True)
+    return Seen.rates
+
+import pathlib, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    try:
+        rates(pathlib.Path(folder, "run.npz"))
+    except SystemExit:
+        pass
+    after = rates(pathlib.Path(folder, "run.npz"))
+    print(len(after) < 130, after == rates(pathlib.Path(folder, "other.npz"))[-len(after):])  # True True
 """
     )
     for code in [*snippets, *whole]:

@@ -159,7 +159,7 @@ def test_output_folder_tells_before_work_begins(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError) as caught:
         output_folder(tmp_path / "file" / "out")
-    assert "results cannot be written to" in str(caught.value) and "--out" in str(caught.value)
+    assert "cannot be written to the folder" in str(caught.value) and "another folder" in str(caught.value)
     assert isinstance(caught.value, OSError)
 
 

@@ -343,6 +343,12 @@ def test_warm_start_goes_on(blobs):
     model = quick(max_iter=3, warm_start=True)
     losses = [model.fit(x, y).loss_ for _ in range(4)]
     assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] / 1.5
+    assert model.n_iter_ == 12 and model.loss_curve_[2::3] == losses  # the curve goes on, as MLPClassifier's
+    model.set_params(early_stopping=True).fit(x, y)
+    assert model.n_iter_ == 15 and len(model.validation_scores_) == 3
+    assert model.fit(x, y).n_iter_ == 18 and len(model.validation_scores_) == 6
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    model.set_params(early_stopping=False)
     with pytest.raises(ValueError, match="not there before"):
         model.fit(x, np.where(y == "red", "pink", y))
     cold = quick(max_iter=3)
@@ -464,7 +470,9 @@ def test_feature_names():
 @pytest.mark.parametrize(
     ("kwargs", "said"),
     [
-        (dict(hidden_layer_sizes=(5, 0)), "hidden_layer_sizes must be > 0"),
+        (dict(hidden_layer_sizes=(5, 0)), "hidden_layer_sizes must be whole numbers above 0"),
+        (dict(hidden_layer_sizes=(5.5,)), "hidden_layer_sizes must be whole numbers above 0"),
+        (dict(tol=-1.0), "tol must be"), (dict(tol="small"), "tol must be"),
         (dict(activation="swish"), "activation is 'swish'"),
         (dict(solver="lbfgs"), "solver is 'lbfgs'"), (dict(schedule="linear"), "schedule is 'linear'"),
         (dict(max_iter=0), "max_iter must be"), (dict(alpha=-1), "alpha must be"), (dict(dropout=1.5), "dropout"),
@@ -487,8 +495,18 @@ def test_factories_that_make_something_else(blobs):
     for kwargs in (dict(module=lambda n, m: nn.ReLU()), dict(module=lambda n, m: 3), dict(solver=lambda p: list(p))):
         with pytest.raises(TypeError, match="must make"):
             quick(**kwargs).fit(*blobs)
+    for kwargs, said in (
+        (dict(module=lambda: nn.Linear(2, 2)), r"module must be a function of \(n_features, n_outputs"),
+        (dict(schedule=lambda o: None), r"schedule must be a function of \(optimizer, total steps"),
+        (dict(callbacks=KeepBest()), "callbacks must be a list"),
+        (dict(callbacks=[KeepBest]), "KeepBest is no callback"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            quick(**kwargs).fit(*blobs)
     model = quick(solver=lambda p: AdamW(p, lr=0.01)).fit(*blobs)
     assert isinstance(model.optimizer_, AdamW)
+    model = quick(solver=AdamW, learning_rate_init=0.03).fit(*blobs)  # the rate reaches an optimizer's class
+    assert isinstance(model.optimizer_, AdamW) and model.history_["lr"] == [0.03] * model.n_iter_
 
 
 def test_partial_fits_mistakes(blobs):

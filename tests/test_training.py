@@ -30,7 +30,18 @@ from tinygrad_mnist.errors import (
 )
 from tinygrad_mnist.optim import SGD, Adam
 from tinygrad_mnist.optim.lr_scheduler import ExponentialLR, OneCycleLR, ReduceLROnPlateau
-from tinygrad_mnist.training import Callback, EarlyStopping, KeepBest, Log, accuracy, evaluate, fit, predict
+from tinygrad_mnist.training import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    History,
+    KeepBest,
+    Log,
+    accuracy,
+    evaluate,
+    fit,
+    predict,
+)
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 
@@ -215,9 +226,23 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_says_where():
     model = network()
     with np.errstate(all="ignore"), pytest.raises(TrainingError, match="the loss became nan") as caught:
         fit(model, DataLoader(TensorDataset(x, y), batch_size=10), optimizer=SGD(model.parameters(), lr=0.1))
-    assert "epoch 1, batch 3, lr 0.1" in str(caught.value) and "lower lr" in str(caught.value)
+    assert "epoch 1, batch 3, lr 0.1; 5 numbers of the inputs are nan or infinite" in str(caught.value)
+    assert "lower lr" not in str(caught.value)
+    x[25] = 1e38  # finite, but its outputs are not
+    with np.errstate(all="ignore"), pytest.raises(TrainingError, match="lower lr"):
+        fit(model, DataLoader(TensorDataset(x, y), batch_size=10), optimizer=SGD(model.parameters(), lr=0.1))
+    wanted = np.full((40, 3), np.nan, np.float32)
+    with pytest.raises(TrainingError, match="30 numbers of the targets are nan"):
+        fit(network(), (samples(40)[0], wanted), batch_size=10, loss_function=nn.MSELoss())
     with pytest.raises(TrainingError, match="no batch"):
-        fit(network(), DataLoader(TensorDataset(*samples(5)), batch_size=10, drop_last=True))
+        fit(network(), Nothing())
+
+
+class Nothing:
+    """Yield no batch."""
+
+    def __iter__(self):
+        return iter(())
 
 
 # ---------------------------------------------------------------- early stopping and the best weights
@@ -483,6 +508,13 @@ def test_what_cannot_be_watched_is_refused_before_the_training():
     x, y = samples(10)
     with pytest.raises(ArgumentError, match="no column 'valid_accuracy'"):
         fit(network(), (x, y), callbacks=[KeepBest("valid_accuracy")])
+    for monitor, hint in (("accuracy", "monitor='valid_accuracy'"), ("val_loss", "monitor='valid_loss'")):
+        with pytest.raises(ArgumentError, match=hint):
+            fit(network(), (x, y), valid=(x, y), callbacks=[KeepBest(monitor)])
+    with pytest.raises(ArgumentError, match="monitor='train_accuracy'"):
+        fit(network(), (x, y), callbacks=[KeepBest("accuracy")])
+    with pytest.raises(ArgumentError, match=r"valid=\.\.\. \(in an estimator early_stopping=True\)"):
+        fit(network(), (x, y), callbacks=[KeepBest("val_loss")])
     with pytest.raises(ArgumentError, match="mode"):
         KeepBest(mode="low")
     with pytest.raises(ArgumentError, match="patience"):
@@ -549,6 +581,11 @@ def test_a_bar_without_tqdm(monkeypatch):
 # ---------------------------------------------------------------- arguments
 
 
+class Misspelt(Callback):
+    def on_epoch_begin(self, run):
+        """Wait in vain."""
+
+
 @pytest.mark.parametrize(
     ("kwargs", "error", "said"),
     [
@@ -562,7 +599,19 @@ def test_a_bar_without_tqdm(monkeypatch):
         ({"on_interrupt": "ignore"}, ArgumentError, "on_interrupt is 'ignore'"),
         ({"resume": True}, ArgumentError, "needs a checkpoint"),
         ({"clip_norm": 0.0}, ArgumentError, "clip_norm must be positive"),
-        ({"valid": samples(0)}, TrainingError, "gave no batch"),
+        ({"valid": samples(0)}, ArgumentError, "gives no batch"),
+        ({"valid": Nothing()}, TrainingError, "gave no batch"),
+        ({"optimizer": "adam"}, DTypeError, "(?s)str 'adam'.*optimizer=tg.optim.Adam"),
+        ({"optimizer": SGD}, DTypeError, "the class SGD"),
+        ({"schedule": ExponentialLR}, DTypeError, "the class ExponentialLR"),
+        ({"loss_function": "mse"}, DTypeError, "(?s)str 'mse'.*MSELoss"),
+        ({"loss_function": nn.MSELoss}, DTypeError, "with brackets"),
+        ({"callbacks": EarlyStopping()}, DTypeError, "must be a list"),
+        ({"callbacks": [EarlyStopping]}, DTypeError, "with brackets"),
+        ({"callbacks": [lambda run: None]}, DTypeError, "derived from"),
+        ({"callbacks": [Checkpoint("run.npz")]}, DTypeError, r"fit\(checkpoint=\.\.\.\) takes it"),
+        ({"callbacks": [Misspelt()]}, ArgumentError, "(?s)Misspelt.on_epoch_begin would never be called.*on_epoch_end"),
+        ({"metrics": [lambda outputs, targets: 0.0]}, ArgumentError, "functions that have a name"),
         ({"optimizer": SGD([nn.Parameter(np.zeros(3, np.float32))], lr=1.0)}, ArgumentError, "no parameter of this"),
         ({"schedule": ExponentialLR(SGD([nn.Parameter([1.0])], lr=1.0), 0.5)}, ArgumentError, "another optimizer"),
         ({"compile": "fortran"}, ArgumentError, "fortran"),
@@ -587,10 +636,95 @@ def test_data_and_models_that_do_not_fit():
         fit(network(), DataLoader(TensorDataset(x), batch_size=5))
     with pytest.raises(ShapeError, match="accuracy"):
         accuracy(np.zeros((3, 2)), np.zeros(4))
+    with pytest.raises(DTypeError, match="(?s)a list of 2 arrays.*a tuple"):
+        fit(network(), [x, y])
+    with pytest.raises(DTypeError, match="evaluate: the data can be no source"):
+        evaluate(network(), {"x": x, "y": y})
+    with pytest.raises(ArgumentError, match="(?s)5 samples, batch_size 10, drop_last.*smaller batch_size"):
+        fit(network(), DataLoader(TensorDataset(x[:5], y[:5]), batch_size=10, drop_last=True))
+    with pytest.raises(DTypeError, match=r"(?s)Forgetful: its forward gave None.*return in Forgetful\.forward"):
+        fit(Forgetful(), (x, y))
     optimizer = SGD((model := network()).parameters(), lr=0.1)
     with pytest.raises(ArgumentError, match="looks at epochs"):
         schedule = ReduceLROnPlateau(optimizer)
         fit(model, (x, y), optimizer=optimizer, schedule=schedule, schedule_every="batch")
+
+
+class Forgetful(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(5, 3)
+
+    def forward(self, x):
+        self.layer(x)
+
+
+@pytest.mark.parametrize("targets", [np.zeros((10, 1), np.float32), np.zeros(10, np.float32), np.zeros(10, np.int64)])
+def test_a_forgotten_loss_function_is_told(targets):
+    x, one = samples(10)[0], nn.Linear(5, 1)
+    for forgotten in (lambda: fit(one, (x, targets), epochs=1), lambda: evaluate(one, (x, targets))):
+        with pytest.raises(ArgumentError, match="(?s)Cross-entropy compares.*MSELoss"):
+            forgotten()
+    with pytest.raises(ArgumentError, match="MSELoss"):  # several outputs, compared with numbers
+        fit(network(), (x, np.zeros(10, np.float32)), epochs=1)
+    with pytest.raises(ShapeError, match="a single output is always the largest"):
+        accuracy(np.zeros((10, 1)), targets)
+    shares = np.full((10, 3), 1 / 3, np.float32)  # probabilities are targets of cross-entropy
+    assert fit(network(), (x, shares), epochs=1)[-1]["train_loss"] > 0
+
+
+def test_metrics_are_named_by_their_functions():
+    def confidence(outputs, targets):
+        return float(tg.softmax(outputs, 1).numpy().max(1).mean())
+
+    history = fit(network(), samples(10), epochs=1, metrics=["accuracy", confidence])
+    assert list(history[0]) == ["epoch", "train_loss", "train_accuracy", "train_confidence", "lr", "seconds"]
+    assert "train_confidence" in history and "valid_loss" not in history and history[0] in history
+    assert 1 / 3 < history[0]["train_confidence"] < 1
+    assert "train_loss" not in History() and list(fit(network(), samples(10), epochs=1, metrics=confidence)[0])
+
+
+class Sum(nn.Module):
+    """A model of two inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.left, self.right = nn.Linear(5, 3), nn.Linear(2, 3)
+
+    def forward(self, a, b):
+        return self.left(a) + self.right(b)
+
+
+def test_models_of_several_inputs():
+    (a, y), b = samples(40), np.random.default_rng(1).normal(size=(40, 2)).astype(np.float32)
+    tg.manual_seed(0)
+    model = Sum()
+    left, right = (np.array(layer.weight) for layer in (model.left, model.right))
+    history = fit(model, ((a, b), y), valid=((a, b), y), epochs=5, batch_size=8)
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    assert (np.array(model.left.weight) != left).any() and (np.array(model.right.weight) != right).any()
+    outputs = predict(model, (a, b), batch_size=7)
+    with tg.no_grad():
+        np.testing.assert_allclose(outputs, model(tg.tensor(a), tg.tensor(b)).numpy(), rtol=1e-5, atol=1e-6)
+    expected = nn.functional.cross_entropy(tg.tensor(outputs), tg.tensor(y)).item()
+    assert evaluate(model, ((a, b), y))["loss"] == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ShapeError, match=r"inputs of \[40, 39\], targets of \[40\]"):
+        fit(model, ((a, b[1:]), y))
+
+
+def test_predict_refuses_what_is_no_batch_of_inputs():
+    x, y = samples(600)
+    model = network()
+    for wrong in (DataLoader(TensorDataset(x, y)), TensorDataset(x, y), "x"):
+        with pytest.raises(DTypeError, match="the inputs must be an array"):
+            predict(model, wrong)
+    with pytest.raises(ShapeError, match=r"(?s)inputs \(5,\), outputs \(3,\).*x\[None\]"):
+        predict(model, x[0])
+    with pytest.raises(ShapeError, match="(?s)784 features"):  # of what was given, not of a piece of it
+        predict(model, np.zeros(784, np.float32))
+    assert predict(model, x.tolist()).shape == (600, 3) and predict(model, x[:0]).shape == (0, 3)
+    scale = nn.Sequential(nn.ReLU())  # a sample may be a single number
+    np.testing.assert_array_equal(predict(scale, np.arange(-700.0, 700.0)), np.maximum(np.arange(-700.0, 700.0), 0))
 
 
 # ---------------------------------------------------------------- clipping

@@ -69,9 +69,9 @@ def output_folder(folder: str | os.PathLike[str]) -> Path:
         probe.unlink()
     except OSError as error:
         raise OutputError(
-            f"output_folder: results cannot be written to {path}.",
+            f"Files cannot be written to the folder {path}.",
             got=error.strerror or str(error),
             expected="a folder that exists or can be made, with permission to write",
-            hint="choose another folder (--out in the examples)",
+            hint="choose another folder",
         ) from error
     return path

@@ -26,6 +26,7 @@ from ..functions import mean
 from ..nn import Module
 from ..nn import functional as F
 from ..training import Callback, EarlyStopping, KeepBest, fit, predict
+from ..training.callbacks import check_callbacks
 from . import network
 
 MANY_STEPS = 150  # from here on, capturing a step costs less than it saves
@@ -55,10 +56,10 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
     Args:    hidden_layer_sizes: neurons per hidden layer; activation: "relu", "tanh", "logistic" or "identity";
              module: instead of these, a function of (n_features, n_outputs) that makes any nn.Module;
              dropout: share of hidden values set to 0 while training;
-             solver: "adam", "adamw", "sgd" (with momentum and nesterovs_momentum), or a function of the parameters that
-             makes an optimizer; learning_rate_init: its lr;
-             alpha: L2 penalty, alpha / 2 · Σ w² / (samples, or sum of their weights, of a batch), not on biases; with
-             "adamw" its weight_decay;
+             solver: "adam", "adamw", "sgd" (with momentum and nesterovs_momentum), an optimizer's class, or a function
+             of the parameters that makes one; learning_rate_init: the lr, but for such a function;
+             alpha: L2 penalty, alpha / 2 · Σ w² / batch_size, not on biases (in MLPClassifier a last batch that is
+             short has a larger one); with "adamw" its weight_decay;
              schedule: None, "cosine", "one_cycle" (up to learning_rate_init), "plateau", or a function of (optimizer,
              total steps) that makes a schedule, stepped after each batch;
              batch_size: "auto" for the smaller of 200 and the number of samples; max_iter: most epochs;
@@ -66,10 +67,12 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
              validation_fraction, has not got better by tol for so many epochs; early_stopping also brings the best
              weights back; tol=None: never; clip_norm: largest norm of all gradients together;
              callbacks: tg.training.Callback objects, copied for each fit; random_state: seeds weights, order, dropout;
-             warm_start: fit goes on with the network there is, whatever hidden_layer_sizes says by then;
+             warm_start: fit goes on with the network there is, whatever hidden_layer_sizes says by then; n_iter_ and
+             the curves go on, too;
              verbose: a line per epoch;
              compile: "auto" compiles the step of networks made here if 150 may come, True or a backend's name
-             any, False none; dtype: "float32" or "float64" to compute in, whatever the data has; None: the data's
+             any, False none; dtype: "float32" or "float64" to compute in, whatever the data has; None: the data's (a
+             module's own dtype is left as it is)
     Units:   float64 is computed at half the speed of float32
     """
 
@@ -158,9 +161,12 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
                 self.solver, self.module_, self.learning_rate_init, self.momentum, self.nesterovs_momentum
             )
         kind = next(self.module_.parameters()).dtype
-        self._run(as_kind(train, kind), None if valid is None else as_kind(valid, kind), importance, partial)
+        valid = None if valid is None else as_kind(valid, kind)
+        self._run(as_kind(train, kind), valid, importance, partial, first)
 
-    def _run(self, train: list[Any], valid: list[Any] | None, importance: float, partial: bool) -> None:
+    def _run(
+        self, train: list[Any], valid: list[Any] | None, importance: float, partial: bool, first: bool
+    ) -> None:
         """Train on arrays, and note what came of it, also after Ctrl-C."""
         size = min(200, len(train[0])) if self.batch_size == "auto" else self._clipped(len(train[0]))
         loader = DataLoader(TensorDataset(*train), size, shuffle=self.shuffle, generator=self.generator_)
@@ -189,7 +195,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
                 group["lr"] = rate  # a schedule's last is no rate for partial_fit
             if seen.history is not None:
                 self.history_ = seen.history
-                self._note(valid is not None, partial)
+                self._note(valid is not None, first, partial)
         if isinstance(stopper, EarlyStopping) and schedule is None and self.history_.ended == "all epochs done":
             warnings.warn(
                 f"{type(self).__name__}: all {epochs} epochs (max_iter) are done and the training has not converged.",
@@ -204,16 +210,16 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
             )
         return None if self.tol is None else Converged(self.n_iter_no_change, self.tol, "train_loss")
 
-    def _note(self, validated: bool, partial: bool) -> None:
-        """Set the attributes that MLPClassifier has for a training."""
+    def _note(self, validated: bool, first: bool, partial: bool) -> None:
+        """Set the attributes that MLPClassifier has for a training; figures go on where the network does."""
         rows = self.history_.rows
         losses = [row["train_loss"] for row in rows]
-        self.n_iter_ = len(rows)
-        earlier = getattr(self, "loss_curve_", []) if partial else []
-        self.loss_curve_ = [*earlier, *losses]
-        self.loss_ = losses[-1] if losses else np.nan
-        self.best_loss_ = min(losses) if losses and not validated else None
-        self.validation_scores_ = [row["valid_score"] for row in rows] if validated else None
+        self.loss_curve_ = [*([] if first else getattr(self, "loss_curve_", [])), *losses]
+        self.n_iter_ = len(rows) if partial else len(self.loss_curve_)
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
+        self.best_loss_ = min(self.loss_curve_) if self.loss_curve_ and not validated else None
+        earlier = None if first else getattr(self, "validation_scores_", None)
+        self.validation_scores_ = [*(earlier or ()), *(row["valid_score"] for row in rows)] if validated else None
         self.best_validation_score_ = max(self.validation_scores_) if self.validation_scores_ else None
 
     def _check_settings(self) -> None:
@@ -224,6 +230,9 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
                 raise ArgumentError(f"{name} must be a whole number of at least {low}.", got=f"{value!r}")
         if not 0 < self.validation_fraction < 1:
             raise ArgumentError("validation_fraction must lie between 0 and 1.", got=f"{self.validation_fraction!r}")
+        if self.tol is not None and not (isinstance(self.tol, numbers.Real) and 0 <= self.tol < np.inf):
+            raise ArgumentError("tol must be None or a number that is not negative.", got=f"{self.tol!r}")
+        check_callbacks(type(self).__name__, () if self.callbacks is None else self.callbacks)
         if not isinstance(self.alpha, numbers.Real) or not 0 <= self.alpha < np.inf:
             raise ArgumentError("alpha must be a number that is not negative.", got=f"{self.alpha!r}")
         F.check_probability("dropout", self.dropout)

@@ -6,6 +6,7 @@ Knows nothing of scikit-learn. Look next at estimator.py.
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -45,7 +46,9 @@ def perceptron(
     choice("activation", activation, tuple(ACTIVATIONS))
     sizes = [hidden] if isinstance(hidden, int | np.integer) else list(hidden)
     if not all(isinstance(s, int | np.integer) and s > 0 for s in sizes):
-        raise ArgumentError("hidden_layer_sizes must be > 0.", got=f"{hidden!r}", expected="a tuple of whole numbers")
+        raise ArgumentError(
+            "hidden_layer_sizes must be whole numbers above 0.", got=f"{hidden!r}", expected="(100,), (300, 100), ..."
+        )
     layers: list[Module] = []
     widths = [features, *map(int, sizes), outputs]
     for i, (before, after) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
@@ -61,11 +64,24 @@ def perceptron(
     return Sequential(*layers)
 
 
+def check_takes(name: str, function: Callable[..., Any], *arguments: Any, of: str) -> None:
+    """Raise unless a user's function can be called with these arguments."""
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):  # has none to look at
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        raise DTypeError(f"{name} must be a function of {of}.", got=f"{signature}: {error}") from None
+
+
 def built(module: Callable[[int, int], Module], features: int, outputs: int, generator: Generator) -> Module:
     """Call a user's factory so that what it draws, and its Dropout layers later, follow from the estimator's seed.
 
     Raises:  DTypeError if it does not give a Module with parameters
     """
+    check_takes("module", module, features, outputs, of="(n_features, n_outputs)")
     with _building:  # the default generator is everybody's
         before = default_generator._seed, default_generator._numpy
         try:
@@ -88,9 +104,10 @@ def built(module: Callable[[int, int], Module], features: int, outputs: int, gen
 
 
 def optimizer_for(solver: Any, module: Module, lr: float, momentum: float, nesterov: bool) -> Optimizer:
-    """Make the optimizer of a name, or call a factory on the parameters."""
+    """Make the optimizer of a name or a class, or call a factory on the parameters."""
     if callable(solver):
-        made = solver(module.parameters())
+        own = isinstance(solver, type) and issubclass(solver, Optimizer)
+        made = solver(module.parameters(), lr=lr) if own else solver(module.parameters())
         if not isinstance(made, Optimizer):
             raise DTypeError("solver must make an optimizer.", got=type(made).__name__)
         return made
@@ -121,6 +138,7 @@ def schedule_for(schedule: Any, optimizer: Optimizer, steps: int, patience: int)
     if schedule is None:
         return None, "epoch"
     if callable(schedule):
+        check_takes("schedule", schedule, optimizer, steps, of="(optimizer, total steps)")
         made = schedule(optimizer, steps)
         return made, "epoch" if isinstance(made, ReduceLROnPlateau) else "batch"
     choice("schedule", schedule, SCHEDULES, "a function of (optimizer, total steps), stepped after each batch")

@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ArgumentError, OutputError
+from ..errors import ArgumentError, DTypeError, OutputError
 from ..files import output_folder, write_whole
 from ..optim.optimizer import check_at_least
 from .model_state import State, give_back, model_state
@@ -47,6 +47,31 @@ class Callback:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave."""
+
+
+def check_callbacks(who: str, callbacks: Any) -> None:
+    """Raise for what is no list of callbacks, and for methods that nobody would call.
+
+    Raises:  DTypeError, ArgumentError
+    """
+    if not isinstance(callbacks, list | tuple):
+        got = f"{type(callbacks).__name__}"
+        raise DTypeError(f"{who}: callbacks must be a list.", got=got, hint="callbacks=[EarlyStopping(patience=5)]")
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            name = callback.__name__ if isinstance(callback, type) else type(callback).__name__
+            hint = "write a class derived from tg.training.Callback"
+            if isinstance(callback, type):
+                hint = f"{name}(...), with brackets: an object"
+            elif name == "Checkpoint":
+                hint = "fit(checkpoint=...) takes it"
+            raise DTypeError(f"{who}: {name} is no callback.", expected="Callback objects", hint=hint)
+        known = [name for name in vars(Callback) if name.startswith("on_")]
+        for name in dir(type(callback)):
+            if name.startswith("on_") and name not in known and callable(getattr(callback, name)):
+                raise ArgumentError(
+                    f"{who}: {type(callback).__name__}.{name} would never be called.", expected=", ".join(known)
+                )
 
 
 class KeepBest(Callback):
@@ -87,10 +112,14 @@ class KeepBest(Callback):
         """Check that the figure will be there."""
         column = self.column(run)
         if column not in run.columns:
+            ending = column.rpartition("_")[2]
+            alike = [c for c in reversed(run.columns) if c.endswith(f"_{ending}")]  # valid_... before train_...
+            validated = any(c.startswith("valid_") for c in run.columns)
+            hint = "valid=... (in an estimator early_stopping=True) for figures on data that is not trained on"
             raise ArgumentError(
                 f"{type(self).__name__}: the history will have no column {column!r}.",
                 expected=", ".join(run.columns),
-                hint="fit(valid=...) for figures on data that is not trained on",
+                hint=f"monitor={alike[0]!r}" if alike and (validated or column == ending) else hint,
             )
         if self.mode is None and not column.endswith(("loss", "accuracy", "score")):
             raise ArgumentError(

@@ -7,6 +7,7 @@ replaced as a whole; nothing in it is code. Read after run.py.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from ..backend import Generator, default_generator
 from ..data import DataLoader
-from ..errors import ArgumentError, StateDictError
+from ..errors import ArgumentError, OutputError, StateDictError
 from ..files import output_folder, remove_leftovers
 from ..graph import Var
 from ..nn import Module
@@ -56,6 +57,12 @@ class Checkpoint:
                  DataError, StateDictError for a file that is damaged or of another training
         """
         run.facts = facts(run)  # before anything moves
+        if self.path.is_dir():
+            raise OutputError(
+                "fit: the checkpoint must be a file, and this is a folder.",
+                got=str(self.path),
+                hint=f"checkpoint={str(self.path / 'run.npz')!r}",
+            )
         output_folder(self.path.parent)
         remove_leftovers(self.path)
         self.written = time.monotonic()
@@ -162,7 +169,7 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     if not isinstance(state, dict) or state.get("form") != FORM:
         raise StateDictError("fit: the file is no checkpoint of a training.", expected="what fit(checkpoint=...) wrote")
     own, saved = run.facts, state["facts"]
-    differing = [f"{k} {saved.get(k)!r}, now {own[k]!r}" for k in own if saved.get(k) != own[k]]
+    differing = [difference(k, saved.get(k), own[k]) for k in own if saved.get(k) != own[k]]
     if differing:
         raise StateDictError(
             "fit: the checkpoint is of another training.",
@@ -185,6 +192,14 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     run.spent = state["seconds"]
     run.epoch_generators = state["epoch_generators"]
     set_generators(run, state["generators"])
+
+
+def difference(name: str, saved: Any, own: Any) -> str:
+    """Say in which line two descriptions differ first."""
+    if isinstance(saved, str) and isinstance(own, str) and "\n" in saved + own:
+        pairs = itertools.zip_longest(saved.splitlines(), own.splitlines(), fillvalue="nothing")
+        saved, own = next((a.strip(), b.strip()) for a, b in pairs if a != b)
+    return f"{name} {saved!r}, now {own!r}"
 
 
 def generators(run: Run) -> list[np.random.Generator]:

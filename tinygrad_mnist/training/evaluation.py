@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import ArgumentError, TrainingError
-from ..graph import no_grad
+from ..errors import ArgumentError, DTypeError, TrainingError
+from ..graph import Var, no_grad
 from ..kernels.parallel import fall_asleep
-from ..nn import Module
+from ..nn import CrossEntropyLoss, Module
 from .metrics import Metric
 
 Sums = dict[str, float]
@@ -28,7 +28,7 @@ def parts_of(batch: Any) -> tuple[Any, list[Any], int]:
     """
     if not isinstance(batch, tuple | list) or len(batch) < 2:
         raise ArgumentError(
-            "fit: a batch must be (inputs, targets).",
+            "A batch must be (inputs, targets).",
             got=f"{type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, tuple | list) else ""),
             hint="TensorDataset(inputs, targets), or a loader that yields pairs",
         )
@@ -39,8 +39,34 @@ def parts_of(batch: Any) -> tuple[Any, list[Any], int]:
 
 
 def call(model: Module, inputs: Any) -> Any:
-    """Call a model on its inputs, several of them where they are a tuple."""
-    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+    """Call a model on its inputs, several of them where they are a tuple.
+
+    Raises:  DTypeError if it gives nothing
+    """
+    outputs = model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+    if outputs is None:
+        name = type(model).__name__
+        raise DTypeError(f"{name}: its forward gave None.", expected="outputs", hint=f"return in {name}.forward")
+    return outputs
+
+
+def compare(loss_function: Callable[..., Any], outputs: Any, targets: Sequence[Any]) -> Any:
+    """Compute the loss of a batch.
+
+    Raises:  ArgumentError for cross-entropy of what is no classification: it would be 0 whatever the model gives
+    """
+    if isinstance(loss_function, CrossEntropyLoss) and isinstance(outputs, Var) and len(targets) == 1:
+        shape, target = tuple(outputs.shape), targets[0]
+        wanted, kind = tuple(getattr(target, "shape", ())), getattr(target, "dtype", "no dtype")
+        numbers = str(kind).startswith("float") and wanted != shape
+        if numbers or len(shape) < 2 or shape[1] == 1:
+            raise ArgumentError(
+                "Cross-entropy compares outputs for several classes with class numbers.",
+                got=f"outputs {shape}, targets {wanted} of {kind}",
+                expected="outputs (N, classes), targets (N,) of whole numbers",
+                hint="loss_function=nn.MSELoss() to predict numbers; an output for each of two classes",
+            )
+    return loss_function(outputs, *targets)
 
 
 def each(function: Callable[[Any], Any], outputs: Any) -> Any:
@@ -100,5 +126,5 @@ def evaluated(
             if pause is not None:
                 pause()
     if not samples:
-        raise TrainingError("fit: the data to evaluate on gave no batch.", hint="a set with samples, or valid=None")
+        raise TrainingError("The data to evaluate on gave no batch.", hint="a set with samples, or valid=None")
     return means(sums, samples)

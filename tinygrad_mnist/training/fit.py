@@ -11,20 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from ..data import DataLoader, TensorDataset
-from ..errors import ArgumentError, DTypeError
-from ..graph import Array
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..nn import CrossEntropyLoss, Module
 from ..optim import Adam, Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
 from ..optim.optimizer import check_at_least
-from .callbacks import Callback
+from .callbacks import Callback, check_callbacks
 from .checkpoint import Checkpoint
-from .evaluation import call, each, evaluated, evaluating
+from .evaluation import call, compare, each, evaluated, evaluating
 from .history import History
 from .metrics import array, chosen
 from .progress import Progress
 from .run import Run
+from .sources import as_array, as_loader
 
 
 def fit(
@@ -78,8 +77,15 @@ def fit(
     ):  # fmt: skip
         if word not in allowed:
             raise ArgumentError(f"fit: {name} is {word!r}.", expected=" or ".join(map(repr, allowed)))
-    loss = CrossEntropyLoss() if loss_function is None else loss_function
+    loss = checked_loss("fit", loss_function)
     optimizer = Adam(model.parameters()) if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer):
+        hint = "optimizer=tg.optim.Adam(model.parameters(), lr=1e-3)"
+        raise DTypeError("fit: optimizer must be an Optimizer.", got=_named(optimizer), hint=hint)
+    if not isinstance(schedule, Scheduler | None):
+        hint = "schedule=tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)"
+        raise DTypeError("fit: schedule must be a schedule of that optimizer.", got=_named(schedule), hint=hint)
+    check_callbacks("fit", callbacks)
     if schedule is not None and schedule.optimizer is not optimizer:
         raise ArgumentError("fit: the schedule is of another optimizer.", hint="pass the one it was made with")
     if isinstance(schedule, ReduceLROnPlateau) and schedule_every == "batch":
@@ -100,7 +106,7 @@ def fit(
         epochs=epochs,
         loss_function=loss,
         optimizer=optimizer,
-        metrics=chosen(metrics, loss),
+        metrics=chosen(metrics, loss, "fit"),
         schedule=schedule,
         schedule_every=schedule_every,
         l2=l2,
@@ -118,6 +124,22 @@ def fit(
         raise
 
 
+def checked_loss(who: str, loss_function: Any) -> Callable[..., Any]:
+    """Give cross-entropy where no loss is named; refuse names and classes."""
+    loss = CrossEntropyLoss() if loss_function is None else loss_function
+    if isinstance(loss, type) or not callable(loss):
+        raise DTypeError(
+            f"{who}: loss_function must be a function of (outputs, *targets).",
+            got=_named(loss),
+            hint="loss_function=nn.MSELoss(), with brackets: an object",
+        )
+    return loss
+
+
+def _named(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"{type(value).__name__} {value!r:.60}"
+
+
 def check_moved(model: Module, optimizer: Optimizer) -> None:
     """Raise if the optimizer changes nothing of the model: it was made for another."""
     own = {id(p) for p in model.parameters()}
@@ -126,33 +148,6 @@ def check_moved(model: Module, optimizer: Optimizer) -> None:
             "fit: the optimizer has no parameter of this model.",
             hint="make it from model.parameters(), after the model",
         )
-
-
-def as_loader(data: Any, batch_size: int, shuffle: bool = False) -> Any:
-    """Make a loader of a dataset or of a tuple of arrays; leave what yields batches as it is.
-
-    Raises:  DTypeError for what is none of these
-    """
-    if isinstance(data, DataLoader):
-        return data
-    if isinstance(data, tuple) and len(data) > 1:
-        data = TensorDataset(*(x if hasattr(x, "shape") else as_array(x) for x in data))
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
-        return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
-    if not hasattr(data, "__iter__") or hasattr(data, "__next__"):
-        once = " that can be gone through only once" if hasattr(data, "__next__") else ""
-        raise DTypeError(
-            "fit: the data can be no source of batches for every epoch.",
-            got=f"{type(data).__name__}{once}",
-            expected="a DataLoader, a dataset, or (inputs, targets)",
-        )
-    return data
-
-
-def as_array(values: Any) -> Array:
-    """Bring lists of numbers to an array, Python's floats to float32."""
-    found = np.asarray(values)
-    return found.astype(np.float32) if found.dtype == np.float64 and not isinstance(values, np.ndarray) else found
 
 
 def evaluate(
@@ -166,13 +161,14 @@ def evaluate(
 
     Args:    as for fit
     """
-    loss = CrossEntropyLoss() if loss_function is None else loss_function
+    loss = checked_loss("evaluate", loss_function)
 
     def judge(inputs: Any, *targets: Any) -> Any:
         outputs = call(model, inputs)
-        return outputs, loss(outputs, *targets)
+        return outputs, compare(loss, outputs, targets)
 
-    return evaluated(model, as_loader(data, batch_size), judge, chosen(metrics, loss))
+    loader = as_loader(data, batch_size, who="evaluate")
+    return evaluated(model, loader, judge, chosen(metrics, loss, "evaluate"))
 
 
 def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
@@ -180,14 +176,45 @@ def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
 
     Shapes:  inputs (N, *A) array or tensor, or a tuple of them for a model of several arguments -> array (N, *B) of
              whatever the model gives, or a tuple or dict of such arrays
+    Raises:  DTypeError for datasets and loaders; ShapeError where the model does not give N outputs
     """
-    values = [array(x) for x in (inputs if isinstance(inputs, tuple) else (inputs,))]
+    several = isinstance(inputs, tuple)
+    given = inputs if several else (inputs,)
+    if not all(hasattr(x, "shape") or isinstance(x, list) for x in given):
+        raise DTypeError(
+            "predict: the inputs must be an array or a tensor, or a tuple of them.",
+            got=" and ".join(type(x).__name__ for x in given),
+            hint="predict(model, x); of a loader: [model(x) for x, _ in loader] under tg.no_grad(), after model.eval()",
+        )
+    values = [array(as_array(x)) for x in given]
+    count = len(values[0]) if values[0].ndim else 0
+    # one axis may be that of the samples, or a single sample that was not meant to be cut
+    size = batch_size if all(v.ndim > 1 for v in values) else max(count, 1)
     pieces = []
     with evaluating(model):
-        for i in range(0, max(len(values[0]), 1), batch_size):
-            pieces.append(each(array, model(*(v[i : i + batch_size] for v in values))))
+        for i in range(0, max(count, 1), size):
+            part = [v[i : i + size] if v.ndim else v for v in values]
+            pieces.append(each(array, call(model, tuple(part) if several else part[0])))
+    found = joined(pieces)
+    each(lambda outputs: check_count(outputs, count, values), found)
+    return found
+
+
+def joined(pieces: list[Any]) -> Any:
+    """Put the outputs for batches together."""
     if isinstance(pieces[0], dict):
         return {k: np.concatenate([p[k] for p in pieces]) for k in pieces[0]}
     if isinstance(pieces[0], tuple | list):
         return tuple(np.concatenate(part) for part in zip(*pieces, strict=True))
-    return np.concatenate(pieces)
+    return np.concatenate(pieces) if pieces[0].ndim else pieces[0]
+
+
+def check_count(outputs: Any, count: int, inputs: list[Any]) -> None:
+    """Raise unless there is an output for each sample."""
+    if outputs.ndim == 0 or len(outputs) != count:
+        raise ShapeError(
+            "predict: the model does not give one output per sample.",
+            got=f"inputs {', '.join(str(x.shape) for x in inputs)}, outputs {outputs.shape}",
+            expected="inputs (N, ...) and outputs (N, ...)",
+            hint="x[None] for a single sample" if inputs[0].ndim == 1 or len(inputs[0].shape) == 3 else "",
+        )

@@ -29,6 +29,10 @@ class History(Sequence[Row]):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is a column of that name, or such a row."""
+        return key in self.rows[0] if self.rows and isinstance(key, str) else key in self.rows
+
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 

@@ -35,6 +35,13 @@ def accuracy(outputs: Any, targets: Any, *_: Any) -> float:
             got=f"outputs {scores.shape}, targets {classes.shape}",
             expected="outputs (N, classes, ...), targets (N, ...) or as outputs",
         )
+    if scores.shape[1] == 1:
+        raise ShapeError(
+            "accuracy: a single output is always the largest.",
+            got=f"outputs {scores.shape}",
+            expected="outputs (N, classes, ...)",
+            hint="an output for each class; for numbers another metric, or metrics=[]",
+        )
     if classes.shape == scores.shape:
         classes = classes.argmax(1)
     return float((scores.argmax(1) == classes).mean()) if len(scores) else float("nan")
@@ -43,23 +50,25 @@ def accuracy(outputs: Any, targets: Any, *_: Any) -> float:
 NAMED: dict[str, Metric] = {"accuracy": accuracy}
 
 
-def chosen(metrics: Any, loss_function: Any) -> dict[str, Metric]:
-    """Read the argument `metrics`: None for what suits the loss, names, or functions by name."""
+def chosen(metrics: Any, loss_function: Any, who: str) -> dict[str, Metric]:
+    """Read the argument `metrics`: None for what suits the loss, names, functions, or functions by name."""
     if metrics is None:
         return dict(NAMED) if isinstance(loss_function, CrossEntropyLoss | NLLLoss) else {}
     if isinstance(metrics, Mapping):
         found: dict[str, Metric] = dict(metrics)
     else:
-        metrics = [metrics] if isinstance(metrics, str) else metrics
-        unknown = [m for m in metrics if m not in NAMED]
-        if unknown:
-            raise ArgumentError(
-                f"fit: the metric {unknown[0]!r} is unknown.",
-                expected=f"names among {', '.join(NAMED)}, or a dict of functions",
-                hint="metrics={'name': lambda outputs, targets: ...}",
-            )
-        found = {m: NAMED[m] for m in metrics}
+        found = {}
+        for metric in [metrics] if isinstance(metrics, str) or callable(metrics) else metrics:
+            name = metric if isinstance(metric, str) else getattr(metric, "__name__", "")
+            if not (metric in NAMED if isinstance(metric, str) else name.isidentifier()):
+                raise ArgumentError(
+                    f"{who}: the metric {metric!r} is unknown.",
+                    expected=f"names among {', '.join(NAMED)}, functions that have a name, or a dict of functions",
+                    hint="metrics={'name': lambda outputs, targets: ...}",
+                )
+            found[name] = NAMED[metric] if isinstance(metric, str) else metric
     bad = [name for name, f in found.items() if not callable(f) or name in ("loss",)]
     if bad:
-        raise ArgumentError(f"fit: the metric {bad[0]!r} cannot be used.", expected="a function, and not called 'loss'")
+        expected = "a function, and not called 'loss'"
+        raise ArgumentError(f"{who}: the metric {bad[0]!r} cannot be used.", expected=expected)
     return found

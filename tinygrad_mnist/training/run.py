@@ -29,11 +29,13 @@ from ..optim import Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
 from .callbacks import Callback
 from .checkpoint import Checkpoint, generators, set_generators
-from .evaluation import Sums, add, call, each, evaluated, figures, means, parts_of
+from .evaluation import Sums, add, call, compare, each, evaluated, figures, means, parts_of
 from .history import History, Row
 from .interrupt import HeldInterrupt
-from .metrics import Metric
+from .metrics import Metric, array
 from .progress import Progress
+
+CALM = "a lower lr; inputs (and targets that are numbers) scaled to about 0 to 1 (pixels / 255); clip_norm=1.0"
 
 
 class Run:
@@ -154,7 +156,7 @@ class Run:
                 self.whole = True
                 return
         if not self.samples:
-            raise TrainingError("fit: the training data gave no batch.", hint="drop_last leaves a short batch out")
+            raise TrainingError("fit: the training data gave no batch.")
         row = {f"train_{name}": value for name, value in means(self.sums, self.samples).items()}
         if self.valid is not None:
             row |= {f"valid_{name}": value for name, value in self._validate().items()}
@@ -166,7 +168,7 @@ class Run:
         if not all(np.isfinite(p.array).all() for p in self.parameters):
             raise TrainingError(
                 f"fit: weights are no longer finite after epoch {self.epoch + 1}.",
-                hint="a lower lr; inputs scaled to about 0 to 1 (pixels / 255); clip_norm=1.0",
+                hint=CALM,
             )
         self.history.rows.append({"epoch": self.epoch + 1, **row, "lr": lr, "seconds": self.elapsed()})
         if isinstance(self.schedule, ReduceLROnPlateau):
@@ -209,11 +211,13 @@ class Run:
         outputs, loss = self._repeatable_step(inputs, targets)
         self.loss = float(loss.item())
         if not math.isfinite(self.loss):
+            bad = not_finite(inputs, targets)
             raise TrainingError(
                 f"fit: the loss became {self.loss}.",
-                got=f"epoch {self.epoch + 1}, batch {self.batch + 1}, lr {self.optimizer.param_groups[0]['lr']:g}",
-                expected="a finite loss",
-                hint="a lower lr; inputs scaled to about 0 to 1 (pixels / 255); clip_norm=1.0",
+                got=f"epoch {self.epoch + 1}, batch {self.batch + 1}, lr {self.optimizer.param_groups[0]['lr']:g}"
+                + (f"; {bad}" if bad else ""),
+                expected="finite inputs and targets" if bad else "a finite loss",
+                hint="np.isfinite(x) finds them; leave them out or fill them" if bad else CALM,
             )
         if self.schedule is not None and self.schedule_every == "batch":
             self.schedule.step()
@@ -235,7 +239,7 @@ class Run:
     def _step(self, inputs: Any, *targets: Any) -> Any:
         """Compute the loss of a batch and change the weights along its gradient."""
         outputs = call(self.model, inputs)
-        loss = self.loss_function(outputs, *targets)
+        loss = compare(self.loss_function, outputs, targets)
         objective = loss
         if self.l2:
             for w in self.weights:
@@ -249,7 +253,7 @@ class Run:
 
     def _judge(self, inputs: Any, *targets: Any) -> Any:
         outputs = call(self.model, inputs)
-        return outputs, self.loss_function(outputs, *targets)
+        return outputs, compare(self.loss_function, outputs, targets)
 
     # ------------------------------------------------------------ validation
 
@@ -282,6 +286,16 @@ class Run:
         for _ in range(min(self.epoch, 2) if self.valid is not None else 0):
             self.evaluate(self.valid)
         return True
+
+
+def not_finite(inputs: Any, targets: list[Any]) -> str:
+    """Say which parts of a batch have numbers that are none."""
+    found = []
+    for name, part in (("inputs", inputs), ("targets", targets)):
+        flat = [array(x) for x in (part if isinstance(part, tuple | list) else [part])]
+        count = sum(int((~np.isfinite(x)).sum()) for x in flat if x.dtype.kind == "f")
+        found += [f"{count} numbers of the {name} are nan or infinite"] if count else []
+    return ", ".join(found)
 
 
 def is_plain(loader: Any) -> bool:

@@ -1,0 +1,91 @@
+"""Where `fit`, `evaluate` and `predict` get their batches from: loaders, datasets, arrays, whatever yields batches.
+
+Knows nothing of models. Look next at evaluation.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..data import DataLoader, TensorDataset
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..graph import Array
+
+
+class SeveralInputs:
+    """Samples of a model of several inputs: ((a, b), y), from ((A, B), Y).
+
+    Raises:  ShapeError if the lengths differ
+    """
+
+    takes_index_arrays = True
+
+    def __init__(self, inputs: tuple[Any, ...], targets: tuple[Any, ...]) -> None:
+        lengths = [len(x) for x in (*inputs, *targets)]
+        if len(set(lengths)) != 1:
+            raise ShapeError(
+                "fit: inputs and targets differ in length.",
+                got=f"inputs of {lengths[: len(inputs)]}, targets of {lengths[len(inputs) :]}",
+                expected="one length, the number of samples",
+            )
+        self.inputs, self.targets = TensorDataset(*inputs), TensorDataset(*targets)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+        return (self.inputs[index], *self.targets[index])
+
+
+def as_loader(data: Any, batch_size: int, shuffle: bool = False, who: str = "fit") -> Any:
+    """Make a loader of a dataset or of a tuple of arrays; leave what yields batches as it is.
+
+    Args:    who: was called, for messages
+    Raises:  DTypeError for what is none of these; ArgumentError if there is no sample in it
+    """
+    loader = _loader(data, batch_size, shuffle, who)
+    if isinstance(loader, DataLoader) and len(loader) == 0:
+        samples = len(loader.dataset)
+        raise ArgumentError(
+            f"{who}: the data gives no batch.",
+            got=f"{samples} samples" + (f", batch_size {loader.batch_size}, drop_last" if samples else ""),
+            hint="a smaller batch_size, or drop_last=False" if samples else "",
+        )
+    return loader
+
+
+def _loader(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
+    if isinstance(data, DataLoader):
+        return data
+    if isinstance(data, tuple) and len(data) > 1:
+        several = isinstance(data[0], tuple) and any(hasattr(x, "shape") for x in data[0])
+        targets = tuple(map(as_array, data[1:]))
+        inputs = tuple(map(as_array, data[0])) if several else as_array(data[0])
+        data = SeveralInputs(inputs, targets) if several else TensorDataset(inputs, *targets)
+    if isinstance(data, list) and data and hasattr(data[0], "shape"):
+        raise DTypeError(
+            f"{who}: a list is taken as samples (input, target), and these are arrays.",
+            got=f"a list of {len(data)} arrays",
+            expected="a DataLoader, a dataset, or (inputs, targets)",
+            hint="a tuple, (inputs, targets), of arrays",
+        )
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, dict | str):
+        return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
+    if not hasattr(data, "__iter__") or hasattr(data, "__next__") or isinstance(data, dict | str):
+        once = " that can be gone through only once" if hasattr(data, "__next__") else ""
+        raise DTypeError(
+            f"{who}: the data can be no source of batches for every epoch.",
+            got=f"{type(data).__name__}{once}",
+            expected="a DataLoader, a dataset, (inputs, targets), or an object whose __iter__ yields batches anew",
+        )
+    return data
+
+
+def as_array(values: Any) -> Any:
+    """Bring lists of numbers to an array, Python's floats to float32; leave arrays and tensors as they are."""
+    if hasattr(values, "shape"):
+        return values
+    found: Array = np.asarray(values)
+    return found.astype(np.float32) if found.dtype == np.float64 else found
