@@ -2,15 +2,18 @@
 
 A study is a function of a Study. It calls `compare` for every printed number, `table`, `picture` and `say` for what the
 reader should see, and `check` for what must hold. `run` prints everything, writes it to a folder as result.json with
-the pictures beside it, and ends with status 1 if a check failed. run_all.py makes one page of the folders.
+the pictures beside it, and ends with status 1 if a check failed. A study that breaks off leaves no result. run_all.py
+makes one page of the folders.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
+from pathlib import Path
 
 try:
     import numpy as np
@@ -18,11 +21,12 @@ try:
 
     import tinygrad_mnist as tg
     from tinygrad_mnist.data import open_dataset
-    from tinygrad_mnist.files import output_folder, write_whole
 except ImportError as error:
     sys.exit(f"{error}. Install what the examples need: pip install '.[examples]' in the project's folder")
 
 INK, PRINTED, CORRECTED, GRID = "#22303c", "#d9822b", "#3b75af", "#d5dbe1"
+RESULT = "result.json"
+QUICK = "This is a quick run: its figures and verdicts are not the study's. Those are the full run's."
 COLOURS = ["#3b75af", "#d9822b", "#4c9a5b", "#b0433f", "#7d5ba6", "#6b7785", "#c2a33a", "#3aa6a6"]
 
 
@@ -31,9 +35,13 @@ class Study:
 
     def __init__(self, name, title, args):
         self.name, self.title = name, title
-        self.quick, self.data_dir, self.out = args.quick, args.data_dir, output_folder(args.out)
+        self.quick, self.data_dir, self.out = args.quick, args.data_dir, folder(args.out)
         self.items, self.failures = [], []
-        self.began = time.perf_counter()
+        self.when, self.began = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), time.perf_counter()
+        (self.out / RESULT).unlink(missing_ok=True)  # what an older run left is no result of this one
+        print(title)
+        if self.quick:
+            self._add({"kind": "quick", "text": QUICK}, QUICK)
 
     def data(self):
         """Open MNIST: a training and a test set with .arrays(...). Anything else would not be the study."""
@@ -55,6 +63,7 @@ class Study:
 
         `why` says, in a line and with evidence, why ours differs from the printed one where it does.
         """
+        why = " ".join(why.split())
         row = {"what": what, "printed": printed, "as written": as_written, "corrected": corrected, "why": why}
         line = f"{what}: printed {printed}; as written {as_written}" + (f"; corrected {corrected}" if corrected else "")
         self._add({"kind": "compare", "row": row}, line + (f"\n    {why}" if why else ""))
@@ -68,8 +77,9 @@ class Study:
         self._add({"kind": "table", "title": title, "columns": lines[0], "rows": cells}, "\n".join([title, *drawn]))
 
     def picture(self, figure, name, caption):
-        """Write a matplotlib figure beside the result, with one sentence on what it shows."""
+        """Write a matplotlib figure beside the result, with a sentence or two on what it shows."""
         path = self.out / f"{name}.png"
+        caption = " ".join(caption.split())
         figure.savefig(path, dpi=110, facecolor="white")
         self._add({"kind": "picture", "file": path.name, "caption": caption}, f"[{path}] {caption}")
 
@@ -89,15 +99,32 @@ class Study:
         """Write the record; give the exit status."""
         seconds = time.perf_counter() - self.began
         record = {
-            "name": self.name, "title": self.title, "quick": self.quick, "seconds": seconds, "items": self.items,
-            "failures": self.failures,
+            "name": self.name, "title": self.title, "quick": self.quick, "when": self.when, "version": tg.__version__,
+            "seconds": seconds, "items": self.items, "failures": self.failures,
         }  # fmt: skip
-        write_whole(self.out / "result.json", json.dumps(record, indent=1).encode())
+        write(self.out / RESULT, json.dumps(record, indent=1))
         verdict = f"{len(self.failures)} checks FAILED" if self.failures else "all checks hold"
-        print(f"\n{self.name}: {verdict}; {seconds:.0f} s; {self.out / 'result.json'}")
+        print(f"\n{self.name}: {verdict}; {seconds:.0f} s; {self.out / RESULT}")
         for failure in self.failures:
             print(failure)
         return 1 if self.failures else 0
+
+
+def folder(path):
+    """Make a folder for what a run writes, if it is not there."""
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"{path} cannot be made a folder for the results: {error.strerror}. Choose another with --out")
+    return path
+
+
+def write(path, text):
+    """Write a file so that it is whole at any moment: another name first, then the new one takes the old one's."""
+    other = path.with_name(f"{path.name}.{os.getpid()}")
+    other.write_text(text, encoding="utf-8")
+    other.replace(path)
 
 
 def figure(width=9.0, height=3.6, columns=1, rows=1, **kwargs):
@@ -118,16 +145,15 @@ def _text(x):
     return f"{x:,}" if isinstance(x, int | np.integer) else f"{x:.4g}"
 
 
-def run(name, title, study, description, argv=None):
-    """Run a study as a program: `python examples/studies/NAME.py [--quick]`."""
+def run(name, title, whole, description, argv=None):
+    """Run a study as a program: `python examples/studies/NAME.py [--quick]`; `whole` does all of it, with a Study."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="less work, within a minute; looser checks")
     parser.add_argument("--data-dir", help="folder with the MNIST files, asked before all other sources")
     parser.add_argument("--out", default=f"runs/studies/{name}", help="folder for result.json and pictures")
     try:
         record = Study(name, title, parser.parse_args(argv))
-        print(title)
-        study(record)
+        whole(record)
     except tg.TinygradError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     sys.exit(record.finish())

@@ -50,9 +50,9 @@ def fit(
     """Train a model on batches of (inputs, targets), and tell how it went.
 
     Math:    each step lowers loss + l2/2 · Σ w² over parameters with two or more dimensions (biases are left alone)
-    Args:    train, valid: a DataLoader, a dataset, a tuple (inputs, targets) of arrays or tensors, or anything that
-             yields batches anew for each epoch; what is no loader is shuffled (train only) and cut by batch_size;
-             a list is a dataset of samples, not of batches;
+    Args:    train, valid: a DataLoader, a dataset, a tuple (inputs, targets) of arrays or tensors (inputs being a tuple
+             of them for a model of several arguments), or anything that yields batches anew for each epoch; what is no
+             loader is shuffled (train only) and cut by batch_size; a list is a dataset of samples, not of batches;
              loss_function: of (outputs, *targets), a mean over the batch; cross-entropy unless given;
              optimizer: Adam with lr 1e-3 unless given; its weight_decay reaches biases too, and with AdamW is no l2;
              metrics: names ("accuracy") or functions of (outputs, *targets) by name; None: accuracy for classification;
