@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 import pickle
 import signal
@@ -343,10 +344,15 @@ def test_warm_start_goes_on(blobs):
     model = quick(max_iter=3, warm_start=True)
     losses = [model.fit(x, y).loss_ for _ in range(4)]
     assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] / 1.5
-    assert model.n_iter_ == 12 and model.loss_curve_[2::3] == losses  # the curve goes on, as MLPClassifier's
+    peer = MLPClassifier((16,), max_iter=3, warm_start=True, random_state=0)
+    for _ in range(4):
+        with pytest.warns(ConvergenceWarning):
+            peer.fit(x, y)
+    assert model.n_iter_ == peer.n_iter_ == 3 and len(model.loss_curve_) == len(peer.loss_curve_) == 12
+    assert model.loss_curve_[2::3] == losses
     model.set_params(early_stopping=True).fit(x, y)
-    assert model.n_iter_ == 15 and len(model.validation_scores_) == 3
-    assert model.fit(x, y).n_iter_ == 18 and len(model.validation_scores_) == 6
+    assert model.n_iter_ == 3 and len(model.validation_scores_) == 3
+    assert model.fit(x, y).n_iter_ == 3 and len(model.validation_scores_) == 6
     assert model.best_validation_score_ == max(model.validation_scores_)
     model.set_params(early_stopping=False)
     with pytest.raises(ValueError, match="not there before"):
@@ -507,6 +513,18 @@ def test_factories_that_make_something_else(blobs):
     assert isinstance(model.optimizer_, AdamW)
     model = quick(solver=AdamW, learning_rate_init=0.03).fit(*blobs)  # the rate reaches an optimizer's class
     assert isinstance(model.optimizer_, AdamW) and model.history_["lr"] == [0.03] * model.n_iter_
+
+    class Own(SGD):
+        def __init__(self, params):
+            super().__init__(params, lr=0.25)
+
+    assert quick(solver=Own, learning_rate_init=0.03).fit(*blobs).history_["lr"] == [0.25] * 20
+
+    @functools.wraps(lambda n, m, hidden: None)
+    def wrapper(n, m):
+        return nn.Linear(n, m)
+
+    assert quick(module=wrapper).fit(*blobs).score(*blobs) > 0.5
 
 
 def test_partial_fits_mistakes(blobs):

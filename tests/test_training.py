@@ -5,6 +5,7 @@ A killed run that is resumed: test_checkpoints.py.
 
 from __future__ import annotations
 
+import collections
 import csv
 import json
 import math
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -227,9 +229,9 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_says_where():
     with np.errstate(all="ignore"), pytest.raises(TrainingError, match="the loss became nan") as caught:
         fit(model, DataLoader(TensorDataset(x, y), batch_size=10), optimizer=SGD(model.parameters(), lr=0.1))
     assert "epoch 1, batch 3, lr 0.1; 5 numbers of the inputs are nan or infinite" in str(caught.value)
-    assert "lower lr" not in str(caught.value)
+    assert "np.isfinite finds these" in str(caught.value)
     x[25] = 1e38  # finite, but its outputs are not
-    with np.errstate(all="ignore"), pytest.raises(TrainingError, match="lower lr"):
+    with np.errstate(all="ignore"), pytest.raises(TrainingError, match="try       a lower lr"):
         fit(model, DataLoader(TensorDataset(x, y), batch_size=10), optimizer=SGD(model.parameters(), lr=0.1))
     wanted = np.full((40, 3), np.nan, np.float32)
     with pytest.raises(TrainingError, match="30 numbers of the targets are nan"):
@@ -581,9 +583,42 @@ def test_a_bar_without_tqdm(monkeypatch):
 # ---------------------------------------------------------------- arguments
 
 
-class Misspelt(Callback):
+def same_name(value):
+    def constant(outputs, targets):
+        return value
+
+    return constant
+
+
+class Helped(Callback):
+    """Has methods and properties of its own whose names begin as ours do."""
+
+    seen = 0
+
+    @property
+    def on_gpu(self):
+        raise AttributeError("planted")
+
+    def on_improvement(self):
+        self.seen += 1
+
+    def on_epoch_end(self, run):
+        self.on_improvement()
+
+
+class Foreign(Callback):
     def on_epoch_begin(self, run):
         """Wait in vain."""
+
+
+def test_methods_that_nothing_calls_are_told():
+    with pytest.warns(UserWarning, match="nothing calls Foreign.on_epoch_begin; there are on_start, .*on_epoch_end"):
+        fit(network(), samples(10), epochs=1, callbacks=[Foreign()])
+    helped = Helped()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(network(), samples(10), epochs=2, callbacks=collections.deque([helped]))
+    assert helped.seen == 2
 
 
 @pytest.mark.parametrize(
@@ -610,7 +645,8 @@ class Misspelt(Callback):
         ({"callbacks": [EarlyStopping]}, DTypeError, "with brackets"),
         ({"callbacks": [lambda run: None]}, DTypeError, "derived from"),
         ({"callbacks": [Checkpoint("run.npz")]}, DTypeError, r"fit\(checkpoint=\.\.\.\) takes it"),
-        ({"callbacks": [Misspelt()]}, ArgumentError, "(?s)Misspelt.on_epoch_begin would never be called.*on_epoch_end"),
+        ({"callbacks": "best"}, DTypeError, "must be a list"),
+        ({"metrics": [same_name(1.0), same_name(2.0)]}, ArgumentError, "two metrics are called 'constant'"),
         ({"metrics": [lambda outputs, targets: 0.0]}, ArgumentError, "functions that have a name"),
         ({"optimizer": SGD([nn.Parameter(np.zeros(3, np.float32))], lr=1.0)}, ArgumentError, "no parameter of this"),
         ({"schedule": ExponentialLR(SGD([nn.Parameter([1.0])], lr=1.0), 0.5)}, ArgumentError, "another optimizer"),
@@ -681,7 +717,8 @@ def test_metrics_are_named_by_their_functions():
     assert list(history[0]) == ["epoch", "train_loss", "train_accuracy", "train_confidence", "lr", "seconds"]
     assert "train_confidence" in history and "valid_loss" not in history and history[0] in history
     assert 1 / 3 < history[0]["train_confidence"] < 1
-    assert "train_loss" not in History() and list(fit(network(), samples(10), epochs=1, metrics=confidence)[0])
+    assert "train_loss" not in History()
+    assert "train_confidence" in fit(network(), samples(10), epochs=1, metrics=confidence)[0]
 
 
 class Sum(nn.Module):
@@ -712,6 +749,45 @@ def test_models_of_several_inputs():
         fit(model, ((a, b[1:]), y))
 
 
+def test_a_tuple_of_samples_is_one_input():
+    x, y = samples(40)
+    xs, ys = zip(*zip(x, y, strict=True), strict=True)  # as one gets them from a list of pairs
+    tg.manual_seed(0)
+    history = fit(network(), (xs, ys), epochs=1)
+    tg.manual_seed(0)
+    assert fit(network(), (x, y), epochs=1)[0]["train_loss"] == history[0]["train_loss"]
+    numbered = dict(enumerate(zip(x, y, strict=True)))
+    assert fit(network(), numbered, epochs=1)[0]["train_loss"] > 0
+
+
+def test_losses_and_loaders_of_ones_own_are_left_alone():
+    class Binary(nn.CrossEntropyLoss):
+        def forward(self, input, target):
+            return super().forward(tg.cat([input, -input], 1), target)
+
+    class Own(DataLoader):
+        def __iter__(self):
+            yield tg.tensor(samples(10)[0]), tg.tensor(samples(10)[1] % 2)
+
+    history = fit(nn.Linear(5, 1), Own([], batch_size=10), epochs=1, loss_function=Binary(), metrics=[])
+    assert 0 < history[0]["train_loss"] < 5
+
+
+def test_a_batch_with_parts_of_parts_is_searched_for_nan():
+    class Nested(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(5, 3)
+
+        def forward(self, a, rest):
+            return self.layer(a) + rest[0].sum() + rest[1].sum()
+
+    x, y = (tg.tensor(part) for part in samples(4))
+    batches = [((x, (tg.full((2,), math.nan), tg.ones(3))), y)]
+    with np.errstate(all="ignore"), pytest.raises(TrainingError, match="2 numbers of the inputs are nan"):
+        fit(Nested(), DataLoader(batches, batch_size=1, collate_fn=lambda pairs: pairs[0]), epochs=1)
+
+
 def test_predict_refuses_what_is_no_batch_of_inputs():
     x, y = samples(600)
     model = network()
@@ -725,6 +801,20 @@ def test_predict_refuses_what_is_no_batch_of_inputs():
     assert predict(model, x.tolist()).shape == (600, 3) and predict(model, x[:0]).shape == (0, 3)
     scale = nn.Sequential(nn.ReLU())  # a sample may be a single number
     np.testing.assert_array_equal(predict(scale, np.arange(-700.0, 700.0)), np.maximum(np.arange(-700.0, 700.0), 0))
+    np.testing.assert_array_equal(predict(scale, range(-3, 3)), [0, 0, 0, 0, 1, 2])
+    double = nn.Linear(5, 3, dtype=np.float64)
+    exact = np.random.default_rng(0).normal(size=(7, 5))
+    np.testing.assert_array_equal(predict(double, exact.tolist()), predict(double, exact))  # not by way of float32
+
+    class Pooled(nn.Module):  # two outputs per sample, and one per batch
+        sizes = []
+
+        def forward(self, x):
+            self.sizes.append(len(x))
+            return tg.cat([x, x], 0), x.sum().reshape(1)
+
+    pairs, totals = predict(Pooled(), x, batch_size=250)
+    assert pairs.shape == (1200, 5) and totals.shape == (3,) and Pooled.sizes == [250, 250, 100]
 
 
 # ---------------------------------------------------------------- clipping

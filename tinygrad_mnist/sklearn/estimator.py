@@ -58,8 +58,8 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
              dropout: share of hidden values set to 0 while training;
              solver: "adam", "adamw", "sgd" (with momentum and nesterovs_momentum), an optimizer's class, or a function
              of the parameters that makes one; learning_rate_init: the lr, but for such a function;
-             alpha: L2 penalty, alpha / 2 · Σ w² / batch_size, not on biases (in MLPClassifier a last batch that is
-             short has a larger one); with "adamw" its weight_decay;
+             alpha: L2 penalty, alpha / 2 · Σ w² / (batch_size · mean weight of samples), not on biases (MLPClassifier
+             has a larger one in a last batch that is short); with "adamw" its weight_decay;
              schedule: None, "cosine", "one_cycle" (up to learning_rate_init), "plateau", or a function of (optimizer,
              total steps) that makes a schedule, stepped after each batch;
              batch_size: "auto" for the smaller of 200 and the number of samples; max_iter: most epochs;
@@ -67,8 +67,8 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
              validation_fraction, has not got better by tol for so many epochs; early_stopping also brings the best
              weights back; tol=None: never; clip_norm: largest norm of all gradients together;
              callbacks: tg.training.Callback objects, copied for each fit; random_state: seeds weights, order, dropout;
-             warm_start: fit goes on with the network there is, whatever hidden_layer_sizes says by then; n_iter_ and
-             the curves go on, too;
+             warm_start: fit goes on with the network there is, whatever hidden_layer_sizes says by then; loss_curve_
+             and validation_scores_ go on, too;
              verbose: a line per epoch;
              compile: "auto" compiles the step of networks made here if 150 may come, True or a backend's name
              any, False none; dtype: "float32" or "float64" to compute in, whatever the data has; None: the data's (a
@@ -195,7 +195,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
                 group["lr"] = rate  # a schedule's last is no rate for partial_fit
             if seen.history is not None:
                 self.history_ = seen.history
-                self._note(valid is not None, first, partial)
+                self._note(valid is not None, first)
         if isinstance(stopper, EarlyStopping) and schedule is None and self.history_.ended == "all epochs done":
             warnings.warn(
                 f"{type(self).__name__}: all {epochs} epochs (max_iter) are done and the training has not converged.",
@@ -210,12 +210,12 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
             )
         return None if self.tol is None else Converged(self.n_iter_no_change, self.tol, "train_loss")
 
-    def _note(self, validated: bool, first: bool, partial: bool) -> None:
+    def _note(self, validated: bool, first: bool) -> None:
         """Set the attributes that MLPClassifier has for a training; figures go on where the network does."""
         rows = self.history_.rows
         losses = [row["train_loss"] for row in rows]
         self.loss_curve_ = [*([] if first else getattr(self, "loss_curve_", [])), *losses]
-        self.n_iter_ = len(rows) if partial else len(self.loss_curve_)
+        self.n_iter_ = len(rows)
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
         self.best_loss_ = min(self.loss_curve_) if self.loss_curve_ and not validated else None
         earlier = None if first else getattr(self, "validation_scores_", None)

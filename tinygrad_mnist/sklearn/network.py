@@ -67,7 +67,7 @@ def perceptron(
 def check_takes(name: str, function: Callable[..., Any], *arguments: Any, of: str) -> None:
     """Raise unless a user's function can be called with these arguments."""
     try:
-        signature = inspect.signature(function)
+        signature = inspect.signature(function, follow_wrapped=False)
     except (ValueError, TypeError):  # has none to look at
         return
     try:
@@ -107,7 +107,8 @@ def optimizer_for(solver: Any, module: Module, lr: float, momentum: float, neste
     """Make the optimizer of a name or a class, or call a factory on the parameters."""
     if callable(solver):
         own = isinstance(solver, type) and issubclass(solver, Optimizer)
-        made = solver(module.parameters(), lr=lr) if own else solver(module.parameters())
+        rated = own and "lr" in inspect.signature(solver).parameters
+        made = solver(module.parameters(), lr=lr) if rated else solver(module.parameters())
         if not isinstance(made, Optimizer):
             raise DTypeError("solver must make an optimizer.", got=type(made).__name__)
         return made

@@ -11,6 +11,8 @@ import io
 import json
 import math
 import os
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +51,16 @@ class Callback:
         """Continue from what `state_dict` gave."""
 
 
-def check_callbacks(who: str, callbacks: Any) -> None:
-    """Raise for what is no list of callbacks, and for methods that nobody would call.
+FOREIGN = (
+    "on_train_begin", "on_train_start", "on_train_end", "on_fit_start", "on_fit_end", "on_epoch_begin",
+    "on_epoch_start", "on_train_epoch_start", "on_train_epoch_end", "on_batch_begin", "on_train_batch_start",
+    "on_train_batch_begin", "on_train_batch_end", "on_validation_end", "on_validation_epoch_end", "on_test_end",
+)  # fmt: skip
 
-    Raises:  DTypeError, ArgumentError
-    """
-    if not isinstance(callbacks, list | tuple):
+
+def check_callbacks(who: str, callbacks: Any) -> None:
+    """Raise DTypeError for what is no list of callbacks; warn of methods that other frameworks would call."""
+    if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
         got = f"{type(callbacks).__name__}"
         raise DTypeError(f"{who}: callbacks must be a list.", got=got, hint="callbacks=[EarlyStopping(patience=5)]")
     for callback in callbacks:
@@ -66,12 +72,10 @@ def check_callbacks(who: str, callbacks: Any) -> None:
             elif name == "Checkpoint":
                 hint = "fit(checkpoint=...) takes it"
             raise DTypeError(f"{who}: {name} is no callback.", expected="Callback objects", hint=hint)
-        known = [name for name in vars(Callback) if name.startswith("on_")]
-        for name in dir(type(callback)):
-            if name.startswith("on_") and name not in known and callable(getattr(callback, name)):
-                raise ArgumentError(
-                    f"{who}: {type(callback).__name__}.{name} would never be called.", expected=", ".join(known)
-                )
+        for name in FOREIGN:
+            if hasattr(type(callback), name):
+                known = ", ".join(name for name in vars(Callback) if name.startswith("on_"))
+                warnings.warn(f"{who}: nothing calls {type(callback).__name__}.{name}; there are {known}", stacklevel=3)
 
 
 class KeepBest(Callback):
@@ -115,7 +119,8 @@ class KeepBest(Callback):
             ending = column.rpartition("_")[2]
             alike = [c for c in reversed(run.columns) if c.endswith(f"_{ending}")]  # valid_... before train_...
             validated = any(c.startswith("valid_") for c in run.columns)
-            hint = "valid=... (in an estimator early_stopping=True) for figures on data that is not trained on"
+            advice = "valid=... (in an estimator early_stopping=True) for figures on data that is not trained on"
+            hint = "" if validated else advice
             raise ArgumentError(
                 f"{type(self).__name__}: the history will have no column {column!r}.",
                 expected=", ".join(run.columns),

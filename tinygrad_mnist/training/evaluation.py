@@ -55,7 +55,7 @@ def compare(loss_function: Callable[..., Any], outputs: Any, targets: Sequence[A
 
     Raises:  ArgumentError for cross-entropy of what is no classification: it would be 0 whatever the model gives
     """
-    if isinstance(loss_function, CrossEntropyLoss) and isinstance(outputs, Var) and len(targets) == 1:
+    if type(loss_function) is CrossEntropyLoss and isinstance(outputs, Var) and len(targets) == 1:
         shape, target = tuple(outputs.shape), targets[0]
         wanted, kind = tuple(getattr(target, "shape", ())), getattr(target, "dtype", "no dtype")
         numbers = str(kind).startswith("float") and wanted != shape

@@ -23,7 +23,7 @@ from .history import History
 from .metrics import array, chosen
 from .progress import Progress
 from .run import Run
-from .sources import as_array, as_loader
+from .sources import as_loader
 
 
 def fit(
@@ -79,10 +79,10 @@ def fit(
             raise ArgumentError(f"fit: {name} is {word!r}.", expected=" or ".join(map(repr, allowed)))
     loss = checked_loss("fit", loss_function)
     optimizer = Adam(model.parameters()) if optimizer is None else optimizer
-    if not isinstance(optimizer, Optimizer):
+    if isinstance(optimizer, type) or not hasattr(optimizer, "param_groups"):
         hint = "optimizer=tg.optim.Adam(model.parameters(), lr=1e-3)"
         raise DTypeError("fit: optimizer must be an Optimizer.", got=_named(optimizer), hint=hint)
-    if not isinstance(schedule, Scheduler | None):
+    if isinstance(schedule, type) or not (schedule is None or hasattr(schedule, "optimizer")):
         hint = "schedule=tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)"
         raise DTypeError("fit: schedule must be a schedule of that optimizer.", got=_named(schedule), hint=hint)
     check_callbacks("fit", callbacks)
@@ -175,29 +175,35 @@ def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
     """Compute the outputs of a model for many inputs, batch by batch, in evaluation mode and without gradients.
 
     Shapes:  inputs (N, *A) array or tensor, or a tuple of them for a model of several arguments -> array (N, *B) of
-             whatever the model gives, or a tuple or dict of such arrays
-    Raises:  DTypeError for datasets and loaders; ShapeError where the model does not give N outputs
+             whatever the model gives, or a tuple or dict of such arrays; a single input (N,) goes through at once
+    Raises:  DTypeError for datasets and loaders; ShapeError for a single sample (M,) where its outputs are not M
     """
     several = isinstance(inputs, tuple)
     given = inputs if several else (inputs,)
-    if not all(hasattr(x, "shape") or isinstance(x, list) for x in given):
+    if not all(hasattr(x, "shape") or (isinstance(x, Sequence) and not isinstance(x, str)) for x in given):
         raise DTypeError(
             "predict: the inputs must be an array or a tensor, or a tuple of them.",
             got=" and ".join(type(x).__name__ for x in given),
             hint="predict(model, x); of a loader: [model(x) for x, _ in loader] under tg.no_grad(), after model.eval()",
         )
-    values = [array(as_array(x)) for x in given]
-    count = len(values[0]) if values[0].ndim else 0
-    # one axis may be that of the samples, or a single sample that was not meant to be cut
-    size = batch_size if all(v.ndim > 1 for v in values) else max(count, 1)
+    kind = next((p.dtype for p in model.parameters()), np.dtype(np.float32))  # that Python's floats are taken for
+    values = [array(x) if hasattr(x, "shape") else in_dtype(np.asarray(x), kind) for x in given]
+    count = len(values[0]) if values[0].ndim else 1
+    single = not several and values[0].ndim < 2  # one number per sample, or one sample, which must not be cut
+    size = max(count, 1) if single else batch_size
     pieces = []
     with evaluating(model):
         for i in range(0, max(count, 1), size):
             part = [v[i : i + size] if v.ndim else v for v in values]
             pieces.append(each(array, call(model, tuple(part) if several else part[0])))
-    found = joined(pieces)
-    each(lambda outputs: check_count(outputs, count, values), found)
-    return found
+    if single:
+        each(lambda outputs: check_count(outputs, count, values[0].shape), pieces[0])
+    return joined(pieces)
+
+
+def in_dtype(values: Any, kind: Any) -> Any:
+    """Bring floating numbers to a dtype; leave others as they are."""
+    return values.astype(kind, copy=False) if values.dtype.kind == "f" else values
 
 
 def joined(pieces: list[Any]) -> Any:
@@ -206,15 +212,15 @@ def joined(pieces: list[Any]) -> Any:
         return {k: np.concatenate([p[k] for p in pieces]) for k in pieces[0]}
     if isinstance(pieces[0], tuple | list):
         return tuple(np.concatenate(part) for part in zip(*pieces, strict=True))
-    return np.concatenate(pieces) if pieces[0].ndim else pieces[0]
+    return np.concatenate(pieces)
 
 
-def check_count(outputs: Any, count: int, inputs: list[Any]) -> None:
+def check_count(outputs: Any, count: int, shape: tuple[int, ...]) -> None:
     """Raise unless there is an output for each sample."""
     if outputs.ndim == 0 or len(outputs) != count:
         raise ShapeError(
             "predict: the model does not give one output per sample.",
-            got=f"inputs {', '.join(str(x.shape) for x in inputs)}, outputs {outputs.shape}",
+            got=f"inputs {shape}, outputs {outputs.shape}",
             expected="inputs (N, ...) and outputs (N, ...)",
-            hint="x[None] for a single sample" if inputs[0].ndim == 1 or len(inputs[0].shape) == 3 else "",
+            hint="x[None] for a single sample",
         )

@@ -66,6 +66,8 @@ def chosen(metrics: Any, loss_function: Any, who: str) -> dict[str, Metric]:
                     expected=f"names among {', '.join(NAMED)}, functions that have a name, or a dict of functions",
                     hint="metrics={'name': lambda outputs, targets: ...}",
                 )
+            if name in found:
+                raise ArgumentError(f"{who}: two metrics are called {name!r}.", hint="a dict: {'name': function}")
             found[name] = NAMED[metric] if isinstance(metric, str) else metric
     bad = [name for name, f in found.items() if not callable(f) or name in ("loss",)]
     if bad:

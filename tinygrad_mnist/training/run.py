@@ -216,8 +216,8 @@ class Run:
                 f"fit: the loss became {self.loss}.",
                 got=f"epoch {self.epoch + 1}, batch {self.batch + 1}, lr {self.optimizer.param_groups[0]['lr']:g}"
                 + (f"; {bad}" if bad else ""),
-                expected="finite inputs and targets" if bad else "a finite loss",
-                hint="np.isfinite(x) finds them; leave them out or fill them" if bad else CALM,
+                expected="a finite loss",
+                hint=("np.isfinite finds these numbers: leave them out or fill them; or " if bad else "") + CALM,
             )
         if self.schedule is not None and self.schedule_every == "batch":
             self.schedule.step()
@@ -292,7 +292,8 @@ def not_finite(inputs: Any, targets: list[Any]) -> str:
     """Say which parts of a batch have numbers that are none."""
     found = []
     for name, part in (("inputs", inputs), ("targets", targets)):
-        flat = [array(x) for x in (part if isinstance(part, tuple | list) else [part])]
+        flat: list[Any] = []
+        each(lambda x, flat=flat: flat.append(array(x)), part)  # type: ignore[misc]
         count = sum(int((~np.isfinite(x)).sum()) for x in flat if x.dtype.kind == "f")
         found += [f"{count} numbers of the {name} are nan or infinite"] if count else []
     return ", ".join(found)

@@ -26,7 +26,7 @@ class SeveralInputs:
         lengths = [len(x) for x in (*inputs, *targets)]
         if len(set(lengths)) != 1:
             raise ShapeError(
-                "fit: inputs and targets differ in length.",
+                "Inputs and targets differ in length.",
                 got=f"inputs of {lengths[: len(inputs)]}, targets of {lengths[len(inputs) :]}",
                 expected="one length, the number of samples",
             )
@@ -46,7 +46,7 @@ def as_loader(data: Any, batch_size: int, shuffle: bool = False, who: str = "fit
     Raises:  DTypeError for what is none of these; ArgumentError if there is no sample in it
     """
     loader = _loader(data, batch_size, shuffle, who)
-    if isinstance(loader, DataLoader) and len(loader) == 0:
+    if getattr(type(loader), "__iter__", None) is DataLoader.__iter__ and len(loader) == 0:
         samples = len(loader.dataset)
         raise ArgumentError(
             f"{who}: the data gives no batch.",
@@ -60,7 +60,9 @@ def _loader(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
     if isinstance(data, DataLoader):
         return data
     if isinstance(data, tuple) and len(data) > 1:
-        several = isinstance(data[0], tuple) and any(hasattr(x, "shape") for x in data[0])
+        # a tuple of arrays: one per argument of the model, or else one per sample
+        arrays = isinstance(data[0], tuple) and data[0] and all(hasattr(x, "shape") for x in data[0])
+        several = arrays and len(data[0]) != len(data[1])
         targets = tuple(map(as_array, data[1:]))
         inputs = tuple(map(as_array, data[0])) if several else as_array(data[0])
         data = SeveralInputs(inputs, targets) if several else TensorDataset(inputs, *targets)
@@ -71,9 +73,10 @@ def _loader(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
             expected="a DataLoader, a dataset, or (inputs, targets)",
             hint="a tuple, (inputs, targets), of arrays",
         )
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, dict | str):
+    named = isinstance(data, str) or (isinstance(data, dict) and 0 not in data)  # not numbered, as a dataset is
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not named:
         return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
-    if not hasattr(data, "__iter__") or hasattr(data, "__next__") or isinstance(data, dict | str):
+    if not hasattr(data, "__iter__") or hasattr(data, "__next__") or named:
         once = " that can be gone through only once" if hasattr(data, "__next__") else ""
         raise DTypeError(
             f"{who}: the data can be no source of batches for every epoch.",
