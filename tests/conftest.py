@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tinygrad_mnist import backend
+from tinygrad_mnist.kernels import parallel
 from tinygrad_mnist.scope import state
 
 # dev and ci draw the same examples every time: a red run is a change in the code. deep looks for new ones.
@@ -52,3 +53,11 @@ def leaves_no_trace() -> Iterator[None]:
     np.seterr(**numpy_errors)
     if leaks:
         pytest.fail("; ".join(leaks))
+
+
+@pytest.fixture
+def threads():
+    """The function that chooses the number of the kernels' threads; what it was before is restored."""
+    before = parallel.get_num_threads()
+    yield parallel.set_num_threads
+    parallel.set_num_threads(before)

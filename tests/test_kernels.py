@@ -363,14 +363,6 @@ def test_memory_order_is_kept():
 # ---- what makes them quick changes nothing ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def threads():
-    """The function that chooses their number; what it was before is restored."""
-    before = parallel.get_num_threads()
-    yield parallel.set_num_threads
-    parallel.set_num_threads(before)
-
-
 def calls(n=6, dtype=np.float32):
     """Every kernel that takes `out`, with its arguments, and what it gives without."""
     random = np.random.default_rng(0)

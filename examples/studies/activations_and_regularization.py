@@ -124,8 +124,8 @@ def part_2(study, x, y, found):
         "a compiled step, another machine; %time alone on its line timed nothing (6 us)",
     )  # fmt: skip
     study.check("printed rule after 8,000 samples, mean of three seeds", np.mean([c[8000] for c in curves]), 0.84, 0.9)
-    if not study.quick:
-        study.check(f"NumPy net after {longest:,} samples, test", trained, 0.945, 0.97)
+    bounds = (0.8, 0.93) if study.quick else (0.945, 0.97)
+    study.check(f"NumPy net after {longest:,} samples, test", trained, *bounds)
     return curves
 
 
@@ -182,9 +182,8 @@ def as_in_keras(study, name, printed, seconds, trials, n, tried):
         f"{name}, lr .02, batch 32", f"{printed} test ({seconds})", f"{listed(scores, 4)} ({spent:.0f} s each)",
         "see the four nets below", why,
     )  # fmt: skip
-    if not study.quick:
-        less = f"{name} as written, mean test accuracy less the printed one"
-        study.check(less, np.mean(scores) - printed, -5e-3, 5e-3)
+    less = f"{name} as written, mean test accuracy less the printed one"
+    study.check(less, np.mean(scores) - printed, -0.16 if study.quick else -5e-3, 5e-3)
 
 
 def matched(study, alike, rounds):
@@ -208,9 +207,10 @@ def matched(study, alike, rounds):
         "lr .2 with batch 1 moves 320 times further per sample than lr .02 with batch 32. Set alike, means of seeds: "
         f"{starts}; first is {first}, {means[first] - sorted(means.values())[-2]:.4f} before the next",
     )  # fmt: skip
+    for name, (_, low) in NETS.items():
+        low = 0.65 if study.quick else low
+        study.check(f"{name}: lowest test accuracy of its seeds", min(t.accuracy for t in alike[name]), low, 0.995)
     if not study.quick:
-        for name, (_, low) in NETS.items():
-            study.check(f"{name}: lowest test accuracy of its seeds", min(t.accuracy for t in alike[name]), low, 0.995)
         study.check("the convolution less the ReLU net, means", conv - relu, 0.005, 0.03)
         study.check("the ReLU net less the sigmoid net, means", relu - glorot, 0.01, 0.04)
 
@@ -319,7 +319,9 @@ def part_6(study, x, y, xt, yt):
     heads = ["sigmoid, 0 to 255", "test accuracy", "the same, test images /255 only", "constant predictor?"]
     study.table(f"Tried for the printed .1135 (all but the last rows on {few:,} images)", heads, rows)
     why_not_printed(study, scores, [row[1] for row in rows] + [row[2] for row in rows], yt)
-    if not study.quick:
+    if study.quick:
+        study.check("convolution with ReLU and /255, lowest of its seeds", min(scores[nn.ReLU, 1]), 0.6, 0.955)
+    else:
         for (activation, top), low, high in zip(kinds, (0.9, 0.75, 0.09, 0.93), (0.96, 0.88, 0.5, 0.955), strict=True):
             name = f"convolution, {activation.__name__}, 0 to {top}, mean"
             study.check(name, np.mean(scores[activation, top]), low, high)

@@ -289,8 +289,8 @@ def causes(study, as_written, corrected, data, accuracies, losses):
     study.compare("test accuracy", ".9126", f"{accuracies[0]:.4f}", ", ".join(f"{a:.4f}" for a in good), f"""not
         reproduced, cause unknown. After {epochs} epochs {len(seeds)} seeds give {min(seeds):.4f} to {max(seeds):.4f},
         another split and other scales of the pixels {min(others):.4f} to {max(others):.4f}""")  # fmt: skip
-    study.check("test accuracy, as written", accuracies[0], *((0.9, 0.935) if study.quick else (0.938, 0.952)))
-    study.check("test accuracy, corrected, lowest of the seeds", min(good), 0.92 if study.quick else 0.974, 0.981)
+    study.check("test accuracy, as written", accuracies[0], *((0.9, 0.93) if study.quick else (0.938, 0.952)))
+    study.check("test accuracy, corrected, lowest of the seeds", min(good), 0.94 if study.quick else 0.974, 0.981)
 
 
 def deviations_from(seen, epoch):
