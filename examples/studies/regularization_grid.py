@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from study import COLOURS, INK, figure
+from study import COLOURS, INK, INSTALL, figure
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -21,7 +21,7 @@ from tinygrad_mnist.training import EarlyStopping, evaluate, fit, predict
 try:
     from joblib import Parallel, delayed, parallel_config
 except ImportError as error:
-    sys.exit(f"{error}. Install what the examples need: pip install '.[examples]' in the project's folder")
+    sys.exit(f"{error}. {INSTALL}")
 
 DROPOUTS, PENALTIES = (0.2, 0.4, 0.6, 0.8), (1e-4, 1e-3, 1e-2)
 CELLS = {(p, l2): f"{p:g}/{l2:.0e}".replace("e-0", "e-") for p in DROPOUTS for l2 in PENALTIES}

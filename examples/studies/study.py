@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+INSTALL = "Install what the examples need: pip install '.[examples]' in the project's folder"
 try:
     import numpy as np
     from matplotlib.figure import Figure
@@ -22,7 +23,7 @@ try:
     import tinygrad_mnist as tg
     from tinygrad_mnist.data import open_dataset
 except ImportError as error:
-    sys.exit(f"{error}. Install what the examples need: pip install '.[examples]' in the project's folder")
+    sys.exit(f"{error}. {INSTALL}")
 
 INK, PRINTED, CORRECTED, GRID = "#22303c", "#d9822b", "#3b75af", "#d5dbe1"
 RESULT = "result.json"

@@ -19,7 +19,7 @@ import sys
 import warnings
 
 import numpy as np
-from study import COLOURS, CORRECTED, INK, PRINTED, figure, run
+from study import COLOURS, CORRECTED, INK, INSTALL, PRINTED, figure, run
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -30,7 +30,7 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import train_test_split
 except ImportError as error:
-    sys.exit(f"{error}. Install what the examples need: pip install '.[examples]' in the project's folder")
+    sys.exit(f"{error}. {INSTALL}")
 
 F = nn.functional
 PRINTED_ACCURACY = {"xavier": 0.8989, "uniform": 0.9011, "normal": 0.7754, "zeros": 0.0925, "random": 0.7146}

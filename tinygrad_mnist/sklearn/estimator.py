@@ -27,6 +27,7 @@ from ..nn import Module
 from ..nn import functional as F
 from ..training import Callback, EarlyStopping, KeepBest, fit, predict
 from ..training.callbacks import check_callbacks
+from ..training.sources import in_dtype
 from . import network
 
 MANY_STEPS = 150  # from here on, capturing a step costs less than it saves
@@ -161,8 +162,9 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
                 self.solver, self.module_, self.learning_rate_init, self.momentum, self.nesterovs_momentum
             )
         kind = next(self.module_.parameters()).dtype
-        valid = None if valid is None else as_kind(valid, kind)
-        self._run(as_kind(train, kind), valid, importance, partial, first)
+        train = [in_dtype(a, kind) for a in train]
+        valid = None if valid is None else [in_dtype(a, kind) for a in valid]
+        self._run(train, valid, importance, partial, first)
 
     def _run(
         self, train: list[Any], valid: list[Any] | None, importance: float, partial: bool, first: bool
@@ -311,11 +313,6 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         kind = next(self.module_.parameters()).dtype
         return predict(self.module_, X.astype(kind, copy=False))
-
-
-def as_kind(parts: list[Any], kind: Any) -> list[Any]:
-    """Bring floating arrays to one dtype."""
-    return [a.astype(kind, copy=False) if a.dtype.kind == "f" else a for a in parts]
 
 
 class Seen(Callback):

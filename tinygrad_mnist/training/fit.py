@@ -23,7 +23,7 @@ from .history import History
 from .metrics import array, chosen
 from .progress import Progress
 from .run import Run
-from .sources import as_loader
+from .sources import as_loader, in_dtype
 
 
 def fit(
@@ -199,11 +199,6 @@ def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
     if single:
         each(lambda outputs: check_count(outputs, count, values[0].shape), pieces[0])
     return joined(pieces)
-
-
-def in_dtype(values: Any, kind: Any) -> Any:
-    """Bring floating numbers to a dtype; leave others as they are."""
-    return values.astype(kind, copy=False) if values.dtype.kind == "f" else values
 
 
 def joined(pieces: list[Any]) -> Any:

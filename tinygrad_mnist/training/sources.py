@@ -92,3 +92,8 @@ def as_array(values: Any) -> Any:
         return values
     found: Array = np.asarray(values)
     return found.astype(np.float32) if found.dtype == np.float64 else found
+
+
+def in_dtype(values: Any, kind: Any) -> Any:
+    """Bring floating numbers to a dtype; leave others as they are."""
+    return values.astype(kind, copy=False) if values.dtype.kind == "f" else values
