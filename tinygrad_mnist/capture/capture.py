@@ -18,16 +18,17 @@ from typing import Any
 import numpy as np
 
 from .. import draws
-from ..backend import default_generator
+from ..backend import default_generator, generator_or_default
 from ..engine import caller
 from ..graph import Var, arrays_watched
+from ..guards.dice import Dice
+from ..guards.guard import Guard
+from ..guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watching
 from ..ops import elementwise
 from ..primitive import Primitive, registry
 from ..scope import Scope, state
 from ..versions import tick
-from .guards import Guard
 from .program import Array, Instruction, Program, Value
-from .watch import DRAW_INSTEAD, numpy_dice, refused, watching
 
 FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
 TAKEN = {"np", "step", *dir(builtins), *dir(draws), *keyword.kwlist, *registry}  # names that the source uses itself
@@ -53,6 +54,7 @@ class Recorder:
         self.sets: dict[int, Any] = {}  # the leaves in it, by id
         self.written: set[Value] = set()
         self.outer = state.around
+        self.dice = Dice([default_generator.numpy, np.random.mtrand._rand, *(g for g, _ in guard.dice)])
         self.inputs = [self.new(x.array, "input", i, name=n) for i, (n, x) in enumerate(inputs.items())]
 
     # ------------------------------------------------------------ values
@@ -139,6 +141,7 @@ class Recorder:
 
     def draw(self, fill: Callable[..., Any], generator: Any, settings: dict[str, Any], out: Array) -> None:
         """Write down a draw of random numbers."""
+        self.dice.drawn(fill, generator_or_default(generator), settings, out)
         action = fill, default_generator if generator is None else generator
         self.append(Instruction("draw", [], [self.new(out, "result")], settings, None, action))
 
@@ -202,7 +205,7 @@ class Recorder:
             raise refused("an optimizer's change of an argument", "let the step find the tensor outside, not pass it")
         groups = f"{self.guard.refer(optimizer)}.param_groups"
         label = f"{type(optimizer).__name__}.param_groups"
-        self.guard.expect(f"len({groups})", len(optimizer.param_groups), label)
+        self.guard.count(groups, len(optimizer.param_groups), label)
         for i, known in enumerate(optimizer.param_groups):
             self.guard.expect(f"{groups}[{i}]", known, label)
             self.guard.reach(known["params"], f"{label}[{i}]['params']")
@@ -260,6 +263,7 @@ class Recorder:
         module: Any = scope.module
         if id(module) not in self.guard.labels:
             self.guard.reach(module, type(module).__name__)
+            self.guard.explore()
         return self.outer(scope, forward, args, kwargs) if self.outer is not None else forward(*args, **kwargs)
 
     # ------------------------------------------------------------ the end
@@ -306,15 +310,19 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     Returns: the step's result, and the recorder, which knows the rest
     Raises:  CaptureError naming the user's line
     """
-    recorder, dice = Recorder(inputs, guard), numpy_dice()
+    recorder = Recorder(inputs, guard)
     state.recorder, state.around = recorder, recorder.around
     try:
-        with watching(), arrays_watched(refuse_array):
+        with watching(Watch(guard.runs, guard.layer_runs)), arrays_watched(refuse_array):
             result = function()
     finally:
         state.recorder, state.around = None, recorder.outer
-    if dice != numpy_dice():
-        raise refused("a draw from NumPy's global generator", DRAW_INSTEAD)
+    for generator in recorder.dice.rolled():
+        labels = [label for g, label in guard.dice if g is generator]
+        raise refused("a draw from NumPy's random", DRAW_INSTEAD, guard.place_of(labels[0]) if labels else "")
+    unsafe = guard.not_to_be_compared()
+    if unsafe is not None:
+        raise refused(f"the use of {unsafe[0]},", OUTSIDE, unsafe[1])
     return result, recorder
 
 

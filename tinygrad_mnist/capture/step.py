@@ -13,12 +13,12 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..graph import Var
+from ..guards.guard import Guard
+from ..guards.watch import refused
 from ..tensor import Tensor
 from .capture import capture, check_overlaps
 from .forms import Place, filled, form_of
-from .guards import Guard
 from .program import Array, Program, Value
-from .watch import refused
 
 
 @dataclass

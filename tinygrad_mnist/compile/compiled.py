@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from ..capture.forms import NUMBERS, identities, is_data, parameters, signature, stand_in, visit
-from ..capture.guards import Guard
+from ..capture.forms import EXACT_NUMBERS, containers, identities, is_data, parameters, signature, stand_in, visit
 from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
-from ..capture.watch import refused
 from ..engine import outside
 from ..errors import ArgumentError, CaptureError
 from ..graph import Array, Var
+from ..guards.guard import Guard
+from ..guards.watch import refused
 from ..scope import state
 from ..tensor import Tensor
 
@@ -78,13 +78,16 @@ class Compiled:
             if isinstance(x, Var) or is_data(x):
                 name = name if name not in inputs else f"{name}_{len(inputs)}"
                 x = inputs[name] = stand_in(x)
-            elif isinstance(x, NUMBERS) and not isinstance(x, bool):
+            elif type(x) in EXACT_NUMBERS or isinstance(x, np.generic):
                 names.append(name)
             else:
                 guard.reach(x, name)
             return x
 
         guard.reach(self.function, self.name)
+        for container in containers([args, kwargs]):
+            guard.reach(getattr(container, "__dict__", None), "the attributes of an argument")
+            guard.reach(getattr(container, "default_factory", None), "an argument")
         new_kwargs = visit(kwargs, "", replace)
         new_args = [visit(x, own[i] if i < len(own) else f"x{i}", replace) for i, x in enumerate(args)]
         guard.explore()
