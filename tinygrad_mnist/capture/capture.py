@@ -54,7 +54,8 @@ class Recorder:
         self.sets: dict[int, Any] = {}  # the leaves in it, by id
         self.written: set[Value] = set()
         self.outer = state.around
-        self.dice = Dice([default_generator.numpy, np.random.mtrand._rand, *(g for g, _ in guard.dice)])
+        self.generator = default_generator.numpy
+        self.dice = Dice([self.generator, np.random.mtrand._rand, *(g for g, _ in guard.dice)])
         self.inputs = [self.new(x.array, "input", i, name=n) for i, (n, x) in enumerate(inputs.items())]
 
     # ------------------------------------------------------------ values
@@ -318,8 +319,10 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     finally:
         state.recorder, state.around = None, recorder.outer
     for generator in recorder.dice.rolled():
-        labels = [label for g, label in guard.dice if g is generator]
-        raise refused("a draw from NumPy's random", DRAW_INSTEAD, guard.place_of(labels[0]) if labels else "")
+        label = next((label for g, label in guard.dice if g is generator), "random")
+        raise refused("a draw from NumPy's random", DRAW_INSTEAD, guard.place_of(label))
+    if default_generator.numpy is not recorder.generator:
+        raise refused("a new seed", "seed before the step", guard.place_of("manual_seed"))
     unsafe = guard.not_to_be_compared()
     if unsafe is not None:
         raise refused(f"the use of {unsafe[0]},", OUTSIDE, unsafe[1])

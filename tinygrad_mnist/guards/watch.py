@@ -96,6 +96,8 @@ class Watch:
         if room_of(frame) == "numpy" and module not in ("io", "_io", "posix", "nt", "time", "builtins"):
             return
         owner = getattr(function, "__self__", None)
+        if room_of(frame) == "functools" and type(owner).__module__ == "_thread":  # its own locks
+            return
         if "random" in str(module) or "random" in type(owner).__module__:
             whose = "NumPy's" if "numpy" in str(module) + type(owner).__module__ else "Python's"
             raise refused(f"a draw from {whose} random", DRAW_INSTEAD, line_of(frame))
