@@ -101,7 +101,7 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray[Any, 
         else:
             raise ArchiveError(f"entry {member.filename!r:.60} has .npy version {version}")
         if dtype.hasobject:
-            raise ArchiveError(f"pickled objects in {member.filename!r:.60}")
+            raise ArchiveError("Object arrays cannot be loaded when allow_pickle=False")  # NumPy's words
         if dtype.kind not in "fiub" or dtype.subdtype is not None:
             raise ArchiveError(f"entry {member.filename!r:.60} is no array of numbers")
         if any(type(n) is not int or n < 0 for n in shape):
@@ -110,7 +110,7 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray[Any, 
         if expected != there:
             raise ArchiveError(f"entry {member.filename!r:.60} needs {expected:,} bytes and has {there:,}")
         array = np.empty(shape[::-1] if fortran else shape, dtype)
-        memory = memoryview(array.reshape(-1).view(np.uint8))
+        memory = array.reshape(-1).view(np.uint8).data
         at = 0
         while at < expected:
             chunk = stream.read(min(CHUNK, expected - at))
