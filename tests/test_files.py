@@ -8,6 +8,8 @@ import io
 import os
 import stat
 import struct
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -244,3 +246,18 @@ def test_shared_and_ring_shaped_modules_are_copied_as_they_are():
     ring.me = ring
     twin, other = copy.deepcopy(pair), copy.deepcopy(ring)
     assert twin[0] is twin[1] and twin[0] is not shared and other.me is other and "(...)" in repr(ring)
+
+
+def test_a_module_that_calls_itself_is_told_so_and_does_not_end_the_process():
+    code = """
+import threading, tinygrad_mnist as tg
+class Loop(tg.nn.Module):
+    def forward(self, x): return self(x)
+def go():
+    try: Loop()(tg.ones(1))
+    except RecursionError: print("told")
+go()
+thread = threading.Thread(target=go); thread.start(); thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "told\ntold\n"), done.stderr

@@ -145,7 +145,9 @@ def make_room(depth: int) -> None:
     and never beyond DEEPEST, so a module that calls itself without end is still told so. It is not lowered
     again: it is one for all threads, and another one may be as deep.
     """
-    wanted = 1000 + 8 * (min(depth, DEEPEST) + 32)
+    if depth > DEEPEST:  # each call also takes some of the thread's own stack, whose end is the process's
+        raise RecursionError(f"module calls are nested more than {DEEPEST} deep: does a module call itself?")
+    wanted = 1000 + 8 * (depth + 32)
     if sys.getrecursionlimit() < wanted:
         sys.setrecursionlimit(wanted)
 
