@@ -18,7 +18,7 @@ import numpy as np
 
 from ..backend import Generator, default_generator
 from ..data import DataLoader
-from ..errors import ArgumentError, OutputError, StateDictError
+from ..errors import ArgumentError, DataError, OutputError, StateDictError
 from ..files import output_folder, remove_leftovers
 from ..graph import Var
 from ..nn import Module
@@ -75,7 +75,14 @@ class Checkpoint:
                 hint="resume=True to go on from it, or delete it, or choose another path",
             )
         state = load(self.path)
-        restore(run, state)
+        try:
+            restore(run, state)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:  # of this form, with something else inside
+            raise DataError(
+                "fit: the checkpoint is damaged.",
+                got=f"{self.path}: {type(error).__name__} {error}",
+                expected="what fit(checkpoint=...) wrote",
+            ) from error
         if run.warm_up():
             restore(run, state)
         return True
