@@ -41,16 +41,18 @@ def watching() -> Iterator[None]:
     Garbage is not collected meanwhile: what that calls back is not the step's.
     """
     collecting, profiler = gc.isenabled(), sys.getprofile()
-    gc.disable()
-    if profiler is None:  # one that is running goes first
-        sys.setprofile(refuse_calls)
     try:
+        gc.disable()
+        if profiler is None:  # one that is running goes first
+            sys.setprofile(refuse_calls)
         yield
     finally:
-        if profiler is None:
-            sys.setprofile(None)
-        if collecting:
-            gc.enable()
+        try:
+            if profiler is None:
+                sys.setprofile(None)
+        finally:  # whatever comes after a call
+            if collecting:
+                gc.enable()
 
 
 def refuse_calls(frame: Any, event: str, function: Any) -> None:
