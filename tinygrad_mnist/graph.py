@@ -193,7 +193,7 @@ class _Recording:
     __exit__: ClassVar[Any] = leave_mode
 
     @overload
-    def __new__(cls, function: F) -> F: ...
+    def __new__(cls, function: F) -> F: ...  # type: ignore[misc]
     @overload
     def __new__(cls, function: None = None) -> Self: ...
     def __new__(cls, function: Any = None) -> Any:
