@@ -6,7 +6,6 @@ graph.py.
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -157,14 +156,3 @@ def unchanging(array: Any) -> Any:
     if state.recorder is not None:
         state.recorder.constant(array)
     return array
-
-
-def put_off_collection() -> bool:
-    """Stop Python's search for reference cycles until `gc.enable()`, and tell whether it was on.
-
-    A graph has no cycles; while it grows, the collector would go over all of it, and over the model, again and again:
-    40 % of the time of a step of 10 000 layers.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    return was_on

@@ -116,20 +116,22 @@ def watching(watch: Watch) -> Iterator[None]:
     """
     profiler: Any = sys.getprofile()
     collecting = gc.isenabled()
-    gc.disable()
-    if hasattr(profiler, "disable"):  # one of C's own kind
-        profiler.disable()
-    sys.setprofile(watch)
     try:
+        gc.disable()
+        if hasattr(profiler, "disable"):  # one of C's own kind
+            profiler.disable()
+        sys.setprofile(watch)
         yield
     finally:
-        sys.setprofile(None)
-        if hasattr(profiler, "enable"):
-            profiler.enable()
-        else:
-            sys.setprofile(profiler)
-        if collecting:
-            gc.enable()
+        try:
+            sys.setprofile(None)
+            if hasattr(profiler, "enable"):
+                profiler.enable()
+            else:
+                sys.setprofile(profiler)
+        finally:  # whatever comes after a call
+            if collecting:
+                gc.enable()
     if watch.refusal is not None:
         raise watch.refusal
 

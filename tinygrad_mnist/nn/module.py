@@ -17,7 +17,7 @@ from ..creation import from_numpy
 from ..errors import StateDictError
 from ..graph import Var, no_grad
 from ..in_place import clear_gradient
-from ..scope import Scope, make_room, put_off_collection, state
+from ..scope import Scope, make_room, state
 from ..seeds import check_differentiable
 from ..tensor import Tensor
 from ..versions import Version
@@ -61,9 +61,11 @@ class Module:
         outer = state.scope
         if outer is None:  # arrays become tensors once, at the door, so that forward may use tensor methods
             args, kwargs = _as_tensors(args), _as_tensors(kwargs)
-        collecting = outer is None and put_off_collection()
-        scope = state.scope = Scope(self, outer)
-        try:
+        collecting = outer is None and gc.isenabled()
+        try:  # all that is put back is changed in here: Ctrl-C may come after any call, also that of gc.disable
+            if collecting:
+                gc.disable()  # as engine.backward does
+            scope = state.scope = Scope(self, outer)
             if not scope.depth & 31:
                 make_room(scope.depth)
             if state.around is not None:

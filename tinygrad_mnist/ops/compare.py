@@ -6,6 +6,7 @@ bounds. Comparisons are constant to differentiation. Look next at elementwise.py
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -165,3 +166,12 @@ def isnan(x: Array) -> Array:
 def isfinite(x: Array) -> Array:
     """Tell where x is neither infinite nor not a number."""
     return np.isfinite(x)
+
+
+def operator(comparison: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Make a plain function of a comparison, as `==` and its kin need.
+
+    Python looks them up through `Primitive.__get__` and drops whatever is raised there, a Ctrl-C too; functions are
+    bound without running any Python.
+    """
+    return lambda x, other: comparison(x, other)
