@@ -175,6 +175,9 @@ def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
+    if count(x.shape, axis) == 0:  # the logarithm of 0, without the warning
+        empty = np.zeros_like(x, dtype=x.dtype if x.dtype.kind == "f" else np.float32)
+        return add_up(empty, axis=axis, keepdims=keepdims) - np.inf
     top = largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     total = np.log(add_up(np.exp(x - top), axis=axis, keepdims=True)) + top
