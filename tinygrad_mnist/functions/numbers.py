@@ -31,14 +31,17 @@ def number(name: str, value: Any) -> Any:
     raise DTypeError(f"{name}: expected a number.", got=f"{type(value).__name__} {value!r:.60}")
 
 
-def fitting(name: str, value: Any, dtype: Any) -> Any:
+def fitting(name: str, value: Any, dtype: Any, *, wraps: bool = True) -> Any:
     """Read a number that is to be stored in a dtype; a float loses its fraction in an integer dtype, as in PyTorch.
 
-    Unsigned dtypes take the negatives of what they can hold, from the end, as PyTorch's do.
+    Args:
+        wraps: unsigned dtypes take the negatives of what they can hold, from the end, as PyTorch's do
 
     Raises:  ArgumentError for a number that the dtype cannot hold
     """
     value, kind = number(name, value), np.dtype(dtype)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise ArgumentError(f"{name}: {value:.4g} is too large a number.", expected="less than 2⁶³")
     if kind.kind == "b":
         return bool(value)
     if kind.kind == "f":
@@ -46,7 +49,7 @@ def fitting(name: str, value: Any, dtype: Any) -> Any:
             return value
     elif isinstance(value, int) or math.isfinite(value):
         low, high = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
-        if (-high if kind.kind == "u" else low) <= int(value) <= high:
+        if (-high if kind.kind == "u" and wraps else low) <= int(value) <= high:
             return int(value) % (high + 1) if kind.kind == "u" else int(value)
     raise ArgumentError(
         f"{name}: {value} does not fit into {kind}.",

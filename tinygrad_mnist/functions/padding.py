@@ -51,7 +51,8 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     width = ((0, 0),) * (ndim - len(pairs)) + tuple(reversed(pairs))
     if mode == "constant":
         _check_cut(input, width, 0)
-        return layout.pad(input, width=width, value=fitting("pad", 0 if value is None else value, input.dtype))
+        fill = fitting("pad", 0 if value is None else value, input.dtype, wraps=False)
+        return layout.pad(input, width=width, value=fill)
     if value:
         raise ArgumentError(f"pad: mode {mode!r} takes no value.", got=f"value = {value!r:.60}")
     if len(pairs) not in (1, 2, 3) or ndim - len(pairs) not in (1, 2):
@@ -83,6 +84,9 @@ def _check_cut(input: Any, width: tuple[tuple[int, int], ...], least: int) -> No
 
 def _places(mode: str, size: int, before: int, after: int) -> Any:
     """Tell which elements of a dimension the padded one shows."""
+    if mode == "circular":  # PyTorch cuts first, and wraps what is left
+        start, size = max(-before, 0), size + min(before, 0) + min(after, 0)
+        before, after = max(before, 0), max(after, 0)
     most = {"reflect": size - 1, "circular": size, "replicate": max(before, after)}[mode]
     if max(before, after) > most or size == 0:
         raise ShapeError(
@@ -94,5 +98,5 @@ def _places(mode: str, size: int, before: int, after: int) -> Any:
     if mode == "replicate":
         return places.clip(0, size - 1)
     if mode == "circular":
-        return places % size
+        return places % size + start
     return np.abs(np.where(places >= size, 2 * (size - 1) - places, places))

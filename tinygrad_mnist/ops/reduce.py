@@ -196,8 +196,8 @@ def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Any:
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
     centred = x - mean(x, axis=axis, keepdims=True)
-    total = add_up(np.square(centred), axis=axis, keepdims=keepdims)
-    return np.true_divide(total, total.dtype.type(max(count(x.shape, axis) - correction, 0)))
+    total, number = add_up(np.square(centred), axis=axis, keepdims=keepdims), count(x.shape, axis)
+    return np.true_divide(total, total.dtype.type(max(number - correction, 0) if number else 0))
 
 
 @var.vjp("x")
