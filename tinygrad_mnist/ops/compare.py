@@ -86,6 +86,9 @@ def where(condition: Array, a: Array, b: Array) -> Array:
 
     Shapes:  condition (*C), a (*A), b (*B) -> (*broadcast(C, A, B))
     """
+    if type(a) is int or type(b) is int:  # which NumPy would wrap
+        kind = np.result_type(a, b)
+        a, b = np.asarray(a, kind), np.asarray(b, kind)
     return np.where(condition, a, b)
 
 
