@@ -63,7 +63,7 @@ def one(name: str, dim: Any, ndim: int) -> int:
             expected=f"dim from {-size} to {size - 1}",
             hint="unsqueeze(0) adds the batch dimension, if that is what is missing" if dim == ndim else "",
         )
-    return dim % size
+    return int(dim % size)
 
 
 def some(name: str, dim: Dims, ndim: int) -> Any:

@@ -66,7 +66,7 @@ class Module:
             if collecting:
                 gc.disable()  # as engine.backward does
             scope = state.scope = Scope(self, outer)
-            if not scope.depth & 31:
+            if scope.depth > 32 and not scope.depth & 31:
                 make_room(scope.depth)
             if state.around is not None:
                 return state.around(scope, self.forward, args, kwargs)

@@ -81,7 +81,7 @@ def clamp_vjp_x(g: Any, out: Any, x: Any, *, low: float | None, high: float | No
 
 
 @elementwise
-def where(condition: Array, a: Array, b: Array) -> Array:
+def where(condition: Array, a: Any, b: Any) -> Array:
     """Take a where the condition holds, else b.
 
     Shapes:  condition (*C), a (*A), b (*B) -> (*broadcast(C, A, B))
