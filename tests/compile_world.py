@@ -11,6 +11,7 @@ import itertools
 import linecache
 import random
 import re
+import sys
 import textwrap
 import types
 from collections.abc import Mapping
@@ -49,7 +50,8 @@ class Scenario:
 
     `read` is a number that the step multiplies x by, or `body` is the whole step. A line `outer c` in the source
     stands for global or nonlocal. `look` is what both twins must agree on after each call besides the result. `must`:
-    the step may not be refused. `undo` restores what both twins share.
+    the step may not be refused; `refuse`: it has to be, since no second run gives the same. `undo` restores what both
+    twins share.
     """
 
     name: str
@@ -62,12 +64,13 @@ class Scenario:
     takes: str = "x"
     undo: str = "pass"
     must: bool = False
+    refuse: bool = False
 
     def source(self, place: str) -> str:
         """Write the scenario's module."""
         body = self.body or f"return x * ({self.read})"
         parts = [
-            textwrap.dedent(self.setup).strip(), "x0 = tg.tensor([1.0, 2.0, 3.0])",
+            "x0 = tg.tensor([1.0, 2.0, 3.0])", textwrap.dedent(self.setup).strip(),
             f"def step({self.takes}):\n" + indented(body), "def change(k):\n" + indented(self.change),
             f"def args(k):\n    return {self.args}", f"def look():\n    return {self.look}",
             "def undo():\n" + indented(self.undo),
@@ -93,6 +96,7 @@ class Twin:
         linecache.cache[file] = len(source), None, source.splitlines(True), file
         self.module = types.ModuleType("scenario")
         self.module.__file__ = file
+        sys.modules["scenario"] = self.module  # where dataclasses and pickle look
         exec(compile(source, file, "exec"), vars(self.module))
 
     def run(self, versions: tuple[int, ...], wrap: Any) -> list[Any]:
@@ -116,6 +120,7 @@ class Twin:
                 shown.append((result, plain(m.look())))
         finally:
             m.undo()
+            del sys.modules["scenario"]
         return shown
 
 
@@ -141,7 +146,7 @@ def judge(scenario: Scenario, place: str, moment: str) -> str:
     """Run both twins. Gives "right", "refused", or what is wrong: "stale ...", "dropped ...", "crash ...", ..."""
     file = f"/scenarios/{next(files)}.py"
     versions = MOMENTS[moment]
-    wanted = Twin(scenario, place, file).run(versions, lambda step: step)
+    wanted = Twin(scenario, place, file).run(versions, lambda step: step) if not scenario.refuse else []
     found = Twin(scenario, place, file).run(versions, tg.compile)
     last = found[-1]
     for call, (want, got) in enumerate(zip(wanted, found, strict=False), 1):
@@ -154,7 +159,7 @@ def judge(scenario: Scenario, place: str, moment: str) -> str:
         if got[1] != want[1]:
             return f"dropped in call {call}"
     if not isinstance(last, str):
-        return "right"
+        return "right" if not scenario.refuse else "stale for good"
     if scenario.must:
         return f"refused in call {len(found)}, though it must not be: {last}"
     return "refused" if re.search(re.escape(file) + r":\d+", last) else f"refused without a line: {last}"

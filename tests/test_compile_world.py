@@ -6,18 +6,22 @@ import itertools
 
 import pytest
 from compile_scenarios import STATE
+from compile_scenarios_arguments import ARGUMENT_TABLE
+from compile_scenarios_code import STATE as CODE
+from compile_scenarios_effects import EFFECTS_TABLE
+from compile_scenarios_plain import PLAIN_TABLE
 from compile_world import MOMENTS, Scenario, judge
 
 from tinygrad_mnist.scope import state
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-TABLES = {"state": STATE}
+TABLES = {"state": STATE + CODE, "effects": EFFECTS_TABLE, "arguments": ARGUMENT_TABLE, "plain": PLAIN_TABLE}
 CHANGING = tuple(m for m in MOMENTS if m != "never")
 
 
 def runs(scenario: Scenario, table: str, number: int) -> list[tuple[str, str]]:
     """Choose where and when: two of all combinations per scenario, the next two for the next."""
-    if table != "state":
+    if table == "effects":
         return [("global", "never"), ("closure", "never")]
     return [("global", CHANGING[number % 5]), ("closure", CHANGING[(number + 2) % 5])]
 
