@@ -63,7 +63,7 @@ CODE = {
     "np.prod patched": ("was = np.prod", "return x * float(np.prod(x.shape))", "np.prod = lambda y: val(k)", "np.prod = was", False),
     "len patched": ("", "return x * len([1, 2])", "globals()['len'] = lambda y: val(k)", "", False),
     "builtins patched": ("was = builtins.len", "return x * len([1, 2])", "builtins.len = (lambda y: 5) if k else was", "builtins.len = was", False),
-    "Linear.forward replaced": ("was = nn.Linear.forward\nm = nn.Linear(3, 3)", "return m(x)", "nn.Linear.forward = (lambda self, y: y * val(k)) if k else was", "nn.Linear.forward = was", False),
+    "Linear.forward replaced": ("was = nn.Linear.forward\nm = nn.Linear(3, 3)", "return m(x).detach()", "nn.Linear.forward = (lambda self, y: y * val(k)) if k else was", "nn.Linear.forward = was", False),
     "Tensor.relu replaced": ("was = tg.Tensor.relu", "return x.relu()", "tg.Tensor.relu = (lambda y: y * val(k)) if k else was", "tg.Tensor.relu = was", False),
     "module.forward on the object": (MODULE, "return m(x)", "m.forward = lambda y: y * val(k)", "", False),
     "module.forward on the class": (MODULE, "return m(x)", "M.forward = lambda self, y: y * val(k)", "", False),
@@ -73,8 +73,8 @@ CODE = {
     "module's dict": (MODULE, "return m(x)", "m.d['k'] = val(k)", "", True),
     "module's class attribute": ("class M(nn.Module):\n    a = 2.0\n    def forward(self, y): return y * self.a\nm = M()", "return m(x)", "M.a = val(k)", "", True),
     "module by settings name": (MODULE + "\nparts = {'m': m}", "return parts['m'](x)", "m.a = val(k)", "", True),
-    "layer replaced": ("m = nn.Sequential(nn.Linear(3, 3), nn.ReLU())", "return m(x)", "setattr(m, '1', [nn.Tanh(), nn.Sigmoid(), nn.ReLU(), nn.Tanh()][k % 4])", "", False),
-    "train and eval": ("m = nn.Sequential(nn.BatchNorm1d(3))\nxx = tg.tensor([[1., 2., 3.], [4., 5., 7.]])", "return m(xx) * x", "m.train(k % 2 == 0)", "", True),
+    "layer replaced": ("m = nn.Sequential(nn.Linear(3, 3), nn.ReLU())", "return m(x).detach()", "setattr(m, '1', [nn.Tanh(), nn.Sigmoid(), nn.ReLU(), nn.Tanh()][k % 4])", "", False),
+    "train and eval": ("m = nn.Sequential(nn.Dropout(1.0))", "return m(x)", "m.train(k % 2 == 0)", "", True),
     "dropout p": ("m = nn.Dropout(0.0)", "return m(x)", "m.p = (0.0, 1.0)[k % 2]", "", True),
     "requires_grad": ("w = tg.tensor([1., 2., 3.], requires_grad=True)", "y = (x * w).sum()\nreturn y.detach() * (2.0 if w.requires_grad else 3.0)", "w.requires_grad_(k % 2 == 0)", "", False),
     "t.data of another shape": ("t = tg.zeros(2)", "return x * len(t)", "t.data = tg.zeros(k + 2)", "", False),
@@ -164,8 +164,8 @@ CODE = {
     "frozen dataclass": ("@dataclasses.dataclass(frozen=True)\nclass C:\n    a: float = 2.0\ns = C()", "return x * s.a", "outer s\ns = dataclasses.replace(s, a=val(k))", "", True),
     "dataclass asdict": ("@dataclasses.dataclass\nclass C:\n    a: float = 2.0\ns = C()", "return x * dataclasses.asdict(s)['a']", "s.a = val(k)", "", False),
     "weights set by hand": ("w = tg.ones(3)", "return x * w", "w.data = tg.full((3,), val(k))", "", True),
-    "parameter filled": ("m = nn.Linear(3, 3)\nnn.init.constant_(m.weight, 1.0)", "return m(x)", "nn.init.constant_(m.weight, val(k))", "", True),
-    "load_state_dict": ("m = nn.Linear(3, 3)\nsd = {n: t.clone() for n, t in m.state_dict().items()}", "return m(x)", "m.load_state_dict({n: t * val(k) for n, t in sd.items()})", "", True),
+    "parameter filled": ("m = nn.Linear(3, 3)\nnn.init.constant_(m.weight, 1.0)", "return m(x).detach()", "nn.init.constant_(m.weight, val(k))", "", True),
+    "load_state_dict": ("m = nn.Linear(3, 3)\nsd = {n: t.clone() for n, t in m.state_dict().items()}", "return m(x).detach()", "m.load_state_dict({n: t * val(k) for n, t in sd.items()})", "", True),
     "optimizer's rate": ("w = nn.Parameter(tg.ones(3))\no = optim.SGD([w], lr=0.1)", "o.zero_grad()\nl = (w * x).sum()\nl.backward()\no.step()\nreturn w.detach().clone()", "o.param_groups[0]['lr'] = 0.1 * val(k)", "", True),
     "optimizer's momentum": ("w = nn.Parameter(tg.ones(3))\no = optim.SGD([w], lr=0.1, momentum=0.9)", "o.zero_grad()\n(w * x).sum().backward()\no.step()\nreturn w.detach().clone()", "o.param_groups[0]['momentum'] = 0.1 * k", "", True),
     "optimizer's state loaded": ("w = nn.Parameter(tg.ones(3))\no = optim.Adam([w], lr=0.1)\nsd = o.state_dict()", "o.zero_grad()\n(w * x).sum().backward()\no.step()\nreturn w.detach().clone()", "o.load_state_dict(sd)", "", False),
@@ -259,4 +259,6 @@ def code() -> list[Scenario]:
 
 
 STATE = code()
-DRAWN = [Scenario(name, setup, read, refuse=name.startswith(CLOCKS)) for name, (setup, read) in DRAWS.items()]
+DRAWN = [
+    Scenario(f"read: {name}", setup, read, refuse=name.startswith(CLOCKS)) for name, (setup, read) in DRAWS.items()
+]

@@ -97,13 +97,13 @@ class Twin:
         self.module = types.ModuleType("scenario")
         self.module.__file__ = file
         sys.modules["scenario"] = self.module  # where dataclasses and pickle look
+        tg.manual_seed(0)
+        np.random.seed(0)
+        random.seed(0)
         exec(compile(source, file, "exec"), vars(self.module))
 
     def run(self, versions: tuple[int, ...], wrap: Any) -> list[Any]:
         """Call the step once per version; give what each call showed, and at a refusal its text as the last."""
-        tg.manual_seed(0)
-        np.random.seed(0)
-        random.seed(0)
         m: Any = self.module
         step, shown, now = wrap(m.step), [], 0
         try:
@@ -142,10 +142,10 @@ def plain(x: Any) -> Any:
 files = itertools.count()
 
 
-def judge(scenario: Scenario, place: str, moment: str) -> str:
+def judge(scenario: Scenario, place: str, moment: str | tuple[int, ...]) -> str:
     """Run both twins. Gives "right", "refused", or what is wrong: "stale ...", "dropped ...", "crash ...", ..."""
     file = f"/scenarios/{next(files)}.py"
-    versions = MOMENTS[moment]
+    versions = MOMENTS[moment] if isinstance(moment, str) else moment
     wanted = Twin(scenario, place, file).run(versions, lambda step: step) if not scenario.refuse else []
     found = Twin(scenario, place, file).run(versions, tg.compile)
     last = found[-1]
