@@ -27,7 +27,7 @@ from ..scope import Scope, state
 from ..versions import tick
 from .guards import Guard
 from .program import Array, Instruction, Program, Value
-from .watch import DRAW_INSTEAD, numpy_dice, refused, watching
+from .watch import DRAW_INSTEAD, numpy_dice, refused, watched
 
 FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
 TAKEN = {"np", "step", *dir(builtins), *dir(draws), *keyword.kwlist, *registry}  # names that the source uses itself
@@ -307,12 +307,17 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     Raises:  CaptureError naming the user's line
     """
     recorder, dice = Recorder(inputs, guard), numpy_dice()
-    state.recorder, state.around = recorder, recorder.around
+    recording, depth, scope = state.recording, len(state.before), state.scope
     try:
-        with watching(), arrays_watched(refuse_array):
-            result = function()
+        state.recorder, state.around = recorder, recorder.around
+        # The lock of arrays_watched is taken and given back outside `watched`: a profiler is Python code that runs
+        # before each call, so that a Ctrl-C inside it would keep a lock from being released, or a mode from being left.
+        with arrays_watched(refuse_array):
+            result = watched(function)
     finally:
         state.recorder, state.around = None, recorder.outer
+        state.recording, state.scope = recording, scope
+        del state.before[depth:]
     if dice != numpy_dice():
         raise refused("a draw from NumPy's global generator", DRAW_INSTEAD)
     return result, recorder

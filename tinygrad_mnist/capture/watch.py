@@ -9,8 +9,7 @@ import builtins
 import gc
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,9 +33,8 @@ def refused(what: str, hint: str = "", place: str = "") -> CaptureError:
     )
 
 
-@contextmanager
-def watching() -> Iterator[None]:
-    """Refuse what this thread does inside and a replay would not.
+def watched(function: Callable[[], Any]) -> Any:
+    """Call a function and refuse what it does and a replay would not.
 
     Garbage is not collected meanwhile: what that calls back is not the step's.
     """
@@ -45,7 +43,7 @@ def watching() -> Iterator[None]:
         gc.disable()
         if profiler is None:  # one that is running goes first
             sys.setprofile(refuse_calls)
-        yield
+        return function()
     finally:
         try:
             if profiler is None:
