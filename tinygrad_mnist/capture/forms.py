@@ -6,6 +6,7 @@ Knows no program. Look next at compiled.py.
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable
 from types import MethodType
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..creation import from_numpy
 from ..graph import Var
+from ..guards.things import attributes
 
 NUMBERS = (int, float, complex, np.generic)
 WORDS = (bool, str, bytes, type(None))
@@ -55,7 +57,7 @@ def beside(x: Any) -> Any:
     """Describe what a container of another class than Python's own has besides its items: attributes, a default."""
     if type(x) in (list, tuple, dict):
         return None
-    named = {**getattr(x, "__dict__", {}), "": getattr(x, "default_factory", None)}
+    named = {**attributes(x), "": x.default_factory if isinstance(x, defaultdict) else None}
     return tuple((k, type(v), v if type(v) in EXACT_WORDS + EXACT_NUMBERS else id(v)) for k, v in named.items())
 
 
@@ -87,7 +89,7 @@ def rebuilt(like: Any, items: list[Any]) -> Any:
     if hasattr(like, "_make"):
         return like._make(items)
     made = type(like).__new__(type(like), items)
-    for name, value in getattr(like, "__dict__", {}).items():
+    for name, value in attributes(like).items():
         setattr(made, name, value)
     return made
 

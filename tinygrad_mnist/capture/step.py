@@ -102,7 +102,7 @@ def captured(function: Callable[[], Any], inputs: dict[str, Var], tensors: list[
     check_overlaps(recorder, stand_ins, tensors)
     if changed is not None and changed[1]:
         raise CaptureError(
-            f"compile: the step changes {changed[0]}.",
+            f"compile: the step changes {changed[0]}, at {guard.place_of(changed[0])}.",
             expected="a forward pass that changes nothing but tensors",
             hint="return the value from the step, or register a tensor and change it in place under tg.no_grad()",
         )

@@ -87,8 +87,7 @@ class Compiled:
 
         guard.reach(self.function, self.name)
         for container in containers([args, kwargs]):
-            guard.reach(getattr(container, "__dict__", None), "the attributes of an argument")
-            guard.reach(getattr(container, "default_factory", None), "an argument")
+            guard.reach(container, "an argument")
         new_kwargs = visit(kwargs, "", replace)
         new_args = [visit(x, own[i] if i < len(own) else f"x{i}", replace) for i, x in enumerate(args)]
         guard.explore()
@@ -96,7 +95,7 @@ class Compiled:
         step = captured(lambda: self.function(*new_args, **new_kwargs), inputs, tensors, guard)
         plan = Plan(step, guard, self.backend, [x.array for x in inputs.values()])
         if identities([new_args, new_kwargs]) != before:
-            raise refused("a change of a list or dict among the arguments", "return what changes", self.name)
+            raise refused("a change of a list or dict among the arguments", "return what changes", guard.home)
         plan.numbers, plan.names = numbers, names
         self.keep(key, plan)
         arrays, step.arrays = step.arrays, []  # the caller's now
@@ -157,7 +156,7 @@ class Compiled:
         left = [tensors[i].gradient for i, *_ in plan.step.given]
         repeated = plan.step.give(twin.run(plan.arrays(tensors)), tensors)
         bound = plan.replay.bound
-        error = differing(self.name, {
+        error = differing(f"{self.name} ({plan.guard.home})", {
             "the result": (result, repeated),
             "the .grad of an argument": (left, [tensors[i].gradient for i, *_ in plan.step.given]),
             "the tensors": (bound.states, twin.states),

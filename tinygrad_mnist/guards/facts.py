@@ -86,7 +86,7 @@ def alike(now: Collection[Any], then: list[Any]) -> bool:
     if len(now) != len(then):
         return False
     return all(map(is_, now, then)) or all(
-        a is b or (isinstance(a, SIMPLE) and same(a, b)) for a, b in zip(now, then, strict=True)
+        a is b or (isinstance(a, SIMPLE) and same(a, b)) for a, b in zip(list(now), then, strict=True)
     )
 
 

@@ -13,7 +13,7 @@ import functools
 import gc
 import sys
 import weakref
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import ItemsView, KeysView, ValuesView
 from functools import partial
 from types import CodeType, FunctionType, MappingProxyType, MemberDescriptorType, MethodType, ModuleType
@@ -60,7 +60,7 @@ class Guard(Facts):
         self.words: set[str] = set()  # names in the code reached
         self.objects: list[tuple[Any, str]] = [(Tensor, "Tensor")]  # whose attributes matter if code names them
         self.looked_at: set[tuple[int, str]] = set()
-        self.dynamic = False
+        self.home, self.dynamic = "", False
         self.codes: set[CodeType] = set()  # of the functions reached
         self.ran: set[CodeType] = set()
         self.unsafe: list[tuple[Any, str]] = []  # reached, and not to be compared
@@ -98,7 +98,8 @@ class Guard(Facts):
         if not self.dynamic or own or (isinstance(thing, ModuleType | type) and is_foreign(thing)):
             return self.words
         kinds = thing.__mro__ if isinstance(thing, type) else type(thing).__mro__
-        return self.words.union(attributes(thing), *(vars(k) for k in kinds if not is_foreign(k)))
+        found = set(attributes(thing)).union(*(vars(k) for k in kinds if not is_foreign(k)))
+        return self.words.union(name for name in found if not name.startswith("__"))
 
     def follow(self, thing: Any, label: str) -> None:
         """Look at one thing that was reached."""
@@ -117,9 +118,10 @@ class Guard(Facts):
             self.reach(thing.mapping, label)
         elif isinstance(thing, CONTAINERS):
             self.reach_items(thing, label)
-            if kind.__module__ not in ("builtins", "collections"):
+            if attributes(thing) is not BARE or not is_foreign(kind):
                 self.reach_object(thing, label)
-            self.reach(getattr(thing, "default_factory", None) if kind.__module__ == "collections" else None, label)
+            if isinstance(thing, defaultdict):
+                self.reach(thing.default_factory, label)
         elif isinstance(thing, MEMORY):
             then = self.refer(contents(thing))
             self.hold(f"contents({self.refer(thing)}) == {then}", f"what {label} holds")
@@ -200,6 +202,7 @@ class Guard(Facts):
         if code in self.codes:
             return
         self.codes.add(code)
+        self.home = self.home or f"{code.co_filename}:{code.co_firstlineno}"
         read, words, texts = names_in(code)
         self.words |= words | read
         self.dynamic |= not DYNAMIC.isdisjoint(words | read)
@@ -343,15 +346,15 @@ class Guard(Facts):
                 if any(lines):
                     return label, max(lines)
                 continue
-            place = self.place_of(label)
-            if place or not any(line_naming(code, word_of(label), True) for code in self.codes):
-                return f"{label}, a {type(thing).__name__}", place
+            named = any(line_naming(code, word_of(label), self.dynamic) for code in self.ran)
+            if named or not any(line_naming(code, word_of(label), True) for code in self.codes):
+                return f"{label}, a {type(thing).__name__}", self.place_of(label)
         return None
 
     def place_of(self, label: str) -> str:
         """Find the line, of those that ran, which names a thing reached."""
         lines = (line_naming(code, word_of(label), self.dynamic) for code in self.ran)
-        return next(filter(None, lines), "")
+        return next(filter(None, lines), self.home)
 
 
 def word_of(label: str) -> str:

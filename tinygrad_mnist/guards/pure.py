@@ -79,6 +79,8 @@ def is_pure(function: Any) -> bool:
     if isinstance(owner, TYPES):
         return name not in OUTSIDE
     module = type(owner).__module__
+    if module.partition(".")[0] == __name__.partition(".")[0]:  # no_grad's way out
+        return True
     if module.partition(".")[0] == "numpy":
         return "random" not in module
     return module in MODULES or name in ("__reduce_ex__", "__reduce__", "__sizeof__", "__dir__", "__format__")

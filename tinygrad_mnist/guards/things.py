@@ -72,7 +72,7 @@ def is_unsafe(thing: Any) -> bool:
     if hasattr(kind, "__next__"):
         return True
     python = bool(kind.__flags__ & HEAP) and any(not is_foreign(k) for k in kind.__mro__)
-    if python or isinstance(thing, SIMPLE) or callable(thing):
+    if python or isinstance(thing, SIMPLE) or callable(thing) or hasattr(kind, "__get__"):
         return False
     return kind.__module__ in STATEFUL or (attributes(thing) is BARE and kind.__module__ not in QUIET)
 
