@@ -43,12 +43,12 @@ ARRAY = (
 )
 CONTAINERS = {
     "list": ("[val(0), 1.0]", SEQUENCE, ("c[0] = val(k)", "c[:] = [val(k), 1.0]", "outer c\nc = [val(k), 1.0]",
-             "c.insert(0, val(k))"), ("c[0]", "c[-2]", "sum(c)", "max(c)", "[v for v in c][0]", "float(c[0])")),
+             "c.insert(0, val(k)); c.insert(-1, val(k))"), ("c[0]", "c[-2]", "sum(c)", "max(c)", "[v for v in c][0]", "float(c[0])")),
     "long list": ("[val(0), *[1.0] * 298, val(0), 1.0]", SEQUENCE, ("c[0] = c[-2] = val(k)", "c[:] = [val(k)] * 300", "c.reverse(); c[0] = val(k)"), ()),
     "tuple": ("(val(0), 1.0)", SEQUENCE, ("outer c\nc = (val(k), 1.0)",), ("c[0]", "c[-2]", "sum(c)", "max(c)")),
     "dict": ("{'a': val(0)}", MAPPING, ("c['a'] = val(k)", "c.update(a=val(k))", "outer c\nc = {'a': val(k)}",
              "c.clear(); c['b'] = 1.0; c['a'] = val(k)"), ("c['a']", "c.get('a')", "sum(c.values())", "{**c}['a']")),
-    "long dict": ("{i: 1.0 for i in range(300)} | {'a': val(0)}", MAPPING, ("c['a'] = val(k)", "c.update({0: val(k), 'a': val(k)})"), ()),
+    "long dict": ("{i: 1.0 for i in range(300)} | {'a': val(0)}", MAPPING, ("c['a'] = c[0] = val(k)", "c.update({0: val(k), 'a': val(k)})"), ()),
     "OrderedDict": ("collections.OrderedDict(a=val(0))", MAPPING, ("c['a'] = val(k)",), ()),
     "defaultdict": ("collections.defaultdict(float, a=val(0))", MAPPING, ("c['a'] = val(k)",), ()),
     "UserDict": ("collections.UserDict(a=val(0))", MAPPING, ("c['a'] = val(k)", "c.data['a'] = val(k)"), ()),
@@ -59,7 +59,7 @@ CONTAINERS = {
     "mapping proxy": ("types.MappingProxyType(d := {'a': val(0)})", MAPPING[:6], ("d['a'] = val(k)",), ()),
     "dict view": ("(d := {'a': val(0)}).values()", ("sum(c)", "max(c)", "next(iter(c))", "list(c)[0]"), ("d['a'] = val(k)",), ()),
     "deque": ("collections.deque([val(0), 1.0])", tuple(r for r in SEQUENCE if ":" not in r or "lambda" in r),
-              ("c[0] = val(k)", "c.rotate(1); c[0] += 2 * k", "c.appendleft(val(k))"), ()),
+              ("c[0] = val(k)", "c.rotate(1); c[0] += 2 * k", "c.appendleft(val(k)); c.append(val(k))"), ()),
     "set": ("{val(0), 20.0}", ("sum(c)", "max(c)", "min(c)", "len(c)", "(2.0 if 2.0 in c else 3.0)", "sorted(c)[-1]",
             "len(c & {3.0, 5.0})"), ("c.clear(); c.add(val(k))", "c.symmetric_difference_update({val(0), val(k) + 30})", "c.add(val(k) + 20); c.add(1.0 - k)"), ()),
     "frozenset": ("frozenset({val(0)})", ("sum(c)", "max(c)"), ("outer c\nc = frozenset({val(k)})",), ()),

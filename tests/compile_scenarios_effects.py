@@ -66,7 +66,6 @@ EFFECTS = {
     "list remove": ("n = list(range(50))", "n.remove(n[0])", "n", ""),
     "list clear": ("n = [1]", "n.clear()", "n", ""),
     "list sort": ("n = [3, 1, 2]", "n.sort(); n[0] += 2", "n", ""),
-    "list sort by key": ("n = [3, 1, 2]", "n.sort(key=lambda v: -v if n else v); n2.append(1)", "n", ""),
     "list reverse": ("n = [3, 1, 2]", "n.reverse()", "n", ""),
     "list setitem": ("n = [0]", "n[0] += 1", "n", ""),
     "list slice": ("n = [0, 1, 2]", "n[:2] = [n[1], n[0]]", "n", ""),
@@ -179,7 +178,6 @@ EFFECTS = {
     "os.remove and create": (FILE, "os.remove(p) if os.path.exists(p) else os.close(os.open(p, os.O_CREAT))", "os.path.exists(p)", REMOVE),
     "os.mkdir": ("p = tempfile.mkdtemp()", "os.mkdir(f'{p}/{len(os.listdir(p))}')", "len(os.listdir(p))", "import shutil; shutil.rmtree(p)"),
     "array tofile": (FILE + "\nf = io.open(p, 'wb', buffering=0)", "np.zeros(1, 'u1').tofile(f)", "os.stat(p).st_size", "f.close(); " + REMOVE),
-    "np.save": (FILE, "np.save(io.open(p, 'wb'), np.zeros(n_size := os.stat(p).st_size % 50))", "os.stat(p).st_size", REMOVE),
     "json dump": (FILE + "\nf = io.StringIO()", "json.dump([1], f)", "f.getvalue()", REMOVE),
     "pickle dump": ("import pickle\nf = io.BytesIO()", "pickle.dump([1], f)", "f.getvalue()", ""),
     "csv writer": ("import csv\nf = io.StringIO()\nw = csv.writer(f)", "w.writerow([1, 2])", "f.getvalue()", ""),
@@ -191,7 +189,6 @@ EFFECTS = {
     "logging": ("f = io.StringIO()\nl = logging.Logger('s')\nl.addHandler(logging.StreamHandler(f))", "l.warning('a')", "f.getvalue()", ""),
     "logging to a list": ("n = []\nclass H(logging.Handler):\n    def emit(self, r): n.append(r.msg)\nl = logging.Logger('s')\nl.addHandler(H())", "l.info('a')", "n", ""),
     "warning caught": ("n = []", "with warnings.catch_warnings(record=True) as w:\n    warnings.simplefilter('always')\n    warnings.warn('a')\n    n.append(len(w))", "n", ""),
-    "warnings registry": ("n = warnings.filters[:]", "warnings.simplefilter('ignore', append=True)", "len(warnings.filters)", "warnings.filters[:] = n"),
     "queue put": ("n = queue.Queue()", "n.put(1)", "n.qsize()", ""),
     "simple queue": ("n = queue.SimpleQueue()", "n.put(1)", "n.qsize()", ""),
     "event": ("n = threading.Event()", "n.set()", "n.is_set()", "n.clear()"),
@@ -229,7 +226,6 @@ EFFECTS = {
     "exec": ("n = []", "exec('n.append(1)', {'n': n})", "n", ""),
     "eval": ("n = []", "eval('n.append(1)', {'n': n})", "n", ""),
     "random.seed": ("", "random.seed(len(str(random.getstate())) % 3)", "hash(random.getstate())", ""),
-    "random drawn, unused": ("", "random.random()", "hash(random.getstate())", ""),
     "np.random drawn, unused": ("", "np.random.rand()", "np.random.get_state()[2]", ""),
     "np.random.seed": ("", "np.random.seed(5)", "np.random.get_state()[2]", ""),
     "tg.manual_seed": ("", "tg.manual_seed(5)", "tg.rand(1)", ""),
@@ -247,10 +243,15 @@ EFFECTS = {
     "grad accumulated": ("w = tg.ones(3, requires_grad=True)", "(w * x).sum().backward()", "w.grad", ""),
     "grad cleared": ("w = tg.ones(3, requires_grad=True)\nw.grad = tg.ones(3)", "w.grad = None", "w.grad", ""),
 }  # fmt: skip
-for dead in ("list sort by key", "warnings registry"):
-    EFFECTS.pop(dead)
+# Of what is done only once: how it is taken back between calls.
+RESETS = {
+    "global set once": "outer n\nn = None", "list clear": "n.append(k)", "dict clear": "n[k] = k",
+    "set clear": "n.add(k)", "attribute deleted": "c.a = 1", "delattr": "c.a = 1", "event": "n.clear()",
+    "cached property outside": "c.a", "random.seed": "random.random()", "np.random.seed": "np.random.rand()",
+    "tg.manual_seed": "tg.rand(1)", "grad cleared": "w.grad = tg.ones(3)", "global deleted": "outer n\nn = 1",
+}  # fmt: skip
 
 EFFECTS_TABLE = [
-    Scenario(name, setup, "", "pass", f"{body}\nreturn x * 2.0", look, undo=undo or "pass")
+    Scenario(name, setup, "", RESETS.get(name, "pass"), f"{body}\nreturn x * 2.0", look, "(x0 * (k + 1.0),)", undo=undo or "pass")
     for name, (setup, body, look, undo) in EFFECTS.items()
 ] + DRAWN  # fmt: skip

@@ -14,6 +14,8 @@ TRAIN = "opt.zero_grad()\nloss = loss_fn(net(xb * x), yb)\nloss.backward()\nopt.
 DATA = "@dataclasses.dataclass\nclass Settings:\n    scale: float = 2.0\n    layers: int = 3\n    name: str = 'relu'\n    dims: list = dataclasses.field(default_factory=lambda: [1, 2])\ns = Settings()"
 BLOCK = "class Block(nn.Module):\n    '''A layer with a shortcut.'''\n    def __init__(self, size, p=0.0):\n        super().__init__()\n        self.size = size\n        self.lin = nn.Linear(size, size)\n        self.drop = nn.Dropout(p)\n    def forward(self, y):\n        return y + self.drop(F.relu(self.lin(y)))\n    def extra_repr(self): return f'{self.size}'"
 
+SOFTPLUS = "from tinygrad_mnist.primitive import primitive, registry\nregistry.pop('softplus_', None)\n@primitive()\ndef softplus_(v): return np.logaddexp(v, 0)\n@softplus_.vjp('v')\ndef back(g, out, v): return g * tg.sigmoid(v)"
+
 
 def swapped(old: str, new: str) -> str:
     """Write the training step with one part exchanged."""
@@ -210,7 +212,9 @@ PLAIN = {
     "max with indices": ("", "v, i = x.max(0)\nreturn v + i"),
     "chunk, split, cat": ("", "a, b = x.split([1, 2])\nreturn tg.cat([b, a])"),
     "einsum-like": ("a = tg.randn(2, 3)", "return (a.unsqueeze(1) * a.unsqueeze(0) * x).sum(-1)"),
-    "one's own primitive": ("", "return x.exp().log1p().sqrt()"),
+    "one's own primitive": (SOFTPLUS, "return softplus_(x)"),
+    "one's own primitive, trained": (SOFTPLUS + "\nw = tg.ones(3, requires_grad=True)", "w.grad = None\nloss = softplus_(w * x).sum()\nloss.backward()\nreturn loss.detach()"),
+    "chain of methods": ("", "return x.exp().log1p().sqrt()"),
     "transposed weights by hand": ("w = tg.randn(2, 3, requires_grad=True)", "w.grad = None\n(x @ w.T).sum().backward()\nreturn x * 2"),
     "stack and sum": ("", "return tg.stack([x, x * 2], 0).sum(0)"),
     "0-d index": ("", "s = x.sum()\nreturn s[()]"),
