@@ -62,7 +62,7 @@ CODE = {
     "math.sqrt patched": ("was = math.sqrt", "return x * math.sqrt(4.0)", "math.sqrt = lambda y: val(k)", "math.sqrt = was", False),
     "np.prod patched": ("was = np.prod", "return x * float(np.prod(x.shape))", "np.prod = lambda y: val(k)", "np.prod = was", False),
     "len patched": ("", "return x * len([1, 2])", "globals()['len'] = lambda y: val(k)", "", False),
-    "builtins patched": ("was = builtins.len", "return x * len([1, 2])", "builtins.len = (lambda y: 5) if k else was", "builtins.len = was", False),
+    "builtins patched": ("was = builtins.divmod", "return x * divmod(7, 2)[0]", "builtins.divmod = (lambda a, b: (5, 0)) if k else was", "builtins.divmod = was", False),
     "Linear.forward replaced": ("was = nn.Linear.forward\nm = nn.Linear(3, 3)", "return m(x).detach()", "nn.Linear.forward = (lambda self, y: y * val(k)) if k else was", "nn.Linear.forward = was", False),
     "Tensor.relu replaced": ("was = tg.Tensor.relu", "return x.relu()", "tg.Tensor.relu = (lambda y: y * val(k)) if k else was", "tg.Tensor.relu = was", False),
     "module.forward on the object": (MODULE, "return m(x)", "m.forward = lambda y: y * val(k)", "", False),

@@ -47,7 +47,7 @@ class Recorder:
         self.taken: set[str] = set(TAKEN)
         self.paths: dict[int, dict[int, str]] = {}  # of the modules inside each outermost one, by id
         self.node: Any = None  # whose rules are running
-        # What comes from outside is held weakly: an array that NumPy makes inside the step is found out by its death.
+        # What comes from outside is held weakly: an array that NumPy makes inside is found out by its death.
         self.states: dict[Value, tuple[Any, Any, bool, str]] = {}  # tensor, array, requires_grad, who used it first
         self.entries: dict[int, tuple[Any, Value | None, str]] = {}  # by id of the leaf: `.grad` before the step
         self.history: list[tuple[int, Any, Value | None]] = []  # number of the next instruction, leaf, its new `.grad`
@@ -300,6 +300,11 @@ class Recorder:
             if entry is not None:
                 entry.source = leaf
                 self.guard.expect(f"{known}.gradient.array.dtype.char", entry.dtype.char, f"{name}.grad")
+        used = {id(value.source) for value in self.states}
+        for t, label in self.guard.tensors:  # of which only the facts are read
+            if id(t) not in used:
+                read = "{0}.array.shape, {0}.array.dtype.char, {0}.differentiable".format(self.guard.refer(t))
+                self.guard.hold(f"({read}) == {(t.shape, t.dtype.char, t.differentiable)}", f"shape or dtype of {label}")
         program.gradients = [(r(), value) for r, value in program.gradients if r() is not None]
         leaves = {id(leaf) for leaf, _ in program.gradients}
         program.history = [(number, r(), value) for number, r, value in self.history if id(r()) in leaves]
@@ -344,10 +349,12 @@ def check_overlaps(recorder: Recorder, inputs: list[Var], originals: list[Any]) 
     for value in recorder.states:
         twice = any(value.source is x for x in originals)
         if twice and (value.source.differentiable or value in recorder.written):
-            raise refused(f"an argument that is found outside, too ({value.name})", "pass it or find it, not both")
+            what, hint = f"an argument that is found outside, too ({value.name})", "pass it or find it, not both"
+            raise refused(what, hint, recorder.guard.home)
     arrays = [(v, v.source.array) for v in recorder.states]
     arrays += [(v, x.array) for v, x in zip(recorder.inputs, inputs, strict=True)]
     spans = sorted(((*np.lib.array_utils.byte_bounds(a), v.index, v) for v, a in arrays if a.size))
     for (_, end, _, one), (start, _, _, other) in pairwise(spans):
         if start < end and not recorder.written.isdisjoint((one, other)):
-            raise refused(f"a change of memory that is both {one.name} and {other.name}", "clone() one of them")
+            what = f"a change of memory that is both {one.name} and {other.name}"
+            raise refused(what, "clone() one of them", recorder.guard.home)

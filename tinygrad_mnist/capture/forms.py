@@ -15,7 +15,9 @@ import numpy as np
 
 from ..creation import from_numpy
 from ..graph import Var
+from ..guards.guard import Guard
 from ..guards.things import attributes
+from ..guards.watch import refused
 
 NUMBERS = (int, float, complex, np.generic)
 WORDS = (bool, str, bytes, type(None))
@@ -24,7 +26,7 @@ EXACT_NUMBERS, EXACT_WORDS = (int, float, complex), WORDS  # not what is derived
 
 def is_data(x: Any) -> bool:
     """Tell whether an argument is an array that can be a tensor."""
-    return isinstance(x, np.ndarray) and x.dtype.kind in "fiub"
+    return type(x) in (np.ndarray, np.memmap) and x.dtype.kind in "fiub"
 
 
 def signature(x: Any, tensors: list[Any], numbers: list[Any]) -> Any:
@@ -42,15 +44,20 @@ def signature(x: Any, tensors: list[Any], numbers: list[Any]) -> Any:
     if isinstance(x, tuple | list):
         return type(x), beside(x), *[signature(item, tensors, numbers) for item in x]
     if isinstance(x, dict):
-        return type(x), beside(x), *[(type(k), k, signature(v, tensors, numbers)) for k, v in x.items()]
+        return type(x), beside(x), *[(exact(k), signature(v, tensors, numbers)) for k, v in x.items()]
     if type(x) in EXACT_WORDS:
         return type(x), x
     if type(x) in EXACT_NUMBERS or isinstance(x, np.generic):
         numbers.append(x)
         return type(x) if x else (type(x), str(x))  # 0.0 is not -0.0
     if isinstance(x, set | frozenset) and all(type(k) in EXACT_WORDS + EXACT_NUMBERS for k in x):
-        return type(x), *[(type(k), k) for k in x]
+        return type(x), *map(exact, x)
     return id(x)  # a plan keeps it alive, and guards what it holds
+
+
+def exact(x: Any) -> Any:
+    """Describe a key so that 1 is not True and 0.0 is not -0.0."""
+    return type(x), x if x or type(x) not in EXACT_NUMBERS else str(x)
 
 
 def beside(x: Any) -> Any:
@@ -62,10 +69,22 @@ def beside(x: Any) -> Any:
 
 
 def containers(x: Any) -> list[Any]:
-    """List the lists, tuples and dicts in arguments that may have attributes besides their items."""
+    """List the lists, tuples and dicts in arguments, as often as they occur."""
     inside = list(x.values()) if isinstance(x, dict) else list(x) if isinstance(x, tuple | list) else []
     found = [c for item in inside for c in containers(item)]
-    return [*found, x] if isinstance(x, dict | tuple | list) and beside(x) is not None else found
+    return [*found, x] if isinstance(x, dict | tuple | list) else found
+
+
+def reach_containers(arguments: list[Any], guard: Guard) -> None:
+    """Note what containers among the arguments have besides their items; refuse one that occurs twice."""
+    guard.explore()
+    held = [c for x in arguments for c in containers(x)]
+    for container in held:
+        if beside(container) is not None:
+            guard.reach(container, "an argument")
+    known = [id(c) for c in held if not isinstance(c, tuple)]
+    if len(set(known)) < len(known):
+        raise refused("the same list or dict twice among the arguments", "pass it once", guard.home)
 
 
 def visit(x: Any, name: str, replace: Callable[[Any, str], Any]) -> Any:
@@ -134,7 +153,8 @@ def form_of(result: Any, tensors: list[Var], known: Callable[[Any], bool]) -> An
         tensors.append(result)
         return Place(len(tensors) - 1)
     if isinstance(result, dict):
-        return {k: form_of(v, tensors, known) for k, v in result.items()}
+        items = {k: form_of(v, tensors, known) for k, v in result.items()}
+        return items if type(result) is dict else refilled(result, items)
     if isinstance(result, tuple | list):
         return rebuilt(result, [form_of(item, tensors, known) for item in result])
     if not isinstance(result, NUMBERS + WORDS) and not known(result):
@@ -147,7 +167,8 @@ def filled(form: Any, tensors: list[Any]) -> Any:
     if type(form) is Place:
         return tensors[form]
     if isinstance(form, dict):
-        return {k: filled(v, tensors) for k, v in form.items()}
+        items = {k: filled(v, tensors) for k, v in form.items()}
+        return items if type(form) is dict else refilled(form, items)
     return rebuilt(form, [filled(v, tensors) for v in form]) if isinstance(form, tuple | list) else form
 
 

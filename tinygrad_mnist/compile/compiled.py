@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..capture.forms import EXACT_NUMBERS, containers, identities, is_data, parameters, signature, stand_in, visit
+from ..capture.forms import EXACT_NUMBERS, identities, is_data, parameters, reach_containers, signature, stand_in, visit
 from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
@@ -86,8 +86,7 @@ class Compiled:
             return x
 
         guard.reach(self.function, self.name)
-        for container in containers([args, kwargs]):
-            guard.reach(container, "an argument")
+        reach_containers([*args, *kwargs.values()], guard)
         new_kwargs = visit(kwargs, "", replace)
         new_args = [visit(x, own[i] if i < len(own) else f"x{i}", replace) for i, x in enumerate(args)]
         guard.explore()

@@ -16,6 +16,7 @@ import numpy as np
 from ..capture.forms import copied
 from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..graph import Var
+from ..guards.things import overlapping
 from ..kernels import activation, conv, pool, softmax, sums
 from ..kernels.product import product
 from ..kernels.scratch import stretched
@@ -218,18 +219,6 @@ class Bound:
             return failed.primitive.explain(error, arrays)
         finally:
             state.scope = outer
-
-
-def overlapping(states: dict[str, Var]) -> set[tuple[str, str]]:
-    """List the pairs of tensors from outside that look at the same memory."""
-    spans = sorted((*np.lib.array_utils.byte_bounds(t.array), name) for name, t in states.items() if t.array.size)
-    pairs: set[tuple[str, str]] = set()
-    open_spans: list[tuple[int, str]] = []
-    for start, end, name in spans:
-        open_spans = [(e, n) for e, n in open_spans if e > start]
-        pairs.update((n, name) for _, n in open_spans)
-        open_spans.append((end, name))
-    return pairs
 
 
 def aligned(size: int, to: int = 64) -> Array:

@@ -5,7 +5,6 @@ Knows neither steps nor tensors. Look next at guards.py, which finds out what to
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Collection
 from operator import is_
 from typing import Any
@@ -21,7 +20,7 @@ class Facts:
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {
-            "same": same, "alike": alike, "contents": contents, "is_empty": is_empty, "target": weakref.ref.__call__,
+            "len": len, "hasattr": hasattr, "same": same, "alike": alike, "contents": contents, "is_empty": is_empty,
         }  # fmt: skip
         self.facts: dict[str, str] = {}
         self.firm: set[str] = set()  # facts that a step must not change
@@ -95,7 +94,7 @@ def contents(memory: Any) -> Any:
     if isinstance(memory, np.ndarray):
         if memory.dtype.hasobject:
             return memory.shape, [id(x) for x in memory.ravel().tolist()]
-        return memory.shape, memory.dtype.str, memory.strides, memory.tobytes()
+        return memory.shape, memory.dtype.str, memory.strides, memory.flags.writeable, memory.tobytes()
     return getattr(memory, "typecode", getattr(memory, "format", "")), bytes(memory)
 
 

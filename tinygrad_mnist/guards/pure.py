@@ -28,7 +28,7 @@ import numpy as np
 MODULES = frozenset({
     "math", "cmath", "_operator", "operator", "itertools", "_functools", "functools", "_collections",
     "_collections_abc", "_bisect", "_heapq", "_struct", "_json", "_abc", "_sre", "_string", "unicodedata", "_weakref",
-    "_typing", "_statistics", "_decimal", "_datetime", "binascii", "zlib", "_locale", "_stat", "_opcode", "_ast",
+    "_typing", "_statistics", "_datetime", "binascii", "zlib", "_locale", "_stat", "_opcode", "_ast",
     "_copy", "_csv", "_pickle",
 })  # fmt: skip
 BUILTINS = frozenset({
@@ -36,7 +36,7 @@ BUILTINS = frozenset({
     "getattr", "hasattr", "hash", "hex", "id", "isinstance", "issubclass", "iter", "len", "locals", "max", "min",
     "next", "oct", "ord", "pow", "repr", "round", "setattr", "sorted", "sum", "vars", "__build_class__", "__import__",
 })  # fmt: skip
-SYSTEM = frozenset({"intern", "getsizeof", "getrecursionlimit", "exc_info", "_getframe", "_getframemodulename"})
+SYSTEM = frozenset({"intern", "getsizeof", "exc_info", "_getframe", "_getframemodulename"})
 # modules written in Python whose functions read and change nothing but what they are given
 PYTHON = frozenset({
     "__future__", "_collections_abc", "_py_abc", "_weakrefset", "abc", "ast", "bisect", "collections", "contextlib",

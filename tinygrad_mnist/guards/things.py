@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import array
 import datetime
-import decimal
 import fractions
 import pathlib
 import re
 import sys
+import weakref
 from collections import deque
 from types import EllipsisType, FunctionType, MappingProxyType, ModuleType, NotImplementedType
 from typing import Any
@@ -26,10 +26,13 @@ CONTAINERS = (list, tuple, dict, set, frozenset, deque, MappingProxyType)
 MEMORY = (np.ndarray, bytearray, array.array, memoryview)
 UNCHANGING = (
     range, slice, np.dtype, np.ufunc, EllipsisType, NotImplementedType, re.Pattern, datetime.date, datetime.time,
-    datetime.timedelta, datetime.tzinfo, decimal.Decimal, fractions.Fraction, pathlib.PurePath, property,
+    datetime.timedelta, datetime.tzinfo, fractions.Fraction, pathlib.PurePath, property,
 )  # fmt: skip
 HEAP = 1 << 9  # flag of a class whose attributes can be set
-STATEFUL = frozenset({"_queue", "_contextvars", "_thread", "_io", "_random", "mmap", "socket", "queue", "threading"})
+STATEFUL = frozenset({
+    "ctypes", "_ctypes", "decimal", "_queue", "_contextvars", "_thread", "_io", "_random", "mmap", "socket", "queue",
+    "threading",
+})  # fmt: skip
 QUIET = frozenset({"types", "typing", "functools", "enum", "builtins"})
 BARE: dict[str, Any] = {}  # the attributes of what can have none
 
@@ -69,7 +72,7 @@ def is_unsafe(thing: Any) -> bool:
         return False  # what tensors are drawn from; a draw by hand changes its state
     if str(getattr(thing, "__module__", "")).startswith("numpy.random"):
         return True
-    if hasattr(kind, "__next__"):
+    if hasattr(kind, "__next__") or issubclass(kind, weakref.ref) or "_ctypes" in {k.__module__ for k in kind.__mro__}:
         return True
     python = bool(kind.__flags__ & HEAP) and any(not is_foreign(k) for k in kind.__mro__)
     if python or isinstance(thing, SIMPLE) or callable(thing) or hasattr(kind, "__get__"):
@@ -83,3 +86,15 @@ def is_foreign(thing: Any) -> bool:
         thing, type | FunctionType
     ) else type(thing).__module__  # fmt: skip
     return str(name).partition(".")[0] in FOREIGN
+
+
+def overlapping(tensors: dict[str, Any]) -> set[tuple[str, str]]:
+    """List the pairs of tensors that look at the same memory."""
+    spans = sorted((*np.lib.array_utils.byte_bounds(t.array), name) for name, t in tensors.items() if t.array.size)
+    pairs: set[tuple[str, str]] = set()
+    reaching: list[tuple[int, str]] = []
+    for start, end, name in spans:
+        reaching = [(e, n) for e, n in reaching if e > start]
+        pairs.update((n, name) for _, n in reaching)
+        reaching.append((end, name))
+    return pairs

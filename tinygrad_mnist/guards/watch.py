@@ -24,6 +24,7 @@ STANDARD = sys.stdlib_module_names - {"__main__"}
 FILES = {"open", "write", "read"}  # what not even this package may do inside a step
 DRAW_INSTEAD = "draw with tg.rand, tg.randn or dropout, or pass the number in"
 OUTSIDE = "do it outside the step, and pass in what it gives"
+SETTINGS = {"seterr", "geterr", "seterrcall", "geterrcall", "setbufsize", "set_printoptions", "get_printoptions"}
 RESUMED = 0x20 | 0x80 | 0x200  # flags of generators, coroutines, asynchronous generators
 
 
@@ -65,9 +66,9 @@ class Watch:
             if frame.f_lasti > 8 and room_of(frame) != ROOM:
                 raise refused(f"an iterator that began before the step ({code.co_name})", OUTSIDE, line_of(frame))
             self.begun.append(frame)
-        if code in self.seen:
-            return
         room = room_of(frame)
+        if room == "numpy" and code.co_name in SETTINGS and room_of(frame.f_back) not in ("numpy", ROOM):
+            raise refused(f"np.{code.co_name}", OUTSIDE, line_of(frame))
         if room in STANDARD:
             module = str(frame.f_globals.get("__name__"))
             trusted = module in PYTHON or module.partition(".")[0] in PYTHON
@@ -75,6 +76,8 @@ class Watch:
                 if module == "random":
                     raise refused("a draw from Python's random", DRAW_INSTEAD, line_of(frame))
                 raise refused(f"a call of {module}.{code.co_qualname}", OUTSIDE, line_of(frame))
+            return
+        if code in self.seen:
             return
         self.seen.add(code)
         if room == ROOM:
@@ -120,6 +123,10 @@ def watched(function: Callable[[], Any], watch: Watch) -> Any:
             profiler.disable()
         sys.setprofile(watch)
         result = function()
+    except Exception as error:
+        if watch.refusal is None or error is watch.refusal:
+            raise
+        raise watch.refusal from error  # which the step took for a failure
     finally:
         try:
             sys.setprofile(None)

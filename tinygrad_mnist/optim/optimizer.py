@@ -66,6 +66,8 @@ class Optimizer:
 
     def add_param_group(self, group: Group) -> None:
         """Add parameters with settings of their own; what is not set takes the defaults."""
+        if state.recorder is not None and hasattr(self, "state"):
+            state.recorder.refuse("add_param_group()", "add the group before the step")
         if "params" not in group:
             raise ArgumentError(f"{self._name}: a group without 'params'.", got=", ".join(map(str, group)))
         listed = group["params"]
