@@ -34,6 +34,7 @@ def _count() -> int:
 
 
 OURS_ALONE = _count()
+RECORDING = enable_grad()
 METADATA = frozenset({"shape", "ndim", "dtype"})
 
 Origin = Any  # Node or leaf Var: where a cotangent belongs
@@ -63,7 +64,7 @@ def deposit(leaf: Var, g: Any) -> None:
     if state.recorder is not None:
         deposit_captured(state.recorder, leaf, g)
     elif type(g) is not np.ndarray:
-        with enable_grad():
+        with RECORDING:
             leaf.gradient = g.clone() if leaf.gradient is None else leaf.gradient + g
     elif leaf.gradient is None:
         leaf.gradient = leaf.result_type.wrap(g)
@@ -119,7 +120,7 @@ def differentiate(
         gc.disable()
         if create_graph:
             state.scope = Scope(BackwardPass(), None)
-        with enable_grad():
+        with RECORDING:
             for node in nodes:
                 pull_back(node, sums, wanted, apply)
                 if not retain_graph:

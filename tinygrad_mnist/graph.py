@@ -189,6 +189,7 @@ class Node:
 class _Recording:
     """Shared by no_grad and enable_grad: set the switch, put it back, around a block or all that a function does."""
 
+    __slots__ = ()  # a mode keeps nothing: one object serves any number of blocks and threads at once
     value: ClassVar[bool]
     __exit__: ClassVar[Any] = leave_mode
 
@@ -197,8 +198,7 @@ class _Recording:
     @overload
     def __new__(cls, function: None = None) -> Self: ...
     def __new__(cls, function: Any = None) -> Any:
-        made = super().__new__(cls)
-        return made if function is None else made(function)
+        return object.__new__(cls) if function is None else in_mode(cls, function)
 
     def __enter__(self) -> None:
         state.before += [state.recording]  # no call in here: after one, Ctrl-C could come
@@ -211,12 +211,14 @@ class _Recording:
 class no_grad(_Recording):
     """Record nothing inside; use as `with no_grad():` or as a decorator, also of generators and coroutines."""
 
+    __slots__ = ()
     value = False
 
 
 class enable_grad(_Recording):
     """Record again inside a no_grad block; use as `with enable_grad():` or as a decorator, as no_grad."""
 
+    __slots__ = ()
     value = True
 
 
