@@ -304,7 +304,7 @@ class Recorder:
         for t, label in self.guard.tensors:  # of which only the facts are read
             if id(t) not in used:
                 read = "{0}.array.shape, {0}.array.dtype.char, {0}.differentiable".format(self.guard.refer(t))
-                self.guard.hold(f"({read}) == {(t.shape, t.dtype.char, t.differentiable)}", f"shape or dtype of {label}")
+                self.guard.hold(f"({read}) == {(t.shape, t.dtype.char, t.differentiable)}", f"the shape of {label}")
         program.gradients = [(r(), value) for r, value in program.gradients if r() is not None]
         leaves = {id(leaf) for leaf, _ in program.gradients}
         program.history = [(number, r(), value) for number, r, value in self.history if id(r()) in leaves]
