@@ -110,7 +110,9 @@ def main(argv=None, model_class=MLP, name="mnist_mlp", description=__doc__, epoc
     loader = DataLoader(train, batch_size=args.batch_size, shuffle=True)
     loss_function = nn.CrossEntropyLoss(label_smoothing=0.05)  # less sure of its labels, so better on new images
     optimizer = tg.optim.Adam(model.parameters(), lr=args.lr)
-    schedule = tg.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=args.lr, total_steps=args.epochs * len(loader))
+    schedule = tg.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=args.lr, total_steps=args.epochs * len(loader), cycle_momentum=False
+    )
     print(f"{model}\n{sum(p.numel() for p in model.parameters()):,} parameters, {len(train):,} training images")
 
     weights, history, seconds, interrupted = out / "weights.npz", [], 0.0, False

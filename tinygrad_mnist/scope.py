@@ -146,7 +146,8 @@ def make_room(depth: int) -> None:
     """
     if depth > DEEPEST:  # each call also takes some of the thread's own stack, whose end is the process's
         raise RecursionError(f"module calls are nested more than {DEEPEST} deep: does a module call itself?")
-    if threading.current_thread() is not threading.main_thread() and (sys.platform == "darwin" or threading.stack_size()):
+    small = sys.platform == "darwin" or threading.stack_size()
+    if small and threading.current_thread() is not threading.main_thread():
         return  # a thread with less stack than the main one has
     wanted = 1000 + 8 * (depth + 32)
     if sys.getrecursionlimit() < wanted:

@@ -23,7 +23,7 @@ from ..engine import caller
 from ..graph import Var, arrays_watched
 from ..guards.dice import Dice
 from ..guards.guard import Guard
-from ..guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watching
+from ..guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
 from ..ops import elementwise
 from ..primitive import Primitive, registry
 from ..scope import Scope, state
@@ -312,12 +312,17 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     Raises:  CaptureError naming the user's line
     """
     recorder = Recorder(inputs, guard)
-    state.recorder, state.around = recorder, recorder.around
+    recording, depth, scope = state.recording, len(state.before), state.scope
     try:
-        with watching(Watch(guard.runs, guard.layer_runs)), arrays_watched(refuse_array):
-            result = function()
+        state.recorder, state.around = recorder, recorder.around
+        # The lock of arrays_watched is taken and given back outside `watched`: a profiler is Python code that runs
+        # before each call, so that a Ctrl-C inside it would keep a lock from being released, or a mode from being left.
+        with arrays_watched(refuse_array):
+            result = watched(function, Watch(guard.runs, guard.layer_runs))
     finally:
         state.recorder, state.around = None, recorder.outer
+        state.recording, state.scope = recording, scope
+        del state.before[depth:]
     for generator in recorder.dice.rolled():
         label = next((label for g, label in guard.dice if g is generator), "random")
         raise refused("a draw from NumPy's random", DRAW_INSTEAD, guard.place_of(label))

@@ -40,7 +40,8 @@ class Captured:
     @property
     def is_one_tensor(self) -> bool:
         """Whether the result is a tensor that the step computes, and nothing else is to be done."""
-        return type(self.form) is Place and self.places == [None] and not self.given
+        alone = type(self.form) is Place and len(self.places) == 1 and not self.given
+        return alone and self.places[0] is None
 
     def give(self, found: list[Array], tensors: list[Any]) -> Any:
         """Make the result of the arrays that were computed, and set `.grad` of arguments."""

@@ -29,6 +29,7 @@ from ..scope import state
 from ..tensor import Tensor
 
 MOST_PLANS = 32  # of one function; the oldest goes first
+MOST_COUNTS = 4 * MOST_PLANS  # signatures whose captures are counted
 MANY_CAPTURES = 8  # for arguments of the same shapes: reason to say what changes
 SAMPLE_BYTES = 1 << 20  # arguments up to this size are kept, to measure with
 
@@ -112,8 +113,10 @@ class Compiled:
     def keep(self, key: Any, plan: Plan) -> None:
         """Keep a plan, unless the step itself changes what the plan takes for granted; say so if that goes on."""
         self.latest = plan
-        before = self.plans.setdefault(key, [])
-        count = self.captures[key] = self.captures.get(key, 0) + 1
+        before = self.plans.get(key, [])
+        count = self.captures[key] = self.captures.pop(key, 0) + 1
+        if len(self.captures) > MOST_COUNTS:
+            del self.captures[next(iter(self.captures))]  # the one that was captured longest ago
         if count == MANY_CAPTURES:
             reason = plan.step.changed or (before[0].unlike(plan) if before else "") or "something that it reads"
             warnings.warn(
@@ -124,7 +127,7 @@ class Compiled:
             )
         if plan.step.changed:
             return
-        before.insert(0, plan)
+        self.plans[key] = [plan, *before]
         self.order.append((key, plan))
         if len(self.order) > MOST_PLANS:
             self.captures.pop(self.order[0][0], None)
@@ -140,6 +143,7 @@ class Compiled:
     def forget(self, key: Any, plan: Plan) -> None:
         """Let go of a plan."""
         self.plans[key].remove(plan)
+        self.plans = {k: plans for k, plans in self.plans.items() if plans}
         self.order.remove((key, plan))
 
     def verify(self, key: Any, plan: Plan, tensors: list[Any], args: Any, kwargs: Any) -> Any:

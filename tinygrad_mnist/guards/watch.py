@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
@@ -108,9 +107,8 @@ class Watch:
         raise refused(f"{getattr(function, '__qualname__', function.__name__)}()", hint, line_of(frame))
 
 
-@contextmanager
-def watching(watch: Watch) -> Iterator[None]:
-    """Have all calls of this thread looked at; a profiler that is running waits.
+def watched(function: Callable[[], Any], watch: Watch) -> Any:
+    """Call a function and have all calls that it makes looked at; a profiler that is running waits.
 
     Garbage is not collected meanwhile: what that calls back is not the step's.
     """
@@ -121,7 +119,7 @@ def watching(watch: Watch) -> Iterator[None]:
         if hasattr(profiler, "disable"):  # one of C's own kind
             profiler.disable()
         sys.setprofile(watch)
-        yield
+        result = function()
     finally:
         try:
             sys.setprofile(None)
@@ -134,6 +132,7 @@ def watching(watch: Watch) -> Iterator[None]:
                 gc.enable()
     if watch.refusal is not None:
         raise watch.refusal
+    return result
 
 
 def room_of(frame: Any) -> str:

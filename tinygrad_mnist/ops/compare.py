@@ -89,7 +89,8 @@ def where(condition: Array, a: Any, b: Any) -> Array:
     if type(a) is int or type(b) is int:  # which NumPy would wrap
         kind = np.result_type(a, b)
         a, b = np.asarray(a, kind), np.asarray(b, kind)
-    return np.where(condition, a, b)
+    out: Array = np.where(condition, a, b)
+    return out
 
 
 @where.vjp("a")
