@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..capture.program import Program
+from ..compile.compiled import PLANNERS, Compiled
 from ..errors import ArgumentError
 from ..nn.module import Module
 from ..scope import state
-from .compiled import PLANNERS, Compiled
 from .pair import Pairs
 
 
@@ -53,11 +53,13 @@ class CompiledModule(Module):
 
     def source(self) -> str:
         """Give the Python source that the latest call ran; where it recorded, of the forward half and the backward."""
-        return self._latest.source()
+        text: str = self._latest.source()
+        return text
 
     def program(self, measure: bool = True) -> Program:
         """Give the program of the latest call, as of a compiled step; where it recorded, of the forward half."""
-        return self._latest.program(measure)
+        program: Program = self._latest.program(measure)
+        return program
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledModule:
         made = memo[id(self)] = CompiledModule(copy.deepcopy(self._orig_mod, memo), self._alone.backend)
@@ -70,8 +72,8 @@ class CompiledModule(Module):
 def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy") -> Any:
     """Capture a function of tensors at its first call per signature, then replay it without Python's overhead.
 
-    Use as `@tg.compile` on a whole training step (forward, backward, optimizer) or a loss. A signature is the shapes and
-    dtypes of the arguments, the values of plain ones, and what the function reads besides: settings, train or eval,
+    Use as `@tg.compile` on a whole training step (forward, backward, optimizer) or a loss. A signature is the shapes
+    and dtypes of the arguments, the values of plain ones, and what the function reads besides: settings, train or eval,
     requires_grad. Arrays among the arguments arrive as tensors; tensors that come back need no gradient and are the
     caller's own, and so is `.grad`. The second call of a signature compares the plan with the function.
 

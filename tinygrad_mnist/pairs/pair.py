@@ -15,6 +15,7 @@ from ..backend import Generator, default_generator
 from ..capture.forms import filled, form_of, identities, is_data, signature, stand_in, visit
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
+from ..compile.compiled import Compiled, Plan, planned
 from ..engine import differentiate
 from ..errors import CaptureError, InPlaceError
 from ..graph import Array, Var, reachable
@@ -22,7 +23,6 @@ from ..guards.guard import Guard
 from ..guards.watch import refused
 from ..scope import state
 from ..tensor import Tensor
-from .compiled import Compiled, Plan, planned
 from .halves import Halves, Unpaired
 from .past import Past
 from .pending import Layout, Listener, Part, Pending, gives, graft, laid_out, layout_of, takes
@@ -142,9 +142,10 @@ class Pair(Plan):
         self.sources = halves.sources
         writes = [s.inputs[0].root for s in halves.forward.instructions if s.name == "write"]
         self.written = [v.source for v in writes if v.origin == "state"]
-        self.generators = [*{id(s.action[1]): s.action[1] for s in halves.forward.instructions if s.name == "draw"}.values()]
-        self.states = [*{id(v.source): v.source for s in halves.forward.instructions for x in s.values()
-                         if (v := x.root).origin == "state"}.values()]  # fmt: skip
+        steps = halves.forward.instructions
+        self.generators = list({id(s.action[1]): s.action[1] for s in steps if s.name == "draw"}.values())
+        roots = [v.root for s in steps for v in s.values()]
+        self.states = list({id(v.source): v.source for v in roots if v.origin == "state"}.values())
         self.given = given
         self.sample = [v.empty() for v in halves.forward.inputs]
         for array in self.sample:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..capture.forms import visit
 from ..engine import differentiate
 from ..errors import GradientError, InPlaceError
-from ..capture.forms import visit
 from ..graph import Array, Node, Var, reachable
 from ..primitive import Primitive
 from ..tensor import Tensor
@@ -93,6 +93,7 @@ class Pending:
     def give(self, i: int, which: int, recorded: bool) -> Any:
         """Give the gradient of one target: all of it with the first output that asks, nothing more with the others."""
         if self.found is None:
+            self.check()
             self.found = self.again(True) if recorded else self.computed()
         number = self.pair.trial.reach[i][which]
         found = self.found.pop(number, None)
@@ -109,13 +110,16 @@ class Pending:
         if layouts != trial.layouts:
             pair.pairs.asks(pair, layouts)
             return self.again(False)
-        for (kind, source), array in zip(pair.sources, self.held, strict=True):
-            if kind == "state" or (kind == "input" and array is not None):
-                tensor = source if kind == "state" else self.tensors[source]
-                if isinstance(tensor, Var) and self.versions[id(tensor)].tick > self.index:
-                    raise self.changed(tensor)
         found = pair.run_backward(self.held, [self.seeds[i] for i in sorted(self.seeds)])
         return dict(zip(trial.found, found, strict=True))
+
+    def check(self) -> None:
+        """Raise if a value that the backward half reads was changed in place after the call."""
+        for (kind, source), array in zip(self.pair.sources, self.held, strict=True):
+            if array is not None and kind != "saved":
+                t = source if kind == "state" else self.tensors[source]
+                if isinstance(t, Var) and (t.version if t.differentiable else self.versions[id(t)]).tick > self.index:
+                    raise self.changed(t)
 
     def again(self, recorded: bool) -> dict[int, Any]:
         """Run the model once more as it ran in this call, and differentiate that."""
@@ -131,7 +135,8 @@ class Pending:
             for tensor, array in self.memory:  # as it was, should its `.data` be another now
                 tensor.array = array
             for module, mode in pair.modes:
-                module.training = mode
+                if module.training is not mode:
+                    module.training = mode
             if not pair.guard.holds():
                 changed = pair.guard.changed()
                 raise GradientError(
@@ -146,7 +151,8 @@ class Pending:
             for tensor, array in replaced:
                 tensor.array = array
             for module, mode in modes:
-                module.training = mode
+                if module.training is not mode:
+                    module.training = mode
         numbers = sorted(self.seeds)
         targets = [pair.target(i, leaves) for i in range(len(pair.trial.targets))]
         origins = [outputs[i].node for i in numbers]
@@ -158,8 +164,8 @@ class Pending:
     def changed(self, tensor: Var) -> InPlaceError:
         """Explain that the backward needs a value that is gone."""
         return InPlaceError(
-            f"{self.pair.pairs.name}: a tensor that the compiled model used was changed in place after the forward pass, "
-            "and the gradient needs the old value.",
+            f"{self.pair.pairs.name}: a tensor that the compiled model used was changed in place after the forward "
+            "pass, and the gradient needs the old value.",
             got=f"a tensor {tensor.shape} {tensor.dtype}",
             expected="values that stay as they were until backward",
             hint="clone() first, or step the optimizer after backward",

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..capture.program import EFFECTS, Instruction, Program, Value
-from .passes import simplify
-from .rewrites import pool_before_rectifying
+from ..compile.passes import simplify
+from ..compile.rewrites import pool_before_rectifying
 
 
 class Unpaired(Exception):
