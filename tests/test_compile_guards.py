@@ -441,8 +441,7 @@ def test_a_compiled_model_in_evaluation():
         for _ in range(3):
             x = tg.rand(5, 3)
             assert fast(x).tolist() == model(x).tolist()
-    with pytest.raises(CaptureError, match="waits for its backward"):
-        fast(x)
+    assert fast(x).requires_grad  # and trains: see test_compile_model.py
 
 
 def test_two_threads_call_the_same_step():

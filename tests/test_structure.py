@@ -23,7 +23,7 @@ FLOORS = {
     "primitive": 3, "stale": 3.1, "engine": 4, "ops": 5,
     "functions": 6, "numpy_protocol": 6.1, "in_place": 6.1, "seeds": 6.1, "tensor": 6.2, "creation": 6.3,
     "autograd": 7, "saving": 7, "guards": 7.3, "capture": 7.4, "compile": 7.5, "fast": 7.6, "nn": 8, "optim": 8,
-    "data": 8, "viz": 8, "training": 8.5, "sklearn": 8.7, "__init__": 9,
+    "data": 8, "viz": 8, "pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,
 }  # fmt: skip
 # where a module may be loaded when it is first needed: the optional and the slow ones
 LAZY = {
@@ -38,7 +38,7 @@ OPS = [
 
 
 # what can be read in one sitting
-ROOMS = {"guards": 1000, "capture": 1200, "compile": 1200, "fast": 1400}
+ROOMS = {"guards": 1000, "capture": 1200, "compile": 1200, "pairs": 820, "fast": 1400}
 
 
 def room(path: Path) -> str:

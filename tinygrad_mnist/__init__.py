@@ -25,7 +25,6 @@ from .backend import (
     manual_seed,
     uint8,
 )
-from .compile import compile
 from .creation import (
     arange,
     eye,
@@ -112,6 +111,7 @@ from .functions import (
     where,
 )
 from .kernels.parallel import get_num_threads, set_num_threads
+from .pairs import compile
 from .saving import load, save
 from .tensor import Tensor
 from .viz import summary

@@ -3,6 +3,6 @@
 Read in this order: passes.py with rewrites.py, numpy_source.py, replay.py, compiled.py. fast/ is another backend.
 """
 
-from .compiled import Compiled, compile
+from .compiled import Compiled
 
-__all__ = ["Compiled", "compile"]
+__all__ = ["Compiled"]

@@ -21,7 +21,7 @@ from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
 from ..engine import outside
-from ..errors import ArgumentError, CaptureError
+from ..errors import CaptureError
 from ..graph import Array, Var
 from ..guards.guard import Guard
 from ..guards.watch import refused
@@ -71,6 +71,22 @@ class Compiled:
 
     def capture(self, key: Any, tensors: list[Any], numbers: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function for real, and keep a plan for calls like this one."""
+        guard, inputs, names, new_args, new_kwargs = self.prepared(args, kwargs)
+        before = identities([new_args, new_kwargs])
+        step = captured(lambda: self.function(*new_args, **new_kwargs), inputs, tensors, guard)
+        plan = Plan(step, guard, self.backend, [x.array for x in inputs.values()])
+        if identities([new_args, new_kwargs]) != before:
+            raise refused("a change of a list or dict among the arguments", "return what changes", guard.home)
+        plan.numbers, plan.names = numbers, names
+        self.keep(key, plan)
+        arrays, step.arrays = step.arrays, []  # the caller's now
+        return step.give(arrays, tensors)
+
+    def prepared(self, args: Any, kwargs: Any) -> tuple[Guard, dict[str, Var], list[str], list[Any], Any]:
+        """Put stand-ins in the places of tensors among arguments, and note what else the function can read.
+
+        Returns: the guard, the stand-ins by name, the names of the numbers, and the arguments to call with
+        """
         guard, own = Guard(), parameters(self.function)
         inputs: dict[str, Var] = {}
         names: list[str] = []
@@ -90,15 +106,7 @@ class Compiled:
         new_kwargs = visit(kwargs, "", replace)
         new_args = [visit(x, own[i] if i < len(own) else f"x{i}", replace) for i, x in enumerate(args)]
         guard.explore()
-        before = identities([new_args, new_kwargs])
-        step = captured(lambda: self.function(*new_args, **new_kwargs), inputs, tensors, guard)
-        plan = Plan(step, guard, self.backend, [x.array for x in inputs.values()])
-        if identities([new_args, new_kwargs]) != before:
-            raise refused("a change of a list or dict among the arguments", "return what changes", guard.home)
-        plan.numbers, plan.names = numbers, names
-        self.keep(key, plan)
-        arrays, step.arrays = step.arrays, []  # the caller's now
-        return step.give(arrays, tensors)
+        return guard, inputs, names, new_args, new_kwargs
 
     def keep(self, key: Any, plan: Plan) -> None:
         """Keep a plan, unless the step itself changes what the plan takes for granted; say so if that goes on."""
@@ -190,13 +198,18 @@ class Compiled:
         return self.latest
 
 
+def planned(program: Program, backend: str) -> Any:
+    """Plan a program's replay."""
+    room, name = PLANNERS[backend]  # numba is loaded where it is asked for only
+    return getattr(importlib.import_module(room, __package__), name)(program)
+
+
 class Plan:
     """What a captured step becomes: a replay, and what must hold for it. numbers: those among the arguments."""
 
     def __init__(self, step: Captured, guard: Guard, backend: str, sample: list[Array]) -> None:
         self.step, self.guard = step, guard
-        room, name = PLANNERS[backend]  # numba is loaded where it is asked for only
-        self.replay = getattr(importlib.import_module(room, __package__), name)(step.program)
+        self.replay = planned(step.program, backend)
         self.numbers: list[Any] = []
         self.names: list[str] = []  # of the numbers
         self.is_one_tensor, self.verified = step.is_one_tensor, False
@@ -228,22 +241,3 @@ class Plan:
         for a in arrays:
             a[...] = 0
         return arrays
-
-
-def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy") -> Any:
-    """Capture a function of tensors at its first call per signature, then replay it without Python's overhead.
-
-    Use as `@tg.compile` on a whole training step (forward, backward, optimizer), a model or a loss. A signature is the
-    shapes and dtypes of the arguments, the values of plain ones, and what the function reads besides: settings, train
-    or eval, requires_grad. Arrays among the arguments arrive as tensors; tensors that come back need no gradient and
-    are the caller's own, and so is `.grad`. The second call of a signature compares the plan with the function.
-    Args:    backend: "numpy", or "numba" for one compiled parallel function (extra `fast`)
-    Raises:  CaptureError, naming the line, for what cannot be repeated with other values
-    """
-    if backend not in PLANNERS:
-        raise ArgumentError(f"compile: unknown backend {backend!r}.", expected="'numpy' or 'numba'")
-    if function is None:
-        return functools.partial(compile, backend=backend)
-    if not callable(function):
-        raise ArgumentError("compile: the first argument must be a function or a module.", got=repr(function))
-    return Compiled(function, backend)

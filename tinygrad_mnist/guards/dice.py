@@ -42,8 +42,11 @@ def state_of(generator: Any) -> Any:
 
 def different(generator: Any, state: Any) -> bool:
     """Tell whether a generator is in another state."""
-    try:
-        np.testing.assert_equal(state_of(generator), state)
-    except AssertionError:
-        return True
-    return False
+    return not alike(state_of(generator), state)
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Compare two states: dicts of words, numbers and arrays. (np.testing would be imported at its first use.)"""
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(alike(a[k], b[k]) for k in a)
+    return bool(np.array_equal(a, b))

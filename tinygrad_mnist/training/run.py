@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from ..compile import compile
 from ..data import DataLoader
 from ..errors import TrainingError
 from ..functions import square
@@ -27,6 +26,7 @@ from ..nn.clip import clip_grad_norm_
 from ..ops.elementwise import cast
 from ..optim import Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
+from ..pairs import compile
 from .callbacks import Callback
 from .checkpoint import Checkpoint, generators, set_generators
 from .evaluation import Sums, add, call, compare, each, evaluated, figures, means, parts_of

@@ -33,7 +33,7 @@ def program(step: Compiled, *, direction: str = "TB", measure: bool = True) -> P
     Args:    direction: "TB" down, "LR" to the right. measure: time every instruction first, on copies
     Raises:  DTypeError for what is not compiled, CaptureError before the first call
     """
-    if not isinstance(step, Compiled):
+    if not isinstance(step, Compiled) and not isinstance(getattr(step, "_trained", None), Compiled):
         raise DTypeError(
             "program: expected a compiled step.", got=type(step).__name__, hint="step = tg.compile(step), and call it"
         )
