@@ -52,7 +52,9 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
             expected="memory of its own, or no_grad",
             hint="write x = x + 1 instead of x += 1, or clone() first",
         )
+    check_writeable(x, name)  # before anything is recorded
     before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
+    args = tuple(a.copy() if isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a for a in args)
     if state.recorder is not None:
         state.recorder.same(before.array, x.array)
     result = operation(before, *(before if a is x else a for a in args), **static)
@@ -81,13 +83,18 @@ def overwrite(x: Any, value: Array, name: str) -> None:
             expected="a result of the same kind",
             hint="convert first: x = x.float()",
         )
+    check_writeable(x, name)
+    np.copyto(x.array, value, casting="same_kind")
+
+
+def check_writeable(x: Any, name: str) -> None:
+    """Raise if the memory of x cannot be written."""
     if not x.array.flags.writeable:
         raise InPlaceError(
             f"{name}: the memory is read-only (expanded, or from a read-only array).",
             got=f"tensor {x.shape}",
             hint="clone() first",
         )
-    np.copyto(x.array, value, casting="same_kind")
 
 
 def replace(x: Any, value: Any) -> None:
@@ -173,6 +180,8 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
             part = unchanging(np.asarray(part) if len(part) else np.empty(0, dtype=np.int64))
         if isinstance(part, str | float):
             raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None or arrays")
+        if isinstance(part, Var | np.ndarray) and part.ndim == 0 and part.dtype.kind in "iu" and state.recorder is None:
+            part = int(part.array if isinstance(part, Var) else part)  # one position: the result is a view, as of x[0]
         if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
             bounds: list[Any] = [part.start, part.stop, part.step]
             part = slice(*(int(v) if hasattr(v, "array") else v for v in bounds))
@@ -190,6 +199,15 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     return tuple(index), arrays
 
 
+def getitem(self: Any, key: Any) -> Any:
+    """Read self[key]; a view of the memory unless the index holds arrays."""
+    index, arrays = split_index(key)
+    result = indexing.getitem(self, *arrays, index=index)
+    if arrays and state.recorder is not None and any(a.ndim == 0 and a.dtype.kind in "iu" for a in arrays):
+        state.recorder.copies(self, result)  # where eager mode gives a view
+    return result
+
+
 def setitem(self: Any, key: Any, value: Any) -> None:
     """Write self[key] = value."""
     index, arrays = split_index(key)
@@ -197,6 +215,14 @@ def setitem(self: Any, key: Any, value: Any) -> None:
     if recorded or state.recorder is not None:
         change(self, indexing.setitem, value, *arrays, index=index)
         return
-    where = indexing.fill(index, tuple(a.array if isinstance(a, Var) else a for a in arrays))
-    indexing.write(self.array, where, value.array if isinstance(value, Var) else value)
+    bare = [a.array if isinstance(a, Var) else a for a in arrays]
+    source = value.array if isinstance(value, Var) else value
+    try:
+        indexing.write(self.array, indexing.fill(index, tuple(bare)), source)
+    except Exception as error:
+        check_writeable(self, "setitem")
+        explained = indexing.setitem.explain(error, [self.array, source, *bare])
+        if explained is error:
+            raise
+        raise explained from error
     self.version.bump()

@@ -258,6 +258,8 @@ def call_of(w: Writer, s: Instruction) -> str:
         return f"{w.of(s.inputs[0])}.T"
     if s.name in VIEWS and len(s.inputs) == 1:
         static = {k: spelled_index(v) if k == "index" else spelled(v) for k, v in s.static.items()}
+        if s.name == "getitem" and s.outputs[0].shape == () and ... not in s.static["index"]:  # a view, not the number
+            static["index"] += ", ..." if static["index"] else "..."
         return VIEWS[s.name].format(w.of(s.inputs[0]), **static)
     name = f"{s.name}_"
     w.names[name] = s.primitive.forward if s.primitive is not None else None

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..graph import Var
 from ..ops import compare, index, reduce
-from ..ops.elementwise import sqrt
+from ..ops.elementwise import clone, sqrt
 from .dims import Dims, one, some
 from .shapes import squeeze
 
@@ -85,7 +85,7 @@ def _extreme(input: Any, dim: Any, keepdim: bool, over_all: Any, position: Any, 
     if isinstance(dim, Var | np.ndarray):
         return of_two(input, dim)
     if input.ndim == 0:
-        return ValuesAndIndices(input, position(input, axis=None, keepdims=False))
+        return ValuesAndIndices(clone(input), position(input, axis=None, keepdims=False))
     dim = one(over_all.name.removeprefix("a"), dim, input.ndim)
     where_ = position(input, axis=dim, keepdims=True)
     values = index.gather(input, where_, axis=dim)
