@@ -52,7 +52,8 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
             expected="memory of its own, or no_grad",
             hint="write x = x + 1 instead of x += 1, or clone() first",
         )
-    check_writeable(x, name)  # before anything is recorded
+    if not x.array.flags.writeable:  # before anything is recorded
+        raise read_only(x, name)
     before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
     args = tuple(a.copy() if isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a for a in args)
     if state.recorder is not None:
@@ -83,18 +84,18 @@ def overwrite(x: Any, value: Array, name: str) -> None:
             expected="a result of the same kind",
             hint="convert first: x = x.float()",
         )
-    check_writeable(x, name)
+    if not x.array.flags.writeable:
+        raise read_only(x, name)
     np.copyto(x.array, value, casting="same_kind")
 
 
-def check_writeable(x: Any, name: str) -> None:
-    """Raise if the memory of x cannot be written."""
-    if not x.array.flags.writeable:
-        raise InPlaceError(
-            f"{name}: the memory is read-only (expanded, or from a read-only array).",
-            got=f"tensor {x.shape}",
-            hint="clone() first",
-        )
+def read_only(x: Any, name: str) -> InPlaceError:
+    """Explain that the memory of x cannot be written."""
+    return InPlaceError(
+        f"{name}: the memory is read-only (expanded, or from a read-only array).",
+        got=f"tensor {x.shape}",
+        hint="clone() first",
+    )
 
 
 def replace(x: Any, value: Any) -> None:
@@ -180,8 +181,6 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
             part = unchanging(np.asarray(part) if len(part) else np.empty(0, dtype=np.int64))
         if isinstance(part, str | float):
             raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None or arrays")
-        if isinstance(part, Var | np.ndarray) and part.ndim == 0 and part.dtype.kind in "iu" and state.recorder is None:
-            part = int(part.array if isinstance(part, Var) else part)  # one position: the result is a view, as of x[0]
         if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
             bounds: list[Any] = [part.start, part.stop, part.step]
             part = slice(*(int(v) if hasattr(v, "array") else v for v in bounds))
@@ -192,6 +191,9 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
                     got=f"{part.dtype} {part.shape}",
                     hint="index.long()",
                 )
+            if part.ndim == 0 and part.dtype.kind != "b" and state.recorder is None:
+                index.append(int(part.array if isinstance(part, Var) else part))  # one position: the result is a view, as of x[0]
+                continue
             index.append(ARRAY)
             arrays.append(part)
         else:
@@ -220,7 +222,8 @@ def setitem(self: Any, key: Any, value: Any) -> None:
     try:
         indexing.write(self.array, indexing.fill(index, tuple(bare)), source)
     except Exception as error:
-        check_writeable(self, "setitem")
+        if not self.array.flags.writeable:
+            raise read_only(self, "setitem") from error
         explained = indexing.setitem.explain(error, [self.array, source, *bare])
         if explained is error:
             raise
