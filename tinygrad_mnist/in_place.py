@@ -192,7 +192,8 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
                     hint="index.long()",
                 )
             if part.ndim == 0 and part.dtype.kind != "b" and state.recorder is None:
-                index.append(int(part.array if isinstance(part, Var) else part))  # one position: the result is a view, as of x[0]
+                # one position: the result is a view, as of x[0]
+                index.append(int(part.array if isinstance(part, Var) else part))
                 continue
             index.append(ARRAY)
             arrays.append(part)
