@@ -1176,7 +1176,7 @@ def test_leaf_cannot_be_changed_while_recording():
 
 
 @pytest.mark.parametrize("alias", [
-    lambda y: y.T, lambda y: y.reshape(-1), lambda y: y[0], lambda y: y[:, 1:], lambda y: y.flip(0),
+    lambda y: y.T, lambda y: y.reshape(-1), lambda y: y[0], lambda y: y[:, 1:], lambda y: y[0, 1],
     lambda y: y.unsqueeze(0), lambda y: y.expand(2, 2, 2), lambda y: y.split(1)[1],
 ])  # fmt: skip
 def test_shared_memory_cannot_be_changed_while_recording(alias):
@@ -1201,11 +1201,11 @@ def test_memory_without_writing_rights():
 
 def test_views_see_changes_and_changes_see_views():
     x = tg.zeros(2, 3)
-    for view in (x.T, x.view(6), x[0], x[:, 1], x.detach(), x.unsqueeze(1), x.flip(1)):
+    for view in (x.T, x.view(6), x[0], x[:, 1], x.detach(), x.unsqueeze(1), x[0, 1]):
         version = x._version
         view += 1
         assert x._version > version and view._version == x._version
-    assert values(x) == [[6, 7, 6], [5, 6, 5]]
+    assert values(x) == [[5, 7, 5], [4, 5, 4]]
 
 
 def test_many_views_are_noted_in_linear_memory():

@@ -53,7 +53,10 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
             expected="memory of its own, or no_grad",
             hint="write x = x + 1 instead of x += 1, or clone() first",
         )
+    if not x.array.flags.writeable:  # before anything is recorded
+        raise read_only(name, x)
     before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
+    args = tuple(a.copy() if isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a for a in args)
     if state.recorder is not None:
         state.recorder.same(before.array, x.array)
     result = operation(before, *(before if a is x else a for a in args), **static)
@@ -191,11 +194,24 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
                     got=f"{part.dtype} {part.shape}",
                     hint="index.long()",
                 )
+            if part.ndim == 0 and part.dtype.kind != "b" and state.recorder is None:
+                # one position: the result is a view, as of x[0]
+                index.append(int(part.array if isinstance(part, Var) else part))
+                continue
             index.append(ARRAY)
             arrays.append(part)
         else:
             index.append(part)
     return tuple(index), arrays
+
+
+def getitem(self: Any, key: Any) -> Any:
+    """Read self[key]; a view of the memory unless the index holds arrays."""
+    index, arrays = split_index(key)
+    result = indexing.getitem(self, *arrays, index=index)
+    if arrays and state.recorder is not None and any(a.ndim == 0 and a.dtype.kind in "iu" for a in arrays):
+        state.recorder.copies(self, result)  # where eager mode gives a view
+    return result
 
 
 def setitem(self: Any, key: Any, value: Any) -> None:
@@ -209,6 +225,15 @@ def setitem(self: Any, key: Any, value: Any) -> None:
     if recorded or state.recorder is not None:
         change(self, indexing.setitem, value, *arrays, index=index)
         return
-    where = indexing.fill(index, tuple(a.array if isinstance(a, Var) else a for a in arrays))
-    indexing.write(self.array, where, value.array if isinstance(value, Var) else value)
+    bare = [a.array if isinstance(a, Var) else a for a in arrays]
+    source = value.array if isinstance(value, Var) else value
+    try:
+        indexing.write(self.array, indexing.fill(index, tuple(bare)), source)
+    except Exception as error:
+        if not self.array.flags.writeable:
+            raise read_only("indexing", self) from error
+        explained = indexing.setitem.explain(error, [self.array, source, *bare])
+        if explained is error:
+            raise
+        raise explained from error
     self.version.bump()

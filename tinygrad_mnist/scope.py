@@ -87,6 +87,9 @@ class Recorder(Protocol):
     def changes(self, var: Any, name: str) -> None:
         """The memory of a Var is about to be overwritten by the operation of this name."""
 
+    def copies(self, var: Any, part: Any) -> None:
+        """A part of a Var was copied where, run plainly, it would have been a view."""
+
     def knows(self, var: Any) -> None:
         """Something else is about to look at the memory of a Var."""
 

@@ -20,7 +20,6 @@ from .errors import ArgumentError, GradientError, ShapeError
 from .functions import arithmetic, dims, dtypes
 from .graph import Array, Node, Var
 from .ops import compare, elementwise
-from .ops import index as indexing
 from .scope import state
 from .seeds import check_differentiable, seed_for
 
@@ -213,9 +212,7 @@ class Tensor(Var):
 
     # ------------------------------------------------------------ indexing
 
-    def __getitem__(self, key: Any) -> Tensor:
-        index, arrays = in_place.split_index(key)
-        return indexing.getitem(self, *arrays, index=index)  # type: ignore[no-any-return]
+    __getitem__ = in_place.getitem
 
     def __len__(self) -> Any:
         if self.ndim == 0:

@@ -52,6 +52,7 @@ class Recorder:
         self.entries: dict[int, tuple[Any, Value | None, str]] = {}  # by id of the leaf: `.grad` before the step
         self.history: list[tuple[int, Any, Value | None]] = []  # number of the next instruction, leaf, its new `.grad`
         self.sets: dict[int, Any] = {}  # the leaves in it, by id
+        self.copied: list[tuple[Any, Any]] = []  # versions of memory, and of copies that stand for views of it
         self.written: set[Value] = set()
         self.outer = state.around
         self.generator = default_generator.numpy
@@ -162,9 +163,21 @@ class Recorder:
         """Note a tensor before something else looks at its memory."""
         self.value(var, var.array)
 
+    def copies(self, var: Var, part: Var) -> None:
+        """Note a copy that stands for a view: neither may change while the copy, or a view of it, lives."""
+        part.version.share(part)
+        self.copied.append((var.version, part.version))
+
+    def check_copies(self, var: Var, name: str) -> None:
+        """Refuse a change of memory of which a copy stands for a view, or of that copy."""
+        for source, copy in self.copied:
+            if var.version in (source, copy) and any(ref() is not None for ref in (copy.sharers or {}).values()):
+                raise refused(f"{name} on memory that another tensor looks at (x[i], i a tensor)", "x[i].clone()")
+
     def changes(self, var: Var, name: str) -> None:
         """Refuse a change in place that could not be repeated; it has not been made yet."""
         known = self.value(var, var.array)
+        self.check_copies(var, name)
         if known.origin == "input":
             raise refused(f"{name}: a change in place of an argument", "x = x + 1 instead of x += 1, or x.clone()")
         sharers = [ref() for ref in (var.version.sharers or {}).values()]
@@ -201,6 +214,7 @@ class Recorder:
 
     def update(self, optimizer: Any, p: Var, group: dict[str, Any]) -> None:
         """Write down an optimizer's change of a parameter, which it is about to make."""
+        self.check_copies(p, "an optimizer's step")
         old, g = self.value(p, p.array), self.value(p.gradient, p.gradient.array)
         if old.origin != "state":
             raise refused("an optimizer's change of an argument", "let the step find the tensor outside, not pass it")

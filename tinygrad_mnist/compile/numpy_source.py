@@ -268,6 +268,8 @@ def call_of(w: Writer, s: Instruction) -> str:
         return f"{w.of(s.inputs[0])}.T"
     if s.name in VIEWS and len(s.inputs) == 1:
         static = {k: spelled_index(v) if k == "index" else w.setting(v, k) for k, v in s.static.items()}
+        if s.name == "getitem" and s.outputs[0].shape == () and ... not in s.static["index"]:  # a view, not the number
+            static["index"] = "..." if static["index"] == "..." or not s.static["index"] else static["index"] + ", ..."
         return VIEWS[s.name].format(w.of(s.inputs[0]), **static)
     name = w.named(s.primitive.forward if s.primitive is not None else None, f"{s.name}_")
     return f"{name}({', '.join([*map(w.of, s.inputs), *(f'{k}={w.setting(v, k)}' for k, v in s.static.items())])})"

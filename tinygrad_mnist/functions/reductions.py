@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import ArgumentError, DTypeError
 from ..graph import Var
 from ..ops import compare, index, reduce
-from ..ops.elementwise import sqrt
+from ..ops.elementwise import clone, sqrt
 from .dims import Dims, one, several, some, truth
 from .numbers import number
 from .shapes import squeeze
@@ -93,7 +93,7 @@ def _extreme(input: Any, dim: Any, keepdim: bool, over_all: Any, position: Any, 
         return of_two(input, dim)
     dim = one(name, dim, input.ndim)
     if input.ndim == 0:
-        return ValuesAndIndices(input, position(input, axis=None, keepdims=False))
+        return ValuesAndIndices(clone(input), position(input, axis=None, keepdims=False))
     where_ = position(input, axis=dim, keepdims=True)
     values = index.gather(input, where_, axis=dim)
     if keepdim:

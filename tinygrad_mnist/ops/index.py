@@ -47,7 +47,12 @@ def getitem(x: Array, *arrays: Array, index: Index) -> Array:
 
     Shapes:  x (*A) -> as NumPy's indexing
     """
-    return np.asarray(x[fill(index, arrays)])
+    where = fill(index, arrays)
+    out = x[where]
+    if isinstance(out, np.ndarray):
+        return out
+    # NumPy gives the number at one place, a copy; with ... it gives a view of it, as of any other part
+    return np.asarray(out) if arrays else x[(*where, ...)]
 
 
 @getitem.vjp("x")

@@ -1,7 +1,7 @@
 """Operations that move elements without computing: reshape, transpose, flip, pad, join.
 
-Where NumPy can, the result is a view of the argument's memory (`view=True`), and a change in place of either is
-noticed. Look next at index.py.
+Where PyTorch's result is a view of the argument's memory, so is ours where NumPy can (`view=True`), and a change in
+place of either is noticed. Look next at index.py.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def transpose_vjp_x(g: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     return transpose(g, axes=inverse(axes))
 
 
-@primitive(view=True)
+@primitive()
 def flip(x: Array, *, axis: tuple[int, ...]) -> Array:
-    """Reverse the order along the given axes.
+    """Reverse the order along the given axes, in memory of its own (as PyTorch, whose views have no negative strides).
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.flip(x, axis)
+    return np.array(np.flip(x, axis))
 
 
 @flip.vjp("x")

@@ -16,7 +16,7 @@ from ..graph import Array
 from ..kernels import sums as kernel
 from ..primitive import primitive
 from .broadcast import Shape, broadcast_to
-from .elementwise import exp
+from .elementwise import clone, exp
 from .index import getitem
 from .layout import cat, reshape, transpose
 
@@ -222,6 +222,8 @@ def prod(x: Any, axis: int | None, keepdims: bool) -> Any:
     n = rows.shape[0]
     if n == 0:
         rows, n = reshape(sum(rows, axis=0, keepdims=True) + 1, shape=(1, *rows.shape[1:])), 1
+    if n == 1:
+        rows = clone(rows)  # nothing is multiplied, but the result is no view of x
     while n > 1:
         half = n // 2
         pairs = getitem(rows, index=(slice(0, half),)) * getitem(rows, index=(slice(half, 2 * half),))
