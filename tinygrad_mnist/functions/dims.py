@@ -27,7 +27,8 @@ def whole(name: str, what: str, value: Any) -> int:
     dtype = getattr(value, "dtype", None)
     if not isinstance(value, bool) and (dtype is None or (np.dtype(dtype).kind in "iu" and np.size(value) == 1)):
         try:
-            return operator.index(value)
+            index: int = operator.index(value)
+            return index
         except TinygradError:
             raise  # while a step is captured the number may not be read
         except TypeError:

@@ -85,7 +85,7 @@ def where(condition: Array, a: Array, b: Array) -> Array:
 
     Shapes:  condition (*C), a (*A), b (*B) -> (*broadcast(C, A, B))
     """
-    if type(a) is int or type(b) is int:  # which NumPy would wrap
+    if isinstance(a, int) or isinstance(b, int):  # which NumPy would wrap
         kind = np.result_type(a, b)
         a, b = np.asarray(a, kind), np.asarray(b, kind)
     return np.where(condition, a, b)
