@@ -27,8 +27,7 @@ def whole(name: str, what: str, value: Any) -> int:
     dtype = getattr(value, "dtype", None)
     if not isinstance(value, bool) and (dtype is None or (np.dtype(dtype).kind in "iu" and np.size(value) == 1)):
         try:
-            index: int = operator.index(value)
-            return index
+            return operator.index(value)
         except TinygradError:
             raise  # while a step is captured the number may not be read
         except TypeError:
@@ -42,7 +41,7 @@ def truth(name: str, what: str, value: Any) -> bool:
     Raises:  DTypeError unless it is a bool
     """
     if value is True or value is False:
-        return value
+        return bool(value)
     raise DTypeError(
         f"{name}: {what} must be True or False.",
         got=f"{type(value).__name__} {value!r:.60}",
@@ -56,15 +55,15 @@ def one(name: str, dim: Any, ndim: int) -> int:
     Raises:  IndexRangeError unless -ndim <= dim < ndim; DTypeError unless it is an int
     """
     size = max(ndim, 1)
-    dim = whole(name, "a dimension", dim)
-    if not -size <= dim < size:
+    at = whole(name, "a dimension", dim)
+    if not -size <= at < size:
         raise IndexRangeError(
-            f"{name}: there is no dimension {dim}.",
+            f"{name}: there is no dimension {at}.",
             got=f"a tensor of {ndim} dimensions",
             expected=f"dim from {-size} to {size - 1}",
-            hint="unsqueeze(0) adds the batch dimension, if that is what is missing" if dim == ndim else "",
+            hint="unsqueeze(0) adds the batch dimension, if that is what is missing" if at == ndim else "",
         )
-    return dim % size
+    return at % size
 
 
 def some(name: str, dim: Dims, ndim: int) -> Any:

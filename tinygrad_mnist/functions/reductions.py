@@ -131,8 +131,8 @@ def std(
 
 def _variance(name: str, input: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Any:
     if dim is True or dim is False:
-        if unbiased is not True:
-            raise DTypeError(f"{name}: a dimension must be an int.", got=f"dim = {dim}, unbiased = {unbiased!r:.60}")
+        if unbiased is not True or keepdim is not False or correction is not None:
+            raise DTypeError(f"{name}: a dimension must be an int.", got=f"dim = {dim}", hint=f"{name}({dim}) alone")
         dim, unbiased = None, dim
     if not truth(name, "unbiased", unbiased):
         if correction is not None:
