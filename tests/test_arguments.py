@@ -74,7 +74,7 @@ def values(shape, dtype=np.float32):
 
 @given(st.sampled_from(SHRINK), st.sampled_from(DIMS), st.sampled_from(REST), st.sampled_from(SHAPES))
 def test_reductions_take_torchs_arguments_or_refuse(name, dim, rest, shape):
-    check(f"x.{name}({dim}{rest})", values(shape), lenient=f"{dim}{rest}" == "None")
+    check(f"x.{name}({dim}{rest})", values(shape), lenient=f"{dim}{rest}" in ("None", "True, True", "False, True"))
 
 
 @given(st.sampled_from(["var", "std"]), st.sampled_from(DIMS), st.sampled_from(SPREAD), st.sampled_from(SHAPES))

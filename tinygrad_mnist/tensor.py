@@ -17,7 +17,7 @@ from . import functions as F
 from . import in_place, numpy_protocol
 from .engine import backward
 from .errors import ArgumentError, GradientError, ShapeError
-from .functions import arithmetic, dims, dtypes
+from .functions import arithmetic, dtypes, shapes
 from .graph import Array, Node, Var
 from .ops import compare, elementwise
 from .scope import state
@@ -110,7 +110,7 @@ class Tensor(Var):
 
     def size(self, dim: int | None = None) -> Any:
         """Shape, or the size of one dimension."""
-        return self.shape if dim is None else self.shape[dims.one("size", dim, self.ndim)]
+        return self.shape if dim is None else shapes.size(self, dim)
 
     def dim(self) -> int:
         """Number of dimensions."""

@@ -41,7 +41,7 @@ def truth(name: str, what: str, value: Any) -> bool:
     Raises:  DTypeError unless it is a bool
     """
     if value is True or value is False:
-        return value
+        return bool(value)
     raise DTypeError(
         f"{name}: {what} must be True or False.",
         got=f"{type(value).__name__} {value!r:.60}",
@@ -55,15 +55,15 @@ def one(name: str, dim: Any, ndim: int) -> int:
     Raises:  IndexRangeError unless -ndim <= dim < ndim; DTypeError unless it is an int
     """
     size = max(ndim, 1)
-    dim = whole(name, "a dimension", dim)
-    if not -size <= dim < size:
+    at = whole(name, "a dimension", dim)
+    if not -size <= at < size:
         raise IndexRangeError(
-            f"{name}: there is no dimension {dim}.",
+            f"{name}: there is no dimension {at}.",
             got=f"a tensor of {ndim} dimensions",
             expected=f"dim from {-size} to {size - 1}",
-            hint="unsqueeze(0) adds the batch dimension, if that is what is missing" if dim == ndim else "",
+            hint="unsqueeze(0) adds the batch dimension, if that is what is missing" if at == ndim else "",
         )
-    return int(dim % size)
+    return at % size
 
 
 def some(name: str, dim: Dims, ndim: int) -> Any:

@@ -50,7 +50,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     pairs = list(zip(flat[::2], flat[1::2], strict=True))
     width = ((0, 0),) * (ndim - len(pairs)) + tuple(reversed(pairs))
     if mode == "constant":
-        _check_cut(input, width, 0)
+        _check_cut(input, width)
         fill = fitting("pad", 0 if value is None else value, input.dtype, wraps=False)
         return layout.pad(input, width=width, value=fill)
     if value:
@@ -62,7 +62,10 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
             expected="the last 1, 2 or 3 dimensions of an input with one or two more",
             hint="unsqueeze(0) adds one",
         )
-    _check_cut(input, width, 0 if mode == "circular" else 1)
+    _check_cut(input, width)
+    left = [size + sum(w) for size, w in zip(input.shape, width, strict=True)][-len(pairs) :]
+    if mode != "circular" and max(left) == 0:
+        raise ShapeError(f"pad: {tuple(flat)} leaves nothing.", got=f"x {tuple(input.shape)}", expected="an element")
     for axis, (before, after) in enumerate(width):
         if before or after:
             places = _places(mode, input.shape[axis], before, after)
@@ -71,14 +74,14 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     return input
 
 
-def _check_cut(input: Any, width: tuple[tuple[int, int], ...], least: int) -> None:
+def _check_cut(input: Any, width: tuple[tuple[int, int], ...]) -> None:
     """Raise where the widths cut away more than there is."""
     for axis, (size, (before, after)) in enumerate(zip(input.shape, width, strict=True)):
-        if (before or after) and size + before + after < least:
+        if (before or after) and size + before + after < 0:
             raise ShapeError(
                 f"pad: {(before, after)} leaves {size + before + after} of the {size} elements of dimension {axis}.",
                 got=f"x {tuple(input.shape)}",
-                expected=f"at least {least}",
+                expected="at least 0",
             )
 
 
@@ -88,7 +91,7 @@ def _places(mode: str, size: int, before: int, after: int) -> Any:
         start, size = max(-before, 0), size + min(before, 0) + min(after, 0)
         before, after = max(before, 0), max(after, 0)
     most = {"reflect": size - 1, "circular": size, "replicate": max(before, after)}[mode]
-    if max(before, after) > most or size == 0:
+    if max(before, after) > most or (size == 0 and max(before, after) > 0):
         raise ShapeError(
             f"pad: mode {mode!r} cannot pad {size} elements by {max(before, after)}.",
             got=f"a dimension of {size}, widths {(before, after)}",
@@ -98,5 +101,5 @@ def _places(mode: str, size: int, before: int, after: int) -> Any:
     if mode == "replicate":
         return places.clip(0, size - 1)
     if mode == "circular":
-        return places % size + start
+        return places % max(size, 1) + start
     return np.abs(np.where(places >= size, 2 * (size - 1) - places, places))

@@ -108,20 +108,20 @@ def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Any:
 
 
 def var(
-    input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None
+    input: Any, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
     """Variance over dimensions, divided by n - correction.
 
     Args:
         dim: a bool in its place is `unbiased`, as in PyTorch: var(False)
-        unbiased: the older name: False for a correction of 0, True for 1
+        unbiased: the older name: False for a correction of 0
         correction: 1 unless given
     """
     return _variance("var", input, dim, unbiased, keepdim, correction)
 
 
 def std(
-    input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None
+    input: Any, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
     """Standard deviation over dimensions, √var, with var's arguments."""
     squared = _variance("std", input, dim, unbiased, keepdim, correction)
@@ -131,13 +131,13 @@ def std(
 
 def _variance(name: str, input: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Any:
     if dim is True or dim is False:
-        if unbiased is not None:
-            raise DTypeError(f"{name}: a dimension must be an int.", got=f"dim = {dim}, unbiased = {unbiased!r:.60}")
+        if unbiased is not True or keepdim is not False or correction is not None:
+            raise DTypeError(f"{name}: a dimension must be an int.", got=f"dim = {dim}", hint=f"{name}({dim}) alone")
         dim, unbiased = None, dim
-    if unbiased is not None:
+    if not truth(name, "unbiased", unbiased):
         if correction is not None:
             raise ArgumentError(f"{name}: unbiased and correction say the same.", expected="one of them")
-        correction = int(truth(name, "unbiased", unbiased))
+        correction = 0
     correction = 1 if correction is None else number(name, correction)
     axis = some(name, dim, np.ndim(input))
     return reduce.var(input, axis=axis, correction=correction, keepdims=truth(name, "keepdim", keepdim))

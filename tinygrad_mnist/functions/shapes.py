@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from ..graph import Var
 from ..ops import index, layout
 from ..ops.broadcast import broadcast_to
@@ -73,6 +73,13 @@ def squeeze(input: Any, dim: Dims = None) -> Any:
     named = None if dim is None else several("squeeze", dim, input.ndim)
     drop = set(range(input.ndim) if named is None else (named,) if isinstance(named, int) else named)
     return layout.reshape(input, shape=tuple(s for i, s in enumerate(input.shape) if s != 1 or i not in drop))
+
+
+def size(input: Any, dim: Any) -> Any:
+    """Size of one dimension."""
+    if input.ndim == 0:
+        raise IndexRangeError(f"size: there is no dimension {dim!r:.60}.", got="a scalar, which has none")
+    return input.shape[one("size", dim, input.ndim)]
 
 
 def unsqueeze(input: Any, dim: int) -> Any:

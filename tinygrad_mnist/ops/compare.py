@@ -86,7 +86,7 @@ def where(condition: Array, a: Any, b: Any) -> Array:
 
     Shapes:  condition (*C), a (*A), b (*B) -> (*broadcast(C, A, B))
     """
-    if type(a) is int or type(b) is int:  # which NumPy would wrap
+    if isinstance(a, int) or isinstance(b, int):  # which NumPy would wrap
         kind = np.result_type(a, b)
         a, b = np.asarray(a, kind), np.asarray(b, kind)
     out: Array = np.where(condition, a, b)
