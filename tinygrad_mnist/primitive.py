@@ -42,9 +42,18 @@ class Primitive:
     Args:    residuals: the forward returns (out, saved) and rules take saved=None: a shortcut, never needed.
              view: the result may share memory with the first argument.
              fit: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
+             differentiable: False for what is constant to differentiation, whose result needs no gradient.
     """
 
-    def __init__(self, forward: Callable[..., Any], *, residuals: bool, view: bool, fit: Rule | None) -> None:
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        *,
+        residuals: bool = False,
+        view: bool = False,
+        fit: Rule | None = None,
+        differentiable: bool = True,
+    ) -> None:
         code = forward.__code__
         count = code.co_argcount
         self.name = forward.__name__
@@ -52,6 +61,7 @@ class Primitive:
         self.residuals = residuals
         self.view = view
         self.fit = fit
+        self.differentiable = differentiable
         self.arguments = code.co_varnames[:count]
         self.static = code.co_varnames[count : count + code.co_kwonlyargcount]
         # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
@@ -143,7 +153,7 @@ class Primitive:
                 plain = plain and type(x) in PLAIN
         if not plain:
             arrays = [x if type(x) in PLAIN else constant(x, self.name) for x in arrays]
-        record = differentiable and self.rules and state.recording
+        record = differentiable and self.differentiable and state.recording
         residuals = self.residuals and (record or self.unrecorded is None)
         forward = self.forward if residuals or self.unrecorded is None else self.unrecorded
         try:
@@ -160,7 +170,7 @@ class Primitive:
             out = np.asarray(out)  # NumPy returns scalars where it could return 0-d arrays
         if out.dtype is FLOAT64 and "dtype" not in static:  # a cast that asks for float64 means it
             out = narrow(out, arrays)
-        if record:
+        if record and (self.rules or out.dtype.kind == "f"):  # without a rule too: backward says which one is missing
             version = Version()
             node = Node(self, arrays, static, out, saved, parents, version)
             result = kind.wrap(out, True, node)
@@ -201,11 +211,13 @@ class Primitive:
         return better
 
 
-def primitive(*, residuals: bool = False, view: bool = False, fit: Rule | None = None) -> Callable[[Rule], Primitive]:
+def primitive(
+    *, residuals: bool = False, view: bool = False, fit: Rule | None = None, differentiable: bool = True
+) -> Callable[[Rule], Primitive]:
     """Make a function of arrays a primitive. Array data is positional, metadata keyword-only."""
 
     def decorate(forward: Rule) -> Primitive:
-        return Primitive(forward, residuals=residuals, view=view, fit=fit)
+        return Primitive(forward, residuals=residuals, view=view, fit=fit, differentiable=differentiable)
 
     return decorate
 

@@ -31,8 +31,7 @@ UFUNCS = {
 TEMPLATES = {
     "reciprocal": "np.true_divide(1, {0}, out={out})",
     "clamp": "np.clip({0}, {low}, {high}, out={out})",
-    "sigmoid": "np.multiply({0}, 0.5, out={out}); np.tanh({out}, out={out}); "
-    "np.multiply({out}, 0.5, out={out}); np.add({out}, 0.5, out={out})",
+    "sigmoid": "sigmoid({0}, out={out})",
     "where": "np.copyto({out}, {2}); np.copyto({out}, {1}, where={0})",
     "clone": "np.copyto({out}, {0})",
     "cast": "np.copyto({out}, {0}, casting='unsafe')",

@@ -12,7 +12,7 @@ import numpy as np
 from ..graph import Array
 from ..primitive import primitive
 from .broadcast import elementwise
-from .compare import equal, logical_or, not_equal
+from .compare import equal, logical_or, not_equal, where
 
 # ---------------------------------------------------------------- arithmetic
 
@@ -127,7 +127,7 @@ def power_scalar(x: Array, *, exponent: float) -> Array:
 
 @power_scalar.vjp("x")
 def power_scalar_vjp_x(g: Any, out: Any, x: Any, *, exponent: float) -> Any:
-    return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else g * 0
+    return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else where(False, g, 0.0)
 
 
 @primitive()
@@ -169,7 +169,7 @@ def sign(x: Array) -> Array:
 
 @sign.vjp("x")
 def sign_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return g * 0
+    return where(False, g, 0.0)  # not g * 0, which is NaN where g is infinite
 
 
 @primitive()
