@@ -84,7 +84,7 @@ def main(argv=None):
         picture = PICTURES[name](args.depth)
         path = out / f"graph_{name}.{args.format}"
         try:
-            path.write_bytes(picture.pipe(format=args.format))
+            picture.save(path)
         except MissingDependencyError as error:
             missing, path = error, path.with_suffix(".dot")
             picture.save(path)

@@ -82,7 +82,9 @@ def arguments(argv, name, description, epochs, lr):
     parser.add_argument("--data", choices=["auto", "mnist", "digits"], default="auto")
     parser.add_argument("--data-dir", help="folder with the MNIST files, asked before all other sources")
     parser.add_argument("--target", type=float, help="test accuracy in percent below which to exit with status 1")
-    parser.add_argument("--out", default=f"runs/{name}", help="folder for weights and pictures")
+    parser.add_argument(
+        "--out", help=f"folder for weights and pictures (default: runs/{name}; runs/{name}_digits without MNIST)"
+    )
     chosen = parser.parse_args(argv)
     if chosen.epochs < 1 or chosen.batch_size < 1 or not chosen.lr > 0:
         parser.error("--epochs, --batch-size and --lr must be positive")
@@ -94,9 +96,12 @@ def arguments(argv, name, description, epochs, lr):
 def main(argv=None, model_class=MLP, name="mnist_mlp", description=__doc__, epochs=10, lr=3e-3):
     """Train, validate, test and report; another program may bring its own model and defaults (mnist_cnn.py does)."""
     args = arguments(argv, name, description, epochs, lr)
-    out = output_folder(args.out)  # told now, not after training, if results cannot be written there
+    if args.out is not None:
+        output_folder(args.out)  # told now, not after training, if results cannot be written there
     tg.manual_seed(args.seed)
     training, test, notice = open_dataset(args.data, args.data_dir)
+    # the stand-in's weights must not replace those of a training on MNIST
+    out = output_folder(args.out if args.out is not None else f"runs/{name}_digits" if notice else f"runs/{name}")
     print(notice or f"Data: {training.source}")
     held_out = len(training) // 12  # 5,000 of 60,000 choose the best epoch; the test set is used once, at the end
     train, valid = random_split(training, [len(training) - held_out, held_out])
@@ -105,7 +110,9 @@ def main(argv=None, model_class=MLP, name="mnist_mlp", description=__doc__, epoc
     loader = DataLoader(train, batch_size=args.batch_size, shuffle=True)
     loss_function = nn.CrossEntropyLoss(label_smoothing=0.05)  # less sure of its labels, so better on new images
     optimizer = tg.optim.Adam(model.parameters(), lr=args.lr)
-    schedule = tg.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=args.lr, total_steps=args.epochs * len(loader))
+    schedule = tg.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=args.lr, total_steps=args.epochs * len(loader), cycle_momentum=False
+    )
     print(f"{model}\n{sum(p.numel() for p in model.parameters()):,} parameters, {len(train):,} training images")
 
     weights, history, seconds, interrupted = out / "weights.npz", [], 0.0, False

@@ -1160,7 +1160,7 @@ composed(
     lambda x, part: x[:, :1] if part == 0 else x[:, 1:],
 )  # fmt: skip
 composed(
-    "pad", lambda x: F.pad(x, (1, 2, 0, 1), 0.5), lambda d: Call([d.values((2, 3))], {}, d.seed),
+    "pad", lambda x: F.pad(x, (1, 2, 0, 1), value=0.5), lambda d: Call([d.values((2, 3))], {}, d.seed),
     lambda x: np.pad(x, ((0, 1), (1, 2)), constant_values=0.5),
 )  # fmt: skip
 composed(

@@ -120,15 +120,16 @@ def test_defaults_are_those_of_pytorch(name):
             assert parameter.default == theirs[key].default, key
 
 
-@pytest.mark.parametrize("name", ["StepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR", "LambdaLR"])
+@pytest.mark.parametrize(
+    "name", ["StepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR", "LambdaLR", "ReduceLROnPlateau"]
+)
 def test_schedule_defaults_are_those_of_pytorch(name):
     torch = pytest.importorskip("torch")
     ours = inspect.signature(getattr(lr_scheduler, name).__init__).parameters
     theirs = inspect.signature(getattr(torch.optim.lr_scheduler, name).__init__).parameters
     for key, parameter in ours.items():
-        if (name, key) == ("OneCycleLR", "total_steps"):
-            continue  # PyTorch can also work it out from epochs and steps_per_epoch, which we do not take
         assert parameter.default == theirs[key].default, key
+    assert list(ours) == list(theirs)
 
 
 SETTINGS = [
@@ -412,13 +413,12 @@ SCHEDULES = [
 @pytest.mark.parametrize("name, settings", SCHEDULES, ids=lambda v: v if isinstance(v, str) else "-".join(v))
 def test_schedules_are_those_of_pytorch(name, settings):
     torch = pytest.importorskip("torch")
-    extra = {"cycle_momentum": False} if name == "OneCycleLR" else {}  # ours leaves momentum alone
     p, q = leaves(1, 1)
     ours = optim.SGD([{"params": [p]}, {"params": [q], "lr": 0.4}], lr=0.2)
     a, b = torch.ones(1, requires_grad=True), torch.ones(1, requires_grad=True)
     theirs = torch.optim.SGD([{"params": [a]}, {"params": [b], "lr": 0.4}], lr=0.2)
     mine = getattr(lr_scheduler, name)(ours, **settings)
-    other = getattr(torch.optim.lr_scheduler, name)(theirs, **settings, **extra)
+    other = getattr(torch.optim.lr_scheduler, name)(theirs, **settings)
     for _ in range(25):
         np.testing.assert_allclose(mine.get_last_lr(), other.get_last_lr(), rtol=1e-9, atol=1e-15)
         assert mine.get_last_lr() == [g["lr"] for g in ours.param_groups]

@@ -904,7 +904,7 @@ def test_the_plateau_schedule_in_fit_and_its_mistakes():
     x, y = samples(20)
     model = network()
     optimizer = SGD(model.parameters(), lr=1e-9)  # nothing gets better
-    schedule = ReduceLROnPlateau(optimizer, patience=0)
+    schedule = ReduceLROnPlateau(optimizer, patience=0, eps=0.0)
     fit(model, (x, y), valid=(x, y), epochs=4, optimizer=optimizer, schedule=schedule)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(1e-12)
     with pytest.raises(ArgumentError, match="missing"):

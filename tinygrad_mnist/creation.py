@@ -14,6 +14,8 @@ import numpy as np
 from .backend import Generator
 from .draws import draw, integers, normal, permutation, uniform
 from .errors import ArgumentError, DTypeError
+from .functions.dims import sizes, whole
+from .functions.numbers import fitting, number
 from .graph import Array, Var, no_grad
 from .ops import elementwise
 from .scope import state
@@ -43,6 +45,8 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
         typed = any(isinstance(x, np.ndarray) and x.dtype.char == "d" for x in data)
     try:
         array = np.array(data.array if isinstance(data, Var) else data, dtype=dtype)
+    except OverflowError:
+        array = _fitted(data, np.dtype(dtype))
     except ValueError as error:
         raise ArgumentError(f"tensor: {error}", expected="nested lists of equal lengths") from None
     if array.dtype.kind not in "fiub":
@@ -54,6 +58,12 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
     if dtype is None and not typed and array.dtype == np.float64:
         array = array.astype(np.float32)
     return _leaf(array, requires_grad, "tensor")
+
+
+def _fitted(data: Any, dtype: Any) -> Array:
+    """Store Python's integers in a dtype that NumPy found too small for some of them."""
+    values = np.array(data, dtype=object)
+    return np.array([fitting("tensor", v, dtype) for v in values.flat], dtype=dtype).reshape(values.shape)
 
 
 def from_numpy(array: Array) -> Tensor:
@@ -73,64 +83,107 @@ def _leaf(array: Array, requires_grad: bool, name: str) -> Tensor:
     return Tensor.wrap(array, requires_grad)
 
 
-def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(size[0]) if len(size) == 1 and isinstance(size[0], Sequence) else tuple(size)
+def _dtype(name: str, dtype: DType, kinds: str = "fiub") -> Any:
+    """Read a dtype that a tensor can have."""
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        raise DTypeError(f"{name}: {dtype!r:.60} is no dtype.", hint="tg.float32, tg.int64 ...") from None
+    if kind.kind not in kinds:
+        raise DTypeError(f"{name}: cannot make {kind} values.", hint="tg.float32" if kinds == "f" else "tg.int64")
+    return kind
 
 
 def zeros(*size: Any, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a tensor of zeros."""
-    return _leaf(np.zeros(_shape(size), dtype), requires_grad, "zeros")
+    return _leaf(np.zeros(sizes("zeros", size), _dtype("zeros", dtype)), requires_grad, "zeros")
 
 
 def ones(*size: Any, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a tensor of ones."""
-    return _leaf(np.ones(_shape(size), dtype), requires_grad, "ones")
+    return _leaf(np.ones(sizes("ones", size), _dtype("ones", dtype)), requires_grad, "ones")
 
 
 def full(size: Sequence[int], fill_value: float, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor of one value; its type decides the dtype unless given."""
-    kind = dtype or tensor(fill_value).dtype
-    return _leaf(np.full(tuple(size), fill_value, kind), requires_grad, "full")
+    shape = _listed("full", size)
+    value = number("full", fill_value)
+    kind = _dtype("full", dtype or tensor(value if isinstance(value, int) else float(value)).dtype)
+    return _leaf(np.full(shape, fitting("full", value, kind), kind), requires_grad, "full")
+
+
+def _listed(name: str, size: Any) -> tuple[int, ...]:
+    """Read a shape that must be one sequence."""
+    if not isinstance(size, list | tuple):
+        raise DTypeError(f"{name}: the size must be a tuple of ints.", got=f"{size!r:.60}", hint=f"({size!r:.60},)")
+    return sizes(name, (size,))
 
 
 def arange(
     start: float, end: float | None = None, step: float = 1, dtype: DType = None, requires_grad: bool = False
 ) -> Tensor:
-    """Count from start (0 if only the end is given) up to, but not including, the end."""
-    low, high = (0, start) if end is None else (start, end)
-    whole = all(isinstance(v, int | np.integer) for v in (low, high, step))
-    kind = dtype or (np.int64 if whole else np.float32)
-    return _leaf(np.arange(low, high, step, dtype=kind), requires_grad, "arange")
+    """Count from start (0 if only the end is given) up to, but not including, the end.
+
+    Raises:  ArgumentError for a step of 0, one that leads away from the end, and a count without end
+    """
+    low, high, stride = (number("arange", v) for v in ((0, start, step) if end is None else (start, end, step)))
+    counted = all(isinstance(v, int) for v in (low, high, stride))
+    kind = _dtype("arange", dtype or (np.int64 if counted else np.float32), "fiu")
+    values = (low, high, stride)
+    if all(abs(v) < 2**63 for v in values) and kind.kind in "iu":  # False for NaN too
+        low, high, stride = (int(v) for v in values)
+    got = f"start {low}, end {high}, step {stride}"
+    if not all(abs(v) < 2**63 for v in values):
+        raise ArgumentError("arange: not a range of finite numbers.", got=got)
+    if stride == 0 or (high - low) * stride < 0:
+        raise ArgumentError(
+            "arange: the step is 0." if stride == 0 else "arange: the step leads away from the end.",
+            got=got,
+            expected="step > 0 and end >= start, or step < 0 and end <= start",
+        )
+    array = np.arange(low, high, stride, dtype=np.int64 if kind.kind in "iu" else kind)
+    return _leaf(array.astype(kind, copy=False), requires_grad, "arange")
 
 
 def linspace(
     start: float, end: float, steps: int, dtype: DType = np.float32, requires_grad: bool = False
 ) -> Tensor:
     """Make evenly spaced values, both ends included."""
-    return _leaf(np.linspace(start, end, steps, dtype=dtype), requires_grad, "linspace")
+    kind, count = _dtype("linspace", dtype, "fiu"), whole("linspace", "steps", steps)
+    if count < 0:
+        raise ArgumentError(f"linspace: {count} steps.", expected="at least 0")
+    first, last = number("linspace", start), number("linspace", end)
+    if kind.kind == "f":
+        return _leaf(np.linspace(first, last, count, dtype=kind), requires_grad, "linspace")
+    first, last = (int(fitting("linspace", v, kind)) for v in (first, last))
+    at, step = np.arange(count), (last - first) / max(count - 1, 1)  # from both ends, then cut: PyTorch's values
+    values = np.where(at < count // 2, first + at * step, last - (count - 1 - at) * step)
+    values = np.trunc(values if count > 1 else np.full(count, first))
+    return _leaf(values.astype(kind), requires_grad, "linspace")
 
 
 def eye(n: int, m: int | None = None, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a matrix with ones on the diagonal."""
-    return _leaf(np.eye(n, m, dtype=dtype), requires_grad, "eye")
+    rows, columns = sizes("eye", (n, n if m is None else m))
+    return _leaf(np.eye(rows, columns, dtype=_dtype("eye", dtype)), requires_grad, "eye")
 
 
 def rand(
     *size: Any, dtype: DType = np.float32, requires_grad: bool = False, generator: Generator | None = None
 ) -> Tensor:
     """Draw from the uniform distribution on [0, 1)."""
-    return _leaf(draw(uniform, _shape(size), dtype, generator), requires_grad, "rand")
+    return _leaf(draw(uniform, sizes("rand", size), _dtype("rand", dtype, "f"), generator), requires_grad, "rand")
 
 
 def randn(
     *size: Any, dtype: DType = np.float32, requires_grad: bool = False, generator: Generator | None = None
 ) -> Tensor:
     """Draw from the normal distribution of mean 0 and variance 1."""
-    return _leaf(draw(normal, _shape(size), dtype, generator), requires_grad, "randn")
+    return _leaf(draw(normal, sizes("randn", size), _dtype("randn", dtype, "f"), generator), requires_grad, "randn")
 
 
 def randint(
-    low: int, high: Any = None, size: Any = None, dtype: DType = np.int64, generator: Generator | None = None
+    low: int = 0, high: Any = None, size: Any = None, dtype: DType = np.int64, generator: Generator | None = None
 ) -> Tensor:
     """Draw integers from low (0 if only one bound is given) up to, but not including, high."""
     if size is None and isinstance(high, Sequence):
@@ -138,22 +191,32 @@ def randint(
     low, high = (0, low) if high is None else (low, high)
     if size is None:
         raise ArgumentError("randint: no size was given.", hint="tg.randint(0, 10, (3, 4))")
-    return Tensor.wrap(draw(integers, tuple(size), dtype, generator, low=low, high=high))
+    low, high = whole("randint", "low", low), whole("randint", "high", high)
+    kind, shape = _dtype("randint", dtype), _listed("randint", size)
+    least, most = (0, 1) if kind.kind == "b" else (-(2**63), 2**63 - 1)
+    if kind.kind in "iu":
+        least, most = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
+    if not least <= low < high <= most + 1:
+        raise ArgumentError(
+            f"randint: {kind} has no integers from {low} up to, but not including, {high}.",
+            expected=f"{least} <= low < high <= {most + 1}",
+        )
+    return Tensor.wrap(draw(integers, shape, kind, generator, low=low, high=high))
 
 
 def randperm(n: int, generator: Generator | None = None) -> Tensor:
     """Draw an order of the integers from 0 to n - 1."""
-    return Tensor.wrap(draw(permutation, (n,), np.int64, generator))
+    return Tensor.wrap(draw(permutation, sizes("randperm", (n,)), np.int64, generator))
 
 
 def zeros_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Make zeros of another tensor's shape and dtype."""
-    return zeros(*input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return zeros(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
 def ones_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Make ones of another tensor's shape and dtype."""
-    return ones(*input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return ones(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
 def full_like(input: Any, fill_value: float, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -163,12 +226,12 @@ def full_like(input: Any, fill_value: float, dtype: DType = None, requires_grad:
 
 def rand_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Draw uniform values in another tensor's shape and dtype."""
-    return rand(*input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return rand(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
 def randn_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Draw normal values in another tensor's shape and dtype."""
-    return randn(*input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return randn(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
 def randint_like(input: Any, low: int, high: int | None = None, dtype: DType = None) -> Tensor:

@@ -79,5 +79,9 @@ class OutputError(TinygradError, OSError):
     """A place that results cannot be written to."""
 
 
+class UnsavableError(DTypeError, OutputError):
+    """Something that no file of this package can hold."""
+
+
 class MissingDependencyError(TinygradError, ImportError):
     """An optional package or program that is not installed."""

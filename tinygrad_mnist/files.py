@@ -1,12 +1,15 @@
 """Writing files so that a reader finds the old content or the new, never half of it.
 
+A link is followed and stays; a file keeps its mode; what is no plain file (a device, a pipe, a folder) is refused.
 Knows no format. saving.py and data/cache.py write through here.
 """
 
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -14,33 +17,135 @@ from pathlib import Path
 from .errors import OutputError
 
 Buffer = bytes | bytearray | memoryview
+KINDS = {
+    stat.S_IFDIR: "a folder", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}  # fmt: skip
+LONGEST = 150  # bytes of a name that is repeated in the name of its temporary file: file systems end at 255
 
 
-def write_whole(path: Path, data: Buffer) -> None:
+def write_whole(path: str | os.PathLike[str], data: Buffer, owner: str = "write_whole") -> None:
     """Write a temporary file beside the final one, flush it to the disk, rename it.
 
-    Raises:  OSError if the folder cannot be written; then the final file is what it was
+    Args:    owner: what was called, for the error
+    Raises:  OutputError, an OSError, if that cannot be done; then the final file is what it was
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}.part")
     try:
-        with open(part, "xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
+        final, old = _destination(path)
+        part = final.with_name(f"{_stem(final)}{os.getpid()}.{time.monotonic_ns()}.part")
+        # nobody may read what replaces a private file before it has that file's mode
+        with open(part, "xb", opener=None if old is None else _private) as stream:
+            try:
+                if old is not None:
+                    _inherit(stream.fileno(), part, old)
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+                stream.close()
+                os.replace(part, final)
+            except BaseException:
+                with suppress(OSError):
+                    stream.close()
+                with suppress(OSError):
+                    part.unlink()
+                raise
+    except (OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise unwritable(owner, path, error) from error
+
+
+def unwritable(owner: str, path: object, error: BaseException) -> OutputError:
+    """Say that a file cannot be written, and why."""
+    if isinstance(error, OutputError):
+        return OutputError(f"{owner}: {error.problem}", got=error.got, expected=error.expected, hint=error.hint)
+    failure = OutputError(
+        f"{owner}: {_shown(path)} cannot be written.",
+        got=(error.strerror if isinstance(error, OSError) else None) or _shown(error) or type(error).__name__,
+        expected="a folder that exists, with permission and room",
+    )
+    if isinstance(error, OSError):
+        failure.errno, failure.strerror = error.errno, error.strerror
+    return failure
+
+
+def kind_of(mode: int) -> str:
+    """Name what is no plain file, by the mode that `os.stat` gives ('' for one that is)."""
+    return "" if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "no plain file")
 
 
 def remove_leftovers(path: Path) -> None:
     """Remove the temporary files beside a final one whose writers were killed."""
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        writer = part.name[len(path.name) + 2 :].partition(".")[0]
+    final = Path(os.path.realpath(path))
+    start = _stem(final)
+    for part in final.parent.glob(f"{glob.escape(start)}*.part"):
+        writer = part.name[len(start) :].partition(".")[0]
         if writer.isdigit() and not _alive(int(writer)):
             with suppress(OSError):
                 part.unlink()
+
+
+def output_folder(folder: str | os.PathLike[str]) -> Path:
+    """Make a folder if need be and prove, before work begins, that files can be written to it.
+
+    Raises:  OutputError otherwise
+    """
+    try:
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".probe.{os.getpid()}.{time.monotonic_ns()}"
+        write_whole(probe, b"")
+        probe.unlink()
+    except (OSError, ValueError, TypeError) as error:
+        raise OutputError(
+            f"Files cannot be written to the folder {_shown(folder)}.",
+            got=(error.strerror if isinstance(error, OSError) else None) or _shown(error),
+            expected="a folder that exists or can be made, with permission to write",
+            hint="choose another folder",
+        ) from error
+    return path
+
+
+def _destination(path: str | os.PathLike[str]) -> tuple[Path, os.stat_result | None]:
+    """Follow links to the file that is meant, there or not; give it and what it is now."""
+    name = os.fspath(path)
+    if not isinstance(name, str):
+        raise TypeError(f"a path of {type(name).__name__}")
+    if "\0" in name:  # before os.stat, whose words for it differ
+        raise ValueError("embedded null byte")
+    try:
+        old = os.stat(name)  # a ring of links fails here
+    except FileNotFoundError:
+        old = None
+    kind = kind_of(old.st_mode) if old is not None else "a folder" if name.endswith(("/", os.sep)) else ""
+    if kind or not name:
+        raise OutputError(
+            f"{_shown(path)} cannot be written.", got=kind or "an empty name", expected="a plain file, or none as yet"
+        )
+    return Path(os.path.realpath(name)), old
+
+
+def _inherit(descriptor: int, part: Path, old: os.stat_result) -> None:
+    """Give the new file the old one's owner, as far as permitted, and its mode."""
+    new = os.fstat(descriptor)
+    if hasattr(os, "fchown") and (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        with suppress(OSError):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+    with suppress(PermissionError):  # a file system without modes
+        os.chmod(descriptor if os.chmod in os.supports_fd else part, stat.S_IMODE(old.st_mode))
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
+
+
+def _stem(final: Path) -> str:
+    """Begin the names of a file's temporary files; a long name is told by its hash."""
+    name = os.fsencode(final.name)
+    return f".{final.name}." if len(name) <= LONGEST else f".{hashlib.sha256(name).hexdigest()[:32]}."
+
+
+def _shown(x: object) -> str:
+    """Write a path or message so that any terminal can show it."""
+    return str(x).encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")[:300]
 
 
 def _alive(process: int) -> bool:
@@ -54,24 +159,3 @@ def _alive(process: int) -> bool:
     except OSError:
         return True
     return True
-
-
-def output_folder(folder: str | os.PathLike[str]) -> Path:
-    """Make a folder if need be and prove, before work begins, that files can be written to it.
-
-    Raises:  OutputError otherwise
-    """
-    path = Path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".probe.{os.getpid()}.{time.monotonic_ns()}"
-        write_whole(probe, b"")
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(
-            f"Files cannot be written to the folder {path}.",
-            got=error.strerror or str(error),
-            expected="a folder that exists or can be made, with permission to write",
-            hint="choose another folder",
-        ) from error
-    return path

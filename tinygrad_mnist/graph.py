@@ -14,12 +14,13 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import ContextDecorator, contextmanager
+from contextlib import contextmanager
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 import numpy as np
 
+from .mode import in_mode, leave_mode
 from .scope import state
 from .versions import Version, tick
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 V = TypeVar("V", bound="Var")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Var:
@@ -76,7 +78,7 @@ class Var:
 
 
 SLOT: Any = Var.__dict__["array"]
-_watchers: list[Callable[[], None]] = []
+_watchers: dict[object, Callable[[], None]] = {}
 _watching = threading.Lock()
 
 
@@ -91,14 +93,16 @@ def arrays_watched(tell: Callable[[], None]) -> Iterator[None]:
         array: Array = SLOT.__get__(var)
         return array
 
-    with _watching:
-        _watchers.append(tell)
-        Var.array = property(read, SLOT.__set__)  # type: ignore[misc, assignment]
+    watched, key = property(read, SLOT.__set__), object()
     try:
-        yield
-    finally:
         with _watching:
-            _watchers.remove(tell)
+            _watchers[key] = tell
+            Var.array = watched  # type: ignore[misc, assignment]
+        yield
+    finally:  # no call between the first line and the last, since Ctrl-C may come after one
+        with _watching:
+            if key in _watchers:
+                del _watchers[key]
             if not _watchers:
                 Var.array = SLOT  # type: ignore[misc]
 
@@ -182,27 +186,36 @@ class Node:
 # ---------------------------------------------------------------- to record or not to record
 
 
-class _Recording(ContextDecorator):
-    """Shared by no_grad and enable_grad: set the switch, put it back."""
+class _Recording:
+    """Shared by no_grad and enable_grad: set the switch, put it back, around a block or all that a function does."""
 
     value: ClassVar[bool]
+    __exit__: ClassVar[Any] = leave_mode
+
+    @overload
+    def __new__(cls, function: F) -> F: ...  # type: ignore[misc]
+    @overload
+    def __new__(cls, function: None = None) -> Self: ...
+    def __new__(cls, function: Any = None) -> Any:
+        made = super().__new__(cls)
+        return made if function is None else made(function)
 
     def __enter__(self) -> None:
-        state.before.append(state.recording)
+        state.before += [state.recording]  # no call in here: after one, Ctrl-C could come
         state.recording = self.value
 
-    def __exit__(self, *exc: object) -> None:
-        state.recording = state.before.pop()
+    def __call__(self, function: F) -> F:
+        return in_mode(type(self), function)
 
 
 class no_grad(_Recording):
-    """Record nothing inside; use as `with no_grad():` or as a decorator."""
+    """Record nothing inside; use as `with no_grad():` or as a decorator, also of generators and coroutines."""
 
     value = False
 
 
 class enable_grad(_Recording):
-    """Record again inside a no_grad block; use as `with enable_grad():` or as a decorator."""
+    """Record again inside a no_grad block; use as `with enable_grad():` or as a decorator, as no_grad."""
 
     value = True
 

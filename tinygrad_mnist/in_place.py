@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DTypeError, InPlaceError, ShapeError
+from .functions.numbers import fitting
 from .graph import Array, Var
 from .ops import elementwise
 from .ops import index as indexing
@@ -82,12 +83,17 @@ def overwrite(x: Any, value: Array, name: str) -> None:
             hint="convert first: x = x.float()",
         )
     if not x.array.flags.writeable:
-        raise InPlaceError(
-            f"{name}: the memory is read-only (expanded, or from a read-only array).",
-            got=f"tensor {x.shape}",
-            hint="clone() first",
-        )
+        raise read_only(name, x)
     np.copyto(x.array, value, casting="same_kind")
+
+
+def read_only(name: str, x: Any) -> InPlaceError:
+    """Explain that the memory of a tensor cannot be changed."""
+    return InPlaceError(
+        f"{name}: the memory is read-only (expanded, or from a read-only array).",
+        got=f"tensor {x.shape}",
+        hint="clone() first",
+    )
 
 
 def replace(x: Any, value: Any) -> None:
@@ -156,6 +162,8 @@ def copy_(self: Any, other: Any) -> Any:
 
 def fill_(self: Any, value: float) -> Any:
     """Set every element."""
+    if isinstance(value, int | float) and self.dtype.kind in "iu":
+        value = fitting("fill_", value, self.dtype)
     return change(self, indexing.setitem, value, index=(Ellipsis,))
 
 
@@ -192,6 +200,10 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
 
 def setitem(self: Any, key: Any, value: Any) -> None:
     """Write self[key] = value."""
+    if isinstance(value, int | float) and self.dtype.kind in "iu":
+        value = fitting("indexing", value, self.dtype)
+    if not self.array.flags.writeable:
+        raise read_only("indexing", self)
     index, arrays = split_index(key)
     recorded = state.recording and (self.requires_grad or (isinstance(value, Var) and value.requires_grad))
     if recorded or state.recorder is not None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DTypeError, IndexRangeError, ShapeError, TinygradError
+from .errors import ArgumentError, DTypeError, IndexRangeError, ShapeError, TinygradError
 from .graph import Array, Node, Var
 from .scope import state
 from .versions import Version
@@ -124,6 +124,8 @@ class Primitive:
             if self.unrecorded is not None:
                 return self.unrecorded(*args, **static)
             out = self.forward(*args, **static)
+        except OverflowError:
+            return self.on_arrays(within(self.name, args, list(args)), static)
         except Exception as error:
             explained = self.explain(error, list(args))
             if explained is error:
@@ -158,6 +160,8 @@ class Primitive:
         forward = self.forward if residuals or self.unrecorded is None else self.unrecorded
         try:
             out = forward(*arrays, **static)
+        except OverflowError:  # a Python number beyond the dtype: again with what it is there
+            return self.on_variables(within(self.name, args, arrays), static)
         except Exception as error:
             explained = self.explain(error, arrays)
             if explained is error:
@@ -242,6 +246,24 @@ def constant(x: Any, name: str) -> Any:
             expected="a tensor, an array, a number, or nested lists of numbers",
         )
     return array.astype(np.float32) if array.dtype is FLOAT64 and not isinstance(x, np.ndarray) else array
+
+
+WRAPPING = frozenset({"add", "subtract", "multiply", "logical_and", "logical_or"})  # in which PyTorch counts modulo 2ⁿ
+
+
+def within(name: str, args: tuple[Any, ...], arrays: list[Any]) -> tuple[Any, ...]:
+    """Bring Python's integers into the range of the integer arrays they meet, as PyTorch does, or refuse them."""
+    kind = np.result_type(*(x for x in arrays if isinstance(x, np.ndarray | np.generic)))
+    far = [x for x in arrays if isinstance(x, int) and not -(2**63) <= x < 2**63]
+    if far or name not in WRAPPING or kind.kind not in "iu":
+        raise ArgumentError(
+            f"{name}: a number does not fit into {kind}.",
+            got=", ".join(describe(x) for x in arrays if x is not None),
+            expected=f"from {np.iinfo(kind).min} to {np.iinfo(kind).max}" if kind.kind in "iu" else "less than 2⁶³",
+            hint="a wider dtype: x.long(), or x.float()",
+        )
+    size, low = 1 << 8 * kind.itemsize, int(np.iinfo(kind).min)
+    return tuple((x - low) % size + low if type(x) is int else x for x in args)
 
 
 def narrow(out: Array, arrays: list[Any]) -> Array:

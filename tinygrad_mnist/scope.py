@@ -6,10 +6,12 @@ graph.py.
 
 from __future__ import annotations
 
-import gc
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
+
+DEEPEST = 2500  # nested module calls
 
 
 class Caller(Protocol):
@@ -22,10 +24,11 @@ class Caller(Protocol):
 class Scope:
     """One running module call and the call that it runs inside."""
 
-    __slots__ = ("module", "parent")
+    __slots__ = ("module", "parent", "depth")
 
     def __init__(self, module: Caller, parent: Scope | None) -> None:
         self.module, self.parent = module, parent
+        self.depth: int = 1 if parent is None else parent.depth + 1
 
     def chain(self) -> list[Scope]:
         """List the scopes from the outermost call to this one."""
@@ -134,19 +137,25 @@ class State(threading.local):
 state = State()
 
 
+def make_room(depth: int) -> None:
+    """Let Python go deeper for module calls that are nested this deep: 8 frames for each, and for the next 32.
+
+    Python stops at 1,000 frames, which 500 nested containers fill. The limit grows with the nesting that is there,
+    and never beyond DEEPEST, so a module that calls itself without end is still told so. It is not lowered
+    again: it is one for all threads, and another one may be as deep.
+    """
+    if depth > DEEPEST:  # each call also takes some of the thread's own stack, whose end is the process's
+        raise RecursionError(f"module calls are nested more than {DEEPEST} deep: does a module call itself?")
+    small = sys.platform == "darwin" or threading.stack_size()
+    if small and threading.current_thread() is not threading.main_thread():
+        return  # a thread with less stack than the main one has
+    wanted = 1000 + 8 * (depth + 32)
+    if sys.getrecursionlimit() < wanted:
+        sys.setrecursionlimit(wanted)
+
+
 def unchanging(array: Any) -> Any:
     """Tell a step that is being captured of an array made from Python's numbers alone, and give the array."""
     if state.recorder is not None:
         state.recorder.constant(array)
     return array
-
-
-def put_off_collection() -> bool:
-    """Stop Python's search for reference cycles until `gc.enable()`, and tell whether it was on.
-
-    A graph has no cycles; while it grows, the collector would go over all of it, and over the model, again and again:
-    40 % of the time of a step of 10 000 layers.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    return was_on

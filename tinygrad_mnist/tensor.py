@@ -17,11 +17,11 @@ from . import functions as F
 from . import in_place, numpy_protocol
 from .engine import backward
 from .errors import ArgumentError, GradientError, ShapeError
-from .functions import dtypes
+from .functions import arithmetic, dims, dtypes
 from .graph import Array, Node, Var
 from .ops import compare, elementwise
 from .ops import index as indexing
-from .scope import state, unchanging
+from .scope import state
 from .seeds import check_differentiable, seed_for
 
 
@@ -111,7 +111,7 @@ class Tensor(Var):
 
     def size(self, dim: int | None = None) -> Any:
         """Shape, or the size of one dimension."""
-        return self.shape if dim is None else self.shape[dim]
+        return self.shape if dim is None else self.shape[dims.one("size", dim, self.ndim)]
 
     def dim(self) -> int:
         """Number of dimensions."""
@@ -233,8 +233,8 @@ class Tensor(Var):
     __truediv__, __pow__, __matmul__ = elementwise.divide, F.pow, F.matmul
     __neg__, __abs__ = elementwise.negative, elementwise.absolute
     __invert__, __and__, __or__ = compare.logical_not, compare.logical_and, compare.logical_or
-    __eq__, __ne__, __lt__ = compare.equal, compare.not_equal, compare.less
-    __le__, __gt__, __ge__ = compare.less_equal, compare.greater, compare.greater_equal
+    __eq__, __ne__, __lt__ = map(compare.operator, (compare.equal, compare.not_equal, compare.less))
+    __le__, __gt__, __ge__ = map(compare.operator, (compare.less_equal, compare.greater, compare.greater_equal))
 
     def __radd__(self, other: Any) -> Any:
         return elementwise.add(other, self)
@@ -249,8 +249,7 @@ class Tensor(Var):
         return elementwise.divide(other, self)
 
     def __rpow__(self, other: Any) -> Any:
-        kind = self.dtype if self.dtype.kind == "f" or isinstance(other, int | np.integer) else np.dtype(np.float32)
-        return elementwise.power(unchanging(np.asarray(other, dtype=kind)), self)
+        return arithmetic.power_of(other, self)
 
     def __rmatmul__(self, other: Any) -> Any:
         return F.matmul(other, self)

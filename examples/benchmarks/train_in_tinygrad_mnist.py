@@ -56,7 +56,9 @@ def main():
     model = mlp() if args.model == "mlp" else cnn()
     loss_function = nn.CrossEntropyLoss(label_smoothing=0.05)
     optimizer = tg.optim.Adam(model.parameters(), lr=args.lr)
-    schedule = tg.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=args.lr, total_steps=args.epochs * len(loader))
+    schedule = tg.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=args.lr, total_steps=args.epochs * len(loader), cycle_momentum=False
+    )
 
     def step(images, labels):
         optimizer.zero_grad()

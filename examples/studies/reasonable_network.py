@@ -21,7 +21,9 @@ def train_reasonable(make, images, labels, epochs, valid=None):
     tg.manual_seed(0)
     net, loader = make(), DataLoader(TensorDataset(images, labels), 64, shuffle=True)
     optimizer = tg.optim.Adam(net.parameters(), lr=3e-3)
-    schedule = tg.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=epochs * len(loader))
+    schedule = tg.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=3e-3, total_steps=epochs * len(loader), cycle_momentum=False
+    )
     how = {"optimizer": optimizer, "schedule": schedule, "schedule_every": "batch", "compile": True, "progress": False}
     return net, fit(net, loader, valid=valid, epochs=epochs, **how)
 

@@ -9,8 +9,8 @@ makes one page of the folders.
 from __future__ import annotations
 
 import argparse
+import io
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -22,6 +22,7 @@ try:
 
     import tinygrad_mnist as tg
     from tinygrad_mnist.data import open_dataset
+    from tinygrad_mnist.files import write_whole
 except ImportError as error:
     sys.exit(f"{error}. {INSTALL}")
 
@@ -81,7 +82,9 @@ class Study:
         """Write a matplotlib figure beside the result, with a sentence or two on what it shows."""
         path = self.out / f"{name}.png"
         caption = " ".join(caption.split())
-        figure.savefig(path, dpi=110, facecolor="white")
+        stream = io.BytesIO()
+        figure.savefig(stream, dpi=110, facecolor="white", format="png")
+        write_whole(path, stream.getvalue(), "study")
         self._add({"kind": "picture", "file": path.name, "caption": caption}, f"[{path}] {caption}")
 
     def check(self, what, value, low, high):
@@ -123,9 +126,7 @@ def folder(path):
 
 def write(path, text):
     """Write a file so that it is whole at any moment: another name first, then the new one takes the old one's."""
-    other = path.with_name(f"{path.name}.{os.getpid()}")
-    other.write_text(text, encoding="utf-8")
-    other.replace(path)
+    write_whole(path, text.encode(), "study")
 
 
 def figure(width=9.0, height=3.6, columns=1, rows=1, **kwargs):

@@ -18,16 +18,17 @@ from typing import Any
 import numpy as np
 
 from .. import draws
-from ..backend import default_generator
+from ..backend import default_generator, generator_or_default
 from ..engine import caller
 from ..graph import Var, arrays_watched
+from ..guards.dice import Dice
+from ..guards.guard import Guard
+from ..guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
 from ..ops import elementwise
 from ..primitive import Primitive, registry
 from ..scope import Scope, state
 from ..versions import tick
-from .guards import Guard
 from .program import Array, Instruction, Program, Value
-from .watch import DRAW_INSTEAD, numpy_dice, refused, watching
 
 FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
 TAKEN = {"np", "step", *dir(builtins), *dir(draws), *keyword.kwlist, *registry}  # names that the source uses itself
@@ -53,6 +54,8 @@ class Recorder:
         self.sets: dict[int, Any] = {}  # the leaves in it, by id
         self.written: set[Value] = set()
         self.outer = state.around
+        self.generator = default_generator.numpy
+        self.dice = Dice([self.generator, np.random.mtrand._rand, *(g for g, _ in guard.dice)])
         self.inputs = [self.new(x.array, "input", i, name=n) for i, (n, x) in enumerate(inputs.items())]
 
     # ------------------------------------------------------------ values
@@ -139,6 +142,7 @@ class Recorder:
 
     def draw(self, fill: Callable[..., Any], generator: Any, settings: dict[str, Any], out: Array) -> None:
         """Write down a draw of random numbers."""
+        self.dice.drawn(fill, generator_or_default(generator), settings, out)
         action = fill, default_generator if generator is None else generator
         self.append(Instruction("draw", [], [self.new(out, "result")], settings, None, action))
 
@@ -202,7 +206,7 @@ class Recorder:
             raise refused("an optimizer's change of an argument", "let the step find the tensor outside, not pass it")
         groups = f"{self.guard.refer(optimizer)}.param_groups"
         label = f"{type(optimizer).__name__}.param_groups"
-        self.guard.expect(f"len({groups})", len(optimizer.param_groups), label)
+        self.guard.count(groups, len(optimizer.param_groups), label)
         for i, known in enumerate(optimizer.param_groups):
             self.guard.expect(f"{groups}[{i}]", known, label)
             self.guard.reach(known["params"], f"{label}[{i}]['params']")
@@ -260,6 +264,7 @@ class Recorder:
         module: Any = scope.module
         if id(module) not in self.guard.labels:
             self.guard.reach(module, type(module).__name__)
+            self.guard.explore()
         return self.outer(scope, forward, args, kwargs) if self.outer is not None else forward(*args, **kwargs)
 
     # ------------------------------------------------------------ the end
@@ -306,15 +311,26 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     Returns: the step's result, and the recorder, which knows the rest
     Raises:  CaptureError naming the user's line
     """
-    recorder, dice = Recorder(inputs, guard), numpy_dice()
-    state.recorder, state.around = recorder, recorder.around
+    recorder = Recorder(inputs, guard)
+    recording, depth, scope = state.recording, len(state.before), state.scope
     try:
-        with watching(), arrays_watched(refuse_array):
-            result = function()
+        state.recorder, state.around = recorder, recorder.around
+        # The lock of arrays_watched is taken and given back outside `watched`: a profiler is Python code that runs
+        # before each call, so that a Ctrl-C inside it would keep a lock from being released, or a mode from being left.
+        with arrays_watched(refuse_array):
+            result = watched(function, Watch(guard.runs, guard.layer_runs))
     finally:
         state.recorder, state.around = None, recorder.outer
-    if dice != numpy_dice():
-        raise refused("a draw from NumPy's global generator", DRAW_INSTEAD)
+        state.recording, state.scope = recording, scope
+        del state.before[depth:]
+    for generator in recorder.dice.rolled():
+        label = next((label for g, label in guard.dice if g is generator), "random")
+        raise refused("a draw from NumPy's random", DRAW_INSTEAD, guard.place_of(label))
+    if default_generator.numpy is not recorder.generator:
+        raise refused("a new seed", "seed before the step", guard.place_of("manual_seed"))
+    unsafe = guard.not_to_be_compared()
+    if unsafe is not None:
+        raise refused(f"the use of {unsafe[0]},", OUTSIDE, unsafe[1])
     return result, recorder
 
 

@@ -5,6 +5,7 @@ Knows no program. Look next at compiled.py.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from types import MethodType
 from typing import Any
@@ -16,6 +17,7 @@ from ..graph import Var
 
 NUMBERS = (int, float, complex, np.generic)
 WORDS = (bool, str, bytes, type(None))
+EXACT_NUMBERS, EXACT_WORDS = (int, float, complex), WORDS  # not what is derived from them: that has attributes
 
 
 def is_data(x: Any) -> bool:
@@ -36,21 +38,39 @@ def signature(x: Any, tensors: list[Any], numbers: list[Any]) -> Any:
         tensors.append(x)
         return x.shape, x.dtype.str, x.strides
     if isinstance(x, tuple | list):
-        return type(x), *[signature(item, tensors, numbers) for item in x]
+        return type(x), beside(x), *[signature(item, tensors, numbers) for item in x]
     if isinstance(x, dict):
-        return dict, *[(k, signature(v, tensors, numbers)) for k, v in x.items()]
-    if isinstance(x, WORDS):
+        return type(x), beside(x), *[(type(k), k, signature(v, tensors, numbers)) for k, v in x.items()]
+    if type(x) in EXACT_WORDS:
         return type(x), x
-    if isinstance(x, NUMBERS):
+    if type(x) in EXACT_NUMBERS or isinstance(x, np.generic):
         numbers.append(x)
-        return type(x)
-    return id(x)  # a plan keeps it alive
+        return type(x) if x else (type(x), str(x))  # 0.0 is not -0.0
+    if isinstance(x, set | frozenset) and all(type(k) in EXACT_WORDS + EXACT_NUMBERS for k in x):
+        return type(x), *[(type(k), k) for k in x]
+    return id(x)  # a plan keeps it alive, and guards what it holds
+
+
+def beside(x: Any) -> Any:
+    """Describe what a container of another class than Python's own has besides its items: attributes, a default."""
+    if type(x) in (list, tuple, dict):
+        return None
+    named = {**getattr(x, "__dict__", {}), "": getattr(x, "default_factory", None)}
+    return tuple((k, type(v), v if type(v) in EXACT_WORDS + EXACT_NUMBERS else id(v)) for k, v in named.items())
+
+
+def containers(x: Any) -> list[Any]:
+    """List the lists, tuples and dicts in arguments that may have attributes besides their items."""
+    inside = list(x.values()) if isinstance(x, dict) else list(x) if isinstance(x, tuple | list) else []
+    found = [c for item in inside for c in containers(item)]
+    return [*found, x] if isinstance(x, dict | tuple | list) and beside(x) is not None else found
 
 
 def visit(x: Any, name: str, replace: Callable[[Any, str], Any]) -> Any:
     """Rebuild arguments with everything replaced that is no list, tuple or dict; replace is told its name."""
     if isinstance(x, dict):
-        return {k: visit(v, f"{name}_{k}" if name else str(k), replace) for k, v in x.items()}
+        items = {k: visit(v, f"{name}_{k}" if name else str(k), replace) for k, v in x.items()}
+        return items if type(x) is dict else refilled(x, items)
     if isinstance(x, tuple | list):
         return rebuilt(x, [visit(item, f"{name}_{i}", replace) for i, item in enumerate(x)])
     return replace(x, name)
@@ -58,7 +78,26 @@ def visit(x: Any, name: str, replace: Callable[[Any, str], Any]) -> Any:
 
 def rebuilt(like: Any, items: list[Any]) -> Any:
     """Make a list, tuple or named tuple of the kind of another."""
-    return type(like)(*items) if hasattr(like, "_fields") else type(like)(items)
+    if type(like) in (list, tuple):
+        return type(like)(items)
+    if isinstance(like, list):
+        result = copy.copy(like)
+        result[:] = items
+        return result
+    if hasattr(like, "_make"):
+        return like._make(items)
+    made = type(like).__new__(type(like), items)
+    for name, value in getattr(like, "__dict__", {}).items():
+        setattr(made, name, value)
+    return made
+
+
+def refilled(like: Any, items: dict[Any, Any]) -> Any:
+    """Make a dict of the kind of another (ordered, with defaults, with attributes) that holds these items."""
+    result = copy.copy(like)
+    for key, value in items.items():
+        dict.__setitem__(result, key, value)
+    return result
 
 
 def identities(x: Any) -> Any:

@@ -13,12 +13,12 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..graph import Var
+from ..guards.guard import Guard
+from ..guards.watch import refused
 from ..tensor import Tensor
 from .capture import capture, check_overlaps
 from .forms import Place, filled, form_of
-from .guards import Guard
 from .program import Array, Program, Value
-from .watch import refused
 
 
 @dataclass
@@ -40,7 +40,8 @@ class Captured:
     @property
     def is_one_tensor(self) -> bool:
         """Whether the result is a tensor that the step computes, and nothing else is to be done."""
-        return type(self.form) is Place and self.places == [None] and not self.given
+        alone = type(self.form) is Place and len(self.places) == 1 and not self.given
+        return alone and self.places[0] is None
 
     def give(self, found: list[Array], tensors: list[Any]) -> Any:
         """Make the result of the arrays that were computed, and set `.grad` of arguments."""

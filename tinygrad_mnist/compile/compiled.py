@@ -16,19 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from ..capture.forms import NUMBERS, identities, is_data, parameters, signature, stand_in, visit
-from ..capture.guards import Guard
+from ..capture.forms import EXACT_NUMBERS, containers, identities, is_data, parameters, signature, stand_in, visit
 from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
-from ..capture.watch import refused
 from ..engine import outside
 from ..errors import ArgumentError, CaptureError
 from ..graph import Array, Var
+from ..guards.guard import Guard
+from ..guards.watch import refused
 from ..scope import state
 from ..tensor import Tensor
 
 MOST_PLANS = 32  # of one function; the oldest goes first
+MOST_COUNTS = 4 * MOST_PLANS  # signatures whose captures are counted
 MANY_CAPTURES = 8  # for arguments of the same shapes: reason to say what changes
 SAMPLE_BYTES = 1 << 20  # arguments up to this size are kept, to measure with
 
@@ -78,13 +79,16 @@ class Compiled:
             if isinstance(x, Var) or is_data(x):
                 name = name if name not in inputs else f"{name}_{len(inputs)}"
                 x = inputs[name] = stand_in(x)
-            elif isinstance(x, NUMBERS) and not isinstance(x, bool):
+            elif type(x) in EXACT_NUMBERS or isinstance(x, np.generic):
                 names.append(name)
             else:
                 guard.reach(x, name)
             return x
 
         guard.reach(self.function, self.name)
+        for container in containers([args, kwargs]):
+            guard.reach(getattr(container, "__dict__", None), "the attributes of an argument")
+            guard.reach(getattr(container, "default_factory", None), "an argument")
         new_kwargs = visit(kwargs, "", replace)
         new_args = [visit(x, own[i] if i < len(own) else f"x{i}", replace) for i, x in enumerate(args)]
         guard.explore()
@@ -101,8 +105,10 @@ class Compiled:
     def keep(self, key: Any, plan: Plan) -> None:
         """Keep a plan, unless the step itself changes what the plan takes for granted; say so if that goes on."""
         self.latest = plan
-        before = self.plans.setdefault(key, [])
-        count = self.captures[key] = self.captures.get(key, 0) + 1
+        before = self.plans.get(key, [])
+        count = self.captures[key] = self.captures.pop(key, 0) + 1
+        if len(self.captures) > MOST_COUNTS:
+            del self.captures[next(iter(self.captures))]  # the one that was captured longest ago
         if count == MANY_CAPTURES:
             reason = plan.step.changed or (before[0].unlike(plan) if before else "") or "something that it reads"
             warnings.warn(
@@ -113,7 +119,7 @@ class Compiled:
             )
         if plan.step.changed:
             return
-        before.insert(0, plan)
+        self.plans[key] = [plan, *before]
         self.order.append((key, plan))
         if len(self.order) > MOST_PLANS:
             self.captures.pop(self.order[0][0], None)
@@ -129,6 +135,7 @@ class Compiled:
     def forget(self, key: Any, plan: Plan) -> None:
         """Let go of a plan."""
         self.plans[key].remove(plan)
+        self.plans = {k: plans for k, plans in self.plans.items() if plans}
         self.order.remove((key, plan))
 
     def verify(self, key: Any, plan: Plan, tensors: list[Any], args: Any, kwargs: Any) -> Any:

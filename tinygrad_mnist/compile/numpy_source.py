@@ -16,6 +16,7 @@ import numpy as np
 from ..capture.program import Instruction, Program, Value
 from ..kernels.sums import SMALL
 from ..ops.reduce import reduced_axes
+from .passes import is_literal
 
 UFUNCS = {
     "add": "add", "subtract": "subtract", "multiply": "multiply", "divide": "true_divide", "power": "power",
@@ -89,7 +90,11 @@ class Writer:
 
     def of(self, x: Any) -> str:
         """Name a value, or spell a number or a setting."""
-        return x.holder.name if isinstance(x, Value) else spelled(x)
+        return x.holder.name if isinstance(x, Value) else self.setting(x, "number")
+
+    def setting(self, x: Any, name: str) -> str:
+        """Spell a static argument, or name what cannot be spelled."""
+        return spelled(x) if is_literal(x) else self.named(x, name)
 
     def view(self, x: Value, expression: str) -> str:
         """Name a view of a value: made once where the value's memory stays, at every call where it is an input's."""
@@ -101,11 +106,16 @@ class Writer:
 
     def refer(self, thing: Any, name: str) -> str:
         """Give a Python object from outside a name in the source."""
+        name = self.named(thing, name)
+        self.outside[name] = thing
+        return name
+
+    def named(self, thing: Any, name: str) -> str:
+        """Give a Python object a name in the source."""
         if id(thing) not in self.known:
             while name in self.names:
                 name += "_"
-            self.names[name] = self.outside[name] = thing
-            self.known[id(thing)] = name
+            self.names[name], self.known[id(thing)] = thing, name
         return self.known[id(thing)]
 
 
@@ -132,7 +142,7 @@ def spelled(x: Any) -> str:
         return f"float('{x}')"
     if isinstance(x, np.dtype):
         return f"np.dtype('{x.str}')"
-    return f"({', '.join(map(spelled, x))},)" if isinstance(x, tuple) and len(x) == 1 else repr(x)
+    return f"({''.join(f'{spelled(item)}, ' for item in x).rstrip()})" if isinstance(x, tuple) else repr(x)
 
 
 def spelled_index(index: tuple[Any, ...]) -> str:
@@ -141,7 +151,7 @@ def spelled_index(index: tuple[Any, ...]) -> str:
     for i in index:
         ends = [i.start, i.stop] + ([i.step] if i.step is not None else []) if isinstance(i, slice) else []
         parts.append(":".join("" if e is None else repr(e) for e in ends) if ends else "..." if i is ... else repr(i))
-    return ", ".join(parts)
+    return ", ".join(parts) or "..."  # x[()] of a 0-d array would be a number
 
 
 Write = Callable[[Writer, Instruction], list[str]]
@@ -166,7 +176,7 @@ def _template(w: Writer, s: Instruction, template: str) -> list[str]:
         stretch = s.name in STRETCHING and isinstance(x, Value) and 0 < len(x.shape) and x.shape != s.outputs[0].shape
         operands.append(Operand(f"stretched('{i}', {w.of(x)}, {s.outputs[0].shape})" if stretch else w.of(x)))
         operands[-1].writer, operands[-1].value = w, x
-    static = {k: spelled(v) for k, v in s.static.items()}
+    static = {k: w.setting(v, k) for k, v in s.static.items()}
     settings = ", ".join(f"{k}={v}" for k, v in static.items())
     outputs = dict(zip(("out", "saved"), map(w.of, s.outputs), strict=False))
     return [template.format(*operands, product=w.product, settings=settings, **static, **outputs)]
@@ -256,11 +266,10 @@ def call_of(w: Writer, s: Instruction) -> str:
     if s.name == "transpose" and s.static["axes"] == tuple(reversed(range(len(s.inputs[0].shape)))):
         return f"{w.of(s.inputs[0])}.T"
     if s.name in VIEWS and len(s.inputs) == 1:
-        static = {k: spelled_index(v) if k == "index" else spelled(v) for k, v in s.static.items()}
+        static = {k: spelled_index(v) if k == "index" else w.setting(v, k) for k, v in s.static.items()}
         return VIEWS[s.name].format(w.of(s.inputs[0]), **static)
-    name = f"{s.name}_"
-    w.names[name] = s.primitive.forward if s.primitive is not None else None
-    return f"{name}({', '.join([*map(w.of, s.inputs), *(f'{k}={spelled(v)}' for k, v in s.static.items())])})"
+    name = w.named(s.primitive.forward if s.primitive is not None else None, f"{s.name}_")
+    return f"{name}({', '.join([*map(w.of, s.inputs), *(f'{k}={w.setting(v, k)}' for k, v in s.static.items())])})"
 
 
 def as_it_is(w: Writer, s: Instruction) -> list[str]:
@@ -283,7 +292,8 @@ def write_source(program: Program, functions: dict[str, Any]) -> Writer:
         if not s.is_view:
             lines = WRITERS.get(s.name, as_it_is)(w, s)
         else:
-            lines = [f"{s.outputs[0].name} = {call_of(w, s)}"] if moves(s.outputs[0]) else []
+            lines = [f"{s.outputs[0].name} = {call_of(w, s)}"]  # also where made once: what it names must be there
+            lines = lines if moves(s.outputs[0]) else []
         w.lines += lines
         w.owners += [s] * len(lines)
     return w

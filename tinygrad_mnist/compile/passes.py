@@ -14,7 +14,18 @@ import numpy as np
 from ..capture.program import EFFECTS, Instruction, Program, Value
 from ..ops import elementwise
 
+WRITABLE = frozenset({"reshape", "transpose", "getitem"})  # views of all elements, each once
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+
+LITERALS = frozenset({int, float, bool, str, bytes, type(None), type(...)})
+
+
+def is_literal(x: Any) -> bool:
+    """Tell whether a static argument can be spelled in Python, and is the same for ever; others are kept by name."""
+    if type(x) in (tuple, slice):
+        return all(map(is_literal, x if type(x) is tuple else (x.start, x.stop, x.step)))
+    return type(x) in LITERALS or (isinstance(x, np.dtype) and x.names is None and x.kind in "fiub")
 
 
 class Replaced(dict[Value, Value]):
@@ -44,7 +55,8 @@ def fold_constants(program: Program) -> None:
     """Compute once, now, what depends on constants alone."""
     kept = []
     for step in program.instructions:
-        if step.primitive is None or not all(v.root.origin == "constant" for v in step.values()):
+        fixed = all(v.root.origin == "constant" for v in step.values())
+        if step.primitive is None or not fixed or not all(map(is_literal, step.static.values())):
             kept.append(step)
             continue
         found = step.primitive.forward(*[x.source if isinstance(x, Value) else x for x in step.inputs], **step.static)
@@ -96,7 +108,8 @@ def share_common(program: Program) -> None:
         arguments = tuple(
             (id(x), changes.get(x.root, 0)) if isinstance(x, Value) else (type(x), repr(x)) for x in step.inputs
         )
-        before = known.setdefault((step.name, arguments, repr(sorted(step.static.items()))), step.outputs)
+        static = tuple((k, repr(v) if is_literal(v) else id(v)) for k, v in sorted(step.static.items()))
+        before = known.setdefault((step.name, step.primitive, arguments, static), step.outputs)
         if before is step.outputs or len(before) != len(step.outputs):
             kept.append(step)
         else:
@@ -185,6 +198,8 @@ def run_in_place(program: Program, overwrites: dict[str, tuple[int, ...]]) -> No
     Args:    overwrites: by name of the operation, the positions of the inputs that it may write over
     """
     last = program.last_uses()
+    gradients = {v for _, v in program.gradients if v is not None}
+    maker = {v: s for s in program.instructions for v in s.outputs}
     for i, step in enumerate(program.instructions):
         out = step.outputs[0] if step.outputs else None
         if out is None or step.name not in overwrites or out.base is not None:
@@ -193,11 +208,20 @@ def run_in_place(program: Program, overwrites: dict[str, tuple[int, ...]]) -> No
             x = step.inputs[position] if position < len(step.inputs) else None
             if not isinstance(x, Value) or x.root.origin != "result" or last[x.root] != i:
                 continue
+            # a `.grad` is the memory itself, in its order: not a transposed or reshaped view of it
+            if (x.holder is not x.root) and (out in gradients or not all_writable(x.holder, maker)):
+                continue
             if x.fits(out) and x.nbytes == x.root.nbytes and meets_itself_only(step, x):
                 end = last[out]
                 out.take(x)
                 last[out.root] = end
                 break
+
+
+def all_writable(x: Value, maker: dict[Value, Instruction]) -> bool:
+    """Tell whether a view looks at its memory through views only that NumPy lets be written: none is stretched."""
+    fits = x.base is None or x.in_place or maker[x].name in WRITABLE
+    return fits and (x.base is None or all_writable(x.base, maker))
 
 
 def meets_itself_only(step: Instruction, x: Value) -> bool:

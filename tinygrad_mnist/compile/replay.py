@@ -136,8 +136,8 @@ class Bound:
         self.function = self.names["step"]
 
     def settle(self) -> None:
-        """Note how many hold the gradients as long as no one else does, and whose memory the step writes."""
-        self.usual = self.holders()
+        """Note who holds the gradients and shares memory as long as no one else does, and whose memory is written."""
+        self.usual, self.tied = self.holders(), overlapping(self.states)
         written = {s.inputs[0].root for s in self.plan.program.instructions if s.name == "write"}
         self.written = [self.states[v.name].version for v in written if v.origin == "state"]
 
@@ -145,6 +145,8 @@ class Bound:
         """Tell whether the tensors from outside are as at capture; bind anew where only their memory was replaced."""
         moved = [(tensor, array) for tensor, array in self.memory if tensor.array is not array]
         if any((t.shape, t.dtype, t.array.strides) != (a.shape, a.dtype, a.strides) for t, a in moved):
+            return False
+        if moved and overlapping(self.states) != self.tied:
             return False
         held = self.holders() > self.usual
         if held:
@@ -217,6 +219,18 @@ class Bound:
             return failed.primitive.explain(error, arrays)
         finally:
             state.scope = outer
+
+
+def overlapping(states: dict[str, Var]) -> set[tuple[str, str]]:
+    """List the pairs of tensors from outside that look at the same memory."""
+    spans = sorted((*np.lib.array_utils.byte_bounds(t.array), name) for name, t in states.items() if t.array.size)
+    pairs: set[tuple[str, str]] = set()
+    open_spans: list[tuple[int, str]] = []
+    for start, end, name in spans:
+        open_spans = [(e, n) for e, n in open_spans if e > start]
+        pairs.update((n, name) for _, n in open_spans)
+        open_spans.append((end, name))
+    return pairs
 
 
 def aligned(size: int, to: int = 64) -> Array:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from ..archive import read_arrays
 from ..errors import DataError
 from .canonical import CanonicalFile, Catalogue
 from .idx import Buffer, Bytes, describe, format_idx, gunzip, parse_idx
@@ -116,11 +118,14 @@ def read_npz(path: Path, catalogue: Catalogue, train: bool) -> tuple[Content, Co
             if head[:4] != b"PK\x03\x04":
                 raise DataError(f"{path} is not an npz archive.", got=describe(head))
             stream.seek(0)
-            with np.load(stream, allow_pickle=False) as archive:
-                for key in (f"x_{suffix}", f"y_{suffix}"):
-                    if key not in archive.files:
-                        raise DataError(f"{path} has no array {key}.", got=", ".join(sorted(archive.files)))
-                    arrays.append(_as_bytes(archive[key], 3 if key[0] == "x" else 1, f"{path}: {key}"))
+            keys = f"x_{suffix}", f"y_{suffix}"
+            found = read_arrays(stream, keys)
+            for key in keys:
+                if key not in found:
+                    with zipfile.ZipFile(stream) as archive:
+                        there = ", ".join(sorted(n.removesuffix(".npy") for n in archive.namelist()))
+                    raise DataError(f"{path} has no array {key}.", got=there)
+                arrays.append(_as_bytes(found[key], 3 if key[0] == "x" else 1, f"{path}: {key}"))
     except DataError:
         raise
     except Exception as error:  # a damaged archive fails in as many ways as zip, deflate and npy have between them

@@ -69,7 +69,7 @@ def gunzip(data: Buffer, name: str, limit: int) -> bytes:
             content = stream.read(limit + 1)
     except EOFError as error:
         raise DataError(f"{name} is truncated.", got=f"{len(data):,} bytes of gzip without an end") from error
-    except (OSError, zlib.error) as error:
+    except (OSError, zlib.error, ValueError, struct.error, MemoryError) as error:
         raise DataError(f"{name} is damaged.", got=f"gzip: {error}") from error
     if len(content) > limit:
         raise DataError(f"{name} is too large.", got=f"more than {limit:,} bytes", expected=f"at most {limit:,} bytes")

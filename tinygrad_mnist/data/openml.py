@@ -63,7 +63,7 @@ def read_table(path: Path) -> Bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # NumPy only warns of what is no number
             numbers = np.fromstring(body.decode("ascii"), dtype=np.int16, sep=",")
-    except (ValueError, UnicodeDecodeError, DeprecationWarning) as error:
+    except (ValueError, OverflowError, MemoryError, DeprecationWarning) as error:
         raise DataError(f"{path} holds something other than numbers.", got=str(error)) from error
     if columns < 2 or not numbers.size or numbers.size % columns or numbers.min() < 0 or numbers.max() > 255:
         raise DataError(

@@ -8,6 +8,7 @@ from ..ops.activation import relu, sigmoid, tanh
 from ..ops.compare import isfinite, isnan, maximum, minimum, where
 from ..ops.elementwise import cos, exp, expm1, log, log1p, reciprocal, sign, sin, sqrt, square
 from .arithmetic import abs, add, clamp, divide, multiply, negative, pow, subtract
+from .padding import pad
 from .products import log_softmax, matmul, softmax
 from .reductions import all, amax, amin, any, argmax, argmin, logsumexp, max, mean, min, prod, std, sum, var
 from .shapes import (
@@ -16,7 +17,6 @@ from .shapes import (
     flatten,
     flip,
     gather,
-    pad,
     permute,
     reshape,
     split,

@@ -1,16 +1,52 @@
 """Dimensions as people name them (negative ones from the end), checked before anything is done with them.
 
+An integer is anything with `__index__` but a bool: True as a dimension is another argument in the wrong place.
 Look next at arithmetic.py.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import DTypeError, IndexRangeError
+import numpy as np
+
+from ..errors import ArgumentError, DTypeError, IndexRangeError, ShapeError, TinygradError
 
 Dims = int | Sequence[int] | None
+
+
+def whole(name: str, what: str, value: Any) -> int:
+    """Read an integer: Python's, NumPy's or a tensor of one element; never a bool, a float or a string.
+
+    Raises:  DTypeError for everything else
+    """
+    if type(value) is int:
+        return value
+    dtype = getattr(value, "dtype", None)
+    if not isinstance(value, bool) and (dtype is None or (np.dtype(dtype).kind in "iu" and np.size(value) == 1)):
+        try:
+            return operator.index(value)
+        except TinygradError:
+            raise  # while a step is captured the number may not be read
+        except TypeError:
+            pass
+    raise DTypeError(f"{name}: {what} must be an int.", got=f"{type(value).__name__} {value!r:.60}")
+
+
+def truth(name: str, what: str, value: Any) -> bool:
+    """Read a switch such as keepdim: True or False, not a number that belongs to another argument.
+
+    Raises:  DTypeError unless it is a bool
+    """
+    if value is True or value is False:
+        return value
+    raise DTypeError(
+        f"{name}: {what} must be True or False.",
+        got=f"{type(value).__name__} {value!r:.60}",
+        hint=f"several dimensions go into one tuple: {name}((0, 1))" if what == "keepdim" else "",
+    )
 
 
 def one(name: str, dim: Any, ndim: int) -> int:
@@ -19,26 +55,43 @@ def one(name: str, dim: Any, ndim: int) -> int:
     Raises:  IndexRangeError unless -ndim <= dim < ndim; DTypeError unless it is an int
     """
     size = max(ndim, 1)
-    try:
-        inside = -size <= dim < size
-    except TypeError:
-        inside = False
-    if not hasattr(dim, "__index__"):
-        raise DTypeError(f"{name}: a dimension must be an int.", got=f"dim = {dim!r:.60}")
-    if not inside:
+    dim = whole(name, "a dimension", dim)
+    if not -size <= dim < size:
         raise IndexRangeError(
             f"{name}: there is no dimension {dim}.",
             got=f"a tensor of {ndim} dimensions",
             expected=f"dim from {-size} to {size - 1}",
             hint="unsqueeze(0) adds the batch dimension, if that is what is missing" if dim == ndim else "",
         )
-    return int(dim) % size
+    return int(dim % size)
 
 
 def some(name: str, dim: Dims, ndim: int) -> Any:
-    """Count dimensions from 0: None (all of them), one, or several."""
-    if dim is None or ndim == 0:
-        for d in [] if dim is None else [dim] if not isinstance(dim, list | tuple) else dim:
-            one(name, d, ndim)
+    """Count dimensions from 0: None or an empty sequence (all of them), one, or several."""
+    if dim is None:
         return None
-    return tuple(one(name, d, ndim) for d in dim) if isinstance(dim, list | tuple) else one(name, dim, ndim)
+    named = several(name, dim, ndim)
+    return None if ndim == 0 or named == () else named
+
+
+def several(name: str, dim: Any, ndim: int) -> Any:
+    """Count dimensions from 0: one or several, none of them named twice."""
+    if not isinstance(dim, list | tuple):
+        return one(name, dim, ndim)
+    named = tuple(one(name, d, ndim) for d in dim)
+    if len(set(named)) < len(named):
+        raise ArgumentError(f"{name}: a dimension is named twice.", got=f"dim = {tuple(dim)}")
+    return named
+
+
+def sizes(name: str, shape: Any, least: int = 0) -> tuple[int, ...]:
+    """Read the sizes of a shape, given one by one or as one sequence.
+
+    Raises:  DTypeError for what is no int, ShapeError for a size below the least
+    """
+    given = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) and not isinstance(shape[0], str) else shape
+    read = tuple(whole(name, "a size", s) for s in given)
+    if read and min(read) < least:
+        expected = f"sizes of at least {least}" if least == 0 else "sizes of at least 0, or -1 where it is to be found"
+        raise ShapeError(f"{name}: {min(read)} is no size.", got=f"{read}", expected=expected)
+    return read

@@ -42,9 +42,15 @@ def matmul(input: Any, other: Any) -> Any:
 
 def softmax(input: Any, dim: int) -> Any:
     """Turn logits into probabilities along a dimension."""
-    return softmaxes.softmax(input, axis=one("softmax", dim, np.ndim(input)))
+    axis = one("softmax", dim, np.ndim(input))
+    if np.ndim(input) == 0:
+        return squeeze(softmaxes.softmax(unsqueeze(input, 0), axis=0), 0)
+    return softmaxes.softmax(input, axis=axis)
 
 
 def log_softmax(input: Any, dim: int) -> Any:
     """Turn logits into log-probabilities along a dimension."""
-    return softmaxes.log_softmax(input, axis=one("log_softmax", dim, np.ndim(input)))
+    axis = one("log_softmax", dim, np.ndim(input))
+    if np.ndim(input) == 0:
+        return squeeze(softmaxes.log_softmax(unsqueeze(input, 0), axis=0), 0)
+    return softmaxes.log_softmax(input, axis=axis)

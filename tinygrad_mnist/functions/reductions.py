@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import ArgumentError, DTypeError
 from ..graph import Var
 from ..ops import compare, index, reduce
 from ..ops.elementwise import sqrt
-from .dims import Dims, one, some
+from .dims import Dims, one, several, some, truth
+from .numbers import number
 from .shapes import squeeze
 
 
@@ -25,42 +27,44 @@ class ValuesAndIndices(NamedTuple):
 
 def sum(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Sum over dimensions (None: all)."""
-    return reduce.sum(input, axis=some("sum", dim, np.ndim(input)), keepdims=keepdim)
+    return reduce.sum(input, axis=some("sum", dim, np.ndim(input)), keepdims=truth("sum", "keepdim", keepdim))
 
 
 def mean(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Arithmetic mean over dimensions (None: all)."""
-    return reduce.mean(input, axis=some("mean", dim, np.ndim(input)), keepdims=keepdim)
+    return reduce.mean(input, axis=some("mean", dim, np.ndim(input)), keepdims=truth("mean", "keepdim", keepdim))
 
 
 def amax(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Largest element over dimensions; equal ones share the gradient."""
-    return reduce.amax(input, axis=some("amax", dim, np.ndim(input)), keepdims=keepdim)
+    return reduce.amax(input, axis=some("amax", dim, np.ndim(input)), keepdims=truth("amax", "keepdim", keepdim))
 
 
 def amin(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Smallest element over dimensions; equal ones share the gradient."""
-    return reduce.amin(input, axis=some("amin", dim, np.ndim(input)), keepdims=keepdim)
+    return reduce.amin(input, axis=some("amin", dim, np.ndim(input)), keepdims=truth("amin", "keepdim", keepdim))
 
 
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Position of the first largest element."""
-    return reduce.argmax(input, axis=some("argmax", dim, np.ndim(input)), keepdims=keepdim)
+    return reduce.argmax(input, axis=_axis("argmax", dim, np.ndim(input)), keepdims=truth("argmax", "keepdim", keepdim))
 
 
 def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Position of the first smallest element."""
-    return reduce.argmin(input, axis=some("argmin", dim, np.ndim(input)), keepdims=keepdim)
+    return reduce.argmin(input, axis=_axis("argmin", dim, np.ndim(input)), keepdims=truth("argmin", "keepdim", keepdim))
 
 
 def all(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Tell whether every element is true."""
-    return reduce.all(input, axis=some("all", dim, np.ndim(input)), keepdims=keepdim)
+    axis = None if dim is None else several("all", dim, np.ndim(input))  # as PyTorch: of (), element by element
+    return reduce.all(input, axis=None if np.ndim(input) == 0 else axis, keepdims=truth("all", "keepdim", keepdim))
 
 
 def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Tell whether some element is true."""
-    return reduce.any(input, axis=some("any", dim, np.ndim(input)), keepdims=keepdim)
+    axis = None if dim is None else several("any", dim, np.ndim(input))  # as PyTorch: of (), element by element
+    return reduce.any(input, axis=None if np.ndim(input) == 0 else axis, keepdims=truth("any", "keepdim", keepdim))
 
 
 def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
@@ -80,13 +84,16 @@ def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def _extreme(input: Any, dim: Any, keepdim: bool, over_all: Any, position: Any, of_two: Any) -> Any:
+    name = over_all.name.removeprefix("a")
+    if truth(name, "keepdim", keepdim) and (dim is None or isinstance(dim, Var | np.ndarray)):
+        raise ArgumentError(f"{name}: keepdim goes with a dimension.", hint=f"{name}(dim, keepdim=True), or a{name}")
     if dim is None:
         return over_all(input, axis=None, keepdims=False)
     if isinstance(dim, Var | np.ndarray):
         return of_two(input, dim)
+    dim = one(name, dim, input.ndim)
     if input.ndim == 0:
         return ValuesAndIndices(input, position(input, axis=None, keepdims=False))
-    dim = one(over_all.name.removeprefix("a"), dim, input.ndim)
     where_ = position(input, axis=dim, keepdims=True)
     values = index.gather(input, where_, axis=dim)
     if keepdim:
@@ -96,21 +103,52 @@ def _extreme(input: Any, dim: Any, keepdim: bool, over_all: Any, position: Any, 
 
 def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Any:
     """log Σ exp over dimensions, without overflow."""
-    return reduce.logsumexp(input, axis=some("logsumexp", dim, np.ndim(input)), keepdims=keepdim)
+    axis = some("logsumexp", dim, np.ndim(input))
+    return reduce.logsumexp(input, axis=axis, keepdims=truth("logsumexp", "keepdim", keepdim))
 
 
-def var(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Any:
-    """Variance over dimensions, divided by n - correction."""
-    return reduce.var(input, axis=some("var", dim, np.ndim(input)), correction=correction, keepdims=keepdim)
+def var(
+    input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """Variance over dimensions, divided by n - correction.
+
+    Args:
+        dim: a bool in its place is `unbiased`, as in PyTorch: var(False)
+        unbiased: the older name: False for a correction of 0, True for 1
+        correction: 1 unless given
+    """
+    return _variance("var", input, dim, unbiased, keepdim, correction)
 
 
-def std(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Any:
-    """Standard deviation over dimensions, √var."""
-    squared = var(input, dim, correction=correction, keepdim=keepdim)
+def std(
+    input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """Standard deviation over dimensions, √var, with var's arguments."""
+    squared = _variance("std", input, dim, unbiased, keepdim, correction)
     flat = compare.equal(squared, 0)  # where nothing varies the derivative is 0, as in PyTorch, not 0 / 0
     return compare.where(flat, 0.0, sqrt(compare.where(flat, 1.0, squared)))
 
 
+def _variance(name: str, input: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Any:
+    if dim is True or dim is False:
+        if unbiased is not None:
+            raise DTypeError(f"{name}: a dimension must be an int.", got=f"dim = {dim}, unbiased = {unbiased!r:.60}")
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        if correction is not None:
+            raise ArgumentError(f"{name}: unbiased and correction say the same.", expected="one of them")
+        correction = int(truth(name, "unbiased", unbiased))
+    correction = 1 if correction is None else number(name, correction)
+    axis = some(name, dim, np.ndim(input))
+    return reduce.var(input, axis=axis, correction=correction, keepdims=truth(name, "keepdim", keepdim))
+
+
 def prod(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Product of all elements or along one dimension; its gradient is right where elements are 0."""
-    return reduce.prod(input, some("prod", dim, np.ndim(input)), keepdim)
+    return reduce.prod(input, _axis("prod", dim, np.ndim(input)), truth("prod", "keepdim", keepdim))
+
+
+def _axis(name: str, dim: Any, ndim: int) -> int | None:
+    """Count one dimension from 0, or None for all."""
+    axis = None if dim is None else one(name, dim, ndim)
+    return axis if ndim else None

@@ -7,39 +7,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..graph import Var
 from ..ops import index, layout
 from ..ops.broadcast import broadcast_to
-from .dims import Dims, one, some
+from .dims import Dims, one, several, sizes, whole
 
 
-def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else tuple(shape)
+def _listed(dims: tuple[Any, ...]) -> list[Any]:
+    return list(dims[0]) if len(dims) == 1 and isinstance(dims[0], list | tuple) else list(dims)
 
 
 def reshape(input: Any, *shape: Any) -> Any:
     """Give another shape with as many elements; one size may be -1."""
-    sizes = _sizes(shape)
-    known = math.prod(s for s in sizes if s != -1)
+    wanted = sizes("reshape", shape, least=-1)
+    known = math.prod(s for s in wanted if s != -1)
     size = math.prod(input.shape)
-    if sizes.count(-1) > 1 or (size != known if -1 not in sizes else (not known or size % known)):
+    if wanted.count(-1) > 1 or (size != known if -1 not in wanted else (not known or size % known)):
         raise ShapeError(
-            f"reshape: {size} elements do not fill {sizes}.",
+            f"reshape: {size} elements do not fill {wanted}.",
             got=f"x {tuple(input.shape)}",
             expected="as many elements as before, and -1 at most once",
             hint="reshape(x.shape[0], -1) keeps the batch and flattens the rest",
         )
-    return layout.reshape(input, shape=sizes)
+    return layout.reshape(input, shape=wanted)
 
 
 def permute(input: Any, *dims: Any) -> Any:
     """Reorder the dimensions: dimension i of the result is dims[i] of the input."""
-    axes = _sizes(dims)
-    if sorted(one("permute", a, input.ndim) for a in axes) != list(range(input.ndim)):
+    axes = tuple(one("permute", a, input.ndim) for a in _listed(dims)) if input.ndim or _listed(dims) else ()
+    if sorted(axes) != list(range(input.ndim)):
         raise ShapeError(
             f"permute: {axes} does not name each of the {input.ndim} dimensions once.",
             got=f"x {tuple(input.shape)}",
@@ -61,12 +63,14 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Join the dimensions from start_dim to end_dim into one."""
     shape = input.shape or (1,)
     start, end = one("flatten", start_dim, input.ndim), one("flatten", end_dim, input.ndim)
+    if start > end:
+        raise ArgumentError("flatten: start_dim comes after end_dim.", got=f"{start_dim} and {end_dim}")
     return layout.reshape(input, shape=(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 def squeeze(input: Any, dim: Dims = None) -> Any:
     """Drop dimensions of size 1: all of them, or those named that have it."""
-    named = some("squeeze", dim, input.ndim)
+    named = None if dim is None else several("squeeze", dim, input.ndim)
     drop = set(range(input.ndim) if named is None else (named,) if isinstance(named, int) else named)
     return layout.reshape(input, shape=tuple(s for i, s in enumerate(input.shape) if s != 1 or i not in drop))
 
@@ -77,27 +81,59 @@ def unsqueeze(input: Any, dim: int) -> Any:
     return layout.reshape(input, shape=(*input.shape[:at], 1, *input.shape[at:]))
 
 
-def expand(input: Any, *sizes: Any) -> Any:
+def expand(input: Any, *size: Any) -> Any:
     """Repeat along dimensions of size 1 and new leading ones, without copying; -1 keeps a size."""
-    shape = _sizes(sizes)
-    lead = len(shape) - input.ndim
-    return broadcast_to(input, shape=tuple(input.shape[i - lead] if s == -1 else s for i, s in enumerate(shape)))
+    wanted = sizes("expand", size, least=-1)
+    lead = len(wanted) - input.ndim
+    shape = tuple(input.shape[i - lead] if s == -1 and i >= lead else s for i, s in enumerate(wanted))
+    fits = lead >= 0 and all(a in (1, b) for a, b in zip(input.shape, shape[lead:], strict=True))
+    if not fits or -1 in shape:
+        raise ShapeError(
+            f"expand: {tuple(input.shape)} does not stretch to {wanted}.",
+            got=f"x {tuple(input.shape)}",
+            expected="its own sizes (or -1) at the end, others only where it has 1 or no dimension",
+        )
+    return broadcast_to(input, shape=shape)
 
 
 def flip(input: Any, *dims: Any) -> Any:
     """Reverse the order along dimensions."""
-    return layout.flip(input, axis=tuple(one("flip", d, input.ndim) for d in _sizes(dims)))
+    axes = several("flip", _listed(dims), input.ndim)
+    return layout.flip(input, axis=axes if input.ndim else ())
 
 
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Join tensors end to end along a dimension that exists."""
-    if not tensors:
+    _check_list("cat", tensors)
+    if not len(tensors):
         raise ArgumentError("cat: no tensors were given.", expected="a list of at least one tensor")
-    return layout.cat(*tensors, axis=one("cat", dim, np.ndim(tensors[0])))
+    tensors = [t for t in tensors if t.shape != (0,)] or list(tensors[:1])  # PyTorch's old way to say nothing
+    axis = one("cat", dim, tensors[0].ndim)
+    shape = [*tensors[0].shape]
+    for t in tensors:
+        if not t.ndim == len(shape) > 0 or [*t.shape[:axis], *t.shape[axis + 1 :]] != shape[:axis] + shape[axis + 1 :]:
+            raise ShapeError(
+                f"cat: the tensors do not fit together along dimension {dim}.",
+                got=", ".join(str(tuple(t.shape)) for t in tensors),
+                expected="at least one dimension, and equal sizes in all others",
+                hint="stack(tensors) for scalars" if t.ndim == 0 else "",
+            )
+    return layout.cat(*tensors, axis=axis)
+
+
+def _check_list(name: str, tensors: Any) -> None:
+    """Raise unless it is a list or tuple of tensors or arrays."""
+    if isinstance(tensors, list | tuple) and all(isinstance(t, Var | np.ndarray) for t in tensors):
+        return
+    got = type(tensors).__name__
+    if isinstance(tensors, list | tuple):
+        got += " with " + ", ".join(sorted({type(t).__name__ for t in tensors}))
+    raise DTypeError(f"{name}: expected a list or tuple of tensors.", got=got, hint=f"tg.{name}([a, b])")
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Join tensors of one shape along a new dimension."""
+    _check_list("stack", tensors)
     shapes = {tuple(np.shape(t)) for t in tensors}
     if len(shapes) != 1:
         raise ShapeError(
@@ -112,38 +148,55 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
 def split(input: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
     """Cut along a dimension: into pieces of one size (the last may be smaller), or of the sizes listed."""
     dim = one("split", dim, input.ndim)
+    if input.ndim == 0:
+        raise ShapeError("split: a scalar cannot be cut.", expected="at least one dimension")
     size = input.shape[dim]
-    if isinstance(split_size_or_sections, int):
-        step = split_size_or_sections
-        bounds = [*range(0, size, step), size] if size else [0, 0]
-    else:
-        bounds = [0, *np.cumsum(split_size_or_sections).tolist()]
-        if bounds[-1] != size:
+    if isinstance(split_size_or_sections, list | tuple):
+        sections = [whole("split", "a section", n) for n in split_size_or_sections]
+        if sum(sections) != size or min(sections, default=0) < 0:
             raise ShapeError(
-                f"split: the sections add up to {bounds[-1]}.",
-                got=f"x {tuple(input.shape)}, sections {list(split_size_or_sections)}, dim {dim}",
-                expected=f"sections that add up to {size}",
+                f"split: the sections add up to {sum(sections)}.",
+                got=f"x {tuple(input.shape)}, sections {sections}, dim {dim}",
+                expected=f"sections of at least 0 that add up to {size}",
             )
+        bounds = [0, *accumulate(sections)]
+    else:
+        step = whole("split", "the size of a piece", split_size_or_sections)
+        if step < 0 or (step == 0 and size):
+            raise ArgumentError(f"split: {step} is no size of a piece.", expected="an int of at least 1")
+        bounds = [*range(0, size, step), size] if size else [0, 0]
     lead = (slice(None),) * dim
     return tuple(
         index.getitem(input, index=(*lead, slice(a, b))) for a, b in zip(bounds[:-1], bounds[1:], strict=True)
     )
 
 
-def pad(input: Any, pad: Sequence[int], value: float = 0.0) -> Any:
-    """Surround with a constant: pad = (before, after) of the last dimension, then of the one before it, and so on."""
-    pairs = list(zip(pad[::2], pad[1::2], strict=True))
-    if len(pairs) > input.ndim:
-        raise ShapeError(
-            f"pad: {len(pairs)} pairs for {input.ndim} dimensions.", got=f"x {tuple(input.shape)}, pad {tuple(pad)}"
-        )
-    width = ((0, 0),) * (input.ndim - len(pairs)) + tuple(reversed(pairs))
-    return layout.pad(input, width=width, value=value)
-
-
 def gather(input: Any, dim: int, index: Any) -> Any:
     """Pick along a dimension: out[i, j] = input[i, index[i, j]] for dim 1 of a matrix."""
-    return _gather(input, index, axis=one("gather", dim, input.ndim))
+    axis = one("gather", dim, input.ndim)
+    if not isinstance(index, Var | np.ndarray) or index.dtype.kind not in "iu":
+        kind = getattr(index, "dtype", type(index).__name__)
+        raise DTypeError("gather: the index must be a tensor of integers.", got=f"{kind}", hint="index.long()")
+    if index.ndim == 0 or input.ndim == 0:  # a scalar counts as a vector of one
+        if max(index.ndim, input.ndim) > 1:
+            raise _misfit(input, index, dim)
+        found = _gather(reshape(input, -1), reshape(index, -1), axis=0)
+        return reshape(found, tuple(index.shape))
+    if 0 in index.shape and index.ndim != input.ndim:
+        return getitem(reshape(input, -1), index=(slice(0, 0),)).reshape(tuple(index.shape))
+    if index.ndim != input.ndim or any(
+        a > b for i, (a, b) in enumerate(zip(index.shape, input.shape, strict=True)) if i != axis
+    ):
+        raise _misfit(input, index, dim)
+    return _gather(input, index, axis=axis)
 
 
-_gather = index.gather
+def _misfit(input: Any, index: Any, dim: int) -> ShapeError:
+    return ShapeError(
+        "gather: the index does not fit the input.",
+        got=f"x {tuple(input.shape)}, index {tuple(index.shape)}, dim {dim}",
+        expected=f"as many dimensions, and no size larger than x's outside dimension {dim}",
+    )
+
+
+_gather, getitem = index.gather, index.getitem

@@ -25,11 +25,15 @@ Q = tuple(np.float32(c) for c in (1.0, 0.46713075, 0.02587126, 0.00032831641, 7.
 def tanh(x: Number) -> Number:
     """Hyperbolic tangent of a float32 number."""
     limit = np.float32(9.02)
-    x = limit if x > limit else (-limit if x < -limit else x)
+    far = abs(x) > limit
+    sign = np.float32(1) if x > 0 else np.float32(-1)
+    x = sign if far else x  # a number that does not overflow
     z = x * x
     top = (((P[4] * z + P[3]) * z + P[2]) * z + P[1]) * z + P[0]
     bottom = (((Q[4] * z + Q[3]) * z + Q[2]) * z + Q[1]) * z + Q[0]
-    return x * top / bottom
+    near = x * top / bottom
+    # exactly ±1, beyond the fit and where it would pass 1 by a rounding: the gradient 1 - tanh² is 0 there, never less
+    return sign if far or abs(near) > np.float32(1) else near
 
 
 def tanh_double(x: Number) -> Number:

@@ -15,7 +15,7 @@ from ..backend import Generator
 from ..draws import draw, kept
 from ..engine import outside
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..functions import flatten, log_softmax, mean, pad, permute, relu, sigmoid, softmax, tanh
+from ..functions import flatten, log_softmax, matmul, mean, pad, permute, relu, sigmoid, softmax, tanh
 from ..functions import sum as _sum
 from ..graph import Var
 from ..ops import activation, contract, conv, elementwise, pool
@@ -62,9 +62,19 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """Map the last dimension affinely.
 
     Math:    out = x wᵀ + b
-    Shapes:  input (*, I), weight (O, I), bias (O,) or None -> (*, O)
+    Shapes:  input (*, I), weight (O, I), bias (O,) or None -> (*, O); with weight (I,) and bias () or None -> (*)
     Raises:  ShapeError if input and weight disagree on I; DTypeError for integer input
     """
+    if weight.ndim != 2:
+        if weight.ndim != 1 or input.ndim == 0 or (bias is not None and not bias.ndim < input.ndim == 1):
+            raise ShapeError(
+                "linear: the weight or the bias has the wrong number of dimensions.",
+                got=f"input {tuple(input.shape)}, weight {tuple(weight.shape)}"
+                + ("" if bias is None else f", bias {tuple(bias.shape)}"),
+                expected="weight (O, I) and bias (O,), or weight (I,) and no bias",
+            )
+        out = matmul(like_weight("linear", input, weight), weight)
+        return out if bias is None else out + bias
     return contract.linear(like_weight("linear", input, weight), weight, bias)
 
 
@@ -148,6 +158,8 @@ def _rows(input: Any, target: Any) -> tuple[Any, Any, tuple[int, ...] | None]:
     """Bring (C,), (N, C) or (N, C, d1, ...) to (rows, C), one class number per row; tell the shape of the losses."""
     if input.ndim == 2:
         return input, target, None
+    if input.ndim == 0:
+        raise ShapeError("loss: the input is a scalar.", expected="input (C,), (N, C) or (N, C, ...) of C classes")
     if input.ndim == 1:
         return input.reshape(1, -1), target.reshape(-1), ()
     shape = (input.shape[0], *input.shape[2:])
@@ -198,10 +210,11 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smooth
     _warn_if_from(
         ("softmax", "log_softmax"), input, "cross_entropy", "applies softmax itself. Give it the raw outputs"
     )
-    if target.dtype.kind == "f" and tuple(target.shape) == tuple(input.shape) and input.ndim > 1:
+    if target.dtype.kind == "f" and tuple(target.shape) == tuple(input.shape) and input.ndim > 0:
+        classes = 0 if input.ndim == 1 else 1
         if label_smoothing:
-            target = target * (1 - label_smoothing) + label_smoothing / input.shape[1]
-        losses = -_sum(target * log_softmax(input, 1), 1)
+            target = target * (1 - label_smoothing) + label_smoothing / input.shape[classes]
+        losses = -_sum(target * log_softmax(input, classes), classes)
         return reduced(losses, reduction)
     rows, classes, shape = _rows(input, target)
     losses = softmaxes.cross_entropy(rows, classes, smoothing=label_smoothing)

@@ -17,10 +17,11 @@ from ..creation import from_numpy
 from ..errors import StateDictError
 from ..graph import Var, no_grad
 from ..in_place import clear_gradient
-from ..scope import Scope, put_off_collection, state
+from ..scope import Scope, make_room, state
 from ..seeds import check_differentiable
 from ..tensor import Tensor
 from ..versions import Version
+from .nesting import copied, described
 
 M = TypeVar("M", bound="Module")
 
@@ -60,11 +61,15 @@ class Module:
         outer = state.scope
         if outer is None:  # arrays become tensors once, at the door, so that forward may use tensor methods
             args, kwargs = _as_tensors(args), _as_tensors(kwargs)
-        collecting = outer is None and put_off_collection()
-        state.scope = Scope(self, outer)
-        try:
+        collecting = outer is None and gc.isenabled()
+        try:  # all that is put back is changed in here: Ctrl-C may come after any call, also that of gc.disable
+            if collecting:
+                gc.disable()  # as engine.backward does
+            scope = state.scope = Scope(self, outer)
+            if scope.depth > 32 and not scope.depth & 31:
+                make_room(scope.depth)
             if state.around is not None:
-                return state.around(state.scope, self.forward, args, kwargs)
+                return state.around(scope, self.forward, args, kwargs)
             return self.forward(*args, **kwargs)
         finally:
             state.scope = outer
@@ -193,9 +198,10 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        lines = [f"  ({name}): " + repr(m).replace("\n", "\n  ") for name, m in self.named_children()]
-        head = f"{type(self).__name__}({self.extra_repr()}"
-        return head + ("\n" + "\n".join(lines) + "\n)" if lines else ")")
+        return described(self, Module.__repr__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return copied(self, memo)
 
 
 def _as_tensors(x: Any) -> Any:
@@ -212,12 +218,13 @@ def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
-def _members(container: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _members(container: Any) -> Iterator[tuple[str, Any]]:
     """Yield the Parameters and Modules in attributes, lists, tuples and dicts, with names such as `layers.0`."""
-    items = container.items() if isinstance(container, dict) else enumerate(container)
-    for key, value in items:
-        name = join(prefix, str(key))
+    stack: list[tuple[str, Any]] = [("", container)]
+    while stack:
+        name, value = stack.pop()
         if isinstance(value, Parameter | Module):
             yield name, value
         elif isinstance(value, dict | list | tuple):
-            yield from _members(value, name)
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            stack.extend([(join(name, str(key)), inner) for key, inner in items][::-1])

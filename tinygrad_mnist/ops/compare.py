@@ -6,6 +6,7 @@ bounds. Comparisons are constant to differentiation. Look next at elementwise.py
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -98,12 +99,16 @@ def keep_vjp_x(g: Any, out: Any, x: Any, mask: Any) -> Any:
 
 
 @elementwise
-def where(condition: Array, a: Array, b: Array) -> Array:
+def where(condition: Array, a: Any, b: Any) -> Array:
     """Take a where the condition holds, else b.
 
     Shapes:  condition (*C), a (*A), b (*B) -> (*broadcast(C, A, B))
     """
-    return np.where(condition, a, b)
+    if type(a) is int or type(b) is int:  # which NumPy would wrap
+        kind = np.result_type(a, b)
+        a, b = np.asarray(a, kind), np.asarray(b, kind)
+    out: Array = np.where(condition, a, b)
+    return out
 
 
 @where.vjp("a")
@@ -183,3 +188,12 @@ def isnan(x: Array) -> Array:
 def isfinite(x: Array) -> Array:
     """Tell where x is neither infinite nor not a number."""
     return np.isfinite(x)
+
+
+def operator(comparison: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Make a plain function of a comparison, as `==` and its kin need.
+
+    Python looks them up through `Primitive.__get__` and drops whatever is raised there, a Ctrl-C too; functions are
+    bound without running any Python.
+    """
+    return lambda x, other: comparison(x, other)

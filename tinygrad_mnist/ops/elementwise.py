@@ -99,7 +99,14 @@ def power(a: Array, b: Array) -> Array:
 
     Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
     """
-    return np.power(a, b)
+    try:
+        return np.power(a, b)
+    except ValueError:
+        if not (np.result_type(a, b).kind in "iu" and np.any(np.less(b, 0))):
+            raise
+    # of integers 1 / aⁿ is 1 for 1, ±1 for -1 and else 0, as in PyTorch
+    whole = np.power(a, np.where(np.less(b, 0), np.equal(np.mod(b, 2), 1), b).astype(np.result_type(b)))
+    return np.where(np.less(b, 0) & np.not_equal(np.square(a), 1), 0, whole).astype(whole.dtype)
 
 
 @power.vjp("a")

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import IndexRangeError
 from ..graph import Array
 from ..primitive import primitive
 from .broadcast import Shape, broadcast_to, sum_to
 
+LARGEST = np.iinfo(np.intp).max
 ARRAY = "array"  # stands in a static index where the next index array belongs
 
 Index = tuple[Any, ...]
@@ -22,6 +24,9 @@ Index = tuple[Any, ...]
 
 def fill(index: Index, arrays: tuple[Any, ...]) -> Index:
     """Put the index arrays back into their places."""
+    for a in arrays:
+        if a.dtype.char in "LQ" and a.size and a.max() > LARGEST:  # NumPy would wrap it to a negative one
+            raise IndexRangeError(f"indexing: there is no index {a.max()}.", expected=f"at most {LARGEST}")
     rest = iter(arrays)
     return tuple(next(rest) if isinstance(i, str) else i for i in index)
 
@@ -113,7 +118,14 @@ def gather(x: Array, index: Array, *, axis: int) -> Array:
     """Pick along one axis: out[i, j] = x[i, index[i, j]] for axis 1 of a matrix.
 
     Shapes:  x (*A), index (*B) of integers, B ≤ A outside the axis -> (*B)
+    Raises:  IndexRangeError unless 0 <= index < A[axis]
     """
+    if index.size and not 0 <= index.min() <= index.max() < x.shape[axis]:
+        raise IndexRangeError(
+            f"gather: there is no index {index.min() if index.min() < 0 else index.max()}.",
+            got=f"x {x.shape}, axis {axis}",
+            expected=f"from 0 to {x.shape[axis] - 1}",
+        )
     return np.asarray(x[along(index, axis)])
 
 

@@ -178,6 +178,9 @@ def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
+    if count(x.shape, axis) == 0:  # the logarithm of 0, without the warning
+        empty = np.zeros_like(x, dtype=x.dtype if x.dtype.kind == "f" else np.float32)
+        return add_up(empty, axis=axis, keepdims=keepdims) - np.inf
     top = largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     total = np.log(add_up(np.exp(x - top), axis=axis, keepdims=True)) + top
@@ -196,8 +199,8 @@ def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Any:
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
     centred = x - mean(x, axis=axis, keepdims=True)
-    total = add_up(np.square(centred), axis=axis, keepdims=keepdims)
-    return np.true_divide(total, total.dtype.type(max(count(x.shape, axis) - correction, 0)))
+    total, number = add_up(np.square(centred), axis=axis, keepdims=keepdims), count(x.shape, axis)
+    return np.true_divide(total, total.dtype.type(max(number - correction, 0) if number else 0))
 
 
 @var.vjp("x")

@@ -118,6 +118,8 @@ def check_classes(name: str, x: Array, target: Array) -> None:
     if kind in "iu" and target.shape == x.shape[:1]:
         if not target.size:
             return
+        if not target.dtype.isnative:
+            target = target.astype(target.dtype.newbyteorder("="))  # a view would read the bytes in the wrong order
         # as unsigned numbers negative ones are the largest of all, so that one search finds both mistakes
         if np.maximum.reduce(target if kind == "u" else target.view(UNSIGNED[target.dtype.itemsize])) < x.shape[1]:
             return

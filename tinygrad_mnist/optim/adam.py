@@ -60,12 +60,13 @@ class Adam(Optimizer):
 
     def loop(self, p: Any, group: Group) -> tuple[str, list[Any], list[float]]:
         """Describe the next step for kernels/loops.py: the loop, its arrays beside p and its gradient, its numbers."""
-        state, lr, decay = self.state_of(p, group), group["lr"], group["weight_decay"]
+        state, lr = self.state_of(p, group), group["lr"]
+        decay, eps = float(group["weight_decay"]), float(group["eps"])  # an array of these may change in place
         state["step"] += 1
         beta1, beta2 = group["betas"]
         rate, root = lr / (1 - beta1 ** state["step"]), 1 / math.sqrt(1 - beta2 ** state["step"])
         added, shrink = (0.0, 1 - lr * decay) if self.decoupled else (decay, 1.0)
-        numbers = [rate, beta1, 1 - beta1, beta2, 1 - beta2, group["eps"], root, added, shrink]
+        numbers = [rate, beta1, 1 - beta1, beta2, 1 - beta2, eps, root, added, shrink]
         return "adam", [state["exp_avg"], state["exp_avg_sq"]], numbers
 
 

@@ -18,6 +18,7 @@ from ..tensor import Tensor
 
 State = dict[str, Any]
 Group = dict[str, Any]
+SCHEDULED = "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"  # what schedules keep in groups
 
 
 def check_at_least(name: str, low: float, below: float = float("inf"), **values: float) -> None:
@@ -82,7 +83,7 @@ class Optimizer:
             if id(p) in known:
                 raise ArgumentError(f"{self._name}: params[{i}] {p.shape} was given twice.", expected="each once")
             known.add(id(p))
-        unknown = sorted(set(group) - {"params", *self.defaults})
+        unknown = sorted(set(group) - {"params", *self.defaults, *SCHEDULED})
         if unknown:
             raise ArgumentError(
                 f"{self._name}: unknown setting {unknown[0]!r}.", expected=", ".join(self.defaults)

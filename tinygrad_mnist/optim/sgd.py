@@ -65,13 +65,14 @@ class SGD(Optimizer):
 
     def loop(self, p: Any, group: Group) -> tuple[str, list[Any], list[float]]:
         """Describe the next step for kernels/loops.py: the loop, its arrays beside p and its gradient, its numbers."""
-        state, lr, momentum = self.state_of(p, group), group["lr"], group["momentum"]
+        state = self.state_of(p, group)
+        lr, momentum = float(group["lr"]), float(group["momentum"])  # an array of these may change in place
         first = state["step"] == 0
         state["step"] += 1
         if self.loop_name(p, group) == "sgd":
-            return "sgd", [], [lr, group["weight_decay"]]
+            return "sgd", [], [lr, float(group["weight_decay"])]
         if "momentum_buffer" not in state:
             state["momentum_buffer"], first = np.zeros(p.shape, p.dtype), True
         share = 1.0 if first else 1 - group["dampening"]
         ahead, along = (lr, lr * momentum) if group["nesterov"] else (0.0, lr)
-        return "sgd_momentum", [state["momentum_buffer"]], [momentum, share, group["weight_decay"], ahead, along]
+        return "sgd_momentum", [state["momentum_buffer"]], [momentum, share, float(group["weight_decay"]), ahead, along]

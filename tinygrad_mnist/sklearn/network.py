@@ -147,4 +147,5 @@ def schedule_for(schedule: Any, optimizer: Optimizer, steps: int, patience: int)
         return ReduceLROnPlateau(optimizer, factor=0.2, patience=max(1, patience // 3)), "epoch"
     if schedule == "cosine":
         return CosineAnnealingLR(optimizer, T_max=steps), "batch"
-    return OneCycleLR(optimizer, max_lr=optimizer.param_groups[0]["lr"], total_steps=steps), "batch"
+    peak = optimizer.param_groups[0]["lr"]  # momentum stays what the estimator was given
+    return OneCycleLR(optimizer, max_lr=peak, total_steps=steps, cycle_momentum=False), "batch"

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ArgumentError, DTypeError, OutputError
+from ..errors import ArgumentError, DTypeError
 from ..files import output_folder, write_whole
 from ..optim.optimizer import check_at_least
 from .model_state import State, give_back, model_state
@@ -229,7 +229,4 @@ class Log(Callback):
             writer.writeheader()
             writer.writerows(rows)
             text = stream.getvalue()
-        try:
-            write_whole(self.path, text.encode())
-        except OSError as error:
-            raise OutputError(f"Log: {self.path} cannot be written.", got=error.strerror or str(error)) from error
+        write_whole(self.path, text.encode(), "Log")

@@ -18,11 +18,11 @@ import numpy as np
 
 from ..backend import Generator, default_generator
 from ..data import DataLoader
-from ..errors import ArgumentError, OutputError, StateDictError
+from ..errors import ArgumentError, DataError, OutputError, StateDictError
 from ..files import output_folder, remove_leftovers
 from ..graph import Var
 from ..nn import Module
-from ..optim.optimizer import check_at_least
+from ..optim.optimizer import SCHEDULED, check_at_least
 from ..saving import load, save
 from .model_state import give_back, model_state
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .run import Run
 
 FORM = 1  # of the file
+CYCLED = ("momentum", "betas")  # what OneCycleLR moves
 
 
 class Checkpoint:
@@ -75,7 +76,14 @@ class Checkpoint:
                 hint="resume=True to go on from it, or delete it, or choose another path",
             )
         state = load(self.path)
-        restore(run, state)
+        try:
+            restore(run, state)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:  # of this form, with something else inside
+            raise DataError(
+                "fit: the checkpoint is damaged.",
+                got=f"{self.path}: {type(error).__name__} {error}",
+                expected="what fit(checkpoint=...) wrote",
+            ) from error
         if run.warm_up():
             restore(run, state)
         return True
@@ -140,13 +148,16 @@ def facts(run: Run) -> dict[str, Any]:
 
 
 def own_settings(optimizer: Any) -> list[dict[str, Any]]:
-    """Give an optimizer's settings by group, less lr, which schedules and callbacks move."""
-    return [{k: v for k, v in g.items() if k not in ("params", "lr")} for g in optimizer.param_groups]
+    """Give an optimizer's settings by group, less lr and what schedules and callbacks move."""
+    return [
+        {k: v for k, v in g.items() if k not in ("params", "lr", *SCHEDULED, *CYCLED * ("max_momentum" in g))}
+        for g in optimizer.param_groups
+    ]
 
 
 def settings_of(schedule: Any) -> dict[str, Any]:
     """Give the numbers that a schedule was made with."""
-    return {k: v for k, v in vars(schedule).items() if isinstance(v, int | float | str) and v == v}
+    return {k: v for k, v in vars(schedule).items() if k[0] != "_" and isinstance(v, int | float | str) and v == v}
 
 
 def plain(settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,14 @@ graph of ours. This is the one module that imports graphviz; graph.py loads it a
 from __future__ import annotations
 
 import html
+import os
 from pathlib import Path
 from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
 from ..errors import MissingDependencyError
-from ..files import write_whole
+from ..files import output_folder, write_whole
 
 PICTURES = (".svg", ".png", ".pdf")
 
@@ -39,14 +40,21 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
     Raises:  MissingDependencyError from render, view and pipe where the program `dot` is missing
     """
 
-    def save(self, filename: Any = None, directory: Any = None, **kwargs: Any) -> str:
+    def save(self, filename: Any = None, directory: Any = None, *, skip_existing: bool | None = False) -> str:
         """Write the picture (name.svg, name.png, name.pdf) or, under any other name, the DOT text."""
         suffix = Path(filename or "").suffix.lower()
-        if suffix not in PICTURES:
-            return str(super().save(filename, directory=directory, **kwargs))
-        path = Path(directory or "") / filename
-        write_whole(path, self.pipe(format=suffix[1:]))
-        return str(path)
+        if suffix in PICTURES:
+            path = Path(directory or "") / filename
+            write_whole(path, self.pipe(format=suffix[1:]), "viz.graph")
+            return str(path)
+        if filename is not None:
+            self.filename = os.fspath(filename)
+        if directory is not None:
+            self.directory = os.fspath(directory)
+        if not (skip_existing and os.path.exists(self.filepath)):
+            output_folder(os.path.dirname(self.filepath) or ".")
+            write_whole(self.filepath, self.source.encode(self.encoding), "viz.graph")
+        return str(self.filepath)
 
     def render(self, filename: Any = None, *args: Any, **kwargs: Any) -> str:
         """Lay out and write a file; arguments as in graphviz.Digraph.render, and the name may end in its format."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingDependencyError, OutputError, ShapeError
+from ..errors import MissingDependencyError, ShapeError
 from ..files import write_whole
 
 INK, TRAIN, VALID, GRID = "#22303c", "#3b75af", "#d9822b", "#d5dbe1"
@@ -35,10 +35,7 @@ def _figure(width: float, height: float) -> Any:
 def _write(figure: Any, path: str | os.PathLike[str]) -> Path:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", facecolor="white")
-    try:
-        write_whole(Path(path), stream.getvalue())
-    except OSError as error:
-        raise OutputError(f"viz: {path} cannot be written.", got=error.strerror or str(error)) from error
+    write_whole(path, stream.getvalue(), "viz")
     return Path(path)
 
 

@@ -1,0 +1,293 @@
+"""Schedules against PyTorch's, step by step: several on one optimizer, rates set by hand, groups, compiled steps."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_mnist as tg
+from tinygrad_mnist import optim
+from tinygrad_mnist.errors import ArgumentError, DTypeError, StateDictError
+from tinygrad_mnist.optim import lr_scheduler
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.filterwarnings("ignore:Detected call of")  # PyTorch's, of its own order
+
+NAMES = ["lr", "initial_lr", "max_lr", "min_lr", "momentum", "betas", "max_momentum", "base_momentum"]
+
+
+def pair(name, rates, **settings):
+    """Make an optimizer of ours and one of PyTorch's, with a group per rate."""
+    ours = [{"params": [tg.ones(2, dtype=tg.float64, requires_grad=True)], "lr": lr} for lr in rates]
+    theirs = [{"params": [torch.ones(2, dtype=torch.float64, requires_grad=True)], "lr": lr} for lr in rates]
+    return getattr(optim, name)(ours, **settings), getattr(torch.optim, name)(theirs, **settings)
+
+
+def train(ours, theirs):
+    for optimizer in (ours, theirs):
+        optimizer.zero_grad()
+        sum((g["params"][0] ** 2).sum() for g in optimizer.param_groups).backward()
+        optimizer.step()
+
+
+def agree(ours, theirs, schedules=()):
+    for mine, its in zip(ours.param_groups, theirs.param_groups, strict=True):
+        assert {k for k in NAMES if k in mine} == {k for k in NAMES if k in its}
+        for key in (k for k in NAMES if k in mine):
+            np.testing.assert_allclose(mine[key], its[key], rtol=1e-12, atol=1e-300, err_msg=key)
+    for mine, its in schedules:
+        np.testing.assert_allclose(mine.get_last_lr(), its.get_last_lr(), rtol=1e-12, atol=1e-300)
+        assert mine.last_epoch == its.last_epoch
+
+
+def per_group(draw, count, numbers):
+    return draw(st.one_of(numbers, st.lists(numbers, min_size=count, max_size=count)))
+
+
+@st.composite
+def schedule(draw, groups):
+    """Name a schedule and draw what it is made with."""
+    name = draw(st.sampled_from(["StepLR", "ExponentialLR", "CosineAnnealingLR", "LambdaLR", "OneCycleLR",
+                                 "ReduceLROnPlateau"]))  # fmt: skip
+    gamma = draw(st.floats(0.3, 1.2))
+    if name == "StepLR":
+        return name, {"step_size": draw(st.integers(1, 5)), "gamma": gamma}
+    if name == "ExponentialLR":
+        return name, {"gamma": gamma}
+    if name == "CosineAnnealingLR":
+        return name, {"T_max": draw(st.integers(1, 9)), "eta_min": draw(st.sampled_from([0.0, 0.003]))}
+    if name == "LambdaLR":
+        functions = [lambda t: 1 / (1 + t), lambda t: gamma**t]
+        one = draw(st.booleans())
+        return name, {"lr_lambda": functions[0] if one else [functions[i % 2] for i in range(groups)]}
+    if name == "OneCycleLR":
+        length = draw(st.integers(30, 60))
+        ends = {"total_steps": length} if draw(st.booleans()) else {"epochs": 6, "steps_per_epoch": length}
+        return name, {
+            **ends, "max_lr": per_group(draw, groups, st.floats(0.01, 1.0)), "pct_start": draw(st.floats(0.1, 0.5)),
+            "anneal_strategy": draw(st.sampled_from(["cos", "linear"])), "cycle_momentum": draw(st.booleans()),
+            "base_momentum": per_group(draw, groups, st.floats(0.5, 0.85)),
+            "max_momentum": per_group(draw, groups, st.floats(0.85, 0.99)), "div_factor": draw(st.floats(2, 30)),
+            "final_div_factor": draw(st.floats(1, 1e4)), "three_phase": draw(st.booleans()),
+        }  # fmt: skip
+    return name, {
+        "mode": draw(st.sampled_from(["min", "max"])), "factor": draw(st.floats(0.1, 0.9)),
+        "patience": draw(st.integers(0, 3)), "threshold": draw(st.sampled_from([0.0, 1e-4, 0.1])),
+        "threshold_mode": draw(st.sampled_from(["rel", "abs"])), "cooldown": draw(st.integers(0, 2)),
+        "min_lr": per_group(draw, groups, st.sampled_from([0.0, 1e-3])),
+        "eps": draw(st.sampled_from([0.0, 1e-8, 1e-3])),
+    }  # fmt: skip
+
+
+@given(st.data())
+def test_random_schedules_together_are_pytorchs(data):
+    groups = data.draw(st.integers(1, 3))
+    kind = data.draw(st.sampled_from(["SGD", "Adam", "AdamW"]))
+    ours, theirs = pair(kind, data.draw(st.lists(st.floats(1e-3, 1.0), min_size=groups, max_size=groups)))
+    train(ours, theirs)
+    both = []
+    for name, settings in data.draw(st.lists(schedule(groups), min_size=1, max_size=3)):
+        makers = (lr_scheduler, ours), (torch.optim.lr_scheduler, theirs)
+        both.append(tuple(getattr(module, name)(optimizer, **settings) for module, optimizer in makers))
+        agree(ours, theirs, both)
+    acts = st.sampled_from([*range(len(both)), *range(len(both)), "train", "by hand", "resume"])
+    for act in data.draw(st.lists(acts, min_size=5, max_size=28)):
+        if act == "train":
+            train(ours, theirs)
+        elif act == "by hand":
+            rate = data.draw(st.floats(1e-3, 1.0))
+            for g in (*ours.param_groups, *theirs.param_groups):
+                g["lr"] = rate
+        elif act == "resume":  # in whichever order
+            saved = json.loads(json.dumps([mine.state_dict() for mine, _ in both]))
+            rates = copy.deepcopy([{k: v for k, v in g.items() if k != "params"} for g in ours.param_groups])
+            for (mine, _), one in zip(both, saved, strict=True):
+                mine.load_state_dict(one)
+            assert rates == [{k: v for k, v in g.items() if k != "params"} for g in ours.param_groups]
+        else:
+            figure = [data.draw(st.floats(-2, 2))] if isinstance(both[act][0], lr_scheduler.ReduceLROnPlateau) else []
+            for one in both[act]:
+                one.step(*figure)
+        agree(ours, theirs, both)
+
+
+def test_two_schedules_multiply_and_a_rate_set_by_hand_stays():
+    ours, _ = pair("SGD", [1.0])
+    a, b = lr_scheduler.StepLR(ours, 2, 0.5), lr_scheduler.ExponentialLR(ours, 0.5)
+    seen = []
+    for _ in range(4):
+        a.step(), b.step()
+        seen.append(ours.param_groups[0]["lr"])
+    assert seen == [0.5, 0.125, 0.0625, 0.015625]
+    ours.param_groups[0]["lr"] = 8.0
+    b.step()
+    assert ours.param_groups[0]["lr"] == 4.0 and b.get_last_lr() == [4.0] and a.get_last_lr() == [0.03125]
+
+
+@pytest.mark.parametrize("name, settings", [
+    ("StepLR", {"step_size": 2}), ("ExponentialLR", {"gamma": 0.9}), ("CosineAnnealingLR", {"T_max": 9}),
+    ("LambdaLR", {"lr_lambda": lambda t: 0.9**t}), ("OneCycleLR", {"max_lr": 0.4, "total_steps": 30}),
+])  # fmt: skip
+def test_resuming_by_last_epoch_and_groups_added_later(name, settings):
+    ours, theirs = pair("SGD", [0.2], momentum=0.9)
+    train(ours, theirs)
+    both = [getattr(m, name)(o, **settings) for m, o in ((lr_scheduler, ours), (torch.optim.lr_scheduler, theirs))]
+    for _ in range(3):
+        both[0].step(), both[1].step()
+    both = [getattr(m, name)(o, **settings, last_epoch=3)
+            for m, o in ((lr_scheduler, ours), (torch.optim.lr_scheduler, theirs))]  # fmt: skip
+    agree(ours, theirs, [both])
+    both[0].step(), both[1].step()
+    agree(ours, theirs, [both])
+    ours.add_param_group({"params": [tg.ones(1, requires_grad=True)]})
+    if name in ("LambdaLR", "OneCycleLR"):
+        before = both[0].last_epoch
+        with pytest.raises(ArgumentError, match="groups are not those"):
+            both[0].step()
+        assert both[0].last_epoch == before
+    else:
+        theirs.add_param_group({"params": [torch.ones(1, requires_grad=True)]})
+        both[0].step(), both[1].step()
+        np.testing.assert_allclose([g["lr"] for g in ours.param_groups], [g["lr"] for g in theirs.param_groups], 1e-12)
+
+
+@pytest.mark.parametrize("order", ["schedule first", "optimizer first"])
+def test_a_new_process_continues_to_the_bit(order):
+    def make():
+        ours, _ = pair("Adam", [0.2, 0.1])
+        return ours, lr_scheduler.OneCycleLR(ours, 0.3, 20), lr_scheduler.ExponentialLR(ours, 0.9)
+
+    one, other = make(), make()
+    for _ in range(7):
+        one[1].step(), one[2].step()
+    saved = pickle.loads(pickle.dumps([x.state_dict() for x in one]))
+    for i in (1, 2, 0) if order == "schedule first" else (0, 1, 2):
+        other[i].load_state_dict(saved[i])
+    for _ in range(7):
+        for x in (*one[1:], *other[1:]):
+            x.step()
+        settings = [[{k: v for k, v in g.items() if k != "params"} for g in x[0].param_groups] for x in (one, other)]
+        assert settings[0] == settings[1]
+
+
+def test_states_of_before_load_and_others_are_refused():
+    ours, _ = pair("SGD", [0.2])
+    schedule = lr_scheduler.ExponentialLR(ours, 0.5)
+    ours.param_groups[0]["lr"] = 0.05
+    schedule.load_state_dict({"last_epoch": 2, "base_lrs": [0.2]})
+    assert schedule.last_epoch == 2 and ours.param_groups[0]["lr"] == 0.05
+    with pytest.raises(StateDictError, match="nothing was loaded"):
+        schedule.load_state_dict({"last_epoch": 4})
+    with pytest.raises(StateDictError, match="rates of 2 groups"):
+        schedule.load_state_dict({**schedule.state_dict(), "rates": [1.0, 2.0]})
+    assert schedule.last_epoch == 2
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({}, "length of the cycle is missing"), ({"epochs": 3}, "length of the cycle is missing"),
+    ({"total_steps": 0}, "total_steps must be"), ({"total_steps": 2.5}, "total_steps must be"),
+    ({"epochs": 0, "steps_per_epoch": 3}, "epochs must be"),
+    ({"epochs": 2, "steps_per_epoch": 1.5}, "steps_per_epoch must"),
+    ({"total_steps": 9, "anneal_strategy": "log"}, "anneal_strategy"),
+    ({"total_steps": 9, "pct_start": -1}, "pct_start"),
+    ({"total_steps": 9, "max_lr": [1.0, 2.0]}, "max_lr must have one value"),
+    ({"total_steps": 9, "max_momentum": [0.9, 0.8]}, "max_momentum must have one value"),
+])  # fmt: skip
+def test_one_cycle_refuses(settings, message):
+    ours, _ = pair("SGD", [0.2])
+    before = dict(ours.param_groups[0])
+    with pytest.raises(ArgumentError, match=message):
+        lr_scheduler.OneCycleLR(ours, **{"max_lr": 1.0, **settings})
+    assert ours.param_groups[0] == before
+
+
+def test_other_misuse_is_refused():
+    ours, _ = pair("SGD", [0.2])
+    with pytest.raises(DTypeError, match="lr_lambda must be a function"):
+        lr_scheduler.LambdaLR(ours, 0.5)
+    with pytest.raises(ArgumentError, match="no 'initial_lr'"):
+        lr_scheduler.StepLR(ours, 2, last_epoch=3)
+    with pytest.raises(ArgumentError, match="threshold_mode"):
+        lr_scheduler.ReduceLROnPlateau(ours, threshold_mode="log")
+    with pytest.raises(ArgumentError, match="min_lr must have one value"):
+        lr_scheduler.ReduceLROnPlateau(ours, min_lr=[0.1, 0.2])
+
+    class Plain(optim.Optimizer):
+        pass
+
+    with pytest.raises(ArgumentError, match="neither momentum nor betas"):
+        lr_scheduler.OneCycleLR(Plain([tg.ones(1)], {"lr": 0.1}), 1.0, 9)
+
+
+# ---------------------------------------------------------------- compiled steps read the settings at each call
+
+CHANGES = {
+    "SGD": [{"lr": 0.03}, {"weight_decay": 0.1}, {"momentum": 0.5}, {"dampening": 0.3}, {"dampening": 0.0},
+            {"nesterov": True}, {"momentum": 0.0, "nesterov": False}, {"momentum": 0.9}, {"lr": np.array(0.02)}],
+    "Adam": [{"lr": 0.03}, {"weight_decay": 0.1}, {"betas": (0.5, 0.9)}, {"eps": 0.1}, {"lr": np.array(0.02)}],
+}  # fmt: skip
+CHANGES["AdamW"] = CHANGES["Adam"]
+
+
+def run(kind, backend, change, steps):
+    """Train a small network, a change of the settings before each step; give the weights after each."""
+    tg.manual_seed(3)
+    w = tg.randn(6, 4, requires_grad=True)
+    optimizer = getattr(optim, kind)([w], lr=0.05)
+    change = change(optimizer)
+    x = tg.Tensor(np.random.default_rng(0).normal(size=(8, 6)).astype(np.float32))
+
+    def step(x):
+        optimizer.zero_grad()
+        (x @ w).square().mean().backward()
+        optimizer.step()
+
+    step = tg.compile(step, backend=backend) if backend else step
+    found = []
+    for i in range(steps):
+        change(i)
+        step(x)
+        found.append(np.array(w.detach().numpy()))
+    return found
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize("what", ["by hand", "in place", "one cycle"])
+def test_compiled_steps_read_changed_settings(kind, backend, what):
+    if backend == "numba":
+        pytest.importorskip("numba")
+
+    def by_hand(optimizer):
+        def change(i):
+            optimizer.param_groups[0].update(CHANGES[kind][i // 3 % len(CHANGES[kind])])
+
+        return change
+
+    def in_place(optimizer):
+        group = optimizer.param_groups[0]
+        group |= {name: np.array(group[name]) for name in ("lr", "weight_decay", "eps", "momentum") if name in group}
+
+        def change(i):
+            for name in ("lr", "weight_decay"):
+                group[name][...] = 0.05 / (i // 3 + 1)
+
+        return change
+
+    def one_cycle(optimizer):
+        schedule = lr_scheduler.OneCycleLR(optimizer, 0.1, 27)
+        return lambda i: schedule.step() if i else None
+
+    change = {"by hand": by_hand, "in place": in_place, "one cycle": one_cycle}[what]
+    eager, compiled = run(kind, None, change, 27), run(kind, backend, change, 27)
+    for a, b in zip(eager, compiled, strict=True):
+        if backend == "numpy":
+            np.testing.assert_array_equal(a, b)
+        else:
+            np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6)

@@ -1,0 +1,102 @@
+"""PyTorch's pad: a constant, or the input itself mirrored, repeated or wrapped around at its borders.
+
+The modes other than constant read the input at positions that a rule of each border names, one dimension after the
+other. Look next at products.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..ops import index, layout
+from ..scope import unchanging
+from .dims import whole
+from .numbers import fitting
+
+MODES = ("constant", "reflect", "replicate", "circular")
+
+
+def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+    """Surround with a border; pad = (before, after) of the last dimension, then of the one before it, and so on.
+
+    Math:    along one dimension of n elements, out_i = x_j at the position i - before = j, and beyond the border
+             reflect: j mirrored at 0 and n - 1; replicate: the nearest; circular: j mod n; constant: the value
+    Shapes:  input (*, A) -> (*, before + A + after); negative numbers cut
+    Args:
+        mode: reflect, replicate and circular pad the last 1, 2 or 3 dimensions of an input that has one more (channels)
+            or two more (a batch of them)
+        value: of mode "constant" only; 0 unless given
+    Raises:  ArgumentError, DTypeError or ShapeError for a mode, numbers or shapes that PyTorch refuses
+    """
+    if not isinstance(mode, str):
+        hint = f"pad(x, {pad!r:.30}, value={mode!r:.30})"
+        raise DTypeError("pad: the third argument is the mode.", got=f"mode = {mode!r:.60}", hint=hint)
+    if mode not in MODES:
+        raise ArgumentError(f"pad: {mode!r:.60} is no mode.", expected=", ".join(MODES))
+    if not isinstance(pad, list | tuple):
+        raise DTypeError("pad: the widths must be a tuple of ints.", got=f"pad = {pad!r:.60}", hint="(1, 1)")
+    flat = [whole("pad", "a width", p) for p in pad]
+    ndim = input.ndim
+    if len(flat) % 2 or len(flat) > 2 * ndim:
+        raise ShapeError(
+            f"pad: {len(flat)} widths for {ndim} dimensions.",
+            got=f"x {tuple(input.shape)}, pad {tuple(flat)}",
+            expected="two for each padded dimension, the last one first",
+        )
+    pairs = list(zip(flat[::2], flat[1::2], strict=True))
+    width = ((0, 0),) * (ndim - len(pairs)) + tuple(reversed(pairs))
+    if mode == "constant":
+        _check_cut(input, width, 0)
+        fill = fitting("pad", 0 if value is None else value, input.dtype, wraps=False)
+        return layout.pad(input, width=width, value=fill)
+    if value:
+        raise ArgumentError(f"pad: mode {mode!r} takes no value.", got=f"value = {value!r:.60}")
+    if len(pairs) not in (1, 2, 3) or ndim - len(pairs) not in (1, 2):
+        raise ShapeError(
+            f"pad: mode {mode!r} does not pad {len(pairs)} of {ndim} dimensions.",
+            got=f"x {tuple(input.shape)}, pad {tuple(flat)}",
+            expected="the last 1, 2 or 3 dimensions of an input with one or two more",
+            hint="unsqueeze(0) adds one",
+        )
+    _check_cut(input, width, 0 if mode == "circular" else 1)
+    for axis, (before, after) in enumerate(width):
+        if before or after:
+            places = _places(mode, input.shape[axis], before, after)
+            where = (slice(None),) * axis + (index.ARRAY,)
+            input = index.getitem(input, unchanging(places), index=where)
+    return input
+
+
+def _check_cut(input: Any, width: tuple[tuple[int, int], ...], least: int) -> None:
+    """Raise where the widths cut away more than there is."""
+    for axis, (size, (before, after)) in enumerate(zip(input.shape, width, strict=True)):
+        if (before or after) and size + before + after < least:
+            raise ShapeError(
+                f"pad: {(before, after)} leaves {size + before + after} of the {size} elements of dimension {axis}.",
+                got=f"x {tuple(input.shape)}",
+                expected=f"at least {least}",
+            )
+
+
+def _places(mode: str, size: int, before: int, after: int) -> Any:
+    """Tell which elements of a dimension the padded one shows."""
+    if mode == "circular":  # PyTorch cuts first, and wraps what is left
+        start, size = max(-before, 0), size + min(before, 0) + min(after, 0)
+        before, after = max(before, 0), max(after, 0)
+    most = {"reflect": size - 1, "circular": size, "replicate": max(before, after)}[mode]
+    if max(before, after) > most or size == 0:
+        raise ShapeError(
+            f"pad: mode {mode!r} cannot pad {size} elements by {max(before, after)}.",
+            got=f"a dimension of {size}, widths {(before, after)}",
+            expected=f"at most {max(most, 0)}" if size else "at least one element",
+        )
+    places = np.arange(-before, size + after)
+    if mode == "replicate":
+        return places.clip(0, size - 1)
+    if mode == "circular":
+        return places % size + start
+    return np.abs(np.where(places >= size, 2 * (size - 1) - places, places))

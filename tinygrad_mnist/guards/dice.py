@@ -1,0 +1,49 @@
+"""NumPy's generators, of whose draws Python tells no profiler: their state shows them.
+
+Look next at watch.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+class Dice:
+    """NumPy's generators that a step can reach: has it drawn from one by hand, which nothing tells of?"""
+
+    def __init__(self, generators: list[Any]) -> None:
+        self.now = {id(g): (g, state_of(g)) for g in generators}
+        self.by_hand: list[Any] = []
+
+    def drawn(self, fill: Callable[..., None], generator: Any, settings: dict[str, Any], out: Any) -> None:
+        """Follow a draw that tensors were made of: whatever else has moved the generator was done by hand."""
+        if id(generator) in self.now:
+            twin = type(generator)(type(generator.bit_generator)())
+            twin.bit_generator.state = self.now[id(generator)][1]
+            fill(np.empty_like(out), twin, **settings)
+            if different(twin, state_of(generator)):
+                self.by_hand.append(generator)
+        self.now[id(generator)] = generator, state_of(generator)
+
+    def rolled(self) -> list[Any]:
+        """List the generators from which something was drawn by hand."""
+        return self.by_hand + [g for g, state in self.now.values() if different(g, state)]
+
+
+def state_of(generator: Any) -> Any:
+    """Give the state of one of NumPy's generators."""
+    if isinstance(generator, np.random.RandomState):
+        return generator.get_state(legacy=False)
+    return generator.bit_generator.state
+
+
+def different(generator: Any, state: Any) -> bool:
+    """Tell whether a generator is in another state."""
+    try:
+        np.testing.assert_equal(state_of(generator), state)
+    except AssertionError:
+        return True
+    return False

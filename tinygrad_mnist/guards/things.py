@@ -1,0 +1,85 @@
+"""What kind of thing a step has reached: the user's or not, with which attributes, and whether a change can be seen.
+
+Never runs code of the thing's own class. Look next at guard.py.
+"""
+
+from __future__ import annotations
+
+import array
+import datetime
+import decimal
+import fractions
+import pathlib
+import re
+import sys
+from collections import deque
+from types import EllipsisType, FunctionType, MappingProxyType, ModuleType, NotImplementedType
+from typing import Any
+
+import numpy as np
+
+from .facts import SIMPLE
+
+PACKAGE = __name__.partition(".")[0]
+FOREIGN = {PACKAGE, "numpy", *sys.stdlib_module_names} - {"__main__"}  # code that is not the user's
+CONTAINERS = (list, tuple, dict, set, frozenset, deque, MappingProxyType)
+MEMORY = (np.ndarray, bytearray, array.array, memoryview)
+UNCHANGING = (
+    range, slice, np.dtype, np.ufunc, EllipsisType, NotImplementedType, re.Pattern, datetime.date, datetime.time,
+    datetime.timedelta, datetime.tzinfo, decimal.Decimal, fractions.Fraction, pathlib.PurePath, property,
+)  # fmt: skip
+HEAP = 1 << 9  # flag of a class whose attributes can be set
+STATEFUL = frozenset({"_queue", "_contextvars", "_thread", "_io", "_random", "mmap", "socket", "queue", "threading"})
+QUIET = frozenset({"types", "typing", "functools", "enum", "builtins"})
+BARE: dict[str, Any] = {}  # the attributes of what can have none
+
+
+
+
+def attributes(thing: Any) -> Any:
+    """Give the attributes that a thing itself has, without asking its class."""
+    if isinstance(thing, type | ModuleType):
+        return vars(thing)
+    try:
+        inside = object.__getattribute__(thing, "__dict__")
+    except AttributeError:
+        return BARE
+    return inside if isinstance(inside, dict) else BARE
+
+
+def is_set(thing: Any, slot: Any) -> bool:
+    """Tell whether a slot has a value."""
+    try:
+        slot.__get__(thing)
+    except AttributeError:
+        return False
+    return True
+
+
+def is_module(thing: Any) -> bool:
+    """Tell whether a thing is a Module, not the class of one."""
+    kind = type(thing)
+    return not isinstance(thing, type) and hasattr(kind, "named_modules") and hasattr(kind, "forward")
+
+
+def is_unsafe(thing: Any) -> bool:
+    """Tell whether a thing may change in a way that cannot be seen: iterators, queues, locks, files, dice."""
+    kind = type(thing)
+    if isinstance(thing, np.random.Generator | np.random.RandomState):
+        return False  # what tensors are drawn from; a draw by hand changes its state
+    if str(getattr(thing, "__module__", "")).startswith("numpy.random"):
+        return True
+    if hasattr(kind, "__next__"):
+        return True
+    python = bool(kind.__flags__ & HEAP) and any(not is_foreign(k) for k in kind.__mro__)
+    if python or isinstance(thing, SIMPLE) or callable(thing):
+        return False
+    return kind.__module__ in STATEFUL or (attributes(thing) is BARE and kind.__module__ not in QUIET)
+
+
+def is_foreign(thing: Any) -> bool:
+    """Tell whether a Python module, function or class (or an object's class) is not the user's."""
+    name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", "") if isinstance(
+        thing, type | FunctionType
+    ) else type(thing).__module__  # fmt: skip
+    return str(name).partition(".")[0] in FOREIGN

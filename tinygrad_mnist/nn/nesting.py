@@ -1,0 +1,78 @@
+"""Describing and copying modules without recursion, so that any depth of nesting is possible.
+
+Knows what modules have in common (named_modules, named_children, extra_repr), and no layer. module.py calls it.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+
+def described(module: Any, plain: Any) -> str:
+    """Write a module and those inside it, one a line, indented by two for every level; plain is Module's own repr."""
+    lines: list[str] = []
+    # what is still to be written: (indentation, name, module), or a line
+    stack: list[tuple[int, str, Any] | str] = [(0, "", module)]
+    open_modules: list[Any] = []
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            lines.append(item)
+            open_modules.pop()
+            continue
+        depth, name, m = item
+        margin, label = " " * depth, f"({name}): " if name else ""
+        if any(m is outer for outer in open_modules):
+            lines.append(f"{margin}{label}{type(m).__name__}(...)")  # a module inside itself
+            continue
+        if m is not module and type(m).__repr__ is not plain:
+            lines.append(margin + label + repr(m).replace("\n", "\n" + margin))  # a face of its own
+            continue
+        head = f"{type(m).__name__}({m.extra_repr()}".replace("\n", "\n" + margin)
+        inner = list(m.named_children())
+        lines.append(f"{margin}{label}{head}" + ("" if inner else ")"))
+        if inner:
+            open_modules.append(m)
+            stack.append(margin + ")")
+            stack.extend((depth + 2, child, c) for child, c in reversed(inner))
+    return "\n".join(lines)
+
+
+def copied(module: Any, memo: dict[int, Any]) -> Any:
+    """Copy a module and those inside it: first all of them empty, then what each holds.
+
+    So no copy waits for another one. Classes with a way of their own (`__deepcopy__`) are left to it.
+    """
+    mine = type(module).__deepcopy__
+    states: list[tuple[Any, tuple[Any, ...]]] = []
+    for m in list(module.modules()):
+        if id(m) in memo or (m is not module and type(m).__deepcopy__ is not mine):
+            continue
+        reduced = m.__reduce_ex__(4)
+        if isinstance(reduced, str):  # one that is there once
+            memo[id(m)] = m
+            continue
+        function, arguments, *rest = reduced
+        memo[id(m)] = function(*copy.deepcopy(arguments, memo))
+        states.append((memo[id(m)], tuple(rest)))
+    for shell, (state, *items) in ((s, r or (None,)) for s, r in states):
+        _fill(shell, copy.deepcopy(state, memo))
+        for value in copy.deepcopy(list(items[0]), memo) if items and items[0] is not None else ():
+            shell.append(value)
+        for key, value in copy.deepcopy(list(items[1]), memo) if items[1:] and items[1] is not None else ():
+            shell[key] = value
+    return memo[id(module)]
+
+
+def _fill(shell: Any, state: Any) -> None:
+    """Give an empty object its attributes, as copy and pickle do."""
+    if state is None:
+        return
+    if hasattr(shell, "__setstate__"):
+        shell.__setstate__(state)
+        return
+    attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
+    vars(shell).update(attributes or {})
+    for name, value in (slots or {}).items():
+        setattr(shell, name, value)

@@ -1,0 +1,88 @@
+"""The schedule that looks at a figure. Read after lr_scheduler.py, which exports it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ArgumentError
+from ..scope import state
+from .optimizer import Optimizer, check_at_least
+from .schedule import Scheduler, by_group, checked_optimizer
+
+
+class ReduceLROnPlateau(Scheduler):
+    """Multiply the lr by factor when a figure has not got better for more than `patience` steps.
+
+    Args:    mode: "min" where less is better, "max" where more is; threshold: gain that counts as better, a share of
+             the best figure, or with threshold_mode="abs" itself; cooldown: steps after a fall in which nothing is
+             counted; min_lr: the lowest lr, or a list by group; eps: smaller falls are left out. Call `step(figure)`,
+             once per epoch.
+    Raises:  ArgumentError for another mode or a factor that is not below 1
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
+        threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0, eps: float = 1e-8,
+    ) -> None:  # fmt: skip
+        if mode not in ("min", "max"):
+            raise ArgumentError(f"ReduceLROnPlateau: mode {mode!r} is unknown.", expected="'min' or 'max'")
+        if threshold_mode not in ("rel", "abs"):
+            raise ArgumentError(
+                f"ReduceLROnPlateau: threshold_mode {threshold_mode!r} is unknown.", expected="'rel' or 'abs'"
+            )
+        check_at_least("ReduceLROnPlateau", 0, 1, factor=factor)
+        check_at_least(
+            "ReduceLROnPlateau", 0, patience=patience, threshold=threshold, cooldown=cooldown, eps=eps
+        )
+        self.optimizer = checked_optimizer("ReduceLROnPlateau", optimizer)
+        for lowest in by_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer):
+            check_at_least("ReduceLROnPlateau", 0, min_lr=lowest)
+        self.mode, self.reduction, self.patience, self.threshold = mode, factor, patience, threshold
+        self.threshold_mode, self.cooldown, self.eps = threshold_mode, cooldown, eps
+        self.min_lr, self.best, self.waited = min_lr, math.inf if mode == "min" else -math.inf, 0
+        self.resting = 0
+        self.last_epoch, self._last_lr = 0, self._rates()
+        self.base_lrs = self._rates()
+
+    def step(self, metrics: float | None = None) -> None:
+        """Go on, given the figure of this epoch."""
+        if state.recorder is not None:
+            state.recorder.refuse("ReduceLROnPlateau.step()", "call it outside the compiled step, once per epoch")
+        if metrics is None:
+            raise ArgumentError("ReduceLROnPlateau.step: the figure to watch is missing.", hint="step(valid_loss)")
+        figure = float(metrics)
+        lowest = by_group("ReduceLROnPlateau", "min_lr", self.min_lr, self.optimizer)
+        self.last_epoch += 1
+        self.best, self.waited = (figure, 0) if self._better(figure) else (self.best, self.waited + 1)
+        if self.resting > 0:
+            self.resting, self.waited = self.resting - 1, 0
+        if self.waited > self.patience:
+            rates = self._rates()
+            fallen = [max(lr * self.reduction, least) for lr, least in zip(rates, lowest, strict=True)]
+            self._set([new if lr - new > self.eps else lr for lr, new in zip(rates, fallen, strict=True)])
+            self.resting, self.waited = self.cooldown, 0
+        self._last_lr = self._rates()
+
+    def _better(self, figure: float) -> bool:
+        sign = -1 if self.mode == "min" else 1
+        if self.threshold_mode == "abs":
+            limit = self.best + sign * self.threshold
+        else:
+            limit = self.best * (1 + sign * self.threshold) if math.isfinite(self.best) else self.best
+        return figure < limit if self.mode == "min" else figure > limit
+
+    def _own(self) -> tuple[str, ...]:
+        return "best", "waited"
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what is needed to continue."""
+        return {**super().state_dict(), "best": self.best, "waited": self.waited, "resting": self.resting}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave."""
+        super().load_state_dict(state_dict)
+        self.best, self.waited = float(self.best), int(self.waited)
+        self.resting = int(state_dict.get("resting", 0))
