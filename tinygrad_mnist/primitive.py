@@ -24,7 +24,9 @@ from .scope import state
 from .versions import Version
 
 Rule = Callable[..., Any]
+Promote = Callable[[Any, Any], list[Any] | None]
 
+NDARRAY = np.ndarray  # one look-up less where calls are counted
 FLOAT64 = np.dtype(np.float64)
 FLOAT32 = np.dtype(np.float32)
 PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types that NumPy may see as they are
@@ -42,6 +44,7 @@ class Primitive:
     Args:    residuals: the forward returns (out, saved) and rules take saved=None: a shortcut, never needed.
              view: the result may share memory with the first argument.
              fit: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
+             promote: converts the last two arguments, where they are arrays of two dtypes, or returns None.
              differentiable: False for what is constant to differentiation, whose result needs no gradient.
     """
 
@@ -53,6 +56,7 @@ class Primitive:
         view: bool = False,
         fit: Rule | None = None,
         differentiable: bool = True,
+        promote: Promote | None = None,
     ) -> None:
         code = forward.__code__
         count = code.co_argcount
@@ -62,6 +66,7 @@ class Primitive:
         self.view = view
         self.fit = fit
         self.differentiable = differentiable
+        self.promote = promote
         self.arguments = code.co_varnames[:count]
         self.static = code.co_varnames[count : count + code.co_kwonlyargcount]
         # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
@@ -120,6 +125,10 @@ class Primitive:
 
     def on_arrays(self, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
         """Compute on raw arrays, as rules do in a plain backward pass."""
+        if self.promote is not None:
+            a, b = args[-2:]
+            if type(b) is NDARRAY and type(a) is NDARRAY and a.dtype is not b.dtype:
+                args = (*args[:-2], *(self.promote((a, b), (a, b)) or (a, b)))
         try:
             if self.unrecorded is not None:
                 return self.unrecorded(*args, **static)
@@ -155,6 +164,12 @@ class Primitive:
                 plain = plain and type(x) in PLAIN
         if not plain:
             arrays = [x if type(x) in PLAIN else constant(x, self.name) for x in arrays]
+        if self.promote is not None:
+            a, b = arrays[-2], arrays[-1]
+            if type(b) is NDARRAY and type(a) is NDARRAY and a.dtype is not b.dtype:
+                converted = self.promote(args[-2:], (a, b))
+                if converted is not None:
+                    return self.on_variables((*args[:-2], *converted), static)
         record = differentiable and self.differentiable and state.recording
         residuals = self.residuals and (record or self.unrecorded is None)
         forward = self.forward if residuals or self.unrecorded is None else self.unrecorded
@@ -170,7 +185,7 @@ class Primitive:
         saved = None
         if residuals:
             out, saved = out
-        if type(out) is not np.ndarray:
+        if type(out) is not NDARRAY:
             out = np.asarray(out)  # NumPy returns scalars where it could return 0-d arrays
         if out.dtype is FLOAT64 and "dtype" not in static:  # a cast that asks for float64 means it
             out = narrow(out, arrays)

@@ -14,6 +14,7 @@ from ..graph import Array
 from ..kernels import activation as kernel
 from ..primitive import primitive
 from .compare import keep
+from .promotion import floating
 
 
 @primitive()
@@ -22,7 +23,7 @@ def tanh(x: Array) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.tanh(x)
+    return np.tanh(floating(x))
 
 
 @tanh.vjp("x")

@@ -13,8 +13,9 @@ import numpy as np
 
 from ..graph import Array
 from ..kernels import activation as kernel
-from ..primitive import primitive
+from ..primitive import Primitive, Rule, primitive
 from .broadcast import elementwise
+from .promotion import promoted
 
 # ---------------------------------------------------------------- extremes and choices
 
@@ -124,37 +125,42 @@ def where_vjp_b(g: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
 # ---------------------------------------------------------------- comparisons and logic: constant to differentiation
 
 
-@primitive(differentiable=False)
+def comparison(forward: Rule) -> Primitive:
+    """Make a primitive of two arguments that broadcast, constant to differentiation."""
+    return Primitive(forward, differentiable=False, promote=promoted)
+
+
+@comparison
 def equal(a: Array, b: Array) -> Array:
     """Tell where a = b."""
     return np.equal(a, b)
 
 
-@primitive(differentiable=False)
+@comparison
 def not_equal(a: Array, b: Array) -> Array:
     """Tell where a ≠ b."""
     return np.not_equal(a, b)
 
 
-@primitive(differentiable=False)
+@comparison
 def less(a: Array, b: Array) -> Array:
     """Tell where a < b."""
     return np.less(a, b)
 
 
-@primitive(differentiable=False)
+@comparison
 def less_equal(a: Array, b: Array) -> Array:
     """Tell where a ≤ b."""
     return np.less_equal(a, b)
 
 
-@primitive(differentiable=False)
+@comparison
 def greater(a: Array, b: Array) -> Array:
     """Tell where a > b."""
     return np.greater(a, b)
 
 
-@primitive(differentiable=False)
+@comparison
 def greater_equal(a: Array, b: Array) -> Array:
     """Tell where a ≥ b."""
     return np.greater_equal(a, b)
@@ -166,13 +172,13 @@ def logical_not(x: Array) -> Array:
     return np.invert(x)
 
 
-@primitive(differentiable=False)
+@comparison
 def logical_and(a: Array, b: Array) -> Array:
     """And of booleans; of integers, bit by bit."""
     return np.bitwise_and(a, b)
 
 
-@primitive(differentiable=False)
+@comparison
 def logical_or(a: Array, b: Array) -> Array:
     """Or of booleans; of integers, bit by bit."""
     return np.bitwise_or(a, b)

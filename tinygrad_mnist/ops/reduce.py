@@ -20,6 +20,7 @@ from .compare import keep, not_equal
 from .elementwise import exp
 from .index import getitem
 from .layout import cat, reshape, transpose
+from .promotion import cast, floating
 
 Axis = int | tuple[int, ...] | None
 
@@ -178,6 +179,7 @@ def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
+    x = floating(x)
     if count(x.shape, axis) == 0:  # the logarithm of 0, without the warning
         empty = np.zeros_like(x, dtype=x.dtype if x.dtype.kind == "f" else np.float32)
         return add_up(empty, axis=axis, keepdims=keepdims) - np.inf
@@ -217,6 +219,7 @@ def prod(x: Any, axis: int | None, keepdims: bool) -> Any:
 
     Shapes:  x (*A) -> A without the axis (or 1 there with keepdims)
     """
+    x = x if x.dtype.kind == "f" else cast(x, dtype=np.dtype(np.int64))
     shape = x.shape
     rows = reshape(x, shape=(-1 if x.shape and 0 not in shape else math.prod(shape),)) if axis is None else x
     if axis is not None:
