@@ -18,7 +18,7 @@ from strategies import ANYWHERE, NOT_ZERO, POSITIVE, Array, Call, Domain, Draw
 
 from tinygrad_mnist import functions as F
 from tinygrad_mnist.nn import functional as NF
-from tinygrad_mnist.ops import activation, broadcast, compare, contract, conv, pool
+from tinygrad_mnist.ops import activation, broadcast, compare, contract, conv, pool, promotion
 from tinygrad_mnist.ops import elementwise as E
 from tinygrad_mnist.ops import index as I  # noqa: E741
 from tinygrad_mnist.ops import layout as L
@@ -155,7 +155,7 @@ def build_cast(d: Draw) -> Call:
 
 
 case(
-    E.cast, build_cast, lambda x, dtype: x.astype(dtype),
+    promotion.cast, build_cast, lambda x, dtype: x.astype(dtype),
     examples=(Example((a(1, 2),), np.array([1, 2], np.float32), (a(1, 1),), {"dtype": np.dtype(np.float32)}),),
 )  # fmt: skip
 

@@ -37,6 +37,19 @@ def test_tanh_is_right_to_float32_rounding():
     assert np.isnan(loops.tanh(np.float32(np.nan)))
 
 
+def test_sigmoid_is_right_to_four_units_down_to_the_smallest_numbers():
+    x = np.concatenate([np.linspace(-87, 40, 6001), [0.0, -0.0, -17, -20]]).astype(np.float32)
+    got = np.array([loops.sigmoid(v) for v in x])
+    exact = 1 / (1 + np.exp(-x.astype(np.float64)))
+    assert got.dtype == np.float32
+    assert np.max(np.abs(got - exact) / exact) <= 4 * np.finfo(np.float32).eps
+    ends = [loops.sigmoid(np.float32(v)) for v in (-np.inf, -1e30, -100, np.inf)]
+    assert ends[0] == ends[1] < ends[2] < 1e-43 and ends[0] < 1e-44 and ends[3] == 1
+    assert np.isnan(loops.sigmoid(np.float32(np.nan)))
+    assert loops.sigmoid_double(-700.0) == pytest.approx(np.exp(-700), rel=1e-15)
+    assert loops.tanh_double(0.5) == np.tanh(0.5)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_cross_entropy_and_its_gradient(rng, smoothing):
     x, target = floats(rng, 5, 4) * 3, np.array([0, 3, 1, 1, 2])

@@ -32,8 +32,8 @@ LAZY = {
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
-    "broadcast", "compare", "elementwise", "activation", "index", "layout", "reduce", "contract", "conv", "pool",
-    "softmax",
+    "promotion", "broadcast", "compare", "elementwise", "activation", "index", "layout", "reduce", "contract", "conv",
+    "pool", "softmax",
 ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from .errors import ArgumentError, DTypeError
 from .functions.dims import sizes, whole
 from .functions.numbers import fitting, number
 from .graph import Array, Var, no_grad
-from .ops import elementwise
+from .ops import promotion
 from .scope import state
 from .seeds import check_differentiable
 from .tensor import Tensor
@@ -35,7 +35,7 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
     if state.recorder is not None and isinstance(data, np.ndarray | Var):  # the values may be others at the next call
         source = data if isinstance(data, Var) else Tensor.wrap(data)
         with no_grad():
-            copy: Tensor = elementwise.cast(source, dtype=np.dtype(source.dtype if dtype is None else dtype))
+            copy: Tensor = promotion.cast(source, dtype=np.dtype(source.dtype if dtype is None else dtype))
         copy.differentiable = requires_grad
         return copy
     if isinstance(data, list | tuple):

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import Any
+from weakref import getweakrefcount
 
 import numpy as np
 
@@ -149,7 +150,7 @@ class Cotangents:
             self.values[origin] = g
             if fresh:
                 self.fresh.add(id(origin))
-        elif id(origin) in self.fresh and type(before) is np.ndarray:
+        elif id(origin) in self.fresh and type(before) is np.ndarray and not getweakrefcount(before):
             before += g
         elif id(origin) in self.fresh and state.recorder is not None and before.node is None and g.node is None:
             self.values[origin] = state.recorder.adds(before, g)
@@ -164,7 +165,8 @@ class Cotangents:
             return g
         if type(g) is not np.ndarray:
             return np.array(g)
-        return g if id(origin) in self.fresh and g.flags.writeable else g.copy()
+        ours = id(origin) in self.fresh and g.flags.writeable and not getweakrefcount(g)
+        return g if ours else g.copy()
 
 
 def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: Callable[..., Any]) -> None:
@@ -191,11 +193,13 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: C
             gx = fit(node, gx, x)
         if gx.dtype is not x.dtype:
             gx = np.asarray(gx, x.dtype) if isinstance(gx, np.ndarray | np.generic) else gx.to(x.dtype)
-        # A result that views nothing and that only we hold, or that is none of the things the rule was given, is new.
+        # A result that views nothing and that only we hold is new; what a rule keeps for itself someone else holds too.
         array = gx.array if apply is captured_rule else gx
         fresh = type(array) is np.ndarray and array.base is None
-        if fresh and (apply is captured_rule or getrefcount(gx) > OURS_ALONE):
-            fresh = not any(known is gx or known is array for known in (g, node.out, node.saved, *args))
+        if apply is captured_rule:
+            fresh = fresh and not any(known is gx or known is array for known in (g, node.out, node.saved, *args))
+        elif fresh:
+            fresh = getrefcount(gx) <= OURS_ALONE
         if parent in values:
             sums.add(parent, gx, fresh)
         else:

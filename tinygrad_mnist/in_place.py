@@ -79,7 +79,7 @@ def overwrite(x: Any, value: Array, name: str) -> None:
             expected=f"{x.shape}",
             hint="write x = x + y instead of x += y",
         )
-    if not np.can_cast(value.dtype, x.dtype, casting="same_kind"):
+    if not (value.dtype.kind in "iu" and x.dtype.kind in "iu" or np.can_cast(value.dtype, x.dtype, "same_kind")):
         raise DTypeError(
             f"{name}: a {value.dtype} result does not fit into a {x.dtype} tensor in place.",
             expected="a result of the same kind",
@@ -87,7 +87,7 @@ def overwrite(x: Any, value: Array, name: str) -> None:
         )
     if not x.array.flags.writeable:
         raise read_only(name, x)
-    np.copyto(x.array, value, casting="same_kind")
+    np.copyto(x.array, value, casting="unsafe")
 
 
 def read_only(name: str, x: Any) -> InPlaceError:

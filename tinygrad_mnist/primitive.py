@@ -24,7 +24,9 @@ from .scope import state
 from .versions import Version
 
 Rule = Callable[..., Any]
+Promote = Callable[[Any, Any], list[Any] | None]
 
+NDARRAY = np.ndarray  # one look-up less where calls are counted
 FLOAT64 = np.dtype(np.float64)
 FLOAT32 = np.dtype(np.float32)
 PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types that NumPy may see as they are
@@ -42,9 +44,20 @@ class Primitive:
     Args:    residuals: the forward returns (out, saved) and rules take saved=None: a shortcut, never needed.
              view: the result may share memory with the first argument.
              fit: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
+             promote: converts the last two arguments, where they are arrays of two dtypes, or returns None.
+             differentiable: False for what is constant to differentiation, whose result needs no gradient.
     """
 
-    def __init__(self, forward: Callable[..., Any], *, residuals: bool, view: bool, fit: Rule | None) -> None:
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        *,
+        residuals: bool = False,
+        view: bool = False,
+        fit: Rule | None = None,
+        differentiable: bool = True,
+        promote: Promote | None = None,
+    ) -> None:
         code = forward.__code__
         count = code.co_argcount
         self.name = forward.__name__
@@ -52,6 +65,8 @@ class Primitive:
         self.residuals = residuals
         self.view = view
         self.fit = fit
+        self.differentiable = differentiable
+        self.promote = promote
         self.arguments = code.co_varnames[:count]
         self.static = code.co_varnames[count : count + code.co_kwonlyargcount]
         # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
@@ -110,6 +125,10 @@ class Primitive:
 
     def on_arrays(self, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
         """Compute on raw arrays, as rules do in a plain backward pass."""
+        if self.promote is not None:
+            a, b = args[-2:]
+            if type(b) is NDARRAY and type(a) is NDARRAY and a.dtype is not b.dtype:
+                args = (*args[:-2], *(self.promote((a, b), (a, b)) or (a, b)))
         try:
             if self.unrecorded is not None:
                 return self.unrecorded(*args, **static)
@@ -145,7 +164,13 @@ class Primitive:
                 plain = plain and type(x) in PLAIN
         if not plain:
             arrays = [x if type(x) in PLAIN else constant(x, self.name) for x in arrays]
-        record = differentiable and self.rules and state.recording
+        if self.promote is not None:
+            a, b = arrays[-2], arrays[-1]
+            if type(b) is NDARRAY and type(a) is NDARRAY and a.dtype is not b.dtype:
+                converted = self.promote(args[-2:], (a, b))
+                if converted is not None:
+                    return self.on_variables((*args[:-2], *converted), static)
+        record = differentiable and self.differentiable and state.recording
         residuals = self.residuals and (record or self.unrecorded is None)
         forward = self.forward if residuals or self.unrecorded is None else self.unrecorded
         try:
@@ -160,11 +185,11 @@ class Primitive:
         saved = None
         if residuals:
             out, saved = out
-        if type(out) is not np.ndarray:
+        if type(out) is not NDARRAY:
             out = np.asarray(out)  # NumPy returns scalars where it could return 0-d arrays
         if out.dtype is FLOAT64 and "dtype" not in static:  # a cast that asks for float64 means it
             out = narrow(out, arrays)
-        if record:
+        if record and (self.rules or out.dtype.kind == "f"):  # without a rule too: backward says which one is missing
             version = Version()
             node = Node(self, arrays, static, out, saved, parents, version)
             result = kind.wrap(out, True, node)
@@ -205,11 +230,13 @@ class Primitive:
         return better
 
 
-def primitive(*, residuals: bool = False, view: bool = False, fit: Rule | None = None) -> Callable[[Rule], Primitive]:
+def primitive(
+    *, residuals: bool = False, view: bool = False, fit: Rule | None = None, differentiable: bool = True
+) -> Callable[[Rule], Primitive]:
     """Make a function of arrays a primitive. Array data is positional, metadata keyword-only."""
 
     def decorate(forward: Rule) -> Primitive:
-        return Primitive(forward, residuals=residuals, view=view, fit=fit)
+        return Primitive(forward, residuals=residuals, view=view, fit=fit, differentiable=differentiable)
 
     return decorate
 

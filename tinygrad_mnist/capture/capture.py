@@ -24,7 +24,7 @@ from ..graph import Var, arrays_watched
 from ..guards.dice import Dice
 from ..guards.guard import Guard
 from ..guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
-from ..ops import elementwise
+from ..ops import elementwise, promotion
 from ..primitive import Primitive, registry
 from ..scope import Scope, state
 from ..versions import tick
@@ -201,7 +201,7 @@ class Recorder:
             self.values[id(var.array)] = value
             if (old.dtype, old.axes) != (value.dtype, value.axes):
                 static = {"dtype": old.dtype}
-                self.append(Instruction("cast", [value], [self.new(var.array, "result")], static, elementwise.cast))
+                self.append(Instruction("cast", [value], [self.new(var.array, "result")], static, promotion.cast))
             return
         self.append(Instruction("write", [old, value], [self.renewed(old, var.array)]))
 

@@ -32,8 +32,7 @@ UFUNCS = {
 TEMPLATES = {
     "reciprocal": "np.true_divide(1, {0}, out={out})",
     "clamp": "np.clip({0}, {low}, {high}, out={out})",
-    "sigmoid": "np.multiply({0}, 0.5, out={out}); np.tanh({out}, out={out}); "
-    "np.multiply({out}, 0.5, out={out}); np.add({out}, 0.5, out={out})",
+    "sigmoid": "sigmoid({0}, out={out})",
     "where": "np.copyto({out}, {2}); np.copyto({out}, {1}, where={0})",
     "clone": "np.copyto({out}, {0})",
     "cast": "np.copyto({out}, {0}, casting='unsafe')",
@@ -62,6 +61,7 @@ UNARY = {"negative", "absolute", "sign", "square", "sqrt", "exp", "expm1", "log"
          "logical_not", "isnan", "isfinite"}  # fmt: skip
 TEMPLATES |= {name: f"np.{UFUNCS[name]}({{0}}, out={{out}})" for name in UNARY}
 
+OF_FLOATS = {"sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sign", "square", "power_scalar"}
 STRETCHING = UFUNCS.keys() - UNARY  # operations that make their operands the same shape
 
 VIEWS = {
@@ -243,7 +243,7 @@ def _draw(w: Writer, s: Instruction) -> list[str]:
 @writes("write")
 def _write(w: Writer, s: Instruction) -> list[str]:
     old, value = s.inputs
-    return [] if value.holder is old.holder else [f"np.copyto({w.of(old)}, {w.of(value)}, casting='same_kind')"]
+    return [] if value.holder is old.holder else [f"np.copyto({w.of(old)}, {w.of(value)}, casting='unsafe')"]
 
 
 @writes("effect")
@@ -293,7 +293,8 @@ def write_source(program: Program, functions: dict[str, Any]) -> Writer:
     w.names |= dict.fromkeys(v.name for s in program.instructions for v in (*s.values(), *s.outputs))
     for s in program.instructions:
         if not s.is_view:
-            lines = WRITERS.get(s.name, as_it_is)(w, s)
+            whole = s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f"  # where NumPy's dtypes are not ours
+            lines = (as_it_is if whole else WRITERS.get(s.name, as_it_is))(w, s)
         else:
             lines = [f"{s.outputs[0].name} = {call_of(w, s)}"]  # also where made once: what it names must be there
             lines = lines if moves(s.outputs[0]) else []

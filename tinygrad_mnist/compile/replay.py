@@ -27,7 +27,8 @@ from .passes import assign_memory, run_in_place, simplify, write_through
 from .rewrites import pool_before_rectifying
 
 FUNCTIONS = {
-    "check_classes": check_classes, "relu": activation.relu, "keep": activation.keep, "conv2d": conv.conv2d,
+    "check_classes": check_classes, "relu": activation.relu, "sigmoid": activation.sigmoid, "keep": activation.keep,
+    "conv2d": conv.conv2d,
     "conv2d_input_gradient": conv.conv2d_input_gradient, "conv2d_weight_gradient": conv.conv2d_weight_gradient,
     "cross_entropy": softmax.cross_entropy, "less_one_hot": softmax.less_one_hot, "log_softmax": softmax.log_softmax,
     "max_pool2d": pool.max_pool2d, "max_pool2d_values": pool.max_pool2d_values, "pool_gather": pool.pool_gather,

@@ -18,10 +18,10 @@ EXPRESSIONS = {
     "negative": "-{0}", "absolute": "abs({0})", "square": "{0} * {0}", "sqrt": "math.sqrt({0})",
     "reciprocal": "ONE / {0}", "exp": "math.exp({0})", "expm1": "math.expm1({0})", "log": "math.log({0})",
     "log1p": "math.log1p({0})", "sin": "math.sin({0})", "cos": "math.cos({0})", "tanh": "tanh({0})",
-    "sigmoid": "HALF + HALF * tanh(HALF * {0})", "relu": "ZERO if {0} <= ZERO else {0}",
-    "keep": "{0} if {1} else ZERO", "clone": "{0}", "greater": "{0} > {1}", "greater_equal": "{0} >= {1}",
-    "less": "{0} < {1}", "less_equal": "{0} <= {1}", "equal": "{0} == {1}", "not_equal": "{0} != {1}",
-    "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}", "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
+    "sigmoid": "sigmoid({0})", "relu": "ZERO if {0} <= ZERO else {0}", "keep": "{0} if {1} else ZERO", "clone": "{0}",
+    "less": "{0} < {1}", "greater": "{0} > {1}", "greater_equal": "{0} >= {1}", "less_equal": "{0} <= {1}",
+    "equal": "{0} == {1}", "not_equal": "{0} != {1}", "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
+    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
 }  # fmt: skip
 
 LARGE_PRODUCT = 1 << 20  # multiplications, from which on another meeting of the threads pays

@@ -135,10 +135,10 @@ class PhaseWriter(ImageTasks):
             if task.static.get("turned"):
                 operands[0] = f"{self.of(task.inputs[0])}[k, n]"
             text = EXPRESSIONS[task.name]
-            for word, value in (("ZERO", 0.0), ("ONE", 1.0), ("HALF", 0.5)):
+            for word, value in (("ZERO", 0.0), ("ONE", 1.0)):
                 text = text.replace(word, self.literal(value))
-            if "tanh(" in text:
-                text = text.replace("tanh", self.loop("tanh") if self.kind == "f" else "math.tanh")
+            if task.name in ("tanh", "sigmoid"):
+                text = self.loop(task.name if self.kind == "f" else f"{task.name}_double") + "({0})"
             text = text.format(*operands)
             note = f"  # {task.step.name} in {task.step.where}" if task.step.where else f"  # {task.step.name}"
             lines.append(f"{out.name}_ = {text}{note}")

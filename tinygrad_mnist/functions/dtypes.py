@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..graph import Var
-from ..ops import elementwise
+from ..ops import promotion
 
 
 def to(input: Any, dtype: Any) -> Any:
@@ -27,7 +27,7 @@ def to(input: Any, dtype: Any) -> Any:
         ) from None
     if kind == input.dtype:
         return input
-    return elementwise.cast(input if kind.kind == "f" else input.detach(), dtype=kind)
+    return promotion.cast(input if kind.kind == "f" else input.detach(), dtype=kind)
 
 
 def to_float32(input: Any) -> Any:

@@ -40,6 +40,24 @@ def relu(x: Array, out: Array | None = None) -> Array:
     return np.maximum(x, 0, out=out)
 
 
+def sigmoid(x: Array, out: Array | None = None) -> Array:
+    """Map to (0, 1): 1 / (1 + e⁻ˣ), or eˣ / (1 + eˣ) where x is negative, so that nothing overflows or cancels.
+
+    Shapes:  x (*A) -> (*A); out may be x
+    """
+    if x.dtype.kind != "f":
+        x = x.astype(np.float32)
+    if out is None:
+        out = np.empty_like(x)
+    top = scratch("sigmoid", x.shape, x.dtype)
+    np.greater_equal(x, 0, out=top)
+    np.copysign(x, -1, out=out)
+    np.exp(out, out=out)
+    np.maximum(top, out, out=top)  # 1 where x >= 0, else the exponential, which is at most 1; of NaN, NaN
+    np.add(out, 1, out=out)
+    return np.divide(top, out, out=out)
+
+
 def _zeros_like(x: Array) -> Array:
     """Give zeros of the shape of x: NumPy compares two arrays four times as fast as an array and a number."""
     key = x.dtype, x.shape

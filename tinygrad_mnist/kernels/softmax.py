@@ -20,7 +20,8 @@ def softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
     Math:    out_i = exp(x_i) / Σ_j exp(x_j)
     Shapes:  x (*A) -> (*A)
     """
-    out = np.subtract(_floating(x), _peak(x, axis), out=out)
+    x = _floating(x)
+    out = np.subtract(x, _peak(x, axis), out=out)
     np.exp(out, out=out)
     out /= np.add.reduce(out, axis=axis, keepdims=True)
     return out
@@ -32,7 +33,8 @@ def log_softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
     Math:    out_i = x_i - log Σ_j exp(x_j)
     Shapes:  x (*A) -> (*A)
     """
-    out = np.subtract(_floating(x), _peak(x, axis), out=out)
+    x = _floating(x)
+    out = np.subtract(x, _peak(x, axis), out=out)
     if x.size:  # the logarithm of an empty sum would warn
         powers = np.exp(out, out=scratch("powers", out.shape, out.dtype))
         out -= np.log(np.add.reduce(powers, axis=axis, keepdims=True))
@@ -40,7 +42,7 @@ def log_softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
 
 
 def _floating(x: Array) -> Array:
-    return x if x.dtype.kind == "f" else x.astype(np.float64)
+    return x if x.dtype.kind == "f" else x.astype(np.float32)
 
 
 def _peak(x: Array, axis: int, out: Array | None = None) -> Any:

@@ -18,7 +18,7 @@ from ..errors import ArgumentError, DTypeError, ShapeError
 from ..functions import flatten, log_softmax, matmul, mean, pad, permute, relu, sigmoid, softmax, tanh
 from ..functions import sum as _sum
 from ..graph import Var
-from ..ops import activation, contract, conv, elementwise, pool
+from ..ops import activation, contract, conv, elementwise, pool, promotion
 from ..ops import softmax as softmaxes
 
 Pair = tuple[int, int]
@@ -55,7 +55,7 @@ def like_weight(name: str, x: Any, w: Any) -> Any:
         f"Convert the data once: x.astype('{w.dtype}') or x.to(tg.{w.dtype}).",
         stacklevel=outside(),
     )
-    return elementwise.cast(x, dtype=w.dtype) if isinstance(x, Var) else x.astype(w.dtype)
+    return promotion.cast(x, dtype=w.dtype) if isinstance(x, Var) else x.astype(w.dtype)
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:

@@ -13,6 +13,8 @@ import numpy as np
 from ..graph import Array
 from ..kernels import activation as kernel
 from ..primitive import primitive
+from .compare import keep
+from .promotion import floating
 
 
 @primitive()
@@ -21,7 +23,7 @@ def tanh(x: Array) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.tanh(x)
+    return np.tanh(floating(x))
 
 
 @tanh.vjp("x")
@@ -31,12 +33,11 @@ def tanh_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @primitive()
 def sigmoid(x: Array) -> Array:
-    """Logistic function 1 / (1 + e⁻ˣ), computed as (1 + tanh(x/2)) / 2, which cannot overflow.
+    """Logistic function 1 / (1 + e⁻ˣ), accurate to the end of the range on either side.
 
     Shapes:  x (*A) -> (*A)
     """
-    half = np.multiply(x, 0.5)
-    return 0.5 + 0.5 * np.tanh(half, out=half if half.ndim else None)
+    return kernel.sigmoid(x)
 
 
 @sigmoid.vjp("x")
@@ -56,20 +57,6 @@ def relu(x: Array) -> Array:
 @relu.vjp("x")
 def relu_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return keep(g, out > 0)
-
-
-@primitive()
-def keep(x: Array, mask: Array) -> Array:
-    """Keep x where the mask is true, 0 elsewhere, even where x is infinite or NaN.
-
-    Shapes:  x (*A), mask (*A) of booleans -> (*A)
-    """
-    return kernel.keep(x, mask)
-
-
-@keep.vjp("x")
-def keep_vjp_x(g: Any, out: Any, x: Any, mask: Any) -> Any:
-    return keep(g, mask)
 
 
 @primitive()

@@ -13,6 +13,7 @@ import numpy as np
 from ..graph import Array
 from ..kernels import sums as kernel
 from ..primitive import Primitive, Rule, primitive
+from .promotion import promoted
 
 Shape = tuple[int, ...]
 
@@ -47,4 +48,4 @@ def sum_to_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
 
 def elementwise(forward: Rule) -> Primitive:
     """Make a primitive whose arguments broadcast: cotangents are summed back to each argument's shape."""
-    return Primitive(forward, residuals=False, view=False, fit=sum_to)
+    return Primitive(forward, fit=sum_to, promote=promoted)

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
-from ..primitive import primitive
+from ..kernels import activation as kernel
+from ..primitive import Primitive, Rule, primitive
 from .broadcast import elementwise
+from .promotion import promoted
 
 # ---------------------------------------------------------------- extremes and choices
 
@@ -29,12 +31,12 @@ def maximum(a: Array, b: Array) -> Array:
 
 @maximum.vjp("a")
 def maximum_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return g * share_of_greater(a, b)
+    return where(less(a, b), 0.0, g) * share_of_greater(a, b)
 
 
 @maximum.vjp("b")
 def maximum_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return g * share_of_greater(b, a)
+    return where(less(b, a), 0.0, g) * share_of_greater(b, a)
 
 
 @elementwise
@@ -48,22 +50,25 @@ def minimum(a: Array, b: Array) -> Array:
 
 @minimum.vjp("a")
 def minimum_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return g * share_of_greater(b, a)
+    return where(less(b, a), 0.0, g) * share_of_greater(b, a)
 
 
 @minimum.vjp("b")
 def minimum_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return g * share_of_greater(a, b)
+    return where(less(a, b), 0.0, g) * share_of_greater(a, b)
 
 
-@primitive()
+@primitive(differentiable=False)
 def share_of_greater(a: Array, b: Array) -> Array:
     """1 where a > b, ½ where a = b, else 0, in the floating dtype of a and b. Constant to differentiation.
+
+    Beside NaN it is 1 for either, as in PyTorch.
 
     Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
     """
     dtype = np.result_type(a, b)
-    return np.add(np.greater(a, b), np.greater_equal(a, b), dtype=dtype if dtype.kind == "f" else np.float32) * 0.5
+    below = np.add(np.less(a, b), np.less_equal(a, b), dtype=dtype if dtype.kind == "f" else np.float32)
+    return 1 - below * 0.5
 
 
 @primitive()
@@ -77,7 +82,21 @@ def clamp(x: Array, *, low: float | None, high: float | None) -> Array:
 
 @clamp.vjp("x")
 def clamp_vjp_x(g: Any, out: Any, x: Any, *, low: float | None, high: float | None) -> Any:
-    return g * equal(out, x)
+    return keep(g, equal(out, x))
+
+
+@primitive()
+def keep(x: Array, mask: Array) -> Array:
+    """Keep x where the mask is true, 0 elsewhere, even where x is infinite or NaN.
+
+    Shapes:  x (*A), mask (*A) of booleans -> (*A)
+    """
+    return kernel.keep(x, mask)
+
+
+@keep.vjp("x")
+def keep_vjp_x(g: Any, out: Any, x: Any, mask: Any) -> Any:
+    return keep(g, mask)
 
 
 @elementwise
@@ -106,67 +125,72 @@ def where_vjp_b(g: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
 # ---------------------------------------------------------------- comparisons and logic: constant to differentiation
 
 
-@primitive()
+def comparison(forward: Rule) -> Primitive:
+    """Make a primitive of two arguments that broadcast, constant to differentiation."""
+    return Primitive(forward, differentiable=False, promote=promoted)
+
+
+@comparison
 def equal(a: Array, b: Array) -> Array:
     """Tell where a = b."""
     return np.equal(a, b)
 
 
-@primitive()
+@comparison
 def not_equal(a: Array, b: Array) -> Array:
     """Tell where a ≠ b."""
     return np.not_equal(a, b)
 
 
-@primitive()
+@comparison
 def less(a: Array, b: Array) -> Array:
     """Tell where a < b."""
     return np.less(a, b)
 
 
-@primitive()
+@comparison
 def less_equal(a: Array, b: Array) -> Array:
     """Tell where a ≤ b."""
     return np.less_equal(a, b)
 
 
-@primitive()
+@comparison
 def greater(a: Array, b: Array) -> Array:
     """Tell where a > b."""
     return np.greater(a, b)
 
 
-@primitive()
+@comparison
 def greater_equal(a: Array, b: Array) -> Array:
     """Tell where a ≥ b."""
     return np.greater_equal(a, b)
 
 
-@primitive()
+@primitive(differentiable=False)
 def logical_not(x: Array) -> Array:
     """Invert booleans; of integers, the bits."""
     return np.invert(x)
 
 
-@primitive()
+@comparison
 def logical_and(a: Array, b: Array) -> Array:
     """And of booleans; of integers, bit by bit."""
     return np.bitwise_and(a, b)
 
 
-@primitive()
+@comparison
 def logical_or(a: Array, b: Array) -> Array:
     """Or of booleans; of integers, bit by bit."""
     return np.bitwise_or(a, b)
 
 
-@primitive()
+@primitive(differentiable=False)
 def isnan(x: Array) -> Array:
     """Tell where x is not a number."""
     return np.isnan(x)
 
 
-@primitive()
+@primitive(differentiable=False)
 def isfinite(x: Array) -> Array:
     """Tell where x is neither infinite nor not a number."""
     return np.isfinite(x)

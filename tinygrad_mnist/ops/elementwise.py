@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
-from ..primitive import primitive
-from .broadcast import elementwise
-from .compare import equal, logical_or, not_equal
+from ..primitive import Primitive, Rule, primitive
+from .broadcast import elementwise, sum_to
+from .compare import equal, logical_or, not_equal, where
+from .promotion import floating, promoted_floats
 
 # ---------------------------------------------------------------- arithmetic
+
+
+def elementwise_float(forward: Rule) -> Primitive:
+    """Make a primitive whose arguments broadcast and whose result is a float, of integers too."""
+    return Primitive(forward, fit=sum_to, promote=promoted_floats)
 
 
 @elementwise
@@ -74,7 +80,7 @@ def multiply_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g * a
 
 
-@elementwise
+@elementwise_float
 def divide(a: Array, b: Array) -> Array:
     """Quotient a / b; of integers, a float.
 
@@ -127,14 +133,18 @@ def power_scalar(x: Array, *, exponent: float) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    if exponent == 2:
+    if x.dtype.kind == "b":
+        if type(exponent) is bool:
+            return np.logical_or(x, not exponent)
+        x = x.astype(np.int64)
+    if exponent == 2 and (x.dtype.kind == "f" or type(exponent) is int):
         return np.square(x)
     return np.power(x, exponent if x.dtype.kind == "f" or exponent >= 0 else float(exponent))
 
 
 @power_scalar.vjp("x")
 def power_scalar_vjp_x(g: Any, out: Any, x: Any, *, exponent: float) -> Any:
-    return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else g * 0
+    return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else where(False, g, 0.0)
 
 
 @primitive()
@@ -171,12 +181,12 @@ def sign(x: Array) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.sign(x)
+    return x.copy() if x.dtype.kind == "b" else np.sign(x)
 
 
 @sign.vjp("x")
 def sign_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return g * 0
+    return where(False, g, 0.0)  # not g * 0, which is NaN where g is infinite
 
 
 @primitive()
@@ -185,7 +195,7 @@ def square(x: Array) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.square(x)
+    return np.square(x.astype(np.int64) if x.dtype.kind == "b" else x)  # type: ignore[no-any-return]
 
 
 @square.vjp("x")
@@ -199,7 +209,7 @@ def sqrt(x: Array) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.sqrt(x)
+    return np.sqrt(floating(x))
 
 
 @sqrt.vjp("x")
@@ -230,7 +240,7 @@ def exp(x: Array) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.exp(x)
+    return np.exp(floating(x))
 
 
 @exp.vjp("x")
@@ -244,7 +254,7 @@ def expm1(x: Array) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.expm1(x)
+    return np.expm1(floating(x))
 
 
 @expm1.vjp("x")
@@ -258,7 +268,7 @@ def log(x: Array) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.log(x)
+    return np.log(floating(x))
 
 
 @log.vjp("x")
@@ -272,7 +282,7 @@ def log1p(x: Array) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.log1p(x)
+    return np.log1p(floating(x))
 
 
 @log1p.vjp("x")
@@ -287,7 +297,7 @@ def sin(x: Array) -> Array:
     Shapes:  x (*A) -> (*A)
     Units:   radians
     """
-    return np.sin(x)
+    return np.sin(floating(x))
 
 
 @sin.vjp("x")
@@ -302,7 +312,7 @@ def cos(x: Array) -> Array:
     Shapes:  x (*A) -> (*A)
     Units:   radians
     """
-    return np.cos(x)
+    return np.cos(floating(x))
 
 
 @cos.vjp("x")
@@ -310,7 +320,7 @@ def cos_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return -g * sin(x)
 
 
-# ---------------------------------------------------------------- copies and dtypes
+# ---------------------------------------------------------------- copies
 
 
 @primitive()
@@ -325,17 +335,3 @@ def clone(x: Array) -> Array:
 @clone.vjp("x")
 def clone_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g
-
-
-@primitive()
-def cast(x: Array, *, dtype: Any) -> Array:
-    """Convert to another dtype; the gradient is converted back.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return x.astype(dtype)
-
-
-@cast.vjp("x")
-def cast_vjp_x(g: Any, out: Any, x: Any, *, dtype: Any) -> Any:
-    return cast(g, dtype=x.dtype)

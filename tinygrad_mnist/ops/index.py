@@ -104,7 +104,7 @@ def setitem_vjp_value(g: Any, out: Any, x: Any, value: Any, *arrays: Any, index:
     return broadcast_to(sum_to(gx, shape=value.shape[lead:]), shape=value.shape)
 
 
-@primitive()
+@primitive(differentiable=False)
 def stays(x: Array, *arrays: Array, index: Index) -> Array:
     """1 where a value that setitem writes stays, 0 where a later one overwrites it. Constant to differentiation.
 

@@ -14,6 +14,7 @@ from ..graph import Array
 from ..primitive import primitive
 from .broadcast import Shape
 from .index import getitem
+from .promotion import meet
 
 
 @primitive(view=True)
@@ -88,6 +89,8 @@ def cat(*xs: Array, axis: int) -> Array:
 
     Shapes:  x (..., Ai, ...) each -> (..., Σ Ai, ...)
     """
+    if any(x.dtype is not xs[0].dtype for x in xs):
+        return np.concatenate(xs, axis=axis, dtype=meet(tuple((x.dtype, True) for x in xs)))
     return np.concatenate(xs, axis=axis)
 
 

@@ -39,7 +39,7 @@ def max_pool2d_vjp_x(
     return pool_scatter(g, winners, x_shape=x.shape, kernel_size=kernel_size, stride=stride, padding=padding)
 
 
-@primitive()
+@primitive(differentiable=False)
 def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
     """Find which tap of its window each window's winner is. Constant to differentiation.
 

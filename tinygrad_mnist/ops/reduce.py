@@ -16,9 +16,11 @@ from ..graph import Array
 from ..kernels import sums as kernel
 from ..primitive import primitive
 from .broadcast import Shape, broadcast_to
+from .compare import keep, not_equal
 from .elementwise import clone, exp
 from .index import getitem
 from .layout import cat, reshape, transpose
+from .promotion import cast, floating
 
 Axis = int | tuple[int, ...] | None
 
@@ -103,7 +105,8 @@ def amax(x: Array, *, axis: Axis, keepdims: bool) -> Any:
 
 @amax.vjp("x")
 def amax_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
-    return restore(g, x.shape, axis) * share_of_extreme(x, restore(out, x.shape, axis), axis=axis)
+    share = share_of_extreme(x, restore(out, x.shape, axis), axis=axis)
+    return keep(restore(g, x.shape, axis), not_equal(share, 0)) * share
 
 
 @primitive()
@@ -118,20 +121,21 @@ def amin(x: Array, *, axis: Axis, keepdims: bool) -> Any:
 
 @amin.vjp("x")
 def amin_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
-    return restore(g, x.shape, axis) * share_of_extreme(x, restore(out, x.shape, axis), axis=axis)
+    share = share_of_extreme(x, restore(out, x.shape, axis), axis=axis)
+    return keep(restore(g, x.shape, axis), not_equal(share, 0)) * share
 
 
-@primitive()
+@primitive(differentiable=False)
 def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Any:
     """1 / k at each of the k elements that equal the extreme of their group, else 0. Constant to differentiation.
 
     Shapes:  x (*A), extreme (*A) -> (*A)
     """
-    hit = (x == extreme).astype(x.dtype)
+    hit = ((x == extreme) | (x != x)).astype(x.dtype)  # where there is NaN, the extreme is NaN
     return hit / np.maximum(hit.sum(axis=axis, keepdims=True), 1)
 
 
-@primitive()
+@primitive(differentiable=False)
 def argmax(x: Array, *, axis: int | None, keepdims: bool) -> Any:
     """Position of the first largest element, along one axis or in the flattened array.
 
@@ -141,7 +145,7 @@ def argmax(x: Array, *, axis: int | None, keepdims: bool) -> Any:
     return numpy.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@primitive()
+@primitive(differentiable=False)
 def argmin(x: Array, *, axis: int | None, keepdims: bool) -> Any:
     """Position of the first smallest element, along one axis or in the flattened array.
 
@@ -151,7 +155,7 @@ def argmin(x: Array, *, axis: int | None, keepdims: bool) -> Any:
     return numpy.argmin(x, axis=axis, keepdims=keepdims)
 
 
-@primitive()
+@primitive(differentiable=False)
 def all(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """Tell whether every element is true (not 0). Constant to differentiation.
 
@@ -160,7 +164,7 @@ def all(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     return numpy.all(x, axis=axis, keepdims=keepdims)
 
 
-@primitive()
+@primitive(differentiable=False)
 def any(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """Tell whether some element is true (not 0). Constant to differentiation.
 
@@ -175,6 +179,7 @@ def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
+    x = floating(x)
     if count(x.shape, axis) == 0:  # the logarithm of 0, without the warning
         empty = np.zeros_like(x, dtype=x.dtype if x.dtype.kind == "f" else np.float32)
         return add_up(empty, axis=axis, keepdims=keepdims) - np.inf
@@ -214,6 +219,7 @@ def prod(x: Any, axis: int | None, keepdims: bool) -> Any:
 
     Shapes:  x (*A) -> A without the axis (or 1 there with keepdims)
     """
+    x = x if x.dtype.kind == "f" else cast(x, dtype=np.dtype(np.int64))
     shape = x.shape
     rows = reshape(x, shape=(-1 if x.shape and 0 not in shape else math.prod(shape),)) if axis is None else x
     if axis is not None:

@@ -23,7 +23,7 @@ from ..graph import Var
 from ..kernels.parallel import fall_asleep
 from ..nn import Module
 from ..nn.clip import clip_grad_norm_
-from ..ops.elementwise import cast
+from ..ops.promotion import cast
 from ..optim import Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
 from ..pairs import compile
