@@ -201,8 +201,10 @@ def is_backward(scope: Scope | None) -> bool:
 
 def shared_scope(scopes: Sequence[Scope | None]) -> Scope | None:
     """Find the innermost module call around all users of a parameter, backward passes aside."""
-    found, *rest = [s for s in scopes if s is not None and not is_backward(s)] or [None]
-    for other in rest:
+    calls = [s for s in scopes if s is not None and not is_backward(s)]
+    found: Scope | None = calls[0] if calls else None
+    for call in calls[1:]:
+        other: Scope | None = call
         while found is not other and found is not None and other is not None:
             if found.depth >= other.depth:
                 found = found.parent
