@@ -1,11 +1,14 @@
-"""What every test file shares: hypothesis profiles, and a fixture that fails a test which leaves global state behind.
+"""What every test file shares: hypothesis profiles, a fixture that fails a test which leaves global state behind, and
+skipping what needs a package that is not installed.
 
 Choose a profile with HYPOTHESIS_PROFILE: dev (default, a minute), ci, deep (hundreds of fresh examples per test).
 """
 
 from __future__ import annotations
 
+import importlib
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 
@@ -14,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tinygrad_mnist import backend
+from tinygrad_mnist.errors import MissingDependencyError
 from tinygrad_mnist.kernels import parallel
 from tinygrad_mnist.scope import state
 
@@ -26,6 +30,53 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background of a script, which children inherit
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# what a test may need and an installation may lack: all but NumPy, pytest and hypothesis
+OPTIONAL = {"distributed", "graphviz", "matplotlib", "numba", "pandas", "scipy", "sklearn", "torch", "tqdm"}
+
+
+def lacking(error: BaseException | None) -> str:
+    """Name the optional package or program whose absence an error comes from ('' for any other error)."""
+    while error is not None:
+        name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+        if name in OPTIONAL and not installed(name):
+            return f"{name} is not installed"
+        if isinstance(error, MissingDependencyError) and "`dot`" in str(error) and shutil.which("dot") is None:
+            return "the program `dot` of graphviz is not installed"
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def installed(name: str) -> bool:
+    """Tell whether a package can be imported."""
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    """Skip, rather than fail, where a fixture ends for want of an optional package."""
+    return (yield from skipping())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Skip, rather than fail, where a test ends for want of an optional package."""
+    return (yield from skipping())
+
+
+def skipping():
+    """Run the rest of a hook; what the package, or an example by sys.exit, says is missing becomes a skip."""
+    try:
+        return (yield)
+    except (ImportError, SystemExit) as error:
+        reason = lacking(error)
+        if not reason:
+            raise
+    pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,8 @@ from tinygrad_mnist import nn
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 sys.path.append(str(EXAMPLES))
+for package in ("matplotlib", "tqdm"):  # without which the program ends at its first line
+    pytest.importorskip(package)
 
 import benchmark  # noqa: E402
 from benchmarks import accuracy, charts, in_products, in_tinygrad_mnist, tables  # noqa: E402
@@ -253,6 +255,7 @@ def test_kernels_chosen_by_hand_for_one_framework_are_left_out_and_named(tmp_pat
 
 
 def test_a_quick_run_on_the_embedded_digits(tmp_path):
+    pytest.importorskip("sklearn")
     home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "KERAS_HOME": str(tmp_path / "keras")}
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TINYGRAD_MNIST")}
     out = tmp_path / "out"

@@ -25,6 +25,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def start(script, *args, **env):
+    for package in ("matplotlib", "tqdm", *["sklearn"] * ("digits" in args)):  # without which it ends at its first line
+        pytest.importorskip(package)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TINYGRAD_MNIST")}
     return subprocess.Popen(
         [sys.executable, str(EXAMPLES / script), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -139,10 +141,43 @@ def test_arguments_that_make_no_sense_are_refused(wrong):
 
 
 def test_a_target_is_not_met_by_the_stand_in(tmp_path):
+    pytest.importorskip("sklearn")
     home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "KERAS_HOME": str(tmp_path / "keras")}
     args = ("--epochs", 1, "--target", 2, "--out", tmp_path)
     status, out, _ = run("mnist_mlp.py", *args, TINYGRAD_MNIST_OFFLINE="1", **home)
     assert status == 1 and "FAILED: the target of 2 % is for MNIST" in out and out.count("THIS IS NOT MNIST") == 2
+
+
+@pytest.mark.parametrize("name", ["mnist_mlp", "mnist_cnn"])
+def test_the_stand_in_has_a_folder_of_its_own_unless_one_is_named(name, tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    program = importlib.import_module("mnist_mlp")
+    monkeypatch.chdir(tmp_path)
+    model = program.MLP if name == "mnist_mlp" else importlib.import_module("mnist_cnn").CNN
+    source = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
+    assert name == "mnist_mlp" or f'name="{name}"' in source
+
+    def train(*args, notice="THIS IS NOT MNIST"):
+        def few(*_):
+            train, test, _ = tg.data.open_dataset("digits")
+            train.images, train.labels = train.images[:24], train.labels[:24]
+            return train, test, notice
+
+        monkeypatch.setattr(program, "open_dataset", few)
+        assert program.main(["--epochs", "1", *args], model_class=model, name=name) == 0
+
+    train("--seed", "1", notice=None)  # as if it were MNIST
+    weights = tmp_path / "runs" / name / "weights.npz"
+    real = weights.read_bytes()
+    train("--seed", "2")
+    assert weights.read_bytes() == real and sorted(os.listdir("runs")) == [name, f"{name}_digits"]
+    stand_in = Path("runs", f"{name}_digits", "weights.npz").read_bytes()
+    assert stand_in != real
+    train("--seed", "3", "--out", "mine")
+    assert Path("mine", "weights.npz").exists() and weights.read_bytes() == real
+    assert Path("runs", f"{name}_digits", "weights.npz").read_bytes() == stand_in
+    assert sorted(os.listdir("runs")) == [name, f"{name}_digits"]
 
 
 def test_every_example_says_how_to_run_it_and_what_to_expect():
@@ -202,6 +237,8 @@ with tempfile.TemporaryDirectory() as folder:
     )
     for code in [*snippets, *whole]:
         probe = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+        for package in re.findall(r"No module named '(\w+)", probe.stderr):
+            pytest.importorskip(package)
         assert probe.returncode == 0, probe.stderr
         promised = re.findall(r"print\(.*\)\s*# (.*)", code)
         assert promised and probe.stdout.splitlines() == promised

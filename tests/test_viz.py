@@ -15,7 +15,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, viz
-from tinygrad_mnist.errors import ArgumentError, DTypeError, MissingDependencyError
+from tinygrad_mnist.errors import ArgumentError, DTypeError, MissingDependencyError, OutputError
 from tinygrad_mnist.scope import Scope, state
 
 ROOT = Path(__file__).parent.parent
@@ -419,6 +419,23 @@ def test_drawing_changes_nothing():
 
 
 @needs_dot
+def test_render_leaves_the_old_file_where_writing_fails(tmp_path, monkeypatch):
+    picture = viz.graph((tg.ones(2, requires_grad=True) * 2).sum())
+    path = tmp_path / "a.svg"
+    path.write_text("old")
+    for how in ({"filename": path}, {"outfile": path, "cleanup": True}):
+        monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OutputError):
+            picture.render(**how)
+        assert path.read_text() == "old" and not list(tmp_path.glob("*.part"))
+        monkeypatch.undo()
+    assert picture.render(tmp_path / "b", format="svg") == str(tmp_path / "b.svg")
+    assert "<svg" in (tmp_path / "b.svg").read_text()
+    picture.render(path)
+    assert "<svg" in path.read_text()
+
+
+@needs_dot
 def test_shows_in_a_notebook_and_renders(tmp_path):
     loss, names = step()
     picture = viz.graph(loss, names, direction="LR")
@@ -459,6 +476,7 @@ def test_the_example_draws_three_pictures(tmp_path):
 
 
 def test_the_example_without_dot_writes_text(tmp_path):
+    pytest.importorskip("graphviz")
     run = [sys.executable, str(ROOT / "examples" / "draw_graph.py"), "--out", str(tmp_path), "--only", "mlp"]
     result = subprocess.run(run, capture_output=True, text=True, check=True, env={**os.environ, "PATH": str(tmp_path)})
     assert [p.name for p in tmp_path.iterdir()] == ["graph_mlp.dot"]

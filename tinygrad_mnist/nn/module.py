@@ -107,18 +107,21 @@ class Module:
         """Yield the modules directly inside this one."""
         return (m for _, m in self.named_children())
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Yield every Parameter with its path, in the order of assignment; a shared one once, under its first name."""
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """Yield every Parameter with its path, in the order of assignment; a shared one once, under its first name.
+
+        With recurse=False only those that are not in a module inside.
+        """
         seen: set[int] = set()
-        for path, module in self.named_modules(prefix):
+        for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
             for name, member in _members(vars(module)):
                 if isinstance(member, Parameter) and id(member) not in seen:
                     seen.add(id(member))
                     yield join(path, name), member
 
-    def parameters(self) -> Iterator[Parameter]:
-        """Yield every Parameter, each once."""
-        return (p for _, p in self.named_parameters())
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Yield every Parameter, each once; with recurse=False only this module's own."""
+        return (p for _, p in self.named_parameters(recurse=recurse))
 
     def name_of(self, module: Any) -> str | None:
         """Find the path of a module inside this one."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .run import Run
 
 FORM = 1  # of the file
+KINDS = {"facts": dict, "history": list, "epoch": int, "batch": int, "sums": dict, "sizes": dict}  # of what it holds
 CYCLED = ("momentum", "betas")  # what OneCycleLR moves
 
 
@@ -78,7 +79,7 @@ class Checkpoint:
         state = load(self.path)
         try:
             restore(run, state)
-        except (KeyError, TypeError, AttributeError, IndexError) as error:  # of this form, with something else inside
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:  # something else inside
             raise DataError(
                 "fit: the checkpoint is damaged.",
                 got=f"{self.path}: {type(error).__name__} {error}",
@@ -179,6 +180,9 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     """
     if not isinstance(state, dict) or state.get("form") != FORM:
         raise StateDictError("fit: the file is no checkpoint of a training.", expected="what fit(checkpoint=...) wrote")
+    wrong = [k for k, kind in KINDS.items() if type(state[k]) is not kind]
+    if wrong or not all(type(row) is dict for row in state["history"]) or str in map(type, state["sums"].values()):
+        raise TypeError(f"in {wrong or 'history or sums'}")  # which `open` explains; nothing was changed
     own, saved = run.facts, state["facts"]
     differing = [difference(k, saved.get(k), own[k]) for k in own if saved.get(k) != own[k]]
     if differing:

@@ -6,10 +6,12 @@ module calls, no values and no DOT. Look next at graph.py.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ..graph import Node
 from ..scope import Scope
+from .trace import with_callers
 
 
 class Fold:
@@ -31,11 +33,7 @@ def units(nodes: Sequence[Node], depth: int | None, max_nodes: int) -> list[Unit
     """
     found = by_depth(nodes, depth)
     if len(found) > max_nodes and depth is None:
-        deepest = max((len(n.scope.chain()) for n in nodes if n.scope is not None), default=0)
-        for level in range(deepest - 1, 0, -1):
-            found = by_depth(nodes, level)
-            if len(found) <= max_nodes:
-                break
+        found = by_depth(nodes, deepest_that_fits(nodes, max_nodes))
     if len(found) <= max_nodes:
         return found
     first = (max_nodes - 1) // 2
@@ -46,23 +44,39 @@ def units(nodes: Sequence[Node], depth: int | None, max_nodes: int) -> list[Unit
     return [*found[:first], middle, *found[len(found) - last :]]
 
 
+def deepest_that_fits(nodes: Sequence[Node], max_nodes: int) -> int:
+    """Find how many levels of modules can be opened, at least one: the operations in them, and a fold for each call
+    on the next level.
+    """
+    operations = Counter(0 if node.scope is None else node.scope.depth for node in nodes)
+    calls = Counter(scope.depth for scope in with_callers(node.scope for node in nodes))
+    level, boxes = 0, operations[0]
+    while level < max(operations, default=0) - 1:
+        boxes += operations[level + 1]
+        level += 1
+        # the last level that fits, not the first that does not: folds may be fewer further down
+        if boxes + calls[level + 1] <= max_nodes or level == 1:
+            best = level
+    return best if level else 1
+
+
 def by_depth(nodes: Sequence[Node], depth: int | None) -> list[Unit]:
     """Fold every module call that lies inside `depth` others."""
     result: list[Unit] = []
     folds: dict[Scope, Fold] = {}
-    chains: dict[Scope, list[Scope]] = {}
     for node in nodes:
         scope = node.scope
-        if scope is None or depth is None:
+        if scope is None or depth is None or scope.depth <= depth:
             result.append(node)
             continue
-        chain = chains.get(scope) or chains.setdefault(scope, scope.chain())
-        if len(chain) <= depth:
-            result.append(node)
-            continue
-        owner = chain[depth]
-        if owner not in folds:
-            folds[owner] = Fold(owner)
-            result.append(folds[owner])
-        folds[owner].nodes.append(node)
+        inside = []
+        while scope not in folds and scope.depth > depth + 1:
+            inside.append(scope)
+            assert scope.parent is not None  # since its depth is more than 1
+            scope = scope.parent
+        if scope not in folds:
+            folds[scope] = Fold(scope)
+            result.append(folds[scope])
+        folds.update(dict.fromkeys(inside, folds[scope]))
+        folds[scope].nodes.append(node)
     return result

@@ -82,6 +82,7 @@ class Layout:
             for node in unit.nodes if isinstance(unit, Fold) else [unit]:
                 self.unit_of[node] = unit
         self.closed = {f.scope for f in shown if isinstance(f, Fold) and f.scope is not None}
+        self.seen: dict[Scope, Scope | None] = {}  # what `visible` found
         self.ids: dict[Any, str] = {}
         self.folded: dict[Fold, list[Value]] = {}
         self.frames: dict[Scope | None, list[Any]] = {None: []}  # what stands directly in each frame, in order of calls
@@ -139,9 +140,16 @@ class Layout:
 
     def visible(self, scope: Scope | None) -> Scope | None:
         """Find the innermost module call around a scope that is drawn as a frame."""
-        while scope is not None and not self.closed.isdisjoint(scope.chain()):
+        todo: list[Scope] = []
+        while scope is not None and scope not in self.seen:
+            todo.append(scope)
             scope = scope.parent
-        return scope
+        found = None if scope is None else self.seen[scope]
+        for inner in reversed(todo):
+            if inner.parent is found and inner not in self.closed:
+                found = inner
+            self.seen[inner] = found
+        return found
 
     def place(self, thing: Any, frame: Scope | None) -> None:
         """Number a value or unit, and put it into a frame, which is put into the frames around it."""
@@ -154,16 +162,23 @@ class Layout:
 
     def write_frame(self, picture: Any, frame: Scope | None) -> None:
         """Write what stands in a frame, frames inside it included (they nest as deep as the module calls did)."""
-        for thing in self.frames[frame]:
-            if isinstance(thing, Scope):
+        todo = [iter(self.frames[frame])]
+        while todo:
+            thing = next(todo[-1], None)
+            if thing is None:
+                todo.pop()
+                if todo:
+                    picture.body.append("\t}\n")
+            elif isinstance(thing, Scope):
                 lines = module_lines(thing, self.trace.paths.of(thing))
-                with picture.subgraph(name=f"cluster_{len(self.ids)}") as inner:
-                    self.ids[thing] = ""
-                    inner.attr(
-                        label=markup([escape(line) for line in lines], left=True), style="rounded,filled",
-                        color=LINE + "70", fillcolor=LINE + "14", margin="9",
-                    )  # fmt: skip
-                    self.write_frame(inner, thing)
+                # as text, since a Digraph for every frame would copy all that is in it
+                picture.body.append(f"\tsubgraph cluster_{len(self.ids)} {{\n")
+                self.ids[thing] = ""
+                picture.attr(
+                    label=markup([escape(line) for line in lines], left=True), style="rounded,filled",
+                    color=LINE + "70", fillcolor=LINE + "14", margin="9",
+                )  # fmt: skip
+                todo.append(iter(self.frames[thing]))
             elif isinstance(thing, Value):
                 fill, border = FILLS[thing.kind]
                 style = "filled,dashed" if thing.kind == "constant" else "filled"

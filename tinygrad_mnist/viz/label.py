@@ -20,6 +20,7 @@ FAINT, GRADIENT = "#6b7280", "#9a3412"  # on the pale fill of a box: details, gr
 SHAPES = frozenset({"shape", "x_shape"})  # settings that the box of the result shows anyway
 DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "keepdims": False, "value": 0.0, "axis": None}
 WIDTH = 34  # characters in a line of a module's label
+LONGEST = 10 * WIDTH  # of a path; of a longer one the end is shown
 
 
 def escape(text: Any) -> str:
@@ -123,7 +124,10 @@ def setting(value: Any) -> str:
 
 def module_lines(scope: Scope, path: str) -> list[str]:
     """Name a module call in short lines."""
-    return ["backward pass"] if is_backward(scope) else textwrap.wrap(module_title(scope.module, path), WIDTH)
+    if is_backward(scope):
+        return ["backward pass"]
+    path = path if len(path) <= LONGEST else "…" + path[1 - LONGEST :]  # frames thousands deep would fill megabytes
+    return textwrap.wrap(module_title(scope.module, path), WIDTH)
 
 
 def markup(lines: list[str], left: bool = False) -> str:

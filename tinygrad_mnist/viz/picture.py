@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,24 @@ def without_dot() -> MissingDependencyError:
         got="the DOT text (.source, .save('graph.dot')), which is complete",
         hint=GET_DOT,
     )
+
+
+def render_whole(
+    engine: str, format: str, filepath: Any, *, outfile: Any = None, raise_if_result_exists: bool = False,
+    **options: Any,
+) -> str:  # fmt: skip
+    """Lay a DOT file out as graphviz.render does, which lets `dot` write to the final file: whole, or not at all."""
+    kinds = [k for k in (options.get("formatter"), options.get("renderer"), format) if k]
+    final = Path(f"{filepath}.{'.'.join(kinds)}" if outfile is None else outfile)
+    over_source = not options.get("overwrite_filepath") and final.resolve() == Path(filepath).resolve()
+    if over_source or (raise_if_result_exists and final.exists()):  # both are refused in graphviz's words
+        checks = {"outfile": final, "raise_if_result_exists": raise_if_result_exists}
+        return str(graphviz.render(engine, format, filepath, **checks, **options))
+    with tempfile.TemporaryDirectory() as folder:
+        part = Path(folder, final.name)
+        graphviz.render(engine, format, filepath, outfile=part, **options)
+        write_whole(final, part.read_bytes(), "viz.graph")
+    return str(final)
 
 
 class Picture(graphviz.Digraph):  # type: ignore[misc]
@@ -65,6 +84,10 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             return str(super().render(filename, *args, **kwargs))
         except graphviz.ExecutableNotFound:
             raise without_dot() from None
+
+    @property
+    def _render(self) -> Any:  # which Digraph.render calls to run `dot`
+        return render_whole
 
     def pipe(self, *args: Any, **kwargs: Any) -> Any:
         """Lay out and return the picture; arguments as in graphviz.Digraph.pipe."""

@@ -8,6 +8,7 @@ after trace.py.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -60,7 +61,7 @@ class Summary:
 
     def __init__(self, model: Any, rows: list[Row], error: Exception | None) -> None:
         parameters = list(model.parameters())
-        called = {id(row.module) for row in rows}
+        reached = with_containers(model, {id(row.module) for row in rows})
         self.rows, self.error = rows, error
         self.total_parameters = sum(p.array.size for p in parameters)
         self.trainable_parameters = sum(p.array.size for p in parameters if p.requires_grad)
@@ -68,9 +69,7 @@ class Summary:
         self.total_multiply_adds = 0
         self.activation_bytes = 0
         self.not_called = [
-            module_title(m, path)
-            for path, m in model.named_modules()
-            if id(m) not in called and called.isdisjoint(id(inner) for inner in m.modules())
+            module_title(m, path) for path, m in model.named_modules() if id(m) not in reached
         ]
 
     @property
@@ -131,7 +130,7 @@ def summary(model: Any, input_size: Any) -> Summary:
         except Exception as error:
             watch.note(error, None)
     result = Summary(model, watch.rows, watch.error)
-    own_parameters(watch.rows)
+    own_parameters(model, watch.rows)
     for node in reachable(watch.nodes):
         row = watch.row_of.get(node.scope)
         if row is not None and node.name in COUNTS:
@@ -153,7 +152,7 @@ class Watch:
         self.paths = Paths()
 
     def __call__(self, scope: Scope, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        row = Row(scope.module, self.paths.of(scope), len(scope.chain()) - 1)
+        row = Row(scope.module, self.paths.of(scope), scope.depth - 1)
         self.rows.append(row)
         self.row_of[scope] = row
         try:
@@ -206,15 +205,32 @@ def undisturbed(model: Any, parameters: list[Any], watch: Watch) -> Iterator[Non
                 module.training = flag
 
 
-def own_parameters(rows: list[Row]) -> None:
-    """Count in each row the parameters that its module holds itself, each at the first call that has it."""
+def with_containers(model: Any, called: set[int]) -> set[int]:
+    """Add, to the ids of modules, those of the modules in the model that contain one of them."""
+    around: dict[int, list[int]] = {}
+    for m in model.modules():
+        for child in m.children():
+            around.setdefault(id(child), []).append(id(m))
+    found, todo = set(called), list(called)
+    while todo:
+        new = [outer for outer in around.get(todo.pop(), ()) if outer not in found]
+        found.update(new)
+        todo += new
+    return found
+
+
+def own_parameters(model: Any, rows: list[Row]) -> None:
+    """Count in each row the parameters that its module holds itself and none inside it does, each at its first call."""
+    modules = {id(m): m for m in [*model.modules(), *(row.module for row in rows)]}
+    holders = Counter(id(p) for m in modules.values() for p in m.parameters(recurse=False))
     seen: set[int] = set()
     for row in rows:
-        inside = {id(p) for child in row.module.children() for p in child.parameters()}
-        for p in row.module.parameters():
-            if id(p) not in inside and id(p) not in seen:
-                seen.add(id(p))
-                row.parameters += p.array.size
+        for p in row.module.parameters(recurse=False):
+            shared = holders[id(p)] > 1
+            if id(p) in seen or shared and any(p is q for child in row.module.children() for q in child.parameters()):
+                continue
+            seen.add(id(p))
+            row.parameters += p.array.size
 
 
 def make_inputs(input_size: Any, dtype: np.dtype[Any]) -> list[Tensor]:

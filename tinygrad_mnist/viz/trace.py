@@ -7,7 +7,7 @@ typing), no folding and no DOT. Look next at fold.py, then graph.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,7 @@ class Names:
                     expected="names={'x': x, 'target': y}",
                 )
             self._note(name, thing)
-        modules: list[Any] = [scope.chain()[0].module for scope in distinct_scopes(nodes)]
+        modules: list[Any] = [s.module for s in with_callers(n.scope for n in nodes) if s.parent is None]
         outermost = {id(m): m for m in modules if has_parameters(m)}
         for module in outermost.values():
             prefix = f"{type(module).__name__}." if len(outermost) > 1 else ""
@@ -184,9 +184,14 @@ def has_parameters(module: Any) -> bool:
     return hasattr(module, "named_parameters") and next(iter(module.named_parameters()), None) is not None
 
 
-def distinct_scopes(nodes: Sequence[Node]) -> Iterator[Scope]:
-    """Yield every module call that made one of the Nodes, once."""
-    return iter({id(n.scope): n.scope for n in nodes if n.scope is not None}.values())
+def with_callers(scopes: Iterable[Scope | None]) -> Iterator[Scope]:
+    """Yield module calls and all those that they run inside, each once."""
+    seen: set[Scope] = set()
+    for scope in scopes:
+        while scope is not None and scope not in seen:
+            seen.add(scope)
+            yield scope
+            scope = scope.parent
 
 
 def is_backward(scope: Scope | None) -> bool:
@@ -196,14 +201,17 @@ def is_backward(scope: Scope | None) -> bool:
 
 def shared_scope(scopes: Sequence[Scope | None]) -> Scope | None:
     """Find the innermost module call around all users of a parameter, backward passes aside."""
-    chains = [s.chain() for s in scopes if s is not None and not is_backward(s)]
-    if not chains:
-        return None
-    found: Scope | None = None
-    for level in zip(*chains, strict=False):
-        if any(s is not level[0] for s in level):
-            break
-        found = level[0]
+    calls = [s for s in scopes if s is not None and not is_backward(s)]
+    found: Scope | None = calls[0] if calls else None
+    for call in calls[1:]:
+        other: Scope | None = call
+        while found is not other and found is not None and other is not None:
+            if found.depth >= other.depth:
+                found = found.parent
+            else:
+                other = other.parent
+        if found is not other:
+            return None
     return found
 
 
@@ -211,25 +219,34 @@ def module_title(module: Any, path: str) -> str:
     """Name a module as in `net.3 Linear(128, 10)`, on one line."""
     settings = module.extra_repr() if hasattr(module, "extra_repr") else ""
     title = f"{path} {type(module).__name__}".strip() + (f"({settings})" if settings else "")
-    return "".join(c if c.isprintable() else "?" for c in title)
+    return title if title.isprintable() else "".join(c if c.isprintable() else "?" for c in title)
 
 
 class Paths:
-    """Paths of module calls, looked up once per containing module."""
+    """Paths of module calls; each module is searched once, and no further than to the modules that are asked for."""
 
     def __init__(self) -> None:
-        self._inside: dict[int, dict[int, str]] = {}
+        self._of: dict[Scope, str] = {}
+        self._inside: dict[int, tuple[dict[int, str], Iterator[tuple[str, Any]]]] = {}
 
     def of(self, scope: Scope) -> str:
         """Name a call's module as seen from the outermost call ('' for that one)."""
-        chain = scope.chain()
-        parts = [self._name(outer.module, inner.module) for outer, inner in zip(chain, chain[1:], strict=False)]
-        return ".".join(p for p in parts if p)
+        todo: list[Scope] = []
+        outer: Scope | None = scope
+        while outer is not None and outer not in self._of:
+            todo.append(outer)
+            outer = outer.parent
+        for inner in reversed(todo):
+            parent = inner.parent
+            parts = (self._of[parent], self._name(parent.module, inner.module)) if parent is not None else ()
+            self._of[inner] = ".".join(p for p in parts if p)
+        return self._of[scope]
 
     def _name(self, outer: Any, inner: Any) -> str:
         if not hasattr(outer, "named_modules"):
             return outer.name_of(inner) or ""
-        inside = self._inside.get(id(outer))
-        if inside is None:
-            inside = self._inside[id(outer)] = {id(m): name for name, m in outer.named_modules()}
-        return inside.get(id(inner), "")
+        known, rest = self._inside.get(id(outer)) or self._inside.setdefault(id(outer), ({}, outer.named_modules()))
+        while id(inner) not in known:
+            name, module = next(rest, ("", inner))
+            known[id(module)] = name
+        return known[id(inner)]
