@@ -12,7 +12,6 @@ import gc
 import keyword
 import weakref
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -356,19 +355,3 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
 def refuse_array() -> None:
     """Refuse a look at the numbers of a tensor, which a replay would not take."""
     raise refused("reading t.array", "compute with the tensor itself, or read its array outside the step")
-
-
-def check_overlaps(recorder: Recorder, inputs: list[Var], originals: list[Any]) -> None:
-    """Refuse memory from outside that the step changes and knows under a second name, too."""
-    for value in recorder.states:
-        twice = any(value.source is x for x in originals)
-        if twice and (value.source.differentiable or value in recorder.written):
-            what, hint = f"an argument that is found outside, too ({value.name})", "pass it or find it, not both"
-            raise refused(what, hint, recorder.guard.home)
-    arrays = [(v, v.source.array) for v in recorder.states]
-    arrays += [(v, x.array) for v, x in zip(recorder.inputs, inputs, strict=True)]
-    spans = sorted(((*np.lib.array_utils.byte_bounds(a), v.index, v) for v, a in arrays if a.size))
-    for (_, end, _, one), (start, _, _, other) in pairwise(spans):
-        if start < end and not recorder.written.isdisjoint((one, other)):
-            what = f"a change of memory that is both {one.name} and {other.name}"
-            raise refused(what, "clone() one of them", recorder.guard.home)

@@ -16,8 +16,9 @@ from ..graph import Var
 from ..guards.guard import Guard
 from ..guards.watch import refused
 from ..tensor import Tensor
-from .capture import capture, check_overlaps
+from .capture import capture
 from .forms import Place, filled, form_of
+from .overlaps import check_overlaps
 from .program import Array, Program, Value
 
 

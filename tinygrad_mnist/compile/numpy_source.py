@@ -146,13 +146,13 @@ def spelled(x: Any) -> str:
     return f"({''.join(f'{spelled(item)}, ' for item in x).rstrip()})" if isinstance(x, tuple) else repr(x)
 
 
-def spelled_index(index: tuple[Any, ...]) -> str:
-    """Spell a basic index as people write it."""
+def spelled_index(index: tuple[Any, ...], shape: tuple[int, ...]) -> str:
+    """Spell a basic index as people write it. shape: of the result, which is to be a view, not a number."""
     parts = []
     for i in index:
         ends = [i.start, i.stop] + ([i.step] if i.step is not None else []) if isinstance(i, slice) else []
         parts.append(":".join("" if e is None else repr(e) for e in ends) if ends else "..." if i is ... else repr(i))
-    return ", ".join(parts) or "..."  # x[()] of a 0-d array would be a number
+    return ", ".join(parts + ["..."] * (shape == () and ... not in index)) or "..."
 
 
 Write = Callable[[Writer, Instruction], list[str]]
@@ -267,9 +267,7 @@ def call_of(w: Writer, s: Instruction) -> str:
     if s.name == "transpose" and s.static["axes"] == tuple(reversed(range(len(s.inputs[0].shape)))):
         return f"{w.of(s.inputs[0])}.T"
     if s.name in VIEWS and len(s.inputs) == 1:
-        static = {k: spelled_index(v) if k == "index" else w.setting(v, k) for k, v in s.static.items()}
-        if s.name == "getitem" and s.outputs[0].shape == () and ... not in s.static["index"]:  # a view, not the number
-            static["index"] = "..." if static["index"] == "..." or not s.static["index"] else static["index"] + ", ..."
+        static = {k: w.setting(v, k) if k != "index" else spelled_index(v, s.outputs[0].shape) for k, v in s.static.items()}
         return VIEWS[s.name].format(w.of(s.inputs[0]), **static)
     name = w.named(s.primitive.forward if s.primitive is not None else None, f"{s.name}_")
     return f"{name}({', '.join([*map(w.of, s.inputs), *(f'{k}={w.setting(v, k)}' for k, v in s.static.items())])})"

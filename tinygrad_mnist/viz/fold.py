@@ -70,9 +70,8 @@ def by_depth(nodes: Sequence[Node], depth: int | None) -> list[Unit]:
             result.append(node)
             continue
         inside = []
-        while scope not in folds and scope.depth > depth + 1:
+        while scope not in folds and scope.depth > depth + 1 and scope.parent is not None:
             inside.append(scope)
-            assert scope.parent is not None  # since its depth is more than 1
             scope = scope.parent
         if scope not in folds:
             folds[scope] = Fold(scope)
