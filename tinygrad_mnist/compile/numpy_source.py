@@ -146,13 +146,13 @@ def spelled(x: Any) -> str:
     return f"({''.join(f'{spelled(item)}, ' for item in x).rstrip()})" if isinstance(x, tuple) else repr(x)
 
 
-def spelled_index(index: tuple[Any, ...], shape: tuple[int, ...]) -> str:
-    """Spell a basic index as people write it. shape: of the result, which is to be a view, not a number."""
-    parts = []
-    for i in index:
+def spelled_index(s: Instruction) -> str:
+    """Spell a basic index as people write it; what it gives is to be a view, also of one element, not a number."""
+    parts = ["..."] if s.outputs[0].shape == () and ... not in s.static["index"] else []
+    for i in reversed(s.static["index"]):
         ends = [i.start, i.stop] + ([i.step] if i.step is not None else []) if isinstance(i, slice) else []
         parts.append(":".join("" if e is None else repr(e) for e in ends) if ends else "..." if i is ... else repr(i))
-    return ", ".join(parts + ["..."] * (shape == () and ... not in index)) or "..."
+    return ", ".join(reversed(parts)) or "..."
 
 
 Write = Callable[[Writer, Instruction], list[str]]
@@ -267,7 +267,7 @@ def call_of(w: Writer, s: Instruction) -> str:
     if s.name == "transpose" and s.static["axes"] == tuple(reversed(range(len(s.inputs[0].shape)))):
         return f"{w.of(s.inputs[0])}.T"
     if s.name in VIEWS and len(s.inputs) == 1:
-        static = {k: w.setting(v, k) if k != "index" else spelled_index(v, s.outputs[0].shape) for k, v in s.static.items()}
+        static = {k: spelled_index(s) if k == "index" else w.setting(v, k) for k, v in s.static.items()}
         return VIEWS[s.name].format(w.of(s.inputs[0]), **static)
     name = w.named(s.primitive.forward if s.primitive is not None else None, f"{s.name}_")
     return f"{name}({', '.join([*map(w.of, s.inputs), *(f'{k}={w.setting(v, k)}' for k, v in s.static.items())])})"
@@ -290,8 +290,8 @@ def write_source(program: Program, functions: dict[str, Any]) -> Writer:
         w.product = "product"
     w.names |= dict.fromkeys(v.name for s in program.instructions for v in (*s.values(), *s.outputs))
     for s in program.instructions:
-        if not s.is_view:
-            whole = s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f"  # where NumPy's dtypes are not ours
+        if not s.is_view:  # whole: where NumPy's dtypes are not ours
+            whole = s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f"
             lines = (as_it_is if whole else WRITERS.get(s.name, as_it_is))(w, s)
         else:
             lines = [f"{s.outputs[0].name} = {call_of(w, s)}"]  # also where made once: what it names must be there
