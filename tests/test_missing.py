@@ -16,14 +16,13 @@ QUICK = [
     "test_examples.py::test_an_unwritable_folder_is_told_before_training",
     "test_examples.py::test_the_readmes_error_is_what_people_see",
     "test_benchmark.py::test_arguments_that_make_no_sense_are_refused",
-    "test_compile.py::test_200_steps_of_the_examples",
     "test_sklearn.py::test_pandas_goes_in_and_out",
     "test_studies.py::test_a_quick_run_says_so_first",
     "test_viz.py::test_render_leaves_the_old_file_where_writing_fails",
     "test_viz.py::test_the_example_without_dot_writes_text",
     "test_structure.py::test_what_is_loaded_when_first_named_is_what_was_named",
 ]
-WHOLE = ["benchmark", "compile_numba", "examples", "mnist_files", "sklearn", "studies", "training", "viz"]
+WHOLE = ["benchmark", "compile_numba", "examples", "mnist_files", "sklearn", "structure", "studies", "training", "viz"]
 
 
 def pytest_without(hidden, *args):
