@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 import datetime
 import fractions
+import functools
 import pathlib
 import re
 import sys
@@ -85,7 +86,14 @@ def is_foreign(thing: Any) -> bool:
     name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", "") if isinstance(
         thing, type | FunctionType
     ) else type(thing).__module__  # fmt: skip
-    return str(name).partition(".")[0] in FOREIGN
+    return is_installed(str(name).partition(".")[0])
+
+
+@functools.cache
+def is_installed(room: str) -> bool:
+    """Tell whether a package came with Python or from an index, so that its classes and functions stay as they are."""
+    file = str(getattr(sys.modules.get(room), "__file__", ""))
+    return room in FOREIGN or "site-packages" in file or "dist-packages" in file
 
 
 def overlapping(tensors: dict[str, Any]) -> set[tuple[str, str]]:

@@ -34,13 +34,13 @@ from .names import names_in
 from .things import (
     BARE,
     CONTAINERS,
-    FOREIGN,
     HEAP,
     MEMORY,
     PACKAGE,
     UNCHANGING,
     attributes,
     is_foreign,
+    is_installed,
     is_module,
     is_set,
     is_unsafe,
@@ -66,7 +66,7 @@ class Walk(Facts):
         self.pending: deque[tuple[Any, str]] = deque()
         self.words: set[str] = set()  # names in the code reached
         self.objects: list[tuple[Any, str]] = [(Tensor, "Tensor")]  # whose attributes matter if code names them
-        self.looked_at: set[tuple[int, str]] = set()
+        self.looked_at: dict[int, tuple[set[str], tuple[int, bool]]] = {}  # the names, how many words there were
         self.home, self.dynamic = "", False
         self.codes: set[CodeType] = set()  # of the functions reached
         self.ran: set[CodeType] = set()
@@ -79,7 +79,9 @@ class Walk(Facts):
 
     def reach(self, thing: Any, label: str) -> None:
         """Note what can be read through a thing that the step can read; `explore` goes on from there."""
-        if type(thing) not in (int, float, complex, str, bytes, type(None), bool) and id(thing) not in self.labels:
+        if thing is sys.modules:
+            self.unsafe.append((thing, label))
+        elif type(thing) not in (int, float, complex, str, bytes, type(None), bool) and id(thing) not in self.labels:
             self.labels[id(thing)] = label
             self.refer(thing)
             self.pending.append((thing, label))
@@ -93,15 +95,16 @@ class Walk(Facts):
                     self.follow(thing, label)
                 except Exception:  # code of the thing's own class, which stands where Python looks
                     self.unsafe.append((thing, label))
-            new = [
-                (thing, label, word) for thing, label in self.objects for word in self.named(thing)
-                if (id(thing), word) not in self.looked_at
-            ]  # fmt: skip
-            if not new:
+            now = len(self.words), self.dynamic
+            seen = self.looked_at
+            behind = [(x, label) for x, label in self.objects if id(x) not in seen or seen[id(x)][1] != now]
+            if not behind:
                 return
-            for thing, label, word in new:
-                self.looked_at.add((id(thing), word))
-                self.reach_attribute(thing, label, word)
+            for thing, label in behind:
+                known, names = seen[id(thing)][0] if id(thing) in seen else set(), set(self.named(thing))
+                seen[id(thing)] = names, now
+                for word in sorted(names - known):
+                    self.reach_attribute(thing, label, word)
 
     def named(self, thing: Any) -> set[str]:
         """List the attributes of a thing that may be read."""
@@ -184,7 +187,7 @@ class Walk(Facts):
 
     def reach_function(self, function: FunctionType) -> None:
         """Note code, closure, defaults and attributes, and the globals that the code names."""
-        if str(function.__globals__.get("__name__")).partition(".")[0] in FOREIGN:
+        if is_installed(str(function.__globals__.get("__name__")).partition(".")[0]):
             self.reach(function.__dict__.get("__wrapped__"), function.__name__)
             for cell in function.__closure__ or ():  # no_grad()(f) keeps f there
                 self.reach_cell(cell, function.__name__)
