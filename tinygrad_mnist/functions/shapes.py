@@ -191,9 +191,7 @@ def gather(input: Any, dim: int, index: Any) -> Any:
         return reshape(found, tuple(index.shape))
     if 0 in index.shape and index.ndim != input.ndim:
         return getitem(reshape(input, -1), index=(slice(0, 0),)).reshape(tuple(index.shape))
-    if index.ndim != input.ndim or any(
-        a > b for i, (a, b) in enumerate(zip(index.shape, input.shape, strict=True)) if i != axis
-    ):
+    if index.ndim != input.ndim or any(index.shape[i] > input.shape[i] for i in range(input.ndim) if i != axis):
         raise _misfit(input, index, dim)
     return _gather(input, index, axis=axis)
 
