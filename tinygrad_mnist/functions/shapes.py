@@ -114,7 +114,8 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     _check_list("cat", tensors)
     if not len(tensors):
         raise ArgumentError("cat: no tensors were given.", expected="a list of at least one tensor")
-    tensors = [t for t in tensors if t.shape != (0,)] or list(tensors[:1])  # PyTorch's old way to say nothing
+    if any(t.ndim != 1 for t in tensors):  # beside those an empty vector says nothing, as in PyTorch
+        tensors = [t for t in tensors if t.shape != (0,)]
     axis = one("cat", dim, tensors[0].ndim)
     shape = [*tensors[0].shape]
     for t in tensors:
