@@ -54,6 +54,8 @@ def one(name: str, dim: Any, ndim: int) -> int:
 
     Raises:  IndexRangeError unless -ndim <= dim < ndim; DTypeError unless it is an int
     """
+    if type(dim) is int and 0 <= dim < ndim:
+        return dim
     size = max(ndim, 1)
     at = whole(name, "a dimension", dim)
     if not -size <= at < size:
@@ -70,6 +72,8 @@ def some(name: str, dim: Dims, ndim: int) -> Any:
     """Count dimensions from 0: None or an empty sequence (all of them), one, or several."""
     if dim is None:
         return None
+    if type(dim) is int and -ndim <= dim < ndim:
+        return dim % ndim
     named = several(name, dim, ndim)
     return None if ndim == 0 or named == () else named
 
@@ -89,8 +93,12 @@ def sizes(name: str, shape: Any, least: int = 0) -> tuple[int, ...]:
 
     Raises:  DTypeError for what is no int, ShapeError for a size below the least
     """
-    given = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) and not isinstance(shape[0], str) else shape
-    read = tuple(whole(name, "a size", s) for s in given)
+    given = shape
+    if len(shape) == 1 and type(shape[0]) is not int:
+        first = shape[0]
+        listed = isinstance(first, list | tuple) or (isinstance(first, Sequence) and not isinstance(first, str))
+        given = first if listed else shape
+    read = tuple([s if type(s) is int else whole(name, "a size", s) for s in given])
     if read and min(read) < least:
         expected = f"sizes of at least {least}" if least == 0 else "sizes of at least 0, or -1 where it is to be found"
         raise ShapeError(f"{name}: {min(read)} is no size.", got=f"{read}", expected=expected)

@@ -50,7 +50,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     pairs = list(zip(flat[::2], flat[1::2], strict=True))
     width = ((0, 0),) * (ndim - len(pairs)) + tuple(reversed(pairs))
     if mode == "constant":
-        _check_cut(input, width)
+        _check_cut(input, tuple((min(before, 0), min(after, 0)) for before, after in width))  # PyTorch cuts first
         fill = fitting("pad", 0 if value is None else value, input.dtype, wraps=False)
         return layout.pad(input, width=width, value=fill)
     if value:

@@ -114,7 +114,8 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     _check_list("cat", tensors)
     if not len(tensors):
         raise ArgumentError("cat: no tensors were given.", expected="a list of at least one tensor")
-    tensors = [t for t in tensors if t.shape != (0,)] or list(tensors[:1])  # PyTorch's old way to say nothing
+    if any(t.ndim != 1 for t in tensors):  # beside those an empty vector says nothing, as in PyTorch
+        tensors = [t for t in tensors if t.shape != (0,)]
     axis = one("cat", dim, tensors[0].ndim)
     shape = [*tensors[0].shape]
     for t in tensors:
@@ -191,9 +192,7 @@ def gather(input: Any, dim: int, index: Any) -> Any:
         return reshape(found, tuple(index.shape))
     if 0 in index.shape and index.ndim != input.ndim:
         return getitem(reshape(input, -1), index=(slice(0, 0),)).reshape(tuple(index.shape))
-    if index.ndim != input.ndim or any(
-        a > b for i, (a, b) in enumerate(zip(index.shape, input.shape, strict=True)) if i != axis
-    ):
+    if index.ndim != input.ndim or any(index.shape[i] > input.shape[i] for i in range(input.ndim) if i != axis):
         raise _misfit(input, index, dim)
     return _gather(input, index, axis=axis)
 

@@ -125,7 +125,9 @@ def gather(x: Array, index: Array, *, axis: int) -> Array:
     Shapes:  x (*A), index (*B) of integers, B ≤ A outside the axis -> (*B)
     Raises:  IndexRangeError unless 0 <= index < A[axis]
     """
-    if index.size and not 0 <= index.min() <= index.max() < x.shape[axis]:
+    # too large ones are found by NumPy, but for those that it would wrap to negative ones
+    wraps = index.dtype.char in "LQ" and index.size and index.max() >= x.shape[axis]
+    if wraps or (index.size and np.minimum.reduce(index, axis=None) < 0):
         raise IndexRangeError(
             f"gather: there is no index {index.min() if index.min() < 0 else index.max()}.",
             got=f"x {x.shape}, axis {axis}",
