@@ -56,8 +56,9 @@ class Watch:
             elif event == "call":
                 self.enters(frame)
         except CaptureError as error:
-            self.refusal = error
-            raise
+            if not is_importing(frame):
+                self.refusal = error
+                raise
 
     def enters(self, frame: Any) -> None:
         """Look at a function written in Python that is about to run, or a generator that goes on."""
@@ -83,7 +84,7 @@ class Watch:
         if room == ROOM:
             if str(frame.f_globals.get("__name__")).startswith(LAYERS):
                 self.layer_runs(code, frame.f_globals)
-        elif room != "numpy" and room_of(frame.f_back) != "importlib":  # which asks finders of modules
+        elif room != "numpy" and not is_importing(frame):
             self.runs(code, frame.f_globals)
 
     def calls(self, frame: Any, function: Any) -> None:
@@ -140,6 +141,15 @@ def watched(function: Callable[[], Any], watch: Watch) -> Any:
     if watch.refusal is not None:
         raise watch.refusal
     return result
+
+
+def is_importing(frame: Any) -> bool:
+    """Tell whether a call is part of an import, which is done once: of finders of modules, or a module's own."""
+    while frame is not None and frame.f_code is not watched.__code__:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def room_of(frame: Any) -> str:

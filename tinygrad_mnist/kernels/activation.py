@@ -49,11 +49,12 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
         x = x.astype(np.float32)
     if out is None:
         out = np.empty_like(x)
-    top = scratch("sigmoid", x.shape, x.dtype)
-    np.greater_equal(x, 0, out=top)
+    top, positive = scratch("sigmoid", x.shape, x.dtype), scratch("sigmoid's sign", x.shape, np.dtype(bool))
+    np.greater_equal(x, 0, out=positive)
     np.copysign(x, -1, out=out)
     np.exp(out, out=out)
-    np.maximum(top, out, out=top)  # 1 where x >= 0, else the exponential, which is at most 1; of NaN, NaN
+    np.copyto(top, out)
+    np.copyto(top, 1, where=positive)  # else the exponential; of NaN, NaN
     np.add(out, 1, out=out)
     return np.divide(top, out, out=out)
 
