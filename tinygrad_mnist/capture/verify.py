@@ -20,6 +20,7 @@ from .forms import NUMBERS, WORDS
 def differing(function: str, pairs: dict[str, tuple[Any, Any]], near: float) -> CaptureError | None:
     """Compare, under each name, what the function itself gave or left with what its plan did."""
     gradients = [x.gradient.array for x in pairs.get("the leaves", ((), ()))[0] if x.gradient is not None]
+    gradients += [g for g in pairs.get("the gradient", ((), ()))[0] if isinstance(g, np.ndarray)]
     nearness = Nearness(near, max((s for s in map(size, gradients) if s < np.inf), default=0.0))
     found = (difference(a, b, name, set(), nearness) for name, (a, b) in pairs.items())
     what = next((name for name in found if name), "")
