@@ -87,6 +87,9 @@ def a(*values: Any) -> Array:
     return np.array(values, dtype=np.float64)
 
 
+INF = math.inf
+INFINITE = a(INF, INF)  # a cotangent of which what was not chosen gets 0 all the same
+
 # ---------------------------------------------------------------- elementwise, one argument
 
 
@@ -96,7 +99,13 @@ def unary(primitive: Primitive, oracle: Callable[[Array], Array], domain: Domain
 
 unary(E.negative, lambda x: -x, examples=(Example((a(1, -2),), a(-1, 2), (a(-1, -1),)),))
 unary(E.absolute, np.abs, NOT_ZERO, order=2, examples=(Example((a(-3, 0, 2),), a(3, 0, 2), (a(-1, 0, 1),)),))
-unary(E.sign, np.sign, NOT_ZERO, order=2, examples=(Example((a(-3, 0, 2),), a(-1, 0, 1), (a(0, 0, 0),)),))
+unary(
+    E.sign, np.sign, NOT_ZERO, order=2,
+    examples=(
+        Example((a(-3, 0, 2),), a(-1, 0, 1), (a(0, 0, 0),)),
+        Example((a(-3, 2),), a(-1, 1), (a(0, 0),), g=INFINITE),
+    ),
+)  # fmt: skip
 unary(E.square, lambda x: x * x, examples=(Example((a(-3, 0.5),), a(9, 0.25), (a(-6, 1),)),))
 unary(E.sqrt, np.sqrt, POSITIVE, examples=(Example((a(4, 0.25),), a(2, 0.5), (a(0.25, 1),)),))
 unary(E.reciprocal, lambda x: 1 / x, POSITIVE, examples=(Example((a(2, -4),), a(0.5, -0.25), (a(-0.25, -0.0625),)),))
@@ -171,9 +180,14 @@ case(
     examples=(
         Example((a(-2, 0, 3),), a(-8, 0, 27), (a(12, 0, 27),), {"exponent": 3}),
         Example((a(-2, 0, 3),), a(1, 1, 1), (a(0, 0, 0),), {"exponent": 0}),
+        Example((a(-2, 3),), a(1, 1), (a(0, 0),), {"exponent": 0}, g=INFINITE),
         Example((a(-2, 0, 3),), a(-2, 0, 3), (a(1, 1, 1),), {"exponent": 1}),
         Example((a(4, 0.25),), a(0.5, 2), (a(-0.0625, -4),), {"exponent": -0.5}),
     ),
+)  # fmt: skip
+case(
+    "power_scalar: exponent 0", lambda d: Call([d.values(d.shape())], {"exponent": 0}, d.seed),
+    lambda x, exponent: x**exponent, call=E.power_scalar,
 )  # fmt: skip
 
 
@@ -187,6 +201,7 @@ case(
     examples=(
         Example((a(-2, -1, 0, 1, 2),), a(-1, -1, 0, 1, 1), (a(0, 1, 1, 1, 0),), {"low": -1.0, "high": 1.0}),
         Example((a(-2, 2),), a(-2, 1), (a(1, 0),), {"low": None, "high": 1.0}),
+        Example((a(0, 2),), a(0, 1), (a(INF, 0),), {"low": -1.0, "high": 1.0}, g=INFINITE),
     ),
 )  # fmt: skip
 
@@ -232,15 +247,17 @@ case(
 )  # fmt: skip
 case(
     compare.maximum, apart, np.maximum, order=2,
-    examples=(Example((a(1, 2, 3), a(3, 2, 1)), a(3, 2, 3), (a(0, 0.5, 1), a(1, 0.5, 0))),),
+    examples=(
+        Example((a(1, 2, 3), a(3, 2, 1)), a(3, 2, 3), (a(0, 2, 6), a(2, 2, 0)), g=a(2, 4, 6)),
+        Example((a(1, 3), a(3, 1)), a(3, 3), (a(0, INF), a(INF, 0)), g=INFINITE),
+    ),
 )  # fmt: skip
 case(
     compare.minimum, apart, np.minimum, order=2,
-    examples=(Example((a(1, 2, 3), a(3, 2, 1)), a(1, 2, 1), (a(1, 0.5, 0), a(0, 0.5, 1))),),
-)  # fmt: skip
-case(
-    compare.share_of_greater, tied, lambda x, y: (x > y) + 0.5 * (x == y), order=0,
-    examples=(Example((a(1, 2, 3), a(3, 2, 1)), a(0, 0.5, 1)),),
+    examples=(
+        Example((a(1, 2, 3), a(3, 2, 1)), a(1, 2, 1), (a(2, 2, 0), a(0, 2, 6)), g=a(2, 4, 6)),
+        Example((a(1, 3), a(3, 1)), a(1, 1), (a(INF, 0), a(0, INF)), g=INFINITE),
+    ),
 )  # fmt: skip
 case(compare.equal, tied, np.equal, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([False, True])),))
 case(compare.not_equal, tied, np.not_equal, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([True, False])),))

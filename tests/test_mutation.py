@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import mutate_rules
@@ -37,6 +38,14 @@ def test_a_killed_mutant_that_was_called_equivalent_is_reported(capsys: Any) -> 
     assert mutants
     assert mutate_rules.report(mutants, ["sign"] * len(mutants), 0.0) == 1
     assert "NOT EQUIVALENT" in capsys.readouterr().out
+
+
+def test_a_case_that_fails_by_itself_kills_nothing(capsys: Any, monkeypatch: Any) -> None:
+    case = mutate_rules.CASES["exp"]
+    monkeypatch.setitem(mutate_rules.CASES, "exp", replace(case, oracle=lambda x: x))
+    assert mutate_rules.main(["--only", "exp", "--workers", "1"]) == 1
+    out = capsys.readouterr().out
+    assert out == "FAILS WITHOUT A MUTANT  exp\n"
 
 
 def test_the_mistakes_are_of_every_kind() -> None:

@@ -31,12 +31,12 @@ def maximum(a: Array, b: Array) -> Array:
 
 @maximum.vjp("a")
 def maximum_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return where(less(a, b), 0.0, g) * share_of_greater(a, b)
+    return to_greater(g, a, b)
 
 
 @maximum.vjp("b")
 def maximum_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return where(less(b, a), 0.0, g) * share_of_greater(b, a)
+    return to_greater(g, b, a)
 
 
 @elementwise
@@ -50,25 +50,20 @@ def minimum(a: Array, b: Array) -> Array:
 
 @minimum.vjp("a")
 def minimum_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return where(less(b, a), 0.0, g) * share_of_greater(b, a)
+    return to_greater(g, b, a)
 
 
 @minimum.vjp("b")
 def minimum_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return where(less(a, b), 0.0, g) * share_of_greater(a, b)
+    return to_greater(g, a, b)
 
 
-@primitive(differentiable=False)
-def share_of_greater(a: Array, b: Array) -> Array:
-    """1 where a > b, ½ where a = b, else 0, in the floating dtype of a and b. Constant to differentiation.
+def to_greater(g: Any, a: Any, b: Any) -> Any:
+    """Give a its part of a cotangent: all where it is greater, half where both are equal, 0 of any g where it is less.
 
-    Beside NaN it is 1 for either, as in PyTorch.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
+    Beside NaN either gets all, as in PyTorch.
     """
-    dtype = np.result_type(a, b)
-    below = np.add(np.less(a, b), np.less_equal(a, b), dtype=dtype if dtype.kind == "f" else np.float32)
-    return 1 - below * 0.5
+    return where(less(a, b), 0.0, where(equal(a, b), g * 0.5, g))
 
 
 @primitive()
