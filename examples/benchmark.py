@@ -3,6 +3,7 @@
     python examples/benchmark.py                                    # everything that is installed; about 20 minutes
     python examples/benchmark.py --further none                     # the six training steps only; about 6 minutes
     python examples/benchmark.py --work cnn-small --against torch --further none    # one step, one peer; a minute
+    python examples/benchmark.py --before ../older  # against another checkout, in one run; 5 minutes
     python examples/benchmark.py --quick                            # a look that proves nothing; about a minute
 
 Peers that are not installed are named and left out: pip install torch jax scikit-learn mygrad numba.
@@ -39,7 +40,7 @@ from benchmarks.accuracy import measure_accuracy, write_idx_files
 from benchmarks.imports import measure_imports
 from benchmarks.machine import available_cores, blas_settings, busy_share, processor, versions, warning
 from benchmarks.race import Settings, race
-from benchmarks.ratios import OURS, targets
+from benchmarks.ratios import BEFORE, OURS, targets
 from benchmarks.steps import STEPS, Data
 from benchmarks.sweeps import SWEEPS, sweep
 
@@ -52,6 +53,7 @@ FURTHER = ("import", *SWEEPS, "accuracy")
 def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", nargs="*", choices=PEERS, default=["torch", "jax", "sklearn", "mygrad"])
+    parser.add_argument("--before", metavar="FOLDER", help="another checkout of this package, to compare with alone")
     parser.add_argument("--work", nargs="+", choices=list(STEPS), default=list(STEPS), help="which training steps")
     parser.add_argument("--further", nargs="+", choices=[*FURTHER, "none"], help="which further measurements (all)")
     parser.add_argument("--data-dir", help="folder with the MNIST files, asked before all other sources")
@@ -65,6 +67,10 @@ def arguments(argv):
     chosen.rounds = usual_rounds if chosen.rounds is None else chosen.rounds
     chosen.seconds = usual_seconds if chosen.seconds is None else chosen.seconds
     chosen.further = usual_further if chosen.further is None else [f for f in chosen.further if f != "none"]
+    if chosen.before:
+        if not Path(chosen.before, "tinygrad_mnist", "__init__.py").is_file():
+            parser.error(f"--before: {chosen.before} is no checkout of this package (no tinygrad_mnist in it)")
+        chosen.before, chosen.further = str(Path(chosen.before).resolve()), []
     if chosen.rounds < 1 or not 0 < chosen.seconds < 3600 or chosen.threads < 1:
         parser.error("--rounds, --seconds and --threads must be positive")
     return chosen
@@ -72,8 +78,9 @@ def arguments(argv):
 
 def settings_of(args):
     if args.quick:
-        return Settings(args.rounds, args.seconds, args.threads, warm_up=0.05, pause=0.05, check_steps=5)
-    return Settings(args.rounds, args.seconds, args.threads)
+        short = {"warm_up": 0.05, "pause": 0.05, "check_steps": 5}
+        return Settings(args.rounds, args.seconds, args.threads, before=args.before or "", **short)
+    return Settings(args.rounds, args.seconds, args.threads, before=args.before or "")
 
 
 def bar_of(total, title, unit="turn"):
@@ -90,7 +97,8 @@ def race_all(args, data, settings):
         show(note)
     for name in args.work:
         excluded = ONLY_CONVOLUTIONS if STEPS[name].is_mlp else ONLY_MLPS
-        contests[name] = [v for v in (*OURS, *dict.fromkeys(args.against), "products") if v not in excluded]
+        peers = [v + BEFORE for v in OURS] if args.before else [*dict.fromkeys(args.against), "products"]
+        contests[name] = [v for v in (*OURS, *peers) if v not in excluded]
     with bar_of(sum(map(len, contests.values())) * (settings.rounds + 1), "steps") as bar:
         for name, variants in contests.items():
             results[name] = race(STEPS[name], variants, data, settings, bar)
@@ -161,7 +169,8 @@ def main(argv=None):
         record[name] = measure_further(name, args, data, test, settings)
         write_record(out, record)  # each time: whoever interrupts the rest keeps what there is
     busiest = max((share for share in record["busy"].values() if share is not None), default=None)
-    show("\n".join(filter(None, (tables.target_table(aims, times), warning(busiest)))))
+    verdict = tables.before_table(times) if args.before else tables.target_table(aims, times)
+    show("\n".join(filter(None, (verdict, warning(busiest)))))
 
     sweeps = {name: record[name] for name in args.further if name in SWEEPS}
     pictures = {
@@ -170,7 +179,7 @@ def main(argv=None):
     }
     drawn = [name for name, there in pictures.items() if there]
     print(f"{', '.join(['results.json', *drawn])}: in {out}")
-    if "benchmark.png" not in drawn:
+    if "benchmark.png" not in drawn and not args.before:
         print("No benchmark.png: it compares with PyTorch, which was not measured")
     if notice:
         print(notice)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -281,3 +283,33 @@ def test_arguments_that_make_no_sense_are_refused(wrong, capsys):
     with pytest.raises(SystemExit) as caught:
         benchmark.main(["--quick", *wrong])
     assert caught.value.code == 2 and "error:" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------ another checkout
+
+
+def test_another_checkout_takes_its_turns(data, tmp_path):
+    older = tmp_path / "older"
+    shutil.copytree(Path(nn.__file__).parent.parent, older / "tinygrad_mnist")
+    late = older / "tinygrad_mnist" / "optim" / "sgd.py"
+    late.write_text(late.read_text(encoding="utf-8") + "\nimport time\ntime.sleep(0.5)\n", encoding="utf-8")
+    settings = replace(SHORT, before=str(older))
+    outcomes = race(STEPS["mlp-128-sgd"], ["eager", "eager before"], data, settings, Bar())
+    assert [o.failed for o in outcomes.values()] == [None, None]
+    assert outcomes["eager before"].import_seconds > 0.5  # it was the other one that was imported
+    nothing = replace(SHORT, before=str(tmp_path))
+    failed = race(STEPS["mlp-128-sgd"], ["eager", "eager before"], data, nothing, Bar())["eager before"].failed
+    assert failed == f"ImportError: {tmp_path} holds no tinygrad_mnist"
+
+
+def test_the_table_of_another_checkout():
+    times = {"a": {"eager": [100, 200], "eager before": [110, 220]}, "b": {"eager": [100], "eager before": [90]}}
+    lines = tables.before_table(times).splitlines()
+    assert "1.100 (1.100-1.100)" in lines[1] and "0.900 (0.900-0.900)" in lines[2] and "-" in lines[1]
+    assert lines[3].split()[:3] == ["geometric", "mean", "0.995"]
+
+
+def test_a_folder_without_the_package_is_no_checkout(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        benchmark.arguments(["--before", str(tmp_path)])
+    assert "no tinygrad_mnist in it" in capsys.readouterr().err

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .machine import blas_settings
-from .ratios import disagreements, median
+from .ratios import BEFORE, disagreements, median
 from .steps import Data, Step, save_material
 
 EXAMPLES = Path(__file__).parent.parent
@@ -39,6 +39,7 @@ class Settings:
     warm_up: float = 0.3
     pause: float = 0.15
     check_steps: int = 20
+    before: str = ""  # folder of another checkout of this package
 
 
 @dataclass
@@ -59,8 +60,12 @@ class Outcome:
         return median(self.micros)
 
 
-def environment(threads: int) -> dict[str, str]:
-    """Give every framework the same number of threads, in the words that it understands."""
+def environment(threads: int, before: str = "") -> dict[str, str]:
+    """Give every framework the same number of threads, in the words that it understands.
+
+    Args:
+        before: folder in which the package is looked for first
+    """
     number = str(threads)
     variables = dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "NPROC"), number
@@ -70,7 +75,7 @@ def environment(threads: int) -> dict[str, str]:
         flags.append("--xla_cpu_multi_thread_eigen=false")
     left_out = {"PYTHONDONTWRITEBYTECODE", *blas_settings()}  # imports as users have them, products as OpenBLAS chooses
     kept = {k: v for k, v in os.environ.items() if k not in left_out}
-    path = os.pathsep.join(filter(None, (str(EXAMPLES), os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (str(EXAMPLES), before, os.environ.get("PYTHONPATH"))))
     return {**kept, **variables, "XLA_FLAGS": " ".join(filter(None, flags)), "PYTHONPATH": path, "JAX_PLATFORMS": "cpu"}
 
 
@@ -81,11 +86,11 @@ class WorkerLost(Exception):
 class Worker:
     """The parent's end of a worker process."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, before: str = "") -> None:
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         self._process = subprocess.Popen(
             [*PYTHON, "-m", "benchmarks.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._errors, text=True, env=environment(threads),
+            stderr=self._errors, text=True, env=environment(threads, before),
         )  # fmt: skip
 
     def ask(self, **request) -> dict:
@@ -140,7 +145,8 @@ def race(step: Step, variants: list[str], data: Data, settings: Settings, bar, r
         try:
             for variant in variants:
                 bar.set_postfix_str(f"{step.name}: {variant} starts")
-                workers[variant] = Worker(settings.threads)
+                before = settings.before if variant.endswith(BEFORE) else ""
+                workers[variant] = Worker(settings.threads, before)
                 _start(outcomes[variant], workers[variant], variant, step, material, settings)
                 bar.update()
             for variant, why in disagreements({v: outcomes[v].losses for v in variants}, reference).items():
@@ -165,6 +171,7 @@ def _start(outcome: Outcome, worker: Worker, variant, step, material, settings) 
     _ask(
         outcome, worker, do="start", variant=variant, step=dataclasses.asdict(step), material=str(material),
         check_steps=settings.check_steps, warm_up=settings.warm_up,
+        package_in=settings.before if variant.endswith(BEFORE) else "",
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 OURS = ("eager", "replay", "fast")
+BEFORE = " before"  # ends the name of a variant that another checkout of this package runs
 COMPARED_LOSSES = 5  # later on rounding errors have grown, and more so where the learning rate is high
 TOLERANCE = 1e-2
 

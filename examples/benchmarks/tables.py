@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .accuracy import typical
 from .race import Outcome
-from .ratios import Target, best_of_ours, ratio
+from .ratios import BEFORE, OURS, Target, best_of_ours, geometric_mean, ratio
 from .steps import Step
 from .sweeps import Points
 
@@ -67,6 +67,25 @@ def target_table(rows: list[Target], times: dict[str, dict[str, list[float]]]) -
         lines.append(f"  {claim:34s} {row.what:24s} {row.got:7.2f}  {limit:8s} {verdict}")
     lines += [f"  {pair:34s} not measured: {', '.join(steps)}" for pair, steps in missing.items()]
     return "\n".join(lines)
+
+
+def before_table(times: dict[str, dict[str, list[float]]]) -> str:
+    """Give, for each step and variant, how many times faster than in the other checkout it is."""
+    lines = [f"{'Times faster than before: median (quartiles)':36s}" + "".join(f"{v:>22s}" for v in OURS)]
+    medians: dict[str, list[float]] = {v: [] for v in OURS}
+    for step, variants in times.items():
+        row = f"  {step:42s}"
+        for variant in OURS:
+            pair = variants.get(variant + BEFORE), variants.get(variant)
+            if pair[0] is None or pair[1] is None:
+                row += f"{'-':>22s}"
+                continue
+            s = ratio(pair[0], pair[1])
+            medians[variant].append(s.median)
+            row += f"{f'{s.median:.3f} ({s.lower:.3f}-{s.upper:.3f})':>22s}"
+        lines.append(row)
+    means = (f"{f'{geometric_mean(m):.3f}' if m else '-':>22s}" for m in medians.values())
+    return "\n".join([*lines, f"  {'geometric mean':42s}" + "".join(means)])
 
 
 def import_table(found: dict[str, dict]) -> str:

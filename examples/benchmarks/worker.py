@@ -21,6 +21,7 @@ from time import perf_counter
 import numpy as np
 
 from .memory import peak_megabytes
+from .ratios import BEFORE
 from .steps import Step, load_material
 
 MODULES = {
@@ -33,10 +34,13 @@ MODULES = {
 class Runner:
     """A framework's training step, fed one batch after the other."""
 
-    def __init__(self, variant: str, step: Step, material_path: Path, check_steps: int) -> None:
+    def __init__(self, variant: str, step: Step, material_path: Path, check_steps: int, package_in: str = "") -> None:
         start = perf_counter()
+        variant = variant.removesuffix(BEFORE)
         framework = importlib.import_module(f".{MODULES[variant]}", __package__)
         self.import_seconds = perf_counter() - start
+        if package_in and not Path(framework.tg.__file__).is_relative_to(Path(package_in).resolve()):
+            raise ImportError(f"{package_in} holds no tinygrad_mnist")
         material = load_material(material_path)
         self.train_step = framework.build(step, material.weights, variant)
         pairs = zip(material.images, material.labels, strict=True)
@@ -74,8 +78,9 @@ def main() -> None:
         if request["do"] == "start":
             settings = request["step"]
             step = Step(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
+            chosen = {k: request[k] for k in ("variant", "check_steps", "package_in") if k in request}
             try:
-                runner = Runner(request["variant"], step, Path(request["material"]), request["check_steps"])
+                runner = Runner(step=step, material_path=Path(request["material"]), **chosen)
             except Exception as error:  # whatever keeps a framework from starting is told, and only it is left out
                 reason = " ".join(str(error).split())[:300]
                 answer = {"failed": f"{type(error).__name__}: {reason}"}
