@@ -6,6 +6,8 @@ Must not know: Tensor, gradients' bookkeeping. Look next at ops/activation.py (t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .scratch import scratch
@@ -15,7 +17,7 @@ _BLOCK = 1 << 16  # elements up to which zeros to compare with are kept
 _INTEGERS = {size: np.dtype(f"i{size}") for size in (1, 2, 4, 8)}
 _BOOL, _INT8 = np.dtype(bool), np.dtype(np.int8)
 
-_zeros: dict[tuple[np.dtype[np.generic], tuple[int, ...]], Array] = {}
+_levels: dict[tuple[float, np.dtype[np.generic], tuple[int, ...]], Array] = {}
 
 
 def relu(x: Array, out: Array | None = None) -> Array:
@@ -23,25 +25,18 @@ def relu(x: Array, out: Array | None = None) -> Array:
 
     Shapes:  x (*A) -> (*A)
     """
-    if x.dtype.kind != "f":
-        return np.maximum(x, 0, out=out)
-    if x.size > _BLOCK:
-        if out is None:
-            out = np.empty_like(x)
-        flat = flatten(x, out)
-        if flat is not None:
-            source, target = flat
-            for i in range(0, source.size, _BLOCK):
-                piece = source[i : i + _BLOCK]
-                np.maximum(piece, _zeros_like(piece), out=target[i : i + _BLOCK])
-            return out
-    elif x.flags.c_contiguous:
-        return np.maximum(x, _zeros_like(x), out=out)
-    return np.maximum(x, 0, out=out)
+    if x.size <= _BLOCK or x.dtype.kind != "f":
+        small: Array = np.maximum(x, _level(x, 0), out=out)
+        return small
+    if out is None:
+        out = np.empty_like(x)
+    for piece, result in _pieces(x, out):
+        np.maximum(piece, _level(piece, 0), out=result)
+    return out
 
 
 def sigmoid(x: Array, out: Array | None = None) -> Array:
-    """Map to (0, 1): 1 / (1 + e⁻ˣ), or eˣ / (1 + eˣ) where x is negative, so that nothing overflows or cancels.
+    """Map to (0, 1) by eˣ / (1 + eˣ), in which nothing cancels; larger x, of which it is 1, are cut off first.
 
     Shapes:  x (*A) -> (*A); out may be x
     """
@@ -49,26 +44,35 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
         x = x.astype(np.float32)
     if out is None:
         out = np.empty_like(x)
-    top, positive = scratch("sigmoid", x.shape, x.dtype), scratch("sigmoid's sign", x.shape, np.dtype(bool))
-    np.greater_equal(x, 0, out=positive)
-    np.copysign(x, -1, out=out)
-    np.exp(out, out=out)
-    np.copyto(top, out)
-    np.copyto(top, 1, where=positive)  # else the exponential; of NaN, NaN
-    np.add(out, 1, out=out)
-    return np.divide(top, out, out=out)
+    one_from = float(2 - np.log(np.finfo(x.dtype).eps))
+    for piece, result in _pieces(x, out):
+        np.minimum(piece, _level(piece, one_from), out=result)
+        np.exp(result, out=result)
+        np.divide(result, np.add(result, 1, out=scratch("sigmoid", piece.shape, piece.dtype)), out=result)
+    return out
 
 
-def _zeros_like(x: Array) -> Array:
-    """Give zeros of the shape of x: NumPy compares two arrays four times as fast as an array and a number."""
-    key = x.dtype, x.shape
-    zeros = _zeros.get(key)
-    if zeros is None:
-        if len(_zeros) >= 16:  # shapes that differ from call to call are not worth remembering
-            _zeros.clear()
-        zeros = _zeros[key] = np.zeros(x.shape, x.dtype)
-        zeros.flags.writeable = False
-    return zeros
+def _pieces(x: Array, out: Array) -> list[tuple[Array, Array]]:
+    """Cut two arrays that lie alike in memory into blocks that stay in cache."""
+    flat = flatten(x, out) if x.size > _BLOCK else None
+    if flat is None:
+        return [(x, out)]
+    source, target = flat
+    return [(source[i : i + _BLOCK], target[i : i + _BLOCK]) for i in range(0, x.size, _BLOCK)]
+
+
+def _level(x: Array, value: float) -> Any:
+    """Give an array of one value in the shape of x: NumPy compares two arrays four times as fast as with a number."""
+    if x.size > _BLOCK or not x.flags.c_contiguous or x.dtype.kind != "f":
+        return value
+    key = value, x.dtype, x.shape
+    level = _levels.get(key)
+    if level is None:
+        if len(_levels) >= 16:  # shapes that differ from call to call are not worth remembering
+            _levels.clear()
+        level = _levels[key] = np.full(x.shape, value, x.dtype)
+        level.flags.writeable = False
+    return level
 
 
 def keep(y: Array, mask: Array, out: Array | None = None) -> Array:
