@@ -251,6 +251,12 @@ class Tensor(Var):
     def __rmatmul__(self, other: Any) -> Any:
         return F.matmul(other, self)
 
+    def __rand__(self, other: Any) -> Any:
+        return compare.logical_and(other, self)
+
+    def __ror__(self, other: Any) -> Any:
+        return compare.logical_or(other, self)
+
     def __pos__(self) -> Any:
         return self
 
