@@ -209,7 +209,7 @@ def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Any:
 def var_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, correction: float, keepdims: bool) -> Any:
     # divided last, and as an array: too few elements give NaN, as forward, instead of ZeroDivisionError
     distance = x - mean(x, axis=axis, keepdims=True)
-    return restore(g, x.shape, axis) * (2 * distance) / (count(x.shape, axis) - correction)
+    return restore(g, x.shape, axis) * (2 * distance) / max(count(x.shape, axis) - correction, 0)
 
 
 def prod(x: Any, axis: int | None, keepdims: bool) -> Any:
