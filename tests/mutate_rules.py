@@ -57,7 +57,6 @@ EQUIVALENT = {
     ("power_scalar_vjp_x", POWER + "where(False, x, 0.0)"): ZERO,
     ("less_one_hot_vjp_s", "chosen = sum(g * (p - smoothing / g.shape[1]), axis=1, keepdims=False)"): SHAPE,
     ("less_one_hot_vjp_s", "chosen = sum(g * (p - smoothing / out.shape[1]), axis=1, keepdims=False)"): SHAPE,
-    ("relu_vjp_x", "return keep(g, x > 0)"): "max(x, 0) > 0 exactly where x > 0",
     ("linear_vjp_w", "rows = math.prod(g.shape[:-1])"): "x, g and the result have the same leading axes",
     ("linear_vjp_w", "rows = math.prod(out.shape[:-1])"): "x, g and the result have the same leading axes",
     ("setitem_vjp_value", "gx = gx * stays(g, *arrays, index=index)"):

@@ -259,7 +259,7 @@ def pooled_step(*, rectified_is_result=False, other_use=False):
     window = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
     pool = Instruction("max_pool2d", [rectified], [value(small), value(small)], window, registry["max_pool2d"])
     scatter = call("pool_scatter", g, pool.outputs[1], shape=big)
-    mask = call("greater", rectified, 0, shape=big)
+    mask = call("not_equal", rectified, 0, shape=big)
     keep = call("keep", scatter.outputs[0], mask.outputs[0], shape=big)
     steps = [relu, pool, scatter, mask, keep] + ([call("exp", rectified, shape=big)] if other_use else [])
     results = [pool.outputs[0], keep.outputs[0], *(relu.outputs if rectified_is_result else [])]
@@ -270,7 +270,7 @@ def test_windows_are_pooled_before_they_are_rectified_there_and_back():
     p = pooled_step()
     pooled, gradient = p.results
     rewrites.pool_before_rectifying(p)
-    assert names(p) == ["max_pool2d", "relu", "greater", "keep", "pool_scatter"]
+    assert names(p) == ["max_pool2d", "relu", "not_equal", "keep", "pool_scatter"]
     pool, relu, mask, keep, scatter = p.instructions
     assert pool.inputs == [p.inputs[0]] and relu.inputs == [pool.outputs[0]]
     assert relu.outputs == [pooled] == mask.inputs[:1] and mask.inputs[1] == 0  # the rectified maxima are positive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -173,6 +174,37 @@ def test_a_value_not_chosen_gets_nothing_even_of_an_infinite_gradient() -> None:
     assert of(tg.sign, [0, 1, -1]) == [[0, 0, 0]]
     assert of(lambda x: x**0, [0, 1, -1]) == [[0, 0, 0]]
     assert of(lambda x: x.clamp(min=0).sqrt(), [-1, 4]) == [[0, INF]]
+
+
+SPECIAL = [0.0, 1.0, -1.0, 2.5, INF, -INF, NAN]
+CHOSEN: dict[str, Callable[..., Any]] = {
+    "relu": lambda m, x, y: m.relu(x), "relu, root": lambda m, x, y: m.relu(x) ** 0.5,
+    "clamp": lambda m, x, y: x.clamp(-1, 1), "clamp crossed": lambda m, x, y: x.clamp(1, -1),
+    "clamp by NaN": lambda m, x, y: x.clamp(min=NAN), "clamp, root": lambda m, x, y: x.clamp(min=0.5).sqrt(),
+    "least a tensor": lambda m, x, y: x.clamp(min=y), "most a tensor": lambda m, x, y: x.clamp(max=y),
+    "between tensors": lambda m, x, y: x.clamp(y, m.ones_like(y)),
+    "maximum": lambda m, x, y: m.maximum(x, y), "minimum": lambda m, x, y: m.minimum(x, y),
+    "where": lambda m, x, y: m.where(x > y, x, y), "root of one": lambda m, x, y: m.where(x > 0, m.sqrt(x), y),
+    "power": lambda m, x, y: m.pow(x, y), "power 0": lambda m, x, y: x**0 * y,
+    "max": lambda m, x, y: m.max(x, 0)[0], "gather": lambda m, x, y: x.gather(0, m.tensor([0])),
+    "sum with itself": lambda m, x, y: x.logsumexp(0), "softmax": lambda m, x, y: x.log_softmax(0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_values_and_gradients_beside_infinity_and_nan_are_pytorch_s(name: str) -> None:
+    torch = pytest.importorskip("torch")
+
+    def run(m: Any, x: float, y: float, g: float) -> Any:
+        leaves = [m.tensor([v], dtype=m.float64).requires_grad_() for v in (x, y)]
+        out = CHOSEN[name](m, *leaves)
+        out.backward(m.full(out.shape, g, dtype=m.float64))
+        grads = [0.0 if leaf.grad is None else leaf.grad.item() for leaf in leaves]
+        return [out.detach().numpy().item(), *grads]
+
+    for x, y, g in itertools.product(SPECIAL, SPECIAL, (1.0, INF, NAN)):
+        np.testing.assert_allclose(run(tg, x, y, g), run(torch, x, y, g), 1e-12, err_msg=f"{x}, {y}, of {g}")
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero")  # of the root itself, whose slope at 0 is infinite

@@ -33,6 +33,11 @@ def function(name: str) -> Operation:
 
 
 OPERATIONS: dict[str, Operation] = {
+    "add twice": lambda m, a, b: m.add(a, b, alpha=2) if hasattr(b, "dtype") else a,
+    "add half": lambda m, a, b: m.add(a, b, alpha=0.5), "sub twice": lambda m, a, b: m.sub(a, b, alpha=2),
+    "add_ twice": lambda m, a, b: a.add_(b, alpha=2) if hasattr(b, "dtype") else a,
+    "6 & a": lambda m, a, b: 6 & a, "True | a": lambda m, a, b: True | a, "True ** a": lambda m, a, b: True**a,
+    "clamp": lambda m, a, b: a.clamp(b),
     **{name: function(name) for name in ("add", "sub", "mul", "div", "pow", "maximum", "minimum")},
     **{name: method(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     **{name: method(name) for name in ("add_", "sub_", "mul_", "div_", "pow_")},
@@ -143,6 +148,19 @@ def test_a_compiled_step_meets_in_the_same_dtype(backend: str) -> None:
             assert y.grad.numpy().tobytes() == x.grad.numpy().tobytes()
         else:
             np.testing.assert_allclose(y.grad.numpy(), x.grad.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("f", [operator.add, operator.sub, operator.mul, operator.and_, operator.or_])
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint8"])
+def test_a_number_of_numpy_beyond_the_dtype_is_what_the_number_of_python_is(f: Any, dtype: str) -> None:
+    x = tg.tensor(np.array([1, 0, 100], dtype))
+    for number in (300, -300, 2**40 + 3):
+        want = f(x, number)
+        for other in (np.int64(number), np.array(number)[()]):
+            assert f(x, other).dtype == want.dtype and f(x, other).tolist() == want.tolist()
+            assert f(other, x).tolist() == f(number, x).tolist()
+    assert (x**np.True_).tolist() == x.tolist() and (np.True_**x).dtype == (True**x).dtype == dtype
+    assert tg.tensor([True, False]).pow_(np.True_).tolist() == [True, False]
 
 
 # ---------------------------------------------------------------- functions of floats, of integers

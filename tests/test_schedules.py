@@ -78,7 +78,7 @@ def schedule(draw, groups):
         }  # fmt: skip
     return name, {
         "mode": draw(st.sampled_from(["min", "max"])), "factor": draw(st.floats(0.1, 0.9)),
-        "patience": draw(st.integers(0, 3)), "threshold": draw(st.sampled_from([0.0, 1e-4, 0.1])),
+        "patience": draw(st.integers(0, 3)), "threshold": draw(st.sampled_from([0.0, 1e-4, 0.1, 1.0])),
         "threshold_mode": draw(st.sampled_from(["rel", "abs"])), "cooldown": draw(st.integers(0, 2)),
         "min_lr": per_group(draw, groups, st.sampled_from([0.0, 1e-3])),
         "eps": draw(st.sampled_from([0.0, 1e-8, 1e-3])),
@@ -176,6 +176,23 @@ def test_a_new_process_continues_to_the_bit(order):
         assert settings[0] == settings[1]
 
 
+@pytest.mark.parametrize("before, after", [(0.0, 0.9), (0.9, 0.0)])
+def test_a_state_loads_where_momentum_was_turned_on_or_off_since_the_last_step(before, after):
+    first, theirs = pair("SGD", [0.2], momentum=before)
+    other, unused = pair("SGD", [0.2])
+    train(first, theirs)
+    first.param_groups[0]["momentum"] = after
+    other.load_state_dict(first.state_dict())
+    other.param_groups[0]["params"][0].data = first.param_groups[0]["params"][0].data.clone()
+    for momentum in (after, 0.5, 0.0, 0.9):
+        for optimizer in (first, theirs, other):
+            optimizer.param_groups[0]["momentum"] = momentum
+        train(first, theirs), train(other, unused)
+        found = [o.param_groups[0]["params"][0].detach().numpy() for o in (first, theirs, other)]
+        np.testing.assert_allclose(found[0], found[1], 1e-12)
+        np.testing.assert_array_equal(found[0], found[2])
+
+
 def test_states_of_before_load_and_others_are_refused():
     ours, _ = pair("SGD", [0.2])
     schedule = lr_scheduler.ExponentialLR(ours, 0.5)
@@ -207,7 +224,23 @@ def test_one_cycle_refuses(settings, message):
     assert ours.param_groups[0] == before
 
 
+@pytest.mark.parametrize("name, settings, wrong", [
+    ("StepLR", {"step_size": 2}, ["gamma"]), ("ExponentialLR", {}, ["gamma"]),
+    ("CosineAnnealingLR", {"T_max": 2}, ["eta_min"]),
+    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 9}, ["pct_start", "div_factor", "final_div_factor"]),
+])  # fmt: skip
+def test_what_is_no_number_is_refused_when_the_schedule_is_made(name, settings, wrong):
+    for label in wrong:
+        for value in (None, "a", [0.1]):
+            with pytest.raises(DTypeError, match=f"{name}: {label}: expected a number"):
+                getattr(lr_scheduler, name)(pair("SGD", [0.2], momentum=0.9)[0], **settings, **{label: value})
+
+
 def test_other_misuse_is_refused():
+    ours, _ = pair("SGD", [0.2], momentum=0.9)
+    lr_scheduler.OneCycleLR(ours, 1.0, 9, cycle_momentum=False)
+    with pytest.raises(ArgumentError, match="groups are not those"):
+        lr_scheduler.OneCycleLR(ours, 1.0, 9, last_epoch=2)
     ours, _ = pair("SGD", [0.2])
     with pytest.raises(DTypeError, match="lr_lambda must be a function"):
         lr_scheduler.LambdaLR(ours, 0.5)

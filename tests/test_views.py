@@ -53,6 +53,8 @@ COPIES = {  # what PyTorch gives in memory of its own, whatever the sizes
     "x[[0]]": lambda x, t: x[[0]],
     "mask": lambda x, t: x[x > -100],
     "clone": lambda x, t: x.clone(),
+    **{f"pad by nothing, {mode}": lambda x, t, mode=mode: t.nn.functional.pad(x, (0, 0), mode)
+       for mode in ("constant", "reflect", "replicate", "circular")},
     "cat": lambda x, t: t.cat([x]),
     "stack": lambda x, t: t.stack([x]),
     "clamp": lambda x, t: x.clamp(-1e9, 1e9),

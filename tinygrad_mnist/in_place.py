@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DTypeError, InPlaceError, ShapeError
+from .functions.arithmetic import scaled
 from .functions.numbers import fitting
 from .graph import Array, Var
 from .ops import elementwise
@@ -133,12 +134,12 @@ def clear_gradient(x: Any, set_to_none: bool) -> None:
 
 def add_(self: Any, other: Any, *, alpha: float = 1) -> Any:
     """Add alpha * other in place."""
-    return change(self, elementwise.add, other if alpha == 1 else other * alpha)
+    return change(self, elementwise.add, scaled(self, other, alpha))
 
 
 def sub_(self: Any, other: Any, *, alpha: float = 1) -> Any:
     """Subtract alpha * other in place."""
-    return change(self, elementwise.subtract, other if alpha == 1 else other * alpha)
+    return change(self, elementwise.subtract, scaled(self, other, alpha))
 
 
 def mul_(self: Any, other: Any) -> Any:
@@ -155,6 +156,7 @@ def pow_(self: Any, exponent: Any) -> Any:
     """Raise to a power in place, a number or a tensor."""
     if isinstance(exponent, Var | np.ndarray):
         return change(self, elementwise.power, exponent)
+    exponent = exponent.item() if isinstance(exponent, np.generic) else exponent
     return change(self, elementwise.power_scalar, exponent=float(exponent) if self.dtype.kind == "f" else exponent)
 
 

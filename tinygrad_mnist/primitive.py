@@ -278,7 +278,7 @@ def within(name: str, args: tuple[Any, ...], arrays: list[Any]) -> tuple[Any, ..
             hint="a wider dtype: x.long(), or x.float()",
         )
     size, low = 1 << 8 * kind.itemsize, int(np.iinfo(kind).min)
-    return tuple((x - low) % size + low if type(x) is int else x for x in args)
+    return tuple((int(x) - low) % size + low if type(x) is int or isinstance(x, np.integer) else x for x in args)
 
 
 def narrow(out: Array, arrays: list[Any]) -> Array:

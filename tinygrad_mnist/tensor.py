@@ -230,6 +230,7 @@ class Tensor(Var):
     __truediv__, __pow__, __matmul__ = elementwise.divide, F.pow, F.matmul
     __neg__, __abs__ = elementwise.negative, elementwise.absolute
     __invert__, __and__, __or__ = compare.logical_not, compare.logical_and, compare.logical_or
+    __rand__, __ror__ = __and__, __or__  # whichever comes first
     __eq__, __ne__, __lt__ = map(compare.operator, (compare.equal, compare.not_equal, compare.less))
     __le__, __gt__, __ge__ = map(compare.operator, (compare.less_equal, compare.greater, compare.greater_equal))
 

@@ -42,8 +42,8 @@ def pool_before_rectifying(program: Program) -> None:
 def _dropped(
     mask: Instruction, users: dict[Value, list[Instruction]], maker: dict[Value, Instruction], pool: Instruction
 ) -> Instruction | None:
-    """Find keep(pool_scatter(g, winners), rectified > 0), if that is all that a use of the rectified values is for."""
-    if mask.name != "greater" or mask.inputs[1] != 0 or isinstance(mask.inputs[1], Value):
+    """Find keep(pool_scatter(g, winners), rectified != 0), if that is all that a use of the rectified values is for."""
+    if mask.name != "not_equal" or mask.inputs[1] != 0 or isinstance(mask.inputs[1], Value):
         return None
     after = users.get(mask.outputs[0], [])
     if len(after) != 1 or after[0].name != "keep" or after[0].inputs[1] is not mask.outputs[0]:

@@ -11,20 +11,31 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from ..graph import Var
-from ..ops import compare, elementwise
+from ..graph import Var, no_grad
+from ..ops import compare, elementwise, promotion
 from ..scope import unchanging
 from .numbers import fitting
 
 
 def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """Sum input + alpha * other, broadcasting."""
-    return elementwise.add(input, other if alpha == 1 else elementwise.multiply(other, alpha))
+    return elementwise.add(input, scaled(input, other, alpha))
 
 
 def subtract(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """Difference input - alpha * other, broadcasting."""
-    return elementwise.subtract(input, other if alpha == 1 else elementwise.multiply(other, alpha))
+    return elementwise.subtract(input, scaled(input, other, alpha))
+
+
+def scaled(input: Any, other: Any, alpha: float) -> Any:
+    """Give alpha * other, of an array in the dtype in which it meets the input."""
+    if alpha == 1:
+        return other
+    given = [x for x in (input, other) if isinstance(x, Var | np.ndarray)]
+    if len(given) == 2 and other.dtype.kind != "f":
+        kind = promotion.meet(tuple((x.dtype, x.ndim > 0) for x in given))
+        other, alpha = promotion.cast(other, dtype=kind), bool(alpha) if kind.kind == "b" else alpha
+    return elementwise.multiply(other, alpha)
 
 
 def multiply(input: Any, other: Any) -> Any:
@@ -55,7 +66,8 @@ def pow(input: Any, exponent: Any) -> Any:
 
 def power_of(base: Any, exponent: Any) -> Any:
     """Power base ** exponent of a number and a tensor; integers count modulo 2ⁿ of its dtype, as in PyTorch."""
-    kind = exponent.dtype if exponent.dtype.kind == "f" or isinstance(base, int | np.integer) else np.dtype(np.float32)
+    base = base.item() if isinstance(base, np.generic) else base
+    kind = exponent.dtype if exponent.dtype.kind == "f" or isinstance(base, int) else np.dtype(np.float32)
     if kind.kind == "b":
         kind = np.dtype(np.int64)
     if kind.kind in "iu" and isinstance(base, int) and -(2**63) <= base < 2**63:
@@ -84,9 +96,25 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
         for bound in (min, max):
             if isinstance(bound, int):
                 fitting("clamp", bound, kind, wraps=False)
-    if isinstance(min, Var | np.ndarray):
-        input, min = compare.where(compare.less(input, min), min, input), None
-    if isinstance(max, Var | np.ndarray):
-        input, max = compare.clamp(input, low=min, high=None) if min is not None else input, max
-        input, min, max = compare.where(compare.greater(input, max), max, input), None, None
-    return input if min is None and max is None else compare.clamp(input, low=min, high=max)
+    if isinstance(min, Var | np.ndarray) or isinstance(max, Var | np.ndarray):
+        return _clamp_between(input, min, max)
+    return compare.clamp(input, low=min, high=max)
+
+
+def _clamp_between(input: Any, low: Any, high: Any) -> Any:
+    """Limit to bounds that may be tensors; where something is NaN, or below two equal bounds, no gradient passes."""
+    inside, below, above = True, True, True
+    with no_grad():
+        value = input
+        if low is not None:
+            inside, below = compare.greater_equal(input, low), compare.less(input, low)
+            value = compare.maximum(input, low)
+        if high is not None:
+            inside, above = compare.logical_and(inside, compare.less_equal(input, high)), compare.greater(value, high)
+            below = below if low is None else compare.logical_and(below, compare.less(low, high))
+            value = compare.minimum(value, high)
+    if low is not None:
+        value = compare.where(below, low, value)
+    if high is not None:
+        value = compare.where(above, high, value)
+    return compare.where(inside, input, value)

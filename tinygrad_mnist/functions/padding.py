@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..ops import index, layout
+from ..ops.elementwise import clone
 from ..scope import unchanging
 from .dims import whole
 from .numbers import fitting
@@ -66,6 +67,8 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     left = [size + sum(w) for size, w in zip(input.shape, width, strict=True)][-len(pairs) :]
     if mode != "circular" and max(left) == 0:
         raise ShapeError(f"pad: {tuple(flat)} leaves nothing.", got=f"x {tuple(input.shape)}", expected="an element")
+    if not any(flat):
+        return clone(input)  # memory of its own, as with a border
     for axis, (before, after) in enumerate(width):
         if before or after:
             places = _places(mode, input.shape[axis], before, after)

@@ -56,7 +56,7 @@ def relu(x: Array) -> Array:
 
 @relu.vjp("x")
 def relu_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return keep(g, out > 0)
+    return keep(g, out != 0)  # NaN too lets it pass, as in PyTorch
 
 
 @primitive()

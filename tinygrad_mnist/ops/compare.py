@@ -77,6 +77,8 @@ def clamp(x: Array, *, low: float | None, high: float | None) -> Array:
 
 @clamp.vjp("x")
 def clamp_vjp_x(g: Any, out: Any, x: Any, *, low: float | None, high: float | None) -> Any:
+    if low is not None and high is not None and low > high:
+        return where(False, g, 0.0)  # nothing lies between
     return keep(g, equal(out, x))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..graph import Array
 from ..primitive import Primitive, Rule, primitive
 from .broadcast import elementwise, sum_to
-from .compare import equal, logical_or, not_equal, where
+from .compare import equal, greater_equal, isnan, logical_and, logical_or, not_equal, where
 from .promotion import floating, promoted_floats
 
 # ---------------------------------------------------------------- arithmetic
@@ -118,13 +118,14 @@ def power(a: Array, b: Array) -> Array:
 @power.vjp("a")
 def power_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
     # b a^(b-1); where a = b = 0 the factor b is 0 and the exponent must not become -1 (0 * inf is NaN)
-    return g * b * power(a, b - logical_or(not_equal(a, 0), not_equal(b, 0)))
+    slope = g * b * power(a, b - logical_or(not_equal(a, 0), not_equal(b, 0)))
+    return where(logical_and(equal(b, 0), isnan(slope)), 0.0, slope)  # a⁰ is constant, beside infinity and NaN too
 
 
 @power.vjp("b")
 def power_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
-    # out log a; where a = 0 the derivative is 0, not 0 * -inf
-    return g * out * log(a + equal(a, 0))
+    # out log a; where a = 0 and out is finite the derivative is 0, not 0 * -inf
+    return g * (out * log(a + logical_and(equal(a, 0), greater_equal(b, 0))))
 
 
 @primitive()

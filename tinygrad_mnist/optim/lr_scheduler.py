@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from ..errors import DTypeError
+from ..functions.numbers import number
 from .one_cycle import OneCycleLR
 from .optimizer import Optimizer, check_at_least
 from .plateau import ReduceLROnPlateau
@@ -48,7 +49,7 @@ class StepLR(Scheduler):
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         check_at_least("StepLR", 1, step_size=step_size)
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size, self.gamma = step_size, number("StepLR: gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -61,7 +62,7 @@ class ExponentialLR(Scheduler):
     """Multiply the lr by gamma every step."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
-        self.gamma = gamma
+        self.gamma = number("ExponentialLR: gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -78,7 +79,7 @@ class CosineAnnealingLR(Scheduler):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         check_at_least("CosineAnnealingLR", 1, T_max=T_max)
-        self.T_max, self.eta_min = T_max, eta_min
+        self.T_max, self.eta_min = T_max, number("CosineAnnealingLR: eta_min", eta_min)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ArgumentError
+from ..functions.numbers import number
 from .optimizer import Optimizer, check_at_least
 from .schedule import Scheduler, by_group, check_whole, checked_optimizer
 
@@ -38,6 +39,8 @@ class OneCycleLR(Scheduler):
             check_whole("OneCycleLR", epochs=epochs, steps_per_epoch=steps_per_epoch)
             total_steps = epochs * steps_per_epoch
         check_whole("OneCycleLR", total_steps=total_steps)
+        pct_start, div_factor = number("OneCycleLR: pct_start", pct_start), number("OneCycleLR: div_factor", div_factor)
+        final_div_factor = number("OneCycleLR: final_div_factor", final_div_factor)
         if not 0 <= pct_start <= 1:
             raise ArgumentError("OneCycleLR: pct_start must lie between 0 and 1.", got=f"{pct_start}")
         if anneal_strategy not in ("cos", "linear"):
@@ -98,7 +101,8 @@ class OneCycleLR(Scheduler):
                 expected=f"at most total_steps = {self.total_steps}",
             )
         groups = self.optimizer.param_groups
-        self._of_groups([g for g in groups if "max_lr" in g])
+        needed = {"max_lr", "min_lr"} | ({"max_momentum", "base_momentum"} if self.cycle_momentum else set())
+        self._of_groups([g for g in groups if needed <= g.keys()])
         low, high, slow, fast, share = self._phase()
         if self.cycle_momentum:
             self._set_momenta([self._between(g[slow], g[fast], share) for g in groups])

@@ -100,6 +100,10 @@ class Optimizer:
         """Make what is remembered of a parameter from step to step."""
         raise TypeError(f"{self._name} must define init_state(p, group)")
 
+    def state_like(self, saved: State, p: Tensor, group: Group) -> State:
+        """Make what a saved state must be like, where it depends on more than the settings."""
+        return self.init_state(p, group)
+
     def update(self, p: Any, g: Any, state: State, group: Group) -> None:
         """Change the array p in place, given the array g of its gradient."""
         raise TypeError(f"{self._name} must define update(p, g, state, group)")
@@ -175,7 +179,7 @@ class Optimizer:
         settings = [{**own, **g} for own, g in zip(self.param_groups, groups, strict=True) for _ in own["params"]]
         for key, saved in state_dict["state"].items():
             p = order[int(key)] if int(key) < len(order) else None
-            wanted = None if p is None else self.init_state(p, settings[int(key)])
+            wanted = None if p is None else self.state_like(saved, p, settings[int(key)])
             if p is None or wanted is None or set(saved) != set(wanted):
                 problems.append(f"parameter {key}: {sorted(saved)}")
                 continue

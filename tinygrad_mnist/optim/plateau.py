@@ -71,7 +71,7 @@ class ReduceLROnPlateau(Scheduler):
         if self.threshold_mode == "abs":
             limit = self.best + sign * self.threshold
         else:
-            limit = self.best * (1 + sign * self.threshold) if math.isfinite(self.best) else self.best
+            limit = self.best * (1 + sign * self.threshold)
         return figure < limit if self.mode == "min" else figure > limit
 
     def _own(self) -> tuple[str, ...]:

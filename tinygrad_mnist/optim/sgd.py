@@ -47,13 +47,18 @@ class SGD(Optimizer):
         """Remember a velocity, where momentum is used."""
         return {"step": 0, "momentum_buffer": np.zeros(p.shape, p.dtype)} if group["momentum"] else {"step": 0}
 
+    def state_like(self, saved: State, p: Any, group: Group) -> State:
+        """Expect a velocity where there is one: momentum may have been turned on or off since the last step."""
+        return self.init_state(p, {**group, "momentum": float("momentum_buffer" in saved)})
+
     def update(self, p: Any, g: Any, state: State, group: Group) -> None:
         """Take one step."""
         first = state["step"] == 0
         if group["momentum"] and "momentum_buffer" not in state:  # momentum was turned on after the first step
             state["momentum_buffer"], first = np.zeros(p.shape, p.dtype), True
+        velocity = state["momentum_buffer"] if group["momentum"] else None  # one that is not used stays as it is
         kernel.sgd(
-            p, g, state.get("momentum_buffer"), lr=group["lr"], momentum=group["momentum"],
+            p, g, velocity, lr=group["lr"], momentum=group["momentum"],
             dampening=group["dampening"], weight_decay=group["weight_decay"], nesterov=group["nesterov"],
             first=first,
         )  # fmt: skip
@@ -61,7 +66,7 @@ class SGD(Optimizer):
 
     def loop_name(self, p: Any, group: Group) -> str:
         """Name the loop in kernels/loops.py that does the next step."""
-        return "sgd_momentum" if group["momentum"] or "momentum_buffer" in self.state_of(p, group) else "sgd"
+        return "sgd_momentum" if group["momentum"] else "sgd"
 
     def loop(self, p: Any, group: Group) -> tuple[str, list[Any], list[float]]:
         """Describe the next step for kernels/loops.py: the loop, its arrays beside p and its gradient, its numbers."""
