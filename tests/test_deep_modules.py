@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 
 import pytest
@@ -62,6 +64,95 @@ def test_a_folded_picture_opens_as_many_levels_as_fit():
     for most, frames, folds in ((100, 31, 0), (20, 19, 1), (3, 2, 1)):
         source = tg.viz.graph(out, max_nodes=most).source
         assert (source.count("subgraph"), source.count("folded")) == (frames, folds), most
+
+
+class Asked(nn.Module):
+    def forward(self, x):
+        limits.append(sys.getrecursionlimit())
+        if x.shape[0] == 2:
+            raise KeyError("inside")
+        return x
+
+
+limits: list[int] = []
+
+
+@pytest.mark.parametrize("levels", [10, 62, 63, 64, 100, 2000])
+@pytest.mark.parametrize("own", [None, 1500, 50_000])
+def test_pythons_limit_is_raised_for_deep_calls_only(levels, own):
+    before = sys.getrecursionlimit()
+    limit = own or before
+    model = nn.Sequential(nn.ReLU(), Asked())
+    for _ in range(levels - 1):
+        model = nn.Sequential(model)
+    limits.clear()
+    try:
+        sys.setrecursionlimit(limit)
+        for rows in (1, 2, 1):
+            if rows == 2:
+                with pytest.raises(KeyError):
+                    model(tg.ones(rows, 2))
+            else:
+                model(tg.ones(rows, 2))
+            assert sys.getrecursionlimit() == limit
+        assert (limits[-1] > limit) is (levels >= 63 and limit < 1000 + 8 * levels)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def test_pythons_limit_stays_up_while_another_thread_needs_it():
+    before, entered, go_on, found = sys.getrecursionlimit(), threading.Event(), threading.Event(), []
+
+    class Waits(nn.Module):
+        def forward(self, x):
+            entered.set()
+            go_on.wait(20)
+            return inner(x)
+
+    inner, outer = nested(nn.Sequential, 500), Waits()
+    for _ in range(500):
+        outer = nn.Sequential(outer)
+    thread = threading.Thread(target=lambda: found.append(outer(tg.ones(4, 3)).shape))
+    thread.start()
+    assert entered.wait(20)
+    nested(nn.Sequential, 1500)(tg.ones(4, 3))
+    assert sys.getrecursionlimit() > before
+    go_on.set()
+    thread.join()
+    assert found == [(4, 2)] and sys.getrecursionlimit() == before
+
+
+def test_a_limit_set_inside_deep_calls_is_left_alone():
+    before = sys.getrecursionlimit()
+
+    class Sets(nn.Module):
+        def forward(self, x):
+            sys.setrecursionlimit(77_777)
+            return x
+
+    model = Sets()
+    for _ in range(200):
+        model = nn.Sequential(model)
+    try:
+        model(tg.ones(1))
+        assert sys.getrecursionlimit() == 77_777
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def test_the_time_to_compile_grows_as_the_depth_does():
+    """A list of the callers for each instruction, and one of all generators for each, took 10 s for 400 levels."""
+
+    def seconds(levels):
+        model = nested(Wrap, levels)
+        step = tg.compile(lambda x: model(x).sum().backward())
+        start = time.perf_counter()
+        step(tg.ones(4, 3))
+        return time.perf_counter() - start
+
+    seconds(20)
+    few, many = seconds(50), seconds(400)
+    assert many < 8 * 4 * few + 1, f"{few:.2f} s for 50 levels and {many:.2f} s for 400"
 
 
 def test_parameters_of_a_module_alone():

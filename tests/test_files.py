@@ -125,6 +125,32 @@ def test_what_cannot_be_written_is_an_output_error_and_the_old_file_stays(tmp_pa
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["x"]
 
 
+def nest(x, depth, keys):
+    for level in range(depth):
+        x = {"k": x} if keys and level % keys == 0 else [x]
+    return x
+
+
+@pytest.mark.parametrize("limit", [600, 1000, 30_000, 1_000_000])
+@pytest.mark.parametrize("keys", [0, 1, 2], ids=["lists", "dicts", "both"])
+def test_what_may_be_nested_does_not_depend_on_pythons_limit(tmp_path, limit, keys):
+    before = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(limit)
+        for depth in (1, 99, 100):
+            tg.save(nest(tg.ones(2), depth, keys), tmp_path / "x")
+            assert bare(tg.load(tmp_path / "x")) == bare(nest(tg.ones(2), depth, keys))
+        for depth in (101, 1000, 100_000):
+            with pytest.raises(OutputError, match="nested too deeply"):
+                tg.save(nest(tg.ones(2), depth, keys), tmp_path / "y")
+        for text in (b"[" * 200_000, b'{"[":' * 5000, b"[" * 1001 + b"]" * 1001):
+            (tmp_path / "y").write_bytes(archive(("__structure__.npy", member((len(text),), text, descr="|u1"))))
+            with pytest.raises(DataError, match="nested more than"):
+                tg.load(tmp_path / "y")
+    finally:
+        sys.setrecursionlimit(before)
+
+
 def test_a_name_near_the_longest_is_written(tmp_path):
     name = "n" * 250
     tg.save({"a": tg.ones(1)}, tmp_path / name)

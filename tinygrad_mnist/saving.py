@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import warnings
 import zipfile
 from typing import Any
@@ -26,12 +27,16 @@ MARK = "__array__"
 RESERVED = ("", "file", "allow_pickle")  # names that an .npz file or NumPy's writer cannot take
 
 LONGEST_NAME = 10_000
+DEEPEST = 100  # dicts and lists inside one another: far from where Python or JSON stops
+DEEPEST_JSON = 1000  # in a file: earlier ones went as deep as Python did
+TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # a JSON string, whose brackets do not count
 
 
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
     """Write a state dict, or any nesting of dicts, lists, tensors, arrays, numbers, strings and None.
 
     The file is whole or not there: an old one stays until the new one is on the disk. Tuples come back as lists.
+    Dicts and lists may be nested 100 deep.
 
     Raises:  OutputError if the file cannot be written; for anything else inside, one that is a DTypeError too
     """
@@ -46,10 +51,6 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
             archive.comment = digest(arrays)
     except OutputError:
         raise
-    except RecursionError:
-        raise OutputError(
-            "save: the object is nested too deeply, or contains itself.", hint="a flat dict, as state_dict() gives"
-        ) from None
     except Exception as error:  # numbers without end, no memory: whatever JSON, zip and npy cannot take
         raise unwritable("save", path, error) from error
     write_whole(path, stream.getbuffer(), "save")
@@ -68,7 +69,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         with open(name, "rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("error")  # what NumPy and zipfile only warn of is damage
             arrays = read_arrays(stream)
-        structure = json.loads(arrays.pop(STRUCTURE).tobytes()) if STRUCTURE in arrays else None
+        structure = _parse(arrays.pop(STRUCTURE).tobytes()) if STRUCTURE in arrays else None
         if structure is None:
             return {name: Tensor.wrap(array) for name, array in arrays.items()}
         return _rebuild(structure, arrays)
@@ -88,8 +89,15 @@ def load(path: str | os.PathLike[str]) -> Any:
         ) from error
 
 
-def _describe(x: Any, path: str, arrays: dict[str, Any]) -> Any:
+def _describe(x: Any, path: str, arrays: dict[str, Any], depth: int = 0) -> Any:
     """Replace arrays by marks that name them, collecting them on the way."""
+    if depth > DEEPEST:
+        raise OutputError(
+            "save: the object contains itself, or is nested too deeply.",
+            got=f"{path[:60]}...",
+            expected=f"dicts and lists at most {DEEPEST} deep",
+            hint="a flat dict, as state_dict() gives",
+        )
     if isinstance(x, Var | np.ndarray):
         array = x.array if isinstance(x, Var) else x
         if array.dtype.kind not in "fiub":
@@ -103,9 +111,9 @@ def _describe(x: Any, path: str, arrays: dict[str, Any]) -> Any:
         bad = [k for k in x if not isinstance(k, str) or k in (MARK, STRUCTURE)]
         if bad:
             raise UnsavableError(f"save: keys must be strings other than {MARK}.", got=f"{bad[0]!r:.60} at {path}")
-        return {k: _describe(v, f"{path}/{k}" if path else k, arrays) for k, v in x.items()}
+        return {k: _describe(v, f"{path}/{k}" if path else k, arrays, depth + 1) for k, v in x.items()}
     if isinstance(x, list | tuple):
-        return [_describe(v, f"{path}/{i}" if path else str(i), arrays) for i, v in enumerate(x)]
+        return [_describe(v, f"{path}/{i}" if path else str(i), arrays, depth + 1) for i, v in enumerate(x)]
     if isinstance(x, np.generic):
         x = x.item()
     if x is None or isinstance(x, bool | int | float | str):
@@ -121,6 +129,15 @@ def _describe(x: Any, path: str, arrays: dict[str, Any]) -> Any:
 def _is_plain(name: str) -> bool:
     """Tell whether a zip archive can hold an entry of this name and give it back."""
     return len(name) < LONGEST_NAME and "\0" not in name and "\\" not in name and name.isprintable()
+
+
+def _parse(text: bytes) -> Any:
+    """Read JSON whose nesting cannot exhaust the stack."""
+    marks = np.frombuffer(TEXT.sub(b"", text), np.uint8)
+    opening, closing = ((marks == ord(a)) | (marks == ord(b)) for a, b in ("[{", "]}"))
+    if (np.cumsum(opening.astype(np.int64) - closing) > DEEPEST_JSON).any():
+        raise ValueError(f"a structure nested more than {DEEPEST_JSON} deep")
+    return json.loads(text)
 
 
 def _rebuild(x: Any, arrays: dict[str, Any]) -> Any:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 DEEPEST = 2500  # nested module calls
+DEEP = 64  # from here on they are given room, every 32 levels
 
 
 class Caller(Protocol):
@@ -24,11 +26,12 @@ class Caller(Protocol):
 class Scope:
     """One running module call and the call that it runs inside."""
 
-    __slots__ = ("module", "parent", "depth")
+    __slots__ = ("module", "parent", "depth", "outermost")
 
     def __init__(self, module: Caller, parent: Scope | None) -> None:
         self.module, self.parent = module, parent
         self.depth: int = 1 if parent is None else parent.depth + 1
+        self.outermost: Caller = module if parent is None else parent.outermost
 
     def chain(self) -> list[Scope]:
         """List the scopes from the outermost call to this one."""
@@ -55,8 +58,7 @@ class Scope:
 
     def within(self) -> str:
         """Name the module and the model it is part of: `net.3 Linear of Net`."""
-        root = self.chain()[0]
-        return str(self) if root is self else f"{self} of {type(root.module).__name__}"
+        return str(self) if self.parent is None else f"{self} of {type(self.outermost).__name__}"
 
 
 class BackwardPass:
@@ -140,21 +142,46 @@ class State(threading.local):
 state = State()
 
 
-def make_room(depth: int) -> None:
-    """Let Python go deeper for module calls that are nested this deep: 8 frames for each, and for the next 32.
+class Room:
+    """Python's limit of nested calls, raised while module calls are nested deeply, and put back behind the last.
 
-    Python stops at 1,000 frames, which 500 nested containers fill. The limit grows with the nesting that is there,
-    and never beyond DEEPEST, so a module that calls itself without end is still told so. It is not lowered
-    again: it is one for all threads, and another one may be as deep.
+    The limit is one for all threads: it stays up until no thread has deep calls under way.
     """
-    if depth > DEEPEST:  # each call also takes some of the thread's own stack, whose end is the process's
-        raise RecursionError(f"module calls are nested more than {DEEPEST} deep: does a module call itself?")
-    small = sys.platform == "darwin" or threading.stack_size()
-    if small and threading.current_thread() is not threading.main_thread():
-        return  # a thread with less stack than the main one has
-    wanted = 1000 + 8 * (depth + 32)
-    if sys.getrecursionlimit() < wanted:
-        sys.setrecursionlimit(wanted)
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.deep: set[int] = set()  # threads with deep calls
+        self.before = self.ours = 0  # the limit as it was found, and as it was set
+
+    def make(self, depth: int) -> None:
+        """Let Python go deeper for module calls that are nested this deep: 8 frames for each, and for the next 32.
+
+        Python stops at 1,000 frames, which 500 nested containers fill. The limit grows with the nesting that is there,
+        and never beyond DEEPEST, so a module that calls itself without end is still told so.
+        """
+        if depth > DEEPEST:  # each call also takes some of the thread's own stack, whose end is the process's
+            raise RecursionError(f"module calls are nested more than {DEEPEST} deep: does a module call itself?")
+        small = sys.platform == "darwin" or threading.stack_size()
+        if small and threading.current_thread() is not threading.main_thread():
+            return  # a thread with less stack than the main one has
+        wanted = 1000 + 8 * (depth + 32)
+        with self.lock:
+            self.deep.add(threading.get_ident())
+            now = sys.getrecursionlimit()
+            if now < wanted:
+                self.before, self.ours = (self.before if now == self.ours else now), wanted
+                sys.setrecursionlimit(wanted)
+
+    def leave(self) -> None:
+        """Put the limit back, if this thread was the last with deep calls and nobody else has set it; again is fine."""
+        with self.lock:
+            self.deep.discard(threading.get_ident())
+            if not self.deep and sys.getrecursionlimit() == self.ours:
+                with suppress(RecursionError):  # this thread is too deep itself, which only another one's room let it
+                    sys.setrecursionlimit(self.before)
+
+
+room = Room()
 
 
 def unchanging(array: Any) -> Any:

@@ -95,7 +95,7 @@ class Recorder:
 
     def path(self, scope: Scope) -> str:
         """Name a module as seen from the outermost one."""
-        outermost: Any = scope.chain()[0].module
+        outermost: Any = scope.outermost
         paths = self.paths.get(id(outermost))
         if paths is None:
             found = outermost.named_modules() if hasattr(outermost, "named_modules") else ()

@@ -43,7 +43,7 @@ class Watch:
     def __init__(self, runs: Callable[..., None], layer_runs: Callable[..., None]) -> None:
         self.runs, self.layer_runs = runs, layer_runs
         self.seen: set[CodeType] = set()
-        self.begun: list[Any] = []  # frames of generators that the step began
+        self.begun: dict[int, Any] = {}  # frames of generators that the step began, by id
         self.refusal: CaptureError | None = None  # the step may have caught it
 
     def __call__(self, frame: Any, event: str, function: Any) -> None:
@@ -63,10 +63,10 @@ class Watch:
     def enters(self, frame: Any) -> None:
         """Look at a function written in Python that is about to run, or a generator that goes on."""
         code = frame.f_code
-        if code.co_flags & RESUMED and not any(frame is known for known in self.begun):
+        if code.co_flags & RESUMED and id(frame) not in self.begun:
             if frame.f_lasti > 8 and room_of(frame) != ROOM:
                 raise refused(f"an iterator that began before the step ({code.co_name})", OUTSIDE, line_of(frame))
-            self.begun.append(frame)
+            self.begun[id(frame)] = frame
         room = room_of(frame)
         if room == "numpy" and code.co_name in SETTINGS and room_of(frame.f_back) not in ("numpy", ROOM):
             raise refused(f"np.{code.co_name}", OUTSIDE, line_of(frame))

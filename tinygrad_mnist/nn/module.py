@@ -17,7 +17,7 @@ from ..creation import from_numpy
 from ..errors import StateDictError
 from ..graph import Var, no_grad
 from ..in_place import clear_gradient
-from ..scope import Scope, make_room, state
+from ..scope import DEEP, Scope, room, state
 from ..seeds import check_differentiable
 from ..tensor import Tensor
 from ..versions import Version
@@ -61,13 +61,14 @@ class Module:
         outer = state.scope
         if outer is None:  # arrays become tensors once, at the door, so that forward may use tensor methods
             args, kwargs = _as_tensors(args), _as_tensors(kwargs)
-        collecting = outer is None and gc.isenabled()
+        collecting, deep = outer is None and gc.isenabled(), False
         try:  # all that is put back is changed in here: Ctrl-C may come after any call, also that of gc.disable
             if collecting:
                 gc.disable()  # as engine.backward does
             scope = state.scope = Scope(self, outer)
-            if scope.depth > 32 and not scope.depth & 31:
-                make_room(scope.depth)
+            if scope.depth >= DEEP and not scope.depth & 31:
+                deep = scope.depth == DEEP
+                room.make(scope.depth)
             if state.around is not None:
                 return state.around(scope, self.forward, args, kwargs)
             return self.forward(*args, **kwargs)
@@ -75,6 +76,11 @@ class Module:
             state.scope = outer
             if collecting:
                 gc.enable()
+            if deep:
+                try:
+                    room.leave()
+                finally:  # Ctrl-C may have come before its first line
+                    room.leave()
 
     # ------------------------------------------------------------ what is inside
 
