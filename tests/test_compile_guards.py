@@ -713,3 +713,19 @@ def test_unknown_backends_and_what_is_no_function():
         tg.compile(3)
     with pytest.raises(CaptureError, match="not captured yet"):
         tg.compile(lambda x: x).source()
+
+
+@pytest.mark.parametrize("names", ["ab", "acb", "abc", "abcd"])
+def test_a_change_of_memory_known_under_another_name_is_refused_at_once(names):
+    buffer = np.arange(4, dtype=np.float32)
+    parts = {"a": buffer, "b": buffer[3:4], "c": buffer[1:2], "d": buffer[2:3]}
+    known = [tg.from_numpy(parts[n]) for n in names]
+
+    @tg.compile
+    def step(x):
+        total = sum(t.sum() for t in known)
+        known[names.index("b")].add_(1)
+        return x * total
+
+    with pytest.raises(CaptureError, match="a change of memory that is both"):
+        step(tg.ones(2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.errors import GradientError
+from tinygrad_mnist.errors import ArgumentError, GradientError
 from tinygrad_mnist.primitive import Primitive, primitive, registry
 
 INF, NAN = float("inf"), float("nan")
@@ -83,6 +84,19 @@ def test_what_is_declared_constant_or_gives_integers_needs_no_rule(made: Any) ->
 
 def test_primitives_without_rules_declare_themselves_constant() -> None:
     assert [p.name for p in registry.values() if bool(p.rules) != p.differentiable] == []
+
+
+def test_an_overflow_of_the_forwards_own_is_not_explained_as_a_number_of_the_callers(made: Any) -> None:
+    def boom(x: Any) -> Any:
+        return x * math.exp(1000.0)
+
+    f = made(boom)
+    for x in (tg.ones(2), np.ones(2, np.float32), tg.ones(2, dtype=tg.int64)):
+        with pytest.raises(OverflowError, match="math range error"):
+            f(x)
+    with pytest.raises(ArgumentError, match="from -128 to 127"):
+        tg.maximum(tg.ones(2, dtype=tg.int8), 300)
+    assert (tg.ones(2, dtype=tg.int8) + 300).tolist() == [45, 45]
 
 
 # ---------------------------------------------------------------- memory that a rule keeps

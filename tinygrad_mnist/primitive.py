@@ -46,6 +46,7 @@ class Primitive:
              fit: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
              promote: converts the last two arguments, where they are arrays of two dtypes, or returns None.
              differentiable: False for what is constant to differentiation, whose result needs no gradient.
+             modular: Python's integers count modulo 2ⁿ of the integer arrays that they meet.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Primitive:
         fit: Rule | None = None,
         differentiable: bool = True,
         promote: Promote | None = None,
+        modular: bool = False,
     ) -> None:
         code = forward.__code__
         count = code.co_argcount
@@ -67,6 +69,7 @@ class Primitive:
         self.fit = fit
         self.differentiable = differentiable
         self.promote = promote
+        self.modular = modular
         self.arguments = code.co_varnames[:count]
         self.static = code.co_varnames[count : count + code.co_kwonlyargcount]
         # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
@@ -133,8 +136,8 @@ class Primitive:
             if self.unrecorded is not None:
                 return self.unrecorded(*args, **static)
             out = self.forward(*args, **static)
-        except OverflowError:
-            return self.on_arrays(within(self.name, args, list(args)), static)
+        except OverflowError as error:
+            return self.on_arrays(within(self, error, args, list(args), static), static)
         except Exception as error:
             explained = self.explain(error, list(args))
             if explained is error:
@@ -175,8 +178,8 @@ class Primitive:
         forward = self.forward if residuals or self.unrecorded is None else self.unrecorded
         try:
             out = forward(*arrays, **static)
-        except OverflowError:  # a Python number beyond the dtype: again with what it is there
-            return self.on_variables(within(self.name, args, arrays), static)
+        except OverflowError as error:  # a Python number beyond the dtype: again with what it is there
+            return self.on_variables(within(self, error, args, arrays, static), static)
         except Exception as error:
             explained = self.explain(error, arrays)
             if explained is error:
@@ -263,21 +266,24 @@ def constant(x: Any, name: str) -> Any:
     return array.astype(np.float32) if array.dtype is FLOAT64 and not isinstance(x, np.ndarray) else array
 
 
-WRAPPING = frozenset({"add", "subtract", "multiply", "logical_and", "logical_or"})  # in which PyTorch counts modulo 2ⁿ
-
-
-def within(name: str, args: tuple[Any, ...], arrays: list[Any]) -> tuple[Any, ...]:
+def within(
+    primitive: Primitive, error: OverflowError, args: tuple[Any, ...], arrays: list[Any], static: dict[str, Any]
+) -> tuple[Any, ...]:
     """Bring Python's integers into the range of the integer arrays they meet, as PyTorch does, or refuse them."""
     kind = np.result_type(*(x for x in arrays if isinstance(x, np.ndarray | np.generic)))
-    far = [x for x in arrays if isinstance(x, int) and not -(2**63) <= x < 2**63]
-    if far or name not in WRAPPING or kind.kind not in "iu":
+    range_ = np.iinfo(kind if kind.kind in "iu" else np.int64)
+    low, high = int(range_.min), int(range_.max)
+    numbers = [x for x in (*arrays, *static.values()) if isinstance(x, int)]
+    if all(low <= x <= high for x in numbers):
+        raise error  # of the forward's own
+    if not primitive.modular or kind.kind not in "iu" or not all(-(2**63) <= x < 2**63 for x in numbers):
         raise ArgumentError(
-            f"{name}: a number does not fit into {kind}.",
+            f"{primitive.name}: a number does not fit into {kind}.",
             got=", ".join(describe(x) for x in arrays if x is not None),
-            expected=f"from {np.iinfo(kind).min} to {np.iinfo(kind).max}" if kind.kind in "iu" else "less than 2⁶³",
+            expected=f"from {low} to {high}",
             hint="a wider dtype: x.long(), or x.float()",
         )
-    size, low = 1 << 8 * kind.itemsize, int(np.iinfo(kind).min)
+    size = high - low + 1
     return tuple((int(x) - low) % size + low if type(x) is int or isinstance(x, np.integer) else x for x in args)
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..capture.forms import copied
+from ..capture.overlaps import overlapping
 from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..graph import Var
-from ..guards.things import overlapping
 from ..kernels import activation, conv, pool, softmax, sums
 from ..kernels.product import product
 from ..kernels.scratch import stretched
@@ -138,7 +138,7 @@ class Bound:
 
     def settle(self) -> None:
         """Note who holds the gradients and shares memory as long as no one else does, and whose memory is written."""
-        self.usual, self.tied = self.holders(), overlapping(self.states)
+        self.usual, self.tied = self.holders(), overlapping({name: t.array for name, t in self.states.items()})
         written = {s.inputs[0].root for s in self.plan.program.instructions if s.name == "write"}
         self.written = [self.states[v.name].version for v in written if v.origin == "state"]
 
@@ -147,7 +147,7 @@ class Bound:
         moved = [(tensor, array) for tensor, array in self.memory if tensor.array is not array]
         if any((t.shape, t.dtype, t.array.strides) != (a.shape, a.dtype, a.strides) for t, a in moved):
             return False
-        if moved and overlapping(self.states) != self.tied:
+        if moved and overlapping({name: t.array for name, t in self.states.items()}) != self.tied:
             return False
         held = self.holders() > self.usual
         if held:

@@ -94,15 +94,3 @@ def is_installed(room: str) -> bool:
     """Tell whether a package came with Python or from an index, so that its classes and functions stay as they are."""
     file = str(getattr(sys.modules.get(room), "__file__", ""))
     return room in FOREIGN or "site-packages" in file or "dist-packages" in file
-
-
-def overlapping(tensors: dict[str, Any]) -> set[tuple[str, str]]:
-    """List the pairs of tensors that look at the same memory."""
-    spans = sorted((*np.lib.array_utils.byte_bounds(t.array), name) for name, t in tensors.items() if t.array.size)
-    pairs: set[tuple[str, str]] = set()
-    reaching: list[tuple[int, str]] = []
-    for start, end, name in spans:
-        reaching = [(e, n) for e, n in reaching if e > start]
-        pairs.update((n, name) for _, n in reaching)
-        reaching.append((end, name))
-    return pairs

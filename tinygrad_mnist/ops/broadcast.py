@@ -49,3 +49,8 @@ def sum_to_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
 def elementwise(forward: Rule) -> Primitive:
     """Make a primitive whose arguments broadcast: cotangents are summed back to each argument's shape."""
     return Primitive(forward, fit=sum_to, promote=promoted)
+
+
+def elementwise_modular(forward: Rule) -> Primitive:
+    """Make one likewise, in which integers count modulo 2ⁿ, as in PyTorch."""
+    return Primitive(forward, fit=sum_to, promote=promoted, modular=True)

@@ -127,6 +127,11 @@ def comparison(forward: Rule) -> Primitive:
     return Primitive(forward, differentiable=False, promote=promoted)
 
 
+def bitwise(forward: Rule) -> Primitive:
+    """Make one likewise, in which integers count modulo 2ⁿ, as in PyTorch."""
+    return Primitive(forward, differentiable=False, promote=promoted, modular=True)
+
+
 @comparison
 def equal(a: Array, b: Array) -> Array:
     """Tell where a = b."""
@@ -169,13 +174,13 @@ def logical_not(x: Array) -> Array:
     return np.invert(x)
 
 
-@comparison
+@bitwise
 def logical_and(a: Array, b: Array) -> Array:
     """And of booleans; of integers, bit by bit."""
     return np.bitwise_and(a, b)
 
 
-@comparison
+@bitwise
 def logical_or(a: Array, b: Array) -> Array:
     """Or of booleans; of integers, bit by bit."""
     return np.bitwise_or(a, b)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..graph import Array
 from ..primitive import Primitive, Rule, primitive
-from .broadcast import elementwise, sum_to
+from .broadcast import elementwise, elementwise_modular, sum_to
 from .compare import equal, greater_equal, isnan, logical_and, logical_or, not_equal, where
 from .promotion import floating, promoted_floats
 
@@ -23,7 +23,7 @@ def elementwise_float(forward: Rule) -> Primitive:
     return Primitive(forward, fit=sum_to, promote=promoted_floats)
 
 
-@elementwise
+@elementwise_modular
 def add(a: Array, b: Array) -> Array:
     """Sum a + b.
 
@@ -42,7 +42,7 @@ def add_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g
 
 
-@elementwise
+@elementwise_modular
 def subtract(a: Array, b: Array) -> Array:
     """Difference a - b.
 
@@ -61,7 +61,7 @@ def subtract_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return -g
 
 
-@elementwise
+@elementwise_modular
 def multiply(a: Array, b: Array) -> Array:
     """Product a * b.
 

@@ -47,12 +47,10 @@ def getitem(x: Array, *arrays: Array, index: Index) -> Array:
 
     Shapes:  x (*A) -> as NumPy's indexing
     """
-    where = fill(index, arrays)
-    out = x[where]
-    if isinstance(out, np.ndarray):
-        return out
-    # NumPy gives the number at one place, a copy; with ... it gives a view of it, as of any other part
-    return np.asarray(out) if arrays else x[(*where, ...)]
+    if arrays:
+        return np.asarray(x[fill(index, arrays)])
+    # of one place NumPy gives the number, a copy; with ... it gives a view of it, as of any other part
+    return x[index if Ellipsis in index else (*index, ...)]
 
 
 @getitem.vjp("x")
