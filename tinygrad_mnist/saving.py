@@ -11,12 +11,11 @@ import json
 import os
 import re
 import warnings
-import zipfile
 from typing import Any
 
 import numpy as np
 
-from .archive import digest, read_arrays
+from .archive import read_arrays, write_arrays
 from .errors import DataError, OutputError, UnsavableError
 from .files import kind_of, unwritable, write_whole
 from .graph import Var
@@ -46,9 +45,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
         structure = _describe(obj, "", arrays)
         if structure != {name: {MARK: name} for name in arrays}:  # more than a dict of arrays under their own names
             arrays[STRUCTURE] = np.frombuffer(json.dumps(structure).encode(), dtype=np.uint8)
-        np.savez(stream, **arrays)
-        with zipfile.ZipFile(stream, "a") as archive:
-            archive.comment = digest(arrays)
+        write_arrays(stream, arrays)
     except OutputError:
         raise
     except Exception as error:  # numbers without end, no memory: whatever JSON, zip and npy cannot take
