@@ -26,6 +26,12 @@ class ArchiveError(ValueError):
     """An archive that is damaged, lies about its sizes or holds something other than numbers."""
 
 
+class Archive(zipfile.ZipFile):
+    """Goes without closing: ZipFile's `__del__` is Python, and a Ctrl-C that arrives in one is dropped."""
+
+    __del__: Any = object.__hash__  # in C
+
+
 def digest(arrays: dict[str, Any]) -> bytes:
     """Seal arrays: names, dtypes, shapes, memory order and bytes, in their order."""
     total = hashlib.sha256()
@@ -38,15 +44,12 @@ def digest(arrays: dict[str, Any]) -> bytes:
 
 def write_arrays(stream: IO[bytes], arrays: dict[str, Any]) -> None:
     """Write arrays as np.savez does, and seal them."""
-    archive = zipfile.ZipFile(stream, "w")  # noqa: SIM115  closed below
-    try:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-        archive.comment = digest(arrays)
-        archive.close()
-    finally:  # np.savez closes it here, which after Ctrl-C inside a member fails: the interruption became an error
-        archive.fp = None
+    archive = Archive(stream, "w")  # without `with`, whose end fails after Ctrl-C inside a member and would hide it
+    for name, array in arrays.items():
+        with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+    archive.comment = digest(arrays)
+    archive.close()
 
 
 def read_arrays(stream: IO[bytes], only: Collection[str] | None = None) -> dict[str, np.ndarray[Any, Any]]:
@@ -55,7 +58,7 @@ def read_arrays(stream: IO[bytes], only: Collection[str] | None = None) -> dict[
     Raises:  ArchiveError, or whatever else zipfile and NumPy raise, if it is damaged
     """
     size = stream.seek(0, os.SEEK_END)
-    with zipfile.ZipFile(stream) as archive:
+    with Archive(stream) as archive:
         members = archive.infolist()
         _check_members(members, size)
         arrays = {
