@@ -60,7 +60,7 @@ def arguments(argv):
     parser.add_argument("--rounds", type=int, help="turns of each variant (9)")
     parser.add_argument("--seconds", type=float, help="length of a turn (0.5)")
     parser.add_argument("--threads", type=int, default=available_cores(), help="for every framework alike")
-    parser.add_argument("--out", default="runs/benchmark", help="folder for results and pictures")
+    parser.add_argument("--out", help="folder for results and pictures (runs/benchmark, without MNIST ..._digits)")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 0.05 s and nothing further")
     chosen = parser.parse_args(argv)
     usual_rounds, usual_seconds, usual_further = (2, 0.05, []) if chosen.quick else (9, 0.5, list(FURTHER))
@@ -138,8 +138,11 @@ def write_record(out, record):
 
 def main(argv=None):
     args = arguments(argv)
-    out = output_folder(args.out)  # told now, not after half an hour, if results cannot be written there
+    if args.out is not None:
+        output_folder(args.out)  # told now, not after half an hour, if results cannot be written there
     training, test, notice = open_dataset("auto", args.data_dir)
+    # the stand-in's results must not replace those of MNIST
+    out = output_folder(args.out if args.out is not None else f"runs/benchmark{'_digits' if notice else ''}")
     if not notice and not (isinstance(training, MNIST) and training.canonical):
         notice = f"THIS IS NOT MNIST: {training.source}"
     data = Data(training.images, training.labels, training.source, notice)

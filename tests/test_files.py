@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_a_link_is_followed_and_stays(tmp_path):
 
 
 @POSIX
-@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755, 0o444])
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755, 0o444, 0o4755, 0o2750, 0o1644, 0])
 def test_a_files_mode_is_kept(tmp_path, mode):
     path = tmp_path / "x"
     path.write_bytes(b"old")
@@ -69,11 +70,83 @@ def test_a_new_file_has_the_mode_of_new_files(tmp_path):
 
 
 @POSIX
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
+def test_owner_and_group_are_kept_and_no_program_is_given_to_another_user(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    os.chown(path, 1234, 2345)
+    path.chmod(0o6750)
+    write_whole(path, b"new")
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1234, 2345, 0o6750)
+    real = os.fchown
+
+    def refused(descriptor, owner, group):  # as a user, who may give a file to groups of theirs
+        if owner != -1:
+            raise PermissionError
+        real(descriptor, owner, group)
+
+    monkeypatch.setattr(os, "fchown", refused)
+    write_whole(path, b"newer")
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (os.getuid(), 2345, 0o750)
+
+
+def train(**kwargs):
+    data = tg.ones(4, 2), tg.zeros(4, dtype=tg.int64)
+    tg.training.fit(nn.Linear(2, 2), data, epochs=1, progress=False, **kwargs)
+
+
+def draw(path):
+    pytest.importorskip("graphviz")
+    tg.viz.graph(nn.Linear(2, 2)(tg.ones(1, 2))).save(path)
+
+
+def curves(path):
+    pytest.importorskip("matplotlib")
+    row = dict.fromkeys(("train_loss", "valid_loss", "train_accuracy", "valid_accuracy"), 1.0)
+    tg.viz.plot_curves([row], path)
+
+
+WRITERS = {
+    "save": ("", lambda path: tg.save({}, path)),
+    "checkpoint": ("", lambda path: train(checkpoint=tg.training.Checkpoint(path))),
+    "log": (".csv", lambda path: train(callbacks=[tg.training.Log(path)])),
+    "picture": (".dot", draw),
+    "curves": (".png", curves),
+}
+
+
+@POSIX
+@pytest.mark.parametrize("writer", WRITERS)
+def test_every_writer_refuses_what_is_no_name_or_no_plain_file(tmp_path, monkeypatch, writer):
+    monkeypatch.chdir(tmp_path)
+    suffix, write = WRITERS[writer]
+    os.mkfifo(f"pipe{suffix}")
+    os.mkdir(f"folder{suffix}")
+    os.symlink(f"pipe{suffix}", f"link{suffix}")
+    os.symlink("/dev/full", f"device{suffix}")
+    os.symlink(f"ring{suffix}", f"ring{suffix}")
+    there = sorted(os.listdir())
+    for bad in (3.5, b"bytes" + suffix.encode(), *(f"{name}{suffix}" for name in (
+        "pipe", "folder", "link", "device", "ring", "n" * 260, "x\0", "\ud800", "/proc/missing/x",
+    ))):  # fmt: skip
+        with pytest.raises(OutputError):
+            write(bad)
+        assert sorted(os.listdir()) == there
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+    for good in (f"{'n' * 240}{suffix}", f"a\udcff{suffix}", f"[x]*?{suffix}", f"folder{suffix}/x{suffix}"):
+        write(good)
+        assert os.path.isfile(good)
+
+
+@POSIX
 def test_what_is_no_plain_file_is_refused_and_stays(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("pipe")
-    for name, kind in (("pipe", "a pipe"), ("folder", "a folder"), ("link", "a pipe"), ("new/", "a folder")):
+    kinds = {"pipe": "a pipe", "folder": "a folder", "link": "a pipe", "new/": "a folder", "new/.": "a folder"}
+    for name, kind in kinds.items():
         with pytest.raises(OutputError, match="cannot be written") as caught:
             tg.save({}, f"{tmp_path}/{name}")
         assert caught.value.got == kind
@@ -232,6 +305,29 @@ def test_two_entries_of_one_name_are_refused(tmp_path):
     (tmp_path / "x").write_bytes(archive(("a.npy", member((1,), b"1234")), ("a.npy", member((1,), b"5678"))))
     with pytest.raises(DataError, match="two entries"):
         tg.load(tmp_path / "x")
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_every_flipped_bit_of_a_file_without_a_seal_is_noticed_or_harmless(tmp_path, write):
+    """Of its directory too: an entry that claims a longer comment swallowed the next one."""
+    path = tmp_path / "x.npz"
+    write(path, a=np.arange(3), bias=np.ones(2, np.float32), c=np.uint8(3))
+    whole, expected = path.read_bytes(), bare(tg.load(path))
+    for place in range(8 * len(whole)):
+        broken = bytearray(whole)
+        broken[place // 8] ^= 1 << place % 8
+        path.write_bytes(broken)
+        with suppress(DataError):
+            assert bare(tg.load(path)) == expected, place
+
+
+def test_a_damaged_seal_is_not_a_comment_of_somebody_elses(tmp_path):
+    path = tmp_path / "x"
+    tg.save({"a": tg.ones(2), "b": [1]}, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"tinygrad_mnist sha", b"tinygraX_mnist sha"))
+    with pytest.raises(DataError):
+        tg.load(path)
 
 
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])

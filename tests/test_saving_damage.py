@@ -136,7 +136,8 @@ HEAD = b"@RELATION x\n@ATTRIBUTE a REAL\n@ATTRIBUTE b REAL\n@DATA\n"
 
 
 @pytest.mark.parametrize("text", [b"", HEAD, HEAD + b"1,2,3", HEAD + b"1,two", HEAD + b"1,\xff", HEAD + b"1,256",
-                                  HEAD + b"1,-1", HEAD + b"1," + b"9" * 400, HEAD + b"1,,2", b"1,2\n3,4"])  # fmt: skip
+                                  HEAD + b"1,-1", HEAD + b"1," + b"9" * 400, HEAD + b"1,,2", b"1,2\n3,4",
+                                  HEAD + b"1,65537", HEAD + b"1,2,", HEAD + b"1,.5"])  # fmt: skip
 def test_every_damage_of_a_table_is_a_data_error(tmp_path, text):
     (tmp_path / "x.gz").write_bytes(gzip.compress(text))
     with pytest.raises(DataError):

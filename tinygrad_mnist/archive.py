@@ -1,4 +1,4 @@
-"""Reading and sealing .npz archives of numbers: every size is checked before memory is taken, and every bit after.
+"""Sealed .npz archives of numbers: every size is checked before memory is taken, and every bit after.
 
 A member says its length three times (in the archive, in its own header by shape and dtype, and by being there); where
 the three disagree nothing is allocated. The seal is a sha256 over names, shapes, dtypes and bytes in the archive's
@@ -26,6 +26,12 @@ class ArchiveError(ValueError):
     """An archive that is damaged, lies about its sizes or holds something other than numbers."""
 
 
+class Archive(zipfile.ZipFile):
+    """Goes without closing: ZipFile's `__del__` is Python, and a Ctrl-C that arrives in one is dropped."""
+
+    __del__: Any = object.__hash__  # in C
+
+
 def digest(arrays: dict[str, Any]) -> bytes:
     """Seal arrays: names, dtypes, shapes, memory order and bytes, in their order."""
     total = hashlib.sha256()
@@ -36,13 +42,23 @@ def digest(arrays: dict[str, Any]) -> bytes:
     return SEAL + total.hexdigest().encode()
 
 
+def write_arrays(stream: IO[bytes], arrays: dict[str, Any]) -> None:
+    """Write arrays as np.savez does, and seal them."""
+    archive = Archive(stream, "w")  # without `with`, whose end fails after Ctrl-C inside a member and would hide it
+    for name, array in arrays.items():
+        with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+    archive.comment = digest(arrays)
+    archive.close()
+
+
 def read_arrays(stream: IO[bytes], only: Collection[str] | None = None) -> dict[str, np.ndarray[Any, Any]]:
     """Read the arrays of an .npz archive, or those of some names.
 
     Raises:  ArchiveError, or whatever else zipfile and NumPy raise, if it is damaged
     """
     size = stream.seek(0, os.SEEK_END)
-    with zipfile.ZipFile(stream) as archive:
+    with Archive(stream) as archive:
         members = archive.infolist()
         _check_members(members, size)
         arrays = {
@@ -51,8 +67,9 @@ def read_arrays(stream: IO[bytes], only: Collection[str] | None = None) -> dict[
             if only is None or m.filename.removesuffix(".npy") in only
         }
         comment = archive.comment
-        _check_end(stream, size, comment)
-    if len(SEAL) <= len(comment) and comment.startswith(SEAL) and only is None and comment != digest(arrays):
+        _check_end(stream, size, comment, len(members))
+    sealed = comment.startswith(SEAL) or len(comment) == len(SEAL) + 64  # whatever has become of its words
+    if sealed and only is None and comment != digest(arrays):
         raise ArchiveError("content with another sha256")
     if comment != b"" and SEAL.startswith(comment[: len(SEAL)]) and len(comment) < len(SEAL):
         raise ArchiveError("half a sha256")
@@ -82,12 +99,15 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
         raise ArchiveError(f"{unpacked:,} bytes packed into {size:,}")
 
 
-def _check_end(stream: IO[bytes], size: int, comment: bytes) -> None:
-    """Refuse bytes behind the archive's end, and a comment shorter than it says."""
+def _check_end(stream: IO[bytes], size: int, comment: bytes, found: int) -> None:
+    """Refuse bytes behind the archive's end, a comment shorter than it says, and fewer or more entries."""
     stream.seek(max(0, size - 22 - len(comment)))
     tail = stream.read(22)
     if tail[:4] != b"PK\x05\x06" or int.from_bytes(tail[20:22], "little") != len(comment):
         raise ArchiveError("no end where the end must be")
+    told = int.from_bytes(tail[10:12], "little")
+    if told != min(found, 0xFFFF):  # one more than that stands elsewhere
+        raise ArchiveError(f"{found} entries where there must be {told}")  # one lies inside another one's comment
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray[Any, Any]:

@@ -6,6 +6,7 @@ Knows no format. saving.py and data/cache.py write through here.
 
 from __future__ import annotations
 
+import functools
 import glob
 import hashlib
 import os
@@ -21,6 +22,7 @@ KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
 }  # fmt: skip
+PRIVATE = functools.partial(os.open, mode=0o600)  # no function in Python, inside which Ctrl-C would lose the open file
 LONGEST = 150  # bytes of a name that is repeated in the name of its temporary file: file systems end at 255
 
 
@@ -34,21 +36,18 @@ def write_whole(path: str | os.PathLike[str], data: Buffer, owner: str = "write_
         final, old = _destination(path)
         part = final.with_name(f"{_stem(final)}{os.getpid()}.{time.monotonic_ns()}.part")
         # nobody may read what replaces a private file before it has that file's mode
-        with open(part, "xb", opener=None if old is None else _private) as stream:
-            try:
-                if old is not None:
-                    _inherit(stream.fileno(), part, old)
+        try:
+            with open(part, "xb", opener=None if old is None else PRIVATE) as stream:
                 stream.write(data)
                 stream.flush()
+                if old is not None:  # after the writing, which takes the marks of set-user-id and its kin away
+                    _inherit(stream.fileno(), part, old)
                 os.fsync(stream.fileno())
-                stream.close()
-                os.replace(part, final)
-            except BaseException:
-                with suppress(OSError):
-                    stream.close()
-                with suppress(OSError):
-                    part.unlink()
-                raise
+            os.replace(part, final)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink()
+            raise
     except (OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
         raise unwritable(owner, path, error) from error
 
@@ -104,6 +103,29 @@ def output_folder(folder: str | os.PathLike[str]) -> Path:
     return path
 
 
+def output_path(path: str | os.PathLike[str], owner: str) -> Path:
+    """Take the name of a file that is to be written.
+
+    Raises:  OutputError if it is no name
+    """
+    try:
+        return Path(path)
+    except TypeError as error:
+        raise unwritable(owner, path, error) from error
+
+
+def check_output(path: Path, owner: str) -> None:
+    """Prove, before work begins, that a file can be written; its folder is made if need be.
+
+    Raises:  OutputError otherwise
+    """
+    try:
+        _destination(path)
+    except (OSError, ValueError) as error:
+        raise unwritable(owner, path, error) from error
+    output_folder(path.parent)
+
+
 def _destination(path: str | os.PathLike[str]) -> tuple[Path, os.stat_result | None]:
     """Follow links to the file that is meant, there or not; give it and what it is now."""
     name = os.fspath(path)
@@ -115,26 +137,25 @@ def _destination(path: str | os.PathLike[str]) -> tuple[Path, os.stat_result | N
         old = os.stat(name)  # a ring of links fails here
     except FileNotFoundError:
         old = None
-    kind = kind_of(old.st_mode) if old is not None else "a folder" if name.endswith(("/", os.sep)) else ""
-    if kind or not name:
-        raise OutputError(
-            f"{_shown(path)} cannot be written.", got=kind or "an empty name", expected="a plain file, or none as yet"
-        )
+    new = "an empty name" if not name else "a folder" if os.path.basename(name) in ("", ".", "..") else ""
+    kind = new if old is None else kind_of(old.st_mode)
+    if kind:
+        raise OutputError(f"{_shown(path)} cannot be written.", got=kind, expected="a plain file, or none as yet")
     return Path(os.path.realpath(name)), old
 
 
 def _inherit(descriptor: int, part: Path, old: os.stat_result) -> None:
     """Give the new file the old one's owner, as far as permitted, and its mode."""
-    new = os.fstat(descriptor)
-    if hasattr(os, "fchown") and (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-        with suppress(OSError):
-            os.fchown(descriptor, old.st_uid, old.st_gid)
+    if hasattr(os, "fchown"):
+        for owner, group in ((old.st_uid, old.st_gid), (-1, old.st_gid)):  # a group may be given by its members
+            with suppress(OSError):
+                os.fchown(descriptor, owner, group)
+                break
+    new, mode = os.fstat(descriptor), stat.S_IMODE(old.st_mode)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        mode &= 0o1777  # a program that ran as its owner must not run as another
     with suppress(PermissionError):  # a file system without modes
-        os.chmod(descriptor if os.chmod in os.supports_fd else part, stat.S_IMODE(old.st_mode))
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
+        os.chmod(descriptor if os.chmod in os.supports_fd else part, mode)
 
 
 def _stem(final: Path) -> str:

@@ -10,13 +10,11 @@ import io
 import json
 import os
 import re
-import warnings
-import zipfile
 from typing import Any
 
 import numpy as np
 
-from .archive import digest, read_arrays
+from .archive import read_arrays, write_arrays
 from .errors import DataError, OutputError, UnsavableError
 from .files import kind_of, unwritable, write_whole
 from .graph import Var
@@ -46,9 +44,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
         structure = _describe(obj, "", arrays)
         if structure != {name: {MARK: name} for name in arrays}:  # more than a dict of arrays under their own names
             arrays[STRUCTURE] = np.frombuffer(json.dumps(structure).encode(), dtype=np.uint8)
-        np.savez(stream, **arrays)
-        with zipfile.ZipFile(stream, "a") as archive:
-            archive.comment = digest(arrays)
+        write_arrays(stream, arrays)
     except OutputError:
         raise
     except Exception as error:  # numbers without end, no memory: whatever JSON, zip and npy cannot take
@@ -66,8 +62,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         kind = kind_of(os.stat(name).st_mode)
         if kind:  # reading from a pipe would wait for ever
             raise ValueError(kind)
-        with open(name, "rb") as stream, warnings.catch_warnings():
-            warnings.simplefilter("error")  # what NumPy and zipfile only warn of is damage
+        with open(name, "rb") as stream:
             arrays = read_arrays(stream)
         structure = _parse(arrays.pop(STRUCTURE).tobytes()) if STRUCTURE in arrays else None
         if structure is None:

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ..archive import read_arrays
+from ..archive import Archive, read_arrays
 from ..errors import DataError
 from .canonical import CanonicalFile, Catalogue
 from .idx import Buffer, Bytes, describe, format_idx, gunzip, parse_idx
@@ -122,7 +121,7 @@ def read_npz(path: Path, catalogue: Catalogue, train: bool) -> tuple[Content, Co
             found = read_arrays(stream, keys)
             for key in keys:
                 if key not in found:
-                    with zipfile.ZipFile(stream) as archive:
+                    with Archive(stream) as archive:
                         there = ", ".join(sorted(n.removesuffix(".npy") for n in archive.namelist()))
                     raise DataError(f"{path} has no array {key}.", got=there)
                 arrays.append(_as_bytes(found[key], 3 if key[0] == "x" else 1, f"{path}: {key}"))

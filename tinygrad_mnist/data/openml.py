@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from .canonical import Catalogue
 from .folders import DECOMPRESSED_LIMIT, Reading, checked, recognise
 from .idx import Bytes, format_idx, gunzip
 
+OTHER = re.compile(rb"[^0-9,]|,,|\A,|,\Z|[0-9]{4}")  # than a list of whole numbers up to 999
 FILE_ID = "52667"  # of the data file of mnist_784, version 1
 
 
@@ -58,12 +59,12 @@ def read_table(path: Path) -> Bytes:
     if not mark:
         head, mark, body = text.partition(b"\n@data")
     columns = head.upper().count(b"\n@ATTRIBUTE")
-    body = body.strip().replace(b"'", b"").replace(b"\r", b"").replace(b"\n", b",")
+    body = body.strip().replace(b"'", b"").replace(b"\r", b"").replace(b"\n", b",").replace(b" ", b"")
+    if OTHER.search(body):  # which np.fromstring would only warn of, or wrap around
+        raise DataError(f"{path} holds something other than numbers.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # NumPy only warns of what is no number
-            numbers = np.fromstring(body.decode("ascii"), dtype=np.int16, sep=",")
-    except (ValueError, OverflowError, MemoryError, DeprecationWarning) as error:
+        numbers = np.fromstring(body.decode("ascii"), dtype=np.int16, sep=",")
+    except (ValueError, OverflowError, MemoryError) as error:
         raise DataError(f"{path} holds something other than numbers.", got=str(error)) from error
     if columns < 2 or not numbers.size or numbers.size % columns or numbers.min() < 0 or numbers.max() > 255:
         raise DataError(

@@ -13,11 +13,10 @@ import math
 import os
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, DTypeError
-from ..files import output_folder, write_whole
+from ..files import check_output, output_path, write_whole
 from ..optim.optimizer import check_at_least
 from .model_state import State, give_back, model_state
 
@@ -209,13 +208,13 @@ class Log(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = output_path(path, "Log")
         if self.path.suffix not in (".csv", ".jsonl"):
             raise ArgumentError("Log: the file's name tells its form.", got=str(path), expected="*.csv or *.jsonl")
 
     def on_start(self, run: Run) -> None:
         """Make sure, before the work begins, that the file can be written."""
-        output_folder(self.path.parent)
+        check_output(self.path, "Log")
 
     def on_epoch_end(self, run: Run) -> None:
         """Write all rows."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ import numpy as np
 from ..backend import Generator, default_generator
 from ..data import DataLoader
 from ..errors import ArgumentError, DataError, OutputError, StateDictError
-from ..files import output_folder, remove_leftovers
+from ..files import check_output, output_path, remove_leftovers
 from ..graph import Var
 from ..nn import Module
 from ..optim.optimizer import SCHEDULED, check_at_least
@@ -45,7 +44,7 @@ class Checkpoint:
     def __init__(
         self, path: str | os.PathLike[str], batches: int | None = None, seconds: float | None = 30.0
     ) -> None:
-        self.path, self.batches, self.seconds = Path(path), batches, seconds
+        self.path, self.batches, self.seconds = output_path(path, "Checkpoint"), batches, seconds
         if batches is not None:
             check_at_least("Checkpoint", 1, batches=batches)
         if seconds is not None:
@@ -59,13 +58,13 @@ class Checkpoint:
                  DataError, StateDictError for a file that is damaged or of another training
         """
         run.facts = facts(run)  # before anything moves
-        if self.path.is_dir():
+        if os.path.isdir(self.path):
             raise OutputError(
                 "fit: the checkpoint must be a file, and this is a folder.",
                 got=str(self.path),
                 hint=f"checkpoint={str(self.path / 'run.npz')!r}",
             )
-        output_folder(self.path.parent)
+        check_output(self.path, "fit: the checkpoint")
         remove_leftovers(self.path)
         self.written = time.monotonic()
         if not self.path.exists():

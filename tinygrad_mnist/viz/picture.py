@@ -16,7 +16,7 @@ from typing import Any
 import graphviz  # type: ignore[import-untyped]
 
 from ..errors import MissingDependencyError
-from ..files import output_folder, write_whole
+from ..files import output_folder, output_path, write_whole
 
 PICTURES = (".svg", ".png", ".pdf")
 
@@ -47,7 +47,7 @@ def render_whole(
         checks = {"outfile": final, "raise_if_result_exists": raise_if_result_exists}
         return str(graphviz.render(engine, format, filepath, **checks, **options))
     with tempfile.TemporaryDirectory() as folder:
-        part = Path(folder, final.name)
+        part = Path(folder, f"picture{final.suffix}")  # not the final name, to which `dot` adds
         graphviz.render(engine, format, filepath, outfile=part, **options)
         write_whole(final, part.read_bytes(), "viz.graph")
     return str(final)
@@ -61,9 +61,9 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
     def save(self, filename: Any = None, directory: Any = None, *, skip_existing: bool | None = False) -> str:
         """Write the picture (name.svg, name.png, name.pdf) or, under any other name, the DOT text."""
-        suffix = Path(filename or "").suffix.lower()
+        suffix = output_path(filename or "", "viz.graph").suffix.lower()
         if suffix in PICTURES:
-            path = Path(directory or "") / filename
+            path = output_path(directory or "", "viz.graph") / filename
             write_whole(path, self.pipe(format=suffix[1:]), "viz.graph")
             return str(path)
         if filename is not None:
@@ -77,7 +77,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
     def render(self, filename: Any = None, *args: Any, **kwargs: Any) -> str:
         """Lay out and write a file; arguments as in graphviz.Digraph.render, and the name may end in its format."""
-        suffix = Path(filename or "").suffix.lower()
+        suffix = output_path(filename or "", "viz.graph").suffix.lower()
         if suffix in PICTURES and not args and "format" not in kwargs:
             filename, kwargs = str(Path(filename).with_suffix("")), {"format": suffix[1:], "cleanup": True, **kwargs}
         try:
