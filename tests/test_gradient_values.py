@@ -85,6 +85,26 @@ def test_primitives_without_rules_declare_themselves_constant() -> None:
     assert [p.name for p in registry.values() if bool(p.rules) != p.differentiable] == []
 
 
+@pytest.mark.parametrize("returned", [None, 1.0, [1.0, 1.0, 1.0], "g", np.ones(3, np.float32)], ids=str)
+def test_a_rule_that_returns_no_cotangent_is_named(made: Any, returned: Any) -> None:
+    f = made(doubled)
+
+    @f.vjp("x")
+    def rule(g: Any, out: Any, x: Any) -> Any:
+        return returned
+
+    def step(x: Any) -> Any:
+        loss = f(x).sum()
+        loss.backward()
+        return loss
+
+    for run in (step, tg.compile(step)):  # an array is one, but for a compiled step, which would repeat it
+        if run is step and isinstance(returned, np.ndarray):
+            continue
+        with pytest.raises(GradientError, match="doubled: the rule for x returned no cotangent"):
+            run(tg.ones(3, requires_grad=True))
+
+
 # ---------------------------------------------------------------- memory that a rule keeps
 
 
