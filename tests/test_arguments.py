@@ -137,6 +137,9 @@ INTEGERS = [
     "x.clone().fill_(float('nan'))", "x.clone().add_(300)", "x.clone().mul_(300)", "x ** 300", "x ** -1", "2 ** x",
     "2 ** (-x)", "1 ** (-x)", "(-1) ** (-x)", "0 ** (-x)", "x ** (-x)", "300 ** x", "m.where(x > 0, x, 300)",
     "m.full((2,), 300, dtype=x.dtype)", "m.full((2,), -1, dtype=x.dtype)", "m.full((2,), 2**70, dtype=x.dtype)",
+    "m.add(x, 300, alpha=2)", "m.sub(x, -300, alpha=3)", "m.add(x, 'a', alpha=2)", "'a' ** x", "None ** x",
+    "x.clone().pow_('a')",
+    "m.where(x > 0, x, None)", "m.where(x > 0, None, x)", "m.maximum(x, m.tensor(2**63))", "x == None", "x != None",
     "m.tensor([300], dtype=x.dtype)", "m.tensor(-1, dtype=x.dtype)", "m.full_like(x, 300)",
     "F.pad(x, (1, 1), value=300)", "F.pad(x, (1, 1), value=-1)",
 ]  # fmt: skip
@@ -148,13 +151,33 @@ def test_numbers_beyond_an_integer_dtype(text, kind):
     check(text, np.array([1, 0, 1, 2], kind))
 
 
+@pytest.mark.parametrize("kind", ["uint8", "int64", "float32"])
+def test_numbers_that_no_tensor_holds_are_refused(kind):
+    x = tg.tensor(np.array([1, 0, 1], kind))
+    for call in (lambda: 1j**x, lambda: x**1j, lambda: tg.add(x, 1j, alpha=2), lambda: tg.tensor(2**64)):
+        with pytest.raises(TinygradError):
+            call()
+    for call in (lambda: tg.add(x, 2**63, alpha=2), lambda: tg.sub(x, -(2**63), alpha=3)):  # never a wrapped product
+        if kind == "float32":
+            assert abs(call().tolist()[0]) > 1e19
+            continue
+        with pytest.raises(TinygradError):
+            call()
+
+
 CREATION = [
     "m.arange(0, 3, 0)", "m.arange(3, 0)", "m.arange(0, 3, -1)", "m.arange(3, 0, -1)", "m.arange(-1)", "m.arange(0)",
     "m.arange(0, 3, float('nan'))", "m.arange(0, float('inf'))", "m.arange(0, 1, 0.3)", "m.arange(2.5, dtype=m.int64)",
     "m.arange(0, 3, 0.5, dtype=m.int64)", "m.arange(True)", "m.arange('a')", "m.arange(None)", "m.arange(T(3))",
     "m.arange(-3, 3, dtype=m.uint8)", "m.arange(2**70)", "m.linspace(0, 10, 5, dtype=m.int64)",
     "m.linspace(-3, 3, 5, dtype=m.int64)", "m.linspace(10, 0, 7, dtype=m.int64)",
-    "m.linspace(0, 300, 4, dtype=m.uint8)",
+    "m.linspace(0, 300, 4, dtype=m.uint8)", "m.arange(-128, 1000, 0.1)", "m.arange(-3, 0, 0.1)", "m.arange(1, 0, -0.1)",
+    "m.arange(0.1, 2, 0.3, dtype=m.float64)", "m.arange(0, 2.5, dtype=m.uint8)", "m.arange(0, 2.5, dtype=m.int64)",
+    "m.arange(-0.5, 300, dtype=m.int8)", "m.arange(0, 9, 1.5, dtype=m.int16)", "m.arange(0, 9, 0.5, dtype=m.int32)",
+    "m.arange(2**62)", "m.linspace(0, 1, 2**62)", "m.zeros(2**62)", "m.zeros(2**40, 2**40)", "m.eye(2**70)",
+    "m.full((2**61,), 1)", "m.tensor(2**63)", "m.tensor([2**63])", "m.zeros(2, dtype=None)", "m.ones(2, dtype=None)",
+    "m.eye(2, dtype=None)", "m.linspace(0, 1, 3, dtype=None)", "m.arange(3, dtype=None)", "m.full((2,), 1, dtype=None)",
+    "m.zeros_like(m.rand(2, dtype=None))", "m.zeros_like(m.randint(0, 5, (2,), dtype=None))",
     "m.linspace(0, 1, -1)", "m.linspace(0, 1, 0)", "m.linspace(0, 1, 1)", "m.linspace(0, 1, 2.0)",
     "m.linspace(0, 1, True)", "m.linspace('a', 1, 3)", "m.eye(-1)", "m.eye(2, -1)", "m.eye(2.0)", "m.eye(True)",
     "m.eye(0)", "m.zeros(-1)", "m.zeros(2.0)", "m.ones('a')", "m.ones(None)", "m.zeros((2, 3), 4)", "m.zeros(True)",

@@ -99,6 +99,26 @@ def test_an_overflow_of_the_forwards_own_is_not_explained_as_a_number_of_the_cal
     assert (tg.ones(2, dtype=tg.int8) + 300).tolist() == [45, 45]
 
 
+@pytest.mark.parametrize("returned", [None, 1.0, [1.0, 1.0, 1.0], "g", np.ones(3, np.float32)], ids=str)
+def test_a_rule_that_returns_no_cotangent_is_named(made: Any, returned: Any) -> None:
+    f = made(doubled)
+
+    @f.vjp("x")
+    def rule(g: Any, out: Any, x: Any) -> Any:
+        return returned
+
+    def step(x: Any) -> Any:
+        loss = f(x).sum()
+        loss.backward()
+        return loss
+
+    for run in (step, tg.compile(step)):  # an array is one, but for a compiled step, which would repeat it
+        if run is step and isinstance(returned, np.ndarray):
+            continue
+        with pytest.raises(GradientError, match="doubled: the rule for x returned no cotangent"):
+            run(tg.ones(3, requires_grad=True))
+
+
 # ---------------------------------------------------------------- memory that a rule keeps
 
 

@@ -66,6 +66,17 @@ def test_cross_entropy_and_its_gradient(rng, smoothing):
     near(p, softmax.softmax(x, axis=1))
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_logits_of_minus_infinity_are_classes_that_cannot_be(smoothing):
+    x = np.array([[0, 1, -np.inf], [-np.inf, -np.inf, 2], [1, -np.inf, 0], [-np.inf] * 3], np.float32)
+    target, out, p = np.array([1, 2, 1, 0]), np.empty(4, np.float32), np.empty_like(x)
+    loops.cross_entropy(x, target, np.float32(1 - smoothing), np.float32(smoothing / 3), out, p)
+    losses, probabilities = softmax.cross_entropy(x, target, smoothing=smoothing)
+    np.testing.assert_allclose(out, losses, 1e-6)
+    np.testing.assert_allclose(p, probabilities, 1e-6)
+
+
 def test_cross_entropy_does_not_overflow():
     x = np.array([[1000.0, 0.0], [-1000.0, 1000.0]], np.float32)
     out, p = np.empty(2, np.float32), np.empty((2, 2), np.float32)

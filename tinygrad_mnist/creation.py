@@ -6,6 +6,7 @@ generator unless one is given. Read after tensor.py.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from .backend import Generator
 from .draws import draw, integers, normal, permutation, uniform
-from .errors import ArgumentError, DTypeError
+from .errors import ArgumentError, DTypeError, ShapeError
 from .functions.dims import sizes, whole
 from .functions.numbers import fitting, number
 from .graph import Array, Var, no_grad
@@ -24,6 +25,7 @@ from .tensor import Tensor
 
 DType = Any
 DRAWN = ("rand", "randn")  # told to compile/ when drawn
+LARGEST = 2**59  # elements: in bytes, what addresses can name
 
 
 def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -49,6 +51,8 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
         array = _fitted(data, np.dtype(dtype))
     except ValueError as error:
         raise ArgumentError(f"tensor: {error}", expected="nested lists of equal lengths") from None
+    if dtype is None and not typed and array.dtype == np.uint64:  # in NumPy, not in PyTorch
+        array = _fitted(data, np.dtype(np.int64))
     if array.dtype.kind not in "fiub":
         raise DTypeError(
             f"tensor: cannot hold {array.dtype} data.",
@@ -84,9 +88,9 @@ def _leaf(array: Array, requires_grad: bool, name: str) -> Tensor:
 
 
 def _dtype(name: str, dtype: DType, kinds: str = "fiub") -> Any:
-    """Read a dtype that a tensor can have."""
+    """Read a dtype that a tensor can have; None is float32, not NumPy's float64."""
     try:
-        kind = np.dtype(dtype)
+        kind = np.dtype(np.float32 if dtype is None else dtype)
     except TypeError:
         raise DTypeError(f"{name}: {dtype!r:.60} is no dtype.", hint="tg.float32, tg.int64 ...") from None
     if kind.kind not in kinds:
@@ -94,14 +98,26 @@ def _dtype(name: str, dtype: DType, kinds: str = "fiub") -> Any:
     return kind
 
 
+def _shape(name: str, size: Any) -> tuple[int, ...]:
+    """Read the shape of a new tensor."""
+    return _affordable(name, sizes(name, size))
+
+
+def _affordable(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Refuse what no memory holds, where NumPy has several errors."""
+    if math.prod(shape) > LARGEST or (shape and max(shape) > LARGEST):
+        raise ShapeError(f"{name}: the tensor would be too large.", got=f"{shape}", expected="less than 2⁵⁹ elements")
+    return shape
+
+
 def zeros(*size: Any, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a tensor of zeros."""
-    return _leaf(np.zeros(sizes("zeros", size), _dtype("zeros", dtype)), requires_grad, "zeros")
+    return _leaf(np.zeros(_shape("zeros", size), _dtype("zeros", dtype)), requires_grad, "zeros")
 
 
 def ones(*size: Any, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a tensor of ones."""
-    return _leaf(np.ones(sizes("ones", size), _dtype("ones", dtype)), requires_grad, "ones")
+    return _leaf(np.ones(_shape("ones", size), _dtype("ones", dtype)), requires_grad, "ones")
 
 
 def full(size: Sequence[int], fill_value: float, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -116,7 +132,7 @@ def _listed(name: str, size: Any) -> tuple[int, ...]:
     """Read a shape that must be one sequence."""
     if not isinstance(size, list | tuple):
         raise DTypeError(f"{name}: the size must be a tuple of ints.", got=f"{size!r:.60}", hint=f"({size!r:.60},)")
-    return sizes(name, (size,))
+    return _shape(name, (size,))
 
 
 def arange(
@@ -130,7 +146,7 @@ def arange(
     counted = all(isinstance(v, int) for v in (low, high, stride))
     kind = _dtype("arange", dtype or (np.int64 if counted else np.float32), "fiu")
     values = (low, high, stride)
-    if all(abs(v) < 2**63 for v in values) and kind.kind in "iu":  # False for NaN too
+    if all(abs(v) < 2**63 for v in values) and kind == np.int64:  # False for NaN too
         low, high, stride = (int(v) for v in values)
     got = f"start {low}, end {high}, step {stride}"
     if not all(abs(v) < 2**63 for v in values):
@@ -141,7 +157,10 @@ def arange(
             got=got,
             expected="step > 0 and end >= start, or step < 0 and end <= start",
         )
-    array = np.arange(low, high, stride, dtype=np.int64 if kind.kind in "iu" else kind)
+    (count,) = _affordable("arange", (-math.floor((low - high) / stride),))
+    if kind.kind in "iu":
+        low, stride = int(low), int(stride)
+    array = low + stride * np.arange(count)  # in int64 or float64, as in PyTorch: a rounded step would add up
     return _leaf(array.astype(kind, copy=False), requires_grad, "arange")
 
 
@@ -152,6 +171,7 @@ def linspace(
     kind, count = _dtype("linspace", dtype, "fiu"), whole("linspace", "steps", steps)
     if count < 0:
         raise ArgumentError(f"linspace: {count} steps.", expected="at least 0")
+    _affordable("linspace", (count,))
     first, last = number("linspace", start), number("linspace", end)
     if kind.kind == "f":
         return _leaf(np.linspace(first, last, count, dtype=kind), requires_grad, "linspace")
@@ -164,7 +184,7 @@ def linspace(
 
 def eye(n: int, m: int | None = None, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a matrix with ones on the diagonal."""
-    rows, columns = sizes("eye", (n, n if m is None else m))
+    rows, columns = _shape("eye", (n, n if m is None else m))
     return _leaf(np.eye(rows, columns, dtype=_dtype("eye", dtype)), requires_grad, "eye")
 
 
@@ -172,14 +192,14 @@ def rand(
     *size: Any, dtype: DType = np.float32, requires_grad: bool = False, generator: Generator | None = None
 ) -> Tensor:
     """Draw from the uniform distribution on [0, 1)."""
-    return _leaf(draw(uniform, sizes("rand", size), _dtype("rand", dtype, "f"), generator), requires_grad, "rand")
+    return _leaf(draw(uniform, _shape("rand", size), _dtype("rand", dtype, "f"), generator), requires_grad, "rand")
 
 
 def randn(
     *size: Any, dtype: DType = np.float32, requires_grad: bool = False, generator: Generator | None = None
 ) -> Tensor:
     """Draw from the normal distribution of mean 0 and variance 1."""
-    return _leaf(draw(normal, sizes("randn", size), _dtype("randn", dtype, "f"), generator), requires_grad, "randn")
+    return _leaf(draw(normal, _shape("randn", size), _dtype("randn", dtype, "f"), generator), requires_grad, "randn")
 
 
 def randint(
@@ -192,7 +212,7 @@ def randint(
     if size is None:
         raise ArgumentError("randint: no size was given.", hint="tg.randint(0, 10, (3, 4))")
     low, high = whole("randint", "low", low), whole("randint", "high", high)
-    kind, shape = _dtype("randint", dtype), _listed("randint", size)
+    kind, shape = _dtype("randint", dtype or np.int64), _listed("randint", size)
     least, most = (0, 1) if kind.kind == "b" else (-(2**63), 2**63 - 1)
     if kind.kind in "iu":
         least, most = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
@@ -206,7 +226,7 @@ def randint(
 
 def randperm(n: int, generator: Generator | None = None) -> Tensor:
     """Draw an order of the integers from 0 to n - 1."""
-    return Tensor.wrap(draw(permutation, sizes("randperm", (n,)), np.int64, generator))
+    return Tensor.wrap(draw(permutation, _shape("randperm", (n,)), np.int64, generator))
 
 
 def zeros_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:

@@ -189,7 +189,11 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: C
         if parent is None or type(parent) is Version or (wanted is not None and parent not in wanted):
             continue
         gx, x = apply(node, position, g), args[position]
-        if gx.shape != x.shape:
+        try:
+            fits = gx.shape == x.shape
+        except AttributeError:
+            raise no_cotangent(node.primitive, position, gx) from None
+        if not fits:
             gx = fit(node, gx, x)
         if gx.dtype is not x.dtype:
             gx = np.asarray(gx, x.dtype) if isinstance(gx, np.ndarray | np.generic) else gx.to(x.dtype)
@@ -263,7 +267,10 @@ def captured_rule(node: Node, position: int, g: Any) -> Any:
     if primitive.residuals:
         extra = {**extra, "saved": node.saved if node.saved is None else wrap(node.saved)}
     args = [x if parent is None else wrap(x) for x, parent in zip(node.args, node.parents, strict=True)]
-    return rule(g, wrap(node.out), *args, **node.static, **extra)
+    gx = rule(g, wrap(node.out), *args, **node.static, **extra)
+    if not isinstance(gx, Var):
+        raise no_cotangent(primitive, position, gx)
+    return gx
 
 
 def fit(node: Node, gx: Any, x: Array) -> Any:
@@ -288,9 +295,24 @@ def retain(reference: weakref.ref[Var], g: Any) -> None:
 # ---------------------------------------------------------------- what can go wrong
 
 
+def argument(primitive: Primitive, position: int) -> str | None:
+    """Name the argument at a position."""
+    return primitive.arguments[position] if position < len(primitive.arguments) else primitive.variadic
+
+
+def no_cotangent(primitive: Primitive, position: int, gx: Any) -> GradientError:
+    """Explain that a rule returned what is no cotangent."""
+    return GradientError(
+        f"{primitive.name}: the rule for {argument(primitive, position)} returned no cotangent.",
+        got=f"{type(gx).__name__} {gx!r:.60}",
+        expected="an array of the argument's shape; in a compiled step a tensor, computed from the rule's arguments",
+        hint="use operators and primitives in the rule: g * 2, where(x > 0, g, 0.0)",
+    )
+
+
 def no_rule(primitive: Primitive, position: int) -> GradientError:
     """Explain that an argument has no derivative."""
-    name = primitive.arguments[position] if position < len(primitive.arguments) else primitive.variadic
+    name = argument(primitive, position)
     return GradientError(
         f"{primitive.name}: no derivative with respect to {name}.",
         expected="a rule, or an argument that needs no gradient",

@@ -14,7 +14,7 @@ import numpy as np
 
 from .errors import DTypeError, InPlaceError, ShapeError
 from .functions.arithmetic import scaled
-from .functions.numbers import fitting
+from .functions.numbers import fitting, number
 from .graph import Array, Var
 from .ops import elementwise
 from .ops import index as indexing
@@ -156,7 +156,7 @@ def pow_(self: Any, exponent: Any) -> Any:
     """Raise to a power in place, a number or a tensor."""
     if isinstance(exponent, Var | np.ndarray):
         return change(self, elementwise.power, exponent)
-    exponent = exponent.item() if isinstance(exponent, np.generic) else exponent
+    exponent = number("pow_", exponent)
     return change(self, elementwise.power_scalar, exponent=float(exponent) if self.dtype.kind == "f" else exponent)
 
 

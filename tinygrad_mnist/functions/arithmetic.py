@@ -13,8 +13,9 @@ import numpy as np
 from ..errors import ArgumentError
 from ..graph import Var, no_grad
 from ..ops import compare, elementwise, promotion
+from ..primitive import constant
 from ..scope import unchanging
-from .numbers import fitting
+from .numbers import fitting, number
 
 
 def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
@@ -31,9 +32,11 @@ def scaled(input: Any, other: Any, alpha: float) -> Any:
     """Give alpha * other, of an array in the dtype in which it meets the input."""
     if alpha == 1:
         return other
-    given = [x for x in (input, other) if isinstance(x, Var | np.ndarray)]
-    if len(given) == 2 and other.dtype.kind != "f":
-        kind = promotion.meet(tuple((x.dtype, x.ndim > 0) for x in given))
+    if not isinstance(other, Var | np.ndarray | list | tuple):
+        return number("alpha", other) * number("alpha", alpha)  # as Python counts: NumPy would wrap
+    other = other if isinstance(other, Var) else constant(other, "alpha")
+    if other.dtype.kind != "f" and isinstance(input, Var | np.ndarray):
+        kind = promotion.meet(tuple((x.dtype, x.ndim > 0) for x in (input, other)))
         other, alpha = promotion.cast(other, dtype=kind), bool(alpha) if kind.kind == "b" else alpha
     return elementwise.multiply(other, alpha)
 
@@ -66,7 +69,7 @@ def pow(input: Any, exponent: Any) -> Any:
 
 def power_of(base: Any, exponent: Any) -> Any:
     """Power base ** exponent of a number and a tensor; integers count modulo 2ⁿ of its dtype, as in PyTorch."""
-    base = base.item() if isinstance(base, np.generic) else base
+    base = base if isinstance(base, int | float) else constant(base, "pow")
     kind = exponent.dtype if exponent.dtype.kind == "f" or isinstance(base, int) else np.dtype(np.float32)
     if kind.kind == "b":
         kind = np.dtype(np.int64)

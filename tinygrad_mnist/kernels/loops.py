@@ -88,7 +88,9 @@ def cross_entropy(x: Array, target: Array, kept: Number, spread: Number, out: Ar
             total += power
         for j in range(classes):
             probabilities[i, j] /= total
-        out[i] = math.log(total) - kept * (x[i, target[i]] - top) - spread * mass
+        out[i] = math.log(total) - kept * (x[i, target[i]] - top)
+        if spread != zero:  # 0 times the infinity of a logit of -inf would be NaN
+            out[i] -= spread * mass
 
 
 def less_one_hot(p: Array, s: Array, target: Array, kept: Number, spread: Number, out: Array) -> None:

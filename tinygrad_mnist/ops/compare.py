@@ -102,6 +102,8 @@ def where(condition: Array, a: Any, b: Any) -> Array:
 
     Shapes:  condition (*C), a (*A), b (*B) -> (*broadcast(C, A, B))
     """
+    if a is None or b is None:
+        raise TypeError("None is no value to choose.")
     if isinstance(a, int) or isinstance(b, int):  # which NumPy would wrap
         kind = np.result_type(a, b)
         a, b = np.asarray(a, kind), np.asarray(b, kind)
@@ -202,6 +204,6 @@ def operator(comparison: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
     """Make a plain function of a comparison, as `==` and its kin need.
 
     Python looks them up through `Primitive.__get__` and drops whatever is raised there, a Ctrl-C too; functions are
-    bound without running any Python.
+    bound without running any Python. Nothing compares with None: there Python decides.
     """
-    return lambda x, other: comparison(x, other)
+    return lambda x, other: NotImplemented if other is None else comparison(x, other)
