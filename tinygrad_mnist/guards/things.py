@@ -13,8 +13,7 @@ import pathlib
 import re
 import sys
 import weakref
-from collections import deque
-from types import EllipsisType, FunctionType, MappingProxyType, ModuleType, NotImplementedType
+from types import EllipsisType, FunctionType, ModuleType, NotImplementedType
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,7 @@ from .facts import SIMPLE
 
 PACKAGE = __name__.partition(".")[0]
 FOREIGN = {PACKAGE, "numpy", *sys.stdlib_module_names} - {"__main__"}  # code that is not the user's
-CONTAINERS = (list, tuple, dict, set, frozenset, deque, MappingProxyType)
-MEMORY = (np.ndarray, bytearray, array.array, memoryview)
+MEMORY = (np.ndarray, np.void, bytearray, array.array, memoryview)
 UNCHANGING = (
     range, slice, np.dtype, np.ufunc, EllipsisType, NotImplementedType, re.Pattern, datetime.date, datetime.time,
     datetime.timedelta, datetime.tzinfo, fractions.Fraction, pathlib.PurePath, property,
@@ -69,7 +67,7 @@ def is_module(thing: Any) -> bool:
 def is_unsafe(thing: Any) -> bool:
     """Tell whether a thing may change in a way that cannot be seen: iterators, queues, locks, files, dice."""
     kind = type(thing)
-    if isinstance(thing, np.random.Generator | np.random.RandomState):
+    if isinstance(thing, np.random.Generator | np.random.RandomState) or kind.__module__.startswith(f"{PACKAGE}."):
         return False  # what tensors are drawn from; a draw by hand changes its state
     if str(getattr(thing, "__module__", "")).startswith("numpy.random"):
         return True
