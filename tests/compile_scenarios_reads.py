@@ -98,6 +98,12 @@ READS = {
     "tensor T.shape": ("c = tg.ones(2, 3)", "return x * c.T.shape[0]", "c.data = tg.ones(2, 3 + k)", ""),
     "num_threads": ("h = tg.get_num_threads()", "return x * tg.get_num_threads()", "tg.set_num_threads(1 + k % 2)", "tg.set_num_threads(h)"),
     "loader length": ("ds = tg.data.TensorDataset(tg.arange(12.0))\ndl = tg.data.DataLoader(ds, batch_size=2)", "return x * len(dl)", "dl.batch_size = k + 1", ""),
+    "lru_cache cleared alone": ("s = [2.0]\n@functools.lru_cache\ndef f(): return s[0]\nf(); s[0] = 9.0", "f()", "f.cache_clear()", ""),
+    "cache cleared and filled again": ("s = [2.0]\n@functools.cache\ndef f(n): return s[0]\nf(3); s[0] = 9.0", "f(3)", "f.cache_clear(); f(3)", ""),
+    "nullcontext": ("c = contextlib.nullcontext(2.0)", "with c as v: return x * v", "c.enter_result = val(k)", ""),
+    "defaultdict's factory": ("c = collections.defaultdict(lambda: 2.0)", "c.default_factory()", "c.default_factory = lambda: val(k)", ""),
+    "deepcopy of a module": ("m = nn.Linear(3, 3)", "return copy.deepcopy(m)(x).detach()", "m.weight.data.fill_(val(k))", ""),
+    "poly1d": ("p = np.poly1d([1.0, 2.0])", "float(p(2.0))", "p.coeffs[0] = val(k)", ""),
 }  # fmt: skip
 # the guards themselves call no method of the user's: it may count
 COUNTED = {

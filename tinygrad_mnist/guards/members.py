@@ -6,6 +6,7 @@ Never runs code of the thing's own class. Look next at walk.py, which goes from 
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 from abc import ABCMeta, get_cache_token
 from collections import deque
@@ -22,9 +23,10 @@ from .things import BARE, HEAP, PACKAGE, attributes, is_foreign, is_module, is_s
 
 FEW = 12  # of longer lists and dicts the items are compared in one go
 # rooms of classes whose methods may be called, though the names in them are not looked at: UserDict, Template, poly1d
-HOLDERS = PYTHON - {"abc", "typing", "_collections_abc", "contextlib"} | {"argparse", "numpy"}
+HOLDERS = PYTHON - {"abc", "typing", "_collections_abc"} | {"argparse", "numpy"}
 DATA = f"{PACKAGE}.data."
 PARTS = ("__name__", "__qualname__", "__doc__", "__module__", "__mro__", "__annotations__", "__globals__")
+KEEPER = type(functools.lru_cache(len))
 MISSING = object()
 
 
@@ -108,6 +110,10 @@ class Members(Facts):
             self.unsafe.append((thing, label))
             return
         self.reach(wrapped, label)
+        if isinstance(thing, KEEPER):  # lru_cache: what it has kept is read in place of what its function reads
+            for memory in gc.get_referents(thing):
+                if type(memory) is dict and memory is not inside:
+                    self.reach_items(memory, f"what {label} has kept")
         self.objects.append((thing, label))
         if kind.__flags__ & HEAP and not is_foreign(kind):
             self.expect(f"{self.refer(thing)}.__class__", kind, f"the class of {label}")

@@ -99,7 +99,7 @@ class Walk(Members):
             if attributes(thing) is not BARE or not is_foreign(kind):
                 self.reach_object(thing, label)
             if isinstance(thing, defaultdict):
-                self.reach(thing.default_factory, label)
+                self.read(f"{self.refer(thing)}.default_factory", thing.default_factory, f"{label}.default_factory")
         elif isinstance(thing, MEMORY):
             then = self.refer(contents(thing))
             self.hold(f"contents({self.refer(thing)}) == {then}", f"what {label} holds")

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from ..engine import caller
 from ..errors import CaptureError
 from .pure import OF_LIBRARIES, PYTHON, is_pure
 
@@ -41,7 +40,7 @@ RESUMED = 0x20 | 0x80 | 0x200  # flags of generators, coroutines, asynchronous g
 def refused(what: str, hint: str = "", place: str = "") -> CaptureError:
     """Explain what cannot be compiled, naming the user's line."""
     return CaptureError(
-        f"compile: {what} at {place or caller()} cannot be captured.",
+        f"compile: {what} at {place or line_of(sys._getframe(1))} cannot be captured.",
         expected="a step whose course does not depend on the values of its tensors",
         hint=hint or "return the tensor from the step and look at it outside, or leave this step uncompiled",
     )
