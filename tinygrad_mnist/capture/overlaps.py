@@ -29,3 +29,15 @@ def check_overlaps(recorder: Recorder, inputs: list[Var], originals: list[Any]) 
         if start < end and not recorder.written.isdisjoint((one, other)):
             what = f"a change of memory that is both {one.name} and {other.name}"
             raise refused(what, "clone() one of them", recorder.guard.home)
+
+
+def overlapping(tensors: dict[str, Any]) -> set[tuple[str, str]]:
+    """List the pairs of tensors that look at the same memory."""
+    spans = sorted((*np.lib.array_utils.byte_bounds(t.array), name) for name, t in tensors.items() if t.array.size)
+    pairs: set[tuple[str, str]] = set()
+    reaching: list[tuple[int, str]] = []
+    for start, end, name in spans:
+        reaching = [(e, n) for e, n in reaching if e > start]
+        pairs.update((n, name) for _, n in reaching)
+        reaching.append((end, name))
+    return pairs

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..capture.forms import copied
+from ..capture.overlaps import overlapping
 from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..graph import Var
-from ..guards.things import overlapping
 from ..kernels import activation, conv, pool, softmax, sums
 from ..kernels.product import product
 from ..kernels.scratch import stretched

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..bytecode import line_naming, line_of_attribute, names_in
+from .things import progress
 from .walk import Walk
 
 
@@ -52,8 +53,11 @@ class Guard(Walk):
                     return label, max(lines)
                 continue
             named = any(line_naming(code, word_of(label), self.dynamic) for code in self.ran)
-            known = self.guessed_at(label) or any(line_naming(code, word_of(label), True) for code in self.codes)
-            if named or not known:
+            if self.guessed_at(label):
+                refused = self.progress.get(id(thing)) != progress(thing)
+            else:
+                refused = not any(line_naming(code, word_of(label), True) for code in self.codes)
+            if named or refused:
                 return f"{label}, a {type(thing).__name__}", self.place_of(label)
         return None
 

@@ -19,7 +19,7 @@ from ..graph import SLOT, Var
 from ..tensor import Tensor
 from .facts import Facts, held, keys_of
 from .pure import PYTHON
-from .things import BARE, HEAP, PACKAGE, attributes, is_foreign, is_module, is_set, is_unsafe
+from .things import BARE, HEAP, PACKAGE, attributes, is_foreign, is_module, is_set, is_unsafe, progress
 
 FEW = 12  # of longer lists and dicts the items are compared in one go
 # rooms of classes whose methods may be called, though the names in them are not looked at: UserDict, Template, poly1d
@@ -41,6 +41,7 @@ class Members(Facts):
         self.guessed: set[str] = set()  # labels of attributes that no code names
         self.objects: list[tuple[Any, str]] = [(Tensor, "Tensor")]  # whose attributes matter if code names them
         self.unsafe: list[tuple[Any, str]] = []  # reached, and not to be compared
+        self.progress: dict[int, Any] = {}  # how far they were, by id
         self.classes: dict[type, Any] = {}
 
     def reach(self, thing: Any, label: str) -> None:
@@ -108,6 +109,7 @@ class Members(Facts):
         wrapped = inside.get("__wrapped__")
         if wrapped is None and is_unsafe(thing):
             self.unsafe.append((thing, label))
+            self.progress[id(thing)] = progress(thing)
             return
         self.reach(wrapped, label)
         if isinstance(thing, KEEPER):  # lru_cache: what it has kept is read in place of what its function reads

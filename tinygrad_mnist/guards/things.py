@@ -9,11 +9,13 @@ import array
 import datetime
 import fractions
 import functools
+import io
+import itertools
 import pathlib
 import re
 import sys
 import weakref
-from types import EllipsisType, FunctionType, ModuleType, NotImplementedType
+from types import EllipsisType, FunctionType, GeneratorType, ModuleType, NotImplementedType
 from typing import Any
 
 import numpy as np
@@ -34,8 +36,6 @@ STATEFUL = frozenset({
 })  # fmt: skip
 QUIET = frozenset({"types", "typing", "functools", "enum", "builtins"})
 BARE: dict[str, Any] = {}  # the attributes of what can have none
-
-
 
 
 def attributes(thing: Any) -> Any:
@@ -79,6 +79,20 @@ def is_unsafe(thing: Any) -> bool:
     return kind.__module__ in STATEFUL or (attributes(thing) is BARE and kind.__module__ not in QUIET)
 
 
+def progress(thing: Any) -> Any:
+    """Tell how far an iterator or a file is, without moving it; nothing equals it where that is unseen."""
+    try:
+        if isinstance(thing, GeneratorType):  # one that goes on in the step shows itself: see watch.py
+            return thing.gi_frame and thing.gi_frame.f_lasti
+        if isinstance(thing, io.IOBase):
+            return thing.tell() if thing.readable() else None
+        if isinstance(thing, itertools.count):
+            return repr(thing)
+        return None if not hasattr(type(thing), "__next__") else thing.__length_hint__()
+    except Exception:  # no such method; closed
+        return object()
+
+
 def is_foreign(thing: Any) -> bool:
     """Tell whether a Python module, function or class (or an object's class) is not the user's."""
     name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", "") if isinstance(
@@ -92,15 +106,3 @@ def is_installed(room: str) -> bool:
     """Tell whether a package came with Python or from an index, so that its classes and functions stay as they are."""
     file = str(getattr(sys.modules.get(room), "__file__", ""))
     return room in FOREIGN or "site-packages" in file or "dist-packages" in file
-
-
-def overlapping(tensors: dict[str, Any]) -> set[tuple[str, str]]:
-    """List the pairs of tensors that look at the same memory."""
-    spans = sorted((*np.lib.array_utils.byte_bounds(t.array), name) for name, t in tensors.items() if t.array.size)
-    pairs: set[tuple[str, str]] = set()
-    reaching: list[tuple[int, str]] = []
-    for start, end, name in spans:
-        reaching = [(e, n) for e, n in reaching if e > start]
-        pairs.update((n, name) for _, n in reaching)
-        reaching.append((end, name))
-    return pairs

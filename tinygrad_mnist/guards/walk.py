@@ -23,6 +23,7 @@ from ..bytecode import names_in
 from ..graph import Var
 from .facts import CONTAINERS, contents
 from .members import Members
+from .pure import is_pure
 from .things import BARE, MEMORY, PACKAGE, UNCHANGING, attributes, is_foreign, is_installed, is_module
 
 # with one of these names in the code, every attribute may be read
@@ -91,6 +92,8 @@ class Walk(Members):
             self.reach_function(thing)
         elif isinstance(thing, partial):
             self.reach([thing.func, thing.args, thing.keywords], label)
+            if isinstance(thing.func, BuiltinMethodType) and not is_pure(thing.func):  # no profiler is told of the call
+                self.unsafe.append((thing, label))
             self.reach_object(thing, label)
         elif isinstance(thing, KeysView | ValuesView | ItemsView) and hasattr(thing, "mapping"):
             self.reach(thing.mapping, label)
