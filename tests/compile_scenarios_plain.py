@@ -12,6 +12,24 @@ from compile_world import Scenario
 NET = "net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))\nopt = optim.SGD(net.parameters(), lr=0.1, momentum=0.9)\nxb = tg.randn(5, 3)\nyb = tg.tensor([0, 1, 0, 1, 1])\nloss_fn = nn.CrossEntropyLoss()"
 TRAIN = "opt.zero_grad()\nloss = loss_fn(net(xb * x), yb)\nloss.backward()\nopt.step()\nreturn loss.detach()"
 DATA = "@dataclasses.dataclass\nclass Settings:\n    scale: float = 2.0\n    layers: int = 3\n    name: str = 'relu'\n    dims: list = dataclasses.field(default_factory=lambda: [1, 2])\ns = Settings()"
+TRAINER = NET + """
+class Trainer:
+    def __init__(self):
+        self.net, self.opt, self.loss_fn, self.name, self.history = net, opt, loss_fn, 'a_b', []
+        self.lock, self.rng, self.log, self.file = threading.Lock(), np.random.default_rng(0), logging.getLogger('t'), io.StringIO()
+        self.loader = tg.data.DataLoader(tg.data.TensorDataset(xb, yb), batch_size=2, shuffle=True)
+        self.batches = iter(self.loader)
+    def train(self, xb, yb):
+        self.net.train()
+        self.opt.zero_grad()
+        loss = self.loss_fn(self.net(xb), yb)
+        loss.backward()
+        if 'a' in self.name.replace('_', '-'): nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.opt.step()
+        return loss.detach()
+    def epoch(self): return [self.train(*next(self.batches)) for _ in self.history]
+t = Trainer()
+"""
 BLOCK = "class Block(nn.Module):\n    '''A layer with a shortcut.'''\n    def __init__(self, size, p=0.0):\n        super().__init__()\n        self.size = size\n        self.lin = nn.Linear(size, size)\n        self.drop = nn.Dropout(p)\n    def forward(self, y):\n        return y + self.drop(F.relu(self.lin(y)))\n    def extra_repr(self): return f'{self.size}'"
 
 SOFTPLUS = "from tinygrad_mnist.primitive import primitive, registry\nregistry.pop('softplus_', None)\n@primitive()\ndef softplus_(v): return np.logaddexp(v, 0)\n@softplus_.vjp('v')\ndef back(g, out, v): return g * tg.sigmoid(v)"
@@ -229,6 +247,10 @@ PLAIN = {
     "tuple of settings": ("dims = (3, 4)", "a, b = dims\nreturn x * a * b * len(dims)"),
     "string constants": ("LAYERS = ['fc1', 'fc2']", "return x * sum(len(n) for n in LAYERS if n.startswith('fc'))"),
     "array setting times x": ("mean = np.array([1.0, 2.0, 3.0], np.float32)", "return (x - tg.tensor(mean)) / 2"),
+    "trainer that holds everything": (TRAINER, "return t.train(xb * x, yb)"),
+    "trainer found by name": (TRAINER, "return getattr(t, 'tr' + 'ain')(xb * x, yb) if hasattr(t, 'net') and 'a_b'.replace('_', '') else x"),
+    "module with a lock and a file": ("class M(nn.Module):\n    def __init__(self): self.l, self.lock, self.f, self.i = nn.Linear(3, 3), threading.Lock(), io.StringIO(), iter([1])\n    def forward(self, y): return self.l(y)\nm = M()", "return m(x)"),
+    "singledispatch": ("@functools.singledispatch\ndef f(a, y): return y\n@f.register\ndef _(a: int, y): return y * a", "return f(2, x)"),
     "weights in a dict": ("p = {'w': tg.ones(3, requires_grad=True), 'b': tg.zeros(1, requires_grad=True)}", "for v in p.values(): v.grad = None\n((x * p['w'] + p['b']) ** 2).sum().backward()\nwith tg.no_grad():\n    for v in p.values(): v -= 0.1 * v.grad\nreturn p['w'].detach().clone()"),
     "weights in a list": ("p = [tg.ones(3, requires_grad=True) for _ in range(2)]", "for v in p: v.grad = None\n((x * p[0] + p[1]) ** 2).sum().backward()\nwith tg.no_grad():\n    for v in p: v.sub_(0.1 * v.grad)\nreturn p[0].detach().clone()"),
 }  # fmt: skip
@@ -243,7 +265,6 @@ OUTSIDE = {
     "draws outside": ("m = nn.Dropout(0.5)", "return m(x)", "tg.rand(2); random.random(); np.random.rand()"),
     "eval between": (NET, TRAIN, "net.eval()\nwith tg.no_grad(): net(xb)\nnet.train()"),
 }  # fmt: skip
-REFUSABLE = {"train() in the step"}  # changes a module: it may be repeated, or refused as it always was
 LOOKS = {"opt = ": "[p.detach() for p in net.parameters()]", "\nw = tg": "w, w.grad", "ema = ": "ema"}
 
 
@@ -261,7 +282,7 @@ def shed(setup: str, body: str) -> str:
 
 
 PLAIN_TABLE = [
-    Scenario(name, setup, "", "pass", shed(setup, body), look(setup), must=name not in REFUSABLE)
+    Scenario(name, setup, "", "pass", shed(setup, body), look(setup), must=True)
     for name, (setup, body) in PLAIN.items()
 ] + [
     Scenario(name, setup, "", change, body, look(setup), must=True) for name, (setup, body, change) in OUTSIDE.items()

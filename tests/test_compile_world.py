@@ -11,6 +11,7 @@ from compile_scenarios_arguments import ARGUMENT_TABLE
 from compile_scenarios_code import STATE as CODE
 from compile_scenarios_effects import EFFECTS_TABLE
 from compile_scenarios_plain import PLAIN_TABLE
+from compile_scenarios_reads import STATE as READS
 from compile_world import MOMENTS, Scenario, Twin, judge
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from tinygrad_mnist.primitive import registry
 from tinygrad_mnist.scope import state
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-TABLES = {"state": STATE + CODE, "effects": EFFECTS_TABLE, "arguments": ARGUMENT_TABLE, "plain": PLAIN_TABLE}
+TABLES = {"state": STATE + CODE + READS, "effects": EFFECTS_TABLE, "arguments": ARGUMENT_TABLE, "plain": PLAIN_TABLE}
 CHANGING = tuple(m for m in MOMENTS if m != "never")
 
 

@@ -20,13 +20,13 @@ from .. import draws
 from ..backend import default_generator, generator_or_default
 from ..engine import caller
 from ..graph import Var, arrays_watched
-from ..guards.dice import Dice
 from ..guards.guard import Guard
 from ..guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
 from ..ops import elementwise, promotion
 from ..primitive import Primitive, registry
 from ..scope import Scope, state
 from ..versions import tick
+from .dice import Dice
 from .program import Array, Instruction, Program, Value
 
 FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
@@ -316,8 +316,7 @@ class Recorder:
         used = {id(value.source) for value in self.states}
         for t, label in self.guard.tensors:  # of which only the facts are read
             if id(t) not in used:
-                read = "{0}.array.shape, {0}.array.dtype.char, {0}.differentiable".format(self.guard.refer(t))
-                self.guard.hold(f"({read}) == {(t.shape, t.dtype.char, t.differentiable)}", f"the shape of {label}")
+                self.guard.hold_shape(t, label)
         program.gradients = [(r(), value) for r, value in program.gradients if r() is not None]
         leaves = {id(leaf) for leaf, _ in program.gradients}
         program.history = [(number, r(), value) for number, r, value in self.history if id(r()) in leaves]

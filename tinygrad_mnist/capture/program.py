@@ -148,6 +148,10 @@ class Program:
         """List the values that are needed when the step is over."""
         return self.results + [v for _, v in self.gradients if v is not None]
 
+    def states(self) -> set[Value]:
+        """List the values from outside that instructions read."""
+        return {v.root for s in self.instructions for v in s.values() if v.root.origin == "state"}
+
     def last_uses(self) -> dict[Value, int]:
         """Find for every owner of memory the last instruction that uses it or a view of it."""
         last: dict[Value, int] = {}

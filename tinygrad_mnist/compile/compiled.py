@@ -209,7 +209,10 @@ class Plan:
 
     def __init__(self, step: Captured, guard: Guard, backend: str, sample: list[Array]) -> None:
         self.step, self.guard = step, guard
+        read = step.program.states()
         self.replay = planned(step.program, backend)
+        for value in read - step.program.states():  # what was computed of it was not used: its shape may have been
+            guard.hold_shape(value.source, value.name)
         self.numbers: list[Any] = []
         self.names: list[str] = []  # of the numbers
         self.is_one_tensor, self.verified = step.is_one_tensor, False
@@ -230,14 +233,10 @@ class Plan:
         for name, mine, its in zip(self.names, self.numbers, other.numbers, strict=False):
             if mine != its:
                 return f"the argument {name}"
-        changed = self.guard.changed()
-        return changed[0] if changed else ""
+        return (self.guard.changed() or ("",))[0]
 
     def samples(self) -> list[Array]:
         """Give arguments to measure with."""
         if self.sample is not None:
             return self.sample
-        arrays: list[Array] = [v.empty() for v in self.replay.program.inputs]
-        for a in arrays:
-            a[...] = 0
-        return arrays
+        return [np.zeros_like(v.empty()) for v in self.replay.program.inputs]

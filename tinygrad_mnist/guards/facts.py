@@ -5,14 +5,18 @@ Knows neither steps nor tensors. Look next at guards.py, which finds out what to
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
 from collections.abc import Collection
 from operator import is_
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 SIMPLE = (int, float, complex, str, bytes, type(None), np.generic)  # compared by value
 NUMBERS_AND_TEXTS = (int, float, complex, str, bytes)
+CONTAINERS = (OrderedDict, dict, MappingProxyType, list, tuple, set, frozenset, deque)
+EXACT = {*NUMBERS_AND_TEXTS, bool, type(None)}
 
 
 class Facts:
@@ -21,6 +25,7 @@ class Facts:
     def __init__(self) -> None:
         self.names: dict[str, Any] = {
             "len": len, "hasattr": hasattr, "same": same, "alike": alike, "contents": contents, "is_empty": is_empty,
+            "held": held, "keys_of": keys_of,
         }  # fmt: skip
         self.facts: dict[str, str] = {}
         self.firm: set[str] = set()  # facts that a step must not change
@@ -85,16 +90,35 @@ def alike(now: Collection[Any], then: list[Any]) -> bool:
     if len(now) != len(then):
         return False
     return all(map(is_, now, then)) or all(
-        a is b or (isinstance(a, SIMPLE) and same(a, b)) for a, b in zip(list(now), then, strict=True)
+        a is b or (type(a) in EXACT or isinstance(a, np.generic)) and same(a, b)
+        for a, b in zip(list(now), then, strict=True)
     )
+
+
+def keys_of(items: Any) -> list[Any]:
+    """List the keys of a dict, in order; no method of its own class is called."""
+    return list(base_of(items).__iter__(items))
+
+
+def held(items: Any) -> list[Any]:
+    """List what a container holds; no method of its own class is called, which may count or change something."""
+    base = base_of(items)
+    return list(base.values(items) if hasattr(base, "values") else base.__iter__(items))
+
+
+def base_of(items: Any) -> Any:
+    """Give the class of Python's own that a container is of."""
+    return next(kind for kind in CONTAINERS if isinstance(items, kind))
 
 
 def contents(memory: Any) -> Any:
     """Give what an array, a bytearray or the like holds, as a value that does not change."""
-    if isinstance(memory, np.ndarray):
-        if memory.dtype.hasobject:
-            return memory.shape, [id(x) for x in memory.ravel().tolist()]
-        return memory.shape, memory.dtype.str, memory.strides, memory.flags.writeable, memory.tobytes()
+    if isinstance(memory, np.ndarray | np.void):
+        array = np.asarray(memory)
+        if array.dtype.hasobject:
+            return array.shape, [id(x) for x in array.ravel().tolist()]
+        kind = array.dtype.str, array.dtype.names
+        return array.shape, kind, array.strides, array.flags.writeable, array.tobytes()
     return getattr(memory, "typecode", getattr(memory, "format", "")), bytes(memory)
 
 

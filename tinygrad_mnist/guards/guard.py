@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .names import line_naming, line_of_attribute, names_in
+from ..bytecode import line_naming, line_of_attribute, names_in
+from .things import progress
 from .walk import Walk
 
 
@@ -52,9 +53,18 @@ class Guard(Walk):
                     return label, max(lines)
                 continue
             named = any(line_naming(code, word_of(label), self.dynamic) for code in self.ran)
-            if named or not any(line_naming(code, word_of(label), True) for code in self.codes):
+            if self.guessed_at(label):
+                refused = self.progress.get(id(thing)) != progress(thing)
+            else:
+                refused = not any(line_naming(code, word_of(label), True) for code in self.codes)
+            if named or refused:
                 return f"{label}, a {type(thing).__name__}", self.place_of(label)
         return None
+
+    def guessed_at(self, label: str) -> bool:
+        """Tell whether a thing is, or is inside, an attribute that no code names: it may be read, but hardly is."""
+        parts = [i for i, c in enumerate(label) if c in ".["]
+        return any(label[:i] in self.guessed for i in [*parts, len(label)])
 
     def place_of(self, label: str) -> str:
         """Find the line, of those that ran, which names a thing reached."""

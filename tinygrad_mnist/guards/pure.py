@@ -37,6 +37,7 @@ BUILTINS = frozenset({
     "next", "oct", "ord", "pow", "repr", "round", "setattr", "sorted", "sum", "vars", "__build_class__", "__import__",
 })  # fmt: skip
 SYSTEM = frozenset({"intern", "getsizeof", "exc_info", "_getframe", "_getframemodulename"})
+OF_LIBRARIES = frozenset({"_getframe", "_getframemodulename", "__import__", "__subclasses__"})  # not in the user's code
 # modules written in Python whose functions read and change nothing but what they are given
 PYTHON = frozenset({
     "__future__", "_collections_abc", "_py_abc", "_weakrefset", "abc", "ast", "bisect", "collections", "contextlib",

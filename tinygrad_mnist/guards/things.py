@@ -9,12 +9,13 @@ import array
 import datetime
 import fractions
 import functools
+import io
+import itertools
 import pathlib
 import re
 import sys
 import weakref
-from collections import deque
-from types import EllipsisType, FunctionType, MappingProxyType, ModuleType, NotImplementedType
+from types import EllipsisType, FunctionType, GeneratorType, ModuleType, NotImplementedType
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,7 @@ from .facts import SIMPLE
 
 PACKAGE = __name__.partition(".")[0]
 FOREIGN = {PACKAGE, "numpy", *sys.stdlib_module_names} - {"__main__"}  # code that is not the user's
-CONTAINERS = (list, tuple, dict, set, frozenset, deque, MappingProxyType)
-MEMORY = (np.ndarray, bytearray, array.array, memoryview)
+MEMORY = (np.ndarray, np.void, bytearray, array.array, memoryview)
 UNCHANGING = (
     range, slice, np.dtype, np.ufunc, EllipsisType, NotImplementedType, re.Pattern, datetime.date, datetime.time,
     datetime.timedelta, datetime.tzinfo, fractions.Fraction, pathlib.PurePath, property,
@@ -36,8 +36,6 @@ STATEFUL = frozenset({
 })  # fmt: skip
 QUIET = frozenset({"types", "typing", "functools", "enum", "builtins"})
 BARE: dict[str, Any] = {}  # the attributes of what can have none
-
-
 
 
 def attributes(thing: Any) -> Any:
@@ -69,7 +67,7 @@ def is_module(thing: Any) -> bool:
 def is_unsafe(thing: Any) -> bool:
     """Tell whether a thing may change in a way that cannot be seen: iterators, queues, locks, files, dice."""
     kind = type(thing)
-    if isinstance(thing, np.random.Generator | np.random.RandomState):
+    if isinstance(thing, np.random.Generator | np.random.RandomState) or kind.__module__.startswith(f"{PACKAGE}."):
         return False  # what tensors are drawn from; a draw by hand changes its state
     if str(getattr(thing, "__module__", "")).startswith("numpy.random"):
         return True
@@ -79,6 +77,20 @@ def is_unsafe(thing: Any) -> bool:
     if python or isinstance(thing, SIMPLE) or callable(thing) or hasattr(kind, "__get__"):
         return False
     return kind.__module__ in STATEFUL or (attributes(thing) is BARE and kind.__module__ not in QUIET)
+
+
+def progress(thing: Any) -> Any:
+    """Tell how far an iterator or a file is, without moving it; nothing equals it where that is unseen."""
+    try:
+        if isinstance(thing, GeneratorType):  # one that goes on in the step shows itself: see watch.py
+            return thing.gi_frame and thing.gi_frame.f_lasti
+        if isinstance(thing, io.IOBase):
+            return thing.tell() if thing.readable() else None
+        if isinstance(thing, itertools.count):
+            return repr(thing)
+        return None if not hasattr(type(thing), "__next__") else thing.__length_hint__()
+    except Exception:  # no such method; closed
+        return object()
 
 
 def is_foreign(thing: Any) -> bool:

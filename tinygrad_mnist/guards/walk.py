@@ -9,82 +9,45 @@ guard.py, which is told what runs.
 from __future__ import annotations
 
 import builtins
-import functools
 import sys
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import ItemsView, KeysView, ValuesView
 from functools import partial
-from types import (
-    BuiltinMethodType,
-    CodeType,
-    FunctionType,
-    MappingProxyType,
-    MemberDescriptorType,
-    MethodType,
-    ModuleType,
-)
+from operator import attrgetter, methodcaller
+from types import BuiltinMethodType, CodeType, FunctionType, MethodType, MethodWrapperType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..graph import SLOT, Var
-from ..tensor import Tensor
-from .facts import Facts, contents
-from .names import names_in
-from .things import (
-    BARE,
-    CONTAINERS,
-    HEAP,
-    MEMORY,
-    PACKAGE,
-    UNCHANGING,
-    attributes,
-    is_foreign,
-    is_installed,
-    is_module,
-    is_set,
-    is_unsafe,
-)  # fmt: skip
+from ..bytecode import names_in
+from ..graph import Var
+from .facts import CONTAINERS, contents
+from .members import Members
+from .pure import is_pure
+from .things import BARE, MEMORY, PACKAGE, UNCHANGING, attributes, is_foreign, is_installed, is_module
 
-FEW = 12  # of longer lists and dicts the items are compared in one go
 # with one of these names in the code, every attribute may be read
 DYNAMIC = frozenset({
     "getattr", "setattr", "delattr", "hasattr", "vars", "dir", "locals", "__dict__", "__getattribute__", "attrgetter",
     "methodcaller", "asdict", "astuple", "deepcopy", "copy", "replace", "repr", "format", "inspect", "getattr_static",
-    "getmembers", "json", "pprint", "pickle", "dataclasses",
+    "getmembers", "json", "pprint", "pickle", "dataclasses", "format_map", "__reduce_ex__", "__reduce__",
+    "__getstate__", "__match_args__",
 })  # fmt: skip
-HOLDERS = ("collections", "types", "argparse", "weakref")  # of UserDict, ChainMap and the like
-MISSING = object()
 
-
-class Walk(Facts):
+class Walk(Members):
     """The walk from a step over all that it can read, and the facts that it finds."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.labels: dict[int, str] = {}  # what the things reached are called, by id
-        self.pending: deque[tuple[Any, str]] = deque()
-        self.words: set[str] = set()  # names in the code reached
-        self.objects: list[tuple[Any, str]] = [(Tensor, "Tensor")]  # whose attributes matter if code names them
-        self.looked_at: dict[int, tuple[set[str], tuple[int, bool]]] = {}  # the names, how many words there were
+        self.looked_at: dict[int, tuple[set[str], tuple[Any, ...]]] = {}  # the names, how many words there were
         self.home, self.dynamic = "", False
+        self.texts: set[str] = set()
         self.codes: set[CodeType] = set()  # of the functions reached
         self.ran: set[CodeType] = set()
-        self.unsafe: list[tuple[Any, str]] = []  # reached, and not to be compared
         self.dice: list[tuple[Any, str]] = []  # NumPy's generators
         self.tensors: list[tuple[Var, str]] = []
-        self.classes: dict[type, Any] = {}
 
     # ------------------------------------------------------------ the walk
-
-    def reach(self, thing: Any, label: str) -> None:
-        """Note what can be read through a thing that the step can read; `explore` goes on from there."""
-        if thing is sys.modules:
-            self.unsafe.append((thing, label))
-        elif type(thing) not in (int, float, complex, str, bytes, type(None), bool) and id(thing) not in self.labels:
-            self.labels[id(thing)] = label
-            self.refer(thing)
-            self.pending.append((thing, label))
 
     def explore(self) -> None:
         """Follow all that was reached, and those of its attributes that the code names."""
@@ -95,7 +58,7 @@ class Walk(Facts):
                     self.follow(thing, label)
                 except Exception:  # code of the thing's own class, which stands where Python looks
                     self.unsafe.append((thing, label))
-            now = len(self.words), self.dynamic
+            now = len(self.words), self.dynamic, len(self.texts)
             seen = self.looked_at
             behind = [(x, label) for x, label in self.objects if id(x) not in seen or seen[id(x)][1] != now]
             if not behind:
@@ -109,11 +72,12 @@ class Walk(Facts):
     def named(self, thing: Any) -> set[str]:
         """List the attributes of a thing that may be read."""
         own = type(thing).__module__.partition(".")[0] == PACKAGE
+        words = self.words | self.texts if self.dynamic else self.words
         if not self.dynamic or own or (isinstance(thing, ModuleType | type) and is_foreign(thing)):
-            return self.words
+            return words
         kinds = thing.__mro__ if isinstance(thing, type) else type(thing).__mro__
         found = set(attributes(thing)).union(*(vars(k) for k in kinds if not is_foreign(k)))
-        return self.words.union(name for name in found if not name.startswith("__"))
+        return words.union(name for name in found if not name.startswith("__"))
 
     def follow(self, thing: Any, label: str) -> None:
         """Look at one thing that was reached."""
@@ -124,9 +88,12 @@ class Walk(Facts):
             self.reach(thing.__self__, label)
             self.reach(thing.__func__, label)
         elif kind is FunctionType:
+            self.dynamic |= thing.__name__ in DYNAMIC
             self.reach_function(thing)
         elif isinstance(thing, partial):
             self.reach([thing.func, thing.args, thing.keywords], label)
+            if isinstance(thing.func, BuiltinMethodType) and not is_pure(thing.func):  # no profiler is told of the call
+                self.unsafe.append((thing, label))
             self.reach_object(thing, label)
         elif isinstance(thing, KeysView | ValuesView | ItemsView) and hasattr(thing, "mapping"):
             self.reach(thing.mapping, label)
@@ -135,7 +102,7 @@ class Walk(Facts):
             if attributes(thing) is not BARE or not is_foreign(kind):
                 self.reach_object(thing, label)
             if isinstance(thing, defaultdict):
-                self.reach(thing.default_factory, label)
+                self.read(f"{self.refer(thing)}.default_factory", thing.default_factory, f"{label}.default_factory")
         elif isinstance(thing, MEMORY):
             then = self.refer(contents(thing))
             self.hold(f"contents({self.refer(thing)}) == {then}", f"what {label} holds")
@@ -145,45 +112,27 @@ class Walk(Facts):
                 self.reach_object(thing, label)
         elif isinstance(thing, np.random.Generator | np.random.RandomState):
             self.dice.append((thing, label))
+            self.unsafe.append((thing, f"{label}.bit_generator"))
+            self.guessed.add(f"{label}.bit_generator")
         elif is_module(thing):
             self.reach_module(thing, label)
         elif isinstance(thing, ModuleType | type):
             self.objects.append((thing, label))
             if thing is np.random or "decimal" in (thing.__name__, vars(thing).get("__module__")):
                 self.unsafe.append((thing, label))
+            elif isinstance(thing, type):
+                self.reach_class(thing)
+            elif not is_foreign(thing):
+                self.count(self.refer(vars(thing)), len(vars(thing)), f"the attributes of {label}")
+                self.reach_attribute(thing, label, "__getattr__")
         elif isinstance(thing, staticmethod | classmethod):
             self.reach(thing.__func__, label)
-        elif isinstance(thing, BuiltinMethodType):
-            self.reach(None if isinstance(thing.__self__, ModuleType | type) else thing.__self__, label)
+        elif isinstance(thing, BuiltinMethodType | MethodWrapperType | attrgetter | methodcaller):
+            self.dynamic |= getattr(thing, "__name__", kind.__name__) in DYNAMIC
+            owner = getattr(thing, "__self__", None)
+            self.reach(None if isinstance(owner, ModuleType | type) else owner, label)
         elif not isinstance(thing, UNCHANGING):
             self.reach_object(thing, label)
-
-    def reach_object(self, thing: Any, label: str) -> None:
-        """Note an object of some class: its class, its attributes, and the methods that no name calls."""
-        kind = type(thing)
-        inside = attributes(thing)
-        wrapped = inside.get("__wrapped__")
-        if wrapped is None and is_unsafe(thing):
-            self.unsafe.append((thing, label))
-            return
-        self.reach(wrapped, label)
-        self.objects.append((thing, label))
-        if kind.__flags__ & HEAP and not is_foreign(kind):
-            self.expect(f"{self.refer(thing)}.__class__", kind, f"the class of {label}")
-        if kind.__module__.partition(".")[0] == PACKAGE:
-            return
-        if inside is not BARE:
-            self.count(f"{self.refer(thing)}.__dict__", len(inside), f"the attributes of {label}")
-            if is_foreign(kind) and kind.__module__ in HOLDERS:
-                for word in inside:
-                    self.reach_attribute(thing, label, word)
-        for base in kind.__mro__:
-            if not is_foreign(base):
-                self.count(self.attributes_of(base), len(vars(base)), f"the attributes of {base.__name__}")
-                self.expect(f"{self.refer(base)}.__bases__", base.__bases__, f"the bases of {base.__name__}")
-            for name, method in () if is_foreign(base) else vars(base).items():  # c[k], c(x) name no method
-                if name.startswith("__") and isinstance(method, FunctionType):
-                    self.expect(f"{self.attributes_of(base)}[{name!r}]", method, f"{label}.{name}")
 
     def reach_function(self, function: FunctionType) -> None:
         """Note code, closure, defaults and attributes, and the globals that the code names."""
@@ -222,109 +171,30 @@ class Walk(Facts):
         read, words, texts = names_in(code)
         self.words |= words | read
         self.dynamic |= not DYNAMIC.isdisjoint(words | read)
-        if self.dynamic:
-            self.words |= texts
+        self.texts |= texts
         for name in sorted(read):
             if name in outside:
                 self.read(f"{self.refer(outside)}[{name!r}]", outside[name], name)
             else:
                 self.hold(f"{name!r} not in {self.refer(outside)}", name)
-                if hasattr(builtins, name):
-                    self.expect(f"{self.refer(vars(builtins))}[{name!r}]", getattr(builtins, name), name)
-        for name in words & sys.modules.keys():
-            if f"import {name}" in texts:  # inside the step
-                self.expect(f"{self.refer(sys.modules)}[{name!r}]", sys.modules[name], name)
-                self.reach(sys.modules[name], name)
+                self.reach_entry(vars(builtins), name)
+        for name in sorted(text.removeprefix("import ") for text in texts if text.startswith("import ")):
+            package = str(outside.get("__package__") or outside.get("__name__"))
+            parts = absolute(name, package).split(".")
+            for i in range(len(parts)):  # each is one that an import inside the step may bind
+                self.reach_entry(sys.modules, ".".join(parts[: i + 1]))
+                self.reach(sys.modules.get(".".join(parts[: i + 1])), name)
 
-    def read(self, expression: str, value: Any, label: str) -> None:
-        """Note a value that is read, and what is reached through it."""
-        if not isinstance(value, ModuleType):
-            self.expect(expression, value, label)
-        self.reach(value, label)
+    def reach_entry(self, known: dict[str, Any], name: str) -> None:
+        """Note what Python itself knows under a name, or that it knows nothing."""
+        if name in known:
+            self.expect(f"{self.refer(known)}[{name!r}]", known[name], name)
+        else:
+            self.hold(f"{name!r} not in {self.refer(known)}", name)
 
-    def reach_items(self, items: Any, label: str) -> None:
-        """Note what a container holds, in which order."""
-        name = self.refer(items)
-        values = list(items.values()) if isinstance(items, dict | MappingProxyType) else list(items)
-        if isinstance(items, dict | MappingProxyType):
-            keys = list(items)
-            if len(keys) > 1:
-                self.hold(f"alike({name}, {self.refer(keys)})", f"the keys of {label}")
-            for key in keys:
-                self.reach(key, label)
-        if isinstance(items, set | frozenset | deque) or len(values) > FEW:
-            held = f"{name}.values()" if isinstance(items, dict | MappingProxyType) else name
-            self.hold(f"alike({held}, {self.refer(values)})", f"what {label} holds")
-            for value in values:
-                self.reach(value, f"an item of {label}")
-            return
-        if not isinstance(items, tuple):
-            self.count(name, len(items), f"the length of {label}")
-        for key, value in items.items() if isinstance(items, dict | MappingProxyType) else enumerate(items):
-            if isinstance(items, tuple):
-                self.reach(value, f"{label}[{key}]")
-            else:
-                written = repr(key) if type(key) in (int, str) else self.refer(key)
-                self.read(f"{name}[{written}]", value, f"{label}[{key!r:.20}]")
 
-    def reach_module(self, module: Any, label: str) -> None:
-        """Note train or eval, and every attribute: which of them forward reads is not worth finding out."""
-        inside, kind = vars(module), type(module)
-        name = self.refer(inside)
-        self.expect(f"{self.refer(module)}.training", module.training, f"{label}.training")
-        self.count(name, len(inside), f"the attributes of {label}", firm=True)
-        for key, value in inside.items():
-            if key != "training":
-                self.expect(f"{name}[{key!r}]", value, f"{label}.{key}", firm=True)
-                self.reach(value, f"{label}.{key}")
-        self.reach_attribute(module, label, "forward")
-        if not is_foreign(kind):
-            self.expect(f"{self.refer(module)}.__class__", kind, f"the class of {label}")
-            self.objects.append((module, label))  # for attributes of its class
-
-    def reach_attribute(self, thing: Any, label: str, word: str) -> None:
-        """Note an attribute, without running any code of its class."""
-        label = f"{label}.{word}"
-        own = attributes(thing)
-        if isinstance(thing, ModuleType):
-            if own.get(word) is np.random:
-                self.unsafe.append((np.random, "np.random"))
-            elif word in own and not word.startswith("__"):
-                self.read(f"{self.refer(own)}[{word!r}]", own[word], label)
-            return
-        value = own.get(word, MISSING)
-        if not isinstance(thing, type) and value is not MISSING:
-            if isinstance(thing, FunctionType) or not is_module(thing):
-                self.read(f"{self.refer(thing)}.{word}", value, label)
-            return
-        for kind in (type(thing) if not isinstance(thing, type) else thing).__mro__:
-            if not kind.__flags__ & HEAP:
-                continue
-            if not is_foreign(kind):
-                inside = self.attributes_of(kind)
-                self.count(inside, len(vars(kind)), f"the attributes of {kind.__name__}")
-            value = vars(kind).get(word, MISSING)
-            if value is SLOT or word in ("array", "__dict__", "__weakref__", "__doc__", "__module__"):
-                return
-            if value is MISSING:
-                continue
-            if isinstance(value, MemberDescriptorType) and not isinstance(thing, type):  # a slot
-                if is_set(thing, value):
-                    self.read(f"{self.refer(thing)}.{word}", value.__get__(thing), label)
-                else:
-                    self.hold(f"not hasattr({self.refer(thing)}, {word!r})", label)
-                return
-            self.expect(f"{self.attributes_of(kind)}[{word!r}]", value, label)
-            if isinstance(value, property):
-                for function in (value.fget, value.fset):
-                    self.reach(function, label)
-            elif isinstance(value, functools.partialmethod | functools.cached_property):
-                self.reach(getattr(value, "func", None), label)
-                self.reach([getattr(value, "args", ()), getattr(value, "keywords", {})], label)
-            elif not is_foreign(kind) or not isinstance(value, FunctionType):
-                self.reach(value, label)
-            return
-
-    def attributes_of(self, kind: type) -> str:
-        """Refer to the attributes of a class: to one view of them, which follows every change."""
-        return self.refer(self.classes.setdefault(kind, vars(kind)))
+def absolute(name: str, package: str) -> str:
+    """Give the full name of a module, of which an import in code of this package may name the last parts only."""
+    rest = name.lstrip(".")
+    above = package.rsplit(".", len(name) - len(rest) - 1)[0] if rest != name else ""
+    return f"{above}.{rest}".strip(".")

@@ -12,26 +12,35 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from ..engine import caller
 from ..errors import CaptureError
-from .pure import PYTHON, is_pure
+from .pure import OF_LIBRARIES, PYTHON, is_pure
 
 ROOM = __name__.partition(".")[0]
 PACKAGE = f"{ROOM}."
 LAYERS = f"{PACKAGE}nn."
 MACHINE = (f"{PACKAGE}kernels.", f"{PACKAGE}fast.")  # may look for processors, and keep machine code
 STANDARD = sys.stdlib_module_names - {"__main__"}
+LIBRARY = STANDARD | {"numpy", ROOM}
 FILES = {"open", "write", "read"}  # what not even this package may do inside a step
 DRAW_INSTEAD = "draw with tg.rand, tg.randn or dropout, or pass the number in"
 OUTSIDE = "do it outside the step, and pass in what it gives"
-SETTINGS = {"seterr", "geterr", "seterrcall", "geterrcall", "setbufsize", "set_printoptions", "get_printoptions"}
+# what depends on settings, on who calls, or on a module's name: functions of Python and NumPy that only these may call
+ASKING = {
+    "numpy": {
+        "seterr", "geterr", "seterrcall", "geterrcall", "setbufsize", "set_printoptions", "get_printoptions",
+        "array_str", "array_repr", "array2string", "_array_str_implementation", "_array_repr_implementation",
+    },
+    ROOM: {"get_num_threads"},
+    "inspect": {"currentframe", "stack", "getouterframes"},
+    "importlib": {"import_module", "reload"},
+}  # fmt: skip
 RESUMED = 0x20 | 0x80 | 0x200  # flags of generators, coroutines, asynchronous generators
 
 
 def refused(what: str, hint: str = "", place: str = "") -> CaptureError:
     """Explain what cannot be compiled, naming the user's line."""
     return CaptureError(
-        f"compile: {what} at {place or caller()} cannot be captured.",
+        f"compile: {what} at {place or line_of(sys._getframe(1))} cannot be captured.",
         expected="a step whose course does not depend on the values of its tensors",
         hint=hint or "return the tensor from the step and look at it outside, or leave this step uncompiled",
     )
@@ -68,8 +77,8 @@ class Watch:
                 raise refused(f"an iterator that began before the step ({code.co_name})", OUTSIDE, line_of(frame))
             self.begun[id(frame)] = frame
         room = room_of(frame)
-        if room == "numpy" and code.co_name in SETTINGS and room_of(frame.f_back) not in ("numpy", ROOM):
-            raise refused(f"np.{code.co_name}", OUTSIDE, line_of(frame))
+        if code.co_name in ASKING.get(room, ()) and room_of(frame.f_back) not in LIBRARY:
+            raise refused(f"{room}.{code.co_name.strip('_')}", OUTSIDE, line_of(frame))
         if room in STANDARD:
             module = str(frame.f_globals.get("__name__"))
             trusted = module in PYTHON or module.partition(".")[0] in PYTHON
@@ -89,7 +98,7 @@ class Watch:
 
     def calls(self, frame: Any, function: Any) -> None:
         """Look at a call of a function written in C."""
-        if is_pure(function):
+        if is_pure(function) and (function.__name__ not in OF_LIBRARIES or room_of(frame) in LIBRARY):
             return
         module = function.__module__ or type(getattr(function, "__self__", None)).__module__
         own = maker_of(frame)
@@ -167,7 +176,7 @@ def maker_of(frame: Any) -> str:
 def line_of(frame: Any) -> str:
     """Name the user's line: the first one that is neither Python's own nor NumPy's."""
     own = frame
-    while own is not None and room_of(own) in STANDARD | {"numpy", ROOM}:
+    while own is not None and (room_of(own) in LIBRARY or own.f_code.co_filename == "<string>"):  # code made of a text
         own = own.f_back
     found = own or frame
     return f"{found.f_code.co_filename}:{found.f_lineno}"

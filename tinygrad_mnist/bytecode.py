@@ -1,16 +1,31 @@
 """The names in a piece of bytecode: what a function may read, and on which line.
 
-Knows nothing of guards. Look next at guard.py.
+Knows nothing of what they stand for. Look next at guards/walk.py.
 """
 
 from __future__ import annotations
 
+import builtins
 import dis
 import functools
 from itertools import pairwise
 from types import CodeType
+from typing import Any
 
 GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL", "STORE_NAME")
+BINARY = {
+    "+": "add", "-": "sub", "*": "mul", "/": "truediv", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul",
+    "&": "and", "|": "or", "^": "xor", "<<": "lshift", ">>": "rshift", "<": "lt", "<=": "le", ">": "gt", ">=": "ge",
+    "==": "eq", "!=": "ne",
+}  # fmt: skip
+BUILTINS = frozenset(dir(builtins))
+# the methods that Python calls for what has no name in the code, by the beginning of the instruction
+IMPLICIT = {
+    "UNARY_NEGATIVE": ("__neg__",), "UNARY_INVERT": ("__invert__",), "BINARY_SUBSCR": ("__getitem__",),
+    "BINARY_SLICE": ("__getitem__",), "STORE_S": ("__setitem__",), "GET_ITER": ("__iter__",), "CALL": ("__call__",),
+    "CONTAINS_OP": ("__contains__",), "BEFORE_WITH": ("__enter__", "__exit__"), "MATCH_CLASS": ("__match_args__",),
+    "MATCH_KEYS": ("get",), "MATCH_SEQUENCE": ("__len__", "__getitem__"),
+}  # fmt: skip
 
 
 def line_naming(code: CodeType, word: str, texts: bool) -> str:
@@ -34,19 +49,34 @@ def line_of_attribute(code: CodeType, owner: str, word: str) -> str:
     return next(filter(None, inner), "")
 
 
+def methods_of(step: dis.Instruction) -> tuple[str, ...]:
+    """Name the methods that an instruction may call without naming them."""
+    sign = step.argrepr.removeprefix("bool(").removesuffix(")")
+    if step.opname in ("BINARY_OP", "COMPARE_OP"):
+        word = BINARY.get(sign) or BINARY.get(sign.removesuffix("="))
+        return (f"__{word}__", f"__r{word}__", f"__i{word}__") if word else ("__getitem__",)
+    return next((found for name, found in IMPLICIT.items() if step.opname.startswith(name)), ())
+
+
 @functools.lru_cache(maxsize=4096)
 def names_in(code: CodeType) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """List the names in a piece of code and in the functions defined inside it: globals, all others, texts."""
+    """List the names in a piece of code and in the functions defined inside it: globals, all others, texts.
+
+    Among the others are the methods of operators, and of Python's own functions that are named: `__len__` for len.
+    """
     read: set[str] = set()
     words: set[str] = set()
     texts: set[str] = set()
+    before: list[Any] = [None, None]
     for step in dis.get_instructions(code):
         if step.opname in GLOBALS:
             read.add(step.argval)
-        elif step.opname == "IMPORT_NAME":
-            words.add(step.argval)
-            texts.add(f"import {step.argval}")
+        elif step.opname == "IMPORT_NAME":  # the level of a relative import stands before it
+            texts.add(f"import {'.' * (before[0] or 0)}{step.argval}")
+        words.update(methods_of(step))
+        before = [before[1], step.argval]
     words.update(set(code.co_names) - read)
+    words.update(f"__{name}__" for name in read & BUILTINS)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             for found, more in zip((read, words, texts), names_in(constant), strict=True):

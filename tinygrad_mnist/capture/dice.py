@@ -1,6 +1,6 @@
 """NumPy's generators, of whose draws Python tells no profiler: their state shows them.
 
-Look next at watch.py.
+Look next at capture.py.
 """
 
 from __future__ import annotations
