@@ -5,8 +5,10 @@ Knows neither steps nor tensors. Look next at guards.py, which finds out what to
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Collection
 from operator import is_
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,8 @@ class Facts:
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {
-            "len": len, "hasattr": hasattr, "same": same, "alike": alike, "contents": contents, "is_empty": is_empty,
+            "len": len, "hasattr": hasattr, "same": same, "alike": alike, "contents": contents, "hidden": hidden,
+            "is_empty": is_empty,
         }  # fmt: skip
         self.facts: dict[str, str] = {}
         self.firm: set[str] = set()  # facts that a step must not change
@@ -91,11 +94,16 @@ def alike(now: Collection[Any], then: list[Any]) -> bool:
 
 def contents(memory: Any) -> Any:
     """Give what an array, a bytearray or the like holds, as a value that does not change."""
-    if isinstance(memory, np.ndarray):
+    if isinstance(memory, np.ndarray | np.void):
         if memory.dtype.hasobject:
             return memory.shape, [id(x) for x in memory.ravel().tolist()]
         return memory.shape, memory.dtype.str, memory.strides, memory.flags.writeable, memory.tobytes()
     return getattr(memory, "typecode", getattr(memory, "format", "")), bytes(memory)
+
+
+def hidden(thing: Any) -> list[Any]:
+    """List what an object holds that is written in C, and that no attribute tells of: the arguments of an exception."""
+    return [x for x in gc.get_referents(thing) if not isinstance(x, type | TracebackType)]
 
 
 def is_empty(cell: Any) -> bool:

@@ -24,9 +24,9 @@ from .facts import SIMPLE
 PACKAGE = __name__.partition(".")[0]
 FOREIGN = {PACKAGE, "numpy", *sys.stdlib_module_names} - {"__main__"}  # code that is not the user's
 CONTAINERS = (list, tuple, dict, set, frozenset, deque, MappingProxyType)
-MEMORY = (np.ndarray, bytearray, array.array, memoryview)
+MEMORY = (np.ndarray, np.void, bytearray, array.array, memoryview)
 UNCHANGING = (
-    range, slice, np.dtype, np.ufunc, EllipsisType, NotImplementedType, re.Pattern, datetime.date, datetime.time,
+    range, np.dtype, np.ufunc, EllipsisType, NotImplementedType, re.Pattern, datetime.date, datetime.time,
     datetime.timedelta, datetime.tzinfo, fractions.Fraction, pathlib.PurePath, property,
 )  # fmt: skip
 HEAP = 1 << 9  # flag of a class whose attributes can be set
@@ -36,8 +36,6 @@ STATEFUL = frozenset({
 })  # fmt: skip
 QUIET = frozenset({"types", "typing", "functools", "enum", "builtins"})
 BARE: dict[str, Any] = {}  # the attributes of what can have none
-
-
 
 
 def attributes(thing: Any) -> Any:
@@ -79,6 +77,15 @@ def is_unsafe(thing: Any) -> bool:
     if python or isinstance(thing, SIMPLE) or callable(thing) or hasattr(kind, "__get__"):
         return False
     return kind.__module__ in STATEFUL or (attributes(thing) is BARE and kind.__module__ not in QUIET)
+
+
+def is_closed(thing: Any) -> bool:
+    """Tell whether a thing's class is written in C, and it may hold what no attribute tells of (an exception)."""
+    kind = type(thing)
+    if isinstance(thing, CONTAINERS + MEMORY + SIMPLE):
+        return False
+    made_of = next(k for k in kind.__mro__ if not k.__flags__ & HEAP)
+    return made_of is not object or (is_foreign(kind) and attributes(thing) is BARE)
 
 
 def is_foreign(thing: Any) -> bool:

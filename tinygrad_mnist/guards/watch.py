@@ -25,6 +25,7 @@ FILES = {"open", "write", "read"}  # what not even this package may do inside a 
 DRAW_INSTEAD = "draw with tg.rand, tg.randn or dropout, or pass the number in"
 OUTSIDE = "do it outside the step, and pass in what it gives"
 SETTINGS = {"seterr", "geterr", "seterrcall", "geterrcall", "setbufsize", "set_printoptions", "get_printoptions"}
+NOT_TRUSTED = {"reload"}  # of modules in pure.PYTHON: runs a module again, at each call
 RESUMED = 0x20 | 0x80 | 0x200  # flags of generators, coroutines, asynchronous generators
 
 
@@ -72,7 +73,7 @@ class Watch:
             raise refused(f"np.{code.co_name}", OUTSIDE, line_of(frame))
         if room in STANDARD:
             module = str(frame.f_globals.get("__name__"))
-            trusted = module in PYTHON or module.partition(".")[0] in PYTHON
+            trusted = (module in PYTHON or module.partition(".")[0] in PYTHON) and code.co_qualname not in NOT_TRUSTED
             if not trusted and not maker_of(frame).startswith(PACKAGE):
                 if module == "random":
                     raise refused("a draw from Python's random", DRAW_INSTEAD, line_of(frame))
@@ -167,7 +168,7 @@ def maker_of(frame: Any) -> str:
 def line_of(frame: Any) -> str:
     """Name the user's line: the first one that is neither Python's own nor NumPy's."""
     own = frame
-    while own is not None and room_of(own) in STANDARD | {"numpy", ROOM}:
+    while own is not None and room_of(own) in STANDARD | {"numpy", ROOM, "None"}:  # None: of code made by exec
         own = own.f_back
     found = own or frame
     return f"{found.f_code.co_filename}:{found.f_lineno}"
