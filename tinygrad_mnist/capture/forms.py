@@ -60,6 +60,14 @@ def signature(x: Any, tensors: list[Any], numbers: list[Any]) -> Any:
     return id(x)  # a plan keeps it alive, and guards what it holds
 
 
+def repeats(tensors: list[Any]) -> Any:
+    """Describe which tensors are one and the same."""
+    if len({*map(id, tensors)}) == len(tensors):
+        return None
+    known = {id(x): i for i, x in enumerate(tensors)}
+    return tuple(known[id(x)] for x in tensors)
+
+
 def exact(x: Any) -> Any:
     """Describe a key so that 1 is not True and 0.0 is not -0.0."""
     return type(x), x if x or type(x) not in EXACT_NUMBERS else str(x)
@@ -133,12 +141,18 @@ def identities(x: Any) -> Any:
     return [identities(item) for item in x] if isinstance(x, tuple | list) else id(x)
 
 
-def stand_in(x: Any) -> Var:
-    """Make a tensor of the same memory that is not the same object, so that it is not taken for another of its uses."""
-    if not isinstance(x, Var):
-        return from_numpy(x[...])
-    result = type(x).wrap(x.array[...], x.differentiable, x.node)
-    result.version, result.gradient = x.version, x.gradient
+def stand_in(x: Any, known: dict[int, Var] | None = None) -> Var:
+    """Make a tensor of the same memory that is not the same object, so that it is not taken for another of its uses.
+
+    known: those made already; an argument that comes twice is one tensor
+    """
+    if known is not None and id(x) in known:
+        return known[id(x)]
+    result = from_numpy(x[...]) if not isinstance(x, Var) else type(x).wrap(x.array[...], x.differentiable, x.node)
+    if isinstance(x, Var):
+        result.version, result.gradient = x.version, x.gradient
+    if known is not None:
+        known[id(x)] = result
     return result
 
 

@@ -99,7 +99,11 @@ def captured(
     before = set(guard.labels)
     held = {id(c): Held(i) for i, c in enumerate(containers(arguments))}
     lent: list[Held] = []
-    result, recorder = capture(function, inputs, guard)
+    try:
+        result, recorder = capture(function, inputs, guard)
+    except Exception:
+        leave(list(inputs.values()), tensors)
+        raise
 
     def lasting(x: Any) -> Any:
         """Give what stands for a thing that was there before the step."""
@@ -139,6 +143,8 @@ def captured(
     given = []
     gradients = {id(reference()): (reference, value) for reference, value in recorder.gradients()}
     for i, (x, original) in enumerate(zip(stand_ins, tensors, strict=True)):
+        if any(x is other for other in stand_ins[:i]):
+            continue
         _, g = gradients.pop(id(x), (None, None))
         flag = isinstance(original, Var) and x.differentiable and not original.differentiable
         if g is not None or x.gradient is not getattr(original, "gradient", None) or flag:
@@ -165,6 +171,13 @@ def captured(
     program.views = set(views)
     changes = changed[0] if changed is not None else ""
     return Captured(program, form, places, views, given, changes, arrays, bool(lent))
+
+
+def leave(inputs: list[Var], tensors: list[Any]) -> None:
+    """Leave on arguments what a step that failed has set of those that stood for them."""
+    for x, original in zip(inputs, tensors, strict=True):
+        if isinstance(original, Var):
+            original.gradient, original.differentiable = x.gradient, x.differentiable
 
 
 def leaf_with(gradient: Var, inputs: list[Var], recorder: Recorder) -> GradOf | None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..capture import forms
-from ..capture.forms import identities, is_data, is_number, parameters, reach_containers, signature, stand_in, visit
+from ..capture.forms import identities, is_data, is_number, reach_containers, repeats, signature, stand_in, visit
 from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
@@ -59,7 +59,7 @@ class Compiled:
             tensors: list[Any] = []
             numbers: list[Any] = []
             named = signature(kwargs, tensors, numbers) if kwargs else ()
-            key = state.recording, signature(args, tensors, numbers), named
+            key = state.recording, signature(args, tensors, numbers), named, repeats(tensors)
             for plan in self.plans.get(key, ()):
                 if plan.numbers == numbers and plan.guard.holds() and plan.replay.fits():
                     self.latest = plan
@@ -89,14 +89,15 @@ class Compiled:
 
         Returns: the guard, the stand-ins by name, the names of the numbers, and the arguments to call with
         """
-        guard, own = Guard(), parameters(self.function)
+        guard, own = Guard(), forms.parameters(self.function)
+        known: dict[int, Var] | None = {} if type(self) is Compiled else None  # a pair has a leaf for every place
         inputs: dict[str, Var] = {}
         names: list[str] = []
 
         def replace(x: Any, name: str) -> Any:
             if isinstance(x, Var) or is_data(x):
                 name = name if name not in inputs else f"{name}_{len(inputs)}"
-                x = inputs[name] = stand_in(x)
+                x = inputs[name] = stand_in(x, known)
             elif is_number(x):
                 names.append(name)
             else:
