@@ -40,7 +40,7 @@ class Captured:
     places: of each tensor in the result, the number of the argument that it is, the tensor from outside, or None where
     it is computed; views: of those computed, whose memory they look at (an argument's, by number, or a tensor's);
     given: arguments whose `.grad` is set, whether to a tensor, and whether requires_grad is turned on.
-    changed: what the step itself changes of what a plan takes for granted. arrays: of what was computed this time.
+    changed: what the step itself changes of what a plan takes for granted. arrays: what was computed this time.
     lends: whether a list or dict among the arguments comes back.
     """
 
@@ -50,7 +50,7 @@ class Captured:
     views: dict[int, Any]
     given: list[tuple[int, bool, bool]]
     changed: str
-    arrays: list[Array]
+    arrays: list[Any]
     lends: bool
 
     @property
@@ -59,9 +59,9 @@ class Captured:
         alone = type(self.form) is Place and len(self.places) == 1 and not self.given
         return alone and self.places[0] is None and not self.views
 
-    def give(self, found: list[Array], tensors: list[Any], arguments: Any) -> Any:
+    def give(self, found: list[Any], tensors: list[Any], arguments: Any) -> Any:
         """Make the result of the arrays that were computed, and set `.grad` of arguments."""
-        made = list(map(Tensor.wrap, found))
+        made = [x if isinstance(x, Var) else Tensor.wrap(x) for x in found]
         for i, source in self.views.items():
             owner = tensors[source] if isinstance(source, int) else source
             if isinstance(owner, Var):
@@ -138,7 +138,8 @@ def captured(
             if value.root.origin in ("state", "input"):
                 views[len(arrays)] = value.root, t.array.__array_interface__
             program.results.append(value)
-            arrays.append(t.array.copy() if len(arrays) not in views else None)
+            own = t.node is None and value.root.origin == "result"  # and the step may have kept it
+            arrays.append(None if len(arrays) in views else t if own else t.array.copy())
         del t
     given = []
     gradients = {id(reference()): (reference, value) for reference, value in recorder.gradients()}
