@@ -32,6 +32,25 @@ class GradOf:
 
     leaf: Any
 
+    def find(self, tensors: list[Any], result: list[Any]) -> Any:
+        """Give the `.grad`."""
+        return (tensors[self.leaf] if isinstance(self.leaf, int) else self.leaf()).gradient
+
+
+@dataclass
+class PartOf:
+    """Stands for a view of another tensor of the result, by number, or of a `.grad`, which began at start."""
+
+    owner: Any
+    interface: dict[str, Any]
+    start: int
+
+    def find(self, tensors: list[Any], result: list[Any]) -> Any:
+        """Make the view."""
+        owner = self.owner.find(tensors, result) if isinstance(self.owner, GradOf) else result[self.owner]
+        data = owner.array.ctypes.data + self.interface["data"][0] - self.start, False
+        return view_of(owner, looking({**self.interface, "data": data}, owner.array))
+
 
 @dataclass
 class Captured:
@@ -64,9 +83,7 @@ class Captured:
         made = [x if isinstance(x, Var) else Tensor.wrap(x) for x in found]
         for i, source in self.views.items():
             owner = tensors[source] if isinstance(source, int) else source
-            if isinstance(owner, Var):
-                made[i].version = owner.version
-                owner.version.share(owner, made[i])
+            made[i] = view_of(owner, made[i].array) if isinstance(owner, Var) else made[i]
         computed = iter(made)
         result = [tensors[p] if isinstance(p, int) else next(computed) if p is None else p for p in self.places]
         for position, is_set, flag in self.given:
@@ -75,8 +92,8 @@ class Captured:
                 tensors[position].gradient = g
                 tensors[position].differentiable |= flag
         for i, p in enumerate(self.places):
-            if isinstance(p, GradOf):
-                result[i] = (tensors[p.leaf] if isinstance(p.leaf, int) else p.leaf()).gradient
+            if isinstance(p, GradOf | PartOf):
+                result[i] = p.find(tensors, result)
         return filled(self.form, result, containers(arguments) if self.lends else [])
 
     def with_views(self, found: list[Array], result: Any) -> list[Array]:
@@ -102,7 +119,9 @@ def captured(
     try:
         result, recorder = capture(function, inputs, guard)
     except Exception:
-        leave(list(inputs.values()), tensors)
+        for x, original in zip(inputs.values(), tensors, strict=True):
+            if isinstance(original, Var):
+                original.gradient, original.differentiable = x.gradient, x.differentiable
         raise
 
     def lasting(x: Any) -> Any:
@@ -123,6 +142,10 @@ def captured(
     places: list[Any] = []
     views: dict[int, Any] = {}
     arrays: list[Any] = []
+    owners: dict[Value, tuple[int, int]] = {}  # of memory that the step made: which tensor, where it starts
+    for i, (value, start) in enumerate([(recorder.value(t, t.array), t.array.ctypes.data) for t in found]):
+        if value.root.origin == "result" and is_whole(value):
+            owners.setdefault(value.root, (i, start))
     while found:  # given up one by one: what the result alone keeps alive came from nowhere
         t = found.pop(0)
         value = recorder.value(t, t.array)
@@ -132,8 +155,11 @@ def captured(
         places.append(next((i for i, x in enumerate(stand_ins) if x is t), None))
         if places[-1] is None and value.root in recorder.states and recorder.states[value.root][0]() is t:
             places[-1] = value.root if getrefcount(t) > ALONE else None
-        if places[-1] is None:
-            places[-1] = leaf_with(t, stand_ins, recorder)
+        if places[-1] is None and arguments is not None:
+            places[-1] = leaf_with(t, value, stand_ins, recorder)
+            owner, start = owners.get(value.root, (len(places) - 1, 0))
+            if places[-1] is None and owner != len(places) - 1:
+                places[-1] = PartOf(owner, t.array.__array_interface__, start)
         if places[-1] is None:
             if value.root.origin in ("state", "input"):
                 views[len(arrays)] = value.root, t.array.__array_interface__
@@ -168,25 +194,38 @@ def captured(
     for i, (root, interface) in views.items():
         views[i] = root.source
         memory = root.source.array if root.origin == "state" else stand_ins[root.source].array
-        arrays[i] = np.asarray(SimpleNamespace(__array_interface__=interface, base=memory))
+        arrays[i] = looking(interface, memory)
     program.views = set(views)
-    changes = changed[0] if changed is not None else ""
-    return Captured(program, form, places, views, given, changes, arrays, bool(lent))
+    return Captured(program, form, places, views, given, changed[0] if changed else "", arrays, bool(lent))
 
 
-def leave(inputs: list[Var], tensors: list[Any]) -> None:
-    """Leave on arguments what a step that failed has set of those that stood for them."""
-    for x, original in zip(inputs, tensors, strict=True):
-        if isinstance(original, Var):
-            original.gradient, original.differentiable = x.gradient, x.differentiable
-
-
-def leaf_with(gradient: Var, inputs: list[Var], recorder: Recorder) -> GradOf | None:
-    """Find the argument or tensor from outside whose `.grad` a result is."""
-    for i, x in enumerate(inputs):
-        if x.gradient is gradient:
-            return GradOf(i)
-    for tensor, *_ in recorder.states.values():
-        if tensor() is not None and tensor().gradient is gradient:
-            return GradOf(tensor)
+def leaf_with(t: Var, value: Value, inputs: list[Var], recorder: Recorder) -> GradOf | PartOf | None:
+    """Find the argument or tensor from outside whose `.grad` a result is, or is a view of."""
+    leaves: list[Any] = [*enumerate(inputs), *((r, r()) for r, *_ in recorder.states.values())]
+    for key, leaf in leaves:
+        g = None if leaf is None else leaf.gradient
+        if g is t:
+            return GradOf(key)
+        if g is not None and value.root.origin in ("result", "gradient"):
+            known = recorder.values.get(id(g.array))
+            if known is not None and known.root is value.root and is_whole(known):
+                return PartOf(GradOf(key), t.array.__array_interface__, g.array.ctypes.data)
     return None
+
+
+def is_whole(value: Value) -> bool:
+    """Tell whether a value is all of its memory."""
+    return value.packed and value.nbytes == value.root.nbytes
+
+
+def looking(interface: dict[str, Any], memory: Array) -> Array:
+    """Make an array that looks at the memory of another in this way."""
+    return np.asarray(SimpleNamespace(__array_interface__=interface, base=memory))
+
+
+def view_of(owner: Var, array: Array) -> Var:
+    """Make a tensor of an array that looks at another tensor's memory."""
+    result = Tensor.wrap(array)
+    result.version = owner.version
+    owner.version.share(owner, result)
+    return result
