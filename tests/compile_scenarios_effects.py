@@ -242,6 +242,7 @@ EFFECTS = {
     "generator local": ("log = []\ndef gen():\n    log.append(1)\n    yield 1.0", "sum(gen())", "log", ""),
     "coroutine": ("log = []\nasync def co(): log.append(1)", "c = co()\ntry: c.send(None)\nexcept StopIteration: pass", "log", ""),
     "lru_cache with state": ("n = []\n@functools.lru_cache(maxsize=1)\ndef f(i):\n    n.append(i)\n    return i", "f(len(n))", "n", ""),
+    "lru_cache cleared": ("n = []\n@functools.lru_cache\ndef f():\n    n.append(1)\n    return 2.0", "f()", "n", ""),
     "cached property": ("n = []\nclass C:\n    @functools.cached_property\n    def a(self):\n        n.append(1)\n        return 1.0", "C().a", "n", ""),
     "cached property outside": ("class C:\n    @functools.cached_property\n    def a(self): return 1.0\nc = C()", "c.a; vars(c).pop('a')", "vars(c)", ""),
     "weakref callback": ("n = []\nclass C: pass", "c = C(); r = weakref.ref(c, lambda _: n.append(1)); del c", "n", ""),
@@ -280,6 +281,7 @@ RESETS = {
     "set clear": "n.add(k)", "attribute deleted": "c.a = 1", "delattr": "c.a = 1", "event": "n.clear()",
     "cached property outside": "c.a", "random.seed": "random.random()", "np.random.seed": "np.random.rand()",
     "tg.manual_seed": "tg.rand(1)", "grad cleared": "w.grad = tg.ones(3)", "global deleted": "outer n\nn = 1",
+    "lru_cache cleared": "f.cache_clear()",
     "import forgotten": "sys.modules.pop('counts_itself', 0)",
 }  # fmt: skip
 

@@ -152,6 +152,8 @@ class Walk(Facts):
             self.unsafe.append((thing, label))
             return
         self.reach(wrapped, label)
+        if "cache_parameters" in inside:  # of lru_cache: all but the hits, which change no result
+            self.hold(f"{self.refer(thing)}.cache_info()[1:] == {thing.cache_info()[1:]}", f"the cache of {label}")
         self.objects.append((thing, label))
         if kind.__flags__ & things.HEAP and not things.is_foreign(kind):
             self.expect(f"{self.refer(thing)}.__class__", kind, f"the class of {label}")
