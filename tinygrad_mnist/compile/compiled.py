@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from ..capture import forms
-from ..capture.forms import identities, is_data, is_number, reach_containers, repeats, signature, stand_in, visit
 from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
@@ -58,8 +57,8 @@ class Compiled:
         with self.lock:
             tensors: list[Any] = []
             numbers: list[Any] = []
-            named = signature(kwargs, tensors, numbers) if kwargs else ()
-            key = state.recording, signature(args, tensors, numbers), named, repeats(tensors)
+            named = forms.signature(kwargs, tensors, numbers) if kwargs else ()
+            key = state.recording, forms.signature(args, tensors, numbers), named, forms.repeats(tensors)
             for plan in self.plans.get(key, ()):
                 if plan.numbers == numbers and plan.guard.holds() and plan.replay.fits():
                     self.latest = plan
@@ -74,10 +73,10 @@ class Compiled:
     def capture(self, key: Any, tensors: list[Any], numbers: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function for real, and keep a plan for calls like this one."""
         guard, inputs, names, new_args, new_kwargs = self.prepared(args, kwargs)
-        before = identities([new_args, new_kwargs])
+        before = forms.identities([new_args, new_kwargs])
         step = captured(lambda: self.function(*new_args, **new_kwargs), inputs, tensors, guard, (new_args, new_kwargs))
         plan = Plan(step, guard, self.backend, [x.array for x in inputs.values()])
-        if identities([new_args, new_kwargs]) != before:
+        if forms.identities([new_args, new_kwargs]) != before:
             raise refused("a change of a list or dict among the arguments", "return what changes", guard.home)
         plan.numbers, plan.names = numbers, names
         self.keep(key, plan)
@@ -89,25 +88,26 @@ class Compiled:
 
         Returns: the guard, the stand-ins by name, the names of the numbers, and the arguments to call with
         """
+        importlib.import_module(PLANNERS[self.backend][0], __package__)  # which adds an attribute to this package
         guard, own = Guard(), forms.parameters(self.function)
         known: dict[int, Var] | None = {} if type(self) is Compiled else None  # a pair has a leaf for every place
         inputs: dict[str, Var] = {}
         names: list[str] = []
 
         def replace(x: Any, name: str) -> Any:
-            if isinstance(x, Var) or is_data(x):
+            if isinstance(x, Var) or forms.is_data(x):
                 name = name if name not in inputs else f"{name}_{len(inputs)}"
-                x = inputs[name] = stand_in(x, known)
-            elif is_number(x):
+                x = inputs[name] = forms.stand_in(x, known)
+            elif forms.is_number(x):
                 names.append(name)
             else:
                 guard.reach(x, name)
             return x
 
         guard.reach(self.function, self.name)
-        reach_containers([*args, *kwargs.values()], guard)
-        new_kwargs = visit(kwargs, "", replace)
-        new_args = [visit(x, own[i] if i < len(own) else f"x{i}", replace) for i, x in enumerate(args)]
+        forms.reach_containers([*args, *kwargs.values()], guard)
+        new_kwargs = forms.visit(kwargs, "", replace)
+        new_args = [forms.visit(x, own[i] if i < len(own) else f"x{i}", replace) for i, x in enumerate(args)]
         guard.explore()
         return guard, inputs, names, new_args, new_kwargs
 
@@ -157,7 +157,7 @@ class Compiled:
 
         plan.verified, state.plainly = False, True
         try:
-            result = self.function(*visit(args, "", forms.as_tensor), **visit(kwargs, "", forms.as_tensor))
+            result = self.function(*forms.visit(args, "", forms.as_tensor), **forms.visit(kwargs, "", forms.as_tensor))
         finally:
             state.plainly = False
         left = [tensors[i].gradient for i, *_ in plan.step.given]
