@@ -12,6 +12,8 @@ from compile_world import Scenario
 
 FILE = "p = tempfile.mktemp()\nopen(p, 'w').close()"
 READ, REMOVE = "io.open(p).read()", "os.path.exists(p) and os.remove(p)"
+OWN = "import pathlib\nd = tempfile.mkdtemp()\npathlib.Path(d, 'counts_itself.py').write_text('import builtins; builtins.n = getattr(builtins, \"n\", 0) + 1')\nsys.path.insert(0, d)"
+FORGET = "import shutil; shutil.rmtree(d); sys.path.remove(d); sys.modules.pop('counts_itself', 0); vars(builtins).pop('n', 0)"
 EFFECTS = {
     "global": ("n = 0", "outer n\nn += 1", "n", ""),
     "global rebound to a list": ("n = []", "outer n\nn = [*n, 1]", "n", ""),
@@ -58,6 +60,11 @@ EFFECTS = {
     "Generator shuffle": ("n = np.arange(20)\nr = np.random.default_rng(0)", "r.shuffle(n)", "n", ""),
     "Generator draw unused": ("r = np.random.default_rng(0)", "r.random()", "r.bit_generator.state['state']['state']", ""),
     "Random draw unused": ("r = random.Random(0)", "r.random()", "hash(r.getstate())", ""),
+    "array void": ("n = np.zeros(2, [('a', int)])\nv = n[0]", "v['a'] += 1", "n", ""),
+    "array's base": ("n = np.zeros(4)\nv = n[1:3]", "v.base[0] += 1", "n", ""),
+    "array, complex part": ("n = np.zeros(2, complex)", "n.imag[0] += 1", "n", ""),
+    "array of objects": ("n = np.array([[0], None], object)", "n[0].append(1)", "n.tolist()", ""),
+    "memoryview's object": ("n = bytearray(2)\nv = memoryview(n)", "v.obj[0] += 1", "n", ""),
     "list append": ("n = []", "n.append(1)", "n", ""),
     "list extend": ("n = []", "n.extend([1, 2])", "n", ""),
     "list +=": ("n = []", "n.__iadd__([1])", "n", ""),
@@ -205,11 +212,37 @@ EFFECTS = {
     "iterator by for and break": ("n = iter(range(50))", "for _ in n: break", "n.__length_hint__()", ""),
     "iterator by zip": ("n = iter(range(50))", "list(zip([0], n))", "n.__length_hint__()", ""),
     "iterator by islice": ("n = iter(range(50))", "list(itertools.islice(n, 2))", "n.__length_hint__()", ""),
+    "exception's arguments": ("n = [0]\ne = ValueError(n)", "e.args[0].append(1)", "n", ""),
+    "exception raised": ("n = [0]\ne = ValueError(n)", "try: raise e\nexcept ValueError as f: f.args[0].append(1)", "n", ""),
+    "exception's args set": ("e = ValueError(0)", "e.args = (e.args[0] + 1,)", "e.args", ""),
+    "exception's note": ("e = ValueError(0)", "e.add_note('a')", "len(e.__notes__)", ""),
+    "cell": ("n = [0]\nc = types.CellType(n)", "c.cell_contents.append(1)", "n", ""),
+    "slice of a list": ("n = [0]\ns = slice(n)", "s.stop.append(1)", "n", ""),
+    "methodcaller's argument": ("n = [0]\nclass C:\n    def up(self, l): l[0] += 1\nc = C()\nm = operator.methodcaller('up', n)\ndef show(): return n", "m(c)", "show()", ""),
+    "key 1 for True": ("n = {1: 0}", "k = next(iter(n)); del n[k]; n[True if type(k) is int else 1] = 0", "repr(n)", ""),
+    "default_factory": ("n = collections.defaultdict(int)", "n.default_factory = float if n.default_factory is int else int", "n.default_factory.__name__", ""),
+    "standard module's attribute": ("", "math.n = getattr(math, 'n', 0) + 1", "getattr(math, 'n', 0)", "vars(math).pop('n', 0)"),
+    "own module's new attribute": ("m = types.ModuleType('m')", "m.n = getattr(m, 'n', 0) + 1", "getattr(m, 'n', 0)", ""),
+    "package's attribute": ("", "tg.n = getattr(tg, 'n', 0) + 1", "getattr(tg, 'n', 0)", "vars(tg).pop('n', 0)"),
+    "builtins' attribute": ("", "builtins.n = getattr(builtins, 'n', 0) + 1", "getattr(builtins, 'n', 0)", "vars(builtins).pop('n', 0)"),
+    "foreign class's attribute": ("", "nn.Linear.n = getattr(nn.Linear, 'n', 0) + 1", "getattr(nn.Linear, 'n', 0)", "'n' in vars(nn.Linear) and delattr(nn.Linear, 'n')"),
+    "Tensor's attribute": ("", "tg.Tensor.n = getattr(tg.Tensor, 'n', 0) + 1", "getattr(tg.Tensor, 'n', 0)", "'n' in vars(tg.Tensor) and delattr(tg.Tensor, 'n')"),
+    "optimizer's new attribute": ("o = optim.SGD([tg.ones(1, requires_grad=True)], lr=0.1)", "o.n = getattr(o, 'n', 0) + 1", "getattr(o, 'n', 0)", ""),
+    "bases": ("class A: pass\nclass B: pass\nclass C(A): pass", "C.__bases__ = (B,) if C.__bases__ == (A,) else (A,)", "C.__bases__[0].__name__", ""),
+    "__name__": ("def f(): pass", "f.__name__ += 'f'", "f.__name__", ""),
+    "__doc__": ("class C: 'a'", "C.__doc__ += 'a'", "C.__doc__", ""),
+    "__globals__": ("def f(): pass", "f.__globals__['zz'] = f.__globals__.get('zz', 0) + 1", "globals().get('zz')", ""),
+    "a frame's globals": ("", "g = sys._getframe().f_globals; g['zz'] = g.get('zz', 0) + 1", "globals().get('zz')", ""),
+    "a module by __import__": ("", "m = __import__('scenario'); m.zz = getattr(m, 'zz', 0) + 1", "globals().get('zz')", ""),
+    "a module by import_module": ("import importlib", "m = importlib.import_module('scenario'); m.zz = getattr(m, 'zz', 0) + 1", "globals().get('zz')", ""),
+    "reload": (OWN + "\nimport importlib, counts_itself as m", "importlib.reload(m)", "builtins.n", FORGET),
+    "import forgotten": (OWN + "\nsys.modules.pop('counts_itself', 0)", "import counts_itself", "builtins.n", FORGET),
     "generator": ("log = []\ndef gen():\n    while True:\n        log.append(1)\n        yield\nn = gen()", "next(n)", "log", ""),
     "generator send": ("log = []\ndef gen():\n    while True: log.append((yield))\nn = gen()\nnext(n)", "n.send(4)", "log", ""),
     "generator local": ("log = []\ndef gen():\n    log.append(1)\n    yield 1.0", "sum(gen())", "log", ""),
     "coroutine": ("log = []\nasync def co(): log.append(1)", "c = co()\ntry: c.send(None)\nexcept StopIteration: pass", "log", ""),
     "lru_cache with state": ("n = []\n@functools.lru_cache(maxsize=1)\ndef f(i):\n    n.append(i)\n    return i", "f(len(n))", "n", ""),
+    "lru_cache cleared": ("n = []\n@functools.lru_cache\ndef f():\n    n.append(1)\n    return 2.0", "f()", "n", ""),
     "cached property": ("n = []\nclass C:\n    @functools.cached_property\n    def a(self):\n        n.append(1)\n        return 1.0", "C().a", "n", ""),
     "cached property outside": ("class C:\n    @functools.cached_property\n    def a(self): return 1.0\nc = C()", "c.a; vars(c).pop('a')", "vars(c)", ""),
     "weakref callback": ("n = []\nclass C: pass", "c = C(); r = weakref.ref(c, lambda _: n.append(1)); del c", "n", ""),
@@ -248,6 +281,8 @@ RESETS = {
     "set clear": "n.add(k)", "attribute deleted": "c.a = 1", "delattr": "c.a = 1", "event": "n.clear()",
     "cached property outside": "c.a", "random.seed": "random.random()", "np.random.seed": "np.random.rand()",
     "tg.manual_seed": "tg.rand(1)", "grad cleared": "w.grad = tg.ones(3)", "global deleted": "outer n\nn = 1",
+    "lru_cache cleared": "f.cache_clear()",
+    "import forgotten": "sys.modules.pop('counts_itself', 0)",
 }  # fmt: skip
 
 EFFECTS_TABLE = [

@@ -40,6 +40,7 @@ import numpy as np
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, optim
 F = nn.functional
+results = []  # of the calls so far: what a caller keeps, and may change
 def val(k): return (2.0, 3.0, 5.0, 7.0, 11.0)[k]
 """
 
@@ -112,7 +113,8 @@ class Twin:
                     m.change(k)
                 now = k
                 try:
-                    result = plain(step(*m.args(k)))
+                    m.results.append(step(*m.args(k)))
+                    result = plain(m.results[-1])
                 except CaptureError as error:
                     return [*shown, f"refused: {error}"]
                 except Exception as error:

@@ -706,6 +706,33 @@ def test_warnings_of_a_step_stay_warnings():
     assert any("converted on every call" in str(w.message) for w in caught)
 
 
+def test_a_step_that_fails_leaves_the_gradient_of_its_argument():
+    def step(x, fails):
+        (x * x).sum().backward()
+        if fails:
+            raise ArgumentError("no")
+        return x.detach() * 2
+
+    for wrap in (lambda f: f, tg.compile):
+        x = tg.tensor([1.0, 2.0], requires_grad=True)
+        with pytest.raises(ArgumentError, match="no"):
+            wrap(step)(x, True)
+        assert x.grad.tolist() == [2.0, 4.0]
+
+
+def test_a_tensor_that_is_passed_twice_gets_the_gradient_of_both():
+    def step(x, y):
+        x.grad = y.grad = None
+        (x * y * y).sum().backward()
+        return x.detach() * (2.0 if x is y else 3.0)
+
+    x, y = (tg.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    compiled = tg.compile(step)
+    for other in (x, y, x, y, x):
+        want = step(x, other).tolist(), x.grad.tolist(), other.grad.tolist()
+        assert (compiled(x, other).tolist(), x.grad.tolist(), other.grad.tolist()) == want
+
+
 def test_unknown_backends_and_what_is_no_function():
     with pytest.raises(ArgumentError, match="unknown backend"):
         tg.compile(lambda x: x, backend="c")

@@ -12,6 +12,7 @@ from compile_scenarios_code import STATE as CODE
 from compile_scenarios_effects import EFFECTS_TABLE
 from compile_scenarios_plain import PLAIN_TABLE
 from compile_scenarios_reads import STATE as READS
+from compile_scenarios_results import RESULT_TABLE
 from compile_world import MOMENTS, Scenario, Twin, judge
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,10 @@ from tinygrad_mnist.primitive import registry
 from tinygrad_mnist.scope import state
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-TABLES = {"state": STATE + CODE + READS, "effects": EFFECTS_TABLE, "arguments": ARGUMENT_TABLE, "plain": PLAIN_TABLE}
+TABLES = {
+    "state": STATE + CODE + READS, "effects": EFFECTS_TABLE, "arguments": ARGUMENT_TABLE, "plain": PLAIN_TABLE,
+    "results": RESULT_TABLE,
+}  # fmt: skip
 CHANGING = tuple(m for m in MOMENTS if m != "never")
 
 
@@ -51,6 +55,7 @@ def test_a_step_is_right_or_refused(scenario: Scenario, place: str, moment: str)
 REPLACED_ONCE = {  # what an eager call does a second time shows no more
     "event", "cached property outside", "random.seed", "np.random.seed", "tg.manual_seed", "list clear", "dict clear",
     "set clear", "attribute deleted", "delattr", "global set once", "grad cleared", "global deleted",
+    "import forgotten",
 }  # fmt: skip
 
 

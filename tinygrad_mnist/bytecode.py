@@ -81,6 +81,6 @@ def names_in(code: CodeType) -> tuple[frozenset[str], frozenset[str], frozenset[
         if isinstance(constant, CodeType):
             for found, more in zip((read, words, texts), names_in(constant), strict=True):
                 found.update(more)
-        elif isinstance(constant, str) and constant.isidentifier():
+        elif isinstance(constant, str) and constant.replace(".", "_").isidentifier():
             texts.add(constant)
     return frozenset(read), frozenset(words), frozenset(texts)

@@ -29,6 +29,11 @@ def is_data(x: Any) -> bool:
     return type(x) in (np.ndarray, np.memmap) and x.dtype.kind in "fiub"
 
 
+def is_number(x: Any) -> bool:
+    """Tell whether an argument is a number or text that cannot change (a record of NumPy's is a view of its array)."""
+    return type(x) in EXACT_NUMBERS or (isinstance(x, np.generic) and not isinstance(x, np.void))
+
+
 def signature(x: Any, tensors: list[Any], numbers: list[Any]) -> Any:
     """Describe arguments so that calls alike share a plan; collect their tensors and numbers.
 
@@ -47,12 +52,20 @@ def signature(x: Any, tensors: list[Any], numbers: list[Any]) -> Any:
         return type(x), beside(x), *[(exact(k), signature(v, tensors, numbers)) for k, v in x.items()]
     if type(x) in EXACT_WORDS:
         return type(x), x
-    if type(x) in EXACT_NUMBERS or isinstance(x, np.generic):
+    if is_number(x):
         numbers.append(x)
         return type(x) if x else (type(x), str(x))  # 0.0 is not -0.0
     if isinstance(x, set | frozenset) and all(type(k) in EXACT_WORDS + EXACT_NUMBERS for k in x):
         return type(x), *map(exact, x)
     return id(x)  # a plan keeps it alive, and guards what it holds
+
+
+def repeats(tensors: list[Any]) -> Any:
+    """Describe which tensors are one and the same."""
+    if len({*map(id, tensors)}) == len(tensors):
+        return None
+    known = {id(x): i for i, x in enumerate(tensors)}
+    return tuple(known[id(x)] for x in tensors)
 
 
 def exact(x: Any) -> Any:
@@ -128,22 +141,45 @@ def identities(x: Any) -> Any:
     return [identities(item) for item in x] if isinstance(x, tuple | list) else id(x)
 
 
-def stand_in(x: Any) -> Var:
-    """Make a tensor of the same memory that is not the same object, so that it is not taken for another of its uses."""
-    if not isinstance(x, Var):
-        return from_numpy(x[...])
-    result = type(x).wrap(x.array[...], x.differentiable, x.node)
-    result.version, result.gradient = x.version, x.gradient
+def stand_in(x: Any, known: dict[int, Var] | None = None) -> Var:
+    """Make a tensor of the same memory that is not the same object, so that it is not taken for another of its uses.
+
+    known: those made already; an argument that comes twice is one tensor
+    """
+    if known is not None and id(x) in known:
+        return known[id(x)]
+    result = from_numpy(x[...]) if not isinstance(x, Var) else type(x).wrap(x.array[...], x.differentiable, x.node)
+    if isinstance(x, Var):
+        result.version, result.gradient = x.version, x.gradient
+    if known is not None:
+        known[id(x)] = result
     return result
+
+
+def as_tensor(x: Any, name: str) -> Any:
+    """Let an array that can be a tensor be one."""
+    return stand_in(x) if is_data(x) else x
 
 
 class Place(int):
     """Stands in the form of a result for its tensor of this number."""
 
 
-def form_of(result: Any, tensors: list[Var], known: Callable[[Any], bool]) -> Any:
+class Held(int):
+    """Stands in the form of a result for the list or dict of this number among the arguments."""
+
+
+class Kept:
+    """Stands in the form of a result for a list or dict from outside, which comes back itself."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+
+def form_of(result: Any, tensors: list[Var], known: Callable[[Any], Any]) -> Any:
     """Put a Place where each tensor of a result stands, and collect the tensors, each once.
 
+    known: gives what stands for a thing that was there before the step, else None
     Raises:  TypeError for what is neither tensor, number nor text, unless it is known from outside
     """
     if isinstance(result, Var):
@@ -152,24 +188,26 @@ def form_of(result: Any, tensors: list[Var], known: Callable[[Any], bool]) -> An
                 return Place(i)
         tensors.append(result)
         return Place(len(tensors) - 1)
+    if isinstance(result, dict | tuple | list) and (whole := known(result)) is not None:
+        return whole
     if isinstance(result, dict):
         items = {k: form_of(v, tensors, known) for k, v in result.items()}
         return items if type(result) is dict else refilled(result, items)
     if isinstance(result, tuple | list):
         return rebuilt(result, [form_of(item, tensors, known) for item in result])
-    if not isinstance(result, NUMBERS + WORDS) and not known(result):
+    if (not isinstance(result, NUMBERS + WORDS) or isinstance(result, np.void)) and known(result) is None:
         raise TypeError(type(result).__name__)
     return result
 
 
-def filled(form: Any, tensors: list[Any]) -> Any:
-    """Put tensors where their Places are."""
-    if type(form) is Place:
-        return tensors[form]
+def filled(form: Any, tensors: list[Any], held: list[Any] = []) -> Any:  # noqa: B006
+    """Put tensors where their Places are, and what else was there before."""
+    if type(form) in (Place, Held, Kept):
+        return form.thing if type(form) is Kept else (tensors if type(form) is Place else held)[form]
     if isinstance(form, dict):
-        items = {k: filled(v, tensors) for k, v in form.items()}
+        items = {k: filled(v, tensors, held) for k, v in form.items()}
         return items if type(form) is dict else refilled(form, items)
-    return rebuilt(form, [filled(v, tensors) for v in form]) if isinstance(form, tuple | list) else form
+    return rebuilt(form, [filled(v, tensors, held) for v in form]) if isinstance(form, tuple | list) else form
 
 
 def parameters(function: Any) -> list[str]:

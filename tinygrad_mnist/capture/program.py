@@ -139,6 +139,7 @@ class Program:
     ) -> None:  # fmt: skip
         self.instructions, self.inputs, self.results, self.gradients = instructions, inputs, results, gradients
         self.history = history or []
+        self.views: set[int] = set()  # numbers of the results that look at memory from outside, and are not copied
         self.offsets: dict[Value, int] = {}
         self.size = 0
         self.wholes: dict[str, float] = {}  # µs of what can only be measured as a whole
@@ -151,6 +152,12 @@ class Program:
     def states(self) -> set[Value]:
         """List the values from outside that instructions read."""
         return {v.root for s in self.instructions for v in s.values() if v.root.origin == "state"}
+
+    def given(self) -> list[str]:
+        """Write the arrays to give back: copies, except of what looks at memory from outside."""
+        orders = ["" if v.axes == tuple(sorted(v.axes)) else "'K'" for v in self.results]
+        copies = [f".copy({order})" if i not in self.views else "" for i, order in enumerate(orders)]
+        return [v.holder.name + copy for v, copy in zip(self.results, copies, strict=True)]
 
     def last_uses(self) -> dict[Value, int]:
         """Find for every owner of memory the last instruction that uses it or a view of it."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..capture.forms import EXACT_NUMBERS, identities, is_data, parameters, reach_containers, signature, stand_in, visit
+from ..capture import forms
 from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
@@ -53,15 +53,16 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.recorder is not None or state.plainly:  # inside another step, which sees to it
             return self.function(*args, **kwargs)
+        call = args, kwargs
         with self.lock:
             tensors: list[Any] = []
             numbers: list[Any] = []
-            named = signature(kwargs, tensors, numbers) if kwargs else ()
-            key = state.recording, signature(args, tensors, numbers), named
+            named = forms.signature(kwargs, tensors, numbers) if kwargs else ()
+            key = state.recording, forms.signature(args, tensors, numbers), named, forms.repeats(tensors)
             for plan in self.plans.get(key, ()):
                 if plan.numbers == numbers and plan.guard.holds() and plan.replay.fits():
                     self.latest = plan
-                    return plan.run(tensors) if plan.verified else self.verify(key, plan, tensors, args, kwargs)
+                    return self.verify(key, plan, tensors, *call) if not plan.verified else plan.run(tensors, *call)
             return self.capture(key, tensors, numbers, args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -72,39 +73,41 @@ class Compiled:
     def capture(self, key: Any, tensors: list[Any], numbers: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function for real, and keep a plan for calls like this one."""
         guard, inputs, names, new_args, new_kwargs = self.prepared(args, kwargs)
-        before = identities([new_args, new_kwargs])
-        step = captured(lambda: self.function(*new_args, **new_kwargs), inputs, tensors, guard)
+        before = forms.identities([new_args, new_kwargs])
+        step = captured(lambda: self.function(*new_args, **new_kwargs), inputs, tensors, guard, (new_args, new_kwargs))
         plan = Plan(step, guard, self.backend, [x.array for x in inputs.values()])
-        if identities([new_args, new_kwargs]) != before:
+        if forms.identities([new_args, new_kwargs]) != before:
             raise refused("a change of a list or dict among the arguments", "return what changes", guard.home)
         plan.numbers, plan.names = numbers, names
         self.keep(key, plan)
         arrays, step.arrays = step.arrays, []  # the caller's now
-        return step.give(arrays, tensors)
+        return step.give(arrays, tensors, (args, kwargs))
 
     def prepared(self, args: Any, kwargs: Any) -> tuple[Guard, dict[str, Var], list[str], list[Any], Any]:
         """Put stand-ins in the places of tensors among arguments, and note what else the function can read.
 
         Returns: the guard, the stand-ins by name, the names of the numbers, and the arguments to call with
         """
-        guard, own = Guard(), parameters(self.function)
+        importlib.import_module(PLANNERS[self.backend][0], __package__)  # which adds an attribute to this package
+        guard, own = Guard(), forms.parameters(self.function)
+        known: dict[int, Var] | None = {} if type(self) is Compiled else None  # a pair has a leaf for every place
         inputs: dict[str, Var] = {}
         names: list[str] = []
 
         def replace(x: Any, name: str) -> Any:
-            if isinstance(x, Var) or is_data(x):
+            if isinstance(x, Var) or forms.is_data(x):
                 name = name if name not in inputs else f"{name}_{len(inputs)}"
-                x = inputs[name] = stand_in(x)
-            elif type(x) in EXACT_NUMBERS or isinstance(x, np.generic):
+                x = inputs[name] = forms.stand_in(x, known)
+            elif forms.is_number(x):
                 names.append(name)
             else:
                 guard.reach(x, name)
             return x
 
         guard.reach(self.function, self.name)
-        reach_containers([*args, *kwargs.values()], guard)
-        new_kwargs = visit(kwargs, "", replace)
-        new_args = [visit(x, own[i] if i < len(own) else f"x{i}", replace) for i, x in enumerate(args)]
+        forms.reach_containers([*args, *kwargs.values()], guard)
+        new_kwargs = forms.visit(kwargs, "", replace)
+        new_args = [forms.visit(x, own[i] if i < len(own) else f"x{i}", replace) for i, x in enumerate(args)]
         guard.explore()
         return guard, inputs, names, new_args, new_kwargs
 
@@ -150,18 +153,16 @@ class Compiled:
         try:
             twin = plan.replay.twin()
         except Exception:  # an optimizer or a schedule of the user's that cannot be copied
-            return plan.run(tensors)
-
-        def as_tensor(x: Any, name: str) -> Any:
-            return stand_in(x) if is_data(x) else x
+            return plan.run(tensors, args, kwargs)
 
         plan.verified, state.plainly = False, True
         try:
-            result = self.function(*visit(args, "", as_tensor), **visit(kwargs, "", as_tensor))
+            result = self.function(*forms.visit(args, "", forms.as_tensor), **forms.visit(kwargs, "", forms.as_tensor))
         finally:
             state.plainly = False
         left = [tensors[i].gradient for i, *_ in plan.step.given]
-        repeated = plan.step.give(twin.run(plan.arrays(tensors)), tensors)
+        found = plan.step.with_views(twin.run(plan.arrays(tensors)), result)
+        repeated = plan.step.give(found, tensors, (args, kwargs))
         bound = plan.replay.bound
         error = differing(f"{self.name} ({plan.guard.home})", {
             "the result": (result, repeated),
@@ -219,10 +220,10 @@ class Plan:
         small = sum(x.nbytes for x in sample) <= SAMPLE_BYTES
         self.sample = [x.copy("K") for x in sample] if small else None
 
-    def run(self, tensors: list[Any]) -> Any:
+    def run(self, tensors: list[Any], *call: Any) -> Any:
         """Replay."""
         found = self.replay.run(self.arrays(tensors))
-        return Tensor.wrap(found[0]) if self.is_one_tensor else self.step.give(found, tensors)
+        return Tensor.wrap(found[0]) if self.is_one_tensor else self.step.give(found, tensors, call)
 
     def arrays(self, tensors: list[Any]) -> list[Array]:
         """Give the arrays of arguments."""

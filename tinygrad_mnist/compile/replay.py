@@ -76,8 +76,7 @@ class NumpyPlan:
             lines += new
             owners += [owner] * len(new)
             before = note
-        orders = [(v, "" if v.axes == tuple(sorted(v.axes)) else "'K'") for v in self.program.results]
-        lines.append(f"    return [{', '.join(f'{v.holder.name}.copy({order})' for v, order in orders)}]")
+        lines.append(f"    return [{', '.join(self.program.given())}]")
         return "\n".join(lines) + "\n", owners
 
     def twin(self) -> Bound:

@@ -5,10 +5,11 @@ Knows neither steps nor tensors. Look next at guards.py, which finds out what to
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict, deque
 from collections.abc import Collection
 from operator import is_
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class Facts:
     def __init__(self) -> None:
         self.names: dict[str, Any] = {
             "len": len, "hasattr": hasattr, "same": same, "alike": alike, "contents": contents, "is_empty": is_empty,
-            "held": held, "keys_of": keys_of,
+            "held": held, "keys_of": keys_of, "hidden": hidden,
         }  # fmt: skip
         self.facts: dict[str, str] = {}
         self.firm: set[str] = set()  # facts that a step must not change
@@ -120,6 +121,11 @@ def contents(memory: Any) -> Any:
         kind = array.dtype.str, array.dtype.names
         return array.shape, kind, array.strides, array.flags.writeable, array.tobytes()
     return getattr(memory, "typecode", getattr(memory, "format", "")), bytes(memory)
+
+
+def hidden(thing: Any) -> list[Any]:
+    """List what an object holds that is written in C, and that no attribute tells of: the arguments of an exception."""
+    return [x for x in gc.get_referents(thing) if not isinstance(x, type | TracebackType)]
 
 
 def is_empty(cell: Any) -> bool:

@@ -14,6 +14,9 @@ import numpy as np
 from ..bytecode import line_naming, line_of_attribute, names_in
 from .things import progress
 from .walk import Walk
+from .watch import refused
+
+SCOPES = frozenset({"f_globals", "f_locals", "f_builtins", "__globals__"})  # through which every variable is reached
 
 
 class Guard(Walk):
@@ -22,6 +25,8 @@ class Guard(Walk):
     def runs(self, code: CodeType, outside: dict[str, Any]) -> None:
         """Note that a function of the user's is about to run."""
         self.ran.add(code)
+        for name in SCOPES & frozenset.union(*names_in(code)):
+            raise refused(f"the use of {name}", "name the variable itself", line_naming(code, name, True))
         if code in self.codes:
             return
         if not any(code in outer.co_consts for outer in self.ran):  # reached in a way that was not foreseen

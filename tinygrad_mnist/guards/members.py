@@ -5,6 +5,7 @@ Never runs code of the thing's own class. Look next at walk.py, which goes from 
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import gc
 import sys
@@ -17,9 +18,21 @@ import numpy as np
 
 from ..graph import SLOT, Var
 from ..tensor import Tensor
-from .facts import Facts, held, keys_of
+from .facts import Facts, held, hidden, keys_of
 from .pure import PYTHON
-from .things import BARE, HEAP, PACKAGE, attributes, is_foreign, is_module, is_set, is_unsafe, progress
+from .things import (
+    BARE,
+    HEAP,
+    MEMORY,
+    PACKAGE,
+    attributes,
+    is_closed,
+    is_foreign,
+    is_module,
+    is_set,
+    is_unsafe,
+    progress,
+)  # fmt: skip
 
 FEW = 12  # of longer lists and dicts the items are compared in one go
 # rooms of classes whose methods may be called, though the names in them are not looked at: UserDict, Template, poly1d
@@ -42,7 +55,7 @@ class Members(Facts):
         self.objects: list[tuple[Any, str]] = [(Tensor, "Tensor")]  # whose attributes matter if code names them
         self.unsafe: list[tuple[Any, str]] = []  # reached, and not to be compared
         self.progress: dict[int, Any] = {}  # how far they were, by id
-        self.classes: dict[type, Any] = {}
+        self.classes: dict[type | ModuleType, Any] = {}
 
     def reach(self, thing: Any, label: str) -> None:
         """Note what can be read through a thing that the step can read; `explore` goes on from there."""
@@ -64,7 +77,7 @@ class Members(Facts):
         name, values = self.refer(items), held(items)
         keys = keys_of(items) if isinstance(items, dict | MappingProxyType) else list(range(len(values)))
         if isinstance(items, dict | MappingProxyType):
-            if len(keys) > 1 or type(items) is not dict:
+            if len(keys) > 1 or type(items) is not dict or any(type(key) is not str for key in keys):
                 self.hold(f"alike(keys_of({name}), {self.refer(keys)})", f"the keys of {label}")
             for key in keys:
                 self.reach(key, label)
@@ -120,17 +133,20 @@ class Members(Facts):
         if kind.__flags__ & HEAP and not is_foreign(kind):
             self.expect(f"{self.refer(thing)}.__class__", kind, f"the class of {label}")
         self.reach(kind, kind.__name__)
+        if inside is not BARE:
+            self.count(f"{self.refer(thing)}.__dict__", len(inside), f"the attributes of {label}")
         if kind.__module__.partition(".")[0] == PACKAGE:
             for word, value in inside.items() if kind.__module__.startswith(DATA) else ():  # of len(loader)
                 self.expect(f"{self.refer(thing)}.{word}", value, f"{label}.{word}")
                 self.reach(value if type(value).__module__.startswith(DATA) else None, f"{label}.{word}")
             return
-        if inside is not BARE:
-            self.count(f"{self.refer(thing)}.__dict__", len(inside), f"the attributes of {label}")
-            rooms = {base.__module__ for base in kind.__mro__ if is_foreign(base)}
-            if any(room.partition(".")[0] in HOLDERS for room in rooms):
-                for word in inside:
-                    self.reach_attribute(thing, label, word)
+        rooms = {base.__module__ for base in kind.__mro__ if is_foreign(base)}
+        for word in inside if any(room.partition(".")[0] in HOLDERS for room in rooms) else ():
+            self.reach_attribute(thing, label, word)
+        if is_closed(thing):
+            self.hold(f"alike(hidden({self.refer(thing)}), {self.refer(hidden(thing))})", f"what {label} holds")
+            for value in hidden(thing):
+                self.reach(value, label)
 
     def reach_class(self, kind: type) -> None:
         """Note a class: those that it is made of, of which super() may ask, and the methods that no name calls."""
@@ -142,7 +158,6 @@ class Members(Facts):
         if is_foreign(kind):
             return
         inside, name = self.attributes_of(kind), kind.__name__
-        self.count(inside, len(vars(kind)), f"the attributes of {name}")
         self.expect(f"{self.refer(kind)}.__bases__", kind.__bases__, f"the bases of {name}")
         for word, method in vars(kind).items():  # c[k], c(x) name no method
             if word.startswith("__") and (callable(method) or isinstance(method, classmethod | property)):
@@ -153,6 +168,9 @@ class Members(Facts):
         label = f"{label}.{word}"
         if word not in self.words:
             self.guessed.add(label)
+        if word in ("base", "obj") and isinstance(thing, MEMORY):
+            self.reach(getattr(thing, word, None), label)
+            return
         own = attributes(thing)
         if isinstance(thing, ModuleType):
             if own.get(word) is np.random:
@@ -175,8 +193,7 @@ class Members(Facts):
             if not kind.__flags__ & HEAP:
                 continue
             if not is_foreign(kind):
-                inside = self.attributes_of(kind)
-                self.count(inside, len(vars(kind)), f"the attributes of {kind.__name__}")
+                self.count_attributes(kind, kind.__name__)
             value = vars(kind).get(word, MISSING)
             if value is SLOT or word in ("array", "__dict__", "__weakref__"):
                 return
@@ -199,11 +216,19 @@ class Members(Facts):
                 self.reach(value, label)
             return
 
+    def count_attributes(self, thing: type | ModuleType, label: str) -> None:
+        """Note how many attributes a class or module has."""
+        if isinstance(thing, type):
+            if not thing.__flags__ & HEAP:
+                return
+            copyreg._slotnames(thing)  # type: ignore[attr-defined]  # what Python would add at the first copy
+        self.count(self.attributes_of(thing), len(vars(thing)), f"the attributes of {label}")
+
     def hold_shape(self, tensor: Var, label: str) -> None:
         """Note the shape of a tensor, its dtype and whether it wants a gradient: all that a plan without it may use."""
         read = "{0}.array.shape, {0}.array.dtype.char, {0}.differentiable".format(self.refer(tensor))
         self.hold(f"({read}) == {(tensor.shape, tensor.dtype.char, tensor.differentiable)}", f"the shape of {label}")
 
-    def attributes_of(self, kind: type) -> str:
-        """Refer to the attributes of a class: to one view of them, which follows every change."""
+    def attributes_of(self, kind: type | ModuleType) -> str:
+        """Refer to the attributes of a class or module: to one view of them, which follows every change."""
         return self.refer(self.classes.setdefault(kind, vars(kind)))

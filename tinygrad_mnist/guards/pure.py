@@ -7,19 +7,10 @@ from __future__ import annotations
 
 import array
 import re
+import types
 import weakref
 from collections import deque
 from fractions import Fraction
-from types import (
-    CellType,
-    FunctionType,
-    GeneratorType,
-    GetSetDescriptorType,
-    MappingProxyType,
-    MethodType,
-    ModuleType,
-    SimpleNamespace,
-)  # fmt: skip
 from typing import Any
 
 import numpy as np
@@ -48,10 +39,10 @@ PYTHON = frozenset({
 TYPES: tuple[type[Any], ...] = (
     str, bytes, int, float, complex, tuple, range, frozenset, slice, type(None), list, dict, set, deque, bytearray,
     array.array, memoryview, np.ndarray, np.generic, np.dtype, np.ufunc, np.nditer, np.flatiter, np.broadcast, property,
-    BaseException, FunctionType, MethodType, GeneratorType, MappingProxyType, SimpleNamespace, CellType, ModuleType,
-    GetSetDescriptorType, re.Pattern, re.Match, Fraction, weakref.ref, type({}.keys()), type({}.values()),
-    type({}.items()), type(iter([])), type(iter(())), type(iter({})), type(iter(set())), type(iter("")),
-    type(iter(range(0))), zip, map, filter, enumerate, reversed,
+    BaseException, types.FunctionType, types.MethodType, types.GeneratorType, types.MappingProxyType, types.CellType,
+    types.SimpleNamespace, types.ModuleType, types.GetSetDescriptorType, re.Pattern, re.Match, Fraction, weakref.ref,
+    type({}.keys()), type({}.values()), type({}.items()), type(iter([])), type(iter(())), type(iter({})),
+    type(iter(set())), type(iter("")), type(iter(range(0))), zip, map, filter, enumerate, reversed,
 )  # fmt: skip
 CLASS_METHODS = frozenset({
     "__new__", "__init_subclass__", "__subclasshook__", "__class_getitem__", "__prepare__", "__subclasses__", "mro",
@@ -66,7 +57,7 @@ OUTSIDE = frozenset({
 def is_pure(function: Any) -> bool:
     """Tell whether one of Python's or NumPy's own functions, written in C, does nothing but compute."""
     owner, name = getattr(function, "__self__", None), function.__name__
-    if owner is None or isinstance(owner, ModuleType):
+    if owner is None or isinstance(owner, types.ModuleType):
         module = str(function.__module__ or getattr(owner, "__name__", ""))
         if module == "builtins":
             return name in BUILTINS

@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from .facts import SIMPLE
+from .facts import CONTAINERS, SIMPLE
 
 PACKAGE = __name__.partition(".")[0]
 FOREIGN = {PACKAGE, "numpy", *sys.stdlib_module_names} - {"__main__"}  # code that is not the user's
 MEMORY = (np.ndarray, np.void, bytearray, array.array, memoryview)
 UNCHANGING = (
-    range, slice, np.dtype, np.ufunc, EllipsisType, NotImplementedType, re.Pattern, datetime.date, datetime.time,
+    range, np.dtype, np.ufunc, EllipsisType, NotImplementedType, re.Pattern, datetime.date, datetime.time,
     datetime.timedelta, datetime.tzinfo, fractions.Fraction, pathlib.PurePath, property,
 )  # fmt: skip
 HEAP = 1 << 9  # flag of a class whose attributes can be set
@@ -91,6 +91,15 @@ def progress(thing: Any) -> Any:
         return None if not hasattr(type(thing), "__next__") else thing.__length_hint__()
     except Exception:  # no such method; closed
         return object()
+
+
+def is_closed(thing: Any) -> bool:
+    """Tell whether a thing's class is written in C, and it may hold what no attribute tells of (an exception)."""
+    kind = type(thing)
+    if isinstance(thing, CONTAINERS + MEMORY + SIMPLE):
+        return False
+    made_of = next(k for k in kind.__mro__ if not k.__flags__ & HEAP)
+    return made_of is not object or (is_foreign(kind) and attributes(thing) is BARE)
 
 
 def is_foreign(thing: Any) -> bool:

@@ -110,6 +110,8 @@ class Walk(Members):
                 self.reach(thing.ravel().tolist(), label)
             if kind not in MEMORY:
                 self.reach_object(thing, label)
+            else:
+                self.objects.append((thing, label))  # for what it is a view of
         elif isinstance(thing, np.random.Generator | np.random.RandomState):
             self.dice.append((thing, label))
             self.unsafe.append((thing, f"{label}.bit_generator"))
@@ -118,20 +120,20 @@ class Walk(Members):
             self.reach_module(thing, label)
         elif isinstance(thing, ModuleType | type):
             self.objects.append((thing, label))
+            self.count_attributes(thing, label)
             if thing is np.random or "decimal" in (thing.__name__, vars(thing).get("__module__")):
                 self.unsafe.append((thing, label))
             elif isinstance(thing, type):
                 self.reach_class(thing)
             elif not is_foreign(thing):
-                self.count(self.refer(vars(thing)), len(vars(thing)), f"the attributes of {label}")
                 self.reach_attribute(thing, label, "__getattr__")
         elif isinstance(thing, staticmethod | classmethod):
             self.reach(thing.__func__, label)
-        elif isinstance(thing, BuiltinMethodType | MethodWrapperType | attrgetter | methodcaller):
-            self.dynamic |= getattr(thing, "__name__", kind.__name__) in DYNAMIC
-            owner = getattr(thing, "__self__", None)
-            self.reach(None if isinstance(owner, ModuleType | type) else owner, label)
+        elif isinstance(thing, BuiltinMethodType | MethodWrapperType):
+            self.dynamic |= thing.__name__ in DYNAMIC
+            self.reach(None if isinstance(thing.__self__, ModuleType | type) else thing.__self__, label)
         elif not isinstance(thing, UNCHANGING):
+            self.dynamic |= isinstance(thing, attrgetter | methodcaller)
             self.reach_object(thing, label)
 
     def reach_function(self, function: FunctionType) -> None:

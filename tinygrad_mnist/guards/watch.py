@@ -176,7 +176,8 @@ def maker_of(frame: Any) -> str:
 def line_of(frame: Any) -> str:
     """Name the user's line: the first one that is neither Python's own nor NumPy's."""
     own = frame
-    while own is not None and (room_of(own) in LIBRARY or own.f_code.co_filename == "<string>"):  # code made of a text
+    # rooms without a name, and code made of a text, are nobody's
+    while own is not None and (room_of(own) in LIBRARY | {"None"} or own.f_code.co_filename == "<string>"):
         own = own.f_back
     found = own or frame
     return f"{found.f_code.co_filename}:{found.f_lineno}"

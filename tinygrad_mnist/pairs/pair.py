@@ -70,7 +70,7 @@ class Trial:
         self.boundary = len(recorder.instructions)
         found: list[Var] = []
         try:
-            form_of(result, found, lambda x: True)
+            form_of(result, found, lambda x: None if isinstance(x, dict | tuple | list) else x)
         except TypeError:  # `captured` says so
             return result, []
         computed = {id(x) for x in cut.values()}
@@ -318,7 +318,7 @@ class Pairs(Compiled):
             Tensor.wrap(next(computed)) if p is None else tensors[p] if isinstance(p, int) else p for p in pair.places
         ]
         own: list[Var] = []
-        form_of(result, own, lambda x: True)
+        form_of(result, own, lambda x: None if isinstance(x, dict | tuple | list) else x)
         bound = pair.replay.bound
         pairs = {
             "the result": ([x.array for x in own], [x.array for x in repeated]),
