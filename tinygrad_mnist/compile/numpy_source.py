@@ -61,7 +61,7 @@ UNARY = {"negative", "absolute", "sign", "square", "sqrt", "exp", "expm1", "log"
          "logical_not", "isnan", "isfinite"}  # fmt: skip
 TEMPLATES |= {name: f"np.{UFUNCS[name]}({{0}}, out={{out}})" for name in UNARY}
 
-OF_FLOATS = {"sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sign", "square", "power_scalar"}
+OF_FLOATS = {"sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sign", "square", "power", "power_scalar"}
 STRETCHING = UFUNCS.keys() - UNARY  # operations that make their operands the same shape
 
 VIEWS = {
@@ -283,6 +283,12 @@ def as_it_is(w: Writer, s: Instruction) -> list[str]:
     return ["; ".join(lines)]
 
 
+def written(w: Writer, s: Instruction) -> list[str]:
+    """Write an instruction that is no view."""
+    whole = s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f"  # where NumPy's dtypes are not ours
+    return (as_it_is if whole else WRITERS.get(s.name, as_it_is))(w, s)
+
+
 def write_source(program: Program, functions: dict[str, Any]) -> Writer:
     """Write the body of the replay, one line per instruction; views of memory that stays are not in it."""
     w = Writer(functions)
@@ -290,9 +296,8 @@ def write_source(program: Program, functions: dict[str, Any]) -> Writer:
         w.product = "product"
     w.names |= dict.fromkeys(v.name for s in program.instructions for v in (*s.values(), *s.outputs))
     for s in program.instructions:
-        if not s.is_view:  # whole: where NumPy's dtypes are not ours
-            whole = s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f"
-            lines = (as_it_is if whole else WRITERS.get(s.name, as_it_is))(w, s)
+        if not s.is_view:
+            lines = written(w, s)
         else:
             lines = [f"{s.outputs[0].name} = {call_of(w, s)}"]  # also where made once: what it names must be there
             lines = lines if moves(s.outputs[0]) else []

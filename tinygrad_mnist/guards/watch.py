@@ -6,6 +6,7 @@ read; calls of Python's and NumPy's own are looked up in pure.py. Knows no tenso
 
 from __future__ import annotations
 
+import dis
 import gc
 import sys
 from collections.abc import Callable
@@ -26,6 +27,7 @@ DRAW_INSTEAD = "draw with tg.rand, tg.randn or dropout, or pass the number in"
 OUTSIDE = "do it outside the step, and pass in what it gives"
 SETTINGS = {"seterr", "geterr", "seterrcall", "geterrcall", "setbufsize", "set_printoptions", "get_printoptions"}
 RESUMED = 0x20 | 0x80 | 0x200  # flags of generators, coroutines, asynchronous generators
+RETURNS = {dis.opmap.get(name) for name in ("RETURN_VALUE", "RETURN_CONST")}
 
 
 def refused(what: str, hint: str = "", place: str = "") -> CaptureError:
@@ -43,7 +45,7 @@ class Watch:
     def __init__(self, runs: Callable[..., None], layer_runs: Callable[..., None]) -> None:
         self.runs, self.layer_runs = runs, layer_runs
         self.seen: set[CodeType] = set()
-        self.begun: list[Any] = []  # frames of generators that the step began
+        self.begun: list[Any] = []  # frames of the user's generators that the step began and that go on
         self.refusal: CaptureError | None = None  # the step may have caught it
 
     def __call__(self, frame: Any, event: str, function: Any) -> None:
@@ -55,6 +57,8 @@ class Watch:
                 self.calls(frame, function)
             elif event == "call":
                 self.enters(frame)
+            elif event == "return" and frame in self.begun and frame.f_code.co_code[frame.f_lasti] in RETURNS:
+                self.begun.remove(frame)  # which would keep alive what its variables hold
         except CaptureError as error:
             if not is_importing(frame):
                 self.refusal = error
@@ -63,11 +67,11 @@ class Watch:
     def enters(self, frame: Any) -> None:
         """Look at a function written in Python that is about to run, or a generator that goes on."""
         code = frame.f_code
-        if code.co_flags & RESUMED and not any(frame is known for known in self.begun):
-            if frame.f_lasti > 8 and room_of(frame) != ROOM:
+        room = room_of(frame)
+        if code.co_flags & RESUMED and room != ROOM and not any(frame is known for known in self.begun):
+            if frame.f_lasti > 8:
                 raise refused(f"an iterator that began before the step ({code.co_name})", OUTSIDE, line_of(frame))
             self.begun.append(frame)
-        room = room_of(frame)
         if room == "numpy" and code.co_name in SETTINGS and room_of(frame.f_back) not in ("numpy", ROOM):
             raise refused(f"np.{code.co_name}", OUTSIDE, line_of(frame))
         if room in STANDARD:
