@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -287,6 +288,18 @@ def test_it_is_a_module_with_the_names_of_the_model():
     other.load_state_dict(model.state_dict())
     assert (other.b.weight == plain.b.weight).all()
     assert "Dropping" in repr(model) and "Dropout" in repr(model)
+
+
+def test_an_array_that_comes_back_is_a_tensor_as_of_the_model_itself():
+    class Passing(nn.Linear):
+        def forward(self, x):
+            return super().forward(x), x, {"again": x}
+
+    model, array = tg.compile(Passing(5, 3)), np.ones((2, 5), np.float32)
+    for recording in (True, True, False, False):
+        with nullcontext() if recording else tg.no_grad():
+            out, x, named = model(array)
+        assert out.shape == (2, 3) and isinstance(x, tg.Tensor) and named["again"] is x
 
 
 @pytest.mark.parametrize("how", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])

@@ -13,7 +13,7 @@ from typing import Any
 from ..capture.program import Program
 from ..compile.compiled import PLANNERS, Compiled
 from ..errors import ArgumentError
-from ..nn.module import Module
+from ..nn.module import Module, as_tensors
 from ..scope import state
 from .pair import Pairs
 
@@ -40,7 +40,7 @@ class CompiledModule(Module):
         if state.recorder is not None or state.plainly or state.around is not None:
             return self._orig_mod(*args, **kwargs)  # another step, or a picture, looks at what the model does
         self._latest = self._trained if state.recording else self._alone
-        return self._latest(*args, **kwargs)
+        return self._latest(*as_tensors(args), **as_tensors(kwargs))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output, as the model itself does."""
