@@ -290,6 +290,27 @@ def test_it_is_a_module_with_the_names_of_the_model():
     assert "Dropping" in repr(model) and "Dropout" in repr(model)
 
 
+class Unpaired(nn.Linear):
+    """Has a backward of its own in forward, which no pair repeats."""
+
+    def forward(self, x):
+        (self.weight * 2).sum().backward()
+        return super().forward(x)
+
+
+@pytest.mark.filterwarnings("ignore:compile")
+@pytest.mark.parametrize("kind", [nn.Linear, Unpaired])
+def test_nothing_is_left_of_signatures_that_are_gone(kind):
+    model = tg.compile(kind(5, 3))
+    waiting = [model(tg.zeros(n, 5)) for n in range(1, 50)]
+    for out in waiting:  # of pairs that are gone by now, too
+        out.sum().backward()
+    for n in range(50, 120):
+        model(tg.zeros(n, 5)).sum().backward()
+    pairs = model._trained
+    assert all(len(x) <= 32 for x in (pairs.plans, pairs.order, pairs.captures, pairs.asked)) and pairs.plans
+
+
 def test_an_array_that_comes_back_is_a_tensor_as_of_the_model_itself():
     class Passing(nn.Linear):
         def forward(self, x):

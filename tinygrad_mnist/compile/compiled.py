@@ -123,9 +123,12 @@ class Compiled:
                 "outside the step.",
                 stacklevel=outside(),
             )
-        if plan.step.changed:
-            return
-        self.plans[key] = [plan, *before]
+        if not plan.step.changed:
+            self.store(key, plan)
+
+    def store(self, key: Any, plan: Plan) -> None:
+        """Serve calls by a plan from now on, and let go of the oldest one if there are too many."""
+        self.plans[key] = [plan, *self.plans.get(key, [])]
         self.order.append((key, plan))
         if len(self.order) > MOST_PLANS:
             self.captures.pop(self.order[0][0], None)

@@ -262,8 +262,7 @@ class Pairs(Compiled):
         past.restore()
         pair.numbers, pair.names = numbers, names
         if pair.replay is None:
-            self.plans.setdefault(key, []).insert(0, pair)
-            self.order.append((key, pair))
+            self.store(key, pair)
             return self.function(*args, **kwargs)
         twin = pair.replay.twin()
         result, outputs, leaves = self.plain(args, kwargs)
@@ -278,8 +277,14 @@ class Pairs(Compiled):
 
     def asks(self, pair: Pair, layouts: tuple[Layout, ...]) -> None:
         """Note that a backward came with cotangents that the pair was not made for."""
-        if self.captures.get(pair.key, 0) < MOST_LAYOUTS:
+        if pair.key in self.plans and self.captures.get(pair.key, 0) < MOST_LAYOUTS:
             self.asked[pair.key] = layouts
+
+    def forget(self, key: Any, plan: Plan) -> None:
+        """Let go of a pair, and of what was asked of the last one of its kind."""
+        super().forget(key, plan)
+        if key not in self.plans:
+            self.asked.pop(key, None)
 
     def plain(self, args: Any, kwargs: Any) -> tuple[Any, list[Var], dict[int, Var]]:
         """Run the model on leaves in the places of tensors; give its result, the outputs with a history, the leaves."""
