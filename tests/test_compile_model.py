@@ -290,6 +290,45 @@ def test_it_is_a_module_with_the_names_of_the_model():
     assert "Dropping" in repr(model) and "Dropout" in repr(model)
 
 
+class Encoder(nn.Module):
+    kind = "encoder"
+
+    def __init__(self):
+        self.a, self.b = nn.Linear(5, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.b(self.encode(x))
+
+    def encode(self, x):
+        return self.a(x).tanh()
+
+    @property
+    def width(self):
+        return self.a.weight.shape[0]
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.a.training = False  # frozen, as a normalization often is
+        return self
+
+    def __len__(self):
+        return 2
+
+
+def test_methods_are_those_of_the_model():
+    plain = Encoder()
+    model, x = tg.compile(plain), batch("", 0)
+    for _ in range(3):
+        model.encode(x).sum().backward()
+        assert (model.encode(x) == plain.encode(x)).all() and (model(x) == plain(x)).all()
+    assert (model.kind, model.width, len(model)) == ("encoder", 4, 2) and isinstance(model, Encoder)
+    assert not model.train().a.training and model.b.training
+    assert not hasattr(model, "decode") and tg.compile(model)._orig_mod is plain
+    layers = tg.compile(nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)))
+    assert len(layers) == 3 and layers[0].weight.shape == (4, 5) and [*layers] == [*layers.children()]
+    assert type(layers[:2]) is nn.Sequential and layers[:2](x).shape == (6, 4)
+
+
 class Unpaired(nn.Linear):
     """Has a backward of its own in forward, which no pair repeats."""
 

@@ -155,12 +155,10 @@ class Compiled:
         except Exception:  # an optimizer or a schedule of the user's that cannot be copied
             return plan.run(tensors)
 
-        def as_tensor(x: Any, name: str) -> Any:
-            return stand_in(x) if is_data(x) else x
-
+        args, kwargs = visit((args, kwargs), "", lambda x, _: stand_in(x) if is_data(x) else x)
         plan.verified, state.plainly = False, True
         try:
-            result = self.function(*visit(args, "", as_tensor), **visit(kwargs, "", as_tensor))
+            result = self.function(*args, **kwargs)
         finally:
             state.plainly = False
         left = [tensors[i].gradient for i, *_ in plan.step.given]
@@ -183,8 +181,7 @@ class Compiled:
 
     def source(self) -> str:
         """Give the Python source that the latest call ran."""
-        text: str = self.plan().replay.source()
-        return text
+        return str(self.plan().replay.source())
 
     def program(self, measure: bool = True) -> Program:
         """Give the program of the latest call: print it for a table. measure: time each instruction, on copies."""

@@ -172,6 +172,8 @@ def writes(*names: str) -> Callable[[Write], Write]:
 def _template(w: Writer, s: Instruction, template: str) -> list[str]:
     if s.name == "clone" and s.in_place:
         return []
+    if s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f":  # where NumPy's dtypes are not ours
+        return as_it_is(w, s)
     operands = []
     for i, x in enumerate(s.inputs):
         stretch = s.name in STRETCHING and isinstance(x, Value) and 0 < len(x.shape) and x.shape != s.outputs[0].shape
@@ -283,12 +285,6 @@ def as_it_is(w: Writer, s: Instruction) -> list[str]:
     return ["; ".join(lines)]
 
 
-def written(w: Writer, s: Instruction) -> list[str]:
-    """Write an instruction that is no view."""
-    whole = s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f"  # where NumPy's dtypes are not ours
-    return (as_it_is if whole else WRITERS.get(s.name, as_it_is))(w, s)
-
-
 def write_source(program: Program, functions: dict[str, Any]) -> Writer:
     """Write the body of the replay, one line per instruction; views of memory that stays are not in it."""
     w = Writer(functions)
@@ -297,7 +293,7 @@ def write_source(program: Program, functions: dict[str, Any]) -> Writer:
     w.names |= dict.fromkeys(v.name for s in program.instructions for v in (*s.values(), *s.outputs))
     for s in program.instructions:
         if not s.is_view:
-            lines = written(w, s)
+            lines = WRITERS.get(s.name, as_it_is)(w, s)
         else:
             lines = [f"{s.outputs[0].name} = {call_of(w, s)}"]  # also where made once: what it names must be there
             lines = lines if moves(s.outputs[0]) else []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ from .pair import Pairs
 class CompiledModule(Module):
     """A model that is replayed. Its attributes are the model's own: parameters, names, modes, whatever is assigned.
 
-    `_orig_mod` is the model itself.
+    So are its methods: it is of a class that also derives from the model's. `_orig_mod` is the model itself.
     """
 
     __slots__ = ("_orig_mod", "_trained", "_alone", "_latest")
@@ -29,6 +30,12 @@ class CompiledModule(Module):
     _trained: Pairs
     _alone: Compiled
     _latest: Compiled
+
+    def __new__(cls, model: Module, backend: str) -> CompiledModule:
+        """Make an object of both classes; slices of a list of modules are of the model's alone."""
+        body = {"__slots__": (), "__module__": cls.__module__, "_from": getattr(model, "_from", None)}
+        kind = types.new_class(cls.__name__, (cls, type(model)), exec_body=lambda names: names.update(body))
+        return super().__new__(kind)
 
     def __init__(self, model: Module, backend: str) -> None:
         self.__dict__ = model.__dict__
@@ -89,4 +96,6 @@ def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy
         return functools.partial(compile, backend=backend)
     if not callable(function):
         raise ArgumentError("compile: the first argument must be a function or a module.", got=repr(function))
+    if isinstance(function, CompiledModule):
+        function = function._orig_mod
     return CompiledModule(function, backend) if isinstance(function, Module) else Compiled(function, backend)
