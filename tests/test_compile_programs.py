@@ -73,6 +73,25 @@ OPERATIONS = {
     "relu": lambda v: v.relu(),
     "where": lambda v: tg.where(v > 0, v, v * 0.5),
     "scaled": lambda v: registry["scaled_forward"](v, table=TABLE, function=same, where=SHARE),
+    "softmax": lambda v: v.softmax(-1) if v.ndim else v,
+    "normalized": lambda v: (v - v.mean(0)) / (v.var(0, correction=0) + 0.1).sqrt() if v.ndim else v,
+    "clamped": lambda v: v.clamp(-0.5, np.float32(0.8)),
+    "clamped root": lambda v: (v.clamp(min=0) + 0.01).sqrt(),
+    "parts": lambda v: tg.cat([part.square() for part in v.split(2, -1)][::-1], -1) if v.ndim else v,
+    "padded": lambda v: tg.nn.functional.pad(v, [1, 0], value=0.5) if v.ndim else v,
+    "largest": lambda v: v.max(0)[0] + v if v.ndim else v,
+    "masked": lambda v: v * (v > v.detach().mean()),
+    "gathered": lambda v: v.gather(-1, (v > 0).long() * (v.shape[-1] - 1)) if v.ndim else v,
+    "other dtype": lambda v: v.double().exp().clamp(max=3).to(v.dtype),
+    "in place": lambda v: (v * 2).clone().add_(1).mul_(v.detach()),
+    "powers": lambda v: v.abs() ** 1.5 - 1 / (v**2 + 1),
+    "dropped": lambda v: tg.nn.functional.dropout(v, 0.3),
+}
+LAYOUTS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "gaps": lambda a: np.repeat(a, 2, -1)[..., ::2] if a.ndim else a,
+    "backwards": lambda a: a[::-1].copy()[::-1] if a.ndim else a,
 }
 ALL = VIEWS | OPERATIONS
 CHANGES = {
@@ -92,6 +111,9 @@ settings = st.fixed_dictionaries({
     "zero": st.sampled_from([True, False, None]),  # set_to_none; None: gradients add up
     "clip": st.booleans(),
     "dtype": st.sampled_from(["float32", "float64"]),
+    "layouts": st.tuples(*[st.sampled_from(sorted(LAYOUTS))] * 2),  # of leaves, and of `.grad` before the first call
+    "warm": st.integers(0, 2),  # uncompiled calls first
+    "halved": st.booleans(),  # leaves change between a view of them and its use
 })  # fmt: skip
 
 
@@ -105,7 +127,15 @@ def through(chain, v):
 def run(plan, backend=None, calls=4):
     """Run a step some times; list what each call gives and leaves."""
     rng = np.random.default_rng(0)
-    ws = [tg.tensor(rng.standard_normal(s).astype(plan["dtype"]), requires_grad=True) for s, _ in plan["leaves"]]
+    tg.manual_seed(0)
+    layouts = [LAYOUTS[name] for name in plan.get("layouts", ("C", "C"))]
+
+    def made(shape, layout):
+        return tg.from_numpy(layout(rng.standard_normal(shape).astype(plan["dtype"])).reshape(shape))
+
+    ws = [made(shape, layouts[0]).requires_grad_() for shape, _ in plan["leaves"]]
+    for w in ws if plan["zero"] is None else ():
+        w.grad = made(w.shape, layouts[1])
     optimizer = CHANGES[plan["change"]](ws)
 
     def step(x):
@@ -117,6 +147,12 @@ def run(plan, backend=None, calls=4):
                     w.grad.zero_()
         h = through(plan["x"][1], x)
         loss, seen = (h * h).mean(), [h]
+        if plan.get("halved"):
+            rows = [w.detach().reshape(-1) for w in ws]
+            with tg.no_grad():
+                for w in ws:
+                    w.mul_(0.5)
+            seen += [row * 1 for row in rows]
         for w, (_, chain) in zip(ws, plan["leaves"], strict=True):
             v = through(chain, w)
             loss = loss + (h.reshape(-1, 1) @ v.reshape(1, -1)).tanh().mean() + (v * v).mean()
@@ -132,11 +168,11 @@ def run(plan, backend=None, calls=4):
                     w.sub_(w.grad * 0.01)
         return [loss.detach(), *(v.detach() for v in seen)]
 
-    step = step if backend is None else tg.compile(step, backend=backend)
+    compiled = step if backend is None else tg.compile(step, backend=backend)
     found = []
-    for _ in range(calls):
-        x = tg.tensor(rng.standard_normal(plan["x"][0]).astype(plan["dtype"]))
-        result = [t.numpy().copy() for t in step(x)]
+    for i in range(calls):
+        x = made(plan["x"][0], layouts[1])
+        result = [t.numpy().copy() for t in (step if i < plan.get("warm", 0) else compiled)(x)]
         found.append(result + [a.copy() for w in ws for a in (w.detach().numpy(), w.grad.numpy())])
     return found
 
