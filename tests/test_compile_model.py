@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -287,6 +288,78 @@ def test_it_is_a_module_with_the_names_of_the_model():
     other.load_state_dict(model.state_dict())
     assert (other.b.weight == plain.b.weight).all()
     assert "Dropping" in repr(model) and "Dropout" in repr(model)
+
+
+class Encoder(nn.Module):
+    kind = "encoder"
+
+    def __init__(self):
+        self.a, self.b = nn.Linear(5, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.b(self.encode(x))
+
+    def encode(self, x):
+        return self.a(x).tanh()
+
+    @property
+    def width(self):
+        return self.a.weight.shape[0]
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.a.training = False  # frozen, as a normalization often is
+        return self
+
+    def __len__(self):
+        return 2
+
+
+def test_methods_are_those_of_the_model():
+    plain = Encoder()
+    model, x = tg.compile(plain), batch("", 0)
+    for _ in range(3):
+        model.encode(x).sum().backward()
+        assert (model.encode(x) == plain.encode(x)).all() and (model(x) == plain(x)).all()
+    assert (model.kind, model.width, len(model)) == ("encoder", 4, 2) and isinstance(model, Encoder)
+    assert not model.train().a.training and model.b.training
+    assert not hasattr(model, "decode") and tg.compile(model)._orig_mod is plain
+    layers = tg.compile(nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)))
+    assert len(layers) == 3 and layers[0].weight.shape == (4, 5) and [*layers] == [*layers.children()]
+    assert type(layers[:2]) is nn.Sequential and layers[:2](x).shape == (6, 4)
+
+
+class Unpaired(nn.Linear):
+    """Has a backward of its own in forward, which no pair repeats."""
+
+    def forward(self, x):
+        (self.weight * 2).sum().backward()
+        return super().forward(x)
+
+
+@pytest.mark.filterwarnings("ignore:compile")
+@pytest.mark.parametrize("kind", [nn.Linear, Unpaired])
+def test_nothing_is_left_of_signatures_that_are_gone(kind):
+    model = tg.compile(kind(5, 3))
+    waiting = [model(tg.zeros(n, 5)) for n in range(1, 50)]
+    for out in waiting:  # of pairs that are gone by now, too
+        out.sum().backward()
+    for n in range(50, 120):
+        model(tg.zeros(n, 5)).sum().backward()
+    pairs = model._trained
+    assert all(len(x) <= 32 for x in (pairs.plans, pairs.order, pairs.captures, pairs.asked)) and pairs.plans
+
+
+def test_an_array_that_comes_back_is_a_tensor_as_of_the_model_itself():
+    class Passing(nn.Linear):
+        def forward(self, x):
+            return super().forward(x), x, {"again": x}
+
+    model, array = tg.compile(Passing(5, 3)), np.ones((2, 5), np.float32)
+    for recording in (True, True, False, False):
+        with nullcontext() if recording else tg.no_grad():
+            out, x, named = model(array)
+        assert out.shape == (2, 3) and isinstance(x, tg.Tensor) and named["again"] is x
 
 
 @pytest.mark.parametrize("how", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])

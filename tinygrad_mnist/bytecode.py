@@ -84,3 +84,9 @@ def names_in(code: CodeType) -> tuple[frozenset[str], frozenset[str], frozenset[
         elif isinstance(constant, str) and constant.replace(".", "_").isidentifier():
             texts.add(constant)
     return frozenset(read), frozenset(words), frozenset(texts)
+
+
+@functools.lru_cache(maxsize=4096)
+def start_of(code: CodeType) -> int:
+    """Give the place in a piece of code at which a call, or a generator asked for the first time, begins."""
+    return next((step.offset for step in dis.get_instructions(code) if step.opname == "RESUME"), 0)

@@ -19,7 +19,8 @@ from .forms import NUMBERS, WORDS
 
 def differing(function: str, pairs: dict[str, tuple[Any, Any]], near: float) -> CaptureError | None:
     """Compare, under each name, what the function itself gave or left with what its plan did."""
-    gradients = [x.gradient.array for x in pairs.get("the leaves", ((), ()))[0] if x.gradient is not None]
+    held = [*pairs.get("the leaves", ((), ()))[0], *pairs.get("the tensors", ({}, {}))[0].values()]
+    gradients = [x.gradient.array for x in held if x.gradient is not None]  # set by the step, or added to
     gradients += [g for g in pairs.get("the gradient", ((), ()))[0] if isinstance(g, np.ndarray)]
     nearness = Nearness(near, max((s for s in map(size, gradients) if s < np.inf), default=0.0))
     found = (difference(a, b, name, set(), nearness) for name, (a, b) in pairs.items())

@@ -126,9 +126,12 @@ class Compiled:
                 "outside the step.",
                 stacklevel=outside(),
             )
-        if plan.step.changed:
-            return
-        self.plans[key] = [plan, *before]
+        if not plan.step.changed:
+            self.store(key, plan)
+
+    def store(self, key: Any, plan: Plan) -> None:
+        """Serve calls by a plan from now on, and let go of the oldest one if there are too many."""
+        self.plans[key] = [plan, *self.plans.get(key, [])]
         self.order.append((key, plan))
         if len(self.order) > MOST_PLANS:
             self.captures.pop(self.order[0][0], None)
@@ -155,9 +158,10 @@ class Compiled:
         except Exception:  # an optimizer or a schedule of the user's that cannot be copied
             return plan.run(tensors, args, kwargs)
 
+        args, kwargs = forms.visit((args, kwargs), "", forms.as_tensor)
         plan.verified, state.plainly = False, True
         try:
-            result = self.function(*forms.visit(args, "", forms.as_tensor), **forms.visit(kwargs, "", forms.as_tensor))
+            result = self.function(*args, **kwargs)
         finally:
             state.plainly = False
         left = [tensors[i].gradient for i, *_ in plan.step.given]
@@ -181,8 +185,7 @@ class Compiled:
 
     def source(self) -> str:
         """Give the Python source that the latest call ran."""
-        text: str = self.plan().replay.source()
-        return text
+        return str(self.plan().replay.source())
 
     def program(self, measure: bool = True) -> Program:
         """Give the program of the latest call: print it for a table. measure: time each instruction, on copies."""

@@ -61,7 +61,7 @@ UNARY = {"negative", "absolute", "sign", "square", "sqrt", "exp", "expm1", "log"
          "logical_not", "isnan", "isfinite"}  # fmt: skip
 TEMPLATES |= {name: f"np.{UFUNCS[name]}({{0}}, out={{out}})" for name in UNARY}
 
-OF_FLOATS = {"sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sign", "square", "power_scalar"}
+OF_FLOATS = {"sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sign", "square", "power", "power_scalar"}
 STRETCHING = UFUNCS.keys() - UNARY  # operations that make their operands the same shape
 
 VIEWS = {
@@ -172,6 +172,8 @@ def writes(*names: str) -> Callable[[Write], Write]:
 def _template(w: Writer, s: Instruction, template: str) -> list[str]:
     if s.name == "clone" and s.in_place:
         return []
+    if s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f":  # where NumPy's dtypes are not ours
+        return as_it_is(w, s)
     operands = []
     for i, x in enumerate(s.inputs):
         stretch = s.name in STRETCHING and isinstance(x, Value) and 0 < len(x.shape) and x.shape != s.outputs[0].shape
@@ -290,9 +292,8 @@ def write_source(program: Program, functions: dict[str, Any]) -> Writer:
         w.product = "product"
     w.names |= dict.fromkeys(v.name for s in program.instructions for v in (*s.values(), *s.outputs))
     for s in program.instructions:
-        if not s.is_view:  # whole: where NumPy's dtypes are not ours
-            whole = s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f"
-            lines = (as_it_is if whole else WRITERS.get(s.name, as_it_is))(w, s)
+        if not s.is_view:
+            lines = WRITERS.get(s.name, as_it_is)(w, s)
         else:
             lines = [f"{s.outputs[0].name} = {call_of(w, s)}"]  # also where made once: what it names must be there
             lines = lines if moves(s.outputs[0]) else []

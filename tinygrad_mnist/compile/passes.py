@@ -17,7 +17,6 @@ from ..ops import elementwise
 WRITABLE = frozenset({"reshape", "transpose", "getitem"})  # views of all elements, each once
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
-
 LITERALS = frozenset({int, float, bool, str, bytes, type(None), type(...)})
 
 

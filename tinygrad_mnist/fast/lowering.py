@@ -96,7 +96,7 @@ class Lowering:
             return False
         if (x.dtype.kind == "i" and x.dtype.itemsize != 8) or not (in_order(x) or channels_last(x)):
             return False
-        maker = self.made_by.get(x)
+        maker, x = self.made_by.get(x), x.holder
         if maker is None or not maker.is_view:
             array = {"constant": x.source, "state": getattr(x.source, "array", None)}.get(x.origin)
             return array is None or bool(array.transpose(x.axes).flags.c_contiguous)

@@ -27,7 +27,8 @@ from numba import carray, cfunc, njit, prange
 
 from tinygrad_mnist.fast.calls import PHASE, at, call
 
-FAST, EXACT = ({"fastmath": {"contract", "reassoc", "nsz", *more}, "error_model": "numpy"} for more in (["arcp"], []))
+EXACT = {"error_model": "numpy"}  # element by element as NumPy does: what overflows, or is exactly 0, is so here
+FAST = {**EXACT, "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
 LOOP = {**FAST, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # nothing else calls it: compiles quicker
 '''
 TAIL = """@njit(parallel=True, cache=True)
@@ -65,9 +66,8 @@ class PhaseWriter(ImageTasks):
         for name in ["rates"] * bool(self.states or self.updates) + [*self.arrays, *self.scratch, *self.states]:
             i, shape, kind = places[name]
             lines.append(f"    {name} = carray(at(places, {i}), {shape}, np.{KINDS[kind]})")
-        body = "\n".join([*dict.fromkeys(lines), *self.lines])  # arcp's estimates of 1/x and 1/sqrt(x) are NaN at 0
-        speed = "FAST" if {task.name for task in self.tasks}.isdisjoint({"divide", "reciprocal", "sqrt"}) else "EXACT"
-        return f"@cfunc(PHASE, cache=True, **{speed})\ndef phase_{self.number}(t, places):\n{body}\n"
+        body = "\n".join([*dict.fromkeys(lines), *self.lines])
+        return f"@cfunc(PHASE, cache=True, **EXACT)\ndef phase_{self.number}(t, places):\n{body}\n"
 
     def write(self, phase: Phase) -> None:
         """Write the lines: first a thread's share of every number of rows, then the tasks."""

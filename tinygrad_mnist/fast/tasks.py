@@ -52,9 +52,9 @@ def schedule(tasks: list[Task]) -> list[Phase]:
         for i, v in enumerate(task.inputs):
             if not isinstance(v, Value):
                 continue
-            before = maker.get(v) or maker.get(v.root)
-            if before is not None:
-                at = max(at, level[before] + (not follows(before, task, v, i in task.own)))
+            for before in (maker.get(v), maker.get(v.root)):  # what made it, and what changed its memory last
+                if before is not None:
+                    at = max(at, level[before] + (not follows(before, task, v, i in task.own)))
         if task.step.name in EFFECTS:
             changed = {v.root for v in (*task.outputs, *task.values()[:1]) if v.root.origin != "result"}
             for v in changed:
@@ -68,7 +68,7 @@ def schedule(tasks: list[Task]) -> list[Phase]:
             floor = at + 1 if task.step.name == "effect" else floor
         level[task] = at
         for v in task.outputs:
-            maker[v] = task
+            maker[v] = maker[v.root] = task
         for v in task.values():
             readers.setdefault(v.root, []).append(task)
     phases = [Phase() for _ in range(1 + max(level.values(), default=-1))]

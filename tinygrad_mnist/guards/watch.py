@@ -6,12 +6,14 @@ read; calls of Python's and NumPy's own are looked up in pure.py. Knows no tenso
 
 from __future__ import annotations
 
+import dis
 import gc
 import sys
 from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
+from ..bytecode import start_of
 from ..errors import CaptureError
 from .pure import OF_LIBRARIES, PYTHON, is_pure
 
@@ -35,6 +37,7 @@ ASKING = {
     "importlib": {"import_module", "reload"},
 }  # fmt: skip
 RESUMED = 0x20 | 0x80 | 0x200  # flags of generators, coroutines, asynchronous generators
+RETURNS = {dis.opmap.get(name) for name in ("RETURN_VALUE", "RETURN_CONST")}
 
 
 def refused(what: str, hint: str = "", place: str = "") -> CaptureError:
@@ -52,7 +55,7 @@ class Watch:
     def __init__(self, runs: Callable[..., None], layer_runs: Callable[..., None]) -> None:
         self.runs, self.layer_runs = runs, layer_runs
         self.seen: set[CodeType] = set()
-        self.begun: dict[int, Any] = {}  # frames of generators that the step began, by id
+        self.begun: dict[int, Any] = {}  # frames of the user's generators that the step began and that go on, by id
         self.refusal: CaptureError | None = None  # the step may have caught it
 
     def __call__(self, frame: Any, event: str, function: Any) -> None:
@@ -64,6 +67,8 @@ class Watch:
                 self.calls(frame, function)
             elif event == "call":
                 self.enters(frame)
+            elif event == "return" and id(frame) in self.begun and frame.f_code.co_code[frame.f_lasti] in RETURNS:
+                del self.begun[id(frame)]  # which would keep alive what its variables hold
         except CaptureError as error:
             if not is_importing(frame):
                 self.refusal = error
@@ -72,11 +77,11 @@ class Watch:
     def enters(self, frame: Any) -> None:
         """Look at a function written in Python that is about to run, or a generator that goes on."""
         code = frame.f_code
-        if code.co_flags & RESUMED and id(frame) not in self.begun:
-            if frame.f_lasti > 8 and room_of(frame) != ROOM:
+        room = room_of(frame)
+        if code.co_flags & RESUMED and room != ROOM and id(frame) not in self.begun:
+            if frame.f_lasti > start_of(code):
                 raise refused(f"an iterator that began before the step ({code.co_name})", OUTSIDE, line_of(frame))
             self.begun[id(frame)] = frame
-        room = room_of(frame)
         if code.co_name in ASKING.get(room, ()) and room_of(frame.f_back) not in LIBRARY:
             raise refused(f"{room}.{code.co_name.strip('_')}", OUTSIDE, line_of(frame))
         if room in STANDARD:

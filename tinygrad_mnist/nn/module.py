@@ -60,7 +60,7 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         outer = state.scope
         if outer is None:  # arrays become tensors once, at the door, so that forward may use tensor methods
-            args, kwargs = _as_tensors(args), _as_tensors(kwargs)
+            args, kwargs = as_tensors(args), as_tensors(kwargs)
         collecting, deep = outer is None and gc.isenabled(), False
         try:  # all that is put back is changed in here: Ctrl-C may come after any call, also that of gc.disable
             if collecting:
@@ -213,13 +213,13 @@ class Module:
         return copied(self, memo)
 
 
-def _as_tensors(x: Any) -> Any:
+def as_tensors(x: Any) -> Any:
     """Wrap the arrays among arguments, in lists, tuples and dicts too."""
     if isinstance(x, np.ndarray):
         return from_numpy(x)
     if type(x) is dict:
-        return {k: _as_tensors(v) for k, v in x.items()}
-    return type(x)(map(_as_tensors, x)) if type(x) in (list, tuple) else x
+        return {k: as_tensors(v) for k, v in x.items()}
+    return type(x)(map(as_tensors, x)) if type(x) in (list, tuple) else x
 
 
 def join(path: str, name: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..graph import Array, Var
 from ..primitive import primitive
+from ..scope import state, unchanging
 
 DType = np.dtype[Any]
 
@@ -66,6 +67,12 @@ def promoted(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any] | None:
     if dtype is None:
         return None
     known = [x if isinstance(x, Var) else a for x, a in zip(args, arrays, strict=True)]
+    if state.recorder is not None:  # which is to see arrays converted, and to know that lists stay as they are
+        kind = next(x.result_type for x in args if isinstance(x, Var))
+        known = [
+            kind.wrap(a) if isinstance(x, np.ndarray) else x if isinstance(x, Var) else unchanging(a)
+            for x, a in zip(args, arrays, strict=True)
+        ]
     return [x if a.dtype == dtype else cast(x, dtype=dtype) for x, a in zip(known, arrays, strict=True)]
 
 

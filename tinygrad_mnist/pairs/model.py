@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import copy
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
 from ..capture.program import Program
 from ..compile.compiled import PLANNERS, Compiled
 from ..errors import ArgumentError
-from ..nn.module import Module
+from ..nn.module import Module, as_tensors
 from ..scope import state
 from .pair import Pairs
 
@@ -21,7 +22,7 @@ from .pair import Pairs
 class CompiledModule(Module):
     """A model that is replayed. Its attributes are the model's own: parameters, names, modes, whatever is assigned.
 
-    `_orig_mod` is the model itself.
+    So are its methods: it is of a class that also derives from the model's. `_orig_mod` is the model itself.
     """
 
     __slots__ = ("_orig_mod", "_trained", "_alone", "_latest")
@@ -29,6 +30,12 @@ class CompiledModule(Module):
     _trained: Pairs
     _alone: Compiled
     _latest: Compiled
+
+    def __new__(cls, model: Module, backend: str) -> CompiledModule:
+        """Make an object of both classes; slices of a list of modules are of the model's alone."""
+        body = {"__slots__": (), "__module__": cls.__module__, "_from": getattr(model, "_from", None)}
+        kind = types.new_class(cls.__name__, (cls, type(model)), exec_body=lambda names: names.update(body))
+        return super().__new__(kind)
 
     def __init__(self, model: Module, backend: str) -> None:
         self.__dict__ = model.__dict__
@@ -40,7 +47,7 @@ class CompiledModule(Module):
         if state.recorder is not None or state.plainly or state.around is not None:
             return self._orig_mod(*args, **kwargs)  # another step, or a picture, looks at what the model does
         self._latest = self._trained if state.recording else self._alone
-        return self._latest(*args, **kwargs)
+        return self._latest(*as_tensors(args), **as_tensors(kwargs))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output, as the model itself does."""
@@ -89,4 +96,6 @@ def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy
         return functools.partial(compile, backend=backend)
     if not callable(function):
         raise ArgumentError("compile: the first argument must be a function or a module.", got=repr(function))
+    if isinstance(function, CompiledModule):
+        function = function._orig_mod
     return CompiledModule(function, backend) if isinstance(function, Module) else Compiled(function, backend)

@@ -160,17 +160,15 @@ class Pair(Plan):
         found = self.replay.run(arrays)
         reads = self.held(found, arrays)
         pending = Pending(self, reads, tensors, past, (args, kwargs))
-        computed = iter(found[: self.results])
         flags = [flag for place, flag in zip(self.places, self.trial.computed, strict=True) if place is None]
         outputs = iter(pending.outputs([x for x, flag in zip(found, flags, strict=False) if flag]))
-        result = []
-        for place, flag in zip(self.places, self.trial.computed, strict=True):
-            if place is None:
-                array = next(computed)
-                result.append(next(outputs) if flag else Tensor.wrap(array))
-            else:
-                result.append(tensors[place] if isinstance(place, int) else place)
-        return filled(self.form, result)
+        computed = [next(outputs) if flag else Tensor.wrap(x) for x, flag in zip(found, flags, strict=False)]
+        return filled(self.form, self.placed(computed, tensors))
+
+    def placed(self, computed: list[Any], tensors: list[Any]) -> list[Any]:
+        """List the tensors of a result: those computed, arguments, and those from outside."""
+        left = iter(computed)
+        return [next(left) if p is None else tensors[p] if isinstance(p, int) else p for p in self.places]
 
     def source(self) -> str:
         """Give the generated Python of both halves."""
@@ -262,8 +260,7 @@ class Pairs(Compiled):
         past.restore()
         pair.numbers, pair.names = numbers, names
         if pair.replay is None:
-            self.plans.setdefault(key, []).insert(0, pair)
-            self.order.append((key, pair))
+            self.store(key, pair)
             return self.function(*args, **kwargs)
         twin = pair.replay.twin()
         result, outputs, leaves = self.plain(args, kwargs)
@@ -278,8 +275,14 @@ class Pairs(Compiled):
 
     def asks(self, pair: Pair, layouts: tuple[Layout, ...]) -> None:
         """Note that a backward came with cotangents that the pair was not made for."""
-        if self.captures.get(pair.key, 0) < MOST_LAYOUTS:
+        if pair.key in self.plans and self.captures.get(pair.key, 0) < MOST_LAYOUTS:
             self.asked[pair.key] = layouts
+
+    def forget(self, key: Any, plan: Plan) -> None:
+        """Let go of a pair, and of what was asked of the last one of its kind."""
+        super().forget(key, plan)
+        if key not in self.plans:
+            self.asked.pop(key, None)
 
     def plain(self, args: Any, kwargs: Any) -> tuple[Any, list[Var], dict[int, Var]]:
         """Run the model on leaves in the places of tensors; give its result, the outputs with a history, the leaves."""
@@ -298,25 +301,16 @@ class Pairs(Compiled):
         new_kwargs = visit(kwargs, "", replace)
         new_args = visit(args, "", replace)
         result = self.function(*new_args, **new_kwargs)
-        outputs: dict[int, Var] = {}
-
-        def collect(x: Any, _: str) -> Any:
-            if isinstance(x, Var) and x.node is not None:
-                outputs.setdefault(id(x), x)
-            return x
-
-        visit(result, "", collect)
-        return result, list(outputs.values()), leaves
+        found: list[Var] = []
+        form_of(result, found, lambda x: True)
+        return result, [x for x in found if x.node is not None], leaves
 
     def compare(
         self, pair: Pair, twin: Any, tensors: list[Any], result: Any, outputs: list[Var], leaves: dict[int, Var]
     ) -> None:
         """Run both halves on copies, and compare all that they give or leave with what the model itself did."""
         found = twin.run(pair.arrays(tensors))
-        computed = iter(found[: pair.results])
-        repeated = [
-            Tensor.wrap(next(computed)) if p is None else tensors[p] if isinstance(p, int) else p for p in pair.places
-        ]
+        repeated = pair.placed([Tensor.wrap(x) for x in found[: pair.results]], tensors)
         own: list[Var] = []
         form_of(result, own, lambda x: None if isinstance(x, dict | tuple | list) else x)
         bound = pair.replay.bound
