@@ -104,6 +104,8 @@ READS = {
     "defaultdict's factory": ("c = collections.defaultdict(lambda: 2.0)", "c.default_factory()", "c.default_factory = lambda: val(k)", ""),
     "deepcopy of a module": ("m = nn.Linear(3, 3)", "return copy.deepcopy(m)(x).detach()", "m.weight.data.fill_(val(k))", ""),
     "poly1d": ("p = np.poly1d([1.0, 2.0])", "float(p(2.0))", "p.coeffs[0] = val(k)", ""),
+    "activation by name, patched": ("d = {'act': 'relu'}\nwas = F.relu", "return getattr(F, d['act'])(x - 2)", "F.relu = (lambda y: y * val(k)) if k else was", "F.relu = was"),
+    "method by name, patched": ("d = ['exp']\nwas = tg.Tensor.exp", "return getattr(x, d[0])()", "tg.Tensor.exp = (lambda y: y * val(k)) if k else was", "tg.Tensor.exp = was"),
 }  # fmt: skip
 # the guards themselves call no method of the user's: it may count
 COUNTED = {

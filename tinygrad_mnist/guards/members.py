@@ -38,6 +38,7 @@ class Members(Facts):
         self.labels: dict[int, str] = {}  # what the things reached are called, by id
         self.pending: deque[tuple[Any, str]] = deque()
         self.words: set[str] = set()  # names in the code reached
+        self.texts: set[str] = set()
         self.guessed: set[str] = set()  # labels of attributes that no code names
         self.objects: list[tuple[Any, str]] = [(Tensor, "Tensor")]  # whose attributes matter if code names them
         self.unsafe: list[tuple[Any, str]] = []  # reached, and not to be compared
@@ -48,7 +49,9 @@ class Members(Facts):
         """Note what can be read through a thing that the step can read; `explore` goes on from there."""
         if thing is sys.modules:
             self.unsafe.append((thing, label))
-        elif type(thing) not in (int, float, complex, str, bytes, type(None), bool) and id(thing) not in self.labels:
+        elif type(thing) is str:  # perhaps the name of an attribute
+            self.texts.add(thing)
+        elif type(thing) not in (int, float, complex, bytes, type(None), bool) and id(thing) not in self.labels:
             self.labels[id(thing)] = label
             self.refer(thing)
             self.pending.append((thing, label))
