@@ -116,9 +116,8 @@ class Members(Facts):
             return
         self.reach(wrapped, label)
         if isinstance(thing, KEEPER):  # lru_cache: what it has kept is read in place of what its function reads
-            for memory in gc.get_referents(thing):
-                if type(memory) is dict and memory is not inside:
-                    self.reach_items(memory, f"what {label} has kept")
+            for memory in (m for m in gc.get_referents(thing) if type(m) is dict and m is not inside):
+                self.reach_items(memory, f"what {label} has kept")
         self.objects.append((thing, label))
         if kind.__flags__ & HEAP and not is_foreign(kind):
             self.expect(f"{self.refer(thing)}.__class__", kind, f"the class of {label}")
@@ -171,9 +170,12 @@ class Members(Facts):
             return
         value = own.get(word, MISSING)
         if not isinstance(thing, type) and value is not MISSING:
-            if isinstance(thing, FunctionType) or not is_module(thing):
-                self.read(f"{self.refer(thing)}.{word}", value, label)
-            return
+            behind = any(word in vars(k) for k in type(thing).__mro__ if not is_foreign(k))  # perhaps a descriptor
+            if not is_module(thing):
+                place = f"{self.refer(attributes)}({self.refer(thing)})[{word!r}]"
+                self.read(place if behind else f"{self.refer(thing)}.{word}", value, label)
+            if not behind:
+                return
         for kind in (*(thing.__mro__ if isinstance(thing, type) else ()), *type(thing).__mro__):
             if not kind.__flags__ & HEAP:
                 continue
