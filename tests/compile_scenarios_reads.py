@@ -104,12 +104,15 @@ READS = {
     "defaultdict's factory": ("c = collections.defaultdict(lambda: 2.0)", "c.default_factory()", "c.default_factory = lambda: val(k)", ""),
     "deepcopy of a module": ("m = nn.Linear(3, 3)", "return copy.deepcopy(m)(x).detach()", "m.weight.data.fill_(val(k))", ""),
     "poly1d": ("p = np.poly1d([1.0, 2.0])", "float(p(2.0))", "p.coeffs[0] = val(k)", ""),
+    "activation by name, patched": ("d = {'act': 'relu'}\nwas = F.relu", "return getattr(F, d['act'])(x - 2)", "F.relu = (lambda y: y * val(k)) if k else was", "F.relu = was"),
+    "method by name, patched": ("d = ['exp']\nwas = tg.Tensor.exp", "return getattr(x, d[0])()", "tg.Tensor.exp = (lambda y: y * val(k)) if k else was", "tg.Tensor.exp = was"),
 }  # fmt: skip
 # the guards themselves call no method of the user's: it may count
 COUNTED = {
     "LRU dict reached": ("class D(dict):\n    hits = 0\n    def __getitem__(self, k):\n        D.hits += 1\n        return super().__getitem__(k)\nc = D(a=2.0, b=3.0)\nb = 1.0", "b * len(c)", "outer b\nb = val(k)", "D.hits"),
     "defaultdict renamed": ("c = collections.defaultdict(float, a=2.0)", "sum(c.values())", "c.clear(); c['b' + str(k)] = val(k)", "dict(c)"),
     "getitem counts": ("class L(list):\n    n = 0\n    def __getitem__(self, i):\n        L.n += 1\n        return list.__getitem__(self, i)\nc = L([2.0, 3.0])", "len(c)", "c.append(1.0)", "L.n"),
+    "counting descriptor": ("seen = []\nclass P:\n    def __get__(s, o, t=None):\n        seen.append(1)\n        return o.__dict__['a']\n    def __set__(s, o, v): o.__dict__['a'] = v\nclass C: a = P()\nc = C(); c.a = 2.0\nb = [1.0]", "b[0] * c.__dict__['a']", "b[0] = val(k)", "len(seen)"),
 }  # fmt: skip
 
 # modules in files, imported at the top, inside the step, relatively, again

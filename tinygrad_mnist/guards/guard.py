@@ -58,11 +58,8 @@ class Guard(Walk):
                     return label, max(lines)
                 continue
             named = any(line_naming(code, word_of(label), self.dynamic) for code in self.ran)
-            if self.guessed_at(label):
-                refused = self.progress.get(id(thing)) != progress(thing)
-            else:
-                refused = not any(line_naming(code, word_of(label), True) for code in self.codes)
-            if named or refused:
+            known = any(line_naming(code, word_of(label), True) for code in self.codes)
+            if named or (self.progress.get(id(thing)) != progress(thing) if self.guessed_at(label) else not known):
                 return f"{label}, a {type(thing).__name__}", self.place_of(label)
         return None
 

@@ -51,6 +51,7 @@ class Members(Facts):
         self.labels: dict[int, str] = {}  # what the things reached are called, by id
         self.pending: deque[tuple[Any, str]] = deque()
         self.words: set[str] = set()  # names in the code reached
+        self.texts: set[str] = set()
         self.guessed: set[str] = set()  # labels of attributes that no code names
         self.objects: list[tuple[Any, str]] = [(Tensor, "Tensor")]  # whose attributes matter if code names them
         self.unsafe: list[tuple[Any, str]] = []  # reached, and not to be compared
@@ -61,7 +62,9 @@ class Members(Facts):
         """Note what can be read through a thing that the step can read; `explore` goes on from there."""
         if thing is sys.modules:
             self.unsafe.append((thing, label))
-        elif type(thing) not in (int, float, complex, str, bytes, type(None), bool) and id(thing) not in self.labels:
+        elif type(thing) is str:  # perhaps the name of an attribute
+            self.texts.add(thing)
+        elif type(thing) not in (int, float, complex, bytes, type(None), bool) and id(thing) not in self.labels:
             self.labels[id(thing)] = label
             self.refer(thing)
             self.pending.append((thing, label))
@@ -126,9 +129,8 @@ class Members(Facts):
             return
         self.reach(wrapped, label)
         if isinstance(thing, KEEPER):  # lru_cache: what it has kept is read in place of what its function reads
-            for memory in gc.get_referents(thing):
-                if type(memory) is dict and memory is not inside:
-                    self.reach_items(memory, f"what {label} has kept")
+            for memory in (m for m in gc.get_referents(thing) if type(m) is dict and m is not inside):
+                self.reach_items(memory, f"what {label} has kept")
         self.objects.append((thing, label))
         if kind.__flags__ & HEAP and not is_foreign(kind):
             self.expect(f"{self.refer(thing)}.__class__", kind, f"the class of {label}")
@@ -186,9 +188,12 @@ class Members(Facts):
             return
         value = own.get(word, MISSING)
         if not isinstance(thing, type) and value is not MISSING:
-            if isinstance(thing, FunctionType) or not is_module(thing):
-                self.read(f"{self.refer(thing)}.{word}", value, label)
-            return
+            behind = any(word in vars(k) for k in type(thing).__mro__ if not is_foreign(k))  # perhaps a descriptor
+            if not is_module(thing):
+                place = f"{self.refer(attributes)}({self.refer(thing)})[{word!r}]"
+                self.read(place if behind else f"{self.refer(thing)}.{word}", value, label)
+            if not behind:
+                return
         for kind in (*(thing.__mro__ if isinstance(thing, type) else ()), *type(thing).__mro__):
             if not kind.__flags__ & HEAP:
                 continue

@@ -41,7 +41,6 @@ class Walk(Members):
         super().__init__()
         self.looked_at: dict[int, tuple[set[str], tuple[Any, ...]]] = {}  # the names, how many words there were
         self.home, self.dynamic = "", False
-        self.texts: set[str] = set()
         self.codes: set[CodeType] = set()  # of the functions reached
         self.ran: set[CodeType] = set()
         self.dice: list[tuple[Any, str]] = []  # NumPy's generators
@@ -58,7 +57,7 @@ class Walk(Members):
                     self.follow(thing, label)
                 except Exception:  # code of the thing's own class, which stands where Python looks
                     self.unsafe.append((thing, label))
-            now = len(self.words), self.dynamic, len(self.texts)
+            now = len(self.words), self.dynamic, self.dynamic and len(self.texts)
             seen = self.looked_at
             behind = [(x, label) for x, label in self.objects if id(x) not in seen or seen[id(x)][1] != now]
             if not behind:
@@ -71,11 +70,13 @@ class Walk(Members):
 
     def named(self, thing: Any) -> set[str]:
         """List the attributes of a thing that may be read."""
-        own = type(thing).__module__.partition(".")[0] == PACKAGE
-        words = self.words | self.texts if self.dynamic else self.words
-        if not self.dynamic or own or (isinstance(thing, ModuleType | type) and is_foreign(thing)):
-            return words
+        if not self.dynamic:
+            return self.words
         kinds = thing.__mro__ if isinstance(thing, type) else type(thing).__mro__
+        words = self.words | self.texts & set(attributes(thing)).union(*map(vars, kinds))
+        own = type(thing).__module__.partition(".")[0] == PACKAGE
+        if own or (isinstance(thing, ModuleType | type) and is_foreign(thing)):
+            return words
         found = set(attributes(thing)).union(*(vars(k) for k in kinds if not is_foreign(k)))
         return words.union(name for name in found if not name.startswith("__"))
 
