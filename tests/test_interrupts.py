@@ -46,11 +46,23 @@ def compiled():
     plan = tg.compile(lambda x: (x * 2).sum())
     plan(x), plan(x), plan(x)
 
+images = tg.randn(8, 4, 6, 6)
+convolution = nn.Sequential(nn.Conv2d(4, 4, 3), nn.MaxPool2d(2))
+
+def arithmetic():
+    convolution(images).sum().backward()
+    tg.manual_seed(0)
+    repr(x[0])
+    leaf = tg.tensor([1.0, 2.0], dtype=tg.float64, requires_grad=True)
+    tg.autograd.gradcheck(lambda t: t * t, [leaf])
+
+errors = np.geterr()
+
 def noted(number, frame):
     sent.append(number)  # not the frame, which would keep all that it holds alive
     raise KeyboardInterrupt
 
-sent, work = [], compiled if sys.argv[2] == "compile" else step
+sent, work = [], {"compile": compiled, "step": step, "arithmetic": arithmetic}[sys.argv[2]]
 work(); work()
 signal.signal(signal.SIGALRM, noted)
 rng, left, got, lost, turn = random.Random(int(sys.argv[3])), collections.Counter(), 0, 0, 0
@@ -74,10 +86,10 @@ while got < int(sys.argv[1]):
         "collector": gc.isenabled(), "recording": state.recording, "modes": not state.before,
         "scope": state.scope is None,
         "recorder": state.recorder is None, "around": state.around is None, "plainly": not state.plainly,
-        "profiler": sys.getprofile() is None, "array": Var.__dict__["array"] is SLOT,
+        "errors": np.geterr() == errors, "profiler": sys.getprofile() is None, "array": Var.__dict__["array"] is SLOT,
     }
     left.update(name for name, well in state_now.items() if not well)
-    gc.enable(); sys.setprofile(None)
+    gc.enable(); sys.setprofile(None); np.seterr(**errors)
     state.recording, state.scope, state.recorder, state.around, state.plainly = True, None, None, None, False
     del state.before[:]
 print(got, lost, dict(left), unraisable[:3])
@@ -85,7 +97,9 @@ print(got, lost, dict(left), unraisable[:3])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
-@pytest.mark.parametrize(("work", "count", "span"), [("step", MANY, 0.003), ("compile", MANY // 10, 0.02)])
+@pytest.mark.parametrize(("work", "count", "span"), [
+    ("step", MANY, 0.003), ("arithmetic", MANY, 0.003), ("compile", MANY // 10, 0.02),
+])  # fmt: skip
 def test_an_interrupt_leaves_the_collector_and_the_modes_as_they_were(work, count, span):
     result = subprocess.run(
         [sys.executable, "-c", PROBE, str(count), work, "0", str(span)], capture_output=True, text=True, timeout=1200

@@ -6,9 +6,13 @@ tensor. Look next at graph.py.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 float16 = np.dtype(np.float16)
 float32 = np.dtype(np.float32)
@@ -20,6 +24,11 @@ int32 = np.dtype(np.int32)
 int64 = np.dtype(np.int64)
 bool_ = np.dtype(np.bool_)
 half, double, long = float16, float64, int64  # PyTorch's further names; those of builtins are given in __init__.py
+
+
+def apart(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Call what uses np.errstate, which an interruption (Ctrl-C) inside its own lines would leave changed."""
+    return copy_context().run(function, *args, **kwargs)
 
 
 class Generator:
@@ -36,12 +45,12 @@ class Generator:
     def numpy(self) -> np.random.Generator:
         """The NumPy generator that does the drawing."""
         if self._numpy is None:
-            self._numpy = np.random.default_rng(self._seed)
+            self._numpy = apart(np.random.default_rng, self._seed)
         return self._numpy
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream again from a seed."""
-        self._seed, self._numpy = seed, np.random.default_rng(seed)
+        self._seed, self._numpy = seed, apart(np.random.default_rng, seed)
         return self
 
     def get_state(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from . import functions as F
 from . import in_place, numpy_protocol
+from .backend import apart
 from .engine import backward
 from .errors import ArgumentError, GradientError, ShapeError
 from .functions import arithmetic, dtypes, shapes
@@ -290,7 +291,7 @@ class Tensor(Var):
 
     def __repr__(self) -> str:
         refuse_captured("printing")
-        text = np.array2string(self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
+        text = apart(np.array2string, self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
         notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
         if self.node is not None:
             notes.append(f"grad_fn=<{self.node.where()}>")

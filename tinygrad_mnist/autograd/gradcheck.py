@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import apart
 from ..errors import DTypeError, GradcheckError, GradientError
 from ..graph import Array, no_grad
 from ..tensor import Tensor
@@ -50,18 +51,13 @@ def gradcheck(
                 expected="float64",
                 hint="x.double().detach().requires_grad_()",
             )
-    rng = np.random.default_rng(seed)
+    rng = apart(np.random.default_rng, seed)
     outputs = _outputs(func(*arguments))
     directions = [_direction(rng, arguments[i].shape) for i in checked]
     cotangents = [_direction(rng, y.shape) for y in outputs]
     analytic = _pulled_back(func, arguments, checked, cotangents)
     forward = _numeric(func, arguments, checked, directions, eps)
-    with np.errstate(all="ignore"):  # infinities are a disagreement, not a warning
-        left = sum(float((u * d).sum()) for u, d in zip(cotangents, forward, strict=True))
-        right = sum(float((g * v).sum()) for g, v in zip(analytic, directions, strict=True))
-        # Each sum has a term per entry of the inputs, known to a relative rtol: independent errors add up in
-        # quadrature, so that one wrong entry shows among many right ones.
-        scale = sum(float(np.square(g * v).sum()) for g, v in zip(analytic, directions, strict=True)) ** 0.5
+    left, right, scale = apart(_both_sides, cotangents, forward, analytic, directions)
     if abs(left - right) <= atol + rtol * max(scale, abs(left)) and np.isfinite(left) and np.isfinite(right):
         return True
     if not raise_exception:
@@ -94,7 +90,7 @@ def gradgradcheck(
     arguments = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = [i for i, x in enumerate(arguments) if isinstance(x, Tensor) and x.requires_grad]
     outputs = _outputs(func(*arguments))
-    rng = np.random.default_rng(seed)
+    rng = apart(np.random.default_rng, seed)
     cotangents = [Tensor(_direction(rng, y.shape), requires_grad=True) for y in outputs]
 
     def first_derivative(*values: Any) -> tuple[Any, ...]:
@@ -111,7 +107,7 @@ def gradgradcheck(
     first_derivative.__name__ = f"the gradient of {_name(func)}"
     raw = _pulled_back(func, arguments, checked, [u.array for u in cotangents])
     for i, given, recorded in zip(checked, raw, first_derivative(*arguments, *cotangents), strict=True):
-        if not np.allclose(recorded.array, given, rtol=rtol, atol=atol):
+        if not apart(np.allclose, recorded.array, given, rtol=rtol, atol=atol):
             if not raise_exception:
                 return False
             at = tuple(map(int, np.unravel_index(np.argmax(np.abs(recorded.array - given)), given.shape)))
@@ -162,8 +158,24 @@ def _evaluate(func: Function, arguments: list[Any], checked: list[int], steps: l
 def _numeric(func: Function, arguments: list[Any], checked: list[int], steps: list[Array], eps: float) -> list[Array]:
     plus = _evaluate(func, arguments, checked, [eps * v for v in steps])
     minus = _evaluate(func, arguments, checked, [-eps * v for v in steps])
-    with np.errstate(all="ignore"):
-        return [(p - m) / (2 * eps) for p, m in zip(plus, minus, strict=True)]
+    return apart(_slopes, plus, minus, eps)
+
+
+@np.errstate(all="ignore")
+def _slopes(plus: list[Array], minus: list[Array], eps: float) -> list[Array]:
+    return [(p - m) / (2 * eps) for p, m in zip(plus, minus, strict=True)]
+
+
+@np.errstate(all="ignore")  # infinities are a disagreement, not a warning
+def _both_sides(
+    cotangents: list[Array], forward: list[Array], analytic: list[Array], directions: list[Array]
+) -> tuple[float, float, float]:
+    """Give u · (J v) and (u J) · v, which must agree, and the scale of the terms of both."""
+    left = sum(float((u * d).sum()) for u, d in zip(cotangents, forward, strict=True))
+    right = sum(float((g * v).sum()) for g, v in zip(analytic, directions, strict=True))
+    # Each sum has a term per entry of the inputs, known to a relative rtol: independent errors add up in
+    # quadrature, so that one wrong entry shows among many right ones.
+    return left, right, sum(float(np.square(g * v).sum()) for g, v in zip(analytic, directions, strict=True)) ** 0.5
 
 
 def _worst(

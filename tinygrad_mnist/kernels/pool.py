@@ -216,7 +216,7 @@ def _whole_pixels(x: Array, y: Array, last: bool) -> tuple[Array, Array]:
     """View both so that copies between them go by whole pixels, where the channels of one are neighbours in both."""
     if not last or x.shape[3] == 1 or x.dtype != y.dtype or not (x.flags.c_contiguous and y.flags.c_contiguous):
         return x, y
-    pixel = np.dtype((np.void, x.shape[3] * x.itemsize))
+    pixel = np.dtype(f"V{x.shape[3] * x.itemsize}")  # of np.void NumPy asks Python code, whose interruption it drops
     return x.view(pixel)[..., 0], y.view(pixel)[..., 0]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..backend import apart
 from ..capture.forms import visit
 from ..engine import differentiate
 from ..errors import GradientError, InPlaceError
@@ -236,5 +237,5 @@ def laid_out(shape: tuple[int, ...], dtype: Any, layout: tuple[int, ...]) -> Arr
     low, high = sum(min(s, 0) for s in spans), sum(max(s, 0) for s in spans)
     if 0 in shape or any(stride % dtype.itemsize for stride in layout):
         return np.ones(shape, dtype)
-    memory = np.random.default_rng(0).standard_normal((high - low) // dtype.itemsize + 1).astype(dtype)
+    memory = apart(np.random.default_rng, 0).standard_normal((high - low) // dtype.itemsize + 1).astype(dtype)
     return np.lib.stride_tricks.as_strided(memory[-low // dtype.itemsize :], shape, layout)

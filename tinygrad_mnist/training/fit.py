@@ -122,6 +122,8 @@ def fit(
         if on_interrupt == "return":
             return run.history
         raise
+    finally:  # once more: an exception out of a signal may have come before the first line of its __exit__
+        run.interrupt.end()
 
 
 def checked_loss(who: str, loss_function: Any) -> Callable[..., Any]:

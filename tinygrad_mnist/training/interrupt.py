@@ -8,7 +8,6 @@ from __future__ import annotations
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any
 
 
 class HeldInterrupt:
@@ -20,13 +19,12 @@ class HeldInterrupt:
     def __init__(self) -> None:
         self.asked = self.active = False
         self.closing = False  # what is under way now is not to be interrupted
-        self.before: Any = None
 
     def __enter__(self) -> HeldInterrupt:
         main = threading.current_thread() is threading.main_thread()
         if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self.before = signal.signal(signal.SIGINT, self._note)
             self.active = True
+            signal.signal(signal.SIGINT, self._note)
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -40,6 +38,10 @@ class HeldInterrupt:
             raise KeyboardInterrupt
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self.active:
-            signal.signal(signal.SIGINT, self.before)
-            self.active = False
+        self.end()
+
+    def end(self) -> None:
+        """Have Ctrl-C do what it did before; again is fine."""
+        if self.active and signal.getsignal(signal.SIGINT) == self._note:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.active = False

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import default_generator
+from ..backend import apart, default_generator
 from ..errors import ArgumentError, DTypeError
 from ..graph import Array, Node, Var, enable_grad, reachable
 from ..scope import Scope, state
@@ -238,7 +238,7 @@ def make_inputs(input_size: Any, dtype: np.dtype[Any]) -> list[Tensor]:
     single = isinstance(input_size, Var | np.ndarray) or is_size(input_size)
     if not single and not isinstance(input_size, list | tuple):
         raise wrong_input(input_size)
-    generator = np.random.default_rng(0)  # its own: the default generator must not notice
+    generator = apart(np.random.default_rng, 0)  # its own: the default generator must not notice
     result = []
     for item in [input_size] if single else input_size:
         if isinstance(item, Var | np.ndarray):
