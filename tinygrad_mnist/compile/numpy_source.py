@@ -283,6 +283,14 @@ def as_it_is(w: Writer, s: Instruction) -> list[str]:
     return ["; ".join(lines)]
 
 
+def lines_of(w: Writer, s: Instruction) -> list[str]:
+    """Write the lines of one instruction."""
+    # as our functions compute it where NumPy's dtypes are not ours, or where NumPy refuses what we compute
+    ours = s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f"
+    ours = ours or (s.name == "power" and s.outputs[0].dtype.kind != "f")
+    return (as_it_is if ours else WRITERS.get(s.name, as_it_is))(w, s)
+
+
 def write_source(program: Program, functions: dict[str, Any]) -> Writer:
     """Write the body of the replay, one line per instruction; views of memory that stays are not in it."""
     w = Writer(functions)
@@ -290,9 +298,8 @@ def write_source(program: Program, functions: dict[str, Any]) -> Writer:
         w.product = "product"
     w.names |= dict.fromkeys(v.name for s in program.instructions for v in (*s.values(), *s.outputs))
     for s in program.instructions:
-        if not s.is_view:  # whole: where NumPy's dtypes are not ours
-            whole = s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f"
-            lines = (as_it_is if whole else WRITERS.get(s.name, as_it_is))(w, s)
+        if not s.is_view:
+            lines = lines_of(w, s)
         else:
             lines = [f"{s.outputs[0].name} = {call_of(w, s)}"]  # also where made once: what it names must be there
             lines = lines if moves(s.outputs[0]) else []
