@@ -34,7 +34,7 @@ def scaled(input: Any, other: Any, alpha: float) -> Any:
         return other
     if not isinstance(other, Var | np.ndarray | list | tuple):
         product = number("alpha", other) * number("alpha", alpha)  # as Python counts: NumPy would wrap
-        return bool(product) if isinstance(other, bool) and getattr(input, "dtype", None) == bool else product
+        return bool(product) if isinstance(other, bool) and getattr(input, "dtype", None) == np.bool_ else product
     other = other if isinstance(other, Var) else constant(other, "alpha")
     if other.dtype.kind != "f" and isinstance(input, Var | np.ndarray):
         kind = promotion.meet(tuple((x.dtype, x.ndim > 0) for x in (input, other)))
