@@ -172,6 +172,8 @@ def writes(*names: str) -> Callable[[Write], Write]:
 def _template(w: Writer, s: Instruction, template: str) -> list[str]:
     if s.name == "clone" and s.in_place:
         return []
+    if (s.inputs[0] if s.name in OF_FLOATS else s.outputs[0]).dtype.kind != "f" and s.name in OF_FLOATS | {"power"}:
+        return as_it_is(w, s)  # where NumPy's dtypes are not ours, or NumPy refuses what we compute
     operands = []
     for i, x in enumerate(s.inputs):
         stretch = s.name in STRETCHING and isinstance(x, Value) and 0 < len(x.shape) and x.shape != s.outputs[0].shape
@@ -283,23 +285,14 @@ def as_it_is(w: Writer, s: Instruction) -> list[str]:
     return ["; ".join(lines)]
 
 
-def lines_of(w: Writer, s: Instruction) -> list[str]:
-    """Write the lines of one instruction."""
-    # as our functions compute it where NumPy's dtypes are not ours, or where NumPy refuses what we compute
-    ours = s.name in OF_FLOATS and s.inputs[0].dtype.kind != "f"
-    ours = ours or (s.name == "power" and s.outputs[0].dtype.kind != "f")
-    return (as_it_is if ours else WRITERS.get(s.name, as_it_is))(w, s)
-
-
 def write_source(program: Program, functions: dict[str, Any]) -> Writer:
     """Write the body of the replay, one line per instruction; views of memory that stays are not in it."""
     w = Writer(functions)
-    if any(s.name.startswith("conv2d") for s in program.instructions):
-        w.product = "product"
+    w.product = "product" if any(s.name.startswith("conv2d") for s in program.instructions) else w.product
     w.names |= dict.fromkeys(v.name for s in program.instructions for v in (*s.values(), *s.outputs))
     for s in program.instructions:
         if not s.is_view:
-            lines = lines_of(w, s)
+            lines = WRITERS.get(s.name, as_it_is)(w, s)
         else:
             lines = [f"{s.outputs[0].name} = {call_of(w, s)}"]  # also where made once: what it names must be there
             lines = lines if moves(s.outputs[0]) else []

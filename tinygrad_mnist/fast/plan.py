@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..capture.program import Array, Instruction, Program, Value, name_values
-from ..compile.numpy_source import Writer, call_of, lines_of, moves
+from ..compile.numpy_source import WRITERS, Writer, as_it_is, call_of, moves
 from ..compile.passes import placed, simplify
 from ..compile.replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views
 from ..compile.rewrites import pool_before_rectifying
@@ -111,7 +111,7 @@ class NumbaPlan(NumpyPlan):
         current: Kernel | None = None
         for number, phase in enumerate(self.phases):
             for task in phase.whole:
-                lines += [(line, task.step) for line in lines_of(w, task.step)]
+                lines += [(line, task.step) for line in WRITERS.get(task.name, as_it_is)(w, task.step)]
             if phase.whole:
                 current = None
             if not phase.shared:
