@@ -288,8 +288,7 @@ def as_it_is(w: Writer, s: Instruction) -> list[str]:
 def write_source(program: Program, functions: dict[str, Any]) -> Writer:
     """Write the body of the replay, one line per instruction; views of memory that stays are not in it."""
     w = Writer(functions)
-    if any(s.name.startswith("conv2d") for s in program.instructions):
-        w.product = "product"
+    w.product = "product" if any(s.name.startswith("conv2d") for s in program.instructions) else w.product
     w.names |= dict.fromkeys(v.name for s in program.instructions for v in (*s.values(), *s.outputs))
     for s in program.instructions:
         if not s.is_view:

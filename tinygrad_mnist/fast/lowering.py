@@ -171,7 +171,7 @@ class Lowering:
         """Probabilities of rows."""
         x, out = step.inputs[0], step.outputs[0]
         fits = len(x.shape) == 2 and step.static["axis"] in (1, -1) and self.plain(x) and in_order(x)
-        return fits and self.add(step, "softmax", [x], [out], out.shape[0], (0,))
+        return fits and x.dtype.char == self.kind and self.add(step, "softmax", [x], [out], out.shape[0], (0,))
 
     def lower_cross_entropy(self, step: Instruction) -> bool:
         """Losses of rows, and their probabilities."""

@@ -33,7 +33,8 @@ def scaled(input: Any, other: Any, alpha: float) -> Any:
     if alpha == 1:
         return other
     if not isinstance(other, Var | np.ndarray | list | tuple):
-        return number("alpha", other) * number("alpha", alpha)  # as Python counts: NumPy would wrap
+        product = number("alpha", other) * number("alpha", alpha)  # as Python counts: NumPy would wrap
+        return bool(product) if isinstance(other, bool) and getattr(input, "dtype", None) == np.bool_ else product
     other = other if isinstance(other, Var) else constant(other, "alpha")
     if other.dtype.kind != "f" and isinstance(input, Var | np.ndarray):
         kind = promotion.meet(tuple((x.dtype, x.ndim > 0) for x in (input, other)))
