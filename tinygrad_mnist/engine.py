@@ -106,7 +106,7 @@ def differentiate(
         wanted = set(targets)
         between = []  # a target that leads to no other one is not pulled back, nor freed: its own backward may follow
         for node in reversed(nodes):  # first calls first: a Node is wanted where one of its inputs is
-            if not wanted.isdisjoint(p for p in node.parents if not isinstance(p, Version)):
+            if not wanted.isdisjoint([p for p in node.parents if not isinstance(p, Version)]):
                 wanted.add(node)
                 between.append(node)
         nodes = between[::-1]

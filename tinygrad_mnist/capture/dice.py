@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import apart
+
 
 class Dice:
     """NumPy's generators that a step can reach: has it drawn from one by hand, which nothing tells of?"""
@@ -21,7 +23,7 @@ class Dice:
     def drawn(self, fill: Callable[..., None], generator: Any, settings: dict[str, Any], out: Any) -> None:
         """Follow a draw that tensors were made of: whatever else has moved the generator was done by hand."""
         if id(generator) in self.now:
-            twin = type(generator)(type(generator.bit_generator)())
+            twin = type(generator)(apart(type(generator.bit_generator)))
             twin.bit_generator.state = self.now[id(generator)][1]
             fill(np.empty_like(out), twin, **settings)
             if different(twin, state_of(generator)):
