@@ -158,10 +158,10 @@ class Compiled:
         except Exception:  # an optimizer or a schedule of the user's that cannot be copied
             return plan.run(tensors, args, kwargs)
 
-        args, kwargs = forms.visit((args, kwargs), "", forms.as_tensor)
+        own_args, own_kwargs = forms.visit((args, kwargs), "", forms.as_tensor)
         plan.verified, state.plainly = False, True
         try:
-            result = self.function(*args, **kwargs)
+            result = self.function(*own_args, **own_kwargs)
         finally:
             state.plainly = False
         left = [tensors[i].gradient for i, *_ in plan.step.given]
