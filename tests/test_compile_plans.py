@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.capture.program import Instruction, Program, Value
 from tinygrad_mnist.compile import Compiled, passes, rewrites
 from tinygrad_mnist.compile.numpy_source import OVERWRITES
 from tinygrad_mnist.errors import CaptureError, DTypeError
 from tinygrad_mnist.optim import SGD, Adam
 from tinygrad_mnist.primitive import registry
+from tinygrad_mnist.program import Instruction, Program, Value
 
 
 def flat(*layers):

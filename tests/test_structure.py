@@ -18,9 +18,9 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 
 # Imports only point down. Folders share a floor; optim, data and viz do not know nn, nor each other.
 FLOORS = {
-    "errors": 0, "backend": 0, "bytecode": 0, "files": 0.1, "archive": 0.1,
+    "errors": 0, "backend": 0, "bytecode": 0, "facts": 0, "files": 0.1, "archive": 0.1,
     "kernels": 1, "scope": 1, "versions": 1, "draws": 1.1, "mode": 1.1, "graph": 2,
-    "primitive": 3, "stale": 3.1, "engine": 4, "ops": 5,
+    "primitive": 3, "program": 3.1, "stale": 3.1, "engine": 4, "ops": 5,
     "functions": 6, "numpy_protocol": 6.1, "in_place": 6.1, "seeds": 6.1, "tensor": 6.2, "creation": 6.3,
     "autograd": 7, "saving": 7, "guards": 7.3, "capture": 7.4, "compile": 7.5, "fast": 7.6, "nn": 8, "optim": 8,
     "data": 8, "viz": 8, "pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,

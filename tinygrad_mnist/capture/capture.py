@@ -24,10 +24,10 @@ from ..guards.guard import Guard
 from ..guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
 from ..ops import elementwise, promotion
 from ..primitive import Primitive, registry
+from ..program import Array, Instruction, Program, Value
 from ..scope import Scope, state
 from ..versions import tick
 from .dice import Dice
-from .program import Array, Instruction, Program, Value
 
 FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
 TAKEN = {"np", "step", *dir(builtins), *dir(draws), *keyword.kwlist, *registry}  # names that the source uses itself

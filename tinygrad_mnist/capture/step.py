@@ -17,11 +17,11 @@ from ..errors import CaptureError
 from ..graph import Var
 from ..guards.guard import Guard
 from ..guards.watch import refused
+from ..program import Array, Program, Value
 from ..tensor import Tensor
 from .capture import Recorder, capture
 from .forms import Held, Kept, Place, containers, filled, form_of
 from .overlaps import check_overlaps
-from .program import Array, Program, Value
 
 ALONE = 2  # references to a thing that only one variable holds, as getrefcount counts
 

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from ..capture import forms
-from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
 from ..engine import outside
@@ -25,6 +24,7 @@ from ..errors import CaptureError
 from ..graph import Array, Var
 from ..guards.guard import Guard
 from ..guards.watch import refused
+from ..program import Program
 from ..scope import state
 from ..tensor import Tensor
 
@@ -241,6 +241,4 @@ class Plan:
 
     def samples(self) -> list[Array]:
         """Give arguments to measure with."""
-        if self.sample is not None:
-            return self.sample
-        return [np.zeros_like(v.empty()) for v in self.replay.program.inputs]
+        return self.sample or [np.zeros_like(v.empty()) for v in self.replay.program.inputs]

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..capture.program import Instruction, Program, Value
 from ..kernels.sums import SMALL
 from ..ops.reduce import reduced_axes
+from ..program import Instruction, Program, Value
 from .passes import is_literal
 
 UFUNCS = {

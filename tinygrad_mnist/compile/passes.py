@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..capture.program import EFFECTS, Instruction, Program, Value
 from ..ops import elementwise
+from ..program import EFFECTS, Instruction, Program, Value
 
 WRITABLE = frozenset({"reshape", "transpose", "getitem"})  # views of all elements, each once
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register

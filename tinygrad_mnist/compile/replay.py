@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import apart
 from ..capture.forms import copied
 from ..capture.overlaps import overlapping
-from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..graph import Var
 from ..kernels import activation, conv, pool, softmax, sums
 from ..kernels.product import product
 from ..kernels.scratch import stretched
 from ..ops.softmax import check_classes
+from ..program import Array, Instruction, Program, Value, name_values
 from ..scope import state
 from .numpy_source import OVERWRITES, Writer, fixed_views, moves, write_source
 from .passes import assign_memory, run_in_place, simplify, write_through
@@ -28,12 +29,11 @@ from .rewrites import pool_before_rectifying
 
 FUNCTIONS = {
     "check_classes": check_classes, "relu": activation.relu, "sigmoid": activation.sigmoid, "keep": activation.keep,
-    "conv2d": conv.conv2d,
-    "conv2d_input_gradient": conv.conv2d_input_gradient, "conv2d_weight_gradient": conv.conv2d_weight_gradient,
-    "cross_entropy": softmax.cross_entropy, "less_one_hot": softmax.less_one_hot, "log_softmax": softmax.log_softmax,
+    "conv2d": conv.conv2d, "conv2d_input_gradient": conv.conv2d_input_gradient, "sum_axes": sums.sum_axes,
+    "conv2d_weight_gradient": conv.conv2d_weight_gradient, "cross_entropy": softmax.cross_entropy,
+    "less_one_hot": softmax.less_one_hot, "log_softmax": softmax.log_softmax, "softmax": softmax.softmax,
     "max_pool2d": pool.max_pool2d, "max_pool2d_values": pool.max_pool2d_values, "pool_gather": pool.pool_gather,
-    "pool_scatter": pool.pool_scatter, "product": product, "softmax": softmax.softmax, "sum_axes": sums.sum_axes,
-    "stretched": stretched, "sum_to": sums.sum_to,
+    "pool_scatter": pool.pool_scatter, "product": product, "stretched": stretched, "sum_to": sums.sum_to,
 }  # fmt: skip
 
 
@@ -84,7 +84,7 @@ class NumpyPlan:
         things = self.bound.states, self.bound.outside, self.bound.leaves
         tensors = [*things[0].values(), *(x for x in things[1].values() if isinstance(x, Var)), *things[2]]
         copies: dict[int, Any] = {id(t): copied(t) for t in tensors}
-        return type(self.bound)(self, *copy.deepcopy(things, copies))
+        return type(self.bound)(self, *apart(copy.deepcopy, things, copies))  # of generators, too
 
     def fits(self) -> bool:
         """Tell whether the tensors from outside are as at capture; bind anew where only their memory was replaced."""

@@ -6,7 +6,7 @@ numpy_source.py.
 
 from __future__ import annotations
 
-from ..capture.program import Instruction, Program, Value
+from ..program import Instruction, Program, Value
 from .passes import next_index
 
 

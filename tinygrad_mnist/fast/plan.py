@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..compile.numpy_source import WRITERS, Writer, as_it_is, call_of, moves
 from ..compile.passes import placed, simplify
 from ..compile.replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views
@@ -23,6 +22,7 @@ from ..graph import Var
 from ..kernels import image_loops, loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
+from ..program import Array, Instruction, Program, Value, name_values
 from .lowering import Lowering, Shares
 from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape

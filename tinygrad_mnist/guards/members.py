@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from ..facts import Facts, held, hidden, keys_of
 from ..graph import SLOT, Var
 from ..tensor import Tensor
-from .facts import Facts, held, hidden, keys_of
 from .pure import PYTHON
 from .things import (
     BARE,

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .facts import CONTAINERS, SIMPLE
+from ..facts import CONTAINERS, SIMPLE
 
 PACKAGE = __name__.partition(".")[0]
 FOREIGN = {PACKAGE, "numpy", *sys.stdlib_module_names} - {"__main__"}  # code that is not the user's

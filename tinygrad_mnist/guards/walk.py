@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from ..bytecode import names_in
+from ..facts import CONTAINERS, contents
 from ..graph import Var
-from .facts import CONTAINERS, contents
 from .members import Members
 from .pure import is_pure
 from .things import BARE, MEMORY, PACKAGE, UNCHANGING, attributes, is_foreign, is_installed, is_module

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..capture.program import EFFECTS, Instruction, Program, Value
 from ..compile.passes import simplify
 from ..compile.rewrites import pool_before_rectifying
+from ..program import EFFECTS, Instruction, Program, Value
 
 
 class Unpaired(Exception):

@@ -11,10 +11,10 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from ..capture.program import Program
 from ..compile.compiled import PLANNERS, Compiled
 from ..errors import ArgumentError
 from ..nn.module import Module, as_tensors
+from ..program import Program
 from ..scope import state
 from .pair import Pairs
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ..capture.program import Instruction, Program, Value
 from ..compile import Compiled
 from ..errors import DTypeError
+from ..program import Instruction, Program, Value
 from .graph import BACKWARD, FILLS, FONT, INK, LINE, OPERATION
 from .label import escape, markup, small
 

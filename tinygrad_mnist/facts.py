@@ -1,6 +1,6 @@
 """Python conditions that a plan depends on, each with the words for what it is about; one generated check of them all.
 
-Knows neither steps nor tensors. Look next at guards.py, which finds out what to hold on to.
+Knows neither steps nor tensors. Look next at guards/walk.py, which finds out what to hold on to.
 """
 
 from __future__ import annotations
