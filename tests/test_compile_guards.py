@@ -5,14 +5,18 @@ from __future__ import annotations
 import cProfile
 import dataclasses
 import functools
+import itertools
 import logging
+import operator
 import os
 import random
+import re
 import sys
 import threading
 import time
 import types
 import warnings
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -756,3 +760,91 @@ def test_a_change_of_memory_known_under_another_name_is_refused_at_once(names):
 
     with pytest.raises(CaptureError, match="a change of memory that is both"):
         step(tg.ones(2))
+
+
+def test_what_is_counted_outside_a_step_does_not_change_what_it_reads():
+    """Attributes that only `__init__` and other methods name, or that containers' own methods share a name with."""
+
+    class Trainer:
+        def __init__(self):
+            self.scale, self.options, self.name = 2.0, {"a": 1.0}, "a_b"
+            self.seen, self.history = 0, []
+
+        def __repr__(self):
+            return f"Trainer({self.seen})"
+
+        def step(self, x):
+            options = self.options.copy()
+            return x * self.scale * options["a"] * len(self.name.replace("_", ""))
+
+    trainer = Trainer()
+    step = tg.compile(trainer.step)
+    for _ in range(5):
+        trainer.history.append(step(tg.ones(2)).tolist())
+        trainer.seen += 1
+    assert len(step.order) == 1 and trainer.history == [[4.0, 4.0]] * 5
+    trainer.scale = 3.0
+    assert step(tg.ones(2)).tolist() == [6.0, 6.0]
+
+
+MADE_BY_TIME = defaultdict(time.time)
+CALLED_BY_C = {
+    "map": lambda x: x * list(map(operator.call, [time.perf_counter]))[0],
+    "map of print": lambda x: (list(map(print, ["once"])), x)[1],
+    "iter": lambda x: x * next(iter(time.perf_counter, None)),
+    "operator.call": lambda x: x * operator.call(time.perf_counter),
+    "sorted": lambda x: x * sorted([1.0], key=print)[0],
+    "max": lambda x: x * max([1.0], key=print),
+    "filter": lambda x: x * len(list(filter(print, [1]))),
+    "reduce": lambda x: x * functools.reduce(random.gauss, [1.0, 1.0]),
+    "bound": lambda x: x * list(map(DICE.normal, [0.0]))[0],
+    "partial": lambda x: x * CLOCK(),
+    "default": lambda x: x * MADE_BY_TIME[len(MADE_BY_TIME)],
+}
+DICE, CLOCK = np.random.default_rng(0), functools.partial(time.perf_counter)
+
+
+@pytest.mark.parametrize("name", CALLED_BY_C)
+def test_a_call_that_c_makes_of_a_clock_dice_or_the_screen_is_refused(name):
+    with pytest.raises(CaptureError, match=rf"{re.escape(__file__)}:\d+"):
+        tg.compile(CALLED_BY_C[name])(tg.ones(2))
+
+
+ITERATORS = {
+    "list": lambda: iter([1.0] * 9),
+    "repeat": lambda: itertools.repeat(1.0, 9),
+    "generator": lambda: (1.0 for _ in range(9)),
+    "count": lambda: itertools.count(1),
+    "zip": lambda: zip([1.0] * 9),
+    "map": lambda: map(float, [1] * 9),
+}
+
+
+@pytest.mark.parametrize("name", ITERATORS)
+def test_an_iterator_among_the_arguments_is_refused_if_the_step_moves_it(name):
+    make = ITERATORS[name]
+
+    def step(x, values):
+        value = next(values)
+        return x * (value[0] if isinstance(value, tuple) else value)
+
+    with pytest.raises(CaptureError, match="the use of values"):
+        tg.compile(step)(tg.ones(2), make())
+    if name in ("zip", "map"):  # of which nobody can tell whether they were moved
+        return
+    untouched, idle = tg.compile(lambda x, values: x * 2), make()
+    assert [untouched(tg.ones(1), idle).tolist() for _ in range(3)] == [[2.0]] * 3
+
+
+def test_a_generator_with_variables_of_its_own_begins_in_the_step():
+    def step(x):
+        a, b, c, d, e = 1.0, 2.0, 3.0, 4.0, 5.0
+
+        def values():
+            f, g, h, i, j = a, b, c, d, e
+            yield from (v() for v in (lambda: f, lambda: g, lambda: h, lambda: i, lambda: j))
+
+        return x * sum(values())
+
+    compiled = tg.compile(step)
+    assert [compiled(tg.ones(1)).tolist() for _ in range(3)] == [[15.0]] * 3

@@ -49,6 +49,19 @@ def line_of_attribute(code: CodeType, owner: str, word: str) -> str:
     return next(filter(None, inner), "")
 
 
+def line_of_value(code: CodeType, word: str) -> str:
+    """Find the line that names something and does not call it."""
+    steps = list(dis.get_instructions(code))
+    for before, step, after in zip([None, *steps[:-1]], steps, [*steps[1:], None], strict=True):
+        beside = {s.opname for s in (before, after) if s is not None}
+        if step.argval == word and step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_DEREF"):
+            if "NULL" not in step.argrepr and "PUSH_NULL" not in beside:
+                return f"{code.co_filename}:{step.positions.lineno if step.positions else code.co_firstlineno}"
+        if isinstance(step.argval, CodeType) and (found := line_of_value(step.argval, word)):
+            return found
+    return ""
+
+
 def methods_of(step: dis.Instruction) -> tuple[str, ...]:
     """Name the methods that an instruction may call without naming them."""
     sign = step.argrepr.removeprefix("bool(").removesuffix(")")

@@ -1,7 +1,7 @@
 """What a captured step is: a straight line of instructions on values. Each value is computed once.
 
 Values are shapes with a memory order and an origin; they hold no numbers, except constants. Capture makes a Program,
-the passes rewrite it, replay gives its values memory and runs it. Look next at capture/capture.py and compile/passes.py.
+the passes rewrite it, replay gives its values memory and runs it. Look next at capture/capture.py, compile/.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bytecode import line_naming, line_of_attribute, names_in
+from ..bytecode import line_naming, line_of_attribute, line_of_value, names_in
 from .things import progress
 from .walk import Walk
 from .watch import refused
@@ -57,10 +57,18 @@ class Guard(Walk):
                 if any(lines):
                     return label, max(lines)
                 continue
-            named = any(line_naming(code, word_of(label), self.dynamic) for code in self.ran)
-            known = any(line_naming(code, word_of(label), True) for code in self.codes)
-            if named or (self.progress.get(id(thing)) != progress(thing) if self.guessed_at(label) else not known):
+            named, elsewhere = (
+                any(line_naming(code, word_of(label), self.dynamic) for code in codes)
+                for codes in (self.ran, self.codes)
+            )
+            moved = self.progress.get(id(thing)) != progress(thing)
+            watched = self.guessed_at(label) or (not elsewhere and id(thing) in self.progress)
+            if named or (moved if watched else not elsewhere):
                 return f"{label}, a {type(thing).__name__}", self.place_of(label)
+        for label in self.impure:  # a call from code written in C is told to no profiler
+            line = next(filter(None, (line_of_value(code, word_of(label)) for code in self.ran)), "")
+            if line and "[" not in label:
+                return f"{label} as a value", line
         return None
 
     def guessed_at(self, label: str) -> bool:

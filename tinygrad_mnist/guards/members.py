@@ -109,6 +109,7 @@ class Members(Facts):
         self.hold(f"len({name}) - ('training' in {name}) == {number}", f"the attributes of {label}", firm=True)
         for key, value in inside.items():
             if key != "training":
+                self.guessed.add(f"{label}.{key}")
                 self.expect(f"{name}[{key!r}]", value, f"{label}.{key}", firm=True)
                 self.reach(value, f"{label}.{key}")
         self.reach_attribute(module, label, "forward")
@@ -163,7 +164,9 @@ class Members(Facts):
         self.expect(f"{self.refer(kind)}.__bases__", kind.__bases__, f"the bases of {name}")
         for word, method in vars(kind).items():  # c[k], c(x) name no method
             if word.startswith("__") and (callable(method) or isinstance(method, classmethod | property)):
-                self.read(f"{inside}[{word!r}]", method, f"{name}.{word}")
+                self.expect(f"{inside}[{word!r}]", method, f"{name}.{word}")
+                if not isinstance(method, FunctionType):  # whose code is looked at if it runs
+                    self.reach(method, f"{name}.{word}")
 
     def reach_attribute(self, thing: Any, label: str, word: str) -> None:
         """Note an attribute, without running any code of its class."""

@@ -6,6 +6,7 @@ Whatever is not here is refused while a step is captured. Knows nothing of captu
 from __future__ import annotations
 
 import array
+import datetime
 import re
 import types
 import weakref
@@ -34,7 +35,8 @@ PYTHON = frozenset({
     "__future__", "_collections_abc", "_py_abc", "_weakrefset", "abc", "ast", "bisect", "collections", "contextlib",
     "copy", "copyreg", "dataclasses", "dis", "enum", "fractions", "functools", "heapq", "inspect", "json", "keyword",
     "numbers", "opcode", "operator", "pprint", "re", "reprlib", "statistics", "string", "struct", "textwrap", "token",
-    "tokenize", "types", "typing", "weakref", "importlib", "zipimport",
+    "tokenize", "types", "typing", "weakref", "importlib", "zipimport", "datetime", "fnmatch", "ntpath", "pathlib",
+    "posixpath",  # all that they ask of the system is asked of modules written in C
 })  # fmt: skip
 TYPES: tuple[type[Any], ...] = (
     str, bytes, int, float, complex, tuple, range, frozenset, slice, type(None), list, dict, set, deque, bytearray,
@@ -61,6 +63,8 @@ def is_pure(function: Any) -> bool:
         module = str(function.__module__ or getattr(owner, "__name__", ""))
         if module == "builtins":
             return name in BUILTINS
+        if name == "fspath":
+            return True
         if module == "sys":
             return name in SYSTEM
         if module.partition(".")[0] == "numpy":
@@ -68,7 +72,7 @@ def is_pure(function: Any) -> bool:
         return module in MODULES or not module  # a method of a class, called with its object
     if isinstance(owner, type):
         return name in CLASS_METHODS or owner in TYPES
-    if isinstance(owner, TYPES):
+    if isinstance(owner, (*TYPES, datetime.date, datetime.time, datetime.timedelta)):
         return name not in OUTSIDE
     module = type(owner).__module__
     if module.partition(".")[0] == __name__.partition(".")[0]:  # no_grad's way out

@@ -43,6 +43,7 @@ class Walk(Members):
         self.home, self.dynamic = "", False
         self.codes: set[CodeType] = set()  # of the functions reached
         self.ran: set[CodeType] = set()
+        self.impure: list[str] = []  # labels of functions written in C that do more than compute
         self.dice: list[tuple[Any, str]] = []  # NumPy's generators
         self.tensors: list[tuple[Var, str]] = []
 
@@ -103,7 +104,10 @@ class Walk(Members):
             if attributes(thing) is not BARE or not is_foreign(kind):
                 self.reach_object(thing, label)
             if isinstance(thing, defaultdict):
-                self.read(f"{self.refer(thing)}.default_factory", thing.default_factory, f"{label}.default_factory")
+                made = thing.default_factory
+                self.read(f"{self.refer(thing)}.default_factory", made, f"{label}.default_factory")
+                if isinstance(made, BuiltinMethodType) and not is_pure(made):
+                    self.unsafe.append((thing, label))
         elif isinstance(thing, MEMORY):
             then = self.refer(contents(thing))
             self.hold(f"contents({self.refer(thing)}) == {then}", f"what {label} holds")
@@ -132,10 +136,16 @@ class Walk(Members):
             self.reach(thing.__func__, label)
         elif isinstance(thing, BuiltinMethodType | MethodWrapperType):
             self.dynamic |= thing.__name__ in DYNAMIC
+            self.note_impure(thing, label)
             self.reach(None if isinstance(thing.__self__, ModuleType | type) else thing.__self__, label)
         elif not isinstance(thing, UNCHANGING):
             self.dynamic |= isinstance(thing, attrgetter | methodcaller)
             self.reach_object(thing, label)
+
+    def note_impure(self, thing: Any, label: str) -> None:
+        """Note a function written in C that does more than compute: it may be called where nobody is told."""
+        if isinstance(thing, BuiltinMethodType) and not is_pure(thing):
+            self.impure.append(label)
 
     def reach_function(self, function: FunctionType) -> None:
         """Note code, closure, defaults and attributes, and the globals that the code names."""
@@ -173,7 +183,7 @@ class Walk(Members):
         self.home = self.home or f"{code.co_filename}:{code.co_firstlineno}"
         read, words, texts = names_in(code)
         self.words |= words | read
-        self.dynamic |= not DYNAMIC.isdisjoint(words | read)
+        self.dynamic |= not DYNAMIC.isdisjoint(read | words - {"copy", "replace", "repr"})  # which containers have, too
         self.texts |= texts
         for name in sorted(read):
             if name in outside:
@@ -192,6 +202,7 @@ class Walk(Members):
         """Note what Python itself knows under a name, or that it knows nothing."""
         if name in known:
             self.expect(f"{self.refer(known)}[{name!r}]", known[name], name)
+            self.note_impure(known[name], name)
         else:
             self.hold(f"{name!r} not in {self.refer(known)}", name)
 
