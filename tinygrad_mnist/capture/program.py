@@ -25,6 +25,7 @@ class Value:
     "gradient" (source: the leaf whose `.grad` it is at entry), "constant" (source: the array) or "result".
     axes run from the one with the longest stride to the one with the shortest. packed: the elements fill their memory,
     without gaps, repeats or backward steps. base: the value whose memory this one looks at or, in_place, takes over.
+    fresh: its memory is made anew at every call, and leaves with the result.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Value:
         self.index, self.shape, self.dtype, self.axes = index, shape, np.dtype(dtype), axes
         self.origin, self.source, self.base = origin, source, base
         self.name = name or f"v{index}"
-        self.packed, self.in_place = True, False
+        self.packed, self.in_place, self.fresh = True, False, False
 
     @classmethod
     def of(cls, index: int, array: Array, origin: str, base: Value | None = None, name: str = "") -> Value:
@@ -130,7 +131,8 @@ class Program:
 
     results: values to give back; gradients: what `.grad` of each leaf is then; history: (number, leaf, value) for every
     time that the step sets a `.grad`, before the instruction of that number. offsets and size say where in one block of
-    memory the results lie (see passes.assign_memory).
+    memory the results lie (see passes.assign_memory). gives: results leave in the memory that they are computed in,
+    made anew at every call, and not as copies.
     """
 
     def __init__(
@@ -139,6 +141,7 @@ class Program:
     ) -> None:  # fmt: skip
         self.instructions, self.inputs, self.results, self.gradients = instructions, inputs, results, gradients
         self.history = history or []
+        self.gives = False
         self.offsets: dict[Value, int] = {}
         self.size = 0
         self.wholes: dict[str, float] = {}  # µs of what can only be measured as a whole

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..compile.numpy_source import WRITERS, Writer, as_it_is, call_of, moves
-from ..compile.passes import placed, simplify
+from ..compile.passes import give_away, placed, simplify
 from ..compile.replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views
 from ..compile.rewrites import pool_before_rectifying
 from ..errors import ArgumentError
@@ -41,6 +41,7 @@ class NumbaPlan(NumpyPlan):
         simplify(program)
         pool_before_rectifying(program)
         give_results_their_names(program)
+        self.given = give_away(program)
         name_values(program, FUNCTIONS)
         avoid_names(program)
         self.program = program
@@ -189,8 +190,8 @@ class NumbaBound(Bound):
         places.put(0, rates)
         dynamic = [(given[name][0], v) for name, v in kernel.arrays.items() if moves(v)]
         for name, v in kernel.arrays.items():
-            if not moves(v):
-                array = arrays.get(v)
+            if v.fresh or not moves(v):
+                array = v.empty() if v.fresh else arrays.get(v)
                 array = v.source if v.origin == "constant" else self.names[v.holder.name] if array is None else array
                 rows = as_rows(array, v)
                 own = v.origin == "constant" or v.root in plan.program.inputs
@@ -236,6 +237,7 @@ def assign_by_phase(program: Program, phases: list[Phase]) -> tuple[dict[Value, 
     Within a phase nothing is used again: threads are at different tasks. What lives in scratch needs no place.
     """
     placeless = program.scratch | {v.root for _, v in program.gradients if v is not None}
+    placeless |= {v.root for v in program.results if v.root.fresh}
     last: dict[Value, int] = {}
     made: list[list[Value]] = []
     for number, phase in enumerate(phases):

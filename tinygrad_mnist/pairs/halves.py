@@ -51,6 +51,7 @@ class Halves:
         gradients = [self.carried(v) for v in program.results[results:]]
         self.backward = Program(self.steps, self.inputs, gradients, [])
         self.forward = Program(first, program.inputs[:inputs], program.results[:results] + self.saved, [])
+        self.forward.gives = self.backward.gives = True
 
     def carried(self, value: Value) -> Value:
         """Give what stands in the backward half for a value."""
