@@ -46,6 +46,7 @@ class Primitive:
              fit: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
              promote: converts the last two arguments, where they are arrays of two dtypes, or returns None.
              differentiable: False for what is constant to differentiation, whose result needs no gradient.
+             registered: False for what is no operation of its own, and may share a name.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Primitive:
         fit: Rule | None = None,
         differentiable: bool = True,
         promote: Promote | None = None,
+        registered: bool = True,
     ) -> None:
         code = forward.__code__
         count = code.co_argcount
@@ -76,6 +78,8 @@ class Primitive:
         self.__doc__ = forward.__doc__
         self.__name__ = self.__qualname__ = forward.__name__
         self.__module__ = forward.__module__
+        if not registered:
+            return
         if self.name in registry and self.__module__ != "__main__":  # a notebook may run a cell twice
             raise TypeError(f"two primitives are called {self.name}")
         registry[self.name] = self

@@ -51,6 +51,7 @@ class Recorder:
         self.entries: dict[int, tuple[Any, Value | None, str]] = {}  # by id of the leaf: `.grad` before the step
         self.history: list[tuple[int, Any, Value | None]] = []  # number of the next instruction, leaf, its new `.grad`
         self.sets: dict[int, Any] = {}  # the leaves in it, by id
+        self.changing: Callable[[Var], None] | None = None  # is told first of what is about to change
         self.copied: list[tuple[Any, Any]] = []  # versions of memory, and of copies that stand for views of it
         self.written: set[Value] = set()
         self.outer = state.around
@@ -175,6 +176,8 @@ class Recorder:
 
     def changes(self, var: Var, name: str) -> None:
         """Refuse a change in place that could not be repeated; it has not been made yet."""
+        if self.changing is not None:
+            self.changing(var)
         known = self.value(var, var.array)
         self.check_copies(var, name)
         if known.origin == "input":

@@ -85,6 +85,20 @@ class Value:
         flat = np.empty(sizes, self.dtype) if memory is None else memory[: self.nbytes].view(self.dtype).reshape(sizes)
         return flat.transpose(np.argsort(self.axes)) if self.axes else flat
 
+    def new(self) -> str:
+        """Spell such an array in Python."""
+        text = f"np.empty({tuple(self.shape[a] for a in self.axes)}, {self.dtype.str!r})"
+        return text + ("" if self.is_straight else f".transpose({tuple(map(self.axes.index, sorted(self.axes)))})")
+
+    def copy(self) -> str:
+        """Spell a copy in the same memory order."""
+        return f"{self.holder.name}.copy({'' if self.is_straight else repr('K')})"
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether the axes lie in memory in their order."""
+        return self.axes == tuple(sorted(self.axes))
+
 
 # What is done besides computing a value: it stays, in its place, whatever becomes of its outputs.
 EFFECTS = frozenset({"draw", "write", "update", "effect"})
@@ -150,6 +164,15 @@ class Program:
     def kept(self) -> list[Value]:
         """List the values that are needed when the step is over."""
         return self.results + [v for _, v in self.gradients if v is not None]
+
+    def give_away(self) -> dict[int, Value]:
+        """Have results computed in fresh memory, where each is all that its memory is for: list them by position."""
+        given: dict[int, Value] = {}
+        for i, value in enumerate(self.results if self.gives else ()):
+            root = value.root
+            if root is value.holder and root.origin == "result" and not root.fresh:
+                given[i], root.fresh = root, True
+        return given
 
     def last_uses(self) -> dict[Value, int]:
         """Find for every owner of memory the last instruction that uses it or a view of it."""

@@ -74,7 +74,7 @@ class Compiled:
         guard, inputs, names, new_args, new_kwargs = self.prepared(args, kwargs)
         before = identities([new_args, new_kwargs])
         step = captured(lambda: self.function(*new_args, **new_kwargs), inputs, tensors, guard)
-        plan = Plan(step, guard, self.backend, [x.array for x in inputs.values()])
+        plan = Plan(step, guard, planned(step.program, self.backend), [x.array for x in inputs.values()])
         if identities([new_args, new_kwargs]) != before:
             raise refused("a change of a list or dict among the arguments", "return what changes", guard.home)
         plan.numbers, plan.names = numbers, names
@@ -207,9 +207,8 @@ def planned(program: Program, backend: str) -> Any:
 class Plan:
     """What a captured step becomes: a replay, and what must hold for it. numbers: those among the arguments."""
 
-    def __init__(self, step: Captured, guard: Guard, backend: str, sample: list[Array]) -> None:
-        self.step, self.guard = step, guard
-        self.replay = planned(step.program, backend)
+    def __init__(self, step: Captured, guard: Guard, replay: Any, sample: list[Array]) -> None:
+        self.step, self.guard, self.replay = step, guard, replay
         self.numbers: list[Any] = []
         self.names: list[str] = []  # of the numbers
         self.is_one_tensor, self.verified = step.is_one_tensor, False

@@ -134,8 +134,7 @@ class Operand(str):
 
 def moves(x: Value) -> bool:
     """Tell whether the memory of a value is another at every call."""
-    root = x.root
-    return root.fresh or root.origin in ("input", "gradient")
+    return x.root.fresh or x.root.origin in ("input", "gradient")
 
 
 def spelled(x: Any) -> str:
@@ -300,12 +299,6 @@ def write_source(program: Program, functions: dict[str, Any]) -> Writer:
         w.lines += lines
         w.owners += [s] * len(lines)
     return w
-
-
-def new_memory(x: Value) -> str:
-    """Spell an array of the shape and memory order of a value."""
-    text = f"np.empty({tuple(x.shape[a] for a in x.axes)}, {x.dtype.str!r})"
-    return text if x.axes == tuple(sorted(x.axes)) else f"{text}.transpose({tuple(map(x.axes.index, sorted(x.axes)))})"
 
 
 def fixed_views(program: Program, w: Writer) -> dict[str, str]:

@@ -254,16 +254,6 @@ def write_through(program: Program, overwrites: dict[str, tuple[int, ...]]) -> N
             value.take(old)
 
 
-def give_away(program: Program) -> list[Value]:
-    """Have results computed in memory that is made anew at every call, as far as each is all that its memory is for.
-
-    Returns: the owners of that memory
-    """
-    for value in program.results if program.gives else ():
-        value.root.fresh |= value.root is value.holder and value.root.origin == "result"
-    return list({v.root: None for v in program.results if v.root.fresh})
-
-
 def assign_memory(program: Program) -> tuple[dict[Value, int], int]:
     """Give every result an offset in one block of memory; memory is used again when its value is done with.
 
@@ -272,7 +262,7 @@ def assign_memory(program: Program) -> tuple[dict[Value, int], int]:
     """
     pinned = {v.root for _, v in program.gradients if v is not None}
     made = [
-        [v for v in step.outputs if v.base is None and v.origin == "result" and v not in pinned and not v.fresh]
+        [v for v in step.outputs if v.base is None and v.origin == "result" and not v.fresh and v not in pinned]
         for step in program.instructions
     ]
     return placed(made, program.last_uses())

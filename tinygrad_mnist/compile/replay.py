@@ -22,8 +22,8 @@ from ..kernels.product import product
 from ..kernels.scratch import stretched
 from ..ops.softmax import check_classes
 from ..scope import state
-from .numpy_source import OVERWRITES, Writer, fixed_views, moves, new_memory, write_source
-from .passes import assign_memory, give_away, run_in_place, simplify, write_through
+from .numpy_source import OVERWRITES, Writer, fixed_views, moves, write_source
+from .passes import assign_memory, run_in_place, simplify, write_through
 from .rewrites import pool_before_rectifying
 
 FUNCTIONS = {
@@ -47,10 +47,9 @@ class NumpyPlan:
         pool_before_rectifying(program)
         write_through(program, OVERWRITES)
         run_in_place(program, OVERWRITES)
-        self.given = give_away(program)
+        self.program, self.given = program, program.give_away()
         program.offsets, program.size = assign_memory(program)
         name_values(program, FUNCTIONS)
-        self.program = program
         self.writer = write_source(program, FUNCTIONS)
         used = [v.root for s in program.instructions for v in s.values()] + [v.root for v in program.kept()]
         self.entries = {v: self.writer.refer(v.source, f"{v.name}_of") for v in used if v.origin == "gradient"}
@@ -68,7 +67,7 @@ class NumpyPlan:
         lines = ["# views of memory that stays, made once", *views, ""] if views else []
         lines.append(f"def step({', '.join(v.name for v in self.program.inputs)}):")
         lines += [f"    {v.name} = {leaf}.gradient.array" for v, leaf in self.entries.items()]
-        lines += [f"    {v.name} = {new_memory(v)}" for v in self.given]
+        lines += [f"    {v.name} = {v.new()}" for v in self.given.values()]
         owners: list[Instruction | None] = [None] * len(lines)
         before = ""
         for line, owner in zip(self.writer.lines, self.writer.owners, strict=True):
@@ -78,11 +77,7 @@ class NumpyPlan:
             lines += new
             owners += [owner] * len(new)
             before = note
-        results, left = [], set(self.given)
-        for v in self.program.results:
-            order = "" if v.axes == tuple(sorted(v.axes)) else "'K'"
-            results.append(v.root.name if v.holder in left else f"{v.holder.name}.copy({order})")
-            left.discard(v.holder)
+        results = [v.holder.name if i in self.given else v.copy() for i, v in enumerate(self.program.results)]
         lines.append(f"    return [{', '.join(results)}]")
         return "\n".join(lines) + "\n", owners
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..compile.numpy_source import WRITERS, Writer, as_it_is, call_of, moves
-from ..compile.passes import give_away, placed, simplify
+from ..compile.passes import placed, simplify
 from ..compile.replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views
 from ..compile.rewrites import pool_before_rectifying
 from ..errors import ArgumentError
@@ -41,10 +41,9 @@ class NumbaPlan(NumpyPlan):
         simplify(program)
         pool_before_rectifying(program)
         give_results_their_names(program)
-        self.given = give_away(program)
         name_values(program, FUNCTIONS)
         avoid_names(program)
-        self.program = program
+        self.program, self.given = program, program.give_away()
         self.threads = get_num_threads()
         lowering = Lowering(program, self.threads)
         self.kind, self.phases = lowering.kind, schedule(lowering.tasks)
@@ -237,14 +236,13 @@ def assign_by_phase(program: Program, phases: list[Phase]) -> tuple[dict[Value, 
     Within a phase nothing is used again: threads are at different tasks. What lives in scratch needs no place.
     """
     placeless = program.scratch | {v.root for _, v in program.gradients if v is not None}
-    placeless |= {v.root for v in program.results if v.root.fresh}
     last: dict[Value, int] = {}
     made: list[list[Value]] = []
     for number, phase in enumerate(phases):
         made.append([])
         for task in (*phase.whole, *phase.shared):
             for v in task.outputs:
-                if v.root.origin == "result" and v.root not in placeless and v.root not in last:
+                if v.root.origin == "result" and not (v.root.fresh or v.root in placeless or v.root in last):
                     made[-1].append(v.root)
                 last[v.root] = number
             for v in task.values():
