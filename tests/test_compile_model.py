@@ -573,3 +573,39 @@ def test_models_that_cannot_be_paired_are_forgotten_too():
         assert model(tg.ones(i)).shape == (i,)
     trained = model._trained
     assert len(trained.order) == 32 and len(trained.plans) == 32 and len(trained.captures) <= 128
+
+
+class Handmade(nn.Module):
+    """Whose weight's gradient is a transposed view, and whose results are a view and its argument."""
+
+    def __init__(self):
+        self.w, self.shift = nn.Parameter(tg.rand(3, 5)), nn.Parameter(tg.zeros(3, 6))
+
+    def forward(self, x):
+        h = x @ self.w.T + self.shift.T
+        return h, h.T, x, self.w
+
+
+def test_gradients_and_results_lie_in_memory_as_eager_ones():
+    plain = Handmade()
+    model = tg.compile(copy.deepcopy(plain))
+    for i in range(6):
+        found = []
+        for m in (plain, model):
+            m.zero_grad()
+            out = m(batch("", i) if i % 2 else batch("", i).numpy())
+            (out[0].sin() * out[1].T).sum().backward()
+            assert all(isinstance(x, tg.Tensor) for x in out)
+            found.append([*(x.detach().numpy() for x in out), *(p.grad.numpy() for p in m.parameters())])
+        for a, b in zip(*found, strict=True):
+            np.testing.assert_array_equal(a, b)
+            assert a.strides == b.strides
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_gradient_that_cancels_out_is_no_difference(backend):
+    pytest.importorskip("numba") if backend == "numba" else None
+    model = tg.compile(nn.Sequential(nn.Linear(5, 4), nn.Sigmoid(), nn.Linear(4, 3), nn.Softmax(1)), backend=backend)
+    for i in range(4):
+        model(batch("", i)).sum().backward()
+    assert all(p.grad.abs().max() < 1e-5 for p in model.parameters())

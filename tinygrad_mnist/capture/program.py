@@ -88,11 +88,12 @@ class Value:
     def new(self) -> str:
         """Spell such an array in Python."""
         text = f"np.empty({tuple(self.shape[a] for a in self.axes)}, {self.dtype.str!r})"
-        return text + ("" if self.is_straight else f".transpose({tuple(map(self.axes.index, sorted(self.axes)))})")
+        order = tuple(map(self.axes.index, sorted(self.axes)))
+        return text if self.is_straight else f"np.empty_like({text}.transpose({order}))"  # whose memory is its own
 
-    def copy(self) -> str:
-        """Spell a copy in the same memory order."""
-        return f"{self.holder.name}.copy({'' if self.is_straight else repr('K')})"
+    def copy(self, order: str) -> str:
+        """Spell a copy in the same memory order ("K"), or that of the axes ("C")."""
+        return f"{self.holder.name}.copy({'' if self.is_straight or order == 'C' else repr('K')})"
 
     @property
     def is_straight(self) -> bool:
@@ -145,8 +146,9 @@ class Program:
 
     results: values to give back; gradients: what `.grad` of each leaf is then; history: (number, leaf, value) for every
     time that the step sets a `.grad`, before the instruction of that number. offsets and size say where in one block of
-    memory the results lie (see passes.assign_memory). gives: results leave in the memory that they are computed in,
-    made anew at every call, and not as copies.
+    memory the results lie (see passes.assign_memory). gives: "" if results are copies, else results leave in
+    the memory that they are computed in, made anew at every call, and only what is no more than a view of such, or of
+    an input, is copied: in its own memory order ("K"), or that of its axes ("C").
     """
 
     def __init__(
@@ -155,7 +157,7 @@ class Program:
     ) -> None:  # fmt: skip
         self.instructions, self.inputs, self.results, self.gradients = instructions, inputs, results, gradients
         self.history = history or []
-        self.gives = False
+        self.gives = ""
         self.offsets: dict[Value, int] = {}
         self.size = 0
         self.wholes: dict[str, float] = {}  # µs of what can only be measured as a whole

@@ -77,9 +77,9 @@ class NumpyPlan:
             lines += new
             owners += [owner] * len(new)
             before = note
-        results = [v.holder.name if i in self.given else v.copy() for i, v in enumerate(self.program.results)]
-        lines.append(f"    return [{', '.join(results)}]")
-        return "\n".join(lines) + "\n", owners
+        results = [(v, i in self.given) for i, v in enumerate(self.program.results)]
+        names = [v.holder.name if given else v.copy(self.program.gives) for v, given in results]
+        return "\n".join([*lines, f"    return [{', '.join(names)}]"]) + "\n", owners
 
     def twin(self) -> Bound:
         """Bind the plan to copies of everything outside, so that running it changes nothing."""

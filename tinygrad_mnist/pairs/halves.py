@@ -27,9 +27,8 @@ class Halves:
         starts = [start for _, start, _ in trial.backwards]
         cuts = [*(next((i for i, s in enumerate(steps) if s.number >= n), len(steps)) for n in starts), len(steps)]
         first, second = steps[: cuts[0]], steps[cuts[0] :]
-        entries = [v for s in steps for v in s.values() if v.root.origin == "gradient"]
         effects = [s for s in first if s.name in ("update", "effect")] + [s for s in second if s.name in EFFECTS]
-        if entries or effects or program.gradients:
+        if effects or program.gradients or any(v.root.origin == "gradient" for s in steps for v in s.values()):
             raise Unpaired
         self.again = {v: s for s in first if s.is_view for v in s.outputs}
         self.again |= {v: s for s in second for v in s.outputs}  # one backward may use what another one computes
@@ -44,7 +43,7 @@ class Halves:
             self.backward[layouts] = Half(self, steps[i:j], gradients, backend)
             end += len(targets)
         forward = Program(first, program.inputs[:given], self.found, [])
-        forward.gives = True
+        forward.gives = "K"
         self.forward = planned(forward, backend)
 
 
@@ -64,7 +63,7 @@ class Half:
         for step in steps:
             self.repeat(step)
         program = Program(self.steps, self.inputs, [self.carried(v) for v in gradients.values()], [])
-        program.gives = True
+        program.gives = "C"  # as the engine copies what is not its own
         self.replay = planned(program, backend)
 
     def run(self, **given: Any) -> dict[int, Array]:

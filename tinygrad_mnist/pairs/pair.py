@@ -38,13 +38,12 @@ class Pair(Plan):
     asked: the layouts of cotangents that backwards came with; is_lacking: whether there is no half for one of them.
     """
 
-    halves: Halves
-
     def __init__(self, pairs: Pairs, key: Any, guard: Guard, trial: Trial, step: Captured, halves: Any) -> None:
         super().__init__(step, guard, None if halves is None else halves.forward, [])
         self.pairs, self.key, self.trial, self.sample = pairs, key, trial, None
         self.asked: list[Layouts] = []
-        self.is_lacking, self.halves = False, halves
+        self.is_lacking = False
+        self.halves: Halves = halves
         self.modes = [(m, m.training) for m in pairs.function.modules()]  # type: ignore[attr-defined]
         if halves is None:
             return
@@ -73,8 +72,8 @@ class Pair(Plan):
 
     def placed(self, computed: list[Any], tensors: list[Any]) -> list[Any]:
         """List the tensors of the result: those computed, arguments, and tensors from outside."""
-        rest = iter(computed)
-        return [next(rest) if p is None else tensors[p] if isinstance(p, int) else p for p in self.places]
+        rest, given = iter(computed), [t if isinstance(t, Var) else Tensor.wrap(t) for t in tensors]
+        return [next(rest) if p is None else given[p] if isinstance(p, int) else p for p in self.places]
 
     def asks(self, layouts: Layouts) -> None:
         """Note the layouts that a backward came with: the next call must know them."""
@@ -200,8 +199,10 @@ class Pairs(Compiled):
             seeds = cotangents(pair.trial.shapes, layouts)
             targets = [pair.trial.target(i, leaves) for i in half.targets]
             kept = differentiate([outputs[i].node for i in seeds], list(seeds.values()), targets, True, False)
-            sides["the gradient"][0].extend(kept.get(t) for t in targets)
-            sides["the gradient"][1].extend(half.run(found=found, input=arrays, state=memory, cotangent=seeds).values())
+            ours = half.run(found=found, input=arrays, state=memory, cotangent=seeds)
+            given = seeds.values()  # they tell how much of a gradient may be rounding: all, where it cancels out
+            sides["the gradient"][0].extend([*(kept.get(t) for t in targets), *given])
+            sides["the gradient"][1].extend([*ours.values(), *given])
         error = differing(self.name, sides, pair.replay.near)
         if error is not None:
             raise error
