@@ -47,6 +47,7 @@ class Primitive:
              promote: converts the last two arguments, where they are arrays of two dtypes, or returns None.
              differentiable: False for what is constant to differentiation, whose result needs no gradient.
              modular: Python's integers count modulo 2ⁿ of the integer arrays that they meet.
+             registered: False for what is no operation of its own, and may share a name.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Primitive:
         differentiable: bool = True,
         promote: Promote | None = None,
         modular: bool = False,
+        registered: bool = True,
     ) -> None:
         code = forward.__code__
         count = code.co_argcount
@@ -79,6 +81,8 @@ class Primitive:
         self.__doc__ = forward.__doc__
         self.__name__ = self.__qualname__ = forward.__name__
         self.__module__ = forward.__module__
+        if not registered:
+            return
         if self.name in registry and self.__module__ != "__main__":  # a notebook may run a cell twice
             raise TypeError(f"two primitives are called {self.name}")
         registry[self.name] = self

@@ -25,6 +25,7 @@ class Value:
     "gradient" (source: the leaf whose `.grad` it is at entry), "constant" (source: the array) or "result".
     axes run from the one with the longest stride to the one with the shortest. packed: the elements fill their memory,
     without gaps, repeats or backward steps. base: the value whose memory this one looks at or, in_place, takes over.
+    fresh: its memory is made anew at every call, and leaves with the result.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Value:
         self.index, self.shape, self.dtype, self.axes = index, shape, np.dtype(dtype), axes
         self.origin, self.source, self.base = origin, source, base
         self.name = name or f"v{index}"
-        self.packed, self.in_place = True, False
+        self.packed, self.in_place, self.fresh = True, False, False
 
     @classmethod
     def of(cls, index: int, array: Array, origin: str, base: Value | None = None, name: str = "") -> Value:
@@ -84,6 +85,21 @@ class Value:
         flat = np.empty(sizes, self.dtype) if memory is None else memory[: self.nbytes].view(self.dtype).reshape(sizes)
         return flat.transpose(np.argsort(self.axes)) if self.axes else flat
 
+    def new(self) -> str:
+        """Spell such an array in Python."""
+        text = f"np.empty({tuple(self.shape[a] for a in self.axes)}, {self.dtype.str!r})"
+        order = tuple(map(self.axes.index, sorted(self.axes)))
+        return text if self.is_straight else f"np.empty_like({text}.transpose({order}))"  # whose memory is its own
+
+    def copy(self, order: str) -> str:
+        """Spell a copy in the same memory order ("K"), or that of the axes ("C")."""
+        return f"{self.holder.name}.copy({'' if self.is_straight or order == 'C' else repr('K')})"
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether the axes lie in memory in their order."""
+        return self.axes == tuple(sorted(self.axes))
+
 
 # What is done besides computing a value: it stays, in its place, whatever becomes of its outputs.
 EFFECTS = frozenset({"draw", "write", "update", "effect"})
@@ -130,7 +146,9 @@ class Program:
 
     results: values to give back; gradients: what `.grad` of each leaf is then; history: (number, leaf, value) for every
     time that the step sets a `.grad`, before the instruction of that number. offsets and size say where in one block of
-    memory the results lie (see passes.assign_memory).
+    memory the results lie (see passes.assign_memory). gives: "" if results are copies, else results leave in
+    the memory that they are computed in, made anew at every call, and only what is no more than a view of such, or of
+    an input, is copied: in its own memory order ("K"), or that of its axes ("C").
     """
 
     def __init__(
@@ -140,6 +158,7 @@ class Program:
         self.instructions, self.inputs, self.results, self.gradients = instructions, inputs, results, gradients
         self.history = history or []
         self.views: set[int] = set()  # numbers of the results that look at memory from outside, and are not copied
+        self.gives = ""
         self.offsets: dict[Value, int] = {}
         self.size = 0
         self.wholes: dict[str, float] = {}  # µs of what can only be measured as a whole
@@ -153,11 +172,14 @@ class Program:
         """List the values from outside that instructions read."""
         return {v.root for s in self.instructions for v in s.values() if v.root.origin == "state"}
 
-    def given(self) -> list[str]:
-        """Write the arrays to give back: copies, except of what looks at memory from outside."""
-        orders = ["" if v.axes == tuple(sorted(v.axes)) else "'K'" for v in self.results]
-        copies = [f".copy({order})" if i not in self.views else "" for i, order in enumerate(orders)]
-        return [v.holder.name + copy for v, copy in zip(self.results, copies, strict=True)]
+    def give_away(self) -> dict[int, Value]:
+        """Have results computed in fresh memory, where each is all that its memory is for: list them by position."""
+        given: dict[int, Value] = {}
+        for i, value in enumerate(self.results if self.gives else ()):
+            root = value.root
+            if root is value.holder and root.origin == "result" and not root.fresh:
+                given[i], root.fresh = root, True
+        return given
 
     def last_uses(self) -> dict[Value, int]:
         """Find for every owner of memory the last instruction that uses it or a view of it."""

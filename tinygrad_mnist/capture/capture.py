@@ -51,6 +51,7 @@ class Recorder:
         self.entries: dict[int, tuple[Any, Value | None, str]] = {}  # by id of the leaf: `.grad` before the step
         self.history: list[tuple[int, Any, Value | None]] = []  # number of the next instruction, leaf, its new `.grad`
         self.sets: dict[int, Any] = {}  # the leaves in it, by id
+        self.changing: Callable[[Var], None] | None = None  # is told first of what is about to change
         self.copied: list[tuple[Any, Any]] = []  # versions of memory, and of copies that stand for views of it
         self.written: set[Value] = set()
         self.outer = state.around
@@ -175,6 +176,8 @@ class Recorder:
 
     def changes(self, var: Var, name: str) -> None:
         """Refuse a change in place that could not be repeated; it has not been made yet."""
+        if self.changing is not None:
+            self.changing(var)
         known = self.value(var, var.array)
         self.check_copies(var, name)
         if known.origin == "input":
@@ -314,9 +317,7 @@ class Recorder:
                 entry.source = leaf
                 self.guard.expect(f"{known}.gradient.array.dtype.char", entry.dtype.char, f"{name}.grad")
         used = {id(value.source) for value in self.states}
-        for t, label in self.guard.tensors:  # of which only the facts are read
-            if id(t) not in used:
-                self.guard.hold_shape(t, label)
+        self.guard.hold_shapes((t, label) for t, label in self.guard.tensors if id(t) not in used)  # but for facts
         program.gradients = [(r(), value) for r, value in program.gradients if r() is not None]
         leaves = {id(leaf) for leaf, _ in program.gradients}
         program.history = [(number, r(), value) for number, r, value in self.history if id(r()) in leaves]

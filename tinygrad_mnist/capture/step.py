@@ -20,7 +20,7 @@ from ..guards.watch import refused
 from ..program import Array, Program, Value
 from ..tensor import Tensor
 from .capture import Recorder, capture
-from .forms import Held, Kept, Place, containers, filled, form_of
+from .forms import Held, Kept, Place, anything, containers, filled, form_of
 from .overlaps import check_overlaps
 
 ALONE = 2  # references to a thing that only one variable holds, as getrefcount counts
@@ -99,7 +99,7 @@ class Captured:
     def with_views(self, found: list[Array], result: Any) -> list[Array]:
         """Put the views that the function itself gave in the places of those that its plan made of copies."""
         own: list[Var] = []
-        form_of(result, own, lambda x: None if isinstance(x, dict | list | tuple) else x)
+        form_of(result, own, anything)
         computed = [t.array for t, p in zip(own, self.places, strict=False) if p is None]
         return [computed[i] if i in self.views else a for i, a in enumerate(found)]
 

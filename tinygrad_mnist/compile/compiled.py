@@ -75,7 +75,9 @@ class Compiled:
         guard, inputs, names, new_args, new_kwargs = self.prepared(args, kwargs)
         before = forms.identities([new_args, new_kwargs])
         step = captured(lambda: self.function(*new_args, **new_kwargs), inputs, tensors, guard, (new_args, new_kwargs))
-        plan = Plan(step, guard, self.backend, [x.array for x in inputs.values()])
+        read = step.program.states()
+        plan = Plan(step, guard, planned(step.program, self.backend), [x.array for x in inputs.values()])
+        guard.hold_shapes((v.source, v.name) for v in read - step.program.states())  # whose values were not used
         if forms.identities([new_args, new_kwargs]) != before:
             raise refused("a change of a list or dict among the arguments", "return what changes", guard.home)
         plan.numbers, plan.names = numbers, names
@@ -211,12 +213,8 @@ def planned(program: Program, backend: str) -> Any:
 class Plan:
     """What a captured step becomes: a replay, and what must hold for it. numbers: those among the arguments."""
 
-    def __init__(self, step: Captured, guard: Guard, backend: str, sample: list[Array]) -> None:
-        self.step, self.guard = step, guard
-        read = step.program.states()
-        self.replay = planned(step.program, backend)
-        for value in read - step.program.states():  # what was computed of it was not used: its shape may have been
-            guard.hold_shape(value.source, value.name)
+    def __init__(self, step: Captured, guard: Guard, replay: Any, sample: list[Array]) -> None:
+        self.step, self.guard, self.replay = step, guard, replay
         self.numbers: list[Any] = []
         self.names: list[str] = []  # of the numbers
         self.is_one_tensor, self.verified = step.is_one_tensor, False

@@ -134,7 +134,7 @@ class Operand(str):
 
 def moves(x: Value) -> bool:
     """Tell whether the memory of a value is another at every call."""
-    return x.root.origin in ("input", "gradient")
+    return x.root.fresh or x.root.origin in ("input", "gradient")
 
 
 def spelled(x: Any) -> str:

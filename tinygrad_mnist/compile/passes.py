@@ -261,7 +261,7 @@ def assign_memory(program: Program) -> tuple[dict[Value, int], int]:
     """
     pinned = {v.root for _, v in program.gradients if v is not None}
     made = [
-        [v for v in step.outputs if v.base is None and v.origin == "result" and v not in pinned]
+        [v for v in step.outputs if v.base is None and v.origin == "result" and not v.fresh and v not in pinned]
         for step in program.instructions
     ]
     return placed(made, program.last_uses())

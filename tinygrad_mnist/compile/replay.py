@@ -47,9 +47,9 @@ class NumpyPlan:
         pool_before_rectifying(program)
         write_through(program, OVERWRITES)
         run_in_place(program, OVERWRITES)
+        self.program, self.given = program, program.give_away()
         program.offsets, program.size = assign_memory(program)
         name_values(program, FUNCTIONS)
-        self.program = program
         self.writer = write_source(program, FUNCTIONS)
         used = [v.root for s in program.instructions for v in s.values()] + [v.root for v in program.kept()]
         self.entries = {v: self.writer.refer(v.source, f"{v.name}_of") for v in used if v.origin == "gradient"}
@@ -67,6 +67,7 @@ class NumpyPlan:
         lines = ["# views of memory that stays, made once", *views, ""] if views else []
         lines.append(f"def step({', '.join(v.name for v in self.program.inputs)}):")
         lines += [f"    {v.name} = {leaf}.gradient.array" for v, leaf in self.entries.items()]
+        lines += [f"    {v.name} = {v.new()}" for v in self.given.values()]
         owners: list[Instruction | None] = [None] * len(lines)
         before = ""
         for line, owner in zip(self.writer.lines, self.writer.owners, strict=True):
@@ -76,8 +77,9 @@ class NumpyPlan:
             lines += new
             owners += [owner] * len(new)
             before = note
-        lines.append(f"    return [{', '.join(self.program.given())}]")
-        return "\n".join(lines) + "\n", owners
+        kept = self.program.views | self.given.keys()
+        names = [v.holder.name if i in kept else v.copy(self.program.gives) for i, v in enumerate(self.program.results)]
+        return "\n".join([*lines, f"    return [{', '.join(names)}]"]) + "\n", owners
 
     def twin(self) -> Bound:
         """Bind the plan to copies of everything outside, so that running it changes nothing."""

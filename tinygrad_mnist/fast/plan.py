@@ -43,7 +43,7 @@ class NumbaPlan(NumpyPlan):
         give_results_their_names(program)
         name_values(program, FUNCTIONS)
         avoid_names(program)
-        self.program = program
+        self.program, self.given = program, program.give_away()
         self.threads = get_num_threads()
         lowering = Lowering(program, self.threads)
         self.kind, self.phases = lowering.kind, schedule(lowering.tasks)
@@ -189,8 +189,8 @@ class NumbaBound(Bound):
         places.put(0, rates)
         dynamic = [(given[name][0], v) for name, v in kernel.arrays.items() if moves(v)]
         for name, v in kernel.arrays.items():
-            if not moves(v):
-                array = arrays.get(v)
+            if v.fresh or not moves(v):
+                array = v.empty() if v.fresh else arrays.get(v)
                 array = v.source if v.origin == "constant" else self.names[v.holder.name] if array is None else array
                 rows = as_rows(array, v)
                 own = v.origin == "constant" or v.root in plan.program.inputs
@@ -242,7 +242,7 @@ def assign_by_phase(program: Program, phases: list[Phase]) -> tuple[dict[Value, 
         made.append([])
         for task in (*phase.whole, *phase.shared):
             for v in task.outputs:
-                if v.root.origin == "result" and v.root not in placeless and v.root not in last:
+                if v.root.origin == "result" and not (v.root.fresh or v.root in placeless or v.root in last):
                     made[-1].append(v.root)
                 last[v.root] = number
             for v in task.values():

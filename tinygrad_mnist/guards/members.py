@@ -11,13 +11,14 @@ import gc
 import sys
 from abc import ABCMeta, get_cache_token
 from collections import deque
+from collections.abc import Iterable
 from types import FunctionType, MappingProxyType, MemberDescriptorType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..facts import Facts, held, hidden, keys_of
-from ..graph import SLOT, Var
+from ..graph import SLOT
 from ..tensor import Tensor
 from .pure import PYTHON
 from .things import (
@@ -232,10 +233,12 @@ class Members(Facts):
             copyreg._slotnames(thing)  # type: ignore[attr-defined]  # what Python would add at the first copy
         self.count(self.attributes_of(thing), len(vars(thing)), f"the attributes of {label}")
 
-    def hold_shape(self, tensor: Var, label: str) -> None:
-        """Note the shape of a tensor, its dtype and whether it wants a gradient: all that a plan without it may use."""
-        read = "{0}.array.shape, {0}.array.dtype.char, {0}.differentiable".format(self.refer(tensor))
-        self.hold(f"({read}) == {(tensor.shape, tensor.dtype.char, tensor.differentiable)}", f"the shape of {label}")
+    def hold_shapes(self, tensors: Iterable[tuple[Any, str]]) -> None:
+        """Note the shapes of tensors, their dtypes and whether they want gradients: all that plans without them use."""
+        for tensor, label in tensors:
+            read = "{0}.array.shape, {0}.array.dtype.char, {0}.differentiable".format(self.refer(tensor))
+            now = tensor.shape, tensor.dtype.char, tensor.differentiable
+            self.hold(f"({read}) == {now}", f"the shape of {label}")
 
     def attributes_of(self, kind: type | ModuleType) -> str:
         """Refer to the attributes of a class or module: to one view of them, which follows every change."""

@@ -1,6 +1,6 @@
 """`compile`: compiled steps, and models whose forward and backward are captured as a pair and replayed.
 
-Read in this order: halves.py, past.py, pending.py, pair.py, model.py. They stand on compile/, which knows no Module.
+Read in this order: past.py, trial.py, halves.py, pending.py, pair.py, model.py. All stand on compile/.
 """
 
 from .model import CompiledModule, compile

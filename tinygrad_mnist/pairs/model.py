@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import copy
 import functools
-import types
 from collections.abc import Callable
+from types import MemberDescriptorType, new_class
 from typing import Any
 
 from ..compile.compiled import PLANNERS, Compiled
@@ -20,60 +20,66 @@ from .pair import Pairs
 
 
 class CompiledModule(Module):
-    """A model that is replayed. Its attributes are the model's own: parameters, names, modes, whatever is assigned.
+    """A model that is replayed. It is of a class derived from the model's, and its attributes are the model's own.
 
-    So are its methods: it is of a class that also derives from the model's. `_orig_mod` is the model itself.
+    `_orig_mod` is the model itself.
     """
 
-    __slots__ = ("_orig_mod", "_trained", "_alone", "_latest")
+    __slots__ = ()
     _orig_mod: Module
     _trained: Pairs
     _alone: Compiled
     _latest: Compiled
 
-    def __new__(cls, model: Module, backend: str) -> CompiledModule:
-        """Make an object of both classes; slices of a list of modules are of the model's alone."""
-        body = {"__slots__": (), "__module__": cls.__module__, "_from": getattr(model, "_from", None)}
-        kind = types.new_class(cls.__name__, (cls, type(model)), exec_body=lambda names: names.update(body))
-        return super().__new__(kind)
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return cls.__mro__[2](*args, **kwargs)  # what a method makes with type(self)(...) is a plain model
 
-    def __init__(self, model: Module, backend: str) -> None:
-        self.__dict__ = model.__dict__
-        self._orig_mod = model
-        self._trained, self._alone = Pairs(model, backend), Compiled(model, backend)
-        self._latest = self._alone
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """Leave out what the model's class does for classes that people derive from it."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.recorder is not None or state.plainly or state.around is not None:
             return self._orig_mod(*args, **kwargs)  # another step, or a picture, looks at what the model does
-        self._latest = self._trained if state.recording else self._alone
-        return self._latest(*as_tensors(args), **as_tensors(kwargs))
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output, as the model itself does."""
-        return self._orig_mod.forward(*args, **kwargs)
-
-    def extra_repr(self) -> str:
-        """Name the model."""
-        inner = self._orig_mod.extra_repr()
-        return f"{type(self._orig_mod).__name__}({inner})"
+        replayed = self._trained if state.recording else self._alone
+        object.__setattr__(self, "_latest", replayed)
+        return replayed(*as_tensors(args), **as_tensors(kwargs))
 
     def source(self) -> str:
-        """Give the Python source that the latest call ran; where it recorded, of the forward half and the backward."""
-        text: str = self._latest.source()
-        return text
+        """Give the Python source that the latest call ran; where it recorded, of the forward and backward halves."""
+        return self._latest.source()  # type: ignore[no-any-return]
 
     def program(self, measure: bool = True) -> Program:
         """Give the program of the latest call, as of a compiled step; where it recorded, of the forward half."""
-        program: Program = self._latest.program(measure)
-        return program
+        return self._latest.program(measure)  # type: ignore[no-any-return]
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledModule:
-        made = memo[id(self)] = CompiledModule(copy.deepcopy(self._orig_mod, memo), self._alone.backend)
+    def __copy__(self) -> Any:
+        return compiled(copy.copy(self._orig_mod), self._alone.backend)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        made = memo[id(self)] = compiled(copy.deepcopy(self._orig_mod, memo), self._alone.backend)
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return CompiledModule, (self._orig_mod, self._alone.backend)
+        return compiled, (self._orig_mod, self._alone.backend)
+
+
+def compiled(model: Module, backend: str) -> Any:
+    """Make the compiled model: an instance of a class derived from the model's, so that all its methods are there."""
+    kind = type(model)
+    members = [name for base in kind.__mro__ for name, x in vars(base).items() if isinstance(x, MemberDescriptorType)]
+    content: dict[str, Any] = {name: slot_of_model(name) for name in members}
+    content |= {"__module__": kind.__module__, "__doc__": kind.__doc__, "__slots__": [*CompiledModule.__annotations__]}
+    made: Any = object.__new__(new_class(kind.__name__, (CompiledModule, kind), {}, lambda body: body.update(content)))
+    alone = Compiled(model, backend)
+    values = {"__dict__": vars(model), "_orig_mod": model, "_trained": Pairs(model, backend), "_alone": alone}
+    for name, value in (values | {"_latest": alone}).items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+def slot_of_model(name: str) -> property:
+    """Make what stands in a compiled model for one of its model's `__slots__`."""
+    return property(lambda made: getattr(made._orig_mod, name), lambda made, x: setattr(made._orig_mod, name, x))
 
 
 def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy") -> Any:
@@ -84,9 +90,10 @@ def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy
     requires_grad. Arrays among the arguments arrive as tensors; tensors that come back need no gradient and are the
     caller's own, and so is `.grad`. The second call of a signature compares the plan with the function.
 
-    `model = tg.compile(model)` gives a Module with the model's own parameters, names and modes. What it computes trains
-    as the model does: forward and backward are captured as a pair at the first call of a signature, compared with the
-    model, and replayed in any eager loop. A backward with create_graph=True runs the model itself once more.
+    `model = tg.compile(model)` gives a Module of a class derived from the model's, with the model's own parameters,
+    names and modes. What it computes trains as the model does: forward and backward are captured as a pair at the first
+    call of a signature, compared with the model, and replayed in any eager loop. A backward with create_graph=True runs
+    the model itself once more.
     Args:    backend: "numpy", or "numba" for one compiled parallel function (extra `fast`)
     Raises:  CaptureError, naming the line, for what cannot be repeated with other values
     """
@@ -96,6 +103,5 @@ def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy
         return functools.partial(compile, backend=backend)
     if not callable(function):
         raise ArgumentError("compile: the first argument must be a function or a module.", got=repr(function))
-    if isinstance(function, CompiledModule):
-        function = function._orig_mod
-    return CompiledModule(function, backend) if isinstance(function, Module) else Compiled(function, backend)
+    function = function._orig_mod if isinstance(function, CompiledModule) else function
+    return compiled(function, backend) if isinstance(function, Module) else Compiled(function, backend)

@@ -6,12 +6,10 @@ when the cotangents of every output are known. Look next at pair.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import apart
 from ..capture.forms import visit
 from ..engine import differentiate
 from ..errors import GradientError, InPlaceError
@@ -20,124 +18,111 @@ from ..primitive import Primitive
 from ..tensor import Tensor
 from ..versions import Version
 from .past import Past
+from .trial import Layout, layout_of
 
 if TYPE_CHECKING:
     from .pair import Pair
 
-Layout = tuple[int, ...] | None  # strides of a cotangent, 0 where they do not matter; None: there is none
 
+class Part:
+    """Two primitives that stand in graphs for the outputs of a model: its own, and no operation's."""
 
-class Part(Primitive):
-    """Stands in a graph for one output of a compiled model. It is made per model, and no operation's."""
+    def __init__(self, name: str) -> None:
+        def takes(g: Any, out: Any, call: tuple[Any, int], *xs: Any, which: int) -> Any:
+            call[0].take(call[1], g)
+            return g
 
-    def __init__(self, name: str, rule: Callable[..., Any]) -> None:
-        self.name = self.__name__ = name
-        self.__doc__ = f"A compiled {name}."
-        self.arguments, self.static, self.variadic = ("pending",), (), "xs"
-        self.residuals, self.view, self.fit, self.unrecorded = False, False, None, None
-        self.rules = {"xs": rule}
+        def gives(g: Any, out: Any, call: tuple[Any, int], *xs: Any, which: int) -> Any:
+            return call[0].give(call[1], which, g)
 
+        self.takes, self.gives = [Primitive(lambda call, *xs: None, registered=False) for _ in range(2)]
+        self.takes.name = self.gives.name = name
+        self.takes.vjp("xs")(takes)
+        self.gives.vjp("xs")(gives)
 
-def takes(g: Any, out: Any, pending: Any, *xs: Any, which: int) -> Any:
-    """Note the cotangent of an output."""
-    call, i = pending
-    call.take(i, g)
-    return g
-
-
-def gives(g: Any, out: Any, pending: Any, *xs: Any, which: int) -> Any:
-    """Give the gradient of the target at a position."""
-    call, i = pending
-    return call.give(i, which, isinstance(g, Var))
+    def nodes(self, call: Any, outs: list[Array], reach: list[list[Any]]) -> list[Node]:
+        """Make the nodes of outputs. reach: of each output, the tensors that its cotangent is passed on to."""
+        cores = []
+        for i, xs in enumerate(reach):
+            args, parents = [(call, i), *[x.array for x in xs]], [None, *[x.node or x for x in xs]]
+            cores.append(Node(self.gives, args, {}, outs[i], None, parents, Version()))
+        return [
+            Node(self.takes, [(call, i), out], {}, out, None, [None, core], Version())
+            for i, (out, core) in enumerate(zip(outs, cores, strict=True))
+        ]
 
 
 class Pending:
-    """One call of a compiled model. held: what its backward half takes; past: to run it once more as Python."""
+    """One call of a compiled model. found: what its forward half gave; past: to run it once more as Python."""
 
-    def __init__(self, pair: Pair, held: list[Array | None], tensors: list[Any], past: Past | None, call: Any) -> None:
-        self.pair, self.held, self.tensors, self.past, self.call = pair, held, tensors, past, call
-        self.memory = [(t, t.array) for t in pair.states]
-        self.versions = {id(t): t.version for t in [*pair.states, *tensors] if isinstance(t, Var)}
+    def __init__(
+        self, pair: Pair, found: list[Array], arrays: list[Array], tensors: list[Any], past: Past | None, call: Any
+    ) -> None:
+        self.pair, self.found, self.arrays, self.tensors, self.past, self.call = pair, found, arrays, tensors, past, call
+        self.memory = [t.array for t in pair.states]
+        self.versions = {
+            "state": [t.version for t in pair.states],
+            "input": [t.version if isinstance(t, Var) else Version() for t in tensors],
+        }
         self.seeds: dict[int, Any] = {}
-        self.found: dict[int, Any] | None = None
+        self.gradients: dict[int, Any] | None = None
         self.index = 0
 
     def outputs(self, arrays: list[Array]) -> list[Var]:
         """Make the outputs: tensors whose history is this call."""
-        pair, trial = self.pair, self.pair.trial
-        cores = []
-        for i, (out, reach) in enumerate(zip(arrays, trial.reach, strict=True)):
-            leaves = [self.target(t) for t in reach]
-            parents = [None, *(x.node or x for x in leaves)]
-            args = [(self, i), *(x.array for x in leaves)]
-            cores.append(Node(pair.pairs.gives, args, {}, out, None, parents, Version()))
-        self.index = cores[-1].index if cores else 0
-        made: list[Var] = []
-        for i, (out, core) in enumerate(zip(arrays, cores, strict=True)):
-            node = Node(pair.pairs.takes, [(self, i), out], {}, out, None, [None, core], Version())
-            made.append(Tensor.wrap(out, True, node))
-        return made
-
-    def target(self, number: int) -> Any:
-        """Give a tensor that outputs depend on."""
-        known = self.pair.trial.targets[number]
-        return self.tensors[known] if isinstance(known, int) else known
-
-    # ------------------------------------------------------------ what rules ask
+        reach = [[self.tensors[x] if type(x) is int else x for x in xs] for xs in self.pair.reach]
+        nodes = self.pair.pairs.part.nodes(self, arrays, reach)
+        self.index = nodes[-1].index if nodes else 0
+        return [Tensor.wrap(node.out, True, node) for node in nodes]
 
     def take(self, i: int, g: Any) -> None:
         """Note the cotangent of an output; the first one begins a new backward."""
-        if self.found is not None:
-            self.found, self.seeds = None, {}
+        if self.gradients is not None:
+            self.gradients, self.seeds = None, {}
         self.seeds[i] = g if isinstance(g, Var) else np.asarray(g)
 
-    def give(self, i: int, which: int, recorded: bool) -> Any:
+    def give(self, i: int, which: int, g: Any) -> Any:
         """Give the gradient of one target: all of it with the first output that asks, nothing more with the others."""
-        if self.found is None:
-            self.check()
-            self.found = self.again(True) if recorded else self.computed()
+        if self.gradients is None:
+            self.gradients = self.again(True) if isinstance(g, Var) else self.computed()
         number = self.pair.trial.reach[i][which]
-        found = self.found.pop(number, None)
-        if found is not None:
-            return found
-        target = self.target(number)
+        if number in self.gradients:
+            return self.gradients.pop(number)
+        target = self.pair.trial.target(number, self.tensors)
         nothing = np.broadcast_to(np.asarray(-0.0, target.dtype), target.shape)  # x + -0.0 is x, whatever x is
-        return Tensor.wrap(nothing) if recorded else nothing
+        return Tensor.wrap(nothing) if isinstance(g, Var) else nothing
 
     def computed(self) -> dict[int, Any]:
-        """Replay the backward half, or run the model once more where the cotangents lie in another way in memory."""
-        pair, trial = self.pair, self.pair.trial
-        layouts = tuple(layout_of(self.seeds[i]) if i in self.seeds else None for i in range(len(trial.reach)))
-        if layouts != trial.layouts:
-            pair.pairs.asks(pair, layouts)
+        """Replay a backward half, or run the model once more where there is none for such cotangents."""
+        pair = self.pair
+        layouts = tuple([layout_of(self.seeds[i]) if i in self.seeds else None for i in range(len(pair.trial.reach))])
+        pair.asks(layouts)
+        half = pair.halves.backward.get(layouts)
+        if half is None:
             return self.again(False)
-        found = pair.run_backward(self.held, [self.seeds[i] for i in sorted(self.seeds)])
-        return dict(zip(trial.found, found, strict=True))
-
-    def check(self) -> None:
-        """Raise if a value that the backward half reads was changed in place after the call."""
-        for (kind, source), array in zip(self.pair.sources, self.held, strict=True):
-            if array is not None and kind != "saved":
-                t = source if kind == "state" else self.tensors[source]
-                if isinstance(t, Var) and (t.version if t.differentiable else self.versions[id(t)]).tick > self.index:
-                    raise self.changed(t)
+        things: dict[str, Any] = {"found": self.found, "state": pair.states, "input": self.tensors}
+        for kind, source in half.sources:
+            if kind == "cotangent" or (kind == "found" and source >= pair.halves.count):
+                continue
+            version, t = self.versions[kind][source], things[kind][source]
+            if (t.version if isinstance(t, Var) and t.differentiable else version).tick > self.index:
+                raise self.changed(t)
+        with pair.pairs.lock:
+            return half.run(found=self.found, input=self.arrays, state=self.memory, cotangent=self.seeds)
 
     def again(self, recorded: bool) -> dict[int, Any]:
         """Run the model once more as it ran in this call, and differentiate that."""
         pair = self.pair
-        written = {id(t) for t in pair.written}
-        for tensor in [*pair.states, *(t for t in self.tensors if isinstance(t, Var))]:
-            if id(tensor) not in written and self.versions[id(tensor)].tick > self.index:
-                raise self.changed(tensor)
-        modes = [(m, m.training) for m, _ in pair.modes]
-        replaced = [(t, t.array) for t, _ in self.memory]
+        for kind, tensors in ("state", pair.states), ("input", self.tensors):
+            for t, version in zip(tensors, self.versions[kind], strict=True):
+                if version.tick > self.index and not any(t is x for x in pair.written):
+                    raise self.changed(t)
+        then = [(t, "array", a) for t, a in zip(pair.states, self.memory, strict=True)]
+        then += [(m, "training", mode) for m, mode in pair.modes]
+        now = [(x, name, getattr(x, name)) for x, name, _ in then]
         present = self.past.restore() if self.past is not None else None
         try:
-            for tensor, array in self.memory:  # as it was, should its `.data` be another now
-                tensor.array = array
-            for module, mode in pair.modes:
-                if module.training is not mode:
-                    module.training = mode
+            assign(then)
             if not pair.guard.holds():
                 changed = pair.guard.changed()
                 raise GradientError(
@@ -145,32 +130,34 @@ class Pending:
                     got=f"another {changed[0] if changed else 'setting'} than when it was called",
                     hint="call backward before the model is changed",
                 )
-            _, outputs, leaves = pair.pairs.plain(*self.call)
+            _, own, leaves = pair.pairs.plain(*self.call)
         finally:
             if present is not None:
                 present.restore()
-            for tensor, array in replaced:
-                tensor.array = array
-            for module, mode in modes:
-                if module.training is not mode:
-                    module.training = mode
-        numbers = sorted(self.seeds)
-        targets = [pair.target(i, leaves) for i in range(len(pair.trial.targets))]
-        origins = [outputs[i].node for i in numbers]
-        found = differentiate(origins, [self.seeds[i] for i in numbers], targets, recorded, recorded)
+            assign(now)
+        nodes = [x.node for x in own if x.node is not None]
+        targets = [pair.trial.target(i, leaves) for i in range(len(pair.trial.targets))]
+        found = differentiate([nodes[i] for i in self.seeds], [*self.seeds.values()], targets, recorded, recorded)
         if recorded:
             graft(list(found.values()), leaves, self.tensors)
         return {i: found[t] for i, t in enumerate(targets) if t in found}
 
-    def changed(self, tensor: Var) -> InPlaceError:
+    def changed(self, x: Any) -> InPlaceError:
         """Explain that the backward needs a value that is gone."""
         return InPlaceError(
             f"{self.pair.pairs.name}: a tensor that the compiled model used was changed in place after the forward "
             "pass, and the gradient needs the old value.",
-            got=f"a tensor {tensor.shape} {tensor.dtype}",
+            got=f"a tensor {x.shape} {x.dtype}",
             expected="values that stay as they were until backward",
             hint="clone() first, or step the optimizer after backward",
         )
+
+
+def assign(attributes: list[tuple[Any, str, Any]]) -> None:
+    """Give objects what is not in their attributes already."""
+    for x, name, value in attributes:
+        if getattr(x, name) is not value:
+            setattr(x, name, value)
 
 
 def graft(result: Any, leaves: dict[int, Var], tensors: list[Any]) -> Any:
@@ -196,46 +183,27 @@ def graft(result: Any, leaves: dict[int, Var], tensors: list[Any]) -> Any:
 class Listener:
     """Stands between the outputs of a model that was run plainly and their uses, to see how their cotangents lie."""
 
-    def __init__(self, pair: Pair, count: int) -> None:
+    def __init__(self, pair: Pair) -> None:
         self.pair = pair
-        self.layouts: list[Layout] = [None] * count
+        self.layouts: dict[int, Layout] = {}
 
     def take(self, i: int, g: Any) -> None:
-        """Note how the cotangent of an output lies in memory: the next calls will expect the same."""
+        """Note how the cotangent of an output lies in memory."""
         self.layouts[i] = layout_of(g.array if isinstance(g, Var) else np.asarray(g))
-        self.pair.pairs.asks(self.pair, tuple(self.layouts))
 
-    def listening(self, result: Any) -> Any:
-        """Put other tensors in the places of outputs: the same memory, and one node more."""
-        made: dict[int, Var] = {}
+    def give(self, i: int, which: int, g: Any) -> Any:
+        """Pass a cotangent on; the first to come here tells that all of this backward are known."""
+        if self.layouts:
+            self.pair.asks(tuple([self.layouts.get(n) for n in range(len(self.pair.trial.reach))]))
+            self.layouts = {}
+        return g
 
-        def replace(x: Any, _: str) -> Any:
-            if not isinstance(x, Var) or x.node is None:
-                return x
-            if id(x) not in made:
-                args, parents = [(self, len(made)), x.array], [None, x.node]
-                node = Node(self.pair.pairs.takes, args, {}, x.array, None, parents, x.version)
-                made[id(x)] = x.result_type.wrap(x.array, True, node)
-                x.version.share(x, made[id(x)])
-            return made[id(x)]
-
-        return visit(result, "", replace)
-
-
-# ---------------------------------------------------------------- how a cotangent lies in memory
-
-
-def layout_of(array: Array) -> tuple[int, ...]:
-    """Describe how an array lies in memory."""
-    return tuple(stride if size > 1 else 0 for stride, size in zip(array.strides, array.shape, strict=True))
-
-
-def laid_out(shape: tuple[int, ...], dtype: Any, layout: tuple[int, ...]) -> Array:
-    """Make an array of random numbers that lies in memory in a certain way."""
-    dtype = np.dtype(dtype)
-    spans = [(size - 1) * stride for size, stride in zip(shape, layout, strict=True)]
-    low, high = sum(min(s, 0) for s in spans), sum(max(s, 0) for s in spans)
-    if 0 in shape or any(stride % dtype.itemsize for stride in layout):
-        return np.ones(shape, dtype)
-    memory = apart(np.random.default_rng, 0).standard_normal((high - low) // dtype.itemsize + 1).astype(dtype)
-    return np.lib.stride_tricks.as_strided(memory[-low // dtype.itemsize :], shape, layout)
+    def listening(self, result: Any, outputs: list[Var]) -> Any:
+        """Put other tensors in the places of outputs: the same memory, and two nodes more."""
+        nodes = self.pair.pairs.part.nodes(self, [x.array for x in outputs], [[x] for x in outputs])
+        made: dict[Var, Var] = {}
+        for x, node in zip(outputs, nodes, strict=True):
+            node.version = x.version
+            made[x] = x.result_type.wrap(x.array, True, node)
+            x.version.share(x, made[x])
+        return visit(result, "", lambda x, _: made.get(x, x) if isinstance(x, Var) else x)

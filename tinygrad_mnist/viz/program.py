@@ -8,9 +8,8 @@ colour share it. A thick orange edge is an input whose place the result takes. R
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..compile import Compiled
 from ..errors import DTypeError
 from ..program import Instruction, Program, Value
 from .graph import BACKWARD, FILLS, FONT, INK, LINE, OPERATION
@@ -27,13 +26,20 @@ MEMORY = (  # fills of the bars, readable under dark text; the next owner of mem
 KINDS = {"input": "input", "state": "parameter", "gradient": "parameter", "constant": "constant"}
 
 
-def program(step: Compiled, *, direction: str = "TB", measure: bool = True) -> Picture:
+class Replayed(Protocol):
+    """A step or a model that is compiled."""
+
+    def program(self, measure: bool = True) -> Program:
+        """Give the program of the latest call."""
+
+
+def program(step: Replayed, *, direction: str = "TB", measure: bool = True) -> Picture:
     """Draw the program that the latest call of a compiled step ran.
 
     Args:    direction: "TB" down, "LR" to the right. measure: time every instruction first, on copies
     Raises:  DTypeError for what is not compiled, CaptureError before the first call
     """
-    if not isinstance(step, Compiled) and not isinstance(getattr(step, "_trained", None), Compiled):
+    if not callable(getattr(step, "program", None)):
         raise DTypeError(
             "program: expected a compiled step.", got=type(step).__name__, hint="step = tg.compile(step), and call it"
         )
