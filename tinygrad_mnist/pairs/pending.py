@@ -58,15 +58,15 @@ class Pending:
     def __init__(
         self, pair: Pair, found: list[Array], arrays: list[Array], tensors: list[Any], past: Past | None, call: Any
     ) -> None:
-        self.pair, self.found, self.arrays, self.tensors, self.past, self.call = pair, found, arrays, tensors, past, call
+        self.pair, self.found, self.arrays, self.tensors = pair, found, arrays, tensors
+        self.past, self.call = past, call
         self.memory = [t.array for t in pair.states]
         self.versions = {
             "state": [t.version for t in pair.states],
             "input": [t.version if isinstance(t, Var) else Version() for t in tensors],
         }
-        self.seeds: dict[int, Any] = {}
+        self.index, self.seeds = 0, dict[int, Any]()
         self.gradients: dict[int, Any] | None = None
-        self.index = 0
 
     def outputs(self, arrays: list[Array]) -> list[Var]:
         """Make the outputs: tensors whose history is this call."""
