@@ -30,7 +30,7 @@ def nested(kind, levels):
 
 def look(model, levels):
     """Ask for everything that names modules; give the seconds that took."""
-    start = time.perf_counter()
+    start = time.process_time()
     summary = tg.summary(model, (4, 3))
     own = 0 if isinstance(model, nn.Sequential) else levels
     assert len(summary.rows) == levels + 1 and summary.rows[-1].depth == levels and summary.not_called == []
@@ -46,7 +46,7 @@ def look(model, levels):
     if own:
         assert tg.viz.graph(out, max_nodes=100_000).source.count("subgraph") == levels + 1
     assert repr(out.node) and repr(out)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 @pytest.mark.parametrize("kind", [nn.Sequential, Wrap])
@@ -146,9 +146,9 @@ def test_the_time_to_compile_grows_as_the_depth_does():
     def seconds(levels):
         model = nested(Wrap, levels)
         step = tg.compile(lambda x: model(x).sum().backward())
-        start = time.perf_counter()
+        start = time.process_time()
         step(tg.ones(4, 3))
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(20)
     few, many = seconds(50), seconds(400)

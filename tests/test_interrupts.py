@@ -234,3 +234,10 @@ def test_methods_and_lambdas_take_a_mode_with_or_without_parentheses():
             return tg.is_grad_enabled()
 
     assert not Model().mode() and not tg.no_grad(lambda: tg.is_grad_enabled())() and tg.is_grad_enabled()
+
+
+@pytest.mark.parametrize("mode", [tg.no_grad, tg.enable_grad])
+def test_a_mode_takes_a_function_or_nothing(mode):
+    with pytest.raises(tg.TinygradError, match=f"{mode.__name__}: expected nothing, or a function"):
+        mode(False)
+    assert mode(lambda x: x)(3) == 3

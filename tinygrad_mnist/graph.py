@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 import numpy as np
 
+from .errors import ArgumentError
 from .mode import in_mode, leave_mode
 from .scope import state
 from .versions import Version, tick
@@ -198,7 +199,11 @@ class _Recording:
     @overload
     def __new__(cls, function: None = None) -> Self: ...
     def __new__(cls, function: Any = None) -> Any:
-        return object.__new__(cls) if function is None else in_mode(cls, function)
+        if function is None:
+            return object.__new__(cls)
+        if not callable(function):
+            raise ArgumentError(f"{cls.__name__}: expected nothing, or a function.", got=repr(function))
+        return in_mode(cls, function)
 
     def __enter__(self) -> None:
         state.before += [state.recording]  # no call in here: after one, Ctrl-C could come

@@ -16,7 +16,7 @@ import numpy as np
 
 from .archive import read_arrays, write_arrays
 from .errors import DataError, OutputError, UnsavableError
-from .files import kind_of, unwritable, write_whole
+from .files import kind_of, write_whole
 from .graph import Var
 from .tensor import Tensor
 
@@ -48,7 +48,11 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     except OutputError:
         raise
     except Exception as error:  # numbers without end, no memory: whatever JSON, zip and npy cannot take
-        raise unwritable("save", path, error) from error
+        raise OutputError(
+            "save: what is to be saved cannot be written.",
+            got=str(error) or type(error).__name__,
+            expected="tensors, arrays, numbers and strings in dicts and lists, and memory for one more copy of them",
+        ) from error
     write_whole(path, stream.getbuffer(), "save")
 
 
