@@ -115,7 +115,7 @@ class Members(Facts):
                 self.reach(value, f"{label}.{key}")
         self.reach_attribute(module, label, "forward")
         self.reach_attribute(module, label, "__call__")
-        self.reach(kind, kind.__name__)
+        self.reach(None if is_foreign(kind) else kind, kind.__name__)
         if not is_foreign(kind):
             self.expect(f"{self.refer(module)}.__class__", kind, f"the class of {label}")
             self.objects.append((module, label))  # for attributes of its class
@@ -136,7 +136,7 @@ class Members(Facts):
         self.objects.append((thing, label))
         if kind.__flags__ & HEAP and not is_foreign(kind):
             self.expect(f"{self.refer(thing)}.__class__", kind, f"the class of {label}")
-        self.reach(kind, kind.__name__)
+        self.reach(None if is_foreign(kind) else kind, kind.__name__)
         if inside is not BARE:
             self.count(f"{self.refer(thing)}.__dict__", len(inside), f"the attributes of {label}")
         if kind.__module__.partition(".")[0] == PACKAGE:
@@ -156,9 +156,9 @@ class Members(Facts):
         """Note a class: those that it is made of, of which super() may ask, and the methods that no name calls."""
         if isinstance(kind, ABCMeta):  # what is registered as one of its kind
             self.expect(f"{self.refer(get_cache_token)}()", get_cache_token(), f"what is registered as {kind.__name__}")
-        self.reach(type(kind), type(kind).__name__)
+        self.reach(None if is_foreign(type(kind)) else type(kind), type(kind).__name__)
         for base in kind.__bases__:
-            self.reach(base, base.__name__)
+            self.reach(None if is_foreign(base) else base, base.__name__)
         if is_foreign(kind):
             return
         inside, name = self.attributes_of(kind), kind.__name__
