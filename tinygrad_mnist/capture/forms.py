@@ -42,10 +42,10 @@ def signature(x: Any, tensors: list[Any], numbers: list[Any]) -> Any:
     if isinstance(x, Var):
         tensors.append(x)
         a = x.array
-        return a.shape, a.dtype.str, a.strides, x.differentiable and (x.gradient is None, x.node is None)
+        return a.shape, a.dtype, a.strides, x.differentiable and (x.gradient is None, x.node is None)
     if is_data(x):
         tensors.append(x)
-        return x.shape, x.dtype.str, x.strides
+        return x.shape, x.dtype, x.strides
     if isinstance(x, tuple | list):
         return type(x), beside(x), *[signature(item, tensors, numbers) for item in x]
     if isinstance(x, dict):
@@ -62,7 +62,7 @@ def signature(x: Any, tensors: list[Any], numbers: list[Any]) -> Any:
 
 def repeats(tensors: list[Any]) -> Any:
     """Describe which tensors are one and the same."""
-    if len({*map(id, tensors)}) == len(tensors):
+    if len(tensors) < 2 or len({*map(id, tensors)}) == len(tensors):
         return None
     known = {id(x): i for i, x in enumerate(tensors)}
     return tuple(known[id(x)] for x in tensors)

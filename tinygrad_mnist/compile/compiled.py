@@ -58,7 +58,8 @@ class Compiled:
             tensors: list[Any] = []
             numbers: list[Any] = []
             named = forms.signature(kwargs, tensors, numbers) if kwargs else ()
-            key = state.recording, forms.signature(args, tensors, numbers), named, forms.repeats(tensors)
+            given = [forms.signature(x, tensors, numbers) for x in args]
+            key = state.recording, *given, named, forms.repeats(tensors)
             for plan in self.plans.get(key, ()):
                 if plan.numbers == numbers and plan.guard.holds() and plan.replay.fits():
                     self.latest = plan

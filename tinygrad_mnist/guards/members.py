@@ -104,10 +104,13 @@ class Members(Facts):
         """Note train or eval, and every attribute: which of them forward reads is not worth finding out."""
         inside, kind = vars(module), type(module)
         name = self.refer(inside)
-        self.expect(f"{self.refer(module)}.training", module.training, f"{label}.training")
         self.expect(f"{self.refer(module)}.__dict__", inside, f"the attributes of {label}")
-        number = len(inside) - ("training" in inside)  # train() may set it anew
-        self.hold(f"len({name}) - ('training' in {name}) == {number}", f"the attributes of {label}", firm=True)
+        if "training" in inside:
+            self.expect(f"{name}['training']", module.training, f"{label}.training")
+            self.count(name, len(inside), f"the attributes of {label}", firm=True)
+        else:  # train() may set it anew
+            self.expect(f"{self.refer(module)}.training", module.training, f"{label}.training")
+            self.hold(f"len({name}) - ('training' in {name}) == {len(inside)}", f"the attributes of {label}", firm=True)
         for key, value in inside.items():
             if key != "training":
                 self.guessed.add(f"{label}.{key}")
