@@ -87,6 +87,7 @@ def leaves_no_trace() -> Iterator[None]:
     depends on which others ran before it.
     """
     generator, numpy_errors = backend.default_generator, np.geterr()
+    parallel.fall_asleep()  # whether products are shared among threads depends on what was computed before
     before = generator._seed, generator._numpy
     generator.manual_seed(0)
     yield

@@ -13,6 +13,9 @@ from .scratch import scratch, stretched
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_FEW = 32  # classes, up to which it pays to turn the logits
+_INDEX = np.dtype(np.intp)
+
 
 def softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
     """Turn logits into probabilities along an axis; the largest logit is taken out first, so nothing overflows.
@@ -57,6 +60,8 @@ def cross_entropy(
     Math:    out_n = log Σ_j exp(x_nj) - (1 - ε) x_n,target_n - ε/C Σ_c x_nc
     Shapes:  x (N, C), target (N,) of integers from 0 to C - 1 -> (N,), (N, C)
     """
+    if x.shape[1] <= _FEW:
+        return _cross_entropy_by_columns(x, target, smoothing, out, probabilities)
     n, classes = x.shape
     peak = _peak(x, 1, scratch("total", (n, 1), x.dtype))
     p = np.subtract(x, stretched("rows", peak, x.shape), out=probabilities)
@@ -73,6 +78,32 @@ def cross_entropy(
     np.log(total, out=total)
     np.subtract(total[:, 0], out, out=out)
     return out, p
+
+
+def _cross_entropy_by_columns(
+    x: Array, target: Array, smoothing: float, out: Array | None, probabilities: Array | None
+) -> tuple[Array, Array]:
+    """Do the same with the classes as rows: NumPy spends its time between rows, and short ones are many."""
+    n, classes = x.shape
+    p = np.empty(x.shape, x.dtype) if probabilities is None else probabilities
+    turned, total = scratch("turned", (classes, n), x.dtype), scratch("row", (n,), x.dtype)
+    np.copyto(turned, x.T)
+    np.subtract(turned, stretched("rows", _peak(turned, 0, total[None]), turned.shape), out=turned)
+    index = scratch("chosen", target.shape, _INDEX)
+    np.multiply(target, n, out=index, dtype=_INDEX, casting="unsafe")
+    np.add(index, _count(n), out=index)
+    out = np.take(turned, index, out=out, mode="clip")
+    if smoothing:
+        out *= 1 - smoothing
+        np.add.reduce(turned, axis=0, out=total)
+        total *= smoothing / classes
+        out += total
+    np.exp(turned, out=turned)
+    np.add.reduce(turned, axis=0, out=total)
+    np.divide(turned, stretched("rows", total, turned.shape), out=turned)
+    np.copyto(p, turned.T)
+    np.log(total, out=total)
+    return np.subtract(total, out, out=out), p
 
 
 def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float, out: Array | None = None) -> Array:
@@ -102,7 +133,7 @@ def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float, out: Ar
 
 def _chosen(target: Array, classes: int) -> Array:
     """Number the chosen elements of (N, C) in its flattened form: n C + target_n."""
-    index = scratch("chosen", target.shape, np.dtype(np.intp))
+    index = scratch("chosen", target.shape, _INDEX)
     np.multiply(_count(len(target)), classes, out=index)
     return np.add(index, target, out=index, casting="unsafe")
 
