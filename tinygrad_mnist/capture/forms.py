@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any
 
@@ -205,7 +205,7 @@ def anything(x: Any) -> Any:
     return None if isinstance(x, dict | list | tuple) else x
 
 
-def filled(form: Any, tensors: list[Any], held: list[Any] = []) -> Any:  # noqa: B006
+def filled(form: Any, tensors: list[Any], held: Sequence[Any] = ()) -> Any:
     """Put tensors where their Places are, and what else was there before."""
     if type(form) in (Place, Held, Kept):
         return form.thing if type(form) is Kept else (tensors if type(form) is Place else held)[form]
