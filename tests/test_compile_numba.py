@@ -12,6 +12,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 import tracemalloc
 import types
 import weakref
@@ -20,8 +21,9 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist import nn
+from tinygrad_mnist import locks, nn
 from tinygrad_mnist.compile import compiled
+from tinygrad_mnist.fast import setup
 from tinygrad_mnist.fast.plan import assign_by_phase, give_results_their_names
 from tinygrad_mnist.fast.tasks import Phase, Task, schedule
 from tinygrad_mnist.nn import functional as F
@@ -700,3 +702,17 @@ def test_backends_are_named():
     with pytest.raises(tg.TinygradError, match="unknown backend 'cuda'"):
         tg.compile(lambda x: x, backend="cuda")
     assert set(compiled.PLANNERS) == {"numpy", "numba"}
+
+
+def test_one_process_at_a_time_compiles(tmp_path, monkeypatch):
+    """Else each would go on with code of its own, and find in the cache the other's, which may round in another way."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    step = tg.compile(lambda x: (x * 2 + 1).tanh(), backend="numba")
+    thread = threading.Thread(target=step, args=(tg.ones(3),))
+    with locks.locked(setup.cache_folder(), 0.0) as alone:  # as another process would hold it
+        assert alone
+        thread.start()
+        thread.join(1.0)
+        assert thread.is_alive() and not list(tmp_path.rglob("*.nbc"))
+    thread.join()
+    assert list(tmp_path.rglob("*.nbc")) and step(tg.ones(3)).tolist() == pytest.approx([math.tanh(3)] * 3)

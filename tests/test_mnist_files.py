@@ -27,9 +27,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tinygrad_mnist import locks
 from tinygrad_mnist.data import cache as cache_module
 from tinygrad_mnist.data import choose, download, sources
-from tinygrad_mnist.data.cache import default_cache_folder, install, load_cached, locked
+from tinygrad_mnist.data.cache import default_cache_folder, install, load_cached
 from tinygrad_mnist.data.canonical import MIRRORS, MNIST_FILES, CanonicalFile, Catalogue
 from tinygrad_mnist.data.choose import open_dataset
 from tinygrad_mnist.data.digits import Digits, load_digits_arrays, upsample
@@ -555,12 +556,12 @@ def test_files_put_into_the_cache_by_hand(own_cache: Path) -> None:
 
 
 def test_lock_excludes_threads_and_is_left_by_exceptions(own_cache: Path) -> None:
-    with pytest.raises(KeyError), locked(own_cache, 0.0) as first:
+    with pytest.raises(KeyError), locks.locked(own_cache, 0.0) as first:
         assert first
-        with locked(own_cache, 0.1) as second:
+        with locks.locked(own_cache, 0.1) as second:
             assert not second
         raise KeyError
-    with locked(own_cache, 0.0) as again:
+    with locks.locked(own_cache, 0.0) as again:
         assert again
 
 
@@ -597,7 +598,7 @@ def test_download_reports_progress_and_names_itself(own_cache: Path, start_mirro
     assert mirror.agents == {download.USER_AGENT} and "urllib" not in download.USER_AGENT
     names = {path.name for path in own_cache.iterdir()}
     kept = {name for file in (TRAIN_IMAGES, TRAIN_LABELS) for name in (file, f"{file}.verified")}
-    assert names == kept | {cache_module.LOCK_NAME}
+    assert names == kept | {locks.NAME}
 
 
 def test_what_the_progress_callback_raises_is_not_a_mirror_s_fault(
@@ -608,7 +609,7 @@ def test_what_the_progress_callback_raises_is_not_a_mirror_s_fault(
 
     with pytest.raises(ValueError, match="from the callback"):
         find(mirrors=network(start_mirror()), progress=interrupted)
-    assert [path.name for path in own_cache.iterdir()] == [cache_module.LOCK_NAME]
+    assert [path.name for path in own_cache.iterdir()] == [locks.NAME]
 
 
 def test_a_mirror_may_compress_differently_or_not_at_all(start_mirror: Callable[..., LocalMirror]) -> None:

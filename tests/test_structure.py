@@ -18,7 +18,7 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 
 # Imports only point down. Folders share a floor; optim, data and viz do not know nn, nor each other.
 FLOORS = {
-    "errors": 0, "backend": 0, "bytecode": 0, "facts": 0, "files": 0.1, "archive": 0.1,
+    "errors": 0, "backend": 0, "bytecode": 0, "facts": 0, "locks": 0, "files": 0.1, "archive": 0.1,
     "kernels": 1, "scope": 1, "versions": 1, "draws": 1.1, "mode": 1.1, "graph": 2,
     "primitive": 3, "program": 3.1, "stale": 3.1, "engine": 4, "ops": 5,
     "functions": 6, "numpy_protocol": 6.1, "in_place": 6.1, "seeds": 6.1, "tensor": 6.2, "creation": 6.3,
@@ -27,7 +27,7 @@ FLOORS = {
 }  # fmt: skip
 # where a module may be loaded when it is first needed: the optional and the slow ones
 LAZY = {
-    "data/sources.py", "data/cache.py", "data/digits.py", "viz/graph.py", "viz/plots.py", "viz/program.py",
+    "data/sources.py", "locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py", "viz/program.py",
     "__init__.py", "compile/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order

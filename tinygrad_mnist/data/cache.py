@@ -8,12 +8,9 @@ Knows nothing of mirrors or other sources. Look next at sources.py.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import DataError
@@ -21,7 +18,6 @@ from ..files import Buffer, write_whole
 from .canonical import CanonicalFile
 from .idx import Bytes, parse_idx
 
-LOCK_NAME = "download.lock"
 LEFTOVER_SECONDS = 3600.0
 
 
@@ -79,52 +75,6 @@ def remove_leftovers(folder: Path) -> None:
         for part in folder.glob(".*.part"):
             if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
                 part.unlink()
-
-
-@contextmanager
-def locked(folder: Path, patience: float) -> Iterator[bool]:
-    """Let one thread of one process at a time into the block; yield False where that was not to be had.
-
-    The operating system drops the lock when its holder dies, so no lock is ever stale. A lock is a courtesy that saves
-    double downloads: writes are atomic without it, so after `patience` seconds, on file systems that cannot lock and
-    on platforms without locks (Pyodide) the block runs all the same.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = open(folder / LOCK_NAME, "a+b")  # noqa: SIM115  closed below, on every path
-    except OSError:
-        yield False
-        return
-    with stream:
-        yield _acquire(_locker(), stream.fileno(), patience)  # closing the file releases the lock
-
-
-def _acquire(try_lock: Callable[[int], None] | None, descriptor: int, patience: float) -> bool:
-    give_up = time.monotonic() + patience
-    while try_lock is not None:
-        try:
-            try_lock(descriptor)
-            return True
-        except (BlockingIOError, PermissionError):  # held by another: flock says the one, Windows the other
-            if time.monotonic() >= give_up:
-                return False
-            time.sleep(0.05)
-        except OSError:
-            return False
-    return False
-
-
-def _locker() -> Callable[[int], None] | None:
-    """Find the platform's non-blocking lock of an open file."""
-    # By name, because fcntl exists on Unix only and msvcrt on Windows only.
-    name = "msvcrt" if sys.platform == "win32" else "fcntl"
-    try:
-        module = importlib.import_module(name)
-    except ImportError:
-        return None
-    if name == "msvcrt":
-        return lambda descriptor: module.locking(descriptor, module.LK_NBLCK, 1)
-    return lambda descriptor: module.flock(descriptor, module.LOCK_EX | module.LOCK_NB)
 
 
 def _stamp_path(folder: Path, file: CanonicalFile) -> Path:

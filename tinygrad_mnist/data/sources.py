@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from ..errors import DataError
-from .cache import default_cache_folder, install, load_cached, locked, matches, remove_leftovers
+from ..locks import locked
+from .cache import default_cache_folder, install, load_cached, matches, remove_leftovers
 from .canonical import MIRRORS, MNIST_FILES, CanonicalFile, Catalogue
 from .folders import NPZ_NAME, UNKNOWN, Reading, one_line, read_split
 from .idx import Buffer, Bytes, format_idx, gunzip, parse_idx

@@ -27,6 +27,7 @@ import numpy as np
 from ..errors import MissingDependencyError
 from ..files import write_whole
 from ..kernels.parallel import get_num_threads
+from ..locks import locked
 
 
 @contextmanager
@@ -106,14 +107,12 @@ def compiled_module(source: str) -> Any:
     calls = inspect.getsource(importlib.import_module("..calls", __name__))  # compiled into it
     name = "step_" + hashlib.sha256((source + calls).encode()).hexdigest()[:24]
     path = cache_folder() / f"{name}.py"
-    if not path.exists() or path.read_text(encoding="utf-8") != source:
+    if not path.exists() or path.read_bytes() != source.encode():
         write_whole(path, source.encode())
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"cannot import {path}")
+    spec: Any = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    with watched():
+    with watched(), locked(path.parent, 120.0):  # what two processes compile may round in two ways
         spec.loader.exec_module(module)  # compiles the phases
         module.run(np.empty(0, np.int64), 0, 1)  # and what calls them
     return module
