@@ -39,7 +39,7 @@ FEW = 12  # of longer lists and dicts the items are compared in one go
 # rooms of classes whose methods may be called, though the names in them are not looked at: UserDict, Template, poly1d
 HOLDERS = PYTHON - {"abc", "typing", "_collections_abc"} | {"argparse", "numpy"}
 DATA = f"{PACKAGE}.data."
-PARTS = ("__name__", "__qualname__", "__doc__", "__module__", "__mro__", "__annotations__", "__globals__")
+PARTS = ("__name__", "__qualname__", "__doc__", "__module__", "__mro__", "__annotations__")
 KEEPER = type(functools.lru_cache(len))
 MISSING = object()
 
@@ -188,9 +188,7 @@ class Members(Facts):
                 self.read(f"{self.refer(own)}[{word!r}]", own[word], label)
             return
         if word in PARTS and isinstance(thing, type | FunctionType):
-            if word == "__globals__":
-                self.unsafe.append((own, label))
-            elif not is_foreign(thing) and hasattr(thing, word):
+            if not is_foreign(thing) and hasattr(thing, word):
                 self.read(f"{self.refer(thing)}.{word}", getattr(thing, word), label)
             return
         value = own.get(word, MISSING)

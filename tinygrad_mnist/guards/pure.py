@@ -19,7 +19,7 @@ import numpy as np
 # modules written in C, all of whose functions only compute
 MODULES = frozenset({
     "math", "cmath", "_operator", "operator", "itertools", "_functools", "functools", "_collections",
-    "_collections_abc", "_bisect", "_heapq", "_struct", "_json", "_abc", "_sre", "_string", "unicodedata", "_weakref",
+    "_bisect", "_heapq", "_struct", "_json", "_abc", "_sre", "_string", "unicodedata", "_weakref",
     "_typing", "_statistics", "_datetime", "binascii", "zlib", "_locale", "_stat", "_opcode", "_ast",
     "_copy", "_csv", "_pickle",
 })  # fmt: skip
