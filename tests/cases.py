@@ -192,7 +192,7 @@ case(
 
 
 def build_clamp(d: Draw) -> Call:
-    low, high = d.choose(((-1.0, 1.0), (None, 1.0), (-1.0, None)))
+    low, high = d.choose(((-1.0, 1.0), (None, 1.0), (-1.0, None), (1.0, -1.0)))
     return Call([d.values(d.shape(), Domain(-2, 2, (-1.0, 1.0)))], {"low": low, "high": high}, d.seed)
 
 
@@ -202,6 +202,9 @@ case(
         Example((a(-2, -1, 0, 1, 2),), a(-1, -1, 0, 1, 1), (a(0, 1, 1, 1, 0),), {"low": -1.0, "high": 1.0}),
         Example((a(-2, 2),), a(-2, 1), (a(1, 0),), {"low": None, "high": 1.0}),
         Example((a(0, 2),), a(0, 1), (a(INF, 0),), {"low": -1.0, "high": 1.0}, g=INFINITE),
+        Example((a(1, 2),), a(1, 1), (a(1, 0),), {"low": 1.0, "high": 1.0}),
+        # between bounds that are exchanged lies nothing, not even the result itself
+        Example((a(-1, 0),), a(-1, -1), (a(0, 0),), {"low": 1.0, "high": -1.0}, g=INFINITE),
     ),
 )  # fmt: skip
 
@@ -238,6 +241,9 @@ case(
         Example((a(2, 4), a(3, 0.5)), a(8, 2), (a(12, 0.25), a(8 * math.log(2), 2 * math.log(4)))),
         # 0 ** 0 = 1, and no derivative there is NaN
         Example((a(0, 0, 0), a(0, 1, 2)), a(1, 0, 0), (a(0, 1, 0), a(0, 0, 0))),
+        # 0 ** -1 is infinite, as are both its derivatives; a ** 0 is constant, beside an infinite cotangent too
+        Example((a(0), a(-1)), a(INF), (a(-INF), a(-INF)), warns=True),
+        Example((a(2, 3), a(0, 0)), a(1, 1), (a(0, 0), a(INF, INF)), g=INFINITE, warns=True),
     ),
 )  # fmt: skip
 case(

@@ -43,6 +43,7 @@ SEEDS = range(10)
 HINT = "`saved` is a hint: computing it again gives the same, only later"
 SHAPE = "p, g and the result have the same shape"
 ZERO = "what is not chosen gives its shape and dtype alone, and a 0 may have any sign and multiple"
+EXCHANGED = "if low is not None and high is not None and (low > high):\n    return "
 POWER = "return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else "
 EQUIVALENT = {
     ("cross_entropy_vjp_x", "return less_one_hot(softmax(x, axis=1), g, target, smoothing=smoothing)"): HINT,
@@ -53,6 +54,8 @@ EQUIVALENT = {
     ("sign_vjp_x", "return -where(False, g, 0.0)"): ZERO,
     ("sign_vjp_x", "return where(False, g, 0.0) * 2"): ZERO,
     ("sign_vjp_x", "return where(False, g, 0.0) * 0"): ZERO,
+    ("clamp_vjp_x", EXCHANGED + "where(False, out, 0.0)"): ZERO,
+    ("clamp_vjp_x", EXCHANGED + "where(False, x, 0.0)"): ZERO,
     ("power_scalar_vjp_x", POWER + "where(False, out, 0.0)"): ZERO,
     ("power_scalar_vjp_x", POWER + "where(False, x, 0.0)"): ZERO,
     ("less_one_hot_vjp_s", "chosen = sum(g * (p - smoothing / g.shape[1]), axis=1, keepdims=False)"): SHAPE,
