@@ -6,6 +6,7 @@ Must not know: Tensor, gradients' bookkeeping. Look next at ops/activation.py (t
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -44,12 +45,19 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
         x = x.astype(np.float32)
     if out is None:
         out = np.empty_like(x)
-    one_from = float(2 - np.log(np.finfo(x.dtype).eps))
+    one_from = _one_from(x.dtype)
     for piece, result in _pieces(x, out):
-        np.minimum(piece, _level(piece, one_from), out=result)
-        np.exp(result, out=result)
-        np.divide(result, np.add(result, 1, out=scratch("sigmoid", piece.shape, piece.dtype)), out=result)
+        e = scratch("sigmoid", piece.shape, piece.dtype)
+        np.minimum(piece, _level(piece, one_from), out=e)
+        np.exp(e, out=e)
+        np.divide(e, np.add(e, 1, out=result), out=result)
     return out
+
+
+@functools.cache
+def _one_from(dtype: Any) -> float:
+    """Give a number from which on the sigmoid is 1 in this dtype."""
+    return float(2 - np.log(np.finfo(dtype).eps))
 
 
 def _pieces(x: Array, out: Array) -> list[tuple[Array, Array]]:

@@ -116,6 +116,8 @@ def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float, out: Ar
     if smoothing:
         out = np.subtract(p, smoothing / classes, out=out)
         out *= stretched("rows", s[:, None], out.shape)
+    elif s.strides == (0,) and n:  # of a mean, of which every row has the same share
+        out = np.multiply(p, s[0], out=out)
     else:
         out = np.multiply(p, stretched("rows", s[:, None], p.shape), out=out)
     if not out.flags.c_contiguous:
