@@ -30,8 +30,8 @@ try:
     from tqdm import tqdm
 
     import tinygrad_mnist as tg
+    from tinygrad_mnist.core.files import output_folder, write_whole
     from tinygrad_mnist.data import MNIST, open_dataset
-    from tinygrad_mnist.files import output_folder, write_whole
 except ImportError as error:
     sys.exit(f"{error}. Install what the examples need: pip install '.[examples]' in the project's folder")
 

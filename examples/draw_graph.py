@@ -17,8 +17,8 @@ import sys
 try:
     import tinygrad_mnist as tg
     from tinygrad_mnist import nn
-    from tinygrad_mnist.errors import MissingDependencyError
-    from tinygrad_mnist.files import output_folder
+    from tinygrad_mnist.core.errors import MissingDependencyError
+    from tinygrad_mnist.core.files import output_folder
 except ImportError as error:
     sys.exit(f"{error}. Install the project first: pip install . in its folder")
 

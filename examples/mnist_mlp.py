@@ -21,8 +21,8 @@ try:
 
     import tinygrad_mnist as tg
     from tinygrad_mnist import nn
+    from tinygrad_mnist.core.files import output_folder
     from tinygrad_mnist.data import DataLoader, open_dataset, random_split
-    from tinygrad_mnist.files import output_folder
 except ImportError as error:
     sys.exit(f"{error}. Install what the examples need: pip install '.[examples]' in the project's folder")
 

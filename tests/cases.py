@@ -17,6 +17,7 @@ import numpy as np
 from strategies import ANYWHERE, NOT_ZERO, POSITIVE, Array, Call, Domain, Draw
 
 from tinygrad_mnist import functions as F
+from tinygrad_mnist.core.primitive import Primitive, registry
 from tinygrad_mnist.nn import functional as NF
 from tinygrad_mnist.ops import activation, broadcast, compare, contract, conv, pool, promotion
 from tinygrad_mnist.ops import elementwise as E
@@ -24,7 +25,6 @@ from tinygrad_mnist.ops import index as I  # noqa: E741
 from tinygrad_mnist.ops import layout as L
 from tinygrad_mnist.ops import reduce as R
 from tinygrad_mnist.ops import softmax as S
-from tinygrad_mnist.primitive import Primitive, registry
 
 ARRAY = I.ARRAY
 

@@ -32,7 +32,7 @@ t = Trainer()
 """
 BLOCK = "class Block(nn.Module):\n    '''A layer with a shortcut.'''\n    def __init__(self, size, p=0.0):\n        super().__init__()\n        self.size = size\n        self.lin = nn.Linear(size, size)\n        self.drop = nn.Dropout(p)\n    def forward(self, y):\n        return y + self.drop(F.relu(self.lin(y)))\n    def extra_repr(self): return f'{self.size}'"
 
-SOFTPLUS = "from tinygrad_mnist.primitive import primitive, registry\nregistry.pop('softplus_', None)\n@primitive()\ndef softplus_(v): return np.logaddexp(v, 0)\n@softplus_.vjp('v')\ndef back(g, out, v): return g * tg.sigmoid(v)"
+SOFTPLUS = "from tinygrad_mnist.core.primitive import primitive, registry\nregistry.pop('softplus_', None)\n@primitive()\ndef softplus_(v): return np.logaddexp(v, 0)\n@softplus_.vjp('v')\ndef back(g, out, v): return g * tg.sigmoid(v)"
 
 
 def swapped(old: str, new: str) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.errors import CaptureError
+from tinygrad_mnist.core.errors import CaptureError
 
 # Which version each call sees. The second call is the one that compares the plan with the function.
 MOMENTS = {

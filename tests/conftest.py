@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tinygrad_mnist import backend
-from tinygrad_mnist.errors import MissingDependencyError
+from tinygrad_mnist.core import backend
+from tinygrad_mnist.core.errors import MissingDependencyError
+from tinygrad_mnist.core.scope import state
 from tinygrad_mnist.kernels import parallel
-from tinygrad_mnist.scope import state
 
 # dev and ci draw the same examples every time: a red run is a change in the code. deep looks for new ones.
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}

@@ -15,7 +15,7 @@ from cases import Call, Case, Example
 
 from tinygrad_mnist import Tensor
 from tinygrad_mnist.autograd import grad, gradcheck, gradgradcheck
-from tinygrad_mnist.graph import no_grad
+from tinygrad_mnist.core.graph import no_grad
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

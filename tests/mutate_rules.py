@@ -35,7 +35,7 @@ from cases import CASES, Case
 from matrix import ORDERS, check_engine, check_example, check_forward, check_rules
 from strategies import seeded
 
-from tinygrad_mnist.primitive import Primitive, registry
+from tinygrad_mnist.core.primitive import Primitive, registry
 
 SEEDS = range(10)
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
+from tinygrad_mnist.core.primitive import registry
 from tinygrad_mnist.ops.elementwise import negative
-from tinygrad_mnist.primitive import registry
 
 PACKAGE = Path(tg.__file__).parent
 IMPORT = """

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.errors import ArgumentError, InPlaceError, TinygradError
+from tinygrad_mnist.core.errors import ArgumentError, InPlaceError, TinygradError
 from tinygrad_mnist.nn import functional as F
 
 torch = pytest.importorskip("torch")

@@ -19,8 +19,8 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
+from tinygrad_mnist.core.errors import ArgumentError, DataError, OutputError, StateDictError
 from tinygrad_mnist.data import DataLoader, Subset, TensorDataset
-from tinygrad_mnist.errors import ArgumentError, DataError, OutputError, StateDictError
 from tinygrad_mnist.optim import SGD, Adam, AdamW
 from tinygrad_mnist.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR, OneCycleLR, ReduceLROnPlateau
 from tinygrad_mnist.training import Callback, Checkpoint, EarlyStopping, KeepBest, Log, fit

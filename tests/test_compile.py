@@ -13,8 +13,8 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.autograd import grad
-from tinygrad_mnist.backend import default_generator
-from tinygrad_mnist.errors import CaptureError, InPlaceError
+from tinygrad_mnist.core.backend import default_generator
+from tinygrad_mnist.core.errors import CaptureError, InPlaceError
 from tinygrad_mnist.optim import SGD, Adam, AdamW, lr_scheduler
 
 CLASSES = 3

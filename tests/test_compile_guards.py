@@ -23,9 +23,9 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.errors import ArgumentError, CaptureError, IndexRangeError, ShapeError
+from tinygrad_mnist.core.errors import ArgumentError, CaptureError, IndexRangeError, ShapeError
+from tinygrad_mnist.core.scope import state
 from tinygrad_mnist.optim import SGD, Adam, lr_scheduler
-from tinygrad_mnist.scope import state
 
 factor = 2.0
 count = 0

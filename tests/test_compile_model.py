@@ -14,8 +14,8 @@ import pytest
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
-from tinygrad_mnist.backend import default_generator
-from tinygrad_mnist.errors import CaptureError, GraphFreedError, InPlaceError
+from tinygrad_mnist.core.backend import default_generator
+from tinygrad_mnist.core.errors import CaptureError, GraphFreedError, InPlaceError
 
 Y = tg.tensor(np.arange(6) % 3)
 

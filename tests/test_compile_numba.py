@@ -21,14 +21,15 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist import locks, nn
-from tinygrad_mnist.compile import compiled
+from tinygrad_mnist import nn
+from tinygrad_mnist.capture.program import Instruction, Program, Value
+from tinygrad_mnist.compiler import compiled
+from tinygrad_mnist.core import locks
+from tinygrad_mnist.core.primitive import registry
 from tinygrad_mnist.fast import setup
 from tinygrad_mnist.fast.plan import assign_by_phase, give_results_their_names
 from tinygrad_mnist.fast.tasks import Phase, Task, schedule
 from tinygrad_mnist.nn import functional as F
-from tinygrad_mnist.primitive import registry
-from tinygrad_mnist.program import Instruction, Program, Value
 
 numba = pytest.importorskip("numba", reason="numba is not installed")
 numba_plan = importlib.import_module("tinygrad_mnist.fast.plan")

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.compile import Compiled, passes, rewrites
-from tinygrad_mnist.compile.numpy_source import OVERWRITES
-from tinygrad_mnist.errors import CaptureError, DTypeError
+from tinygrad_mnist.capture.program import Instruction, Program, Value
+from tinygrad_mnist.compiler import Compiled, passes, rewrites
+from tinygrad_mnist.compiler.numpy_source import OVERWRITES
+from tinygrad_mnist.core.errors import CaptureError, DTypeError
+from tinygrad_mnist.core.primitive import registry
 from tinygrad_mnist.optim import SGD, Adam
-from tinygrad_mnist.primitive import registry
-from tinygrad_mnist.program import Instruction, Program, Value
 
 
 def flat(*layers):
@@ -573,7 +573,7 @@ def test_planted_mistakes_in_passes_are_caught(place, mistake, monkeypatch):
 
     want = run(lambda f: f)
     assert run(tg.compile) == want
-    monkeypatch.setattr(importlib.import_module("tinygrad_mnist.compile.replay"), place, mistake)
+    monkeypatch.setattr(importlib.import_module("tinygrad_mnist.compiler.replay"), place, mistake)
     with pytest.raises(CaptureError, match="a replay does not repeat"):  # so wrong that the second call notices
         run(tg.compile)
     monkeypatch.setattr(Compiled, "verify", lambda self, key, plan, tensors, args, kwargs: plan.run(tensors))

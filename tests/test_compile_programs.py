@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.capture.verify import differing
-from tinygrad_mnist.errors import CaptureError
-from tinygrad_mnist.primitive import Primitive, registry
+from tinygrad_mnist.core.errors import CaptureError
+from tinygrad_mnist.core.primitive import Primitive, registry
 
 
 class Table:

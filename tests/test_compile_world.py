@@ -18,8 +18,8 @@ from compile_world import MOMENTS, Scenario, Twin, judge
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_mnist.primitive import registry
-from tinygrad_mnist.scope import state
+from tinygrad_mnist.core.primitive import registry
+from tinygrad_mnist.core.scope import state
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 TABLES = {

@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.errors import ShapeError
+from tinygrad_mnist.core.errors import ShapeError
 
 
 class Wrap(nn.Module):

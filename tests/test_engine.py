@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.autograd import grad
-from tinygrad_mnist.errors import GradientError, GraphFreedError, InPlaceError, ShapeError
-from tinygrad_mnist.graph import Node
+from tinygrad_mnist.core.errors import GradientError, GraphFreedError, InPlaceError, ShapeError
+from tinygrad_mnist.core.graph import Node
+from tinygrad_mnist.core.primitive import registry
 from tinygrad_mnist.ops.index import ARRAY
 from tinygrad_mnist.ops.index import setitem as write
-from tinygrad_mnist.primitive import registry
 
 
 def leaf(*values, dtype=np.float64):

@@ -13,9 +13,9 @@ import pytest
 
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
-from tinygrad_mnist import errors as E
 from tinygrad_mnist import nn, optim
-from tinygrad_mnist.primitive import primitive, registry
+from tinygrad_mnist.core import errors as E
+from tinygrad_mnist.core.primitive import primitive, registry
 
 
 def message(kind, f):

@@ -16,7 +16,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.errors import ShapeError
+from tinygrad_mnist.core.errors import ShapeError
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"

@@ -18,8 +18,8 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.errors import DataError, DTypeError, OutputError
-from tinygrad_mnist.files import write_whole
+from tinygrad_mnist.core.errors import DataError, DTypeError, OutputError
+from tinygrad_mnist.core.files import write_whole
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX files")
 

@@ -14,12 +14,12 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.autograd import gradcheck, gradgradcheck
-from tinygrad_mnist.errors import DTypeError, GradcheckError, GradientError
+from tinygrad_mnist.core.errors import DTypeError, GradcheckError, GradientError
+from tinygrad_mnist.core.primitive import Primitive, registry
 from tinygrad_mnist.ops.broadcast import sum_to
 from tinygrad_mnist.ops.elementwise import cos, exp, sin
 from tinygrad_mnist.ops.layout import transpose
 from tinygrad_mnist.ops.reduce import restore, sum
-from tinygrad_mnist.primitive import Primitive, registry
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.errors import ArgumentError, GradientError
-from tinygrad_mnist.primitive import Primitive, primitive, registry
+from tinygrad_mnist.core.errors import ArgumentError, GradientError
+from tinygrad_mnist.core.primitive import Primitive, primitive, registry
 
 INF, NAN = float("inf"), float("nan")
 

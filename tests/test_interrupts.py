@@ -16,8 +16,8 @@ import collections, gc, random, signal, sys
 import numpy as np
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.graph import SLOT, Var
-from tinygrad_mnist.scope import state
+from tinygrad_mnist.core.graph import SLOT, Var
+from tinygrad_mnist.core.scope import state
 
 tg.manual_seed(0)
 model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_mnist.errors import ArgumentError, ShapeError
+from tinygrad_mnist.core.errors import ArgumentError, ShapeError
 from tinygrad_mnist.kernels import conv as conv_module
 from tinygrad_mnist.kernels import parallel, update
 from tinygrad_mnist.kernels import pool as pool_module

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
+from tinygrad_mnist.core.errors import ArgumentError, DTypeError, ShapeError
 from tinygrad_mnist.data import DataLoader, ImageSet, Subset, TensorDataset, random_split
-from tinygrad_mnist.errors import ArgumentError, DTypeError, ShapeError
 
 
 class Counting:

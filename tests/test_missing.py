@@ -56,7 +56,7 @@ EACH = '''
 import shutil, subprocess, sys
 import pytest
 import tinygrad_mnist as tg
-from tinygrad_mnist.errors import MissingDependencyError
+from tinygrad_mnist.core.errors import MissingDependencyError
 
 model = tg.nn.Linear(2, 2)
 

@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_mnist import locks
+from tinygrad_mnist.core import locks
+from tinygrad_mnist.core.errors import ArgumentError, DataError, MissingDependencyError, ShapeError
 from tinygrad_mnist.data import cache as cache_module
 from tinygrad_mnist.data import choose, download, sources
 from tinygrad_mnist.data.cache import default_cache_folder, install, load_cached
@@ -40,7 +41,6 @@ from tinygrad_mnist.data.idx import describe, format_idx, gunzip, parse_idx
 from tinygrad_mnist.data.image_set import ImageSet
 from tinygrad_mnist.data.mnist import MNIST, load_mnist_arrays
 from tinygrad_mnist.data.sources import Found, Network, find_split
-from tinygrad_mnist.errors import ArgumentError, DataError, MissingDependencyError, ShapeError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("TINYGRAD_MNIST_DATA") or REPOSITORY.parent / "shared" / "data" / "mnist")

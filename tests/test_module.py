@@ -13,8 +13,8 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.errors import DTypeError, GradientError, StateDictError
-from tinygrad_mnist.scope import state
+from tinygrad_mnist.core.errors import DTypeError, GradientError, StateDictError
+from tinygrad_mnist.core.scope import state
 
 
 class Net(nn.Module):

@@ -10,7 +10,7 @@ import mutate_rules
 import pytest
 from cases import Case
 
-from tinygrad_mnist.primitive import registry
+from tinygrad_mnist.core.primitive import registry
 
 
 def no_checks(case: Case) -> Iterator[Callable[[], None]]:

@@ -14,7 +14,7 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn
 from tinygrad_mnist.autograd import grad, gradcheck, gradgradcheck
-from tinygrad_mnist.errors import ArgumentError, DTypeError, ShapeError
+from tinygrad_mnist.core.errors import ArgumentError, DTypeError, ShapeError
 from tinygrad_mnist.nn import init
 
 RNG = np.random.default_rng(0)

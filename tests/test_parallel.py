@@ -17,7 +17,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.errors import ArgumentError
+from tinygrad_mnist.core.errors import ArgumentError
 from tinygrad_mnist.kernels import parallel
 from tinygrad_mnist.kernels import scratch as scratch_module
 from tinygrad_mnist.kernels.blas import Blas

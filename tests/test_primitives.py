@@ -26,8 +26,8 @@ from matrix import (
 from strategies import LAYOUTS, NOT_ZERO, calls, lay_out, seeded
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.errors import ShapeError
-from tinygrad_mnist.primitive import registry
+from tinygrad_mnist.core.errors import ShapeError
+from tinygrad_mnist.core.primitive import registry
 
 every = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 differentiable = [c for c in CASES.values() if c.order]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.errors import TinygradError
+from tinygrad_mnist.core.errors import TinygradError
 
 DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
 VALUES: dict[str, tuple[Any, Any]] = {

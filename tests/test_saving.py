@@ -16,8 +16,8 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.errors import DataError, DTypeError, OutputError
-from tinygrad_mnist.files import output_folder, write_whole
+from tinygrad_mnist.core.errors import DataError, DTypeError, OutputError
+from tinygrad_mnist.core.files import output_folder, write_whole
 
 
 def test_a_state_dict_is_a_plain_npz_with_the_parameters_names(tmp_path):

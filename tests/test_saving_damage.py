@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
+from tinygrad_mnist.core.errors import DataError, StateDictError
 from tinygrad_mnist.data.canonical import MNIST_FILES
 from tinygrad_mnist.data.folders import read_split
 from tinygrad_mnist.data.idx import gunzip, parse_idx
 from tinygrad_mnist.data.openml import read_table
-from tinygrad_mnist.errors import DataError, StateDictError
 
 # what tg.save of the release before the seal wrote, packed: {"weight": 2x2, "steps": [...], "deep": {"i": 3}}
 OLD = (
@@ -32,7 +32,7 @@ OLD = (
 FUZZ = '''
 import os, random, resource, struct, sys, time
 import tinygrad_mnist as tg
-from tinygrad_mnist.errors import DataError
+from tinygrad_mnist.core.errors import DataError
 folder, seed = sys.argv[1], int(sys.argv[2])
 draw = random.Random(seed)
 path = os.path.join(folder, "x")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import optim
-from tinygrad_mnist.errors import ArgumentError, DTypeError, StateDictError
+from tinygrad_mnist.core.errors import ArgumentError, DTypeError, StateDictError
 from tinygrad_mnist.optim import lr_scheduler
 
 torch = pytest.importorskip("torch")

@@ -16,7 +16,7 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.autograd import grad
-from tinygrad_mnist.errors import ArgumentError, DTypeError, GradientError, InPlaceError, ShapeError
+from tinygrad_mnist.core.errors import ArgumentError, DTypeError, GradientError, InPlaceError, ShapeError
 
 # ---------------------------------------------------------------- made
 

@@ -20,8 +20,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.data import DataLoader, TensorDataset
-from tinygrad_mnist.errors import (
+from tinygrad_mnist.core.errors import (
     ArgumentError,
     CaptureError,
     DTypeError,
@@ -30,6 +29,7 @@ from tinygrad_mnist.errors import (
     ShapeError,
     TrainingError,
 )
+from tinygrad_mnist.data import DataLoader, TensorDataset
 from tinygrad_mnist.optim import SGD, Adam
 from tinygrad_mnist.optim.lr_scheduler import ExponentialLR, OneCycleLR, ReduceLROnPlateau
 from tinygrad_mnist.training import (

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.errors import CaptureError, InPlaceError
+from tinygrad_mnist.core.errors import CaptureError, InPlaceError
 
 SHAPES = [(), (1,), (3,), (1, 1), (1, 3), (3, 1), (2, 3), (1, 2, 1), (2, 1, 3), (0,), (0, 3), (2, 2, 2)]
 

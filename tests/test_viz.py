@@ -15,8 +15,8 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, viz
-from tinygrad_mnist.errors import ArgumentError, DTypeError, MissingDependencyError, OutputError
-from tinygrad_mnist.scope import Scope, state
+from tinygrad_mnist.core.errors import ArgumentError, DTypeError, MissingDependencyError, OutputError
+from tinygrad_mnist.core.scope import Scope, state
 
 ROOT = Path(__file__).parent.parent
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="the program `dot` of graphviz is not installed")

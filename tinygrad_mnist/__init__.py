@@ -1,6 +1,6 @@
 """tinygrad_mnist: a PyTorch-like autodiff micro-framework on NumPy.
 
-Exports only; nothing is computed and nothing read at import. To read the code start with graph.py.
+Exports only; nothing is computed and nothing read at import. To read the code start with core/graph.py.
 """
 
 import importlib as _importlib
@@ -9,7 +9,8 @@ from typing import Any as _Any
 
 from . import autograd, data, nn, optim, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
-from .backend import (
+from .compiler.pairs import compile
+from .core.backend import (
     Generator,
     bool_,
     double,
@@ -25,27 +26,7 @@ from .backend import (
     manual_seed,
     uint8,
 )
-from .creation import (
-    arange,
-    eye,
-    from_numpy,
-    full,
-    full_like,
-    linspace,
-    ones,
-    ones_like,
-    rand,
-    rand_like,
-    randint,
-    randint_like,
-    randn,
-    randn_like,
-    randperm,
-    tensor,
-    zeros,
-    zeros_like,
-)
-from .errors import TinygradError
+from .core.errors import TinygradError
 from .functions import (
     abs,
     add,
@@ -111,9 +92,28 @@ from .functions import (
     where,
 )
 from .kernels.parallel import get_num_threads, set_num_threads
-from .pairs import compile
-from .saving import load, save
-from .tensor import Tensor
+from .tensors.creation import (
+    arange,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from .tensors.saving import load, save
+from .tensors.tensor import Tensor
 from .viz import summary
 
 if _TYPE_CHECKING:

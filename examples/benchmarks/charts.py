@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from tinygrad_mnist.files import write_whole
+from tinygrad_mnist.core.files import write_whole
 
 from .ratios import median, ratio
 from .sweeps import Points

@@ -12,8 +12,8 @@ import numpy as np
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
+from tinygrad_mnist.core.errors import ArgumentError
 from tinygrad_mnist.data import DataLoader, TensorDataset
-from tinygrad_mnist.errors import ArgumentError
 from tinygrad_mnist.training import Callback, EarlyStopping, fit
 
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinygrad_mnist import nn
-from tinygrad_mnist.errors import ArgumentError
+from tinygrad_mnist.core.errors import ArgumentError
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.primitive import primitive
 

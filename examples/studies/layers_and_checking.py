@@ -26,8 +26,8 @@ from reasonable_network import reasonable
 from study import CORRECTED, INK, PRINTED, figure, run
 
 import tinygrad_mnist as tg
+from tinygrad_mnist.core.errors import ArgumentError
 from tinygrad_mnist.data import DataLoader, TensorDataset
-from tinygrad_mnist.errors import ArgumentError
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.training import Callback, KeepBest, evaluate, fit
 

@@ -21,8 +21,8 @@ try:
     from matplotlib.figure import Figure
 
     import tinygrad_mnist as tg
+    from tinygrad_mnist.core.files import write_whole
     from tinygrad_mnist.data import open_dataset
-    from tinygrad_mnist.files import write_whole
 except ImportError as error:
     sys.exit(f"{error}. {INSTALL}")
 

@@ -1,6 +1,6 @@
 """Derivatives as values, and the checker that compares them with numeric ones."""
 
-from ..graph import enable_grad, is_grad_enabled, no_grad
+from ..core.graph import enable_grad, is_grad_enabled, no_grad
 from .grad import grad
 from .gradcheck import gradcheck, gradgradcheck
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import differentiate
-from ..errors import GradientError
-from ..seeds import seed_for
-from ..tensor import Tensor
+from ..core.engine import differentiate
+from ..core.errors import GradientError
+from ..core.seeds import seed_for
+from ..tensors.tensor import Tensor
 
 
 def grad(

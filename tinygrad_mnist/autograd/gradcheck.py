@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import apart
-from ..errors import DTypeError, GradcheckError, GradientError
-from ..graph import Array, no_grad
-from ..tensor import Tensor
+from ..core.backend import apart
+from ..core.errors import DTypeError, GradcheckError, GradientError
+from ..core.graph import Array, no_grad
+from ..tensors.tensor import Tensor
 from .grad import grad
 
 Function = Callable[..., Any]

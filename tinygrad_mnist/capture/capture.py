@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from .. import draws
-from ..backend import default_generator, generator_or_default
-from ..engine import caller
-from ..graph import Var, arrays_watched
-from ..guards.guard import Guard
-from ..guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
+from ..core import draws
+from ..core.backend import default_generator, generator_or_default
+from ..core.engine import caller
+from ..core.graph import Var, arrays_watched
+from ..core.primitive import Primitive, registry
+from ..core.scope import Scope, state
+from ..core.versions import tick
 from ..ops import elementwise, promotion
-from ..primitive import Primitive, registry
-from ..program import Array, Instruction, Program, Value
-from ..scope import Scope, state
-from ..versions import tick
 from .dice import Dice
+from .guards.guard import Guard
+from .guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
+from .program import Array, Instruction, Program, Value
 
 FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
 TAKEN = {"np", "step", *dir(builtins), *dir(draws), *keyword.kwlist, *registry}  # names that the source uses itself

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import apart
+from ..core.backend import apart
 
 
 class Dice:

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..creation import from_numpy
-from ..graph import Var
-from ..guards.guard import Guard
-from ..guards.things import attributes
-from ..guards.watch import refused
+from ..core.graph import Var
+from ..tensors.creation import from_numpy
+from .guards.guard import Guard
+from .guards.things import attributes
+from .guards.watch import refused
 
 NUMBERS = (int, float, complex, np.generic)
 WORDS = (bool, str, bytes, type(None))

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..graph import Array, Var
-from ..guards.watch import refused
+from ..core.graph import Array, Var
 from .capture import Recorder
+from .guards.watch import refused
 
 K = TypeVar("K")
 

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CaptureError
-from ..graph import Var
-from ..guards.guard import Guard
-from ..guards.watch import refused
-from ..program import Array, Program, Value
-from ..tensor import Tensor
+from ..core.errors import CaptureError
+from ..core.graph import Var
+from ..tensors.tensor import Tensor
 from .capture import Recorder, capture
 from .forms import Held, Kept, Place, anything, containers, filled, form_of
+from .guards.guard import Guard
+from .guards.watch import refused
 from .overlaps import check_overlaps
+from .program import Array, Program, Value
 
 ALONE = 2  # references to a thing that only one variable holds, as getrefcount counts
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CaptureError
-from ..graph import Var
+from ..core.errors import CaptureError
+from ..core.graph import Var
 from .forms import NUMBERS, WORDS
 
 

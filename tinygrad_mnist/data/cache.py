@@ -13,8 +13,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import DataError
-from ..files import Buffer, write_whole
+from ..core.errors import DataError
+from ..core.files import Buffer, write_whole
 from .canonical import CanonicalFile
 from .idx import Bytes, parse_idx
 

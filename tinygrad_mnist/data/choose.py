@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from ..errors import ArgumentError, DataError, MissingDependencyError
+from ..core.errors import ArgumentError, DataError, MissingDependencyError
 from .digits import Digits
 from .image_set import ImageSet
 from .mnist import MNIST

@@ -10,7 +10,7 @@ import importlib
 
 import numpy as np
 
-from ..errors import ArgumentError, MissingDependencyError
+from ..core.errors import ArgumentError, MissingDependencyError
 from .idx import Bytes
 from .image_set import Floats, ImageSet
 from .mnist import DIGIT_CLASSES

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from email.message import Message
 from typing import IO
 
-from ..errors import DataError
+from ..core.errors import DataError
 
 USER_AGENT = "tinygrad_mnist (https; python)"
 CHUNK = 1 << 16

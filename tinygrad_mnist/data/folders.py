@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..archive import Archive, read_arrays
-from ..errors import DataError
+from ..core.archive import Archive, read_arrays
+from ..core.errors import DataError
 from .canonical import CanonicalFile, Catalogue
 from .idx import Buffer, Bytes, describe, format_idx, gunzip, parse_idx
 

@@ -12,7 +12,7 @@ from typing import TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ArgumentError, ShapeError
+from ..core.errors import ArgumentError, ShapeError
 from .idx import Bytes
 
 Floats: TypeAlias = npt.NDArray[np.float32]

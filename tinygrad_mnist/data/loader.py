@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator, generator_or_default
-from ..creation import from_numpy
-from ..errors import ArgumentError, DTypeError, ShapeError
-from ..graph import Array, Var
-from ..tensor import Tensor
+from ..core.backend import Generator, generator_or_default
+from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.graph import Array, Var
+from ..tensors.creation import from_numpy
+from ..tensors.tensor import Tensor
 
 
 class TensorDataset:

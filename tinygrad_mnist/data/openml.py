@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError
+from ..core.errors import DataError
 from .canonical import Catalogue
 from .folders import DECOMPRESSED_LIMIT, Reading, checked, recognise
 from .idx import Bytes, format_idx, gunzip

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from ..errors import DataError
-from ..locks import locked
+from ..core.errors import DataError
+from ..core.locks import locked
 from .cache import default_cache_folder, install, load_cached, matches, remove_leftovers
 from .canonical import MIRRORS, MNIST_FILES, CanonicalFile, Catalogue
 from .folders import NPZ_NAME, UNKNOWN, Reading, one_line, read_split

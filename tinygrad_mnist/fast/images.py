@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..program import Value
+from ..capture.program import Value
 from .tasks import Task
 
 CACHE_BYTES = 192 * 1024  # for the columns of a convolution: a part of a core's second-level cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..program import EFFECTS, Instruction, Program, Value
+from ..capture.program import EFFECTS, Instruction, Program, Value
 from .tasks import Task
 
 # Elementwise operations, as an expression of their operands; ZERO and number literals take the dtype of the result.

@@ -1,7 +1,7 @@
 """Run a program as one compiled parallel function: write it, have numba compile it (once: it is kept on disk), bind it.
 
 Products go through SciPy's BLAS, one thread in each of numba's: two pools never meet. What the loops cannot do, NumPy
-does between two calls of the function, as in compile/replay.py. Read after tasks.py and source.py.
+does between two calls of the function, as in compiler/replay.py. Read after tasks.py and source.py.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from ..compile.numpy_source import WRITERS, Writer, as_it_is, call_of, moves
-from ..compile.passes import placed, simplify
-from ..compile.replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views
-from ..compile.rewrites import pool_before_rectifying
-from ..errors import ArgumentError
-from ..graph import Var
+from ..capture.program import Array, Instruction, Program, Value, name_values
+from ..compiler.numpy_source import WRITERS, Writer, as_it_is, call_of, moves
+from ..compiler.passes import placed, simplify
+from ..compiler.replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views
+from ..compiler.rewrites import pool_before_rectifying
+from ..core.errors import ArgumentError
+from ..core.graph import Var
 from ..kernels import image_loops, loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
-from ..program import Array, Instruction, Program, Value, name_values
 from .lowering import Lowering, Shares
 from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingDependencyError
-from ..files import write_whole
+from ..core.errors import MissingDependencyError
+from ..core.files import write_whole
+from ..core.locks import locked
 from ..kernels.parallel import get_num_threads
-from ..locks import locked
 
 
 @contextmanager

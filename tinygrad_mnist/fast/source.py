@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..program import Value
+from ..capture.program import Value
 from .images import ImageTasks
 from .lowering import EXPRESSIONS, Shares
 from .tasks import Phase, Task

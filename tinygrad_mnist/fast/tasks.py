@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..program import EFFECTS, Instruction, Value
+from ..capture.program import EFFECTS, Instruction, Value
 
 
 @dataclass(eq=False)

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
-from ..graph import Var, no_grad
+from ..core.errors import ArgumentError
+from ..core.graph import Var, no_grad
+from ..core.primitive import constant
+from ..core.scope import unchanging
 from ..ops import compare, elementwise, promotion
-from ..primitive import constant
-from ..scope import unchanging
 from .numbers import fitting, number
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, IndexRangeError, ShapeError, TinygradError
+from ..core.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError, TinygradError
 
 Dims = int | Sequence[int] | None
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
-from ..graph import Var
+from ..core.errors import ArgumentError
+from ..core.graph import Var
 from ..ops import promotion
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError
+from ..core.errors import ArgumentError, DTypeError
 
 
 def number(name: str, value: Any) -> Any:

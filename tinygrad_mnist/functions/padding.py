@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.scope import unchanging
 from ..ops import index, layout
 from ..ops.elementwise import clone
-from ..scope import unchanging
 from .dims import whole
 from .numbers import fitting
 

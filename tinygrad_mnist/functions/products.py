@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..core.errors import ShapeError
 from ..ops import contract
 from ..ops import softmax as softmaxes
 from .dims import one

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError
-from ..graph import Var
+from ..core.errors import ArgumentError, DTypeError
+from ..core.graph import Var
 from ..ops import compare, index, reduce
 from ..ops.elementwise import clone, sqrt
 from .dims import Dims, one, several, some, truth

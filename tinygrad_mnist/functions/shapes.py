@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
-from ..graph import Var
+from ..core.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
+from ..core.graph import Var
 from ..ops import index, layout
 from ..ops.broadcast import broadcast_to
 from .dims import Dims, one, several, sizes, whole

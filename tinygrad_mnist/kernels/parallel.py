@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..core.errors import ArgumentError
 from .blas import Blas
 
 _lock = threading.Lock()

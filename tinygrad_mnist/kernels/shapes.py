@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..core.errors import ArgumentError, ShapeError
 
 Pair = tuple[int, int]
 Array = np.ndarray[Any, np.dtype[Any]]

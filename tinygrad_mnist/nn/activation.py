@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Generator
+from ..core.backend import Generator
 from . import functional as F
 from .module import Module
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..creation import tensor
-from ..errors import ArgumentError, GradientError
+from ..core.errors import ArgumentError, GradientError
+from ..core.graph import Var, no_grad
 from ..functions import abs as _abs
 from ..functions import amax, clamp, isfinite, square, stack
 from ..functions import sum as _sum
-from ..graph import Var, no_grad
+from ..tensors.creation import tensor
 
 
 def _gradients(name: str, parameters: Any, limit: str, value: float) -> list[Any]:

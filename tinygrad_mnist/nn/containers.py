@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors import DTypeError
+from ..core.errors import DTypeError
 from .module import Module
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator
-from ..draws import draw, kept
-from ..engine import outside
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..core.backend import Generator
+from ..core.draws import draw, kept
+from ..core.engine import outside
+from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.graph import Var
 from ..functions import flatten, log_softmax, matmul, mean, pad, permute, relu, sigmoid, softmax, tanh
 from ..functions import sum as _sum
-from ..graph import Var
 from ..ops import activation, contract, conv, elementwise, pool, promotion
 from ..ops import softmax as softmaxes
 

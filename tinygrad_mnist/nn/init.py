@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator
-from ..draws import draw, normal, uniform
-from ..errors import ArgumentError, ShapeError
-from ..graph import no_grad
+from ..core.backend import Generator
+from ..core.draws import draw, normal, uniform
+from ..core.errors import ArgumentError, ShapeError
+from ..core.graph import no_grad
 
 Draw = Generator | None
 

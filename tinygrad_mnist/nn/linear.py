@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator
-from ..creation import zeros
-from ..errors import ArgumentError
+from ..core.backend import Generator
+from ..core.errors import ArgumentError
+from ..tensors.creation import zeros
 from . import functional as F
 from . import init
 from .module import Module, Parameter

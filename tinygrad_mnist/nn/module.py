@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..creation import from_numpy
-from ..errors import StateDictError
-from ..graph import Var, no_grad
-from ..in_place import clear_gradient
-from ..scope import DEEP, Scope, room, state
-from ..seeds import check_differentiable
-from ..tensor import Tensor
-from ..versions import Version
+from ..core.errors import StateDictError
+from ..core.graph import Var, no_grad
+from ..core.scope import DEEP, Scope, room, state
+from ..core.seeds import check_differentiable
+from ..core.versions import Version
+from ..tensors.creation import from_numpy
+from ..tensors.in_place import clear_gradient
+from ..tensors.tensor import Tensor
 from .nesting import copied, described
 
 M = TypeVar("M", bound="Module")

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array
+from ..core.graph import Array
+from ..core.primitive import primitive
 from ..kernels import activation as kernel
-from ..primitive import primitive
 from .compare import keep
 from .promotion import floating
 

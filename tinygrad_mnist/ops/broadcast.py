@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array
+from ..core.graph import Array
+from ..core.primitive import Primitive, Rule, primitive
 from ..kernels import sums as kernel
-from ..primitive import Primitive, Rule, primitive
 from .promotion import promoted
 
 Shape = tuple[int, ...]

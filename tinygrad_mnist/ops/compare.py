@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array
+from ..core.graph import Array
+from ..core.primitive import Primitive, Rule, primitive
 from ..kernels import activation as kernel
-from ..primitive import Primitive, Rule, primitive
 from .broadcast import elementwise
 from .promotion import promoted
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..errors import ShapeError
-from ..graph import Array
+from ..core.errors import ShapeError
+from ..core.graph import Array
+from ..core.primitive import Primitive
 from ..kernels.product import product
-from ..primitive import Primitive
 from .broadcast import sum_to
 from .layout import reshape, transpose
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..graph import Array
+from ..core.graph import Array
+from ..core.primitive import primitive
 from ..kernels import conv as kernel
-from ..primitive import primitive
 from .broadcast import Shape
 from .reduce import sum
 

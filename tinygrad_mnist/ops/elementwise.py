@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array
-from ..primitive import Primitive, Rule, primitive
+from ..core.graph import Array
+from ..core.primitive import Primitive, Rule, primitive
 from .broadcast import elementwise, elementwise_modular, sum_to
 from .compare import equal, greater_equal, isnan, logical_and, logical_or, not_equal, where
 from .promotion import floating, promoted_floats

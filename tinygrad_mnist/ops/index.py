@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import IndexRangeError
-from ..graph import Array
-from ..primitive import primitive
+from ..core.errors import IndexRangeError
+from ..core.graph import Array
+from ..core.primitive import primitive
 from .broadcast import Shape, broadcast_to, sum_to
 
 LARGEST = np.iinfo(np.intp).max

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array
-from ..primitive import primitive
+from ..core.graph import Array
+from ..core.primitive import primitive
 from .broadcast import Shape
 from .index import getitem
 from .promotion import meet

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..graph import Array
+from ..core.graph import Array
+from ..core.primitive import primitive
 from ..kernels import pool as kernel
-from ..primitive import primitive
 from .broadcast import Shape
 
 Pair = tuple[int, int]

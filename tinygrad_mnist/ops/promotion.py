@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, Var
-from ..primitive import primitive
-from ..scope import state, unchanging
+from ..core.graph import Array, Var
+from ..core.primitive import primitive
+from ..core.scope import state, unchanging
 
 DType = np.dtype[Any]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
-from ..graph import Array
+from ..core.errors import ShapeError
+from ..core.graph import Array
+from ..core.primitive import primitive
 from ..kernels import sums as kernel
-from ..primitive import primitive
 from .broadcast import Shape, broadcast_to
 from .compare import keep, not_equal
 from .elementwise import clone, exp

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, ShapeError, TinygradError
-from ..graph import Array
+from ..core.errors import ArgumentError, DTypeError, ShapeError, TinygradError
+from ..core.graph import Array
+from ..core.primitive import primitive
 from ..kernels import softmax as kernel
-from ..primitive import primitive
 from .elementwise import exp
 from .index import scatter
 from .layout import reshape

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ..errors import DTypeError
+from ..core.errors import DTypeError
 from ..functions.numbers import number
 from .one_cycle import OneCycleLR
 from .optimizer import Optimizer, check_at_least

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import ArgumentError
+from ..core.errors import ArgumentError
 from ..functions.numbers import number
 from .optimizer import Optimizer, check_at_least
 from .schedule import Scheduler, by_group, check_whole, checked_optimizer

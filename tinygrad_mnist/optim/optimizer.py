@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, StateDictError
-from ..graph import Array, Var, enable_grad
-from ..in_place import clear_gradient
-from ..scope import state
-from ..tensor import Tensor
+from ..core.errors import ArgumentError, DTypeError, StateDictError
+from ..core.graph import Array, Var, enable_grad
+from ..core.scope import state
+from ..tensors.in_place import clear_gradient
+from ..tensors.tensor import Tensor
 
 State = dict[str, Any]
 Group = dict[str, Any]

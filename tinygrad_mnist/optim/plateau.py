@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import ArgumentError
-from ..scope import state
+from ..core.errors import ArgumentError
+from ..core.scope import state
 from .optimizer import Optimizer, check_at_least
 from .schedule import Scheduler, by_group, checked_optimizer
 

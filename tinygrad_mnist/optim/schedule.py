@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, StateDictError
-from ..scope import state
+from ..core.errors import ArgumentError, DTypeError, StateDictError
+from ..core.scope import state
 from .optimizer import Optimizer
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..core.errors import ArgumentError
 from ..kernels import update as kernel
 from .optimizer import Group, Optimizer, State, check_at_least
 

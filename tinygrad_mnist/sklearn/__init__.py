@@ -3,7 +3,7 @@
 `tg.sklearn` loads this, and scikit-learn with it, when it is first named.
 """
 
-from ..errors import MissingDependencyError
+from ..core.errors import MissingDependencyError
 
 try:
     from .classifier import NeuralClassifier

@@ -11,7 +11,7 @@ from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, column_or_1d
 
-from ..errors import ArgumentError
+from ..core.errors import ArgumentError
 from ..functions import log_softmax, softmax
 from ..nn import functional as F
 from .estimator import NeuralEstimator

@@ -19,9 +19,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..backend import Generator
+from ..core.backend import Generator
+from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..data import DataLoader, TensorDataset
-from ..errors import ArgumentError, DTypeError, ShapeError
 from ..functions import mean
 from ..nn import Module
 from ..nn import functional as F

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator, default_generator
-from ..errors import ArgumentError, DTypeError
+from ..core.backend import Generator, default_generator
+from ..core.errors import ArgumentError, DTypeError
 from ..nn import Dropout, Linear, Module, ReLU, Sequential, Sigmoid, Tanh, init
 from ..optim import SGD, Adam, AdamW, Optimizer
 from ..optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau, Scheduler

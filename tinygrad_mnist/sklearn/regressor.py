@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
 
-from ..errors import ArgumentError
+from ..core.errors import ArgumentError
 from ..functions import mean, square
 from .estimator import NeuralEstimator
 

@@ -15,8 +15,8 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ArgumentError, DTypeError
-from ..files import check_output, output_path, write_whole
+from ..core.errors import ArgumentError, DTypeError
+from ..core.files import check_output, output_path, write_whole
 from ..optim.optimizer import check_at_least
 from .model_state import State, give_back, model_state
 

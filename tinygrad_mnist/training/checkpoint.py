@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Generator, default_generator
+from ..core.backend import Generator, default_generator
+from ..core.errors import ArgumentError, DataError, OutputError, StateDictError
+from ..core.files import check_output, output_path, remove_leftovers
+from ..core.graph import Var
 from ..data import DataLoader
-from ..errors import ArgumentError, DataError, OutputError, StateDictError
-from ..files import check_output, output_path, remove_leftovers
-from ..graph import Var
 from ..nn import Module
 from ..optim.optimizer import SCHEDULED, check_at_least
-from ..saving import load, save
+from ..tensors.saving import load, save
 from .model_state import give_back, model_state
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import ArgumentError, DTypeError, TrainingError
-from ..graph import Var, no_grad
+from ..core.errors import ArgumentError, DTypeError, TrainingError
+from ..core.graph import Var, no_grad
 from ..kernels.parallel import fall_asleep
 from ..nn import CrossEntropyLoss, Module
 from .metrics import Metric

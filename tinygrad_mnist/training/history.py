@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
-from ..errors import ArgumentError
+from ..core.errors import ArgumentError
 
 Row = dict[str, float]
 

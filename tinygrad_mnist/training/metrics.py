@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
-from ..graph import Var
+from ..core.errors import ArgumentError, ShapeError
+from ..core.graph import Var
 from ..nn import CrossEntropyLoss, NLLLoss
 
 Metric = Callable[..., Any]

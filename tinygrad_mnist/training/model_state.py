@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..creation import from_numpy
-from ..graph import Var
+from ..core.graph import Var
 from ..nn import Module, Parameter
+from ..tensors.creation import from_numpy
 
 State = dict[str, dict[str, Any]]
 

@@ -15,18 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler.pairs import compile
+from ..core.errors import TrainingError
+from ..core.graph import Var
 from ..data import DataLoader
-from ..errors import TrainingError
 from ..functions import square
 from ..functions import sum as _sum
-from ..graph import Var
 from ..kernels.parallel import fall_asleep
 from ..nn import Module
 from ..nn.clip import clip_grad_norm_
 from ..ops.promotion import cast
 from ..optim import Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
-from ..pairs import compile
 from .callbacks import Callback
 from .checkpoint import Checkpoint, generators, set_generators
 from .evaluation import Sums, add, call, compare, each, evaluated, figures, means, parts_of

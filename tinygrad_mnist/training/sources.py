@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.graph import Array
 from ..data import DataLoader, TensorDataset
-from ..errors import ArgumentError, DTypeError, ShapeError
-from ..graph import Array
 
 
 class SeveralInputs:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ..graph import Node
-from ..scope import Scope
+from ..core.graph import Node
+from ..core.scope import Scope
 from .trace import with_callers
 
 

@@ -11,9 +11,9 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ArgumentError, DTypeError
-from ..graph import Node, Var
-from ..scope import Scope
+from ..core.errors import ArgumentError, DTypeError
+from ..core.graph import Node, Var
+from ..core.scope import Scope
 from .fold import Fold, Unit, units
 from .label import escape, markup, module_lines, node_label, small, value_label
 from .trace import Trace, Value, is_backward

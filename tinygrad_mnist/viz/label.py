@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Freed, Node
-from ..scope import Scope
+from ..core.graph import Freed, Node
+from ..core.scope import Scope
 from .trace import Value, is_backward, module_title
 
 FAINT, GRADIENT = "#6b7280", "#9a3412"  # on the pale fill of a box: details, gradients

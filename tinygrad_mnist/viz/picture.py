@@ -15,8 +15,8 @@ from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
-from ..errors import MissingDependencyError
-from ..files import output_folder, output_path, write_whole
+from ..core.errors import MissingDependencyError
+from ..core.files import output_folder, output_path, write_whole
 
 PICTURES = (".svg", ".png", ".pdf")
 

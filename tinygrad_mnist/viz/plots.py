@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingDependencyError, ShapeError
-from ..files import write_whole
+from ..core.errors import MissingDependencyError, ShapeError
+from ..core.files import write_whole
 
 INK, TRAIN, VALID, GRID = "#22303c", "#3b75af", "#d9822b", "#d5dbe1"
 

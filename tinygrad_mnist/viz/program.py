@@ -10,8 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import DTypeError
-from ..program import Instruction, Program, Value
+from ..capture.program import Instruction, Program, Value
+from ..core.errors import DTypeError
 from .graph import BACKWARD, FILLS, FONT, INK, LINE, OPERATION
 from .label import escape, markup, small
 

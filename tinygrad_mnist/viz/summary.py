@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import apart, default_generator
-from ..errors import ArgumentError, DTypeError
-from ..graph import Array, Node, Var, enable_grad, reachable
-from ..scope import Scope, state
-from ..tensor import Tensor
+from ..core.backend import apart, default_generator
+from ..core.errors import ArgumentError, DTypeError
+from ..core.graph import Array, Node, Var, enable_grad, reachable
+from ..core.scope import Scope, state
+from ..tensors.tensor import Tensor
 from .trace import Paths, module_title
 
 WIDEST = 60  # characters of a layer's name that the table shows

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError
-from ..graph import Freed, Node, Var, reachable
-from ..scope import Scope
-from ..versions import Version
+from ..core.errors import DTypeError
+from ..core.graph import Freed, Node, Var, reachable
+from ..core.scope import Scope
+from ..core.versions import Version
 
 
 class Value:

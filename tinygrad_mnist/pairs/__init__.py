@@ -1,8 +1,0 @@
-"""`compile`: compiled steps, and models whose forward and backward are captured as a pair and replayed.
-
-Read in this order: past.py, trial.py, halves.py, pending.py, pair.py, model.py. All stand on compile/.
-"""
-
-from .model import CompiledModule, compile
-
-__all__ = ["CompiledModule", "compile"]

@@ -1,0 +1,241 @@
+"""Changes in place: `x += y`, `x[i] = y`, `x.zero_()`, and when they are refused.
+
+Outside recording a change writes to the memory and notes the tick, so that backward can tell which saved values are
+gone. While recording, the result takes the place of the old value in the graph; that is refused where a leaf or
+another tensor that looks at the same memory would silently get a wrong gradient. tensor.py hangs these functions on
+the class.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import DTypeError, InPlaceError, ShapeError
+from ..core.graph import Array, Var
+from ..core.scope import state, unchanging
+from ..functions.arithmetic import scaled
+from ..functions.numbers import fitting, number
+from ..ops import elementwise
+from ..ops import index as indexing
+from ..ops.index import ARRAY
+
+
+def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
+    """Make x become operation(x, ...), in the same memory."""
+    name = operation.name
+    variables = [x, *(a for a in args if isinstance(a, Var))]
+    if state.recorder is not None:
+        state.recorder.changes(x, name)
+    if state.recorder is not None and not (state.recording and any(v.requires_grad for v in variables)):
+        before = x.result_type.wrap(x.array.copy())
+        state.recorder.same(before.array, x.array)
+        result = operation(before, *(before if a is x else a for a in args), **static)
+        overwrite(x, result.array, name)
+        x.version.bump()
+        state.recorder.write(x, result)
+        return x
+    if not (state.recording and any(v.requires_grad for v in variables)):
+        bare = [a.array if isinstance(a, Var) else a for a in args]
+        overwrite(x, np.asarray(operation(x.array, *bare, **static)), name)
+        x.version.bump()
+        return x
+    if x.requires_grad and x.node is None:
+        raise InPlaceError(
+            f"{name}: a leaf that requires a gradient cannot be changed in place while recording.",
+            got=f"leaf {x.shape}, requires_grad=True",
+            hint="with tg.no_grad(): p -= lr * p.grad  (an update), or p = p - ... (a new tensor)",
+        )
+    if x.version.others(x):
+        raise InPlaceError(
+            f"{name}: the memory of this tensor is shared with another one (a slice, reshape, transpose or detach).",
+            got=f"tensor {x.shape}, changed in place while gradients are recorded",
+            expected="memory of its own, or no_grad",
+            hint="write x = x + 1 instead of x += 1, or clone() first",
+        )
+    if not x.array.flags.writeable:  # before anything is recorded
+        raise read_only(name, x)
+    before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
+    args = tuple(a.copy() if isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a for a in args)
+    if state.recorder is not None:
+        state.recorder.same(before.array, x.array)
+    result = operation(before, *(before if a is x else a for a in args), **static)
+    overwrite(x, result.array, name)
+    x.version.bump(result.node.index)
+    if state.recorder is not None:
+        state.recorder.write(x, result)
+    if x.node is not None:  # .grad of a retained tensor is that of its latest value
+        x.node.retained, result.node.retained = None, x.node.retained
+    x.differentiable, x.node, x.version = True, result.node, result.node.version
+    return x
+
+
+def overwrite(x: Any, value: Array, name: str) -> None:
+    """Write a value over the memory of x, if shape, dtype and memory allow."""
+    if value.shape != x.shape:
+        raise ShapeError(
+            f"{name}: a change in place cannot change the shape.",
+            got=f"result {value.shape}",
+            expected=f"{x.shape}",
+            hint="write x = x + y instead of x += y",
+        )
+    if not (value.dtype.kind in "iu" and x.dtype.kind in "iu" or np.can_cast(value.dtype, x.dtype, "same_kind")):
+        raise DTypeError(
+            f"{name}: a {value.dtype} result does not fit into a {x.dtype} tensor in place.",
+            expected="a result of the same kind",
+            hint="convert first: x = x.float()",
+        )
+    if not x.array.flags.writeable:
+        raise read_only(name, x)
+    np.copyto(x.array, value, casting="unsafe")
+
+
+def read_only(name: str, x: Any) -> InPlaceError:
+    """Explain that the memory of a tensor cannot be changed."""
+    return InPlaceError(
+        f"{name}: the memory is read-only (expanded, or from a read-only array).",
+        got=f"tensor {x.shape}",
+        hint="clone() first",
+    )
+
+
+def replace(x: Any, value: Any) -> None:
+    """Give x the memory of a tensor or array of the same dtype instead of its own."""
+    if not isinstance(value, Var | np.ndarray) or value.dtype != x.dtype:
+        raise DTypeError(
+            "data: the values can be replaced by a tensor or an array of the same dtype only.",
+            got=f"{type(value).__name__} {getattr(value, 'dtype', '')}".strip(),
+            expected=f"a tensor or array of {x.dtype}",
+            hint="t.data = tg.tensor(values)",
+        )
+    if state.recorder is not None:
+        state.recorder.refuse("assignment to .data", "with tg.no_grad(): x.copy_(values)")
+    source = value if isinstance(value, Var) else x.result_type.wrap(value)
+    x.array, x.version = source.array, source.version
+    x.version.share(x, source)
+    x.version.bump()
+
+
+def clear_gradient(x: Any, set_to_none: bool) -> None:
+    """Forget `.grad` of a leaf, or set it to 0."""
+    if state.recorder is not None and not set_to_none:
+        state.recorder.reads_gradient(x)
+    if set_to_none:
+        x.gradient = None
+    elif x.gradient is not None:
+        zeros = np.zeros(x.shape, x.dtype)
+        x.gradient = x.result_type.wrap(zeros)
+        if state.recorder is not None:
+            state.recorder.constant(zeros)
+    if state.recorder is not None:
+        state.recorder.sets_gradient(x)
+
+
+def add_(self: Any, other: Any, *, alpha: float = 1) -> Any:
+    """Add alpha * other in place."""
+    return change(self, elementwise.add, scaled(self, other, alpha))
+
+
+def sub_(self: Any, other: Any, *, alpha: float = 1) -> Any:
+    """Subtract alpha * other in place."""
+    return change(self, elementwise.subtract, scaled(self, other, alpha))
+
+
+def mul_(self: Any, other: Any) -> Any:
+    """Multiply in place."""
+    return change(self, elementwise.multiply, other)
+
+
+def div_(self: Any, other: Any) -> Any:
+    """Divide in place."""
+    return change(self, elementwise.divide, other)
+
+
+def pow_(self: Any, exponent: Any) -> Any:
+    """Raise to a power in place, a number or a tensor."""
+    if isinstance(exponent, Var | np.ndarray):
+        return change(self, elementwise.power, exponent)
+    exponent = number("pow_", exponent)
+    return change(self, elementwise.power_scalar, exponent=float(exponent) if self.dtype.kind == "f" else exponent)
+
+
+def copy_(self: Any, other: Any) -> Any:
+    """Take over the values of another tensor or array, which broadcast."""
+    return change(self, indexing.setitem, other, index=(Ellipsis,))
+
+
+def fill_(self: Any, value: float) -> Any:
+    """Set every element."""
+    if isinstance(value, int | float) and self.dtype.kind in "iu":
+        value = fitting("fill_", value, self.dtype)
+    return change(self, indexing.setitem, value, index=(Ellipsis,))
+
+
+def zero_(self: Any) -> Any:
+    """Set every element to 0."""
+    return fill_(self, 0)
+
+
+def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """Separate an index into its static part and its index arrays (tensors, arrays, lists)."""
+    index: list[Any] = []
+    arrays: list[Any] = []
+    for part in key if isinstance(key, tuple) else (key,):
+        if isinstance(part, list | tuple | range):
+            part = unchanging(np.asarray(part) if len(part) else np.empty(0, dtype=np.int64))
+        if isinstance(part, str | float):
+            raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None or arrays")
+        if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
+            bounds: list[Any] = [part.start, part.stop, part.step]
+            part = slice(*(int(v) if hasattr(v, "array") else v for v in bounds))
+        if isinstance(part, Var | np.ndarray):
+            if part.dtype.kind not in "iub":
+                raise DTypeError(
+                    "indexing: an index tensor must hold integers or booleans.",
+                    got=f"{part.dtype} {part.shape}",
+                    hint="index.long()",
+                )
+            if part.ndim == 0 and part.dtype.kind != "b" and state.recorder is None:
+                # one position: the result is a view, as of x[0]
+                index.append(int(part.array if isinstance(part, Var) else part))
+                continue
+            index.append(ARRAY)
+            arrays.append(part)
+        else:
+            index.append(part)
+    return tuple(index), arrays
+
+
+def getitem(self: Any, key: Any) -> Any:
+    """Read self[key]; a view of the memory unless the index holds arrays."""
+    index, arrays = split_index(key)
+    result = indexing.getitem(self, *arrays, index=index)
+    if arrays and state.recorder is not None and any(a.ndim == 0 and a.dtype.kind in "iu" for a in arrays):
+        state.recorder.copies(self, result)  # where eager mode gives a view
+    return result
+
+
+def setitem(self: Any, key: Any, value: Any) -> None:
+    """Write self[key] = value."""
+    if isinstance(value, int | float) and self.dtype.kind in "iu":
+        value = fitting("indexing", value, self.dtype)
+    if not self.array.flags.writeable:
+        raise read_only("indexing", self)
+    index, arrays = split_index(key)
+    recorded = state.recording and (self.requires_grad or (isinstance(value, Var) and value.requires_grad))
+    if recorded or state.recorder is not None:
+        change(self, indexing.setitem, value, *arrays, index=index)
+        return
+    bare = [a.array if isinstance(a, Var) else a for a in arrays]
+    source = value.array if isinstance(value, Var) else value
+    try:
+        indexing.write(self.array, indexing.fill(index, tuple(bare)), source)
+    except Exception as error:
+        if not self.array.flags.writeable:
+            raise read_only("indexing", self) from error
+        explained = indexing.setitem.explain(error, [self.array, source, *bare])
+        if explained is error:
+            raise
+        raise explained from error
+    self.version.bump()

@@ -1,0 +1,164 @@
+"""NumPy functions on tensors: `np.exp(t)`, `array * t`, `np.sum(t, axis=0)` record like our own.
+
+Two tables say which operation stands for which NumPy function. A function without an entry computes on plain arrays
+where no gradient is at stake, and refuses otherwise. tensor.py calls `ufunc` and `function`; knows no Tensor, only
+Var.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import functions as F
+from ..core.errors import GradientError, TinygradError
+from ..core.graph import Var
+from ..core.scope import state
+from ..ops import activation, compare, elementwise, layout, reduce
+
+UFUNCS: dict[Any, Callable[..., Any]] = {
+    np.add: elementwise.add,
+    np.subtract: elementwise.subtract,
+    np.multiply: elementwise.multiply,
+    np.true_divide: elementwise.divide,
+    np.power: lambda a, b: F.pow(a, b) if isinstance(a, Var | np.ndarray) else b.__rpow__(a),
+    np.negative: elementwise.negative,
+    np.positive: lambda x: x,
+    np.absolute: elementwise.absolute,
+    np.sign: elementwise.sign,
+    np.square: elementwise.square,
+    np.sqrt: elementwise.sqrt,
+    np.reciprocal: elementwise.reciprocal,
+    np.exp: elementwise.exp,
+    np.expm1: elementwise.expm1,
+    np.log: elementwise.log,
+    np.log1p: elementwise.log1p,
+    np.sin: elementwise.sin,
+    np.cos: elementwise.cos,
+    np.tanh: activation.tanh,
+    np.maximum: compare.maximum,
+    np.minimum: compare.minimum,
+    np.matmul: F.matmul,
+    np.equal: compare.equal,
+    np.not_equal: compare.not_equal,
+    np.less: compare.less,
+    np.less_equal: compare.less_equal,
+    np.greater: compare.greater,
+    np.greater_equal: compare.greater_equal,
+    np.invert: compare.logical_not,
+    np.bitwise_and: compare.logical_and,
+    np.bitwise_or: compare.logical_or,
+    np.isnan: compare.isnan,
+    np.isfinite: compare.isfinite,
+}
+
+
+# functions that write to their first argument
+WRITERS = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
+
+
+def _axes(axis: Any) -> Any:
+    return tuple(axis) if isinstance(axis, list) else axis
+
+
+def _dot(a: Any, b: Any) -> Any:
+    """Multiply as np.dot does: scalars element by element; beyond matrices every row with every column."""
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return elementwise.multiply(a, b)
+    if np.ndim(b) <= 2:
+        return F.matmul(a, b)
+    return on_arrays("np.dot", np.dot, (a, b), {}, into=None)
+
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.sum: lambda a, axis=None, *, keepdims=False: reduce.sum(a, axis=_axes(axis), keepdims=keepdims),
+    np.mean: lambda a, axis=None, *, keepdims=False: reduce.mean(a, axis=_axes(axis), keepdims=keepdims),
+    np.max: lambda a, axis=None, *, keepdims=False: reduce.amax(a, axis=_axes(axis), keepdims=keepdims),
+    np.min: lambda a, axis=None, *, keepdims=False: reduce.amin(a, axis=_axes(axis), keepdims=keepdims),
+    np.argmax: lambda a, axis=None, *, keepdims=False: reduce.argmax(a, axis=axis, keepdims=keepdims),
+    np.argmin: lambda a, axis=None, *, keepdims=False: reduce.argmin(a, axis=axis, keepdims=keepdims),
+    np.var: lambda a, axis=None, *, ddof=0, keepdims=False: F.var(a, _axes(axis), correction=ddof, keepdim=keepdims),
+    np.std: lambda a, axis=None, *, ddof=0, keepdims=False: F.std(a, _axes(axis), correction=ddof, keepdim=keepdims),
+    np.prod: lambda a, axis=None, *, keepdims=False: reduce.prod(a, axis, keepdims),
+    np.reshape: lambda a, shape: F.reshape(a, shape),
+    np.ravel: lambda a: F.flatten(a),
+    np.transpose: lambda a, axes=None: F.permute(a, tuple(axes or reversed(range(a.ndim)))),
+    np.squeeze: lambda a, axis=None: F.squeeze(a, axis),
+    np.expand_dims: lambda a, axis: F.unsqueeze(a, axis),
+    np.broadcast_to: lambda array, shape: F.expand(array, shape if isinstance(shape, tuple) else (shape,)),
+    np.flip: lambda m, axis=None: layout.flip(
+        m, axis=tuple(range(m.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    ),
+    np.concatenate: lambda arrays, axis=0: F.cat(arrays, axis),
+    np.stack: lambda arrays, axis=0: F.stack(arrays, axis),
+    np.where: lambda condition, x, y: compare.where(condition, x, y),
+    np.clip: lambda a, a_min=None, a_max=None: F.clamp(a, a_min, a_max),
+    np.matmul: F.matmul,
+    np.dot: _dot,
+    np.shape: lambda a: a.shape,
+    np.ndim: lambda a: a.ndim,
+    np.size: lambda a: a.array.size,
+}
+
+
+def ufunc(function: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Answer NumPy's call of a ufunc in which some argument is a Var."""
+    out = kwargs.get("out")
+    if method == "__call__" and function in UFUNCS and not kwargs:
+        return UFUNCS[function](*inputs)
+    into = inputs[:1] if method == "at" else out
+    return on_arrays(f"np.{function.__name__}", getattr(function, method), inputs, kwargs, into)
+
+
+def function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Answer NumPy's call of one of its other functions in which some argument is a Var."""
+    if func in FUNCTIONS and kwargs.get("out") is None:
+        kwargs = {k: v for k, v in kwargs.items() if k not in ("out", "dtype") or v is not None}
+        try:
+            return FUNCTIONS[func](*args, **kwargs)
+        except TypeError as error:
+            if isinstance(error, TinygradError) or "argument" not in str(error):
+                raise  # not a keyword that the table lacks
+    into = args[:1] or list(kwargs.values())[:1] if func in WRITERS else kwargs.get("out")
+    return on_arrays(f"np.{func.__name__}", func, args, kwargs, into)
+
+
+def on_arrays(name: str, function: Any, args: Any, kwargs: Any, into: Any) -> Any:
+    """Run a NumPy function on the bare arrays, unless that would drop a gradient."""
+    used = list(_variables([args, kwargs]))
+    if state.recording and any(v.requires_grad for v in used):
+        plain = "the result goes into a plain array (out=, or array += tensor)"
+        where = plain if into is not None else "it has no rule"
+        raise GradientError(
+            f"{name}: cannot record this call on a tensor that requires grad: {where}.",
+            got=", ".join(f"tensor {v.shape} {v.dtype}" for v in used),
+            expected="a function that tinygrad_mnist records, writing to a new tensor",
+            hint=("array = array + tensor instead of +=; or " if into is not None else "")
+            + "tensor.detach() where no gradient is wanted",
+        )
+    if state.recorder is not None:
+        state.recorder.refuse(f"{name}, which is not one of the recorded operations")
+    result = function(*_bare(args), **_bare(kwargs))
+    for v in _variables(into):
+        v.version.bump()  # backward must notice
+    return result
+
+
+def _variables(x: Any) -> Any:
+    if isinstance(x, Var):
+        yield x
+    elif isinstance(x, list | tuple):
+        for item in x:
+            yield from _variables(item)
+    elif isinstance(x, dict):
+        yield from _variables(list(x.values()))
+
+
+def _bare(x: Any) -> Any:
+    if isinstance(x, Var):
+        return x.array
+    if isinstance(x, list | tuple):
+        return type(x)(_bare(item) for item in x)
+    return {k: _bare(v) for k, v in x.items()} if isinstance(x, dict) else x

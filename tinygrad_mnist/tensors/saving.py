@@ -1,0 +1,145 @@
+"""Save and load tensors with the dicts, lists and numbers around them: an .npz file, and not a line of code in it.
+
+Arrays go in under their paths; what is not a flat dict of arrays also gets a description in JSON. Nothing is ever
+unpickled, so a file from a stranger can be wrong but not harmful. Read after files.py.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from typing import Any
+
+import numpy as np
+
+from ..core.archive import read_arrays, write_arrays
+from ..core.errors import DataError, OutputError, UnsavableError
+from ..core.files import kind_of, write_whole
+from ..core.graph import Var
+from .tensor import Tensor
+
+STRUCTURE = "__structure__"
+MARK = "__array__"
+RESERVED = ("", "file", "allow_pickle")  # names that an .npz file or NumPy's writer cannot take
+
+LONGEST_NAME = 10_000
+DEEPEST = 100  # dicts and lists inside one another: far from where Python or JSON stops
+DEEPEST_JSON = 1000  # in a file: earlier ones went as deep as Python did
+TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # a JSON string, whose brackets do not count
+
+
+def save(obj: Any, path: str | os.PathLike[str]) -> None:
+    """Write a state dict, or any nesting of dicts, lists, tensors, arrays, numbers, strings and None.
+
+    The file is whole or not there: an old one stays until the new one is on the disk. Tuples come back as lists.
+    Dicts and lists may be nested 100 deep.
+
+    Raises:  OutputError if the file cannot be written; for anything else inside, one that is a DTypeError too
+    """
+    arrays: dict[str, Any] = {}
+    stream = io.BytesIO()
+    try:
+        structure = _describe(obj, "", arrays)
+        if structure != {name: {MARK: name} for name in arrays}:  # more than a dict of arrays under their own names
+            arrays[STRUCTURE] = np.frombuffer(json.dumps(structure).encode(), dtype=np.uint8)
+        write_arrays(stream, arrays)
+    except OutputError:
+        raise
+    except Exception as error:  # numbers without end, no memory: whatever JSON, zip and npy cannot take
+        raise OutputError(
+            "save: what is to be saved cannot be written.",
+            got=str(error) or type(error).__name__,
+            expected="tensors, arrays, numbers and strings in dicts and lists, and memory for one more copy of them",
+        ) from error
+    write_whole(path, stream.getbuffer(), "save")
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read what `save` wrote, arrays as tensors.
+
+    Raises:  DataError if the file is missing, damaged or of another kind; nothing in it is executed
+    """
+    try:
+        name = os.fspath(path)
+        kind = kind_of(os.stat(name).st_mode)
+        if kind:  # reading from a pipe would wait for ever
+            raise ValueError(kind)
+        with open(name, "rb") as stream:
+            arrays = read_arrays(stream)
+        structure = _parse(arrays.pop(STRUCTURE).tobytes()) if STRUCTURE in arrays else None
+        if structure is None:
+            return {name: Tensor.wrap(array) for name, array in arrays.items()}
+        return _rebuild(structure, arrays)
+    except FileNotFoundError:
+        raise DataError(f"load: {path} does not exist.", expected="a file that tg.save wrote") from None
+    except Exception as error:  # damage fails in as many ways as zip, deflate, npy and JSON have
+        pickled = "pickle" in str(error) or ".pkl" in str(error)
+        raise DataError(
+            f"load: {path} is damaged or is no file of this package.",
+            got="Python objects, whose loading could run code"
+            if pickled
+            else (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__,
+            expected="an .npz file that tg.save wrote",
+            hint="where the weights were made: tg.save({k: v.numpy() for k, v in state_dict.items()}, path)"
+            if pickled
+            else "",
+        ) from error
+
+
+def _describe(x: Any, path: str, arrays: dict[str, Any], depth: int = 0) -> Any:
+    """Replace arrays by marks that name them, collecting them on the way."""
+    if depth > DEEPEST:
+        raise OutputError(
+            "save: the object contains itself, or is nested too deeply.",
+            got=f"{path[:60]}...",
+            expected=f"dicts and lists at most {DEEPEST} deep",
+            hint="a flat dict, as state_dict() gives",
+        )
+    if isinstance(x, Var | np.ndarray):
+        array = x.array if isinstance(x, Var) else x
+        if array.dtype.kind not in "fiub":
+            raise UnsavableError(f"save: cannot save {array.dtype} data.", got=f"at {path or 'the top'}")
+        name, number = path, len(arrays)
+        while name in RESERVED or name in arrays or not _is_plain(name):
+            name, number = f"#{number}", number + 1
+        arrays[name] = array
+        return {MARK: name}
+    if isinstance(x, dict):
+        bad = [k for k in x if not isinstance(k, str) or k in (MARK, STRUCTURE)]
+        if bad:
+            raise UnsavableError(f"save: keys must be strings other than {MARK}.", got=f"{bad[0]!r:.60} at {path}")
+        return {k: _describe(v, f"{path}/{k}" if path else k, arrays, depth + 1) for k, v in x.items()}
+    if isinstance(x, list | tuple):
+        return [_describe(v, f"{path}/{i}" if path else str(i), arrays, depth + 1) for i, v in enumerate(x)]
+    if isinstance(x, np.generic):
+        x = x.item()
+    if x is None or isinstance(x, bool | int | float | str):
+        return x
+    raise UnsavableError(
+        f"save: cannot save a {type(x).__name__}.",
+        got=f"{x!r:.60} at {path or 'the top'}",
+        expected="dicts, lists, tensors, arrays, numbers, strings, None",
+        hint="model.state_dict() instead of the model",
+    )
+
+
+def _is_plain(name: str) -> bool:
+    """Tell whether a zip archive can hold an entry of this name and give it back."""
+    return len(name) < LONGEST_NAME and "\0" not in name and "\\" not in name and name.isprintable()
+
+
+def _parse(text: bytes) -> Any:
+    """Read JSON whose nesting cannot exhaust the stack."""
+    marks = np.frombuffer(TEXT.sub(b"", text), np.uint8)
+    opening, closing = ((marks == ord(a)) | (marks == ord(b)) for a, b in ("[{", "]}"))
+    if (np.cumsum(opening.astype(np.int64) - closing) > DEEPEST_JSON).any():
+        raise ValueError(f"a structure nested more than {DEEPEST_JSON} deep")
+    return json.loads(text)
+
+
+def _rebuild(x: Any, arrays: dict[str, Any]) -> Any:
+    if isinstance(x, dict):
+        return Tensor.wrap(arrays[x[MARK]]) if MARK in x else {k: _rebuild(v, arrays) for k, v in x.items()}
+    return [_rebuild(v, arrays) for v in x] if isinstance(x, list) else x

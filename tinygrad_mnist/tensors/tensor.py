@@ -1,0 +1,357 @@
+"""Tensor: a Var with operators, PyTorch's method names, and a readable face.
+
+Spelling only: every method hands over to functions/, the primitives or the engine. Parameter (nn/module.py) refines
+it. Look next at nn/module.py and examples/mnist_mlp.py.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import functions as F
+from ..core.backend import apart
+from ..core.engine import backward
+from ..core.errors import ArgumentError, GradientError, ShapeError
+from ..core.graph import Array, Node, Var
+from ..core.scope import state
+from ..core.seeds import check_differentiable, seed_for
+from ..functions import arithmetic, dtypes, shapes
+from ..ops import compare, elementwise
+from . import in_place, numpy_protocol
+
+
+class Tensor(Var):
+    """An n-dimensional array that remembers how it was computed.
+
+    Make one with `tg.tensor(data)`, which copies, or `tg.from_numpy(array)`, which shares memory.
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+
+    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        array = np.array(data.array if isinstance(data, Var) else data)
+        if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray | np.generic):
+            array = array.astype(np.float32)  # Python floats
+        from_var = Tensor.wrap(array)
+        if requires_grad:
+            check_differentiable(from_var.dtype, "Tensor")
+        self.array, self.differentiable = from_var.array, requires_grad
+        self.gradient, self.node, self.version = None, None, from_var.version
+
+    # ------------------------------------------------------------ facts
+
+    @property
+    def T(self) -> Tensor:
+        """The tensor with its dimensions in reverse order."""
+        return F.permute(self, tuple(reversed(range(self.ndim))))  # type: ignore[no-any-return]
+
+    @property
+    def grad(self) -> Any:
+        """Gradient that backward left here, a tensor of the same shape, or None."""
+        if state.recorder is not None and self.node is None:
+            state.recorder.reads_gradient(self)
+        if self.gradient is None and self.node is not None and self.node.retained is None:
+            warnings.warn(
+                f"`.grad` of a non-leaf: this tensor is the result of {self.node.where()}, and backward keeps "
+                "gradients of leaves only. Call .retain_grad() on it before backward to keep its gradient too.",
+                stacklevel=2,
+            )
+        return self.gradient
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None and (not isinstance(value, Var) or value.shape != self.shape):
+            raise ShapeError(
+                "grad: a gradient must be a tensor of the shape of its owner, or None.",
+                got=f"{type(value).__name__} {np.shape(value)}",
+                expected=f"Tensor {self.shape}",
+            )
+        self.gradient = value
+        if state.recorder is not None:
+            state.recorder.sets_gradient(self)
+
+    @property
+    def data(self) -> Tensor:
+        """The values without history, in the same memory; assign a tensor or an array to replace them."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        in_place.replace(self, value)
+
+    @property
+    def requires_grad(self) -> Any:
+        """Whether backward computes a gradient for this tensor; set it on leaves only."""
+        return self.differentiable
+
+    @requires_grad.setter
+    def requires_grad(self, value: Any) -> None:
+        self.requires_grad_(value)
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """Record of the operation that made this tensor; None for a leaf."""
+        return self.node
+
+    @property
+    def is_leaf(self) -> bool:
+        """True unless the tensor is the result of a recorded operation."""
+        return self.node is None
+
+    @property
+    def _version(self) -> int:
+        refuse_captured("_version")
+        return self.version.tick
+
+    def size(self, dim: int | None = None) -> Any:
+        """Shape, or the size of one dimension."""
+        return self.shape if dim is None else shapes.size(self, dim)
+
+    def dim(self) -> int:
+        """Number of dimensions."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return self.array.size
+
+    # ------------------------------------------------------------ out of the graph
+
+    def numpy(self) -> Array:
+        """Give the array itself (shared memory); refuses where that would lose a gradient unnoticed."""
+        refuse_captured("numpy()")
+        if self.requires_grad:
+            raise GradientError(
+                "numpy: this tensor requires a gradient, which an array cannot carry.",
+                got=f"tensor {self.shape} {self.dtype}, requires_grad=True",
+                hint="t.detach().numpy(), or np.asarray(t) to look at or plot it",
+            )
+        return self.array
+
+    def item(self) -> Any:
+        """Give the only element as a Python number."""
+        refuse_captured("item()")
+        if self.array.size != 1:
+            raise ArgumentError(
+                f"item: the tensor has {self.array.size} elements.",
+                got=f"tensor {self.shape}",
+                expected="exactly one element",
+                hint="tolist(), or reduce first: t.sum().item()",
+            )
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """Give the elements as nested lists of Python numbers."""
+        refuse_captured("tolist()")
+        return self.array.tolist()
+
+    def detach(self) -> Tensor:
+        """Give a leaf that looks at the same memory and needs no gradient."""
+        if state.recorder is not None:
+            state.recorder.knows(self)
+        result = Tensor.wrap(self.array)
+        result.version = self.version
+        self.version.share(self, result)
+        return result
+
+    def clone(self) -> Tensor:
+        """Copy to memory of its own; the gradient passes through."""
+        return elementwise.clone(self)  # type: ignore[no-any-return]
+
+    to, float, double, half = dtypes.to, dtypes.to_float32, dtypes.to_float64, dtypes.to_float16
+    int, long, bool = dtypes.to_int32, dtypes.to_int64, dtypes.to_bool
+
+    # ------------------------------------------------------------ gradients
+
+    def requires_grad_(self, requires_grad: Any = True) -> Tensor:
+        """Ask for a gradient of this leaf, or stop asking."""
+        if requires_grad:
+            check_differentiable(self.dtype, "requires_grad_")
+        elif self.node is not None:
+            raise GradientError(
+                "requires_grad_: only a leaf can stop requiring a gradient.",
+                got=f"the result of {self.node.where()}",
+                hint="t.detach()",
+            )
+        if state.recorder is not None:
+            state.recorder.requires_grad(self, bool(requires_grad))
+        self.differentiable = bool(requires_grad)
+        return self
+
+    def retain_grad(self) -> None:
+        """Have backward keep the gradient of this intermediate result too."""
+        if not self.requires_grad:
+            raise GradientError("retain_grad: this tensor requires no gradient.", hint="requires_grad_() on its inputs")
+        if self.node is not None:
+            self.node.retained = weakref.ref(self)
+
+    def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: Any = False) -> None:
+        """Compute the gradients of all leaves and add them to their `.grad`.
+
+        Args:    gradient: cotangent of a tensor with more than one element; retain_graph: keep what is needed for
+                 another backward (default: create_graph); create_graph: record the backward pass itself.
+        Raises:  GradientError on a tensor without a graph or a non-scalar without gradient; GraphFreedError on a second
+                 backward; InPlaceError if a value that a rule needs was changed
+        """
+        seed = seed_for(self, gradient, "backward", bool(create_graph))
+        keep = bool(create_graph) if retain_graph is None else bool(retain_graph)
+        backward(self, seed, retain_graph=keep, create_graph=bool(create_graph))
+
+    # ------------------------------------------------------------ changes in place
+
+    add_, sub_, mul_, div_ = in_place.add_, in_place.sub_, in_place.mul_, in_place.div_
+    pow_, copy_, fill_, zero_ = in_place.pow_, in_place.copy_, in_place.fill_, in_place.zero_
+    __ipow__ = in_place.pow_
+    __iadd__, __isub__, __imul__, __itruediv__ = in_place.add_, in_place.sub_, in_place.mul_, in_place.div_
+    __setitem__ = in_place.setitem
+
+    # ------------------------------------------------------------ indexing
+
+    __getitem__ = in_place.getitem
+
+    def __len__(self) -> Any:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(self.shape[0]))
+
+    # ------------------------------------------------------------ operators
+
+    __add__, __sub__, __mul__ = elementwise.add, elementwise.subtract, elementwise.multiply
+    __truediv__, __pow__, __matmul__ = elementwise.divide, F.pow, F.matmul
+    __neg__, __abs__ = elementwise.negative, elementwise.absolute
+    __invert__, __and__, __or__ = compare.logical_not, compare.logical_and, compare.logical_or
+    __rand__, __ror__ = __and__, __or__  # whichever comes first
+    __eq__, __ne__, __lt__ = map(compare.operator, (compare.equal, compare.not_equal, compare.less))
+    __le__, __gt__, __ge__ = map(compare.operator, (compare.less_equal, compare.greater, compare.greater_equal))
+
+    def __radd__(self, other: Any) -> Any:
+        return elementwise.add(other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return elementwise.subtract(other, self)
+
+    def __rmul__(self, other: Any) -> Any:
+        return elementwise.multiply(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return elementwise.divide(other, self)
+
+    def __rpow__(self, other: Any) -> Any:
+        return arithmetic.power_of(other, self)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return F.matmul(other, self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    eq, ne, lt, le, gt, ge = (
+        compare.equal, compare.not_equal, compare.less, compare.less_equal, compare.greater, compare.greater_equal,
+    )  # fmt: skip
+    __hash__ = object.__hash__  # identity, since == compares elements
+
+    # ------------------------------------------------------------ Python's conversions
+
+    def __bool__(self) -> Any:
+        refuse_captured("a branch (if, while, and, or, not)")
+        if self.array.size != 1:
+            raise ArgumentError(
+                "bool: the truth of a tensor with other than one element is ambiguous.",
+                got=f"tensor {self.shape}",
+                hint="(a == b).all(), .any(), or compare .item()",
+            )
+        return self.array.item() != 0
+
+    def __float__(self) -> Any:
+        return float(self.item())
+
+    def __int__(self) -> Any:
+        return int(self.item())
+
+    def __index__(self) -> Any:
+        if self.dtype.kind not in "iub":
+            raise TypeError(f"a {self.dtype} tensor cannot be used as an index")
+        refuse_captured("use as an index, a count or a size")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        refuse_captured("printing")
+        return format(self.item(), spec) if spec and self.array.size == 1 else str(self)
+
+    def __repr__(self) -> str:
+        refuse_captured("printing")
+        text = apart(np.array2string, self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
+        notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        if self.node is not None:
+            notes.append(f"grad_fn=<{self.node.where()}>")
+        elif self.requires_grad:
+            notes.append("requires_grad=True")
+        return f"tensor({', '.join([text, *notes])})"
+
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
+        refuse_captured("deepcopy()")
+        if self.node is not None:
+            raise GradientError(
+                "deepcopy: only leaves can be copied together with their gradient.",
+                got=f"the result of {self.node.where()}",
+                hint="t.detach().clone()",
+            )
+        result = type(self).wrap(self.array.copy(), self.requires_grad)
+        memo[id(self)] = result
+        if self.gradient is not None:
+            result.gradient = self.gradient.detach().clone()
+        return result
+
+    def __reduce__(self) -> Any:
+        refuse_captured("pickling")
+        return _rebuild, (type(self), self.detach().array, self.requires_grad and self.node is None)
+
+    # ------------------------------------------------------------ NumPy's protocols
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        refuse_captured("conversion to a NumPy array")
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return numpy_protocol.ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return numpy_protocol.function(func, args, kwargs)
+
+    # ------------------------------------------------------------ functions as methods
+
+    abs, exp, expm1, log, log1p, sqrt, square = F.abs, F.exp, F.expm1, F.log, F.log1p, F.sqrt, F.square
+    sin, cos, tanh, sigmoid, relu, sign, reciprocal = F.sin, F.cos, F.tanh, F.sigmoid, F.relu, F.sign, F.reciprocal
+    add, sub, subtract, mul, multiply, div, divide = F.add, F.sub, F.subtract, F.mul, F.multiply, F.div, F.divide
+    pow, neg, negative, clamp, clip, maximum, minimum = F.pow, F.neg, F.negative, F.clamp, F.clip, F.maximum, F.minimum
+    sum, mean, max, min, amax, amin, prod = F.sum, F.mean, F.max, F.min, F.amax, F.amin, F.prod
+    argmax, argmin, logsumexp, var, std, all, any = F.argmax, F.argmin, F.logsumexp, F.var, F.std, F.all, F.any
+    reshape, view, permute, transpose, flatten, squeeze = (
+        F.reshape, F.view, F.permute, F.transpose, F.flatten, F.squeeze,
+    )  # fmt: skip
+    unsqueeze, expand, flip, split, gather = F.unsqueeze, F.expand, F.flip, F.split, F.gather
+    matmul, softmax, log_softmax, isnan, isfinite = F.matmul, F.softmax, F.log_softmax, F.isnan, F.isfinite
+
+
+Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tensor
+
+
+def refuse_captured(what: str) -> None:
+    """Raise CaptureError if a step is being captured: it is to be repeated with other values."""
+    if state.recorder is not None:
+        state.recorder.refuse(what)
+
+
+def _rebuild(kind: type[Tensor], data: Array, requires_grad: Any) -> Tensor:
+    return kind.wrap(data, requires_grad)
