@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.graph import Array as Array
 from ..core.primitive import Primitive
 from ..core.scope import Scope
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Value:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+Array = np.ndarray[Any, np.dtype[Any]]  # the one spelling, at the bottom: kernels/ take it from here
 T = TypeVar("T")
 
 float16 = np.dtype(np.float16)

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Generator, generator_or_default
+from .backend import Array, Generator, generator_or_default
 from .scope import state
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Source = Generator | np.random.Generator | None
 
 

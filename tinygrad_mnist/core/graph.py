@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 import numpy as np
 
+from .backend import Array as Array
 from .errors import ArgumentError
 from .mode import in_mode, leave_mode
 from .scope import state
@@ -28,7 +29,6 @@ from .versions import Version, tick
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-Array = np.ndarray[Any, np.dtype[Any]]
 V = TypeVar("V", bound="Var")
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Array
 from .scratch import scratch
-from .shapes import Array, flatten
+from .shapes import flatten
 
 _BLOCK = 1 << 16  # elements up to which zeros to compare with are kept
 _INTEGERS = {size: np.dtype(f"i{size}") for size in (1, 2, 4, 8)}

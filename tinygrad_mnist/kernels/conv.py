@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from ..core.backend import Array
 from .parallel import for_each
 from .scratch import scratch
-from .shapes import Array, Pair, check_conv2d, conv_output_size, empty_channels_last, is_channels_last, tap_slices
+from .shapes import Pair, check_conv2d, conv_output_size, empty_channels_last, is_channels_last, tap_slices
 
 # What the columns of one block of images may take: measured best between 1 and 3 MB on 32-channel layers.
 _BLOCK_BYTES = 2 << 20

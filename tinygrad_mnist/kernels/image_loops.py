@@ -6,11 +6,9 @@ in loops.py holds here. kernels/conv.py and kernels/pool.py are the oracles.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Array = Any
+from ..core.backend import Array
 
 
 def patches(

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-Array = Any
+from ..core.backend import Array
+
 Number = Any
 
 # tanh x = x P(x²) / Q(x²) on [-9.02, 9.02], fitted to 2e-8; beyond it tanh is ±1 in float32. Unlike math.tanh, a loop

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Array
 from ..core.errors import ArgumentError, ShapeError
 from .activation import keep
 from .parallel import for_each
 from .scratch import scratch
-from .shapes import Array, Pair, check_window, conv_output_size, empty_channels_last, is_channels_last, tap_slices
+from .shapes import Pair, check_window, conv_output_size, empty_channels_last, is_channels_last, tap_slices
 
 # Few and large blocks: between short passes the threads would wait for each other. Measured on inputs of 5 and 9 MB, a
 # block of 2 MB takes two thirds of the time of one of 0.5 MB, or of all in one.

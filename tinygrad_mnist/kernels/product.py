@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.backend import Array
 from .parallel import count_product, for_each, get_num_threads, with_one_blas_thread
-from .shapes import Array
 
 _ALONE = 1 << 18  # multiplications up to which BLAS uses one thread anyway
 _SHARED = 1 << 22  # multiplications worth handing to another thread

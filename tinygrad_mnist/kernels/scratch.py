@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from ..core.backend import Array
 
 _ALIGNMENT = 64  # bytes of a cache line and of the widest vector register
 _MOST_STRETCHED = 1 << 16  # elements up to which a copy stays in cache

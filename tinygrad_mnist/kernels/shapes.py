@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Array
 from ..core.errors import ArgumentError, ShapeError
 
 Pair = tuple[int, int]
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def conv_output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Array
 from .scratch import scratch, stretched
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _FEW = 32  # classes, up to which it pays to turn the logits
 _INDEX = np.dtype(np.intp)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Array
 from .scratch import scratch
-from .shapes import Array
 
 SMALL = 1 << 13  # values that BLAS adds up before NumPy's own loop has begun; more would wake the threads of BLAS
 _LONG_ROW = 1 << 11  # values in a row from which adding rows runs at the speed of memory

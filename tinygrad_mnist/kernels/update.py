@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..core.backend import Array
 from .parallel import for_each, is_awake
 from .scratch import scratch
-from .shapes import Array
 
 BLOCK = 1 << 16  # elements: five float32 arrays of this size take 1.3 MB; smaller ones spend their time on calls
 _SHARE = 1 << 17  # elements worth handing to another thread
