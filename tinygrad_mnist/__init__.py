@@ -10,6 +10,7 @@ from typing import Any as _Any
 from . import autograd, data, nn, optim, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
 from .compiler.pairs import compile
+from .core import errors
 from .core.backend import (
     Generator,
     bool_,
@@ -27,70 +28,6 @@ from .core.backend import (
     uint8,
 )
 from .core.errors import TinygradError
-from .functions import (
-    abs,
-    add,
-    all,
-    amax,
-    amin,
-    any,
-    argmax,
-    argmin,
-    cat,
-    clamp,
-    clip,
-    cos,
-    div,
-    divide,
-    exp,
-    expand,
-    expm1,
-    flatten,
-    flip,
-    gather,
-    isfinite,
-    isnan,
-    log,
-    log1p,
-    log_softmax,
-    logsumexp,
-    matmul,
-    max,
-    maximum,
-    mean,
-    min,
-    minimum,
-    mul,
-    multiply,
-    neg,
-    negative,
-    pad,
-    permute,
-    pow,
-    prod,
-    reciprocal,
-    relu,
-    reshape,
-    sigmoid,
-    sign,
-    sin,
-    softmax,
-    split,
-    sqrt,
-    square,
-    squeeze,
-    stack,
-    std,
-    sub,
-    subtract,
-    sum,
-    tanh,
-    transpose,
-    unsqueeze,
-    var,
-    view,
-    where,
-)
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors.creation import (
     arange,
@@ -116,6 +53,16 @@ from .tensors.saving import load, save
 from .tensors.tensor import Tensor
 from .viz import summary
 
+# isort: off
+from .functions import (
+    abs, add, all, amax, amin, any, argmax, argmin, cat, clamp, clip, clone, cos, div, divide, eq, exp, expand, expm1,
+    flatten, flip, gather, ge, gt, isfinite, isnan, le, log, log1p, log_softmax, logsumexp, lt, matmul, max, maximum,
+    mean, min, minimum, mul, multiply, ne, neg, negative, pad, permute, pow, prod, reciprocal, relu, reshape, sigmoid,
+    sign, sin, softmax, split, sqrt, square, squeeze, stack, std, sub, subtract, sum, tanh, transpose, unsqueeze, var,
+    view, where,
+)  # fmt: skip
+# isort: on
+
 if _TYPE_CHECKING:
     from . import training
 
@@ -132,15 +79,15 @@ def __getattr__(name: str) -> _Any:
 
 
 __all__ = [
-    "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax",
-    "argmin", "autograd", "bool_", "cat", "clamp", "clip", "compile", "cos", "data", "div", "divide", "double",
-    "enable_grad", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32", "float64",
-    "from_numpy", "full", "full_like", "gather", "get_num_threads", "half", "int16", "int32", "int64", "int8",
-    "is_grad_enabled", "isfinite", "isnan", "linspace", "load", "log", "log1p", "log_softmax", "logsumexp", "long",
-    "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "multiply", "neg", "negative", "nn",
-    "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod", "rand", "rand_like", "randint",
-    "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "reshape", "save", "set_num_threads",
-    "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract",
-    "sum", "summary", "tanh", "tensor", "training", "transpose", "uint8", "unsqueeze", "var", "view", "viz", "where",
-    "zeros", "zeros_like",
+    "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin",
+    "autograd", "bool_", "cat", "clamp", "clip", "clone", "compile", "cos", "data", "div", "divide", "double",
+    "enable_grad", "eq", "errors", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32", "float64",
+    "from_numpy", "full", "full_like", "gather", "ge", "get_num_threads", "gt", "half", "int16", "int32", "int64",
+    "int8", "is_grad_enabled", "isfinite", "isnan", "le", "linspace", "load", "log", "log1p", "log_softmax",
+    "logsumexp", "long", "lt", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "multiply",
+    "ne", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod", "rand",
+    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "reshape", "save",
+    "set_num_threads", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub",
+    "subtract", "sum", "summary", "tanh", "tensor", "training", "transpose", "uint8", "unsqueeze", "var", "view", "viz",
+    "where", "zeros", "zeros_like",
 ]  # fmt: skip

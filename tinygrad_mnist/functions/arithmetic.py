@@ -1,7 +1,6 @@
-"""PyTorch's names for arithmetic: add, sub, mul, div, pow, abs, clamp.
+"""PyTorch's names for arithmetic that takes more than arrays: add, subtract, pow, clamp.
 
-What has the same name and arguments on both floors (exp, tanh, maximum ...) is the primitive itself and stands in
-__init__.py. Look next at reductions.py.
+What takes arrays alone (mul, exp, tanh, maximum ...) stands in elementwise.py. Look next at reductions.py.
 """
 
 from __future__ import annotations
@@ -16,43 +15,34 @@ from ..core.primitive import constant
 from ..core.scope import unchanging
 from ..ops import compare, elementwise, promotion
 from .numbers import fitting, number
+from .types import Tensor, TensorLike
 
 
-def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
+def add(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:
     """Sum input + alpha * other, broadcasting."""
     return elementwise.add(input, scaled(input, other, alpha))
 
 
-def subtract(input: Any, other: Any, *, alpha: float = 1) -> Any:
+def subtract(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:
     """Difference input - alpha * other, broadcasting."""
     return elementwise.subtract(input, scaled(input, other, alpha))
 
 
-def scaled(input: Any, other: Any, alpha: float) -> Any:
-    """Give alpha * other, of an array in the dtype in which it meets the input."""
+def scaled(x: Any, other: Any, alpha: float) -> Any:
+    """Give alpha * other, of an array in the dtype in which it meets x."""
     if alpha == 1:
         return other
     if not isinstance(other, Var | np.ndarray | list | tuple):
         product = number("alpha", other) * number("alpha", alpha)  # as Python counts: NumPy would wrap
-        return bool(product) if isinstance(other, bool) and getattr(input, "dtype", None) == np.bool_ else product
+        return bool(product) if isinstance(other, bool) and getattr(x, "dtype", None) == np.bool_ else product
     other = other if isinstance(other, Var) else constant(other, "alpha")
-    if other.dtype.kind != "f" and isinstance(input, Var | np.ndarray):
-        kind = promotion.meet(tuple((x.dtype, x.ndim > 0) for x in (input, other)))
+    if other.dtype.kind != "f" and isinstance(x, Var | np.ndarray):
+        kind = promotion.meet(tuple((t.dtype, t.ndim > 0) for t in (x, other)))
         other, alpha = promotion.cast(other, dtype=kind), bool(alpha) if kind.kind == "b" else alpha
     return elementwise.multiply(other, alpha)
 
 
-def multiply(input: Any, other: Any) -> Any:
-    """Product input * other, broadcasting."""
-    return elementwise.multiply(input, other)
-
-
-def divide(input: Any, other: Any) -> Any:
-    """Quotient input / other, broadcasting; of integers, a float."""
-    return elementwise.divide(input, other)
-
-
-def pow(input: Any, exponent: Any) -> Any:
+def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """Power input ** exponent, a number or a tensor."""
     if isinstance(exponent, np.generic):
         exponent = exponent.item()
@@ -68,7 +58,7 @@ def pow(input: Any, exponent: Any) -> Any:
     return elementwise.power(input, exponent)
 
 
-def power_of(base: Any, exponent: Any) -> Any:
+def power_of(base: TensorLike, exponent: Tensor) -> Tensor:
     """Power base ** exponent of a number and a tensor; integers count modulo 2ⁿ of its dtype, as in PyTorch."""
     base = base if isinstance(base, int | float) else constant(base, "pow")
     kind = exponent.dtype if exponent.dtype.kind == "f" or isinstance(base, int) else np.dtype(np.float32)
@@ -79,17 +69,7 @@ def power_of(base: Any, exponent: Any) -> Any:
     return elementwise.power(unchanging(np.asarray(base).astype(kind)), exponent)
 
 
-def negative(input: Any) -> Any:
-    """Opposite of every element."""
-    return elementwise.negative(input)
-
-
-def abs(input: Any) -> Any:
-    """Absolute value; its derivative at 0 is 0."""
-    return elementwise.absolute(input)
-
-
-def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
+def clamp(input: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """Limit to [min, max], numbers or tensors; at a bound the gradient passes."""
     if min is None and max is None:
         raise ArgumentError("clamp: neither min nor max was given.", expected="at least one of them")
@@ -105,7 +85,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     return compare.clamp(input, low=min, high=max)
 
 
-def _clamp_between(input: Any, low: Any, high: Any) -> Any:
+def _clamp_between(input: TensorLike, low: Any, high: Any) -> Tensor:
     """Limit to bounds that may be tensors; where something is NaN, or below two equal bounds, no gradient passes."""
     inside, below, above = True, True, True
     with no_grad():

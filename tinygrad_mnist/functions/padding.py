@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.graph import Array
 from ..core.scope import unchanging
 from ..ops import index, layout
 from ..ops.elementwise import clone
 from .dims import whole
 from .numbers import fitting
+from .types import Tensor
 
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
-def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+def pad(
+    input: Tensor | Array, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
     """Surround with a border; pad = (before, after) of the last dimension, then of the one before it, and so on.
 
     Math:    along one dimension of n elements, out_i = x_j at the position i - before = j, and beyond the border
@@ -69,15 +73,16 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
         raise ShapeError(f"pad: {tuple(flat)} leaves nothing.", got=f"x {tuple(input.shape)}", expected="an element")
     if not any(flat):
         return clone(input)  # memory of its own, as with a border
+    out: Any = input
     for axis, (before, after) in enumerate(width):
         if before or after:
             places = _places(mode, input.shape[axis], before, after)
             where = (slice(None),) * axis + (index.ARRAY,)
-            input = index.getitem(input, unchanging(places), index=where)
-    return input
+            out = index.getitem(out, unchanging(places), index=where)
+    return out
 
 
-def _check_cut(input: Any, width: tuple[tuple[int, int], ...]) -> None:
+def _check_cut(input: Tensor | Array, width: tuple[tuple[int, int], ...]) -> None:
     """Raise where the widths cut away more than there is."""
     for axis, (size, (before, after)) in enumerate(zip(input.shape, width, strict=True)):
         if (before or after) and size + before + after < 0:
@@ -88,7 +93,7 @@ def _check_cut(input: Any, width: tuple[tuple[int, int], ...]) -> None:
             )
 
 
-def _places(mode: str, size: int, before: int, after: int) -> Any:
+def _places(mode: str, size: int, before: int, after: int) -> Array:
     """Tell which elements of a dimension the padded one shows."""
     if mode == "circular":  # PyTorch cuts first, and wraps what is left
         start, size = max(-before, 0), size + min(before, 0) + min(after, 0)

@@ -5,8 +5,6 @@ Look next at tensor.py, which hangs all of these on the class.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..core.errors import ShapeError
@@ -14,9 +12,10 @@ from ..ops import contract
 from ..ops import softmax as softmaxes
 from .dims import one
 from .shapes import squeeze, unsqueeze
+from .types import Tensor, TensorLike
 
 
-def matmul(input: Any, other: Any) -> Any:
+def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     """Matrix product; a vector on either side counts as a row or a column, and that dimension is dropped again."""
     left, right = np.ndim(input), np.ndim(other)
     if left > 1 and right > 1:
@@ -40,7 +39,7 @@ def matmul(input: Any, other: Any) -> Any:
     return squeeze(out, -1 if right == 1 else -2) if left == 1 else out
 
 
-def softmax(input: Any, dim: int) -> Any:
+def softmax(input: TensorLike, dim: int) -> Tensor:
     """Turn logits into probabilities along a dimension."""
     axis = one("softmax", dim, np.ndim(input))
     if np.ndim(input) == 0:
@@ -48,7 +47,7 @@ def softmax(input: Any, dim: int) -> Any:
     return softmaxes.softmax(input, axis=axis)
 
 
-def log_softmax(input: Any, dim: int) -> Any:
+def log_softmax(input: TensorLike, dim: int) -> Tensor:
     """Turn logits into log-probabilities along a dimension."""
     axis = one("log_softmax", dim, np.ndim(input))
     if np.ndim(input) == 0:

@@ -11,80 +11,86 @@ import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Var
+from ..core.primitive import constant
 from ..ops import compare, index, reduce
 from ..ops.elementwise import clone, sqrt
 from .dims import Dims, one, several, some, truth
 from .numbers import number
 from .shapes import squeeze
+from .types import Tensor, TensorLike
 
 
 class ValuesAndIndices(NamedTuple):
     """What max and min give along a dimension: the values and where they were."""
 
-    values: Any
-    indices: Any
+    values: Tensor
+    indices: Tensor
 
 
-def sum(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+def sum(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Sum over dimensions (None: all)."""
     return reduce.sum(input, axis=some("sum", dim, np.ndim(input)), keepdims=truth("sum", "keepdim", keepdim))
 
 
-def mean(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+def mean(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Arithmetic mean over dimensions (None: all)."""
     return reduce.mean(input, axis=some("mean", dim, np.ndim(input)), keepdims=truth("mean", "keepdim", keepdim))
 
 
-def amax(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+def amax(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Largest element over dimensions; equal ones share the gradient."""
     return reduce.amax(input, axis=some("amax", dim, np.ndim(input)), keepdims=truth("amax", "keepdim", keepdim))
 
 
-def amin(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+def amin(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Smallest element over dimensions; equal ones share the gradient."""
     return reduce.amin(input, axis=some("amin", dim, np.ndim(input)), keepdims=truth("amin", "keepdim", keepdim))
 
 
-def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+def argmax(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Position of the first largest element."""
     return reduce.argmax(input, axis=_axis("argmax", dim, np.ndim(input)), keepdims=truth("argmax", "keepdim", keepdim))
 
 
-def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+def argmin(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Position of the first smallest element."""
     return reduce.argmin(input, axis=_axis("argmin", dim, np.ndim(input)), keepdims=truth("argmin", "keepdim", keepdim))
 
 
-def all(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+def all(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Tell whether every element is true."""
     axis = None if dim is None else several("all", dim, np.ndim(input))  # as PyTorch: of (), element by element
     return reduce.all(input, axis=None if np.ndim(input) == 0 else axis, keepdims=truth("all", "keepdim", keepdim))
 
 
-def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+def any(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Tell whether some element is true."""
     axis = None if dim is None else several("any", dim, np.ndim(input))  # as PyTorch: of (), element by element
     return reduce.any(input, axis=None if np.ndim(input) == 0 else axis, keepdims=truth("any", "keepdim", keepdim))
 
 
-def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Largest element of all; with `dim` a pair (values, indices); with a tensor in its place the larger of the two.
+def max(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: TensorLike | None = None) -> Any:
+    """Largest element of all; with `dim` a pair (values, indices); of two tensors the larger, element by element.
 
-    With `dim` the first of equal elements gets the whole gradient.
+    The second is `other`, or stands in dim's place. With `dim` the first of equal elements gets the whole gradient.
     """
-    return _extreme(input, dim, keepdim, reduce.amax, reduce.argmax, compare.maximum)
+    return _extreme(input, dim, keepdim, other, reduce.amax, reduce.argmax, compare.maximum)
 
 
-def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Smallest element of all; with `dim` a pair (values, indices); with a tensor in its place the smaller of the two.
+def min(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: TensorLike | None = None) -> Any:
+    """Smallest element of all; with `dim` a pair (values, indices); of two tensors the smaller, element by element.
 
-    With `dim` the first of equal elements gets the whole gradient.
+    The second is `other`, or stands in dim's place. With `dim` the first of equal elements gets the whole gradient.
     """
-    return _extreme(input, dim, keepdim, reduce.amin, reduce.argmin, compare.minimum)
+    return _extreme(input, dim, keepdim, other, reduce.amin, reduce.argmin, compare.minimum)
 
 
-def _extreme(input: Any, dim: Any, keepdim: bool, over_all: Any, position: Any, of_two: Any) -> Any:
+def _extreme(input: Any, dim: Any, keepdim: bool, other: Any, over_all: Any, position: Any, of_two: Any) -> Any:
     name = over_all.name.removeprefix("a")
+    if other is not None:
+        if dim is not None:
+            raise ArgumentError(f"{name}: dim and other exclude each other.", expected="one of them")
+        dim = other if isinstance(other, Var | np.ndarray) else constant(other, name)
     if truth(name, "keepdim", keepdim) and (dim is None or isinstance(dim, Var | np.ndarray)):
         raise ArgumentError(f"{name}: keepdim goes with a dimension.", hint=f"{name}(dim, keepdim=True), or a{name}")
     if dim is None:
@@ -101,15 +107,15 @@ def _extreme(input: Any, dim: Any, keepdim: bool, over_all: Any, position: Any, 
     return ValuesAndIndices(squeeze(values, dim), squeeze(where_, dim))
 
 
-def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Any:
+def logsumexp(input: TensorLike, dim: Dims, keepdim: bool = False) -> Tensor:
     """log Σ exp over dimensions, without overflow."""
     axis = some("logsumexp", dim, np.ndim(input))
     return reduce.logsumexp(input, axis=axis, keepdims=truth("logsumexp", "keepdim", keepdim))
 
 
 def var(
-    input: Any, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
-) -> Any:
+    input: TensorLike, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
+) -> Tensor:
     """Variance over dimensions, divided by n - correction.
 
     Args:
@@ -121,15 +127,15 @@ def var(
 
 
 def std(
-    input: Any, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
-) -> Any:
+    input: TensorLike, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
+) -> Tensor:
     """Standard deviation over dimensions, √var, with var's arguments."""
     squared = _variance("std", input, dim, unbiased, keepdim, correction)
     flat = compare.equal(squared, 0)  # where nothing varies the derivative is 0, as in PyTorch, not 0 / 0
     return compare.where(flat, 0.0, sqrt(compare.where(flat, 1.0, squared)))
 
 
-def _variance(name: str, input: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Any:
+def _variance(name: str, input: TensorLike, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Tensor:
     if dim is True or dim is False:
         if unbiased is not True or keepdim is not False or correction is not None:
             raise DTypeError(f"{name}: a dimension must be an int.", got=f"dim = {dim}", hint=f"{name}({dim}) alone")
@@ -143,7 +149,7 @@ def _variance(name: str, input: Any, dim: Any, unbiased: Any, keepdim: bool, cor
     return reduce.var(input, axis=axis, correction=correction, keepdims=truth(name, "keepdim", keepdim))
 
 
-def prod(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+def prod(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Product of all elements or along one dimension; its gradient is right where elements are 0."""
     return reduce.prod(input, _axis("prod", dim, np.ndim(input)), truth("prod", "keepdim", keepdim))
 

@@ -13,19 +13,21 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
-from ..core.graph import Var
+from ..core.graph import Array, Var
 from ..ops import index, layout
 from ..ops.broadcast import broadcast_to
 from .dims import Dims, one, several, sizes, whole
+from .types import Tensor
 
 
-def _listed(dims: tuple[Any, ...]) -> list[Any]:
-    return list(dims[0]) if len(dims) == 1 and isinstance(dims[0], list | tuple) else list(dims)
+def _listed(dims: Any, more: tuple[Any, ...]) -> list[Any]:
+    """Read dimensions, given one by one or as one sequence."""
+    return [dims, *more] if more or not isinstance(dims, list | tuple) else [*dims]
 
 
-def reshape(input: Any, *shape: Any) -> Any:
+def reshape(input: Tensor | Array, shape: Any = (), *more: int) -> Tensor:
     """Give another shape with as many elements; one size may be -1."""
-    wanted = sizes("reshape", shape, least=-1)
+    wanted = sizes("reshape", (shape, *more), least=-1)
     known = math.prod(s for s in wanted if s != -1)
     size = math.prod(input.shape)
     if wanted.count(-1) > 1 or (size != known if -1 not in wanted else (not known or size % known)):
@@ -38,9 +40,9 @@ def reshape(input: Any, *shape: Any) -> Any:
     return layout.reshape(input, shape=wanted)
 
 
-def permute(input: Any, *dims: Any) -> Any:
+def permute(input: Tensor | Array, dims: Any = (), *more: int) -> Tensor:
     """Reorder the dimensions: dimension i of the result is dims[i] of the input."""
-    axes = tuple(one("permute", a, input.ndim) for a in _listed(dims)) if input.ndim or _listed(dims) else ()
+    axes = tuple(one("permute", a, input.ndim) for a in _listed(dims, more))
     if sorted(axes) != list(range(input.ndim)):
         raise ShapeError(
             f"permute: {axes} does not name each of the {input.ndim} dimensions once.",
@@ -50,7 +52,7 @@ def permute(input: Any, *dims: Any) -> Any:
     return layout.transpose(input, axes=axes)
 
 
-def transpose(input: Any, dim0: int, dim1: int) -> Any:
+def transpose(input: Tensor | Array, dim0: int, dim1: int) -> Tensor:
     """Exchange two dimensions."""
     axes = list(range(input.ndim))
     first, second = one("transpose", dim0, input.ndim), one("transpose", dim1, input.ndim)
@@ -59,7 +61,7 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
     return layout.transpose(input, axes=tuple(axes))
 
 
-def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+def flatten(input: Tensor | Array, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Join the dimensions from start_dim to end_dim into one."""
     shape = input.shape or (1,)
     start, end = one("flatten", start_dim, input.ndim), one("flatten", end_dim, input.ndim)
@@ -68,29 +70,29 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return layout.reshape(input, shape=(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
-def squeeze(input: Any, dim: Dims = None) -> Any:
+def squeeze(input: Any, dim: Dims = None) -> Tensor:
     """Drop dimensions of size 1: all of them, or those named that have it."""
     named = None if dim is None else several("squeeze", dim, input.ndim)
     drop = set(range(input.ndim) if named is None else (named,) if isinstance(named, int) else named)
     return layout.reshape(input, shape=tuple(s for i, s in enumerate(input.shape) if s != 1 or i not in drop))
 
 
-def size(input: Any, dim: Any) -> Any:
+def size(self: Tensor, dim: Any) -> int:
     """Size of one dimension."""
-    if input.ndim == 0:
+    if self.ndim == 0:
         raise IndexRangeError(f"size: there is no dimension {dim!r:.60}.", got="a scalar, which has none")
-    return input.shape[one("size", dim, input.ndim)]
+    return self.shape[one("size", dim, self.ndim)]
 
 
-def unsqueeze(input: Any, dim: int) -> Any:
+def unsqueeze(input: Any, dim: int) -> Tensor:
     """Insert a dimension of size 1."""
     at = one("unsqueeze", dim, input.ndim + 1)
     return layout.reshape(input, shape=(*input.shape[:at], 1, *input.shape[at:]))
 
 
-def expand(input: Any, *size: Any) -> Any:
+def expand(input: Tensor | Array, size: Any = (), *more: int) -> Tensor:
     """Repeat along dimensions of size 1 and new leading ones, without copying; -1 keeps a size."""
-    wanted = sizes("expand", size, least=-1)
+    wanted = sizes("expand", (size, *more), least=-1)
     lead = len(wanted) - input.ndim
     shape = tuple(input.shape[i - lead] if s == -1 and i >= lead else s for i, s in enumerate(wanted))
     fits = lead >= 0 and all(a in (1, b) for a, b in zip(input.shape, shape[lead:], strict=True))
@@ -103,13 +105,13 @@ def expand(input: Any, *size: Any) -> Any:
     return broadcast_to(input, shape=shape)
 
 
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Tensor | Array, dims: Any = (), *more: int) -> Tensor:
     """Reverse the order along dimensions."""
-    axes = several("flip", _listed(dims), input.ndim)
+    axes = several("flip", _listed(dims, more), input.ndim)
     return layout.flip(input, axis=axes if input.ndim else ())
 
 
-def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+def cat(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
     """Join tensors end to end along a dimension that exists."""
     _check_list("cat", tensors)
     if not len(tensors):
@@ -139,7 +141,7 @@ def _check_list(name: str, tensors: Any) -> None:
     raise DTypeError(f"{name}: expected a list or tuple of tensors.", got=got, hint=f"tg.{name}([a, b])")
 
 
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+def stack(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dimension."""
     _check_list("stack", tensors)
     shapes = {tuple(np.shape(t)) for t in tensors}
@@ -153,18 +155,20 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     return cat([unsqueeze(t, at) for t in tensors], at)
 
 
-def split(input: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
+def split(
+    tensor: Tensor | Array, split_size_or_sections: int | Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
     """Cut along a dimension: into pieces of one size (the last may be smaller), or of the sizes listed."""
-    dim = one("split", dim, input.ndim)
-    if input.ndim == 0:
+    dim = one("split", dim, tensor.ndim)
+    if tensor.ndim == 0:
         raise ShapeError("split: a scalar cannot be cut.", expected="at least one dimension")
-    size = input.shape[dim]
+    size = tensor.shape[dim]
     if isinstance(split_size_or_sections, list | tuple):
         sections = [whole("split", "a section", n) for n in split_size_or_sections]
         if sum(sections) != size or min(sections, default=0) < 0:
             raise ShapeError(
                 f"split: the sections add up to {sum(sections)}.",
-                got=f"x {tuple(input.shape)}, sections {sections}, dim {dim}",
+                got=f"x {tuple(tensor.shape)}, sections {sections}, dim {dim}",
                 expected=f"sections of at least 0 that add up to {size}",
             )
         bounds = [0, *accumulate(sections)]
@@ -175,11 +179,11 @@ def split(input: Any, split_size_or_sections: int | Sequence[int], dim: int = 0)
         bounds = [*range(0, size, step), size] if size else [0, 0]
     lead = (slice(None),) * dim
     return tuple(
-        index.getitem(input, index=(*lead, slice(a, b))) for a, b in zip(bounds[:-1], bounds[1:], strict=True)
+        index.getitem(tensor, index=(*lead, slice(a, b))) for a, b in zip(bounds[:-1], bounds[1:], strict=True)
     )
 
 
-def gather(input: Any, dim: int, index: Any) -> Any:
+def gather(input: Tensor | Array, dim: int, index: Tensor | Array) -> Tensor:
     """Pick along a dimension: out[i, j] = input[i, index[i, j]] for dim 1 of a matrix."""
     axis = one("gather", dim, input.ndim)
     if not isinstance(index, Var | np.ndarray) or index.dtype.kind not in "iu":
@@ -197,7 +201,7 @@ def gather(input: Any, dim: int, index: Any) -> Any:
     return _gather(input, index, axis=axis)
 
 
-def _misfit(input: Any, index: Any, dim: int) -> ShapeError:
+def _misfit(input: Tensor | Array, index: Tensor | Array, dim: int) -> ShapeError:
     return ShapeError(
         "gather: the index does not fit the input.",
         got=f"x {tuple(input.shape)}, index {tuple(index.shape)}, dim {dim}",

@@ -110,14 +110,14 @@ def _affordable(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def zeros(*size: Any, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
+def zeros(size: Any = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a tensor of zeros."""
-    return _leaf(np.zeros(_shape("zeros", size), _dtype("zeros", dtype)), requires_grad, "zeros")
+    return _leaf(np.zeros(_shape("zeros", (size, *more)), _dtype("zeros", dtype)), requires_grad, "zeros")
 
 
-def ones(*size: Any, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
+def ones(size: Any = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a tensor of ones."""
-    return _leaf(np.ones(_shape("ones", size), _dtype("ones", dtype)), requires_grad, "ones")
+    return _leaf(np.ones(_shape("ones", (size, *more)), _dtype("ones", dtype)), requires_grad, "ones")
 
 
 def full(size: Sequence[int], fill_value: float, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -136,13 +136,14 @@ def _listed(name: str, size: Any) -> tuple[int, ...]:
 
 
 def arange(
-    start: float, end: float | None = None, step: float = 1, dtype: DType = None, requires_grad: bool = False
+    start: Any = None, end: float | None = None, step: float = 1, dtype: DType = None, requires_grad: bool = False
 ) -> Tensor:
-    """Count from start (0 if only the end is given) up to, but not including, the end.
+    """Count from start (0 if only the end is given, first or by name) up to, but not including, the end.
 
     Raises:  ArgumentError for a step of 0, one that leads away from the end, and a count without end
     """
-    low, high, stride = (number("arange", v) for v in ((0, start, step) if end is None else (start, end, step)))
+    given = (0, start, step) if end is None else (0 if start is None else start, end, step)
+    low, high, stride = (number("arange", v) for v in given)
     counted = all(isinstance(v, int) for v in (low, high, stride))
     kind = _dtype("arange", dtype or (np.int64 if counted else np.float32), "fiu")
     values = (low, high, stride)
@@ -189,17 +190,21 @@ def eye(n: int, m: int | None = None, dtype: DType = np.float32, requires_grad: 
 
 
 def rand(
-    *size: Any, dtype: DType = np.float32, requires_grad: bool = False, generator: Generator | None = None
-) -> Tensor:
+    size: Any = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
     """Draw from the uniform distribution on [0, 1)."""
-    return _leaf(draw(uniform, _shape("rand", size), _dtype("rand", dtype, "f"), generator), requires_grad, "rand")
+    shape, kind = _shape("rand", (size, *more)), _dtype("rand", dtype, "f")
+    return _leaf(draw(uniform, shape, kind, generator), requires_grad, "rand")
 
 
 def randn(
-    *size: Any, dtype: DType = np.float32, requires_grad: bool = False, generator: Generator | None = None
-) -> Tensor:
+    size: Any = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
     """Draw from the normal distribution of mean 0 and variance 1."""
-    return _leaf(draw(normal, _shape("randn", size), _dtype("randn", dtype, "f"), generator), requires_grad, "randn")
+    shape, kind = _shape("randn", (size, *more)), _dtype("randn", dtype, "f")
+    return _leaf(draw(normal, shape, kind, generator), requires_grad, "randn")
 
 
 def randint(
@@ -254,7 +259,7 @@ def randn_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> 
     return randn(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def randint_like(input: Any, low: int, high: int | None = None, dtype: DType = None) -> Tensor:
+def randint_like(input: Any, low: int = 0, high: int | None = None, dtype: DType = None) -> Tensor:
     """Draw integers in another tensor's shape and dtype."""
     drawn = randint(low, high, input.shape, dtype=np.int64)
     return Tensor.wrap(drawn.array.astype(dtype or input.dtype, copy=False))

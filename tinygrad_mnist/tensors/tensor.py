@@ -20,12 +20,13 @@ from ..core.errors import ArgumentError, GradientError, ShapeError
 from ..core.graph import Array, Node, Var
 from ..core.scope import state
 from ..core.seeds import check_differentiable, seed_for
-from ..functions import arithmetic, dtypes, shapes
+from ..functions import arithmetic, shapes
 from ..ops import compare, elementwise
 from . import in_place, numpy_protocol
+from .methods import Methods
 
 
-class Tensor(Var):
+class Tensor(Methods):
     """An n-dimensional array that remembers how it was computed.
 
     Make one with `tg.tensor(data)`, which copies, or `tg.from_numpy(array)`, which shares memory.
@@ -49,7 +50,7 @@ class Tensor(Var):
     @property
     def T(self) -> Tensor:
         """The tensor with its dimensions in reverse order."""
-        return F.permute(self, tuple(reversed(range(self.ndim))))  # type: ignore[no-any-return]
+        return F.permute(self, tuple(reversed(range(self.ndim))))
 
     @property
     def grad(self) -> Any:
@@ -160,13 +161,6 @@ class Tensor(Var):
         self.version.share(self, result)
         return result
 
-    def clone(self) -> Tensor:
-        """Copy to memory of its own; the gradient passes through."""
-        return elementwise.clone(self)  # type: ignore[no-any-return]
-
-    to, float, double, half = dtypes.to, dtypes.to_float32, dtypes.to_float64, dtypes.to_float16
-    int, long, bool = dtypes.to_int32, dtypes.to_int64, dtypes.to_bool
-
     # ------------------------------------------------------------ gradients
 
     def requires_grad_(self, requires_grad: Any = True) -> Tensor:
@@ -256,9 +250,6 @@ class Tensor(Var):
     def __pos__(self) -> Any:
         return self
 
-    eq, ne, lt, le, gt, ge = (
-        compare.equal, compare.not_equal, compare.less, compare.less_equal, compare.greater, compare.greater_equal,
-    )  # fmt: skip
     __hash__ = object.__hash__  # identity, since == compares elements
 
     # ------------------------------------------------------------ Python's conversions
@@ -328,20 +319,6 @@ class Tensor(Var):
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return numpy_protocol.function(func, args, kwargs)
-
-    # ------------------------------------------------------------ functions as methods
-
-    abs, exp, expm1, log, log1p, sqrt, square = F.abs, F.exp, F.expm1, F.log, F.log1p, F.sqrt, F.square
-    sin, cos, tanh, sigmoid, relu, sign, reciprocal = F.sin, F.cos, F.tanh, F.sigmoid, F.relu, F.sign, F.reciprocal
-    add, sub, subtract, mul, multiply, div, divide = F.add, F.sub, F.subtract, F.mul, F.multiply, F.div, F.divide
-    pow, neg, negative, clamp, clip, maximum, minimum = F.pow, F.neg, F.negative, F.clamp, F.clip, F.maximum, F.minimum
-    sum, mean, max, min, amax, amin, prod = F.sum, F.mean, F.max, F.min, F.amax, F.amin, F.prod
-    argmax, argmin, logsumexp, var, std, all, any = F.argmax, F.argmin, F.logsumexp, F.var, F.std, F.all, F.any
-    reshape, view, permute, transpose, flatten, squeeze = (
-        F.reshape, F.view, F.permute, F.transpose, F.flatten, F.squeeze,
-    )  # fmt: skip
-    unsqueeze, expand, flip, split, gather = F.unsqueeze, F.expand, F.flip, F.split, F.gather
-    matmul, softmax, log_softmax, isnan, isfinite = F.matmul, F.softmax, F.log_softmax, F.isnan, F.isfinite
 
 
 Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tensor

@@ -1,0 +1,22 @@
+"""What functions take and give, for people and type checkers: Tensor and TensorLike.
+
+Tensor stands one floor up, in tensors/, and is known here by name alone: while the program runs the name means Var,
+what a Tensor is to the floors below it. Look next at elementwise.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from ..core.backend import Array
+from ..core.graph import Var
+
+if TYPE_CHECKING:
+    from ..tensors.tensor import Tensor as Tensor
+else:
+    Tensor = Var
+
+TensorLike: TypeAlias = Tensor | Array | np.generic | float | Sequence[Any]  # lists of numbers

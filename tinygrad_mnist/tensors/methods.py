@@ -1,0 +1,30 @@
+"""The methods of Tensor that are functions: `x.sum()` is `tg.sum(x)`, by one call.
+
+The list is written by tests/public_names.py from what functions/ exports. Look next at tensor.py.
+"""
+
+from __future__ import annotations
+
+from .. import functions as F
+from ..core.graph import Var
+from ..functions import dtypes
+
+
+class Methods(Var):
+    """A Var with the functions of functions/ for methods."""
+
+    __slots__ = ()
+    to, float, double, half = dtypes.to, dtypes.to_float32, dtypes.to_float64, dtypes.to_float16
+    int, long, bool = dtypes.to_int32, dtypes.to_int64, dtypes.to_bool
+
+    # written by tests/public_names.py
+    abs, add, all, amax, amin, any, argmax, argmin = F.abs, F.add, F.all, F.amax, F.amin, F.any, F.argmax, F.argmin
+    clamp, clip, clone, cos, div, divide, eq, exp = F.clamp, F.clip, F.clone, F.cos, F.div, F.divide, F.eq, F.exp
+    expand, expm1, flatten, flip, gather, ge, gt = F.expand, F.expm1, F.flatten, F.flip, F.gather, F.ge, F.gt
+    isfinite, isnan, le, log, log1p, log_softmax = F.isfinite, F.isnan, F.le, F.log, F.log1p, F.log_softmax
+    logsumexp, lt, matmul, max, maximum, mean, min = F.logsumexp, F.lt, F.matmul, F.max, F.maximum, F.mean, F.min
+    minimum, mul, multiply, ne, neg, negative = F.minimum, F.mul, F.multiply, F.ne, F.neg, F.negative
+    permute, pow, prod, reciprocal, relu, reshape = F.permute, F.pow, F.prod, F.reciprocal, F.relu, F.reshape
+    sigmoid, sign, sin, softmax, split, sqrt, square = F.sigmoid, F.sign, F.sin, F.softmax, F.split, F.sqrt, F.square
+    squeeze, std, sub, subtract, sum, tanh, transpose = F.squeeze, F.std, F.sub, F.subtract, F.sum, F.tanh, F.transpose
+    unsqueeze, var, view = F.unsqueeze, F.var, F.view
