@@ -27,7 +27,7 @@ def _listed(dims: Any, more: tuple[Any, ...]) -> list[Any]:
 
 def reshape(input: Tensor | Array, shape: Any = (), *more: int) -> Tensor:
     """Give another shape with as many elements; one size may be -1."""
-    wanted = sizes("reshape", (shape, *more), least=-1)
+    wanted = sizes("reshape", (shape,) + more, least=-1)
     known = math.prod(s for s in wanted if s != -1)
     size = math.prod(input.shape)
     if wanted.count(-1) > 1 or (size != known if -1 not in wanted else (not known or size % known)):
@@ -92,7 +92,7 @@ def unsqueeze(input: Any, dim: int) -> Tensor:
 
 def expand(input: Tensor | Array, size: Any = (), *more: int) -> Tensor:
     """Repeat along dimensions of size 1 and new leading ones, without copying; -1 keeps a size."""
-    wanted = sizes("expand", (size, *more), least=-1)
+    wanted = sizes("expand", (size,) + more, least=-1)
     lead = len(wanted) - input.ndim
     shape = tuple(input.shape[i - lead] if s == -1 and i >= lead else s for i, s in enumerate(wanted))
     fits = lead >= 0 and all(a in (1, b) for a, b in zip(input.shape, shape[lead:], strict=True))

@@ -105,19 +105,20 @@ def _shape(name: str, size: Any) -> tuple[int, ...]:
 
 def _affordable(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Refuse what no memory holds, where NumPy has several errors."""
-    if math.prod(shape) > LARGEST or (shape and max(shape) > LARGEST):
+    size = math.prod(shape)
+    if size > LARGEST or (not size and max(shape) > LARGEST):
         raise ShapeError(f"{name}: the tensor would be too large.", got=f"{shape}", expected="less than 2⁵⁹ elements")
     return shape
 
 
 def zeros(size: Any = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a tensor of zeros."""
-    return _leaf(np.zeros(_shape("zeros", (size, *more)), _dtype("zeros", dtype)), requires_grad, "zeros")
+    return _leaf(np.zeros(_shape("zeros", (size,) + more), _dtype("zeros", dtype)), requires_grad, "zeros")
 
 
 def ones(size: Any = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a tensor of ones."""
-    return _leaf(np.ones(_shape("ones", (size, *more)), _dtype("ones", dtype)), requires_grad, "ones")
+    return _leaf(np.ones(_shape("ones", (size,) + more), _dtype("ones", dtype)), requires_grad, "ones")
 
 
 def full(size: Sequence[int], fill_value: float, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -194,7 +195,7 @@ def rand(
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Draw from the uniform distribution on [0, 1)."""
-    shape, kind = _shape("rand", (size, *more)), _dtype("rand", dtype, "f")
+    shape, kind = _shape("rand", (size,) + more), _dtype("rand", dtype, "f")
     return _leaf(draw(uniform, shape, kind, generator), requires_grad, "rand")
 
 
@@ -203,7 +204,7 @@ def randn(
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Draw from the normal distribution of mean 0 and variance 1."""
-    shape, kind = _shape("randn", (size, *more)), _dtype("randn", dtype, "f")
+    shape, kind = _shape("randn", (size,) + more), _dtype("randn", dtype, "f")
     return _leaf(draw(normal, shape, kind, generator), requires_grad, "randn")
 
 
