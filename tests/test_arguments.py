@@ -186,9 +186,15 @@ CREATION = [
     "m.rand(2, dtype=m.int64)", "m.randn(2, dtype=m.int64)", "m.randint(0, 0, (2,))", "m.randint(3, 1, (2,))",
     "m.randint(0, 5, 2)", "m.randint(0, 300, (2,), dtype=m.uint8)", "m.randint(0, 5, (-2,))", "m.randint(0.5, 5, (2,))",
     "m.randint(0, 2**70, (2,))", "m.randperm(-1)", "m.randperm(2.0)", "m.randperm(True)", "m.randperm(0)",
-    "m.randint_like(x, 0)", "m.rand_like(T([1, 2]))",
+    "m.randint_like(x, 0)", "m.rand_like(T([1, 2]))", "m.arange(end=3)", "m.arange()",
+    "m.arange(start=1, end=3)", "m.zeros(size=(2, 3))", "m.ones(size=(2,))", "m.full(size=(2,), fill_value=1)",
+    "m.zeros_like(m.rand(size=(2, 3)))", "m.zeros_like(m.randint_like(x, high=5))",
 ]  # fmt: skip
 SHAPING = [
+    "x.reshape(shape=(3, 2))", "m.reshape(x, shape=(3, 2))", "x.permute(dims=(1, 0))", "x.flip(dims=(0, 1))",
+    "x.expand(size=(4, 2, 3))", "m.max(x, other=x * 2)", "x.min(other=x * 2)", "m.max(x, 0, other=x)",
+    "m.max(x, keepdim=True, other=x)", "m.max(x, other=1)", "m.max(x, other='a')", "m.exp()",
+    "m.exp(x, x)", "m.exp(input=x)", "m.maximum(x, other=x)", "m.maximum(a=x, b=x)", "m.eq(input=x, other=x * x)",
     "x.expand(3, 3)", "x.expand(-1, -1)", "x.expand(-1, 2, 3)", "x.expand(3)", "x.expand(2, -2)", "x.reshape(-2, 3)",
     "x.reshape(2.0, 3)", "x.reshape(True, 6)", "x.reshape('a')", "x.reshape(None)", "x.reshape(T(6))",
     "x.transpose(0, True)", "x.transpose(0, 1.0)", "x.flatten(1, 0)", "x.flip(0, 0)", "m.cat([])", "m.cat(x)",

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError
-from ..core.graph import Var
-from ..core.primitive import constant
+from ..core.graph import Array, Var
 from ..ops import compare, index, reduce
 from ..ops.elementwise import clone, sqrt
 from .dims import Dims, one, several, some, truth
@@ -69,7 +68,7 @@ def any(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return reduce.any(input, axis=None if np.ndim(input) == 0 else axis, keepdims=truth("any", "keepdim", keepdim))
 
 
-def max(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: TensorLike | None = None) -> Any:
+def max(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Tensor | Array | None = None) -> Any:
     """Largest element of all; with `dim` a pair (values, indices); of two tensors the larger, element by element.
 
     The second is `other`, or stands in dim's place. With `dim` the first of equal elements gets the whole gradient.
@@ -77,7 +76,7 @@ def max(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Ten
     return _extreme(input, dim, keepdim, other, reduce.amax, reduce.argmax, compare.maximum)
 
 
-def min(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: TensorLike | None = None) -> Any:
+def min(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Tensor | Array | None = None) -> Any:
     """Smallest element of all; with `dim` a pair (values, indices); of two tensors the smaller, element by element.
 
     The second is `other`, or stands in dim's place. With `dim` the first of equal elements gets the whole gradient.
@@ -88,9 +87,9 @@ def min(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Ten
 def _extreme(input: Any, dim: Any, keepdim: bool, other: Any, over_all: Any, position: Any, of_two: Any) -> Any:
     name = over_all.name.removeprefix("a")
     if other is not None:
-        if dim is not None:
-            raise ArgumentError(f"{name}: dim and other exclude each other.", expected="one of them")
-        dim = other if isinstance(other, Var | np.ndarray) else constant(other, name)
+        if dim is not None or not isinstance(other, Var | np.ndarray):
+            raise DTypeError(f"{name}: other is a second tensor, without dim.", got=f"dim {dim!r:.60}, other {other!r:.60}")
+        dim = other
     if truth(name, "keepdim", keepdim) and (dim is None or isinstance(dim, Var | np.ndarray)):
         raise ArgumentError(f"{name}: keepdim goes with a dimension.", hint=f"{name}(dim, keepdim=True), or a{name}")
     if dim is None:
