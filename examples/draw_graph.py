@@ -17,7 +17,6 @@ import sys
 try:
     import tinygrad_mnist as tg
     from tinygrad_mnist import nn
-    from tinygrad_mnist.core.errors import MissingDependencyError
     from tinygrad_mnist.core.files import output_folder
 except ImportError as error:
     sys.exit(f"{error}. Install the project first: pip install . in its folder")
@@ -85,7 +84,7 @@ def main(argv=None):
         path = out / f"graph_{name}.{args.format}"
         try:
             picture.save(path)
-        except MissingDependencyError as error:
+        except tg.errors.MissingDependencyError as error:
             missing, path = error, path.with_suffix(".dot")
             picture.save(path)
         print(f"wrote {path}")

@@ -12,7 +12,6 @@ import numpy as np
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.core.errors import ArgumentError
 from tinygrad_mnist.data import DataLoader, TensorDataset
 from tinygrad_mnist.training import Callback, EarlyStopping, fit
 
@@ -30,9 +29,9 @@ def changed(config, **changes):
     for key, value in changes.items():
         wanted = SETTINGS.get(key)
         if wanted is None:
-            raise ArgumentError(f"config_net: there is no setting {key!r}.", expected=", ".join(SETTINGS))
+            raise tg.errors.ArgumentError(f"config_net: there is no setting {key!r}.", expected=", ".join(SETTINGS))
         if value not in wanted if isinstance(wanted, tuple) else type(value) is not wanted:
-            raise ArgumentError(f"config_net: {key} = {value!r} does not fit.", expected=str(wanted))
+            raise tg.errors.ArgumentError(f"config_net: {key} = {value!r} does not fit.", expected=str(wanted))
     return SimpleNamespace(**{**vars(config), **changes})
 
 
@@ -40,7 +39,8 @@ def read_configs(path):
     """Read the configurations as written and corrected; the second changes the first."""
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
     if set(tables) != {"as_written", "corrected"} or set(SETTINGS) - set(tables["as_written"]):
-        raise ArgumentError(f"{path.name}: [as_written] must have every setting, [corrected] those that change.")
+        problem = f"{path.name}: [as_written] must have every setting, [corrected] those that change."
+        raise tg.errors.ArgumentError(problem)
     as_written = changed(SimpleNamespace(), **tables["as_written"])
     return as_written, changed(as_written, **tables["corrected"])
 

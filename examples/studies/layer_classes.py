@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_mnist import nn
-from tinygrad_mnist.core.errors import ArgumentError
+from tinygrad_mnist import errors, nn
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.primitive import primitive
 
@@ -26,7 +25,7 @@ class InputLayer(nn.Module):
 class FullyConnectedLayer(nn.Module):  # its activation is a function without memory, so layers can share it
     def __init__(self, n_in, n_out, activation="relu", dtype=np.float32):
         if activation not in ACTIVATIONS:
-            raise ArgumentError(f"activation {activation!r} is unknown.", expected=", ".join(ACTIVATIONS))
+            raise errors.ArgumentError(f"activation {activation!r} is unknown.", expected=", ".join(ACTIVATIONS))
         self.affine, self.activation = nn.Linear(n_in, n_out, dtype=dtype), ACTIVATIONS[activation]
 
     def forward(self, x):

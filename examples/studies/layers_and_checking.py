@@ -26,7 +26,6 @@ from reasonable_network import reasonable
 from study import CORRECTED, INK, PRINTED, figure, run
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.core.errors import ArgumentError
 from tinygrad_mnist.data import DataLoader, TensorDataset
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.training import Callback, KeepBest, evaluate, fit
@@ -58,7 +57,7 @@ def defects(study, training):
         the first masks by the wrong signs. The study's own nets name every activation and so escape.""")
     try:
         FullyConnectedLayer(8, 8, "rleu")
-    except ArgumentError as error:
+    except tg.errors.ArgumentError as error:
         distance, refusal = np.abs(Activation("rleu").fprop(x.array) - x.array).max(), error.problem
     study.say(f"Activation('rleu') is silently linear: |out - in| = {distance:g}. Ours: ArgumentError: {refusal}")
     missing = np.mean([len(np.unique(b)) < 10 for b in training.labels[: 781 * 64].reshape(-1, 64)])

@@ -88,7 +88,7 @@ def _extreme(input: Any, dim: Any, keepdim: bool, other: Any, over_all: Any, pos
     name = over_all.name.removeprefix("a")
     if other is not None:
         if dim is not None or not isinstance(other, Var | np.ndarray):
-            raise DTypeError(f"{name}: other is a second tensor, without dim.", got=f"dim {dim!r:.60}, other {other!r:.60}")
+            raise DTypeError(f"{name}: other is a second tensor, without dim.", got=f"dim = {dim!r:.60}")
         dim = other
     if truth(name, "keepdim", keepdim) and (dim is None or isinstance(dim, Var | np.ndarray)):
         raise ArgumentError(f"{name}: keepdim goes with a dimension.", hint=f"{name}(dim, keepdim=True), or a{name}")
