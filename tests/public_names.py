@@ -109,11 +109,13 @@ def texts() -> dict[Path, str]:
     lists = "".join(packed(f"from .{file} import ", names) for file, names in sorted(files.items()))
     lists += f"\n{', '.join(ALIASES)} = {', '.join(ALIASES.values())}\n\n{exports(first)}"
     hung = class_body(n for n, argument in first.items() if argument in METHODS and n not in NO_METHODS)
+    imports = packed("from .functions import ", sorted(first))
+    imports += packed("from .tensors.creation import ", sorted(f.name for f in functions_of("tensors/creation.py")))
     parts = {
         "functions/elementwise.py": [("(?<=TensorLike\n).*", "".join(definition(n, *x) for n, x in thin.items()))],
         "functions/__init__.py": [("(?<=# isort: off\n).*", lists)],
         "tensors/methods.py": [("(?<=# written by tests/public_names.py\n).*", hung)],
-        "__init__.py": [("(?<=# isort: off\n).*?(?=# isort: on)", packed("from .functions import ", sorted(first)))],
+        "__init__.py": [("(?<=# isort: off\n).*?(?=# isort: on)", imports)],
     }
     result = {}
     for file, replacements in parts.items():

@@ -8,6 +8,7 @@ import itertools
 import pkgutil
 import pydoc
 import re
+import sys
 import typing
 from types import ModuleType
 
@@ -106,6 +107,21 @@ def test_every_elementwise_primitive_is_public_or_internal():
     families = {f"tinygrad_mnist.ops.{family}" for family in FAMILIES}
     plain = {p.name for p in registry.values() if p.__module__ in families and not {*p.static} - {"out"}}
     assert plain == {f.name for _, f in primitives().values()} | INTERNAL
+
+
+def test_every_error_is_in_errors():
+    internal = {"ArchiveError", "Unpaired"}  # caught where they are raised
+    for module in [m for n, m in sys.modules.items() if n.startswith("tinygrad_mnist")]:
+        for name, value in vars(module).items():
+            if isinstance(value, type) and issubclass(value, Exception) and value.__module__ == module.__name__:
+                assert name in internal or getattr(tg.errors, name) is value
+
+
+@pytest.mark.parametrize("room", ["functions", "tensors", "nn"])
+def test_sections_of_docstrings_have_their_text_below_the_heading(room):
+    for path in (PACKAGE / room).glob("*.py"):
+        beside = re.findall(r"^ +(?:Args|Math|Raises|Shapes|Source|Units): .*", path.read_text("utf-8"), re.MULTILINE)
+        assert not beside, path.name
 
 
 def test_public_names_are_what_they_say_after_every_module_is_imported():

@@ -29,30 +29,11 @@ from .core.backend import (
 )
 from .core.errors import TinygradError
 from .kernels.parallel import get_num_threads, set_num_threads
-from .tensors.creation import (
-    arange,
-    eye,
-    from_numpy,
-    full,
-    full_like,
-    linspace,
-    ones,
-    ones_like,
-    rand,
-    rand_like,
-    randint,
-    randint_like,
-    randn,
-    randn_like,
-    randperm,
-    tensor,
-    zeros,
-    zeros_like,
-)
 from .tensors.saving import load, save
 from .tensors.tensor import Tensor
 from .viz import summary
 
+# these lists and __all__ are written by tests/public_names.py
 # isort: off
 from .functions import (
     abs, add, all, amax, amin, any, argmax, argmin, cat, clamp, clip, clone, cos, div, divide, eq, exp, expand, expm1,
@@ -60,6 +41,10 @@ from .functions import (
     mean, min, minimum, mul, multiply, ne, neg, negative, pad, permute, pow, prod, reciprocal, relu, reshape, sigmoid,
     sign, sin, softmax, split, sqrt, square, squeeze, stack, std, sub, subtract, sum, tanh, transpose, unsqueeze, var,
     view, where,
+)  # fmt: skip
+from .tensors.creation import (
+    arange, eye, from_numpy, full, full_like, linspace, ones, ones_like, rand, rand_like, randint, randint_like, randn,
+    randn_like, randperm, tensor, zeros, zeros_like,
 )  # fmt: skip
 # isort: on
 

@@ -20,7 +20,8 @@ Dims = int | Sequence[int] | None
 def whole(name: str, what: str, value: Any) -> int:
     """Read an integer: Python's, NumPy's or a tensor of one element; never a bool, a float or a string.
 
-    Raises:  DTypeError for everything else
+    Raises:
+        DTypeError for everything else
     """
     if type(value) is int:
         return value
@@ -38,7 +39,8 @@ def whole(name: str, what: str, value: Any) -> int:
 def truth(name: str, what: str, value: Any) -> bool:
     """Read a switch such as keepdim: True or False, not a number that belongs to another argument.
 
-    Raises:  DTypeError unless it is a bool
+    Raises:
+        DTypeError unless it is a bool
     """
     if value is True or value is False:
         return bool(value)
@@ -52,7 +54,9 @@ def truth(name: str, what: str, value: Any) -> bool:
 def one(name: str, dim: Any, ndim: int) -> int:
     """Count a dimension from 0; a scalar counts as having one.
 
-    Raises:  IndexRangeError unless -ndim <= dim < ndim; DTypeError unless it is an int
+    Raises:
+        IndexRangeError unless -ndim <= dim < ndim
+        DTypeError unless it is an int
     """
     if type(dim) is int and 0 <= dim < ndim:
         return dim
@@ -91,7 +95,8 @@ def several(name: str, dim: Any, ndim: int) -> Any:
 def sizes(name: str, shape: Any, least: int = 0) -> tuple[int, ...]:
     """Read the sizes of a shape, given one by one or as one sequence.
 
-    Raises:  DTypeError for what is no int, ShapeError for a size below the least
+    Raises:
+        DTypeError for what is no int, ShapeError for a size below the least
     """
     given = shape
     if len(shape) == 1 and type(shape[0]) is not int:

@@ -17,7 +17,8 @@ from ..core.errors import ArgumentError, DTypeError
 def number(name: str, value: Any) -> Any:
     """Read a number: Python's, NumPy's or a tensor of one element.
 
-    Raises:  DTypeError for everything else
+    Raises:
+        DTypeError for everything else
     """
     if isinstance(value, bool | int | float):
         return value
@@ -37,7 +38,8 @@ def fitting(name: str, value: Any, dtype: Any, *, wraps: bool = True) -> Any:
     Args:
         wraps: unsigned dtypes take the negatives of what they can hold, from the end, as PyTorch's do
 
-    Raises:  ArgumentError for a number that the dtype cannot hold
+    Raises:
+        ArgumentError for a number that the dtype cannot hold
     """
     value, kind = number(name, value), np.dtype(dtype)
     if isinstance(value, int) and not -(2**63) <= value < 2**64:

@@ -28,14 +28,17 @@ def pad(
 ) -> Tensor:
     """Surround with a border; pad = (before, after) of the last dimension, then of the one before it, and so on.
 
-    Math:    along one dimension of n elements, out_i = x_j at the position i - before = j, and beyond the border
-             reflect: j mirrored at 0 and n - 1; replicate: the nearest; circular: j mod n; constant: the value
-    Shapes:  input (*, A) -> (*, before + A + after); negative numbers cut
+    Math:
+        along one dimension of n elements, out_i = x_j at the position i - before = j, and beyond the border
+        reflect: j mirrored at 0 and n - 1; replicate: the nearest; circular: j mod n; constant: the value
+    Shapes:
+        input (*, A) -> (*, before + A + after); negative numbers cut
     Args:
         mode: reflect, replicate and circular pad the last 1, 2 or 3 dimensions of an input that has one more (channels)
             or two more (a batch of them)
         value: of mode "constant" only; 0 unless given
-    Raises:  ArgumentError, DTypeError or ShapeError for a mode, numbers or shapes that PyTorch refuses
+    Raises:
+        ArgumentError, DTypeError or ShapeError for a mode, numbers or shapes that PyTorch refuses
     """
     if not isinstance(mode, str):
         hint = f"pad(x, {pad!r:.30}, value={mode!r:.30})"

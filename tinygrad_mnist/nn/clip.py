@@ -27,8 +27,10 @@ def _gradients(name: str, parameters: Any, limit: str, value: float) -> list[Any
 def total_norm(gradients: list[Any], norm_type: float = 2.0) -> Any:
     """Compute the norm of all numbers of several tensors, as if they were one vector.
 
-    Math:    (Σ |g|^k)^(1/k) with k = norm_type; max |g| for infinity
-    Shapes:  any -> ()
+    Math:
+        (Σ |g|^k)^(1/k) with k = norm_type; max |g| for infinity
+    Shapes:
+        any -> ()
     """
     if not gradients:
         return tensor(0.0)
@@ -47,11 +49,15 @@ def clip_grad_norm_(
 ) -> Any:
     """Scale all gradients, in place and by one factor, so that their common norm is at most max_norm.
 
-    Math:    g = g · min(1, max_norm / (norm + 1e-6))
-    Shapes:  -> (), the norm before
-    Raises:  ArgumentError unless max_norm is positive; GradientError where the norm is not finite, if asked for (the
-             norm is read then, which a compiled step cannot do)
-    Source:  Pascanu et al. 2013 (arXiv:1211.5063), Algorithm 1
+    Math:
+        g = g · min(1, max_norm / (norm + 1e-6))
+    Shapes:
+        -> (), the norm before
+    Raises:
+        ArgumentError unless max_norm is positive
+        GradientError where the norm is not finite, if asked for: the norm is read then, which no compiled step can do
+    Source:
+        Pascanu et al. 2013 (arXiv:1211.5063), Algorithm 1
     """
     gradients = _gradients("clip_grad_norm_", parameters, "max_norm", max_norm)
     norm = total_norm(gradients, norm_type)

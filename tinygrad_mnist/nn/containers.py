@@ -70,7 +70,8 @@ class ModuleList(Module):
 class Sequential(ModuleList):
     """Modules called one after the other, each on the result of the one before.
 
-    Shapes:  the input of the first module -> the output of the last
+    Shapes:
+        the input of the first module -> the output of the last
     """
 
     def __init__(self, *modules: Module) -> None:

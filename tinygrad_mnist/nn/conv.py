@@ -20,10 +20,13 @@ from .module import Module, Parameter
 class Conv2d(Module):
     """Cross-correlation of images with learned filters.
 
-    Math:    out[n,o,i,j] = b[o] + Σ w[o,c,p,q] · x[n, c, i·s + p·d - pad, j·s + q·d - pad]
-    Shapes:  x (N, in_channels, H, W) -> (N, out_channels, OH, OW); OH = ⌊(H + 2 pad - d (KH - 1) - 1) / s⌋ + 1
-    Args:    sizes are ints or (height, width); padding may be "same" or "valid"; weight and bias start from
-             U(-1/√fan_in, 1/√fan_in) with fan_in = in_channels / groups · KH · KW
+    Math:
+        out[n,o,i,j] = b[o] + Σ w[o,c,p,q] · x[n, c, i·s + p·d - pad, j·s + q·d - pad]
+    Shapes:
+        x (N, in_channels, H, W) -> (N, out_channels, OH, OW); OH = ⌊(H + 2 pad - d (KH - 1) - 1) / s⌋ + 1
+    Args:
+        kernel_size, stride, padding, dilation: ints or (height, width); padding may be "same" or "valid"
+        bias: starts, as the weight, from U(-1/√fan_in, 1/√fan_in) with fan_in = in_channels / groups · KH · KW
     """
 
     def __init__(
@@ -69,8 +72,10 @@ class Conv2d(Module):
 class MaxPool2d(Module):
     """Largest element of every window; of equal ones the first gets the gradient.
 
-    Shapes:  x (N, C, H, W) -> (N, C, OH, OW); OH = ⌊(H + 2 pad - KH) / s⌋ + 1
-    Args:    stride: the window's size unless given
+    Shapes:
+        x (N, C, H, W) -> (N, C, OH, OW); OH = ⌊(H + 2 pad - KH) / s⌋ + 1
+    Args:
+        stride: the window's size unless given
     """
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:

@@ -61,9 +61,13 @@ def like_weight(name: str, x: Any, w: Any) -> Any:
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """Map the last dimension affinely.
 
-    Math:    out = x wᵀ + b
-    Shapes:  input (*, I), weight (O, I), bias (O,) or None -> (*, O); with weight (I,) and bias () or None -> (*)
-    Raises:  ShapeError if input and weight disagree on I; DTypeError for integer input
+    Math:
+        out = x wᵀ + b
+    Shapes:
+        input (*, I), weight (O, I), bias (O,) or None -> (*, O); with weight (I,) and bias () or None -> (*)
+    Raises:
+        ShapeError if input and weight disagree on I
+        DTypeError for integer input
     """
     if weight.ndim != 2:
         if weight.ndim != 1 or input.ndim == 0 or (bias is not None and not bias.ndim < input.ndim == 1):
@@ -83,9 +87,12 @@ def conv2d(
 ) -> Any:
     """Cross-correlate images with filters.
 
-    Shapes:  input (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) or None -> (N, O, OH, OW)
-    Args:    padding: pixels of zeros on each side, or "valid" (none), or "same" (output as large as input; stride 1)
-    Raises:  ShapeError if input and weight disagree on C or the filter is larger than the padded image
+    Shapes:
+        input (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) or None -> (N, O, OH, OW)
+    Args:
+        padding: pixels of zeros on each side, or "valid" (none), or "same" (output as large as input; stride 1)
+    Raises:
+        ShapeError if input and weight disagree on C or the filter is larger than the padded image
     """
     steps, spread = pair(stride, "conv2d: stride"), pair(dilation, "conv2d: dilation")
     if padding == "same":
@@ -107,8 +114,10 @@ def conv2d(
 def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Take the largest element of every window.
 
-    Shapes:  input (N, C, H, W) -> (N, C, OH, OW)
-    Args:    stride: the window's size unless given
+    Shapes:
+        input (N, C, H, W) -> (N, C, OH, OW)
+    Args:
+        stride: the window's size unless given
     """
     window = pair(kernel_size, "max_pool2d: kernel_size")
     steps = window if stride is None else pair(stride, "max_pool2d: stride")
@@ -124,7 +133,8 @@ def check_probability(name: str, p: float) -> None:
 def dropout(input: Any, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Any:
     """Set elements to 0 with probability p and scale the rest by 1 / (1 - p), while training; else do nothing.
 
-    Source:  Srivastava et al. 2014 (JMLR 15), inverted form
+    Source:
+        Srivastava et al. 2014 (JMLR 15), inverted form
     """
     check_probability("dropout: p", p)
     if not training or p == 0:
@@ -199,11 +209,14 @@ def _warn_if_from(names: tuple[str, ...], input: Any, loss: str, advice: str) ->
 def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
     """Compare logits with class numbers or class probabilities.
 
-    Math:    loss_n = log Σ_j exp(x_nj) - x_n,target_n     (softmax is included: give raw outputs)
-    Shapes:  input (N, C) or (N, C, ...), target (N,) or (N, ...) of integers, or floating and of input's shape
-             -> () or (N,)
-    Units:   nats
-    Raises:  DTypeError, ShapeError, ArgumentError for other targets, naming the accepted forms
+    Math:
+        loss_n = log Σ_j exp(x_nj) - x_n,target_n    (softmax is included: give raw outputs)
+    Shapes:
+        input (N, C) or (N, C, ...), target (N,) or (N, ...) of integers, or floating and of input's shape -> () or (N,)
+    Units:
+        nats
+    Raises:
+        DTypeError, ShapeError, ArgumentError for other targets, naming the accepted forms
     """
     check_probability("cross_entropy: label_smoothing", label_smoothing)
     input, target = _data("cross_entropy", input, target)
@@ -224,8 +237,10 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smooth
 def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """Take the negative log-probability of each target class from log-probabilities.
 
-    Shapes:  input (N, C) or (N, C, ...), target (N,) or (N, ...) of integers -> () or (N,)
-    Units:   nats
+    Shapes:
+        input (N, C) or (N, C, ...), target (N,) or (N, ...) of integers -> () or (N,)
+    Units:
+        nats
     """
     input, target = _data("nll_loss", input, target)
     advice = "takes logarithms. Use LogSoftmax, or CrossEntropyLoss on the outputs"
@@ -238,8 +253,10 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """Average the squared differences.
 
-    Shapes:  input (*A), target (*A) -> () or (*A)
-    Raises:  ShapeError if the shapes differ: (N, 1) against (N,) would silently compare every pair
+    Shapes:
+        input (*A), target (*A) -> () or (*A)
+    Raises:
+        ShapeError if the shapes differ: (N, 1) against (N,) would silently compare every pair
     """
     if tuple(input.shape) != tuple(np.shape(target)):
         raise ShapeError(

@@ -77,7 +77,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Draw = None) -> Any:
     """Draw from U(-r, r) with r = gain √(6 / (fan_in + fan_out)).
 
-    Source:  Glorot & Bengio 2010, equation 16
+    Source:
+        Glorot & Bengio 2010, equation 16
     """
     bound = gain * math.sqrt(6 / sum(fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
@@ -86,7 +87,8 @@ def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Draw = None) -> A
 def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Draw = None) -> Any:
     """Draw from N(0, s²) with s = gain √(2 / (fan_in + fan_out)).
 
-    Source:  Glorot & Bengio 2010
+    Source:
+        Glorot & Bengio 2010
     """
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
 
@@ -102,7 +104,8 @@ def kaiming_uniform_(
 ) -> Any:
     """Draw from U(-r, r) with r = gain √(3 / fan).
 
-    Source:  He et al. 2015 (arXiv:1502.01852)
+    Source:
+        He et al. 2015 (arXiv:1502.01852)
     """
     bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
@@ -113,6 +116,7 @@ def kaiming_normal_(
 ) -> Any:
     """Draw from N(0, s²) with s = gain / √fan.
 
-    Source:  He et al. 2015 (arXiv:1502.01852)
+    Source:
+        He et al. 2015 (arXiv:1502.01852)
     """
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)

@@ -35,9 +35,12 @@ def positive(name: str, **sizes: int) -> None:
 class Linear(Module):
     """Affine map of the last dimension.
 
-    Math:    out = x wᵀ + b
-    Shapes:  x (*, in_features) -> (*, out_features); weight (out_features, in_features), bias (out_features,)
-    Args:    weight and bias start from U(-1/√in_features, 1/√in_features)
+    Math:
+        out = x wᵀ + b
+    Shapes:
+        x (*, in_features) -> (*, out_features); weight (out_features, in_features), bias (out_features,)
+    Args:
+        bias: starts, as the weight, from U(-1/√in_features, 1/√in_features)
     """
 
     def __init__(
@@ -66,7 +69,8 @@ class Linear(Module):
 class Flatten(Module):
     """Join the dimensions from start_dim to end_dim: by default everything but the batch.
 
-    Shapes:  x (N, *A) -> (N, ΠA)
+    Shapes:
+        x (N, *A) -> (N, ΠA)
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:

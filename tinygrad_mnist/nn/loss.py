@@ -26,8 +26,10 @@ class Loss(Module):
 class CrossEntropyLoss(Loss):
     """Softmax and negative log-likelihood in one: give it raw outputs and class numbers.
 
-    Shapes:  input (N, C), target (N,) of integers or (N, C) of probabilities -> ()
-    Units:   nats
+    Shapes:
+        input (N, C), target (N,) of integers or (N, C) of probabilities -> ()
+    Units:
+        nats
     """
 
     def __init__(self, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
@@ -47,8 +49,10 @@ class CrossEntropyLoss(Loss):
 class NLLLoss(Loss):
     """Negative log-likelihood of class numbers under log-probabilities (from LogSoftmax).
 
-    Shapes:  input (N, C), target (N,) of integers -> ()
-    Units:   nats
+    Shapes:
+        input (N, C), target (N,) of integers -> ()
+    Units:
+        nats
     """
 
     def forward(self, input: Any, target: Any) -> Any:
@@ -59,7 +63,8 @@ class NLLLoss(Loss):
 class MSELoss(Loss):
     """Mean of squared differences.
 
-    Shapes:  input (*A), target (*A) -> ()
+    Shapes:
+        input (*A), target (*A) -> ()
     """
 
     def forward(self, input: Any, target: Any) -> Any:

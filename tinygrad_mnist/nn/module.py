@@ -165,8 +165,11 @@ class Module:
     def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> None:
         """Copy values into the parameters.
 
-        Args:    state_dict: tensors or arrays by path, as `state_dict` gives; strict: names must match exactly
-        Raises:  StateDictError listing every missing, unexpected and misshaped key; then nothing has been changed
+        Args:
+            state_dict: tensors or arrays by path, as `state_dict` gives
+            strict: names must match exactly
+        Raises:
+            StateDictError listing every missing, unexpected and misshaped key; then nothing has been changed
         """
         if not isinstance(state_dict, dict):
             raise StateDictError(

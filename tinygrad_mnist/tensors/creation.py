@@ -31,7 +31,8 @@ LARGEST = 2**59  # elements: in bytes, what addresses can name
 def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor by copying numbers, nested lists, an array or another tensor.
 
-    Raises:  DTypeError if the data are not numbers, or not floats where a gradient is asked for
+    Raises:
+        DTypeError if the data are not numbers, or not floats where a gradient is asked for
     """
     typed = isinstance(data, np.ndarray | np.generic | Var)
     if state.recorder is not None and isinstance(data, np.ndarray | Var):  # the values may be others at the next call
@@ -141,7 +142,8 @@ def arange(
 ) -> Tensor:
     """Count from start (0 if only the end is given, first or by name) up to, but not including, the end.
 
-    Raises:  ArgumentError for a step of 0, one that leads away from the end, and a count without end
+    Raises:
+        ArgumentError for a step of 0, one that leads away from the end, and a count without end
     """
     given = (0, start, step) if end is None else (0 if start is None else start, end, step)
     low, high, stride = (number("arange", v) for v in given)

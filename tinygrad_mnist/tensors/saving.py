@@ -36,7 +36,8 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     The file is whole or not there: an old one stays until the new one is on the disk. Tuples come back as lists.
     Dicts and lists may be nested 100 deep.
 
-    Raises:  OutputError if the file cannot be written; for anything else inside, one that is a DTypeError too
+    Raises:
+        OutputError if the file cannot be written; for anything else inside, one that is a DTypeError too
     """
     arrays: dict[str, Any] = {}
     stream = io.BytesIO()
@@ -59,7 +60,8 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """Read what `save` wrote, arrays as tensors.
 
-    Raises:  DataError if the file is missing, damaged or of another kind; nothing in it is executed
+    Raises:
+        DataError if the file is missing, damaged or of another kind; nothing in it is executed
     """
     try:
         name = os.fspath(path)

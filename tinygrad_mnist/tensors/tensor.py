@@ -188,10 +188,14 @@ class Tensor(Methods):
     def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: Any = False) -> None:
         """Compute the gradients of all leaves and add them to their `.grad`.
 
-        Args:    gradient: cotangent of a tensor with more than one element; retain_graph: keep what is needed for
-                 another backward (default: create_graph); create_graph: record the backward pass itself.
-        Raises:  GradientError on a tensor without a graph or a non-scalar without gradient; GraphFreedError on a second
-                 backward; InPlaceError if a value that a rule needs was changed
+        Args:
+            gradient: cotangent of a tensor with more than one element
+            retain_graph: keep what is needed for another backward (default: create_graph)
+            create_graph: record the backward pass itself
+        Raises:
+            GradientError on a tensor without a graph or a non-scalar without gradient
+            GraphFreedError on a second backward
+            InPlaceError if a value that a rule needs was changed
         """
         seed = seed_for(self, gradient, "backward", bool(create_graph))
         keep = bool(create_graph) if retain_graph is None else bool(retain_graph)
