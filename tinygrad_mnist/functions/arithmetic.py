@@ -42,7 +42,7 @@ def scaled(x: Any, other: Any, alpha: float) -> Any:
     return elementwise.multiply(other, alpha)
 
 
-def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
+def pow(input: Var | TensorLike, exponent: TensorLike) -> Tensor:
     """Power input ** exponent, a number or a tensor."""
     if isinstance(exponent, np.generic):
         exponent = exponent.item()

@@ -23,7 +23,7 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
     np.subtract: elementwise.subtract,
     np.multiply: elementwise.multiply,
     np.true_divide: elementwise.divide,
-    np.power: lambda a, b: F.pow(a, b) if isinstance(a, Var | np.ndarray) else b.__rpow__(a),  # type: ignore[arg-type]
+    np.power: lambda a, b: F.pow(a, b) if isinstance(a, Var | np.ndarray) else b.__rpow__(a),
     np.negative: elementwise.negative,
     np.positive: lambda x: x,
     np.absolute: elementwise.absolute,
