@@ -474,7 +474,7 @@ def test_changes_in_place_of_the_step_s_own_tensors():
 
 
 def test_random_numbers_of_every_kind():
-    mine = tg.core.backend.Generator(5)
+    mine = tg.backend.Generator(5)
 
     def make():
         mine.manual_seed(5)

@@ -687,13 +687,13 @@ def test_nothing_is_drawn_or_changed_by_the_comparison():
     step(x, y, index)
     plan = step.latest
     parameters = [p.array for p in model.parameters()]
-    generator = tg.core.backend.default_generator.get_state()
+    generator = tg.backend.default_generator.get_state()
     states = {k: {n: np.copy(v) for n, v in s.items()} for k, s in optimizer.state_dict()["state"].items()}
     twin = plan.replay.twin()
     for _ in range(3):
         twin.run([x.array, y.array, index.array])
     assert [p.array for p in model.parameters()][0] is parameters[0]
-    assert tg.core.backend.default_generator.get_state() == generator
+    assert tg.backend.default_generator.get_state() == generator
     for k, s in optimizer.state_dict()["state"].items():
         for n, v in s.items():
             np.testing.assert_array_equal(v, states[k][n])

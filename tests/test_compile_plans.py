@@ -645,7 +645,7 @@ def test_asking_for_the_table_changes_nothing():
                 tg.viz.program(step)
             log.append(step(*batch).item())
             log += [p.tolist() for p in model.parameters()] + [p.grad.tolist() for p in model.parameters()]
-            log += [schedule.last_epoch, optimizer.param_groups[0]["lr"], tg.core.backend.default_generator.get_state()]
+            log += [schedule.last_epoch, optimizer.param_groups[0]["lr"], tg.backend.default_generator.get_state()]
             log += [np.asarray(v).tolist() for s in optimizer.state_dict()["state"].values() for v in s.values()]
         logs.append(log)
     assert logs[0] == logs[1]

@@ -564,12 +564,12 @@ def test_summary_leaves_everything_as_it_was():
         model.drop.eval()
         model.fc.train()
         given = tg.tensor([[1.0, 2.0, 3.0]])
-        draws = tg.core.backend.default_generator.get_state()
+        draws = tg.backend.default_generator.get_state()
         result = viz.summary(model, given)
         assert (type(result.error) is RuntimeError) == fail
         assert result.total_multiply_adds == 9  # recorded although the model works under no_grad
         assert (result.total_parameters, result.trainable_parameters) == (12, 9)
-        assert tg.core.backend.default_generator.get_state() == draws
+        assert tg.backend.default_generator.get_state() == draws
         assert "training" not in vars(model) and model.training and not model.drop.training and model.fc.training
         assert not model.fc.bias.requires_grad and model.fc.weight.grad is None
         assert given.tolist() == [[1.0, 2.0, 3.0]]
