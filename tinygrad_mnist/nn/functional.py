@@ -7,6 +7,7 @@ would broadcast silently. Read after functions/; the modules beside this file ca
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from ..core.backend import Generator
 from ..core.draws import draw, kept
 from ..core.engine import outside
 from ..core.errors import ArgumentError, DTypeError, ShapeError
-from ..core.graph import Var
+from ..core.graph import Array, Var
 from ..functions import flatten, log_softmax, matmul, mean, pad, permute, relu, sigmoid, softmax, tanh
 from ..functions import sum as _sum
+from ..functions.types import Tensor, TensorLike
 from ..ops import activation, contract, conv, elementwise, pool, promotion
 from ..ops import softmax as softmaxes
 
@@ -33,9 +35,9 @@ def pair(value: Any, name: str) -> Pair:
     return int(result[0]), int(result[1])
 
 
-def like_weight(name: str, x: Any, w: Any) -> Any:
+def like_weight(name: str, x: Any, w: Tensor | Array) -> Tensor | Array:
     """Bring the input of a layer to the dtype of its weight: floats with a warning, integers never."""
-    if not isinstance(x, Var | np.ndarray):
+    if not isinstance(x, Tensor | np.ndarray):
         raise DTypeError(
             f"{name}: the input is neither a tensor nor an array.",
             got=f"{type(x).__name__} {x!r:.60}",
@@ -55,10 +57,10 @@ def like_weight(name: str, x: Any, w: Any) -> Any:
         f"Convert the data once: x.astype('{w.dtype}') or x.to(tg.{w.dtype}).",
         stacklevel=outside(),
     )
-    return promotion.cast(x, dtype=w.dtype) if isinstance(x, Var) else x.astype(w.dtype)
+    return x.astype(w.dtype) if isinstance(x, np.ndarray) else promotion.cast(x, dtype=w.dtype)
 
 
-def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+def linear(input: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array | None = None) -> Tensor:
     """Map the last dimension affinely.
 
     Math:
@@ -83,8 +85,9 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def conv2d(
-    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> Any:
+    input: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array | None = None, stride: int | Pair = 1,
+    padding: int | Pair | str = 0, dilation: int | Pair = 1, groups: int = 1,
+) -> Tensor:  # fmt: skip
     """Cross-correlate images with filters.
 
     Shapes:
@@ -111,7 +114,9 @@ def conv2d(
     )  # fmt: skip
 
 
-def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:
+def max_pool2d(
+    input: Tensor | Array, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0
+) -> Tensor:
     """Take the largest element of every window.
 
     Shapes:
@@ -130,7 +135,7 @@ def check_probability(name: str, p: float) -> None:
         raise ArgumentError(f"{name} must lie between 0 and 1.", got=f"{p}", expected="a probability or share")
 
 
-def dropout(input: Any, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Any:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
     """Set elements to 0 with probability p and scale the rest by 1 / (1 - p), while training; else do nothing.
 
     Source:
@@ -142,7 +147,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, *, generator: Gen
     return activation.dropout(input, draw(kept, input.shape, input.dtype, generator, p=p))
 
 
-REDUCTIONS = {"mean": mean, "sum": _sum, "none": lambda losses: losses}
+REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": mean, "sum": _sum, "none": lambda losses: losses}
 
 
 def check_reduction(reduction: str) -> None:
@@ -158,13 +163,13 @@ def check_reduction(reduction: str) -> None:
         raise ArgumentError(f"reduction: {reduction!r} is unknown.", expected="'mean', 'sum' or 'none'")
 
 
-def reduced(losses: Any, reduction: str) -> Any:
+def reduced(losses: Tensor, reduction: str) -> Tensor:
     """Reduce one loss per sample to their mean or sum, or leave them."""
     check_reduction(reduction)
     return REDUCTIONS[reduction](losses)
 
 
-def _rows(input: Any, target: Any) -> tuple[Any, Any, tuple[int, ...] | None]:
+def _rows(input: Tensor | Array, target: Tensor | Array) -> tuple[Any, Any, tuple[int, ...] | None]:
     """Bring (C,), (N, C) or (N, C, d1, ...) to (rows, C), one class number per row; tell the shape of the losses."""
     if input.ndim == 2:
         return input, target, None
@@ -199,14 +204,16 @@ def _data(name: str, input: Any, target: Any) -> tuple[Any, Any]:
     return input, target
 
 
-def _warn_if_from(names: tuple[str, ...], input: Any, loss: str, advice: str) -> None:
+def _warn_if_from(names: tuple[str, ...], input: Tensor | Array, loss: str, advice: str) -> None:
     node = getattr(input, "node", None)
     if node is not None and node.name in names:
         text = f"{loss}: the input comes from {node.name}, but {loss} {advice} of the last layer."
         warnings.warn(text, stacklevel=outside())
 
 
-def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
+def cross_entropy(
+    input: Tensor | Array, target: TensorLike, reduction: str = "mean", label_smoothing: float = 0.0
+) -> Tensor:
     """Compare logits with class numbers or class probabilities.
 
     Math:
@@ -219,22 +226,22 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smooth
         DTypeError, ShapeError, ArgumentError for other targets, naming the accepted forms
     """
     check_probability("cross_entropy: label_smoothing", label_smoothing)
-    input, target = _data("cross_entropy", input, target)
+    input, targets = _data("cross_entropy", input, target)
     _warn_if_from(
         ("softmax", "log_softmax"), input, "cross_entropy", "applies softmax itself. Give it the raw outputs"
     )
-    if target.dtype.kind == "f" and tuple(target.shape) == tuple(input.shape) and input.ndim > 0:
+    if targets.dtype.kind == "f" and tuple(targets.shape) == tuple(input.shape) and input.ndim > 0:
         classes = 0 if input.ndim == 1 else 1
         if label_smoothing:
-            target = target * (1 - label_smoothing) + label_smoothing / input.shape[classes]
-        losses = -_sum(target * log_softmax(input, classes), classes)
+            targets = targets * (1 - label_smoothing) + label_smoothing / input.shape[classes]
+        losses = -_sum(targets * log_softmax(input, classes), classes)
         return reduced(losses, reduction)
-    rows, classes, shape = _rows(input, target)
+    rows, classes, shape = _rows(input, targets)
     losses = softmaxes.cross_entropy(rows, classes, smoothing=label_smoothing)
     return reduced(losses.reshape(shape) if shape is not None and reduction == "none" else losses, reduction)
 
 
-def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def nll_loss(input: Tensor | Array, target: TensorLike, reduction: str = "mean") -> Tensor:
     """Take the negative log-probability of each target class from log-probabilities.
 
     Shapes:
@@ -242,15 +249,15 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     Units:
         nats
     """
-    input, target = _data("nll_loss", input, target)
+    input, targets = _data("nll_loss", input, target)
     advice = "takes logarithms. Use LogSoftmax, or CrossEntropyLoss on the outputs"
     _warn_if_from(("softmax",), input, "nll_loss", advice)
-    rows, classes, shape = _rows(input, target)
+    rows, classes, shape = _rows(input, targets)
     losses = -softmaxes.pick(rows, classes)
     return reduced(losses.reshape(shape) if shape is not None and reduction == "none" else losses, reduction)
 
 
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def mse_loss(input: Tensor, target: TensorLike, reduction: str = "mean") -> Tensor:
     """Average the squared differences.
 
     Shapes:

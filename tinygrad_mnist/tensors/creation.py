@@ -237,32 +237,32 @@ def randperm(n: int, generator: Generator | None = None) -> Tensor:
     return Tensor.wrap(draw(permutation, _shape("randperm", (n,)), np.int64, generator))
 
 
-def zeros_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(input: Tensor | Array, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Make zeros of another tensor's shape and dtype."""
     return zeros(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def ones_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def ones_like(input: Tensor | Array, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Make ones of another tensor's shape and dtype."""
     return ones(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def full_like(input: Any, fill_value: float, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def full_like(input: Tensor | Array, fill_value: float, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Make one value in another tensor's shape and dtype."""
     return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def rand_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def rand_like(input: Tensor | Array, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Draw uniform values in another tensor's shape and dtype."""
     return rand(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def randn_like(input: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def randn_like(input: Tensor | Array, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Draw normal values in another tensor's shape and dtype."""
     return randn(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def randint_like(input: Any, low: int = 0, high: int | None = None, dtype: DType = None) -> Tensor:
+def randint_like(input: Tensor | Array, low: int = 0, high: int | None = None, dtype: DType = None) -> Tensor:
     """Draw integers in another tensor's shape and dtype."""
     drawn = randint(low, high, input.shape, dtype=np.int64)
     return Tensor.wrap(drawn.array.astype(dtype or input.dtype, copy=False))

@@ -21,6 +21,7 @@ from ..core.graph import Array, Node, Var
 from ..core.scope import state
 from ..core.seeds import check_differentiable, seed_for
 from ..functions import arithmetic, shapes
+from ..functions.types import TensorLike
 from ..ops import compare, elementwise
 from . import in_place, numpy_protocol
 from .methods import Methods
@@ -53,7 +54,7 @@ class Tensor(Methods):
         return F.permute(self, tuple(reversed(range(self.ndim))))
 
     @property
-    def grad(self) -> Any:
+    def grad(self) -> Tensor | None:
         """Gradient that backward left here, a tensor of the same shape, or None."""
         if state.recorder is not None and self.node is None:
             state.recorder.reads_gradient(self)
@@ -83,16 +84,16 @@ class Tensor(Methods):
         return self.detach()
 
     @data.setter
-    def data(self, value: Any) -> None:
+    def data(self, value: Tensor | Array) -> None:
         in_place.replace(self, value)
 
     @property
-    def requires_grad(self) -> Any:
+    def requires_grad(self) -> bool:
         """Whether backward computes a gradient for this tensor; set it on leaves only."""
         return self.differentiable
 
     @requires_grad.setter
-    def requires_grad(self, value: Any) -> None:
+    def requires_grad(self, value: bool) -> None:
         self.requires_grad_(value)
 
     @property
@@ -163,7 +164,7 @@ class Tensor(Methods):
 
     # ------------------------------------------------------------ gradients
 
-    def requires_grad_(self, requires_grad: Any = True) -> Tensor:
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for a gradient of this leaf, or stop asking."""
         if requires_grad:
             check_differentiable(self.dtype, "requires_grad_")
@@ -185,7 +186,9 @@ class Tensor(Methods):
         if self.node is not None:
             self.node.retained = weakref.ref(self)
 
-    def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: Any = False) -> None:
+    def backward(
+        self, gradient: TensorLike | None = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
         """Compute the gradients of all leaves and add them to their `.grad`.
 
         Args:
@@ -213,7 +216,7 @@ class Tensor(Methods):
 
     __getitem__ = in_place.getitem
 
-    def __len__(self) -> Any:
+    def __len__(self) -> int:
         if self.ndim == 0:
             raise TypeError("len() of a 0-d tensor")
         return self.shape[0]
@@ -233,32 +236,32 @@ class Tensor(Methods):
     __eq__, __ne__, __lt__ = map(compare.operator, (compare.equal, compare.not_equal, compare.less))
     __le__, __gt__, __ge__ = map(compare.operator, (compare.less_equal, compare.greater, compare.greater_equal))
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: TensorLike) -> Tensor:
         return elementwise.add(other, self)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: TensorLike) -> Tensor:
         return elementwise.subtract(other, self)
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: TensorLike) -> Tensor:
         return elementwise.multiply(other, self)
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: TensorLike) -> Tensor:
         return elementwise.divide(other, self)
 
-    def __rpow__(self, other: Any) -> Any:
+    def __rpow__(self, other: TensorLike) -> Tensor:
         return arithmetic.power_of(other, self)
 
-    def __rmatmul__(self, other: Any) -> Any:
+    def __rmatmul__(self, other: TensorLike) -> Tensor:
         return F.matmul(other, self)
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Tensor:
         return self
 
     __hash__ = object.__hash__  # identity, since == compares elements
 
     # ------------------------------------------------------------ Python's conversions
 
-    def __bool__(self) -> Any:
+    def __bool__(self) -> bool:
         refuse_captured("a branch (if, while, and, or, not)")
         if self.array.size != 1:
             raise ArgumentError(
@@ -268,13 +271,13 @@ class Tensor(Methods):
             )
         return self.array.item() != 0
 
-    def __float__(self) -> Any:
+    def __float__(self) -> float:
         return float(self.item())
 
-    def __int__(self) -> Any:
+    def __int__(self) -> int:
         return int(self.item())
 
-    def __index__(self) -> Any:
+    def __index__(self) -> int:
         if self.dtype.kind not in "iub":
             raise TypeError(f"a {self.dtype} tensor cannot be used as an index")
         refuse_captured("use as an index, a count or a size")
