@@ -17,7 +17,7 @@ from ..core.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 Dims = int | Sequence[int] | None
 
 
-def whole(name: str, what: str, value: Any) -> int:
+def integer(name: str, what: str, value: Any) -> int:
     """Read an integer: Python's, NumPy's or a tensor of one element; never a bool, a float or a string.
 
     Raises:
@@ -36,7 +36,7 @@ def whole(name: str, what: str, value: Any) -> int:
     raise DTypeError(f"{name}: {what} must be an int.", got=f"{type(value).__name__} {value!r:.60}")
 
 
-def truth(name: str, what: str, value: Any) -> bool:
+def flag(name: str, what: str, value: Any) -> bool:
     """Read a switch such as keepdim: True or False, not a number that belongs to another argument.
 
     Raises:
@@ -51,7 +51,7 @@ def truth(name: str, what: str, value: Any) -> bool:
     )
 
 
-def one(name: str, dim: Any, ndim: int) -> int:
+def as_axis(name: str, dim: Any, ndim: int) -> int:
     """Count a dimension from 0; a scalar counts as having one.
 
     Raises:
@@ -61,7 +61,7 @@ def one(name: str, dim: Any, ndim: int) -> int:
     if type(dim) is int and 0 <= dim < ndim:
         return dim
     size = max(ndim, 1)
-    at = whole(name, "a dimension", dim)
+    at = integer(name, "a dimension", dim)
     if not -size <= at < size:
         raise IndexRangeError(
             f"{name}: there is no dimension {at}.",
@@ -72,21 +72,21 @@ def one(name: str, dim: Any, ndim: int) -> int:
     return at % size
 
 
-def some(name: str, dim: Dims, ndim: int) -> Any:
+def axes_or_all(name: str, dim: Dims, ndim: int) -> Any:
     """Count dimensions from 0: None or an empty sequence (all of them), one, or several."""
     if dim is None:
         return None
     if type(dim) is int and -ndim <= dim < ndim:
         return dim % ndim
-    named = several(name, dim, ndim)
+    named = as_axes(name, dim, ndim)
     return None if ndim == 0 or named == () else named
 
 
-def several(name: str, dim: Any, ndim: int) -> Any:
+def as_axes(name: str, dim: Any, ndim: int) -> Any:
     """Count dimensions from 0: one or several, none of them named twice."""
     if not isinstance(dim, list | tuple):
-        return one(name, dim, ndim)
-    named = tuple(one(name, d, ndim) for d in dim)
+        return as_axis(name, dim, ndim)
+    named = tuple(as_axis(name, d, ndim) for d in dim)
     if len(set(named)) < len(named):
         raise ArgumentError(f"{name}: a dimension is named twice.", got=f"dim = {tuple(dim)}")
     return named
@@ -103,7 +103,7 @@ def sizes(name: str, shape: Any, least: int = 0) -> tuple[int, ...]:
         first = shape[0]
         listed = isinstance(first, list | tuple) or (isinstance(first, Sequence) and not isinstance(first, str))
         given = first if listed else shape
-    read = tuple([s if type(s) is int else whole(name, "a size", s) for s in given])
+    read = tuple([s if type(s) is int else integer(name, "a size", s) for s in given])
     if read and min(read) < least:
         expected = f"sizes of at least {least}" if least == 0 else "sizes of at least 0, or -1 where it is to be found"
         raise ShapeError(f"{name}: {min(read)} is no size.", got=f"{read}", expected=expected)

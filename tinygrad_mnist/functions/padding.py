@@ -16,7 +16,7 @@ from ..core.graph import Array
 from ..core.scope import unchanging
 from ..ops import index, layout
 from ..ops.elementwise import clone
-from .dims import whole
+from .dims import integer
 from .numbers import fitting
 from .types import Tensor
 
@@ -47,7 +47,7 @@ def pad(
         raise ArgumentError(f"pad: {mode!r:.60} is no mode.", expected=", ".join(MODES))
     if not isinstance(pad, list | tuple):
         raise DTypeError("pad: the widths must be a tuple of ints.", got=f"pad = {pad!r:.60}", hint="(1, 1)")
-    flat = [whole("pad", "a width", p) for p in pad]
+    flat = [integer("pad", "a width", p) for p in pad]
     ndim = input.ndim
     if len(flat) % 2 or len(flat) > 2 * ndim:
         raise ShapeError(

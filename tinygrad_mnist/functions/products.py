@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import ShapeError
 from ..ops import contract
 from ..ops import softmax as softmaxes
-from .dims import one
+from .dims import as_axis
 from .shapes import squeeze, unsqueeze
 from .types import Tensor, TensorLike
 
@@ -41,7 +41,7 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
 
 def softmax(input: TensorLike, dim: int) -> Tensor:
     """Turn logits into probabilities along a dimension."""
-    axis = one("softmax", dim, np.ndim(input))
+    axis = as_axis("softmax", dim, np.ndim(input))
     if np.ndim(input) == 0:
         return squeeze(softmaxes.softmax(unsqueeze(input, 0), axis=0), 0)
     return softmaxes.softmax(input, axis=axis)
@@ -49,7 +49,7 @@ def softmax(input: TensorLike, dim: int) -> Tensor:
 
 def log_softmax(input: TensorLike, dim: int) -> Tensor:
     """Turn logits into log-probabilities along a dimension."""
-    axis = one("log_softmax", dim, np.ndim(input))
+    axis = as_axis("log_softmax", dim, np.ndim(input))
     if np.ndim(input) == 0:
         return squeeze(softmaxes.log_softmax(unsqueeze(input, 0), axis=0), 0)
     return softmaxes.log_softmax(input, axis=axis)

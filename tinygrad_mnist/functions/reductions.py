@@ -13,7 +13,7 @@ from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Array, Var
 from ..ops import compare, index, reduce
 from ..ops.elementwise import clone, sqrt
-from .dims import Dims, one, several, some, truth
+from .dims import Dims, as_axes, as_axis, axes_or_all, flag
 from .numbers import number
 from .shapes import squeeze
 from .types import Tensor, TensorLike
@@ -28,44 +28,44 @@ class ValuesAndIndices(NamedTuple):
 
 def sum(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Sum over dimensions (None: all)."""
-    return reduce.sum(input, axis=some("sum", dim, np.ndim(input)), keepdims=truth("sum", "keepdim", keepdim))
+    return reduce.sum(input, axis=axes_or_all("sum", dim, np.ndim(input)), keepdims=flag("sum", "keepdim", keepdim))
 
 
 def mean(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Arithmetic mean over dimensions (None: all)."""
-    return reduce.mean(input, axis=some("mean", dim, np.ndim(input)), keepdims=truth("mean", "keepdim", keepdim))
+    return reduce.mean(input, axis=axes_or_all("mean", dim, np.ndim(input)), keepdims=flag("mean", "keepdim", keepdim))
 
 
 def amax(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Largest element over dimensions; equal ones share the gradient."""
-    return reduce.amax(input, axis=some("amax", dim, np.ndim(input)), keepdims=truth("amax", "keepdim", keepdim))
+    return reduce.amax(input, axis=axes_or_all("amax", dim, np.ndim(input)), keepdims=flag("amax", "keepdim", keepdim))
 
 
 def amin(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Smallest element over dimensions; equal ones share the gradient."""
-    return reduce.amin(input, axis=some("amin", dim, np.ndim(input)), keepdims=truth("amin", "keepdim", keepdim))
+    return reduce.amin(input, axis=axes_or_all("amin", dim, np.ndim(input)), keepdims=flag("amin", "keepdim", keepdim))
 
 
 def argmax(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Position of the first largest element."""
-    return reduce.argmax(input, axis=_axis("argmax", dim, np.ndim(input)), keepdims=truth("argmax", "keepdim", keepdim))
+    return reduce.argmax(input, axis=_axis("argmax", dim, np.ndim(input)), keepdims=flag("argmax", "keepdim", keepdim))
 
 
 def argmin(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Position of the first smallest element."""
-    return reduce.argmin(input, axis=_axis("argmin", dim, np.ndim(input)), keepdims=truth("argmin", "keepdim", keepdim))
+    return reduce.argmin(input, axis=_axis("argmin", dim, np.ndim(input)), keepdims=flag("argmin", "keepdim", keepdim))
 
 
 def all(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Tell whether every element is true."""
-    axis = None if dim is None else several("all", dim, np.ndim(input))  # as PyTorch: of (), element by element
-    return reduce.all(input, axis=None if np.ndim(input) == 0 else axis, keepdims=truth("all", "keepdim", keepdim))
+    axis = None if dim is None else as_axes("all", dim, np.ndim(input))  # as PyTorch: of (), element by element
+    return reduce.all(input, axis=None if np.ndim(input) == 0 else axis, keepdims=flag("all", "keepdim", keepdim))
 
 
 def any(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Tell whether some element is true."""
-    axis = None if dim is None else several("any", dim, np.ndim(input))  # as PyTorch: of (), element by element
-    return reduce.any(input, axis=None if np.ndim(input) == 0 else axis, keepdims=truth("any", "keepdim", keepdim))
+    axis = None if dim is None else as_axes("any", dim, np.ndim(input))  # as PyTorch: of (), element by element
+    return reduce.any(input, axis=None if np.ndim(input) == 0 else axis, keepdims=flag("any", "keepdim", keepdim))
 
 
 def max(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Tensor | Array | None = None) -> Any:
@@ -90,13 +90,13 @@ def _extreme(input: Any, dim: Any, keepdim: bool, other: Any, over_all: Any, pos
         if dim is not None or not isinstance(other, Var | np.ndarray):
             raise DTypeError(f"{name}: other is a second tensor, without dim.", got=f"dim = {dim!r:.60}")
         dim = other
-    if truth(name, "keepdim", keepdim) and (dim is None or isinstance(dim, Var | np.ndarray)):
+    if flag(name, "keepdim", keepdim) and (dim is None or isinstance(dim, Var | np.ndarray)):
         raise ArgumentError(f"{name}: keepdim goes with a dimension.", hint=f"{name}(dim, keepdim=True), or a{name}")
     if dim is None:
         return over_all(input, axis=None, keepdims=False)
     if isinstance(dim, Var | np.ndarray):
         return of_two(input, dim)
-    dim = one(name, dim, input.ndim)
+    dim = as_axis(name, dim, input.ndim)
     if input.ndim == 0:
         return ValuesAndIndices(clone(input), position(input, axis=None, keepdims=False))
     where_ = position(input, axis=dim, keepdims=True)
@@ -108,8 +108,8 @@ def _extreme(input: Any, dim: Any, keepdim: bool, other: Any, over_all: Any, pos
 
 def logsumexp(input: TensorLike, dim: Dims, keepdim: bool = False) -> Tensor:
     """log Σ exp over dimensions, without overflow."""
-    axis = some("logsumexp", dim, np.ndim(input))
-    return reduce.logsumexp(input, axis=axis, keepdims=truth("logsumexp", "keepdim", keepdim))
+    axis = axes_or_all("logsumexp", dim, np.ndim(input))
+    return reduce.logsumexp(input, axis=axis, keepdims=flag("logsumexp", "keepdim", keepdim))
 
 
 def var(
@@ -139,21 +139,21 @@ def _variance(name: str, input: TensorLike, dim: Any, unbiased: Any, keepdim: bo
         if unbiased is not True or keepdim is not False or correction is not None:
             raise DTypeError(f"{name}: a dimension must be an int.", got=f"dim = {dim}", hint=f"{name}({dim}) alone")
         dim, unbiased = None, dim
-    if not truth(name, "unbiased", unbiased):
+    if not flag(name, "unbiased", unbiased):
         if correction is not None:
             raise ArgumentError(f"{name}: unbiased and correction say the same.", expected="one of them")
         correction = 0
     correction = 1 if correction is None else number(name, correction)
-    axis = some(name, dim, np.ndim(input))
-    return reduce.var(input, axis=axis, correction=correction, keepdims=truth(name, "keepdim", keepdim))
+    axis = axes_or_all(name, dim, np.ndim(input))
+    return reduce.var(input, axis=axis, correction=correction, keepdims=flag(name, "keepdim", keepdim))
 
 
 def prod(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Product of all elements or along one dimension; its gradient is right where elements are 0."""
-    return reduce.prod(input, _axis("prod", dim, np.ndim(input)), truth("prod", "keepdim", keepdim))
+    return reduce.prod(input, _axis("prod", dim, np.ndim(input)), flag("prod", "keepdim", keepdim))
 
 
 def _axis(name: str, dim: Any, ndim: int) -> int | None:
     """Count one dimension from 0, or None for all."""
-    axis = None if dim is None else one(name, dim, ndim)
+    axis = None if dim is None else as_axis(name, dim, ndim)
     return axis if ndim else None

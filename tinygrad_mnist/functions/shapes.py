@@ -16,7 +16,7 @@ from ..core.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from ..core.graph import Array, Var
 from ..ops import index, layout
 from ..ops.broadcast import broadcast_to
-from .dims import Dims, one, several, sizes, whole
+from .dims import Dims, as_axes, as_axis, integer, sizes
 from .types import Tensor
 
 
@@ -42,7 +42,7 @@ def reshape(input: Tensor | Array, shape: Any = (), *more: int) -> Tensor:
 
 def permute(input: Tensor | Array, dims: Any = (), *more: int) -> Tensor:
     """Reorder the dimensions: dimension i of the result is dims[i] of the input."""
-    axes = tuple(one("permute", a, input.ndim) for a in _listed(dims, more))
+    axes = tuple(as_axis("permute", a, input.ndim) for a in _listed(dims, more))
     if sorted(axes) != list(range(input.ndim)):
         raise ShapeError(
             f"permute: {axes} does not name each of the {input.ndim} dimensions once.",
@@ -55,7 +55,7 @@ def permute(input: Tensor | Array, dims: Any = (), *more: int) -> Tensor:
 def transpose(input: Tensor | Array, dim0: int, dim1: int) -> Tensor:
     """Exchange two dimensions."""
     axes = list(range(input.ndim))
-    first, second = one("transpose", dim0, input.ndim), one("transpose", dim1, input.ndim)
+    first, second = as_axis("transpose", dim0, input.ndim), as_axis("transpose", dim1, input.ndim)
     if axes:
         axes[first], axes[second] = second, first
     return layout.transpose(input, axes=tuple(axes))
@@ -64,7 +64,7 @@ def transpose(input: Tensor | Array, dim0: int, dim1: int) -> Tensor:
 def flatten(input: Tensor | Array, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Join the dimensions from start_dim to end_dim into one."""
     shape = input.shape or (1,)
-    start, end = one("flatten", start_dim, input.ndim), one("flatten", end_dim, input.ndim)
+    start, end = as_axis("flatten", start_dim, input.ndim), as_axis("flatten", end_dim, input.ndim)
     if start > end:
         raise ArgumentError("flatten: start_dim comes after end_dim.", got=f"{start_dim} and {end_dim}")
     return layout.reshape(input, shape=(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
@@ -72,7 +72,7 @@ def flatten(input: Tensor | Array, start_dim: int = 0, end_dim: int = -1) -> Ten
 
 def squeeze(input: Any, dim: Dims = None) -> Tensor:
     """Drop dimensions of size 1: all of them, or those named that have it."""
-    named = None if dim is None else several("squeeze", dim, input.ndim)
+    named = None if dim is None else as_axes("squeeze", dim, input.ndim)
     drop = set(range(input.ndim) if named is None else (named,) if isinstance(named, int) else named)
     return layout.reshape(input, shape=tuple(s for i, s in enumerate(input.shape) if s != 1 or i not in drop))
 
@@ -81,12 +81,12 @@ def size(self: Tensor, dim: Any) -> int:
     """Size of one dimension."""
     if self.ndim == 0:
         raise IndexRangeError(f"size: there is no dimension {dim!r:.60}.", got="a scalar, which has none")
-    return self.shape[one("size", dim, self.ndim)]
+    return self.shape[as_axis("size", dim, self.ndim)]
 
 
 def unsqueeze(input: Any, dim: int) -> Tensor:
     """Insert a dimension of size 1."""
-    at = one("unsqueeze", dim, input.ndim + 1)
+    at = as_axis("unsqueeze", dim, input.ndim + 1)
     return layout.reshape(input, shape=(*input.shape[:at], 1, *input.shape[at:]))
 
 
@@ -107,7 +107,7 @@ def expand(input: Tensor | Array, size: Any = (), *more: int) -> Tensor:
 
 def flip(input: Tensor | Array, dims: Any = (), *more: int) -> Tensor:
     """Reverse the order along dimensions."""
-    axes = several("flip", _listed(dims, more), input.ndim)
+    axes = as_axes("flip", _listed(dims, more), input.ndim)
     return layout.flip(input, axis=axes if input.ndim else ())
 
 
@@ -118,7 +118,7 @@ def cat(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
         raise ArgumentError("cat: no tensors were given.", expected="a list of at least one tensor")
     if any(t.ndim != 1 for t in tensors):  # beside those an empty vector says nothing, as in PyTorch
         tensors = [t for t in tensors if t.shape != (0,)]
-    axis = one("cat", dim, tensors[0].ndim)
+    axis = as_axis("cat", dim, tensors[0].ndim)
     shape = [*tensors[0].shape]
     for t in tensors:
         if not t.ndim == len(shape) > 0 or [*t.shape[:axis], *t.shape[axis + 1 :]] != shape[:axis] + shape[axis + 1 :]:
@@ -151,7 +151,7 @@ def stack(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
             got=", ".join(map(str, sorted(shapes))),
             expected="one or more tensors of one shape",
         )
-    at = one("stack", dim, len(next(iter(shapes))) + 1)
+    at = as_axis("stack", dim, len(next(iter(shapes))) + 1)
     return cat([unsqueeze(t, at) for t in tensors], at)
 
 
@@ -159,12 +159,12 @@ def split(
     tensor: Tensor | Array, split_size_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
     """Cut along a dimension: into pieces of one size (the last may be smaller), or of the sizes listed."""
-    dim = one("split", dim, tensor.ndim)
+    dim = as_axis("split", dim, tensor.ndim)
     if tensor.ndim == 0:
         raise ShapeError("split: a scalar cannot be cut.", expected="at least one dimension")
     size = tensor.shape[dim]
     if isinstance(split_size_or_sections, list | tuple):
-        sections = [whole("split", "a section", n) for n in split_size_or_sections]
+        sections = [integer("split", "a section", n) for n in split_size_or_sections]
         if sum(sections) != size or min(sections, default=0) < 0:
             raise ShapeError(
                 f"split: the sections add up to {sum(sections)}.",
@@ -173,7 +173,7 @@ def split(
             )
         bounds = [0, *accumulate(sections)]
     else:
-        step = whole("split", "the size of a piece", split_size_or_sections)
+        step = integer("split", "the size of a piece", split_size_or_sections)
         if step < 0 or (step == 0 and size):
             raise ArgumentError(f"split: {step} is no size of a piece.", expected="an int of at least 1")
         bounds = [*range(0, size, step), size] if size else [0, 0]
@@ -185,7 +185,7 @@ def split(
 
 def gather(input: Tensor | Array, dim: int, index: Tensor | Array) -> Tensor:
     """Pick along a dimension: out[i, j] = input[i, index[i, j]] for dim 1 of a matrix."""
-    axis = one("gather", dim, input.ndim)
+    axis = as_axis("gather", dim, input.ndim)
     if not isinstance(index, Var | np.ndarray) or index.dtype.kind not in "iu":
         kind = getattr(index, "dtype", type(index).__name__)
         raise DTypeError("gather: the index must be a tensor of integers.", got=f"{kind}", hint="index.long()")

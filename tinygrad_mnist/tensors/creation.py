@@ -18,7 +18,7 @@ from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.graph import Array, Var, no_grad
 from ..core.scope import state
 from ..core.seeds import check_differentiable
-from ..functions.dims import sizes, whole
+from ..functions.dims import integer, sizes
 from ..functions.numbers import fitting, number
 from ..ops import promotion
 from .tensor import Tensor
@@ -172,7 +172,7 @@ def linspace(
     start: float, end: float, steps: int, dtype: DType = np.float32, requires_grad: bool = False
 ) -> Tensor:
     """Make evenly spaced values, both ends included."""
-    kind, count = _dtype("linspace", dtype, "fiu"), whole("linspace", "steps", steps)
+    kind, count = _dtype("linspace", dtype, "fiu"), integer("linspace", "steps", steps)
     if count < 0:
         raise ArgumentError(f"linspace: {count} steps.", expected="at least 0")
     _affordable("linspace", (count,))
@@ -197,8 +197,8 @@ def rand(
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Draw from the uniform distribution on [0, 1)."""
-    shape, kind = _shape("rand", (size,) + more), _dtype("rand", dtype, "f")
-    return _leaf(draw(uniform, shape, kind, generator), requires_grad, "rand")
+    size = (size,) + more
+    return _leaf(draw(uniform, _shape("rand", size), _dtype("rand", dtype, "f"), generator), requires_grad, "rand")
 
 
 def randn(
@@ -206,8 +206,8 @@ def randn(
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Draw from the normal distribution of mean 0 and variance 1."""
-    shape, kind = _shape("randn", (size,) + more), _dtype("randn", dtype, "f")
-    return _leaf(draw(normal, shape, kind, generator), requires_grad, "randn")
+    size = (size,) + more
+    return _leaf(draw(normal, _shape("randn", size), _dtype("randn", dtype, "f"), generator), requires_grad, "randn")
 
 
 def randint(
@@ -219,7 +219,7 @@ def randint(
     low, high = (0, low) if high is None else (low, high)
     if size is None:
         raise ArgumentError("randint: no size was given.", hint="tg.randint(0, 10, (3, 4))")
-    low, high = whole("randint", "low", low), whole("randint", "high", high)
+    low, high = integer("randint", "low", low), integer("randint", "high", high)
     kind, shape = _dtype("randint", dtype or np.int64), _listed("randint", size)
     least, most = (0, 1) if kind.kind == "b" else (-(2**63), 2**63 - 1)
     if kind.kind in "iu":
