@@ -5,9 +5,8 @@ Read after module.py; ops/elementwise.py and ops/softmax.py have the formulas.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..core.backend import Generator
+from ..tensors.tensor import Tensor
 from . import functional as F
 from .module import Module
 
@@ -15,24 +14,21 @@ from .module import Module
 class ReLU(Module):
     """Rectifier max(x, 0), element by element."""
 
-    def forward(self, x: Any) -> Any:
-        """Apply it."""
+    def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)
 
 
 class Tanh(Module):
     """Hyperbolic tangent, element by element."""
 
-    def forward(self, x: Any) -> Any:
-        """Apply it."""
+    def forward(self, x: Tensor) -> Tensor:
         return F.tanh(x)
 
 
 class Sigmoid(Module):
     """Logistic function 1 / (1 + e⁻ˣ), element by element."""
 
-    def forward(self, x: Any) -> Any:
-        """Apply it."""
+    def forward(self, x: Tensor) -> Tensor:
         return F.sigmoid(x)
 
 
@@ -42,8 +38,7 @@ class Softmax(Module):
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim
 
-    def forward(self, x: Any) -> Any:
-        """Apply it."""
+    def forward(self, x: Tensor) -> Tensor:
         return F.softmax(x, self.dim)
 
     def extra_repr(self) -> str:
@@ -54,8 +49,7 @@ class Softmax(Module):
 class LogSoftmax(Softmax):
     """Log-probabilities from logits along a dimension; NLLLoss takes them."""
 
-    def forward(self, x: Any) -> Any:
-        """Apply it."""
+    def forward(self, x: Tensor) -> Tensor:
         return F.log_softmax(x, self.dim)
 
 
@@ -72,8 +66,7 @@ class Dropout(Module):
         F.check_probability("Dropout: p", p)
         self.p, self.generator = p, generator
 
-    def forward(self, x: Any) -> Any:
-        """Apply a fresh mask."""
+    def forward(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:

@@ -14,6 +14,7 @@ from ..functions import abs as _abs
 from ..functions import amax, clamp, isfinite, square, stack
 from ..functions import sum as _sum
 from ..tensors.creation import tensor
+from ..tensors.tensor import Tensor
 
 
 def _gradients(name: str, parameters: Any, limit: str, value: float) -> list[Any]:
@@ -24,7 +25,7 @@ def _gradients(name: str, parameters: Any, limit: str, value: float) -> list[Any
     return [p.grad for p in listed if p.grad is not None]
 
 
-def total_norm(gradients: list[Any], norm_type: float = 2.0) -> Any:
+def total_norm(gradients: list[Any], norm_type: float = 2.0) -> Tensor:
     """Compute the norm of all numbers of several tensors, as if they were one vector.
 
     Math:
@@ -46,7 +47,7 @@ def total_norm(gradients: list[Any], norm_type: float = 2.0) -> Any:
 @no_grad()
 def clip_grad_norm_(
     parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
-) -> Any:
+) -> Tensor:
     """Scale all gradients, in place and by one factor, so that their common norm is at most max_norm.
 
     Math:

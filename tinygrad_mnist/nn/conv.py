@@ -12,6 +12,7 @@ import numpy as np
 from ..core.backend import Generator
 from ..core.errors import ArgumentError
 from ..tensors.creation import zeros
+from ..tensors.tensor import Tensor
 from . import functional as F
 from .linear import fan_in_uniform, positive
 from .module import Module, Parameter
@@ -57,8 +58,7 @@ class Conv2d(Module):
         self.weight = fan_in_uniform(Parameter(zeros(*shape, dtype=dtype)), fan_in, generator)
         self.bias = fan_in_uniform(Parameter(zeros(out_channels, dtype=dtype)), fan_in, generator) if bias else None
 
-    def forward(self, x: Any) -> Any:
-        """Filter x."""
+    def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
@@ -83,8 +83,7 @@ class MaxPool2d(Module):
         self.stride = self.kernel_size if stride is None else F.pair(stride, "MaxPool2d: stride")
         self.padding = F.pair(padding, "MaxPool2d: padding")
 
-    def forward(self, x: Any) -> Any:
-        """Pool x."""
+    def forward(self, x: Tensor) -> Tensor:
         return F.max_pool2d(x, self.kernel_size, self.stride, self.padding)
 
     def extra_repr(self) -> str:

@@ -15,16 +15,18 @@ from ..core.backend import Generator
 from ..core.draws import draw, normal, uniform
 from ..core.errors import ArgumentError, ShapeError
 from ..core.graph import no_grad
+from ..tensors.tensor import Tensor
 
 Draw = Generator | None
 
 
-def _fill(tensor: Any, values: Any) -> Any:
+def _fill(tensor: Tensor, values: Any) -> Tensor:
     with no_grad():
-        return tensor.copy_(values)
+        tensor.copy_(values)
+    return tensor
 
 
-def fans(tensor: Any) -> tuple[int, int]:
+def fans(tensor: Tensor) -> tuple[int, int]:
     """Count (fan_in, fan_out) of a weight (O, I, ...)."""
     if tensor.ndim < 2:
         raise ShapeError(
@@ -37,27 +39,27 @@ def fans(tensor: Any) -> tuple[int, int]:
     return tensor.shape[1] * taps, tensor.shape[0] * taps
 
 
-def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Draw = None) -> Any:
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Draw = None) -> Tensor:
     """Draw from U(a, b)."""
     return _fill(tensor, draw(uniform, tensor.shape, np.float64, generator, low=a, high=b))
 
 
-def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Draw = None) -> Any:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Draw = None) -> Tensor:
     """Draw from N(mean, std²)."""
     return _fill(tensor, draw(normal, tensor.shape, np.float64, generator, mean=mean, std=std))
 
 
-def constant_(tensor: Any, val: float) -> Any:
+def constant_(tensor: Tensor, val: float) -> Tensor:
     """Set every element to one value."""
     return _fill(tensor, val)
 
 
-def zeros_(tensor: Any) -> Any:
+def zeros_(tensor: Tensor) -> Tensor:
     """Set every element to 0."""
     return _fill(tensor, 0.0)
 
 
-def ones_(tensor: Any) -> Any:
+def ones_(tensor: Tensor) -> Tensor:
     """Set every element to 1."""
     return _fill(tensor, 1.0)
 
@@ -74,7 +76,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return gains[nonlinearity]
 
 
-def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Draw = None) -> Any:
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Draw = None) -> Tensor:
     """Draw from U(-r, r) with r = gain √(6 / (fan_in + fan_out)).
 
     Source:
@@ -84,7 +86,7 @@ def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Draw = None) -> A
     return uniform_(tensor, -bound, bound, generator)
 
 
-def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Draw = None) -> Any:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Draw = None) -> Tensor:
     """Draw from N(0, s²) with s = gain √(2 / (fan_in + fan_out)).
 
     Source:
@@ -93,15 +95,15 @@ def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Draw = None) -> An
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
 
 
-def _kaiming_std(tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
+def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
         raise ArgumentError(f"kaiming: mode {mode!r} is unknown.", expected="'fan_in' or 'fan_out'")
     return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"])
 
 
 def kaiming_uniform_(
-    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Draw = None
-) -> Any:
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Draw = None
+) -> Tensor:
     """Draw from U(-r, r) with r = gain √(3 / fan).
 
     Source:
@@ -112,8 +114,8 @@ def kaiming_uniform_(
 
 
 def kaiming_normal_(
-    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Draw = None
-) -> Any:
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Draw = None
+) -> Tensor:
     """Draw from N(0, s²) with s = gain / √fan.
 
     Source:

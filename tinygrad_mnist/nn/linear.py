@@ -13,6 +13,7 @@ import numpy as np
 from ..core.backend import Generator
 from ..core.errors import ArgumentError
 from ..tensors.creation import zeros
+from ..tensors.tensor import Tensor
 from . import functional as F
 from . import init
 from .module import Module, Parameter
@@ -57,8 +58,7 @@ class Linear(Module):
         self.weight = fan_in_uniform(Parameter(weight), in_features, generator)
         self.bias = fan_in_uniform(Parameter(offset), in_features, generator) if bias else None
 
-    def forward(self, x: Any) -> Any:
-        """Apply the map."""
+    def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
@@ -76,8 +76,7 @@ class Flatten(Module):
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, x: Any) -> Any:
-        """Reshape x."""
+    def forward(self, x: Tensor) -> Tensor:
         return F.flatten(x, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:

@@ -5,8 +5,7 @@ Read after functional.py, which has the formulas and the checks.
 
 from __future__ import annotations
 
-from typing import Any
-
+from ..functions.types import Tensor, TensorLike
 from . import functional as F
 from .module import Module
 
@@ -41,8 +40,7 @@ class CrossEntropyLoss(Loss):
         smoothing = f"label_smoothing={self.label_smoothing}" if self.label_smoothing else ""
         return ", ".join(part for part in (super().extra_repr(), smoothing) if part)
 
-    def forward(self, input: Any, target: Any) -> Any:
-        """Compare."""
+    def forward(self, input: Tensor, target: TensorLike) -> Tensor:
         return F.cross_entropy(input, target, self.reduction, self.label_smoothing)
 
 
@@ -55,8 +53,7 @@ class NLLLoss(Loss):
         nats
     """
 
-    def forward(self, input: Any, target: Any) -> Any:
-        """Compare."""
+    def forward(self, input: Tensor, target: TensorLike) -> Tensor:
         return F.nll_loss(input, target, self.reduction)
 
 
@@ -67,6 +64,5 @@ class MSELoss(Loss):
         input (*A), target (*A) -> ()
     """
 
-    def forward(self, input: Any, target: Any) -> Any:
-        """Compare."""
+    def forward(self, input: Tensor, target: TensorLike) -> Tensor:
         return F.mse_loss(input, target, self.reduction)

@@ -54,8 +54,9 @@ def perceptron(
     for i, (before, after) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
         layer = Linear(before, after, dtype=dtype, generator=generator)
         gain = 1 / math.sqrt(3) if activation in ("logistic", "sigmoid") else 1.0
-        init.xavier_uniform_(layer.weight, gain, generator)
-        init.zeros_(layer.bias)
+        weight, bias = layer.parameters()
+        init.xavier_uniform_(weight, gain, generator)
+        init.zeros_(bias)
         layers.append(layer)
         if i < len(sizes):
             make = ACTIVATIONS[activation]
