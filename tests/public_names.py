@@ -40,7 +40,10 @@ def functions_of(file: str) -> list[ast.FunctionDef]:
 def by_hand() -> dict[str, list[ast.FunctionDef]]:
     """Find the public functions that are written by hand, file by file."""
     files = sorted({path.stem for path in (PACKAGE / "functions").glob("*.py")} - {"__init__", "elementwise"})
-    found = {file: [f for f in functions_of(f"functions/{file}.py") if f.args.args[0].arg in FIRST] for file in files}
+    found = {
+        file: [f for f in functions_of(f"functions/{file}.py") if {a.arg for a in f.args.args[:1]} & FIRST]
+        for file in files
+    }
     return {file: functions for file, functions in found.items() if functions}
 
 
@@ -112,16 +115,15 @@ def texts() -> dict[Path, str]:
     imports = packed("from .functions import ", sorted(first))
     imports += packed("from .tensors.creation import ", sorted(f.name for f in functions_of("tensors/creation.py")))
     parts = {
-        "functions/elementwise.py": [("(?<=TensorLike\n).*", "".join(definition(n, *x) for n, x in thin.items()))],
-        "functions/__init__.py": [("(?<=# isort: off\n).*", lists)],
-        "tensors/methods.py": [("(?<=# written by tests/public_names.py\n).*", hung)],
-        "__init__.py": [("(?<=# isort: off\n).*?(?=# isort: on)", imports)],
+        "functions/elementwise.py": ("(?<=TensorLike\n).*", "".join(definition(n, *x) for n, x in thin.items())),
+        "functions/__init__.py": ("(?<=# isort: off\n).*", lists),
+        "tensors/methods.py": ("(?<=# written by tests/public_names.py\n).*", hung),
+        "__init__.py": ("(?<=# isort: off\n).*?(?=# isort: on)", imports),
     }
     result = {}
-    for file, replacements in parts.items():
+    for file, (pattern, new) in parts.items():
         text = (PACKAGE / file).read_text(encoding="utf-8")
-        for pattern, new in replacements:
-            text = re.sub(pattern, lambda match, new=new: new, text, count=1, flags=re.DOTALL)
+        text = re.sub(pattern, lambda match, new=new: new, text, count=1, flags=re.DOTALL)
         if file == "__init__.py":
             text = text.partition("__all__ = ")[0] + exports(imported(text))
         result[PACKAGE / file] = text
