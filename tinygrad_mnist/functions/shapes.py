@@ -28,9 +28,8 @@ def _listed(dims: Any, more: tuple[Any, ...]) -> list[Any]:
 def reshape(input: Tensor | Array, shape: Any = (), *more: int) -> Tensor:
     """Give another shape with as many elements; one size may be -1."""
     wanted = sizes("reshape", (shape,) + more, least=-1)
-    known = math.prod(s for s in wanted if s != -1)
-    size = math.prod(input.shape)
-    if wanted.count(-1) > 1 or (size != known if -1 not in wanted else (not known or size % known)):
+    size, known, free = math.prod(input.shape), abs(math.prod(wanted)), wanted.count(-1)  # -1 changes the sign alone
+    if free > 1 or (size != known if not free else (not known or size % known)):
         raise ShapeError(
             f"reshape: {size} elements do not fill {wanted}.",
             got=f"x {tuple(input.shape)}",
