@@ -118,7 +118,7 @@ def texts() -> dict[Path, str]:
         "functions/elementwise.py": ("(?<=TensorLike\n).*", "".join(definition(n, *x) for n, x in thin.items())),
         "functions/__init__.py": ("(?<=# isort: off\n).*", lists),
         "tensors/methods.py": ("(?<=# written by tests/public_names.py\n).*", hung),
-        "__init__.py": ("(?<=# isort: off\n).*?(?=# isort: on)", imports),
+        "__init__.py": ("from .functions import .*?(?=# isort: on)", imports),
     }
     result = {}
     for file, (pattern, new) in parts.items():

@@ -11,30 +11,17 @@ from . import autograd, data, nn, optim, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
 from .compiler.pairs import compile
 from .core import errors
-from .core.backend import (
-    Generator,
-    bool_,
-    double,
-    float16,
-    float32,
-    float64,
-    half,
-    int8,
-    int16,
-    int32,
-    int64,
-    long,
-    manual_seed,
-    uint8,
-)
 from .core.errors import TinygradError
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors.saving import load, save
 from .tensors.tensor import Tensor
 from .viz import summary
 
-# these lists and __all__ are written by tests/public_names.py
 # isort: off
+from .core.backend import (
+    Generator, bool_, double, float16, float32, float64, half, int8, int16, int32, int64, long, manual_seed, uint8,
+)  # fmt: skip
+# what follows here and __all__ are written by tests/public_names.py
 from .functions import (
     abs, add, all, amax, amin, any, argmax, argmin, cat, clamp, clip, clone, cos, div, divide, eq, exp, expand, expm1,
     flatten, flip, gather, ge, gt, isfinite, isnan, le, log, log1p, log_softmax, logsumexp, lt, matmul, max, maximum,

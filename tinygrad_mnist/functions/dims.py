@@ -18,11 +18,7 @@ Dims = int | Sequence[int] | None
 
 
 def integer(name: str, what: str, value: Any) -> int:
-    """Read an integer: Python's, NumPy's or a tensor of one element; never a bool, a float or a string.
-
-    Raises:
-        DTypeError for everything else
-    """
+    """Read an integer: Python's, NumPy's or a tensor of one element; a bool, float or string is a DTypeError."""
     if type(value) is int:
         return value
     dtype = getattr(value, "dtype", None)
@@ -37,11 +33,7 @@ def integer(name: str, what: str, value: Any) -> int:
 
 
 def flag(name: str, what: str, value: Any) -> bool:
-    """Read a switch such as keepdim: True or False, not a number that belongs to another argument.
-
-    Raises:
-        DTypeError unless it is a bool
-    """
+    """Read a switch such as keepdim: True or False, not a number that belongs to another argument."""
     if value is True or value is False:
         return bool(value)
     raise DTypeError(
@@ -52,12 +44,7 @@ def flag(name: str, what: str, value: Any) -> bool:
 
 
 def as_axis(name: str, dim: Any, ndim: int) -> int:
-    """Count a dimension from 0; a scalar counts as having one.
-
-    Raises:
-        IndexRangeError unless -ndim <= dim < ndim
-        DTypeError unless it is an int
-    """
+    """Count a dimension from 0, if it is an int and -ndim <= dim < ndim; a scalar counts as having one."""
     if type(dim) is int and 0 <= dim < ndim:
         return dim
     size = max(ndim, 1)
@@ -93,11 +80,7 @@ def as_axes(name: str, dim: Any, ndim: int) -> Any:
 
 
 def sizes(name: str, shape: Any, least: int = 0) -> tuple[int, ...]:
-    """Read the sizes of a shape, given one by one or as one sequence.
-
-    Raises:
-        DTypeError for what is no int, ShapeError for a size below the least
-    """
+    """Read the sizes of a shape, given one by one or as one sequence: ints, none below the least."""
     given = shape
     if len(shape) == 1 and type(shape[0]) is not int:
         first = shape[0]

@@ -15,11 +15,7 @@ from ..core.errors import ArgumentError, DTypeError
 
 
 def number(name: str, value: Any) -> Any:
-    """Read a number: Python's, NumPy's or a tensor of one element.
-
-    Raises:
-        DTypeError for everything else
-    """
+    """Read a number: Python's, NumPy's or a tensor of one element; everything else is a DTypeError."""
     if isinstance(value, bool | int | float):
         return value
     dtype = getattr(value, "dtype", None)
@@ -33,13 +29,9 @@ def number(name: str, value: Any) -> Any:
 
 
 def fitting(name: str, value: Any, dtype: Any, *, wraps: bool = True) -> Any:
-    """Read a number that is to be stored in a dtype; a float loses its fraction in an integer dtype, as in PyTorch.
+    """Read a number that is to be stored in a dtype and fits; in an integer dtype a float loses its fraction.
 
-    Args:
-        wraps: unsigned dtypes take the negatives of what they can hold, from the end, as PyTorch's do
-
-    Raises:
-        ArgumentError for a number that the dtype cannot hold
+    wraps: unsigned dtypes take the negatives of what they can hold, from the end, as PyTorch's do.
     """
     value, kind = number(name, value), np.dtype(dtype)
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
