@@ -14,7 +14,8 @@ import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError, TinygradError
 
-Dims = int | Sequence[int] | None
+Size = int | Sequence[int]  # or sizes one by one
+Dims = Size | None
 
 
 def integer(name: str, what: str, value: Any) -> int:

@@ -16,7 +16,7 @@ from ..core.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from ..core.graph import Array, Var
 from ..ops import index, layout
 from ..ops.broadcast import broadcast_to
-from .dims import Dims, as_axes, as_axis, integer, sizes
+from .dims import Dims, Size, as_axes, as_axis, integer, sizes
 from .types import Tensor
 
 
@@ -25,7 +25,7 @@ def _listed(dims: Any, more: tuple[Any, ...]) -> list[Any]:
     return [dims, *more] if more or not isinstance(dims, list | tuple) else [*dims]
 
 
-def reshape(input: Tensor | Array, shape: Any = (), *more: int) -> Tensor:
+def reshape(input: Tensor | Array, shape: Size = (), *more: int) -> Tensor:
     """Give another shape with as many elements; one size may be -1."""
     wanted = sizes("reshape", (shape,) + more, least=-1)
     size, known, free = math.prod(input.shape), abs(math.prod(wanted)), wanted.count(-1)  # -1 changes the sign alone
@@ -39,7 +39,7 @@ def reshape(input: Tensor | Array, shape: Any = (), *more: int) -> Tensor:
     return layout.reshape(input, shape=wanted)
 
 
-def permute(input: Tensor | Array, dims: Any = (), *more: int) -> Tensor:
+def permute(input: Tensor | Array, dims: Size = (), *more: int) -> Tensor:
     """Reorder the dimensions: dimension i of the result is dims[i] of the input."""
     axes = tuple(as_axis("permute", a, input.ndim) for a in _listed(dims, more))
     if sorted(axes) != list(range(input.ndim)):
@@ -89,7 +89,7 @@ def unsqueeze(input: Any, dim: int) -> Tensor:
     return layout.reshape(input, shape=(*input.shape[:at], 1, *input.shape[at:]))
 
 
-def expand(input: Tensor | Array, size: Any = (), *more: int) -> Tensor:
+def expand(input: Tensor | Array, size: Size = (), *more: int) -> Tensor:
     """Repeat along dimensions of size 1 and new leading ones, without copying; -1 keeps a size."""
     wanted = sizes("expand", (size,) + more, least=-1)
     lead = len(wanted) - input.ndim
@@ -104,7 +104,7 @@ def expand(input: Tensor | Array, size: Any = (), *more: int) -> Tensor:
     return broadcast_to(input, shape=shape)
 
 
-def flip(input: Tensor | Array, dims: Any = (), *more: int) -> Tensor:
+def flip(input: Tensor | Array, dims: Size = (), *more: int) -> Tensor:
     """Reverse the order along dimensions."""
     axes = as_axes("flip", _listed(dims, more), input.ndim)
     return layout.flip(input, axis=axes if input.ndim else ())

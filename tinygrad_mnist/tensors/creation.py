@@ -18,7 +18,7 @@ from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.graph import Array, Var, no_grad
 from ..core.scope import state
 from ..core.seeds import check_differentiable
-from ..functions.dims import integer, sizes
+from ..functions.dims import Size, integer, sizes
 from ..functions.numbers import fitting, number
 from ..ops import promotion
 from .tensor import Tensor
@@ -112,12 +112,12 @@ def _affordable(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def zeros(size: Any = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
+def zeros(size: Size = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a tensor of zeros."""
     return _leaf(np.zeros(_shape("zeros", (size,) + more), _dtype("zeros", dtype)), requires_grad, "zeros")
 
 
-def ones(size: Any = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
+def ones(size: Size = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make a tensor of ones."""
     return _leaf(np.ones(_shape("ones", (size,) + more), _dtype("ones", dtype)), requires_grad, "ones")
 
@@ -138,8 +138,9 @@ def _listed(name: str, size: Any) -> tuple[int, ...]:
 
 
 def arange(
-    start: Any = None, end: float | None = None, step: float = 1, dtype: DType = None, requires_grad: bool = False
-) -> Tensor:
+    start: float | None = None, end: float | None = None, step: float = 1, dtype: DType = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Count from start (0 if only the end is given, first or by name) up to, but not including, the end.
 
     Raises:
@@ -193,21 +194,21 @@ def eye(n: int, m: int | None = None, dtype: DType = np.float32, requires_grad: 
 
 
 def rand(
-    size: Any = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False,
+    size: Size = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Draw from the uniform distribution on [0, 1)."""
-    size = (size,) + more
-    return _leaf(draw(uniform, _shape("rand", size), _dtype("rand", dtype, "f"), generator), requires_grad, "rand")
+    shape = _shape("rand", (size,) + more)
+    return _leaf(draw(uniform, shape, _dtype("rand", dtype, "f"), generator), requires_grad, "rand")
 
 
 def randn(
-    size: Any = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False,
+    size: Size = (), *more: int, dtype: DType = np.float32, requires_grad: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Draw from the normal distribution of mean 0 and variance 1."""
-    size = (size,) + more
-    return _leaf(draw(normal, _shape("randn", size), _dtype("randn", dtype, "f"), generator), requires_grad, "randn")
+    shape = _shape("randn", (size,) + more)
+    return _leaf(draw(normal, shape, _dtype("randn", dtype, "f"), generator), requires_grad, "randn")
 
 
 def randint(
