@@ -1,7 +1,8 @@
 """What functions take and give, for people and type checkers: Tensor and TensorLike.
 
 Tensor stands one floor up, in tensors/, and is known here by name alone: while the program runs the name means Var,
-what a Tensor is to the floors below it. Look next at elementwise.py.
+what a Tensor is to the floors below it. Of arrays alone a function gives an array, which no annotation here says. Look
+next at elementwise.py.
 """
 
 from __future__ import annotations
