@@ -14,7 +14,8 @@ from ..core.errors import ArgumentError
 from ..tensors.creation import zeros
 from . import functional as F
 from .linear import fan_in_uniform, positive
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class Conv2d(Module):

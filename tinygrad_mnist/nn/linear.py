@@ -15,7 +15,8 @@ from ..core.errors import ArgumentError
 from ..tensors.creation import zeros
 from . import functional as F
 from . import init
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 def fan_in_uniform(parameter: Parameter, fan_in: int, generator: Generator | None) -> Parameter:
