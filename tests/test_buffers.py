@@ -133,6 +133,32 @@ def test_a_saved_state_has_buffers(tmp_path):
     assert other[0].mean.tolist() == [2, 2, 2] and other[0].seen.item() == 5 and other[0].seen.dtype == tg.int64
 
 
+# ---------------------------------------------------------------- in tables and pictures
+
+
+class Changing(Counting):
+    """One that changes its buffers in evaluation, too."""
+
+    def forward(self, x):
+        self.seen += 1
+        self.mean = x.detach().mean(0)
+        return (x - self.mean) * self.scale * self.mask
+
+
+def test_summary_counts_buffers_and_leaves_them_as_they_were():
+    model = nn.Sequential(Changing(), nn.Linear(3, 1))
+    mean, seen = model[0].mean, model[0].seen
+    result = tg.summary(model, (4, 3))
+    assert (result.total_parameters, result.total_buffers, result.buffer_bytes) == (7, 7, 32) and result.error is None
+    assert "buffers        7, 32 B" in str(result) and "buffers" not in str(tg.summary(model[1], (4, 3)))
+    assert model[0].mean is mean and mean.tolist() == [0, 0, 0] and model[0].seen is seen and seen.item() == 0
+
+
+def test_pictures_name_buffers():
+    model = nn.Sequential(Changing(), nn.Linear(3, 1))
+    assert "<b>0.mask</b>" in tg.viz.graph(model(tg.ones(4, 3)).sum()).source
+
+
 # ---------------------------------------------------------------- against PyTorch
 
 
