@@ -124,6 +124,15 @@ def test_copies_have_buffers_of_their_own(again):
     assert "0.later" in made.state_dict()
 
 
+def test_a_shallow_copy_registers_and_deletes_for_itself():
+    net = Counting()
+    made = copy.copy(net)
+    made.register_buffer("new", tg.ones(1))
+    del made.mean
+    assert names(net.named_buffers()) == ["mean", "seen", "mask"]
+    assert names(made.named_buffers()) == ["seen", "mask", "new"]
+
+
 def test_a_saved_state_has_buffers(tmp_path):
     net, other = nn.Sequential(Counting()), nn.Sequential(Counting())
     net[0].mean.add_(2)

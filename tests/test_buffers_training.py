@@ -78,6 +78,46 @@ def test_a_resumed_run_has_its_buffers(tmp_path, backend):
         assert trained(path, compile=backend) == wanted, stop
 
 
+class Growing(Running):
+    """One whose buffer begins with the first batch, and another that has a row more after each."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("first", None)
+        self.register_buffer("rows", tg.zeros(1, 6))
+
+    def forward(self, x):
+        if self.training:
+            self.first = x.mean(0) if self.first is None else self.first
+            self.rows = tg.cat([self.rows, x[:1]])
+        return super().forward(x) - self.first + 0.01 * self.rows.mean(0)
+
+
+def test_buffers_that_begin_and_grow_are_resumed_and_given_back(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "Running", lambda registered: Growing())
+    wanted = trained(tmp_path / "whole.npz")
+    for stop in (1, 6, 12):
+        path = tmp_path / f"{stop}.npz"
+        with pytest.raises(Stop):
+            trained(path, stop)
+        assert trained(path) == wanted, stop
+
+
+class Spoilt(Callback):
+    """Make later epochs worse, and their buffers others."""
+
+    def on_epoch_end(self, run):
+        if run.epoch > 1:
+            run.history.rows[-1]["train_loss"] += 100.0
+            run.model[0].first, run.model[0].rows = None, tg.ones(7, 6)
+
+
+def test_best_weights_come_with_the_buffers_of_their_epoch():
+    model = nn.Sequential(Growing(), nn.Linear(6, 2))
+    fit(model, (X, Y), epochs=3, batch_size=10, callbacks=[Spoilt(), KeepBest()])
+    assert model[0].rows.shape == (5, 6) and model[0].count.item() == 4 and model[0].first is not None
+
+
 def form_1(state, registered):
     """Bring a checkpoint to the layout of version 0.1.0: tensors that are no parameters under `path:name`."""
     before = np.full(6, 0.5, np.float32), np.array(3)

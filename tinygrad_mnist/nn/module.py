@@ -137,7 +137,7 @@ class Module:
         """
         if not isinstance(name, str):
             raise DTypeError("register_buffer: the name must be a string.", got=f"{name!r:.60}")
-        who, names = f"register_buffer of {type(self).__name__}", vars(self).get("_buffer_names", {})
+        who, names = f"register_buffer of {type(self).__name__}", registered(self)
         if not name or "." in name:
             raise ArgumentError(f"{who}: a buffer cannot have this name.", got=repr(name), expected="no dot")
         if hasattr(self, name) and (name not in names or isinstance(vars(self).get(name), Parameter | Module)):
@@ -146,11 +146,12 @@ class Module:
             hint = "assign a Parameter as an attribute" if isinstance(tensor, Parameter) else "tg.tensor(...) of it"
             raise DTypeError(f"{who}: {name!r} must be a tensor or None.", got=type(tensor).__name__, hint=hint)
         setattr(self, name, tensor)
-        vars(self).setdefault("_buffer_names", {})[name] = bool(persistent)
+        self._buffer_names = {**names, name: bool(persistent)}  # anew: a shallow copy has the same dict
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
-        vars(self).get("_buffer_names", {}).pop(name, None)
+        if name in registered(self):
+            self._buffer_names = {k: v for k, v in registered(self).items() if k != name}
 
     def name_of(self, module: Any) -> str | None:
         """Find the path of a module inside this one."""
@@ -262,6 +263,12 @@ def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
+def registered(module: Module) -> dict[str, bool]:
+    """Give the names that are a module's buffers, and whether each is saved."""
+    names: dict[str, bool] = vars(module).get("_buffer_names", {})
+    return names
+
+
 def _parameters(module: Module) -> Iterator[tuple[str, Any]]:
     """Yield a module's own Parameters."""
     return ((name, x) for name, x in _members(vars(module)) if isinstance(x, Parameter))
@@ -269,9 +276,8 @@ def _parameters(module: Module) -> Iterator[tuple[str, Any]]:
 
 def _buffers(module: Module, persistent: bool = False) -> Iterator[tuple[str, Tensor]]:
     """Yield a module's own buffers, all or the persistent ones; a Parameter or Module in the place of one is none."""
-    inside = vars(module)
-    for name, lasting in inside.get("_buffer_names", {}).items():
-        x = inside.get(name)
+    for name, lasting in registered(module).items():
+        x = vars(module).get(name)
         if x is not None and not isinstance(x, Tensor | Module):
             raise DTypeError(
                 f"{type(module).__name__}: the buffer {name!r} is no tensor any more.",

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from ..core.errors import ArgumentError, DTypeError
 from ..core.files import check_output, output_path, write_whole
 from ..nn import Module
+from ..nn.module import join, registered
 from ..optim.optimizer import Optimizer, check_at_least
 from ..tensors.tensor import Tensor
 from .history import History
@@ -94,6 +95,19 @@ def check_callbacks(who: str, callbacks: Any) -> None:
                 warnings.warn(f"{who}: nothing calls {type(callback).__name__}.{name}; there are {known}", stacklevel=3)
 
 
+def give_back(model: Module, state: dict[str, Tensor]) -> None:
+    """Load a state dict of this very model; a buffer may have become one, none, or of another shape since."""
+    now = model.state_dict()
+    for path, module in model.named_modules():
+        for name in (name for name, persistent in registered(module).items() if persistent):
+            key = join(path, name)
+            if key not in state:
+                setattr(module, name, None)
+            elif key not in now or now[key].shape != state[key].shape:
+                setattr(module, name, state[key].clone())
+    model.load_state_dict(state)
+
+
 class KeepBest(Callback):
     """Copy the weights whenever a figure is better than ever, and give them to the model when the training ends.
 
@@ -158,7 +172,7 @@ class KeepBest(Callback):
     def on_end(self, run: Training) -> None:
         """Give the model its best weights back."""
         if self.kept is not None:
-            run.model.load_state_dict(self.kept)
+            give_back(run.model, self.kept)
             run.history.best_epoch = self.best_epoch
 
     def state_dict(self) -> dict[str, Any]:

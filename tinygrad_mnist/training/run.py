@@ -21,7 +21,7 @@ from ..core.graph import Array, Var
 from ..nn import Module
 from ..nn.module import join
 from ..optim.lr_scheduler import ReduceLROnPlateau
-from .callbacks import Callback, KeepBest
+from .callbacks import Callback, KeepBest, give_back
 from .evaluation import Sums, add, evaluated, figures, means, parts_of
 from .history import History, Row
 from .interrupt import HeldInterrupt
@@ -253,7 +253,7 @@ class Run(Settings):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
-        self.model.load_state_dict(state["model"])
+        give_back(self.model, state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
@@ -271,7 +271,7 @@ class Run(Settings):
     def _check_registered(self) -> None:
         """Warn of what a module remembers and no state dict has: best weights, a resumed run, would be without it."""
         now = unregistered(self.model)
-        changed = [k for k, x in self.loose.items() if k in now and not np.array_equal(x, now[k])]
+        changed = [k for k, x in self.loose.items() if k in now and not np.array_equal(x, now[k], equal_nan=True)]
         if changed:
             self.loose = {}  # once
             warnings.warn(
@@ -287,5 +287,5 @@ def unregistered(model: Module) -> dict[str, Array]:
     return {
         join(path, name): value.array if isinstance(value, Var) else value
         for path, module in model.named_modules() for name, value in vars(module).items()
-        if isinstance(value, Var | np.ndarray) and id(value) not in known
+        if isinstance(value, Var | np.ndarray) and id(value) not in known and value.dtype.kind in "fiub"
     }  # fmt: skip
