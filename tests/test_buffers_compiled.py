@@ -175,7 +175,7 @@ def from_outside(model, i):
         model.inner.mean = model.mean  # now one buffer in two places
 
 
-BACKENDS = ["numpy", "numba"]
+WAYS = [("numpy", "step"), ("numpy", "model"), ("numba", "step")]
 
 
 def needs(backend):
@@ -183,8 +183,7 @@ def needs(backend):
         pytest.importorskip("numba")
 
 
-@pytest.mark.parametrize("kind", ["step", "model"])
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("backend", "kind"), WAYS)
 @pytest.mark.parametrize("name", REPEATED)
 def test_what_a_forward_does_to_buffers_is_repeated(name, backend, kind):
     needs(backend)
@@ -194,8 +193,7 @@ def test_what_a_forward_does_to_buffers_is_repeated(name, backend, kind):
     assert len({str(show) for show in runs[0]}) > 5
 
 
-@pytest.mark.parametrize("kind", ["step", "model"])
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("backend", "kind"), WAYS)
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_repeated_is_refused_in_training_alone(name, backend, kind):
     needs(backend)
@@ -231,9 +229,11 @@ def told_by(draw):
     return told, between
 
 
-@pytest.mark.parametrize("kind", ["step", "model"])
-@pytest.mark.parametrize(("backend", "seed"), [*(("numpy", s) for s in range(40)), *(("numba", s) for s in range(4))])
-def test_what_is_composed_is_as_eager_or_refused(backend, seed, kind):
+COMPOSED = [*((b, k, s) for b, k in WAYS[:2] for s in range(30)), *(("numba", "model", s) for s in range(3))]
+
+
+@pytest.mark.parametrize(("backend", "kind", "seed"), COMPOSED)
+def test_what_is_composed_is_as_eager_or_refused(backend, kind, seed):
     needs(backend)
     told, between = told_by(np.random.default_rng(seed))
     wanted, found = (used(Buffers(*told), kind, b, range(8), between) for b in (None, backend))
