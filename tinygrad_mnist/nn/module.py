@@ -184,17 +184,14 @@ class Module:
 
     def _saved(self) -> dict[str, Tensor]:
         """Give what a state dict has, in PyTorch's order: each module's parameters, then its persistent buffers."""
-        buffers = self._found(lambda m: _buffers(m, persistent=True), "", True)
-        found = [*self.named_parameters(), *buffers]  # a class may have its own named_parameters
-        order = self._found(lambda m: [*_parameters(m), *_buffers(m, persistent=True)], "", True)
-        place = {id(x): i for i, (_, x) in enumerate(order)}
-        return dict(sorted(found, key=lambda item: place.get(id(item[1]), len(place))))
+        found = dict(self._found(lambda m: _parameters(m) + _buffers(m, persistent=True), "", True))
+        if type(self).named_parameters is Module.named_parameters:
+            return found
+        buffers = {name: x for name, x in found.items() if not isinstance(x, Parameter)}
+        return {**dict(self.named_parameters()), **buffers}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give every parameter and persistent buffer by path.
-
-        They share memory with the model: clone() what must not change with it.
-        """
+        """Give parameters and persistent buffers by path, in the model's memory: clone() what must not change with it."""
         return {name: x.detach() for name, x in self._saved().items()}
 
     def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> Incompatible:
@@ -214,12 +211,9 @@ class Module:
         given = {k: np.asarray(v) for k, v in state_dict.items()}
         missing = [k for k in own if k not in given]
         unexpected = [k for k in given if k not in own]
-        misshaped = [
-            f"{k} {given[k].shape} instead of {p.shape}"
-            for k, p in own.items()
-            if k in given and given[k].shape != p.shape
-        ]
-        bad_kind = [f"{k} holds {v.dtype}" for k, v in given.items() if k in own and v.dtype.kind not in "fiub"]
+        both = [(k, x, given[k]) for k, x in own.items() if k in given]
+        misshaped = [f"{k} {v.shape} instead of {x.shape}" for k, x, v in both if v.shape != x.shape]
+        bad_kind = [f"{k} holds {v.dtype}" for k, _, v in both if v.dtype.kind not in "fiub"]
         problems = [("misshaped", misshaped), ("not numbers", bad_kind)]
         if strict:
             problems += [("missing", missing), ("unexpected", unexpected)]
@@ -231,9 +225,8 @@ class Module:
                 hint="build the model as it was when saved, or strict=False to skip missing and unexpected keys",
             )
         with no_grad():
-            for k, p in own.items():
-                if k in given:
-                    p.copy_(given[k])
+            for _, x, v in both:
+                x.copy_(v)
         return Incompatible(missing, unexpected)
 
     # ------------------------------------------------------------ a readable face
@@ -269,13 +262,14 @@ def registered(module: Module) -> dict[str, bool]:
     return names
 
 
-def _parameters(module: Module) -> Iterator[tuple[str, Any]]:
-    """Yield a module's own Parameters."""
-    return ((name, x) for name, x in _members(vars(module)) if isinstance(x, Parameter))
+def _parameters(module: Module) -> list[tuple[str, Any]]:
+    """List a module's own Parameters."""
+    return [(name, x) for name, x in _members(vars(module)) if isinstance(x, Parameter)]
 
 
-def _buffers(module: Module, persistent: bool = False) -> Iterator[tuple[str, Tensor]]:
-    """Yield a module's own buffers, all or the persistent ones; a Parameter or Module in the place of one is none."""
+def _buffers(module: Module, persistent: bool = False) -> list[tuple[str, Tensor]]:
+    """List a module's own buffers, all or the persistent ones; a Parameter or Module in the place of one is none."""
+    found = []
     for name, lasting in registered(module).items():
         x = vars(module).get(name)
         if x is not None and not isinstance(x, Tensor | Module):
@@ -286,16 +280,20 @@ def _buffers(module: Module, persistent: bool = False) -> Iterator[tuple[str, Te
                 hint=f"self.{name}.fill_(value), or self.{name} = tg.tensor(value)",
             )
         if isinstance(x, Tensor) and not isinstance(x, Parameter) and lasting >= persistent:
-            yield name, x
+            found.append((name, x))
+    return found
 
 
-def _members(container: Any) -> Iterator[tuple[str, Any]]:
+PARTS, CONTAINERS = (Parameter, Module), (dict, list, tuple)
+
+
+def _members(attributes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the Parameters and Modules in attributes, lists, tuples and dicts, with names such as `layers.0`."""
-    stack: list[tuple[str, Any]] = [("", container)]
+    stack = list(attributes.items())[::-1]
     while stack:
         name, value = stack.pop()
-        if isinstance(value, Parameter | Module):
+        if isinstance(value, PARTS):
             yield name, value
-        elif isinstance(value, dict | list | tuple):
+        elif isinstance(value, CONTAINERS):
             items = value.items() if isinstance(value, dict) else enumerate(value)
             stack.extend([(join(name, str(key)), inner) for key, inner in items][::-1])

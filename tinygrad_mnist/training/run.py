@@ -34,11 +34,13 @@ CALM = "a lower lr; inputs (and targets that are numbers) scaled to about 0 to 1
 
 
 class Run(Settings):
-    """A training: made by `fit`, seen by callbacks. Its settings are attributes, too, and cannot be set anew.
+    """A training: made by `fit`, seen by callbacks. Its settings are attributes, too.
 
     epoch, batch: how many are finished, batches of the present epoch; loss: of the latest batch; history: a row per
     finished epoch; columns: what a row will have.
     """
+
+    __setattr__ = object.__setattr__  # settings are frozen, what a run makes of them is not
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(**vars(settings))

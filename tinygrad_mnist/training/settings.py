@@ -28,7 +28,7 @@ CYCLED = ("momentum", "betas")  # what OneCycleLR moves
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Settings:
-    """The arguments of `fit`, checked and filled in. None of them is set anew while the training is under way."""
+    """The arguments of `fit`, checked and filled in."""
 
     model: Module
     loader: Any
