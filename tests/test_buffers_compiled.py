@@ -6,6 +6,7 @@ Look next at compile_world.py for everything else that a step may do.
 from __future__ import annotations
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -205,6 +206,16 @@ def test_what_cannot_be_repeated_is_refused_in_training_alone(name, backend, kin
 def test_an_assignment_is_refused_with_what_to_do():
     with pytest.raises(CaptureError, match=r"changes Buffers\.mean(.|\n)*change it in place under tg\.no_grad"):
         tg.compile(Buffers("assigned"))(x(0))
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_of_compiled_models_go_on(again):
+    plain = Buffers("less mean", "decay", "count += 1")
+    model = tg.compile(copy.deepcopy(plain))
+    for i in range(8):
+        model = again(model) if i in (3, 6) else model
+        agree(used(plain, "", None, [i]), used(model, "", None, [i]), near=False)
+    assert plain.count.item() == 8
 
 
 def told_by(draw):

@@ -191,7 +191,7 @@ class Module:
         return {**dict(self.named_parameters()), **buffers}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give parameters and persistent buffers by path, in the model's memory: clone() what must not change with it."""
+        """Give parameters and persistent buffers by path, in the model's memory: clone() what must not change."""
         return {name: x.detach() for name, x in self._saved().items()}
 
     def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> Incompatible:

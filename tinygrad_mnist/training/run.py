@@ -171,13 +171,13 @@ class Run(Settings):
     def _batches(self) -> Iterator[Any]:
         """Begin the epoch's pass over the training data, or go on where a checkpoint was written."""
         if self.batch == 0:
-            self.epoch_generators = self.dice()
+            self.epoch_generators = self.generator_states()
             self.sums = dict.fromkeys(["loss", *self.metrics], 0.0)
             return iter(self.loader)
-        now = self.dice()
-        self.set_dice(self.epoch_generators)
+        now = self.generator_states()
+        self.set_generators(self.epoch_generators)
         batches = batches_after(self.loader, self.batch)
-        self.set_dice(now)
+        self.set_generators(now)
         return batches
 
     def elapsed(self) -> float:
@@ -214,7 +214,7 @@ class Run(Settings):
 
     def _validate(self) -> Sums:
         """Do so with the validation data; after Ctrl-C on the way, a resumed run does all of it again."""
-        self.before = self.dice()
+        self.before = self.generator_states()
         found = evaluated(self.model, self.valid, self.step.judge, self.metrics, self.pause)
         self.before = None
         return found
@@ -250,7 +250,7 @@ class Run(Settings):
             "history": self.history.rows,
             **{name: getattr(self, name) for name in PLACE},
             "seconds": self.elapsed(),
-            "generators": self.before or self.dice(),
+            "generators": self.before or self.generator_states(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -268,7 +268,7 @@ class Run(Settings):
         for name in PLACE:
             setattr(self, name, copy.copy(state[name]))
         self.spent = state["seconds"]
-        self.set_dice(state["generators"])
+        self.set_generators(state["generators"])
 
     def _check_registered(self) -> None:
         """Warn of what a module remembers and no state dict has: best weights, a resumed run, would be without it."""
@@ -277,8 +277,8 @@ class Run(Settings):
         if changed:
             self.loose = {}  # once
             warnings.warn(
-                f"fit: {', '.join(changed)} changed in training and is no buffer: checkpoints and best weights are "
-                "without it. In the module: self.register_buffer(name, tensor).",
+                f"fit: tensors of modules that changed in training are no buffers: {', '.join(changed)}. Checkpoints "
+                "and best weights are without them. In the module: self.register_buffer(name, tensor).",
                 stacklevel=outside(),
             )
 

@@ -96,12 +96,12 @@ class Settings:
                 stack.extend(reversed(list(vars(x).values())))
         return list(found.values())
 
-    def dice(self) -> list[Any]:
+    def generator_states(self) -> list[Any]:
         """Give the state of every generator."""
         return [g.bit_generator.state for g in self.generators()]
 
-    def set_dice(self, states: list[Any]) -> None:
-        """Put the generators into states that `dice` gave."""
+    def set_generators(self, states: list[Any]) -> None:
+        """Put the generators into saved states."""
         for generator, state in zip(self.generators(), states, strict=True):
             generator.bit_generator.state = state
 
