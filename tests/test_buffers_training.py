@@ -11,6 +11,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
+from tinygrad_mnist.core.errors import StateDictError
 from tinygrad_mnist.optim import SGD
 from tinygrad_mnist.training import Callback, Checkpoint, KeepBest, fit, predict
 
@@ -109,13 +110,15 @@ class Spoilt(Callback):
     def on_epoch_end(self, run):
         if run.epoch > 1:
             run.history.rows[-1]["train_loss"] += 100.0
-            run.model[0].first, run.model[0].rows = None, tg.ones(7, 6)
+            run.model[0].first, run.model[0].rows, run.model[0].late = None, tg.ones(7, 6), tg.ones(2)
 
 
 def test_best_weights_come_with_the_buffers_of_their_epoch():
     model = nn.Sequential(Growing(), nn.Linear(6, 2))
+    model[0].register_buffer("late", None)
     fit(model, (X, Y), epochs=3, batch_size=10, callbacks=[Spoilt(), KeepBest()])
-    assert model[0].rows.shape == (5, 6) and model[0].count.item() == 4 and model[0].first is not None
+    assert model[0].rows.shape == (5, 6) and model[0].count.item() == 4
+    assert model[0].first is not None and model[0].late is None
 
 
 def form_1(state, registered):
@@ -172,6 +175,18 @@ def test_what_is_remembered_without_being_registered_is_told_once(tmp_path):
         (message,), (file,) = go(**kwargs)
         assert "self.register_buffer" in message and "0.table" not in message and file == __file__
     assert go() == ([], [])  # nothing is to be put back
+
+
+def test_a_checkpoint_without_a_buffer_of_the_model_is_refused(tmp_path):
+    def go(*names):
+        model = nn.Sequential(Running(), nn.Linear(6, 2))
+        for name in names:
+            model[0].register_buffer(name, tg.zeros(2))
+        fit(model, (X, Y), epochs=1, checkpoint=tmp_path / "run.npz", resume=True)
+
+    go()
+    with pytest.raises(StateDictError, match=r"missing: 0\.new"):
+        go("new")
 
 
 def test_a_buffer_that_is_not_saved_is_not_in_a_checkpoint(tmp_path):

@@ -95,15 +95,15 @@ def check_callbacks(who: str, callbacks: Any) -> None:
                 warnings.warn(f"{who}: nothing calls {type(callback).__name__}.{name}; there are {known}", stacklevel=3)
 
 
-def give_back(model: Module, state: dict[str, Tensor]) -> None:
-    """Load a state dict of this very model; a buffer may have become one, none, or of another shape since."""
+def give_back(model: Module, state: dict[str, Tensor], empty: bool = False) -> None:
+    """Load a state dict of this model; buffers may be None, or of another shape, now. empty: or may have been None."""
     now = model.state_dict()
     for path, module in model.named_modules():
         for name in (name for name, persistent in registered(module).items() if persistent):
             key = join(path, name)
-            if key not in state:
+            if key not in state and empty:
                 setattr(module, name, None)
-            elif key not in now or now[key].shape != state[key].shape:
+            elif key in state and (key not in now or now[key].shape != state[key].shape):
                 setattr(module, name, state[key].clone())
     model.load_state_dict(state)
 
@@ -172,7 +172,7 @@ class KeepBest(Callback):
     def on_end(self, run: Training) -> None:
         """Give the model its best weights back."""
         if self.kept is not None:
-            give_back(run.model, self.kept)
+            give_back(run.model, self.kept, empty=True)
             run.history.best_epoch = self.best_epoch
 
     def state_dict(self) -> dict[str, Any]:
