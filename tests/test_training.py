@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import csv
 import dataclasses
+import inspect
 import json
 import math
 import os
@@ -512,6 +513,8 @@ def test_settings_are_frozen_and_what_a_run_makes_of_them_is_not():
     assert seen[0]["model"] is model and seen[0]["l2"] == 0.5 and seen[0]["schedule_every"] == "epoch"
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings(**seen[0]).epochs = 3
+    for module in (tg.training.callbacks, tg.training.checkpoint, tg.training.settings):  # not even for types
+        assert "import Run" not in inspect.getsource(module)
 
 
 def test_weights_that_were_kept_are_copies():

@@ -147,13 +147,10 @@ def upgraded(state: dict[str, Any], model: Module) -> dict[str, Any]:
         besides = {key.replace(":", ".").lstrip("."): value for key, value in parts["besides"].items()}
         return {**parts["parameters"], **{k: v for k, v in besides.items() if k in model.state_dict()}}
 
-    callbacks = [c | {"kept": joined(c["kept"])} if is_apart(c.get("kept")) else c for c in state["callbacks"]]
+    kept = [c.get("kept") for c in state["callbacks"]]
+    kept = [{"kept": joined(k)} if isinstance(k, dict) and set(k) == {"parameters", "besides"} else {} for k in kept]
+    callbacks = [c | its for c, its in zip(state["callbacks"], kept, strict=True)]
     return {**state, "model": joined(state["model"]), "callbacks": callbacks}
-
-
-def is_apart(kept: Any) -> bool:
-    """Tell whether a callback kept a model's state in form 1."""
-    return isinstance(kept, dict) and set(kept) == {"parameters", "besides"}
 
 
 def difference(name: str, saved: Any, own: Any) -> str:

@@ -23,7 +23,8 @@ from .checkpoint import Checkpoint
 from .metrics import Metric
 from .progress import Progress
 
-CYCLED = ("momentum", "betas")  # what OneCycleLR moves
+MOVED = ("params", "lr", *SCHEDULED)  # what is no setting of an optimizer, or moved by schedules and callbacks
+CYCLED = ("momentum", "betas")  # by OneCycleLR
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,8 +66,8 @@ class Settings:
             "schedule": None if self.schedule is None else f"{type(self.schedule).__name__} per {self.schedule_every}",
             "callbacks": [type(c).__name__ for c in self.callbacks],
             "columns": self.columns,
-            "settings": [plain(group) for group in own_settings(self.optimizer)],
-            "schedule's": {} if self.schedule is None else plain(settings_of(self.schedule)),
+            "settings": [plain(g, less=MOVED + CYCLED * ("max_momentum" in g)) for g in self.optimizer.param_groups],
+            "schedule's": {} if self.schedule is None else settings_of(self.schedule),
             "loss": repr(loss) if isinstance(loss, Module) else str(named),
             "network": repr(self.model),
             **{name: getattr(self, name) for name in ("l2", "clip_norm", "compile")},
@@ -106,20 +107,13 @@ class Settings:
             generator.bit_generator.state = state
 
 
-def own_settings(optimizer: Any) -> list[dict[str, Any]]:
-    """Give an optimizer's settings by group, less lr and what schedules and callbacks move."""
-    return [
-        {k: v for k, v in g.items() if k not in ("params", "lr", *SCHEDULED, *CYCLED * ("max_momentum" in g))}
-        for g in optimizer.param_groups
-    ]
-
-
 def settings_of(schedule: Any) -> dict[str, Any]:
     """Give the numbers that a schedule was made with."""
-    return {k: v for k, v in vars(schedule).items() if k[0] != "_" and isinstance(v, int | float | str) and v == v}
+    given = {k: v for k, v in vars(schedule).items() if k[0] != "_" and isinstance(v, int | float | str) and v == v}
+    return plain(given)
 
 
-def plain(settings: dict[str, Any]) -> dict[str, Any]:
+def plain(settings: dict[str, Any], less: tuple[str, ...] = ()) -> dict[str, Any]:
     """Write settings as they come back from a file."""
     return {k: list(v) if isinstance(v, tuple) else v.item() if isinstance(v, np.generic) else v
-            for k, v in settings.items()}  # fmt: skip
+            for k, v in settings.items() if k not in less}  # fmt: skip
