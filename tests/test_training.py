@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import collections
 import csv
-import dataclasses
-import inspect
 import json
 import math
 import os
@@ -46,7 +44,6 @@ from tinygrad_mnist.training import (
     fit,
     predict,
 )
-from tinygrad_mnist.training.settings import Settings
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 
@@ -497,24 +494,6 @@ def test_a_callback_used_again_begins_anew():
     scripted([3, 0.5, 2, 2], stopper)
     model, history = scripted([3, 2, 1], stopper)
     assert len(history) == 3 and values(model) == {3.0} and stopper.best == 1
-
-
-def test_settings_are_frozen_and_what_a_run_makes_of_them_is_not():
-    seen = []
-
-    class Shorter(Callback):
-        def on_epoch_end(self, run):
-            seen.append({f.name: getattr(run, f.name) for f in dataclasses.fields(Settings)})
-            run.epochs = 2
-
-    model = network()
-    history = fit(model, samples(), epochs=5, l2=0.5, callbacks=[Shorter()])
-    assert len(history) == 2 and [s["epochs"] for s in seen] == [5, 2]
-    assert seen[0]["model"] is model and seen[0]["l2"] == 0.5 and seen[0]["schedule_every"] == "epoch"
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings(**seen[0]).epochs = 3
-    for module in (tg.training.callbacks, tg.training.checkpoint, tg.training.settings):  # not even for types
-        assert "import Run" not in inspect.getsource(module)
 
 
 def test_weights_that_were_kept_are_copies():

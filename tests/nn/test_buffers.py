@@ -1,6 +1,6 @@
 """Buffers: tensors that belong to a module and are not learned. Against PyTorch, by random trees of modules.
 
-Look next at test_buffers_compiled.py for steps that change them.
+Look next at compiler/test_buffers_compiled.py for steps that change them.
 """
 
 from __future__ import annotations
