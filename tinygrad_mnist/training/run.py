@@ -272,7 +272,7 @@ class Run(Settings):
 
     def _check_registered(self) -> None:
         """Warn of what a module remembers and no state dict has: best weights, a resumed run, would be without it."""
-        now = unregistered(self.model)
+        now = unregistered(self.model) if self.loose else {}
         changed = [k for k, x in self.loose.items() if k in now and not np.array_equal(x, now[k], equal_nan=True)]
         if changed:
             self.loose = {}  # once
