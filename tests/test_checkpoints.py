@@ -273,8 +273,8 @@ class Centred(nn.Module):
     """A layer that remembers a running mean, which is no parameter."""
 
     def __init__(self):
-        self.mean = tg.zeros(36)
-        self.count = np.zeros(1)
+        self.register_buffer("mean", tg.zeros(36))
+        self.register_buffer("count", tg.zeros(1, dtype=tg.float64))
 
     def forward(self, x):
         if self.training:

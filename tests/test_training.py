@@ -502,7 +502,7 @@ def test_weights_that_were_kept_are_copies():
     with tg.no_grad():
         for p in model.parameters():
             p.fill_(77.0)
-    kept = stopper.kept["parameters"].values()
+    kept = stopper.kept.values()
     assert {float(x) for w in kept for x in np.unique(w.numpy())} == {2.0}
 
 

@@ -7,7 +7,8 @@ from .containers import ModuleList, Sequential
 from .conv import Conv2d, MaxPool2d
 from .linear import Flatten, Linear
 from .loss import CrossEntropyLoss, Loss, MSELoss, NLLLoss
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 Conv2D, MaxPool = Conv2d, MaxPool2d
 

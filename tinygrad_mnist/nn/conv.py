@@ -15,7 +15,8 @@ from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
 from . import functional as F
 from .linear import fan_in_uniform, positive
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class Conv2d(Module):

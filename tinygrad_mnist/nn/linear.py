@@ -16,7 +16,8 @@ from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
 from . import functional as F
 from . import init
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 def fan_in_uniform(parameter: Parameter, fan_in: int, generator: Generator | None) -> Parameter:

@@ -1,51 +1,35 @@
-"""Module and Parameter: a model is an object whose attributes hold parameters and other modules.
+"""Module: a model is an object whose attributes hold parameters, buffers and other modules.
 
-They are found by walking the attributes in the order of assignment, through lists, tuples and dicts; nothing is
-intercepted, so `super().__init__()` may be forgotten. Calling a module notes in the graph who calls, for errors and
-pictures. Knows no layer. Look next at linear.py and functional.py.
+They are found by walking the attributes in the order of assignment, through lists, tuples and dicts (buffers by the
+names that were registered); no assignment is intercepted, so `super().__init__()` may be forgotten. Calling a module
+notes in the graph who calls, for errors and pictures. Knows no layer. Look next at linear.py and functional.py.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..core.errors import StateDictError
-from ..core.graph import Var, no_grad
+from ..core.errors import ArgumentError, DTypeError, StateDictError
+from ..core.graph import no_grad
 from ..core.scope import DEEP, Scope, room, state
-from ..core.seeds import check_differentiable
-from ..core.versions import Version
 from ..tensors.creation import from_numpy
 from ..tensors.in_place import clear_gradient
 from ..tensors.tensor import Tensor
 from .nesting import copied, described
+from .parameter import Parameter
 
 M = TypeVar("M", bound="Module")
 
 
-class Parameter(Tensor):
-    """A tensor that a module learns: found by `parameters()` and given a gradient by default."""
+class Incompatible(NamedTuple):
+    """What `load_state_dict` found no value for, and no place."""
 
-    __slots__ = ()
-
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        """Share the memory of a tensor or array, or copy other data."""
-        array = data.array if isinstance(data, Var) else np.asarray(data)
-        if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray):
-            array = array.astype(np.float32)
-        if requires_grad:
-            check_differentiable(array.dtype, "Parameter")
-        self.array, self.differentiable, self.gradient, self.node = array, requires_grad, None, None
-        self.version = Version()
-        if isinstance(data, Var):  # a change of either is a change of both
-            self.version = data.version
-            data.version.share(data, self)
-
-    def __repr__(self) -> str:
-        return "Parameter containing:\n" + super().__repr__()
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class Module:
@@ -118,16 +102,56 @@ class Module:
 
         With recurse=False only those that are not in a module inside.
         """
-        seen: set[int] = set()
-        for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
-            for name, member in _members(vars(module)):
-                if isinstance(member, Parameter) and id(member) not in seen:
-                    seen.add(id(member))
-                    yield join(path, name), member
+        return self._found(_parameters, prefix, recurse)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield every Parameter, each once; with recurse=False only this module's own."""
         return (p for _, p in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """Yield every buffer with its path, module by module; a shared one once, under its first name.
+
+        Raises:  DTypeError where something that is no tensor was assigned to a buffer's name
+        """
+        return self._found(_buffers, prefix, recurse)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Yield every buffer, each once; with recurse=False only this module's own."""
+        return (b for _, b in self.named_buffers(recurse=recurse))
+
+    def _found(self, of: Callable[[Module], Any], prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+            for name, member in of(module):
+                if id(member) not in seen:
+                    seen.add(id(member))
+                    yield join(path, name), member
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Make a tensor an attribute that belongs to the module but is not learned: a running mean, a count, a mask.
+
+        What is assigned to that name later is the buffer then; None is none yet, and `del` ends it.
+
+        Args:    persistent: whether `state_dict`, and with it a checkpoint, has it
+        Raises:  ArgumentError for a name that is taken or has a dot; DTypeError for what is no tensor, or a Parameter
+        """
+        if not isinstance(name, str):
+            raise DTypeError("register_buffer: the name must be a string.", got=f"{name!r:.60}")
+        who, names = f"register_buffer of {type(self).__name__}", registered(self)
+        if not name or "." in name:
+            raise ArgumentError(f"{who}: a buffer cannot have this name.", got=repr(name), expected="no dot")
+        if hasattr(self, name) and (name not in names or isinstance(vars(self).get(name), Parameter | Module)):
+            raise ArgumentError(f"{who}: there is an attribute {name!r} already.", hint="another name, or del it first")
+        if isinstance(tensor, Parameter) or not (tensor is None or isinstance(tensor, Tensor)):
+            hint = "assign a Parameter as an attribute" if isinstance(tensor, Parameter) else "tg.tensor(...) of it"
+            raise DTypeError(f"{who}: {name!r} must be a tensor or None.", got=type(tensor).__name__, hint=hint)
+        setattr(self, name, tensor)
+        self._buffer_names = {**names, name: bool(persistent)}  # anew: a shallow copy has the same dict
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in registered(self):
+            self._buffer_names = {k: v for k, v in registered(self).items() if k != name}
 
     def name_of(self, module: Any) -> str | None:
         """Find the path of a module inside this one."""
@@ -158,12 +182,20 @@ class Module:
 
     # ------------------------------------------------------------ saving
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Give every parameter by path. They share memory with the model: clone() what must not change with it."""
-        return {name: p.detach() for name, p in self.named_parameters()}
+    def _saved(self) -> dict[str, Tensor]:
+        """Give what a state dict has, in PyTorch's order: each module's parameters, then its persistent buffers."""
+        found = dict(self._found(lambda m: _parameters(m) + _buffers(m, persistent=True), "", True))
+        if type(self).named_parameters is Module.named_parameters:
+            return found
+        buffers = {name: x for name, x in found.items() if not isinstance(x, Parameter)}
+        return {**dict(self.named_parameters()), **buffers}
 
-    def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> None:
-        """Copy values into the parameters.
+    def state_dict(self) -> dict[str, Tensor]:
+        """Give parameters and persistent buffers by path, in the model's memory: clone() what must not change."""
+        return {name: x.detach() for name, x in self._saved().items()}
+
+    def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> Incompatible:
+        """Copy values into the parameters and buffers; give the names without a value, and without a place.
 
         Args:
             state_dict: tensors or arrays by path, as `state_dict` gives
@@ -178,16 +210,13 @@ class Module:
                 expected="tensors or arrays by path",
                 hint="model.load_state_dict(tg.load(path))",
             )
-        own = dict(self.named_parameters())
+        own = self._saved()
         given = {k: np.asarray(v) for k, v in state_dict.items()}
         missing = [k for k in own if k not in given]
         unexpected = [k for k in given if k not in own]
-        misshaped = [
-            f"{k} {given[k].shape} instead of {p.shape}"
-            for k, p in own.items()
-            if k in given and given[k].shape != p.shape
-        ]
-        bad_kind = [f"{k} holds {v.dtype}" for k, v in given.items() if k in own and v.dtype.kind not in "fiub"]
+        both = [(k, x, given[k]) for k, x in own.items() if k in given]
+        misshaped = [f"{k} {v.shape} instead of {x.shape}" for k, x, v in both if v.shape != x.shape]
+        bad_kind = [f"{k} holds {v.dtype}" for k, _, v in both if v.dtype.kind not in "fiub"]
         problems = [("misshaped", misshaped), ("not numbers", bad_kind)]
         if strict:
             problems += [("missing", missing), ("unexpected", unexpected)]
@@ -199,9 +228,9 @@ class Module:
                 hint="build the model as it was when saved, or strict=False to skip missing and unexpected keys",
             )
         with no_grad():
-            for k, p in own.items():
-                if k in given:
-                    p.copy_(given[k])
+            for _, x, v in both:
+                x.copy_(v)
+        return Incompatible(missing, unexpected)
 
     # ------------------------------------------------------------ a readable face
 
@@ -230,13 +259,44 @@ def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
-def _members(container: Any) -> Iterator[tuple[str, Any]]:
+def registered(module: Module) -> dict[str, bool]:
+    """Give the names that are a module's buffers, and whether each is saved."""
+    names: dict[str, bool] = vars(module).get("_buffer_names", {})
+    return names
+
+
+def _parameters(module: Module) -> list[tuple[str, Any]]:
+    """List a module's own Parameters."""
+    return [(name, x) for name, x in _members(vars(module)) if isinstance(x, Parameter)]
+
+
+def _buffers(module: Module, persistent: bool = False) -> list[tuple[str, Tensor]]:
+    """List a module's own buffers, all or the persistent ones; a Parameter or Module in the place of one is none."""
+    found = []
+    for name, lasting in registered(module).items():
+        x = vars(module).get(name)
+        if x is not None and not isinstance(x, Tensor | Module):
+            raise DTypeError(
+                f"{type(module).__name__}: the buffer {name!r} is no tensor any more.",
+                got=f"{type(x).__name__} {x!r:.60}",
+                expected="a tensor or None",
+                hint=f"self.{name}.fill_(value), or self.{name} = tg.tensor(value)",
+            )
+        if isinstance(x, Tensor) and not isinstance(x, Parameter) and lasting >= persistent:
+            found.append((name, x))
+    return found
+
+
+PARTS, CONTAINERS = (Parameter, Module), (dict, list, tuple)
+
+
+def _members(attributes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the Parameters and Modules in attributes, lists, tuples and dicts, with names such as `layers.0`."""
-    stack: list[tuple[str, Any]] = [("", container)]
+    stack = list(attributes.items())[::-1]
     while stack:
         name, value = stack.pop()
-        if isinstance(value, Parameter | Module):
+        if isinstance(value, PARTS):
             yield name, value
-        elif isinstance(value, dict | list | tuple):
+        elif isinstance(value, CONTAINERS):
             items = value.items() if isinstance(value, dict) else enumerate(value)
             stack.extend([(join(name, str(key)), inner) for key, inner in items][::-1])

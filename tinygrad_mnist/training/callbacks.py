@@ -13,15 +13,33 @@ import math
 import os
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..core.errors import ArgumentError, DTypeError
 from ..core.files import check_output, output_path, write_whole
-from ..optim.optimizer import check_at_least
-from .model_state import State, give_back, model_state
+from ..nn import Module
+from ..nn.module import join, registered
+from ..optim.optimizer import Optimizer, check_at_least
+from ..tensors.tensor import Tensor
+from .history import History
 
-if TYPE_CHECKING:
-    from .run import Run
+
+class Training(Protocol):
+    """What callbacks look at: a Run (run.py). Its other settings are there, too: run.epochs, run.schedule."""
+
+    epoch: int
+    batch: int
+    loss: float
+    history: History
+
+    @property
+    def model(self) -> Module: ...
+    @property
+    def optimizer(self) -> Optimizer: ...
+    @property
+    def columns(self) -> list[str]: ...
+    def stop(self, reason: str) -> None:
+        """End the training after this batch, or this epoch if called at its end."""
 
 
 class Callback:
@@ -30,16 +48,16 @@ class Callback:
     def reset(self) -> None:
         """Forget an earlier training: this one is another."""
 
-    def on_start(self, run: Run) -> None:
+    def on_start(self, run: Training) -> None:
         """Look at the run before its first batch, also of one that is resumed."""
 
-    def on_batch_end(self, run: Run) -> None:
+    def on_batch_end(self, run: Training) -> None:
         """Act after a training batch; run.loss is its loss."""
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: Training) -> None:
         """Act after an epoch and its validation; run.history[-1] has the figures."""
 
-    def on_end(self, run: Run) -> None:
+    def on_end(self, run: Training) -> None:
         """Act when the training ends, for whatever reason: after an error (of another callback, too) and Ctrl-C."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -77,6 +95,19 @@ def check_callbacks(who: str, callbacks: Any) -> None:
                 warnings.warn(f"{who}: nothing calls {type(callback).__name__}.{name}; there are {known}", stacklevel=3)
 
 
+def give_back(model: Module, state: dict[str, Tensor], empty: bool = False) -> None:
+    """Load a state dict of this model; buffers may be None, or of another shape, now. empty: or may have been None."""
+    now = model.state_dict()
+    for path, module in model.named_modules():
+        for name in (name for name, persistent in registered(module).items() if persistent):
+            key = join(path, name)
+            if key not in state and empty:
+                setattr(module, name, None)
+            elif key in state and (key not in now or now[key].shape != state[key].shape):
+                setattr(module, name, state[key].clone())
+    model.load_state_dict(state)
+
+
 class KeepBest(Callback):
     """Copy the weights whenever a figure is better than ever, and give them to the model when the training ends.
 
@@ -98,9 +129,9 @@ class KeepBest(Callback):
         """Forget the weights of an earlier training."""
         self.best: float | None = None
         self.best_epoch: int | None = None
-        self.kept: State | None = None
+        self.kept: dict[str, Tensor] | None = None
 
-    def column(self, run: Run) -> str:
+    def column(self, run: Training) -> str:
         """Name the column that is watched."""
         return self.monitor or ("valid_loss" if "valid_loss" in run.columns else "train_loss")
 
@@ -111,7 +142,7 @@ class KeepBest(Callback):
         less = self.mode == "min" if self.mode else column.endswith("loss")
         return value < than - by if less else value > than + by
 
-    def on_start(self, run: Run) -> None:
+    def on_start(self, run: Training) -> None:
         """Check that the figure will be there."""
         column = self.column(run)
         if column not in run.columns:
@@ -130,18 +161,18 @@ class KeepBest(Callback):
                 f"{type(self).__name__}: is less better, or more, of {column}?", expected="mode='min' or mode='max'"
             )
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: Training) -> None:
         """Copy the weights if they are the best so far."""
         column = self.column(run)
         value = run.history[-1][column]
         if self.better(value, self.best, column=column):
             self.best, self.best_epoch = value, len(run.history)
-            self.kept = model_state(run.model)
+            self.kept = {name: x.clone() for name, x in run.model.state_dict().items()}
 
-    def on_end(self, run: Run) -> None:
+    def on_end(self, run: Training) -> None:
         """Give the model its best weights back."""
         if self.kept is not None:
-            give_back(run.model, self.kept)
+            give_back(run.model, self.kept, empty=True)
             run.history.best_epoch = self.best_epoch
 
     def state_dict(self) -> dict[str, Any]:
@@ -176,7 +207,7 @@ class EarlyStopping(KeepBest):
         self.mark: float | None = None  # the figure at the last progress
         self.waited = 0
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: Training) -> None:
         """Count epochs without progress."""
         super().on_epoch_end(run)
         column = self.column(run)
@@ -212,11 +243,11 @@ class Log(Callback):
         if self.path.suffix not in (".csv", ".jsonl"):
             raise ArgumentError("Log: the file's name tells its form.", got=str(path), expected="*.csv or *.jsonl")
 
-    def on_start(self, run: Run) -> None:
+    def on_start(self, run: Training) -> None:
         """Make sure, before the work begins, that the file can be written."""
         check_output(self.path, "Log")
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: Training) -> None:
         """Write all rows."""
         rows = list(run.history)
         if self.path.suffix == ".jsonl":  # JSON knows no nan

@@ -2,7 +2,7 @@
 
 That is: weights, optimizer, schedule, callbacks, history, the sums of the epoch under way, the position in it, and the
 state of every generator now and when the epoch began (from which its order of samples is drawn again). One file,
-replaced as a whole; nothing in it is code. Read after run.py.
+replaced as a whole; nothing in it is code. Read after callbacks.py; settings.py has what is compared.
 """
 
 from __future__ import annotations
@@ -10,27 +10,35 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..core.backend import Generator, default_generator
 from ..core.errors import ArgumentError, DataError, OutputError, StateDictError
 from ..core.files import check_output, output_path, remove_leftovers
-from ..core.graph import Var
-from ..data import DataLoader
 from ..nn import Module
-from ..optim.optimizer import SCHEDULED, check_at_least
+from ..optim.optimizer import check_at_least
 from ..tensors.saving import load, save
-from .model_state import give_back, model_state
+from .callbacks import Training
 
-if TYPE_CHECKING:
-    from .run import Run
-
-FORM = 1  # of the file
+FORM = 2  # of the file; in 1, tensors that are no parameters were apart
 KINDS = {"facts": dict, "history": list, "epoch": int, "batch": int, "sums": dict, "sizes": dict}  # of what it holds
-CYCLED = ("momentum", "betas")  # what OneCycleLR moves
+
+
+class Resumable(Training, Protocol):
+    """What a checkpoint asks of a Run, besides."""
+
+    def facts(self) -> dict[str, Any]:
+        """Describe what must be the same in a run that goes on."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give everything else."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from it."""
+
+    def warm_up(self) -> bool:
+        """Do what a compiled step does before it is replayed; tell whether weights changed."""
 
 
 class Checkpoint:
@@ -50,14 +58,15 @@ class Checkpoint:
         if seconds is not None:
             check_at_least("Checkpoint", 0, seconds=seconds)
         self.written = time.monotonic()
+        self.facts: dict[str, Any] = {}  # of the run, which a file must share
 
-    def open(self, run: Run, resume: bool) -> bool:
+    def open(self, run: Resumable, resume: bool) -> bool:
         """Restore what is there, if that is wanted; tell whether there was something.
 
         Raises:  ArgumentError where a file is there that is not to be continued; OutputError if none can be written;
                  DataError, StateDictError for a file that is damaged or of another training
         """
-        run.facts = facts(run)  # before anything moves
+        self.facts = run.facts()  # before anything moves
         if os.path.isdir(self.path):
             raise OutputError(
                 "fit: the checkpoint must be a file, and this is a folder.",
@@ -77,7 +86,7 @@ class Checkpoint:
             )
         state = load(self.path)
         try:
-            restore(run, state)
+            self.restore(run, state)
         except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:  # something else inside
             raise DataError(
                 "fit: the checkpoint is damaged.",
@@ -85,127 +94,63 @@ class Checkpoint:
                 expected="what fit(checkpoint=...) wrote",
             ) from error
         if run.warm_up():
-            restore(run, state)
+            self.restore(run, state)
         return True
 
-    def after_batch(self, run: Run) -> None:
+    def restore(self, run: Resumable, state: dict[str, Any]) -> None:
+        """Put a run into the state that was written.
+
+        Raises:  StateDictError if it is of another training, naming what differs
+        """
+        if not isinstance(state, dict) or state.get("form") not in (1, FORM):
+            wanted = "what fit(checkpoint=...) wrote"
+            raise StateDictError("fit: the file is no checkpoint of a training.", expected=wanted)
+        wrong = [k for k, kind in KINDS.items() if type(state[k]) is not kind]
+        if wrong or not all(type(row) is dict for row in state["history"]) or str in map(type, state["sums"].values()):
+            raise TypeError(f"in {wrong or 'history or sums'}")  # which `open` explains; nothing was changed
+        own, saved = self.facts, state["facts"]
+        differing = [difference(k, saved.get(k), own[k]) for k in own if saved.get(k) != own[k]]
+        if differing:
+            raise StateDictError(
+                "fit: the checkpoint is of another training.",
+                got="; ".join(differing),
+                expected="the arguments that the run began with (epochs may be more)",
+                hint="another checkpoint path for another training",
+            )
+        run.load_state_dict(upgraded(state, run.model) if state["form"] == 1 else state)
+
+    def after_batch(self, run: Resumable) -> None:
         """Write, if it is time to."""
         by_number = self.batches is not None and run.batch % self.batches == 0
         if by_number or (self.seconds is not None and time.monotonic() - self.written >= self.seconds):
             self.write(run)
 
-    def write(self, run: Run) -> None:
+    def write(self, run: Resumable) -> None:
         """Write now."""
-        save(gather(run), self.path)
+        save({"form": FORM, "facts": self.facts, **run.state_dict()}, self.path)
         self.written = time.monotonic()
 
 
-def gather(run: Run) -> dict[str, Any]:
-    """Collect the state of a run, as `tg.save` takes it."""
-    return {
-        "form": FORM,
-        "facts": run.facts,
-        "model": model_state(run.model),
-        "optimizer": run.optimizer.state_dict(),
-        "schedule": run.schedule.state_dict() if run.schedule is not None else None,
-        "callbacks": [c.state_dict() for c in run.callbacks],
-        "history": run.history.rows,
-        "epoch": run.epoch,
-        "batch": run.batch,
-        "sums": run.sums,
-        "samples": run.samples,
-        "seconds": run.elapsed(),
-        "sizes": run.sizes,
-        "stopping": run.stopping,
-        "generators": run.before or [g.bit_generator.state for g in generators(run)],
-        "epoch_generators": run.epoch_generators,
-    }
+def upgraded(state: dict[str, Any], model: Module) -> dict[str, Any]:
+    """Bring a file of form 1, which had tensors that are no parameters under `path:name`, to the form of today.
 
-
-def facts(run: Run) -> dict[str, Any]:
-    """Describe, before the first batch, what must be the same in a run that goes on."""
-    loader = run.loader
-    data: dict[str, Any] = {"loader": type(loader).__name__}
-    if isinstance(loader, DataLoader):
-        names = "batch_size", "shuffle", "drop_last"
-        data |= {"samples": len(loader.dataset), **{name: getattr(loader, name) for name in names}}
-    schedule = None if run.schedule is None else f"{type(run.schedule).__name__} per {run.schedule_every}"
-    return {
-        **data,
-        "optimizer": type(run.optimizer).__name__,
-        "schedule": schedule,
-        "callbacks": [type(c).__name__ for c in run.callbacks],
-        "columns": list(run.columns),
-        "settings": [plain(group) for group in own_settings(run.optimizer)],
-        "schedule's": {} if run.schedule is None else plain(settings_of(run.schedule)),
-        "loss": describe(run.loss_function),
-        "network": repr(run.model),
-        "l2": run.l2,
-        "clip_norm": run.clip_norm,
-        "compile": run.compile,
-        "generators": len(generators(run)),
-    }
-
-
-def own_settings(optimizer: Any) -> list[dict[str, Any]]:
-    """Give an optimizer's settings by group, less lr and what schedules and callbacks move."""
-    return [
-        {k: v for k, v in g.items() if k not in ("params", "lr", *SCHEDULED, *CYCLED * ("max_momentum" in g))}
-        for g in optimizer.param_groups
-    ]
-
-
-def settings_of(schedule: Any) -> dict[str, Any]:
-    """Give the numbers that a schedule was made with."""
-    return {k: v for k, v in vars(schedule).items() if k[0] != "_" and isinstance(v, int | float | str) and v == v}
-
-
-def plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Write settings as they come back from a file."""
-    return {k: list(v) if isinstance(v, tuple) else v.item() if isinstance(v, np.generic) else v
-            for k, v in settings.items()}  # fmt: skip
-
-
-def describe(function: Any) -> str:
-    """Name a loss function."""
-    named = getattr(function, "__qualname__", type(function).__name__)
-    return repr(function) if isinstance(function, Module) else str(named)
-
-
-def restore(run: Run, state: dict[str, Any]) -> None:
-    """Put a run into the state that `gather` collected.
-
-    Raises:  StateDictError if it is of another training, naming what differs
+    Those that are buffers by now join the parameters; others, which no state dict has, are set here.
     """
-    if not isinstance(state, dict) or state.get("form") != FORM:
-        raise StateDictError("fit: the file is no checkpoint of a training.", expected="what fit(checkpoint=...) wrote")
-    wrong = [k for k, kind in KINDS.items() if type(state[k]) is not kind]
-    if wrong or not all(type(row) is dict for row in state["history"]) or str in map(type, state["sums"].values()):
-        raise TypeError(f"in {wrong or 'history or sums'}")  # which `open` explains; nothing was changed
-    own, saved = run.facts, state["facts"]
-    differing = [difference(k, saved.get(k), own[k]) for k in own if saved.get(k) != own[k]]
-    if differing:
-        raise StateDictError(
-            "fit: the checkpoint is of another training.",
-            got="; ".join(differing),
-            expected="the arguments that the run began with (epochs may be more)",
-            hint="another checkpoint path for another training",
-        )
-    give_back(run.model, state["model"])
-    run.optimizer.load_state_dict(state["optimizer"])
-    if run.schedule is not None:
-        run.schedule.load_state_dict(state["schedule"])
-        # the rates as they were, to the bit: a schedule may compute them from more than its own state
-        for group, saved_group in zip(run.optimizer.param_groups, state["optimizer"]["param_groups"], strict=True):
-            group["lr"] = saved_group["lr"]
-    for callback, its in zip(run.callbacks, state["callbacks"], strict=True):
-        callback.load_state_dict(its)
-    run.history.rows[:] = state["history"]
-    run.epoch, run.batch, run.stopping = state["epoch"], state["batch"], state["stopping"]
-    run.sums, run.samples, run.sizes = dict(state["sums"]), state["samples"], dict(state["sizes"])
-    run.spent = state["seconds"]
-    run.epoch_generators = state["epoch_generators"]
-    set_generators(run, state["generators"])
+    modules, saved = dict(model.named_modules()), model.state_dict()
+    for key, value in state["model"]["besides"].items():
+        path, _, name = key.rpartition(":")
+        if key.replace(":", ".").lstrip(".") not in saved:
+            is_array = isinstance(getattr(modules[path], name, None), np.ndarray)
+            setattr(modules[path], name, np.array(value) if is_array else value.clone())
+
+    def joined(parts: dict[str, Any]) -> dict[str, Any]:
+        besides = {key.replace(":", ".").lstrip("."): value for key, value in parts["besides"].items()}
+        return {**parts["parameters"], **{k: v for k, v in besides.items() if k in model.state_dict()}}
+
+    kept = [c.get("kept") for c in state["callbacks"]]
+    kept = [{"kept": joined(k)} if isinstance(k, dict) and set(k) == {"parameters", "besides"} else {} for k in kept]
+    callbacks = [c | its for c, its in zip(state["callbacks"], kept, strict=True)]
+    return {**state, "model": joined(state["model"]), "callbacks": callbacks}
 
 
 def difference(name: str, saved: Any, own: Any) -> str:
@@ -214,33 +159,3 @@ def difference(name: str, saved: Any, own: Any) -> str:
         pairs = itertools.zip_longest(saved.splitlines(), own.splitlines(), fillvalue="nothing")
         saved, own = next((a.strip(), b.strip()) for a, b in pairs if a != b)
     return f"{name} {saved!r}, now {own!r}"
-
-
-def generators(run: Run) -> list[np.random.Generator]:
-    """List every generator that the training draws from: the default one, and those that loaders, datasets, modules,
-    the loss and callbacks hold, themselves or in what they are made of.
-    """
-    found: dict[int, np.random.Generator] = {id(default_generator.numpy): default_generator.numpy}
-    seen: set[int] = set()
-    stack: list[Any] = [*reversed(run.callbacks), run.loss_function, run.model, run.valid, run.loader]
-    while stack:
-        x = stack.pop()
-        if id(x) in seen or isinstance(x, Var | np.ndarray | str | bytes | type | ModuleType):
-            continue
-        seen.add(id(x))
-        if isinstance(x, Generator | np.random.Generator):
-            generator = x if isinstance(x, np.random.Generator) else x.numpy
-            found.setdefault(id(generator), generator)
-        elif isinstance(x, dict):
-            stack.extend(reversed(list(x.values())))
-        elif isinstance(x, tuple | list):
-            stack.extend(reversed(x[:1000]))  # samples of a dataset hold none
-        elif hasattr(x, "__dict__"):
-            stack.extend(reversed(list(vars(x).values())))
-    return list(found.values())
-
-
-def set_generators(run: Run, states: list[Any]) -> None:
-    """Put the generators into saved states."""
-    for generator, state in zip(generators(run), states, strict=True):
-        generator.bit_generator.state = state

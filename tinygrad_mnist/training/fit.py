@@ -23,6 +23,7 @@ from .history import History
 from .metrics import array, chosen
 from .progress import Progress
 from .run import Run
+from .settings import Settings
 from .sources import as_loader, in_dtype
 
 
@@ -99,7 +100,7 @@ def fit(
     if resume and checkpoint is None:
         raise ArgumentError("fit: resume=True needs a checkpoint to go on from.", hint="checkpoint='run.npz'")
     check_moved(model, optimizer)
-    run = Run(
+    settings = Settings(
         model,
         as_loader(train, batch_size, shuffle=True),
         None if valid is None else as_loader(valid, 500),
@@ -111,11 +112,12 @@ def fit(
         schedule_every=schedule_every,
         l2=l2,
         clip_norm=clip_norm,
-        callbacks=callbacks,
+        callbacks=list(callbacks),
         checkpoint=checkpoint if checkpoint is None or isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint),
         compile="numpy" if compile is True else compile or None,
         progress=Progress(progress),
     )
+    run = Run(settings)
     try:
         return run.go(resume)
     except KeyboardInterrupt:

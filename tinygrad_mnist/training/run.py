@@ -1,64 +1,49 @@
 """One training under way: the loop over epochs and batches, and everything that callbacks and checkpoints look at.
 
-A step depends on nothing but weights, batch, settings and generators, never on what was computed before or on time:
-that is what lets a killed run end with the same bits. Read after callbacks.py; fit.py is the door.
+A Run is its settings, which stay, and where it stands, which a checkpoint keeps. Read after step.py; fit.py is the
+door.
 """
 
 from __future__ import annotations
 
-import itertools
+import copy
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from ..compiler.pairs import compile
+from ..core.engine import outside
 from ..core.errors import TrainingError
-from ..core.graph import Var
-from ..data import DataLoader
-from ..functions import square
-from ..functions import sum as _sum
-from ..kernels.parallel import fall_asleep
+from ..core.graph import Array, Var
 from ..nn import Module
-from ..nn.clip import clip_grad_norm_
-from ..ops.promotion import cast
-from ..optim import Optimizer
-from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
-from .callbacks import Callback
-from .checkpoint import Checkpoint, generators, set_generators
-from .evaluation import Sums, add, call, compare, each, evaluated, figures, means, parts_of
+from ..nn.module import join
+from ..optim.lr_scheduler import ReduceLROnPlateau
+from .callbacks import Callback, KeepBest, give_back
+from .evaluation import Sums, add, evaluated, figures, means, parts_of
 from .history import History, Row
 from .interrupt import HeldInterrupt
-from .metrics import Metric, array
-from .progress import Progress
+from .settings import Settings
+from .sources import batches_after
+from .step import Step, not_finite
 
+PLACE = ("epoch", "batch", "sums", "samples", "sizes", "stopping", "epoch_generators")  # where a run stands
 CALM = "a lower lr; inputs (and targets that are numbers) scaled to about 0 to 1 (pixels / 255); clip_norm=1.0"
 
 
-class Run:
-    """A training: made by `fit`, seen by callbacks.
+class Run(Settings):
+    """A training: made by `fit`, seen by callbacks. Its settings are attributes, too.
 
     epoch, batch: how many are finished, batches of the present epoch; loss: of the latest batch; history: a row per
     finished epoch; columns: what a row will have.
     """
 
-    def __init__(
-        self, model: Module, loader: Any, valid: Any, *, epochs: int, loss_function: Callable[..., Any],
-        optimizer: Optimizer, metrics: Mapping[str, Metric], schedule: Scheduler | None, schedule_every: str, l2: float,
-        clip_norm: float | None, callbacks: Sequence[Callback], checkpoint: Checkpoint | None, compile: str | None,
-        progress: Progress,
-    ) -> None:  # fmt: skip
-        self.model, self.loader, self.valid = model, loader, valid
-        self.epochs, self.loss_function, self.optimizer, self.metrics = epochs, loss_function, optimizer, metrics
-        self.schedule, self.schedule_every, self.l2, self.clip_norm = schedule, schedule_every, l2, clip_norm
-        self.callbacks, self.checkpoint, self.compile, self.progress = list(callbacks), checkpoint, compile, progress
-        self.parameters = list(model.parameters())
-        self.weights = [p for p in self.parameters if p.ndim > 1]
-        parts = ["train", "valid"] if valid is not None else ["train"]
-        self.columns = ["epoch", *(f"{part}_{name}" for part in parts for name in ("loss", *metrics)), "lr", "seconds"]
+    __setattr__ = object.__setattr__  # settings are frozen, what a run makes of them is not
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(**vars(settings))
         self.history = History()
         self.epoch = self.batch = self.samples = 0
         self.loss = math.nan
@@ -66,13 +51,11 @@ class Run:
         self.sizes: dict[str, int] = {}  # of the batches so far, with their number: a compiled step has a plan for each
         self.spent, self.began = 0.0, time.perf_counter()  # seconds of this epoch before it was resumed, and since when
         self.stopping = ""
-        self.facts: dict[str, Any] = {}  # what a checkpoint compares
         self.epoch_generators: list[Any] = []  # their states when the epoch began
         self.before: list[Any] | None = None  # ... and when the validation under way did
         self.whole = False  # at places where a checkpoint may be written
-        self.interrupt, self.converted = HeldInterrupt(), False
-        self.step: Callable[..., Any] = self._step if compile is None else _compiled(self._step, compile)
-        self.judge: Callable[..., Any] = self._judge if compile is None else _compiled(self._judge, compile)
+        self.loose: dict[str, Any] = {}  # tensors of modules that are no buffers, as they were
+        self.interrupt, self.step = HeldInterrupt(), Step(self)
 
     def stop(self, reason: str) -> None:
         """End the training after this batch, or this epoch if called at its end."""
@@ -90,6 +73,8 @@ class Run:
                     callback.reset()
                 if self.checkpoint is not None:
                     self.checkpoint.open(self, resume)
+                if self.checkpoint is not None or any(isinstance(c, KeepBest) for c in self.callbacks):
+                    self.loose = {k: x.copy() for k, x in unregistered(self.model).items()}
                 for callback in self.callbacks:
                     started.append(callback)
                     callback.on_start(self)
@@ -165,7 +150,7 @@ class Run:
     def _finish(self, row: Row) -> None:
         """Close an epoch: its row, the schedule, the callbacks, the checkpoint."""
         lr = float(self.optimizer.param_groups[0]["lr"])
-        if not all(np.isfinite(p.array).all() for p in self.parameters):
+        if not all(np.isfinite(p.array).all() for p in self.step.parameters):
             raise TrainingError(
                 f"fit: weights are no longer finite after epoch {self.epoch + 1}.",
                 hint=CALM,
@@ -176,6 +161,7 @@ class Run:
         elif self.schedule is not None and self.schedule_every == "epoch":
             self.schedule.step()
         self.progress.end(**row)
+        self._check_registered()
         self.epoch, self.batch, self.samples, self.sums, self.spent = self.epoch + 1, 0, 0, {}, 0.0
         self.tell("on_epoch_end")
         if self.checkpoint is not None:
@@ -185,19 +171,14 @@ class Run:
     def _batches(self) -> Iterator[Any]:
         """Begin the epoch's pass over the training data, or go on where a checkpoint was written."""
         if self.batch == 0:
-            self.epoch_generators = [g.bit_generator.state for g in generators(self)]
+            self.epoch_generators = self.generator_states()
             self.sums = dict.fromkeys(["loss", *self.metrics], 0.0)
             return iter(self.loader)
-        now = [g.bit_generator.state for g in generators(self)]
-        set_generators(self, self.epoch_generators)
-        if is_plain(self.loader):
-            batches = self.loader.batches(self.loader.order(), self.batch)
-        else:
-            batches = iter(self.loader)
-            for _ in itertools.islice(batches, self.batch):
-                pass
-        set_generators(self, now)
-        return iter(batches)
+        now = self.generator_states()
+        self.set_generators(self.epoch_generators)
+        batches = batches_after(self.loader, self.batch)
+        self.set_generators(now)
+        return batches
 
     def elapsed(self) -> float:
         """Count the seconds of this epoch so far."""
@@ -208,7 +189,7 @@ class Run:
     def _batch(self, batch: Any) -> None:
         inputs, targets, size = parts_of(batch)
         self.sizes[str(size)] = self.sizes.get(str(size), 0) + 1
-        outputs, loss = self._repeatable_step(inputs, targets)
+        outputs, loss = self.step(inputs, targets)
         self.loss = float(loss.item())
         if not math.isfinite(self.loss):
             bad = not_finite(inputs, targets)
@@ -225,46 +206,16 @@ class Run:
         self.samples += size
         self.batch += 1
 
-    def _repeatable_step(self, inputs: Any, targets: list[Any]) -> Any:
-        """Step, from the same state of the threads each time; a compiled step gets its floats in the weights' dtype."""
-        kind = self.parameters[0].dtype if self.parameters else None
-        if self.compile is not None and isinstance(inputs, Var) and inputs.dtype.kind == "f" and inputs.dtype != kind:
-            if not self.converted:
-                warnings.warn(f"fit: inputs are {inputs.dtype} and weights {kind}; all are converted.", stacklevel=2)
-            self.converted = True
-            inputs = cast(inputs, dtype=kind)
-        fall_asleep()
-        return self.step(inputs, *targets)
-
-    def _step(self, inputs: Any, *targets: Any) -> Any:
-        """Compute the loss of a batch and change the weights along its gradient."""
-        outputs = call(self.model, inputs)
-        loss = compare(self.loss_function, outputs, targets)
-        objective = loss
-        if self.l2:
-            for w in self.weights:
-                objective = objective + self.l2 / 2 * _sum(square(w))
-        self.optimizer.zero_grad()
-        objective.backward()
-        if self.clip_norm is not None:
-            clip_grad_norm_(self.parameters, self.clip_norm)
-        self.optimizer.step()
-        return each(lambda t: t.detach(), outputs), loss.detach()
-
-    def _judge(self, inputs: Any, *targets: Any) -> Any:
-        outputs = call(self.model, inputs)
-        return outputs, compare(self.loss_function, outputs, targets)
-
     # ------------------------------------------------------------ validation
 
     def evaluate(self, data: Iterable[Any]) -> Sums:
         """Compute mean loss and metrics in evaluation mode, without gradients."""
-        return evaluated(self.model, data, self.judge, self.metrics)
+        return evaluated(self.model, data, self.step.judge, self.metrics)
 
     def _validate(self) -> Sums:
         """Do so with the validation data; after Ctrl-C on the way, a resumed run does all of it again."""
-        self.before = [g.bit_generator.state for g in generators(self)]
-        found = evaluated(self.model, self.valid, self.judge, self.metrics, self.pause)
+        self.before = self.generator_states()
+        found = evaluated(self.model, self.valid, self.step.judge, self.metrics, self.pause)
         self.before = None
         return found
 
@@ -280,32 +231,63 @@ class Run:
         for batch in self.loader:
             inputs, targets, size = parts_of(batch)
             for _ in range(min(missing.pop(str(size), 0), 2)):
-                self._repeatable_step(inputs, targets)
+                self.step(inputs, targets)
             if not missing:
                 break
         for _ in range(min(self.epoch, 2) if self.valid is not None else 0):
             self.evaluate(self.valid)
         return True
 
+    # ------------------------------------------------------------ what a checkpoint keeps
 
-def not_finite(inputs: Any, targets: list[Any]) -> str:
-    """Say which parts of a batch have numbers that are none."""
-    found = []
-    for name, part in (("inputs", inputs), ("targets", targets)):
-        flat: list[Any] = []
-        each(lambda x, flat=flat: flat.append(array(x)), part)  # type: ignore[misc]
-        count = sum(int((~np.isfinite(x)).sum()) for x in flat if x.dtype.kind == "f")
-        found += [f"{count} numbers of the {name} are nan or infinite"] if count else []
-    return ", ".join(found)
+    def state_dict(self) -> dict[str, Any]:
+        """Give all that a killed run needs to go on, as `tg.save` takes it."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule is not None else None,
+            "callbacks": [c.state_dict() for c in self.callbacks],
+            "history": self.history.rows,
+            **{name: getattr(self, name) for name in PLACE},
+            "seconds": self.elapsed(),
+            "generators": self.before or self.generator_states(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        give_back(self.model, state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+            # the rates as they were, to the bit: a schedule may compute them from more than its own state
+            for group, saved in zip(self.optimizer.param_groups, state["optimizer"]["param_groups"], strict=True):
+                group["lr"] = saved["lr"]
+        for callback, its in zip(self.callbacks, state["callbacks"], strict=True):
+            callback.load_state_dict(its)
+        self.history.rows[:] = state["history"]
+        for name in PLACE:
+            setattr(self, name, copy.copy(state[name]))
+        self.spent = state["seconds"]
+        self.set_generators(state["generators"])
+
+    def _check_registered(self) -> None:
+        """Warn of what a module remembers and no state dict has: best weights, a resumed run, would be without it."""
+        now = unregistered(self.model) if self.loose else {}
+        changed = [k for k, x in self.loose.items() if k in now and not np.array_equal(x, now[k], equal_nan=True)]
+        if changed:
+            self.loose = {}  # once
+            warnings.warn(
+                f"fit: tensors of modules that changed in training are no buffers: {', '.join(changed)}. Checkpoints "
+                "and best weights are without them. In the module: self.register_buffer(name, tensor).",
+                stacklevel=outside(),
+            )
 
 
-def is_plain(loader: Any) -> bool:
-    """Tell whether a loader yields what a DataLoader does, so that batches can be skipped without making them."""
-    kind = type(loader)
-    own = ("__iter__", "order", "batches", "fetch")
-    return isinstance(loader, DataLoader) and all(getattr(kind, n) is getattr(DataLoader, n) for n in own)
-
-
-def _compiled(function: Callable[..., Any], backend: str) -> Callable[..., Any]:
-    compiled: Callable[..., Any] = compile(function, backend=backend)
-    return compiled
+def unregistered(model: Module) -> dict[str, Array]:
+    """List the tensors and arrays of modules that are neither parameters nor buffers, by path."""
+    known = {id(x) for x in (*model.parameters(), *model.buffers())}
+    return {
+        join(path, name): value.array if isinstance(value, Var) else value
+        for path, module in model.named_modules() for name, value in vars(module).items()
+        if isinstance(value, Var | np.ndarray) and id(value) not in known and value.dtype.kind in "fiub"
+    }  # fmt: skip

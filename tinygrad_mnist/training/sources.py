@@ -5,6 +5,8 @@ Knows nothing of models. Look next at evaluation.py.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -84,6 +86,17 @@ def _loader(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
             expected="a DataLoader, a dataset, (inputs, targets), or an object whose __iter__ yields batches anew",
         )
     return data
+
+
+def batches_after(loader: Any, skipped: int) -> Iterator[Any]:
+    """Go through a loader's batches without the first ones, which a plain DataLoader does not even make."""
+    kind, own = type(loader), ("__iter__", "order", "batches", "fetch")
+    if isinstance(loader, DataLoader) and all(getattr(kind, n) is getattr(DataLoader, n) for n in own):
+        return loader.batches(loader.order(), skipped)
+    batches: Iterator[Any] = iter(loader)
+    for _ in itertools.islice(batches, skipped):
+        pass
+    return batches
 
 
 def as_array(values: Any) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..core.backend import apart, default_generator
 from ..core.errors import ArgumentError, DTypeError
-from ..core.graph import Array, Node, Var, enable_grad, reachable
+from ..core.graph import Array, Node, Var, enable_grad, no_grad, reachable
 from ..core.scope import Scope, state
 from ..tensors.tensor import Tensor
 from .trace import Paths, module_title
@@ -60,17 +60,16 @@ class Summary:
     """
 
     def __init__(self, model: Any, rows: list[Row], error: Exception | None) -> None:
-        parameters = list(model.parameters())
+        parameters, buffers = list(model.parameters()), list(model.buffers())
         reached = with_containers(model, {id(row.module) for row in rows})
         self.rows, self.error = rows, error
         self.total_parameters = sum(p.array.size for p in parameters)
         self.trainable_parameters = sum(p.array.size for p in parameters if p.requires_grad)
         self.parameter_bytes = sum(p.array.nbytes for p in parameters)
+        self.total_buffers, self.buffer_bytes = sum(b.array.size for b in buffers), sum(b.array.nbytes for b in buffers)
         self.total_multiply_adds = 0
         self.activation_bytes = 0
-        self.not_called = [
-            module_title(m, path) for path, m in model.named_modules() if id(m) not in reached
-        ]
+        self.not_called = [module_title(m, path) for path, m in model.named_modules() if id(m) not in reached]
 
     @property
     def failed(self) -> Row | None:
@@ -96,6 +95,8 @@ class Summary:
     def _totals(self) -> Iterator[str]:
         trainable = "all" if self.trainable_parameters == self.total_parameters else f"{self.trainable_parameters:,}"
         yield f"parameters     {self.total_parameters:,} ({trainable} trainable), {memory(self.parameter_bytes)}"
+        if self.total_buffers:
+            yield f"buffers        {self.total_buffers:,}, {memory(self.buffer_bytes)}"
         yield f"multiply-adds  {self.total_multiply_adds:,}"
         yield f"activations    {memory(self.activation_bytes)}"
         if self.not_called:
@@ -109,8 +110,8 @@ class Summary:
 def summary(model: Any, input_size: Any) -> Summary:
     """List the layers of a model: output shapes, parameters, multiply-adds, memory.
 
-    Runs one forward pass in evaluation mode on random numbers. Training flags, gradients and the default generator are
-    then as before. A forward pass that fails does not raise: the table ends at the layer that failed, with the message.
+    Runs one forward pass in evaluation mode on random numbers. Training flags, gradients, buffers and the default
+    generator are then as before. A forward pass that fails does not raise: the table ends at the layer that failed.
 
     Args:    input_size: shape with the batch, (64, 1, 28, 28); a tensor or array; or a list of these, one per input
     Raises:  DTypeError if model is not a module or input_size none of these; ArgumentError for a negative size
@@ -185,6 +186,7 @@ def undisturbed(model: Any, parameters: list[Any], watch: Watch) -> Iterator[Non
     modules = list(model.modules())
     flags = [vars(m).get("training") for m in modules]
     frozen = [p for p in parameters if not p.requires_grad and p.dtype.kind == "f"]
+    held = [(m, name, b, b.array.copy()) for m in modules for name, b in m.named_buffers(recurse=False)]
     draws = default_generator.get_state()
     scope, around = state.scope, state.around
     state.scope, state.around = None, watch
@@ -198,6 +200,11 @@ def undisturbed(model: Any, parameters: list[Any], watch: Watch) -> Iterator[Non
         default_generator.set_state(draws)
         for p in frozen:
             p.requires_grad = False
+        for m, name, b, array in held:
+            setattr(m, name, b)
+            if not np.array_equal(b.array, array, equal_nan=True):
+                with no_grad():
+                    b.copy_(array)
         for module, flag in zip(modules, flags, strict=True):
             if flag is None:
                 vars(module).pop("training", None)

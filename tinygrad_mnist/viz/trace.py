@@ -133,6 +133,8 @@ class Names:
             for path, parameter in module.named_parameters():
                 self._note(prefix + path, parameter)
                 self._parameters.update(keys_of(parameter))
+            for path, buffer in module.named_buffers():
+                self._note(prefix + path, buffer)
 
     def _note(self, name: str, thing: Any) -> None:
         self._held.append(thing)

@@ -1,0 +1,80 @@
+"""What is done with one batch: a step of training, or a judgement without one; compiled where that is asked for.
+
+Depends on nothing but weights, batch, settings and generators, never on what was computed before or on time: that is
+what lets a killed run end with the same bits. Read after settings.py; run.py is next.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..compiler.pairs import compile
+from ..core.graph import Var
+from ..functions import square
+from ..functions import sum as _sum
+from ..kernels.parallel import fall_asleep
+from ..nn.clip import clip_grad_norm_
+from ..ops.promotion import cast
+from .evaluation import call, compare, each
+from .metrics import array
+from .settings import Settings
+
+
+class Step:
+    """A step of the training that the settings describe: call it with a batch. `judge` computes outputs and loss."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.converted = settings, False
+        self.parameters = list(settings.model.parameters())
+        self.weights = [p for p in self.parameters if p.ndim > 1]
+        self.train: Callable[..., Any] = self._train
+        self.judge: Callable[..., Any] = self._judge
+        if settings.compile is not None:
+            self.train = compile(self.train, backend=settings.compile)
+            self.judge = compile(self.judge, backend=settings.compile)
+
+    def __call__(self, inputs: Any, targets: list[Any]) -> Any:
+        """Step, from the same state of the threads each time; a compiled step gets its floats in the weights' dtype."""
+        kind, compiled = self.parameters[0].dtype if self.parameters else None, self.settings.compile is not None
+        if compiled and isinstance(inputs, Var) and inputs.dtype.kind == "f" and inputs.dtype != kind:
+            if not self.converted:
+                warnings.warn(f"fit: inputs are {inputs.dtype} and weights {kind}; all are converted.", stacklevel=2)
+            self.converted = True
+            inputs = cast(inputs, dtype=kind)
+        fall_asleep()
+        return self.train(inputs, *targets)
+
+    def _train(self, inputs: Any, *targets: Any) -> Any:
+        """Compute the loss of a batch and change the weights along its gradient."""
+        settings = self.settings
+        outputs = call(settings.model, inputs)
+        loss = compare(settings.loss_function, outputs, targets)
+        objective = loss
+        if settings.l2:
+            for w in self.weights:
+                objective = objective + settings.l2 / 2 * _sum(square(w))
+        settings.optimizer.zero_grad()
+        objective.backward()
+        if settings.clip_norm is not None:
+            clip_grad_norm_(self.parameters, settings.clip_norm)
+        settings.optimizer.step()
+        return each(lambda t: t.detach(), outputs), loss.detach()
+
+    def _judge(self, inputs: Any, *targets: Any) -> Any:
+        outputs = call(self.settings.model, inputs)
+        return outputs, compare(self.settings.loss_function, outputs, targets)
+
+
+def not_finite(inputs: Any, targets: list[Any]) -> str:
+    """Say which parts of a batch have numbers that are none."""
+    found = []
+    for name, part in (("inputs", inputs), ("targets", targets)):
+        flat: list[Any] = []
+        each(lambda x, flat=flat: flat.append(array(x)), part)  # type: ignore[misc]
+        count = sum(int((~np.isfinite(x)).sum()) for x in flat if x.dtype.kind == "f")
+        found += [f"{count} numbers of the {name} are nan or infinite"] if count else []
+    return ", ".join(found)
