@@ -111,7 +111,8 @@ class Module:
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
         """Yield every buffer with its path, module by module; a shared one once, under its first name.
 
-        Raises:  DTypeError where something that is no tensor was assigned to a buffer's name
+        Raises:
+            DTypeError where something that is no tensor was assigned to a buffer's name
         """
         return self._found(_buffers, prefix, recurse)
 
@@ -132,8 +133,11 @@ class Module:
 
         What is assigned to that name later is the buffer then; None is none yet, and `del` ends it.
 
-        Args:    persistent: whether `state_dict`, and with it a checkpoint, has it
-        Raises:  ArgumentError for a name that is taken or has a dot; DTypeError for what is no tensor, or a Parameter
+        Args:
+            persistent: whether `state_dict`, and with it a checkpoint, has it
+        Raises:
+            ArgumentError for a name that is taken or has a dot
+            DTypeError for what is no tensor, or a Parameter
         """
         if not isinstance(name, str):
             raise DTypeError("register_buffer: the name must be a string.", got=f"{name!r:.60}")
