@@ -19,22 +19,23 @@ import numpy as np
 from ..core import draws
 from ..core.backend import default_generator, generator_or_default
 from ..core.engine import caller
-from ..core.graph import Var, arrays_watched
+from ..core.graph import Var, slots_watched
 from ..core.primitive import Primitive, registry
 from ..core.scope import Scope, state
 from ..core.versions import tick
 from ..ops import elementwise, promotion
-from .dice import Dice
+from .guards.dice import Dice
 from .guards.guard import Guard
 from .guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
 from .program import Array, Instruction, Program, Value
+from .way import CapturedWay
 
 FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
 TAKEN = {"np", "step", *dir(builtins), *dir(draws), *keyword.kwlist, *registry}  # names that the source uses itself
 
 
 class Recorder:
-    """Listens to one run of a step; `state.recorder` while it lasts. See scope.Recorder for what it is told."""
+    """Listens to one run of a step. See scope.Recorder for what it is told."""
 
     def __init__(self, inputs: dict[str, Var], guard: Guard) -> None:
         self.guard = guard
@@ -114,10 +115,10 @@ class Recorder:
 
     # ------------------------------------------------------------ what is told: computation
 
-    def call(self, primitive: Primitive, args: Any, arrays: Any, static: Any, out: Array, saved: Any) -> None:
+    def call(self, primitive: Primitive, args: Any, arrays: Any, static: Any, result: Var, saved: Any) -> None:
         """Write down a call of a primitive."""
         inputs: list[Any] = []
-        base = None
+        base, out = None, result._array
         for x, array in zip(args, arrays, strict=True):
             if not isinstance(array, np.ndarray):
                 inputs.append(array)  # a number
@@ -128,18 +129,12 @@ class Recorder:
                 base = value
         if primitive.name == "getitem" and any(isinstance(v, Value) and v.dtype.kind == "b" for v in inputs[1:]):
             raise refused("a shape that depends on values (x[mask])", "tg.where(mask, x, 0), or multiply by the mask")
+        if primitive.name == "getitem" and self.node is None and any(x.ndim == 0 for x in arrays[1:]):
+            self.copies(args[0], result)
         outputs = [self.new(out, "result", base=base)]
         if saved is not None:
             outputs.append(self.new(saved, "result"))
         self.append(Instruction(primitive.name, inputs, outputs, static, primitive))
-
-    def adds(self, total: Var, g: Var) -> Var:
-        """Add to a sum of cotangents in its memory order: later sums of it must run in the order of eager mode."""
-        out = np.empty_like(total.array)
-        np.add(total.array, g.array, out=out)
-        result: Var = total.result_type.wrap(out)
-        self.call(elementwise.add, (total, g), (total.array, g.array), {}, out, None)
-        return result
 
     def draw(self, fill: Callable[..., Any], generator: Any, settings: dict[str, Any], out: Array) -> None:
         """Write down a draw of random numbers."""
@@ -150,6 +145,10 @@ class Recorder:
     def constant(self, array: Array) -> Value:
         """Note an array that is the same at every call."""
         return self.new(array, "constant", array.copy())
+
+    def way(self, create_graph: bool) -> CapturedWay:
+        """Give the engine's way of a backward pass."""
+        return CapturedWay(self, create_graph)
 
     def pulls_back(self, node: Any) -> None:
         """Note whose rules run from now on (None: no one's)."""
@@ -164,7 +163,7 @@ class Recorder:
         self.value(var, var.array)
 
     def copies(self, var: Var, part: Var) -> None:
-        """Note a copy that stands for a view: neither may change while the copy, or a view of it, lives."""
+        """Note a copy where eager mode gives a view: neither may change while the copy, or a view of it, lives."""
         part.version.share(part)
         self.copied.append((var.version, part.version))
 
@@ -238,7 +237,7 @@ class Recorder:
 
     def reads_gradient(self, leaf: Var) -> None:
         """Note that what `.grad` holds matters: before the step, unless the step has set it."""
-        known, held = self.values.get(id(leaf.array)), leaf.gradient
+        known, held = self.values.get(id(leaf.array)), leaf._gradient
         mine = known is not None and known.origin in ("result", "constant")
         if mine or leaf.node is not None or id(leaf) in self.entries or self.has_set(leaf):
             return
@@ -251,7 +250,7 @@ class Recorder:
 
     def sets_gradient(self, leaf: Var) -> None:
         """Note that the step sets `.grad`."""
-        g = leaf.gradient
+        g = leaf._gradient
         value = None if g is None else self.value(g, g.array)
         self.sets[id(leaf)] = weakref.ref(leaf)
         self.history.append((len(self.instructions), self.sets[id(leaf)], value))
@@ -333,9 +332,9 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     recording, depth, scope = state.recording, len(state.before), state.scope
     try:
         state.recorder, state.around = recorder, recorder.around
-        # The lock of arrays_watched is taken and given back outside `watched`: a profiler is Python code that runs
+        # The lock of slots_watched is taken and given back outside `watched`: a profiler is Python code that runs
         # before each call, so that a Ctrl-C inside it would keep a lock from being released, or a mode from being left.
-        with arrays_watched(refuse_array):
+        with slots_watched():
             result = watched(function, Watch(guard.runs, guard.layer_runs))
     finally:
         state.recorder, state.around = None, recorder.outer
@@ -350,8 +349,3 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     if unsafe is not None:
         raise refused(f"the use of {unsafe[0]},", OUTSIDE, unsafe[1])
     return result, recorder
-
-
-def refuse_array() -> None:
-    """Refuse a look at the numbers of a tensor, which a replay would not take."""
-    raise refused("reading t.array", "compute with the tensor itself, or read its array outside the step")

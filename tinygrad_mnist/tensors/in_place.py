@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.errors import DTypeError, InPlaceError, ShapeError
 from ..core.graph import Array, Var
-from ..core.scope import state, unchanging
+from ..core.scope import refuse_captured, state, unchanging
 from ..functions.arithmetic import scaled
 from ..functions.numbers import fitting, number
 from ..ops import elementwise
@@ -25,22 +25,35 @@ from ..ops.index import ARRAY
 def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
     """Make x become operation(x, ...), in the same memory."""
     name = operation.name
-    variables = [x, *(a for a in args if isinstance(a, Var))]
-    if state.recorder is not None:
-        state.recorder.changes(x, name)
-    if state.recorder is not None and not (state.recording and any(v.requires_grad for v in variables)):
-        before = x.result_type.wrap(x.array.copy())
-        state.recorder.same(before.array, x.array)
-        result = operation(before, *(before if a is x else a for a in args), **static)
-        overwrite(x, result.array, name)
-        x.version.bump()
-        state.recorder.write(x, result)
-        return x
-    if not (state.recording and any(v.requires_grad for v in variables)):
+    recorder = state.recorder
+    recorded = state.recording and any(v.requires_grad for v in (x, *args) if isinstance(v, Var))
+    if recorder is not None:
+        recorder.changes(x, name)
+    elif not recorded:
         bare = [a.array if isinstance(a, Var) else a for a in args]
         overwrite(x, np.asarray(operation(x.array, *bare, **static)), name)
         x.version.bump()
         return x
+    if recorded:
+        args = alone(x, args, name)
+    before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
+    if recorder is not None:
+        recorder.same(before.array, x.array)
+    result = operation(before, *(before if a is x else a for a in args), **static)
+    overwrite(x, result.array, name)
+    x.version.bump(result.node.index if recorded else None)
+    if recorder is not None:
+        recorder.write(x, result)
+    if not recorded:
+        return x
+    if x.node is not None:  # .grad of a retained tensor is that of its latest value
+        x.node.retained, result.node.retained = None, x.node.retained
+    x.node, x.version, x.differentiable = result.node, result.node.version, True
+    return x
+
+
+def alone(x: Any, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
+    """Refuse a recorded change of memory that others look at; give the arguments, copied where they are in it."""
     if x.requires_grad and x.node is None:
         raise InPlaceError(
             f"{name}: a leaf that requires a gradient cannot be changed in place while recording.",
@@ -56,19 +69,7 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
         )
     if not x.array.flags.writeable:  # before anything is recorded
         raise read_only(name, x)
-    before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
-    args = tuple(a.copy() if isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a for a in args)
-    if state.recorder is not None:
-        state.recorder.same(before.array, x.array)
-    result = operation(before, *(before if a is x else a for a in args), **static)
-    overwrite(x, result.array, name)
-    x.version.bump(result.node.index)
-    if state.recorder is not None:
-        state.recorder.write(x, result)
-    if x.node is not None:  # .grad of a retained tensor is that of its latest value
-        x.node.retained, result.node.retained = None, x.node.retained
-    x.differentiable, x.node, x.version = True, result.node, result.node.version
-    return x
+    return tuple(a.copy() if isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a for a in args)
 
 
 def overwrite(x: Any, value: Array, name: str) -> None:
@@ -109,8 +110,7 @@ def replace(x: Any, value: Any) -> None:
             expected=f"a tensor or array of {x.dtype}",
             hint="t.data = tg.tensor(values)",
         )
-    if state.recorder is not None:
-        state.recorder.refuse("assignment to .data", "with tg.no_grad(): x.copy_(values)")
+    refuse_captured("assignment to .data", "with tg.no_grad(): x.copy_(values)")
     source = value if isinstance(value, Var) else x.result_type.wrap(value)
     x.array, x.version = source.array, source.version
     x.version.share(x, source)
@@ -119,17 +119,10 @@ def replace(x: Any, value: Any) -> None:
 
 def clear_gradient(x: Any, set_to_none: bool) -> None:
     """Forget `.grad` of a leaf, or set it to 0."""
-    if state.recorder is not None and not set_to_none:
-        state.recorder.reads_gradient(x)
     if set_to_none:
         x.gradient = None
     elif x.gradient is not None:
-        zeros = np.zeros(x.shape, x.dtype)
-        x.gradient = x.result_type.wrap(zeros)
-        if state.recorder is not None:
-            state.recorder.constant(zeros)
-    if state.recorder is not None:
-        state.recorder.sets_gradient(x)
+        x.gradient = x.result_type.wrap(unchanging(np.zeros(x.shape, x.dtype)))
 
 
 def add_(self: Any, other: Any, *, alpha: float = 1) -> Any:
@@ -210,10 +203,7 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
 def getitem(self: Any, key: Any) -> Any:
     """Read self[key]; a view of the memory unless the index holds arrays."""
     index, arrays = split_index(key)
-    result = indexing.getitem(self, *arrays, index=index)
-    if arrays and state.recorder is not None and any(a.ndim == 0 and a.dtype.kind in "iu" for a in arrays):
-        state.recorder.copies(self, result)  # where eager mode gives a view
-    return result
+    return indexing.getitem(self, *arrays, index=index)
 
 
 def setitem(self: Any, key: Any, value: Any) -> None:

@@ -170,7 +170,7 @@ def graft(result: Any, leaves: dict[int, Var], tensors: list[Any]) -> Any:
         if isinstance(x, Var) and x.node is not None and swap:
             for node in reachable([x.node]):
                 for i, parent in enumerate(node.parents):
-                    if id(parent) in swap:
+                    if isinstance(parent, Var) and id(parent) in swap:
                         original = swap[id(parent)][1]
                         node.parents[i] = original.node or original
                         if node.args[i] is parent.array:

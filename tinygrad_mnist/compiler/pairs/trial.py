@@ -87,7 +87,8 @@ def tried(
         tensors += seeds
         start = len(recorder.instructions)
         try:
-            pulled = differentiate([x.node for i, x in enumerate(outputs) if i in chosen], seeds, leaves, True, False)
+            starts = [x.node or x for i, x in enumerate(outputs) if i in chosen]
+            pulled = differentiate(starts, seeds, leaves, True, False)
         except InPlaceError:  # only if backward is called at all
             raise Unpaired from None
         trial.backwards.append((layouts, start, [i for i, leaf in enumerate(leaves) if leaf in pulled]))
