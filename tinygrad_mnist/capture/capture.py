@@ -130,7 +130,8 @@ class Recorder:
         if primitive.name == "getitem" and any(isinstance(v, Value) and v.dtype.kind == "b" for v in inputs[1:]):
             raise refused("a shape that depends on values (x[mask])", "tg.where(mask, x, 0), or multiply by the mask")
         if primitive.name == "getitem" and self.node is None and any(x.ndim == 0 for x in arrays[1:]):
-            self.copies(args[0], result)
+            result.version.share(result)  # eager mode gives a view: neither may change while the copy, or a view, lives
+            self.copied.append((args[0].version, result.version))
         outputs = [self.new(out, "result", base=base)]
         if saved is not None:
             outputs.append(self.new(saved, "result"))
@@ -161,11 +162,6 @@ class Recorder:
     def knows(self, var: Var) -> None:
         """Note a tensor before something else looks at its memory."""
         self.value(var, var.array)
-
-    def copies(self, var: Var, part: Var) -> None:
-        """Note a copy where eager mode gives a view: neither may change while the copy, or a view of it, lives."""
-        part.version.share(part)
-        self.copied.append((var.version, part.version))
 
     def check_copies(self, var: Var, name: str) -> None:
         """Refuse a change of memory of which a copy stands for a view, or of that copy."""

@@ -108,10 +108,8 @@ RAW, RECORDED = Way(), Recorded()
 def way_for(create_graph: bool) -> Way:
     """Give the way of a backward pass, which may be recorded, and is another one while a step is captured."""
     recorder = state.recorder
-    if recorder is not None:
-        way: Way = recorder.way(create_graph)
-        return way
-    return RECORDED if create_graph else RAW
+    way: Way = (RECORDED if create_graph else RAW) if recorder is None else recorder.way(create_graph)
+    return way
 
 
 def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: bool = False) -> None:
@@ -119,14 +117,13 @@ def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: 
 
     Args:    seed: cotangent of root, an array, or a Var where create_graph.
     """
-    origin = root.node or root
     # A graph has no cycles; while it grows or shrinks, the collector would go over all of it, and over the model, again
     # and again: 40 % of the time of a step of 10 000 layers. It is stopped inside the try: Ctrl-C may follow a call.
     collecting = gc.isenabled()
     try:
         gc.disable()
         way = way_for(create_graph)
-        for leaf, g in differentiate([origin], [seed], None, retain_graph, create_graph).items():
+        for leaf, g in differentiate([root], [seed], None, retain_graph, create_graph).items():
             if isinstance(leaf, Var) and leaf.requires_grad:  # not if frozen since the forward pass
                 way.deposit(leaf, g)
     finally:
@@ -135,18 +132,18 @@ def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: 
 
 
 def differentiate(
-    origins: Sequence[Origin],
+    roots: Sequence[Var],
     seeds: Sequence[Any],
     targets: Sequence[Origin] | None,
     retain_graph: bool,
     create_graph: bool,
 ) -> dict[Origin, Any]:
-    """Find the cotangent of every target (None: of every leaf reached) from the seeds of the origins.
+    """Find the cotangent of every target (None: of every leaf reached) from the seeds of the roots.
 
     Returns: cotangents by origin; raw arrays are fresh, so that whoever stores one owns it. A target that nothing
              reaches is absent.
     """
-    nodes = reachable([o for o in origins if isinstance(o, Node)])
+    nodes = reachable([root.node for root in roots if root.node is not None])
     wanted: set[Origin] | None = None
     if targets is not None:
         wanted = set(targets)
@@ -158,8 +155,8 @@ def differentiate(
         nodes = between[::-1]
     way = way_for(create_graph)
     sums = Cotangents(way)
-    for origin, seed in zip(origins, seeds, strict=True):
-        sums.add(origin, seed, fresh=False)
+    for root, seed in zip(roots, seeds, strict=True):
+        sums.add(root.node or root, seed, fresh=False)
     place = "" if retain_graph else caller()
     outer = state.scope
     collecting = gc.isenabled()

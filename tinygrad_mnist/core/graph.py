@@ -92,8 +92,7 @@ _watching = threading.Lock()
 
 
 def _read_array(var: Var) -> Array:
-    recorder = state.recorder
-    if recorder is not None:
+    if (recorder := state.recorder) is not None:
         names = sys._getframe(1).f_globals  # and no other call: each is looked at while a step is captured
         if "__name__" not in names or str(names["__name__"])[BEGINNING] != PACKAGE:
             recorder.refuse("reading t.array", "compute with the tensor itself, or read its array outside the step")
@@ -101,22 +100,19 @@ def _read_array(var: Var) -> Array:
 
 
 def _read_gradient(var: Var) -> Any:
-    recorder = state.recorder
-    if recorder is not None:
+    if (recorder := state.recorder) is not None:
         recorder.reads_gradient(var)
     return var._gradient
 
 
 def _set_gradient(var: Var, g: Any) -> None:
     var._gradient = g
-    recorder = state.recorder
-    if recorder is not None:
+    if (recorder := state.recorder) is not None:
         recorder.sets_gradient(var)
 
 
 def _set_differentiable(var: Var, value: bool) -> None:
-    recorder = state.recorder
-    if recorder is not None and var.node is None:
+    if (recorder := state.recorder) is not None and var.node is None:
         recorder.requires_grad(var, value)
     var._differentiable = value
 

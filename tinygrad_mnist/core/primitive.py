@@ -204,8 +204,7 @@ class Primitive:
             result = kind.wrap(out)
         if self.view and np.may_share_memory(out, arrays[0]):
             share(result, args[0])
-        recorder = state.recorder
-        if recorder is not None:
+        if (recorder := state.recorder) is not None:
             recorder.call(self, args, arrays, static, result, saved)
         return result
 

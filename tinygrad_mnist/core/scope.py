@@ -184,14 +184,12 @@ room = Room()
 
 def unchanging(array: A) -> A:
     """Tell a step that is being captured of an array made from Python's numbers alone, and give the array."""
-    recorder = state.recorder
-    if recorder is not None:
+    if (recorder := state.recorder) is not None:
         recorder.constant(array)
     return array
 
 
 def refuse_captured(what: str, hint: str = "") -> None:
     """Raise CaptureError if a step is being captured: it is to be repeated with other values."""
-    recorder = state.recorder
-    if recorder is not None:
+    if (recorder := state.recorder) is not None:
         recorder.refuse(what, hint)

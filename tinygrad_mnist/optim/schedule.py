@@ -76,15 +76,13 @@ class Scheduler:
 
     def step(self) -> None:
         """Go on to the next learning rate."""
-        recorder = state.recorder
-        if recorder is not None:
+        if (recorder := state.recorder) is not None:
             recorder.effect(self.step)
         self._advance()
 
     def get_last_lr(self) -> list[float]:
         """Give the learning rate of every group that the last step set."""
-        recorder = state.recorder
-        if recorder is not None:
+        if (recorder := state.recorder) is not None:
             recorder.depends(self._latest, "get_last_lr()")
         return self._latest()
 

@@ -24,7 +24,6 @@ from ..ops import promotion
 from .tensor import Tensor
 
 DType = Any
-DRAWN = ("rand", "randn")  # told to compiler/ when drawn
 HELD = np.ndarray, Var  # what a list of numbers may hold besides
 LARGEST = 2**59  # elements: in bytes, what addresses can name
 
@@ -82,7 +81,7 @@ def from_numpy(array: Array) -> Tensor:
 def _leaf(array: Array, requires_grad: bool, name: str) -> Tensor:
     if requires_grad:
         check_differentiable(array.dtype, name)
-    return Tensor.wrap(array if name in DRAWN else unchanging(array), requires_grad)
+    return Tensor.wrap(unchanging(array), requires_grad)
 
 
 def _dtype(name: str, dtype: DType, kinds: str = "fiub") -> Any:
@@ -190,14 +189,14 @@ def rand(
     *size: Any, dtype: DType = np.float32, requires_grad: bool = False, generator: Generator | None = None
 ) -> Tensor:
     """Draw from the uniform distribution on [0, 1)."""
-    return _leaf(draw(uniform, _shape("rand", size), _dtype("rand", dtype, "f"), generator), requires_grad, "rand")
+    return Tensor.wrap(draw(uniform, _shape("rand", size), _dtype("rand", dtype, "f"), generator), requires_grad)
 
 
 def randn(
     *size: Any, dtype: DType = np.float32, requires_grad: bool = False, generator: Generator | None = None
 ) -> Tensor:
     """Draw from the normal distribution of mean 0 and variance 1."""
-    return _leaf(draw(normal, _shape("randn", size), _dtype("randn", dtype, "f"), generator), requires_grad, "randn")
+    return Tensor.wrap(draw(normal, _shape("randn", size), _dtype("randn", dtype, "f"), generator), requires_grad)
 
 
 def randint(

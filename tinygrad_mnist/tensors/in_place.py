@@ -21,17 +21,24 @@ from ..ops import elementwise
 from ..ops import index as indexing
 from ..ops.index import ARRAY
 
+SEQUENCES, ARRAYS, WRONG = (list, tuple, range), (Var, np.ndarray), (str, float)  # isinstance takes longer with `|`
+
 
 def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
-    """Make x become operation(x, ...), in the same memory."""
-    name = operation.name
-    recorder = state.recorder
-    recorded = state.recording and any(v.requires_grad for v in (x, *args) if isinstance(v, Var))
+    """Make x become operation(x, ...), in the same memory: the one way of every change in place."""
+    name, recorder = operation.name, state.recorder
+    recorded, bare = x.differentiable, []
+    for a in args:
+        recorded = recorded or (isinstance(a, Var) and a.differentiable)
+        bare.append(a.array if isinstance(a, Var) else a)
+    recorded = recorded and state.recording
     if recorder is not None:
         recorder.changes(x, name)
     elif not recorded:
-        bare = [a.array if isinstance(a, Var) else a for a in args]
-        overwrite(x, np.asarray(operation(x.array, *bare, **static)), name)
+        if operation is indexing.setitem:
+            write(x, bare, static["index"])
+        else:
+            overwrite(x, np.asarray(operation(x.array, *bare, **static)), name)
         x.version.bump()
         return x
     if recorded:
@@ -90,6 +97,14 @@ def overwrite(x: Any, value: Array, name: str) -> None:
     if not x.array.flags.writeable:
         raise read_only(name, x)
     np.copyto(x.array, value, casting="unsafe")
+
+
+def write(x: Any, bare: list[Any], index: indexing.Index) -> None:
+    """Write x[index] = value, given the value and the index arrays; on a copy of x only to explain what fails."""
+    try:
+        indexing.write(x.array, indexing.fill(index, tuple(bare[1:])), bare[0])
+    except Exception:
+        overwrite(x, indexing.setitem(x.array, *bare, index=index), "setitem")
 
 
 def read_only(name: str, x: Any) -> InPlaceError:
@@ -175,14 +190,14 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     index: list[Any] = []
     arrays: list[Any] = []
     for part in key if isinstance(key, tuple) else (key,):
-        if isinstance(part, list | tuple | range):
+        if isinstance(part, SEQUENCES):
             part = unchanging(np.asarray(part) if len(part) else np.empty(0, dtype=np.int64))
-        if isinstance(part, str | float):
+        if isinstance(part, WRONG):
             raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None or arrays")
         if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
             bounds: list[Any] = [part.start, part.stop, part.step]
             part = slice(*(int(v) if hasattr(v, "array") else v for v in bounds))
-        if isinstance(part, Var | np.ndarray):
+        if isinstance(part, ARRAYS):
             if part.dtype.kind not in "iub":
                 raise DTypeError(
                     "indexing: an index tensor must hold integers or booleans.",
@@ -213,19 +228,4 @@ def setitem(self: Any, key: Any, value: Any) -> None:
     if not self.array.flags.writeable:
         raise read_only("indexing", self)
     index, arrays = split_index(key)
-    recorded = state.recording and (self.requires_grad or (isinstance(value, Var) and value.requires_grad))
-    if recorded or state.recorder is not None:
-        change(self, indexing.setitem, value, *arrays, index=index)
-        return
-    bare = [a.array if isinstance(a, Var) else a for a in arrays]
-    source = value.array if isinstance(value, Var) else value
-    try:
-        indexing.write(self.array, indexing.fill(index, tuple(bare)), source)
-    except Exception as error:
-        if not self.array.flags.writeable:
-            raise read_only("indexing", self) from error
-        explained = indexing.setitem.explain(error, [self.array, source, *bare])
-        if explained is error:
-            raise
-        raise explained from error
-    self.version.bump()
+    change(self, indexing.setitem, value, *arrays, index=index)

@@ -150,8 +150,7 @@ class Tensor(Var):
 
     def detach(self) -> Tensor:
         """Give a leaf that looks at the same memory and needs no gradient."""
-        recorder = state.recorder
-        if recorder is not None:
+        if (recorder := state.recorder) is not None:
             recorder.knows(self)
         result = Tensor.wrap(self.array)
         result.version = self.version
