@@ -49,9 +49,9 @@ class Recorder:
         self.node: Any = None  # whose rules are running
         # What comes from outside is held weakly: an array that NumPy makes inside is found out by its death.
         self.states: dict[Value, tuple[Any, Any, bool, str]] = {}  # tensor, array, requires_grad, who used it first
-        self.entries: dict[int, tuple[Any, Value | None, str]] = {}  # by id of the leaf: `.grad` before the step
+        self.entries: list[tuple[Any, Value | None, str]] = []  # leaf, its `.grad` before the step
         self.history: list[tuple[int, Any, Value | None]] = []  # number of the next instruction, leaf, its new `.grad`
-        self.sets: dict[int, Any] = {}  # the leaves in it, by id
+        self.known: dict[int, Any] = {}  # the leaves in both, by id
         self.changing: Callable[[Var], None] | None = None  # is told first of what is about to change
         self.copied: list[tuple[Any, Any]] = []  # versions of memory, and of copies that stand for views of it
         self.written: set[Value] = set()
@@ -235,25 +235,22 @@ class Recorder:
         """Note that what `.grad` holds matters: before the step, unless the step has set it."""
         known, held = self.values.get(id(leaf.array)), leaf._gradient
         mine = known is not None and known.origin in ("result", "constant")
-        if mine or leaf.node is not None or id(leaf) in self.entries or self.has_set(leaf):
-            return
+        if mine or leaf.node is not None or (id(leaf) in self.known and self.known[id(leaf)]() is leaf):
+            return  # a leaf that is gone may have had the same id
         if known is not None and known.origin == "input":
             if held is not None:
                 raise refused("adding to the `.grad` that an argument has already", "x.grad = None before the call")
             return
         value = None if held is None else self.new(held.array, "gradient", name=f"{self.name_of(leaf)}_grad_before")
-        self.entries[id(leaf)] = weakref.ref(leaf), value, self.name_of(leaf)
+        self.known[id(leaf)] = weakref.ref(leaf)
+        self.entries.append((self.known[id(leaf)], value, self.name_of(leaf)))
 
     def sets_gradient(self, leaf: Var) -> None:
         """Note that the step sets `.grad`."""
         g = leaf._gradient
         value = None if g is None else self.value(g, g.array)
-        self.sets[id(leaf)] = weakref.ref(leaf)
-        self.history.append((len(self.instructions), self.sets[id(leaf)], value))
-
-    def has_set(self, leaf: Var) -> bool:
-        """Tell whether the step has set `.grad` of this leaf (and not of one before it with the same id)."""
-        return id(leaf) in self.sets and self.sets[id(leaf)]() is leaf
+        self.known[id(leaf)] = weakref.ref(leaf)
+        self.history.append((len(self.instructions), self.known[id(leaf)], value))
 
     def depends(self, function: Callable[[], Any], label: str) -> None:
         """Note that the step uses a number that the function gives, and that may be another at the next call."""
@@ -305,7 +302,7 @@ class Recorder:
             self.guard.expect(
                 f"{self.guard.refer(value.source)}.differentiable", differentiable, f"requires_grad of {value.name}"
             )
-        for leaf, entry, name in [(r(), entry, name) for r, entry, name in self.entries.values() if r() is not None]:
+        for leaf, entry, name in [(r(), entry, name) for r, entry, name in self.entries if r() is not None]:
             known = self.guard.refer(leaf)
             self.guard.expect(f"({known}.gradient is None)", entry is None, f"whether {name} has a .grad")
             if entry is not None:

@@ -21,18 +21,14 @@ class CapturedWay(Way):
     def __init__(self, recorder: Recorder, create_graph: bool) -> None:
         self.recorder, self.create_graph = recorder, create_graph
 
-    def begins(self, node: Node, g: Any) -> tuple[Any, ...]:
+    def begins(self, node: Node, g: Any) -> tuple[tuple[Any, ...], Any]:
         """Note whose rules run, and give what they see."""
         self.recorder.pulls_back(node)
         if self.create_graph:
             return RECORDED.begins(node, g)
         wrap = type(g).result_type.wrap
         args = [x if parent is None else wrap(x) for x, parent in zip(node.args, node.parents, strict=True)]
-        return (g, wrap(node.out), *args)
-
-    def saved(self, node: Node, g: Any) -> Any:
-        """Give the residuals as a Var."""
-        return None if self.create_graph or node.saved is None else type(g).result_type.wrap(node.saved)
+        return (g, wrap(node.out), *args), None if node.saved is None else wrap(node.saved)
 
     def is_new(self, node: Node, position: int, g: Any, gx: Any) -> bool:
         """Tell it by identity, since the recorder keeps all arrays; refuse an array, of which it cannot know."""

@@ -40,13 +40,9 @@ Origin = Node | Var  # the Node or the leaf where a cotangent belongs
 class Way:
     """How a backward pass goes: what rules get, and what becomes of what they give. Here raw arrays, plain NumPy."""
 
-    def begins(self, node: Node, g: Any) -> tuple[Any, ...]:
-        """Give the cotangent, the result and the arguments of a Node as its rules are to see them."""
-        return (g, node.out, *node.args)
-
-    def saved(self, node: Node, g: Any) -> Any:
-        """Give the residuals of a Node as its rules are to see them."""
-        return node.saved
+    def begins(self, node: Node, g: Any) -> tuple[tuple[Any, ...], Any]:
+        """Give what the rules of a Node are called with: cotangent, result and arguments, and apart the residuals."""
+        return (g, node.out, *node.args), node.saved
 
     def is_new(self, node: Node, position: int, g: Any, gx: Any) -> bool:
         """Tell whether nobody else holds what a rule gave; raw arrays tell it themselves."""
@@ -72,10 +68,10 @@ class Way:
 
 
 class Recorded(Way):
-    """Rules get Vars that stand where the arrays stood, and record; they compute residuals again, for the same end."""
+    """Rules get Vars that stand where the arrays stood, and record."""
 
-    def begins(self, node: Node, g: Any) -> tuple[Any, ...]:
-        """Give Vars with the history that the arrays have."""
+    def begins(self, node: Node, g: Any) -> tuple[tuple[Any, ...], Any]:
+        """Give Vars with the history that the arrays have; residuals are computed again, so as to be recorded."""
         wrap = type(g).result_type.wrap
         seen = [g, wrap(node.out, True, node)]
         for array, parent in zip(node.args, node.parents, strict=True):
@@ -95,11 +91,7 @@ class Recorded(Way):
                 seen[-1].version = parent
             else:
                 seen.append(array)
-        return tuple(seen)
-
-    def saved(self, node: Node, g: Any) -> Any:
-        """Give none."""
-        return None
+        return tuple(seen), None
 
 
 RAW, RECORDED = Way(), Recorded()
@@ -222,7 +214,7 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, way: Way
     if node.retained is not None and (var := node.retained()) is not None:  # an intermediate result that asked for it
         gradient = sums.owned(node)
         way.deposit(var, gradient.copy() if type(gradient) is np.ndarray else gradient)
-    primitive, seen, position = node.primitive, way.begins(node, g), -1
+    (seen, saved), primitive, position = way.begins(node, g), node.primitive, -1
     for parent in node.parents:
         position += 1
         if parent is None or isinstance(parent, Version) or (wanted is not None and parent not in wanted):
@@ -231,7 +223,7 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, way: Way
         if rule is None:
             raise no_rule(primitive, position)
         if primitive.residuals:
-            extra = {**extra, "saved": way.saved(node, g)}
+            extra = {**extra, "saved": saved}
         gx, x = rule(*seen, **node.static, **extra), node.args[position]
         try:
             fits = gx.shape == x.shape

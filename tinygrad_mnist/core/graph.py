@@ -67,18 +67,18 @@ class Var:
     @property
     def shape(self) -> tuple[int, ...]:
         """Sizes of the axes."""
-        sizes: tuple[int, ...] = self.array.shape
+        sizes: tuple[int, ...] = self._array.shape
         return sizes
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self.array.ndim
+        return self._array.ndim
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy dtype of the elements."""
-        return self.array.dtype
+        return self._array.dtype
 
 
 # ---------------------------------------------------------------- the doors, watched while a step is captured

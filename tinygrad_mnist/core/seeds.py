@@ -46,13 +46,14 @@ def seed_for(root: Any, gradient: Any, name: str, create_graph: Any) -> Any:
             )
         seed = unchanging(np.ones(root.shape, dtype=root.dtype))
         return root.result_type.wrap(seed) if as_var else seed
-    shape = np.shape(gradient.array if isinstance(gradient, Var) else gradient)
-    if shape != root.shape:
+    bare = gradient.array if isinstance(gradient, Var) else gradient
+    if np.shape(bare) != root.shape:
         raise ShapeError(
             f"{name}: the cotangent given has another shape than the tensor.",
-            got=f"gradient {shape}, tensor {root.shape}",
+            got=f"gradient {np.shape(bare)}, tensor {root.shape}",
             expected="equal shapes",
         )
-    if as_var:
-        return gradient if isinstance(gradient, Var) else root.result_type.wrap(np.asarray(gradient, dtype=root.dtype))
-    return np.asarray(gradient.array if isinstance(gradient, Var) else gradient, dtype=root.dtype)
+    if as_var and isinstance(gradient, Var):
+        return gradient
+    seed = np.asarray(bare, dtype=root.dtype)
+    return root.result_type.wrap(seed) if as_var else seed
