@@ -118,7 +118,7 @@ class Recorder:
     def call(self, primitive: Primitive, args: Any, arrays: Any, static: Any, result: Var, saved: Any) -> None:
         """Write down a call of a primitive."""
         inputs: list[Any] = []
-        base, out = None, result._array
+        base, out = None, result.array
         for x, array in zip(args, arrays, strict=True):
             if not isinstance(array, np.ndarray):
                 inputs.append(array)  # a number

@@ -30,20 +30,20 @@ V = TypeVar("V", bound="Var")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-KEPT = "_array", "_gradient", "_differentiable"  # slots of a Var, whose doors are named without the underscore
+DOORS = "array", "gradient", "differentiable"  # to slots of a Var: watched while a step is captured
+SLOTS = "array", "_gradient", "_differentiable"
 
 
 class Var:
     """An array that can take part in a graph. `Tensor` adds operators and names; nothing below it needs them."""
 
-    __slots__ = (*KEPT, "node", "version", "__weakref__")
+    __slots__ = (*SLOTS, "node", "version", "__weakref__")
     result_type: ClassVar[type[Any]]  # what an operation on this type returns; subclasses that refine it inherit it
 
     array: Array
     differentiable: bool
     gradient: Any  # `.grad`, which Tensor spells as a property that explains itself
-    _array: Array  # what is not told of: to fill a Var that is being made
-    _differentiable: bool
+    _differentiable: bool  # behind the doors, for a Var that is being made, and so changes nothing
     _gradient: Any
     node: Node | None
     version: Version
@@ -52,7 +52,7 @@ class Var:
     def wrap(cls: type[V], array: Array, requires_grad: bool = False, node: Node | None = None) -> V:
         """Make a Var around an array without copying or checking."""
         var = cls.__new__(cls)
-        var._array = array
+        var.array = array
         var._differentiable = requires_grad
         var._gradient = None
         var.node = node
@@ -67,23 +67,23 @@ class Var:
     @property
     def shape(self) -> tuple[int, ...]:
         """Sizes of the axes."""
-        sizes: tuple[int, ...] = self._array.shape
+        sizes: tuple[int, ...] = self.array.shape
         return sizes
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self._array.ndim
+        return self.array.ndim
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy dtype of the elements."""
-        return self._array.dtype
+        return self.array.dtype
 
 
 # ---------------------------------------------------------------- the doors, watched while a step is captured
 
-PLAIN: Any = [Var.__dict__[name] for name in KEPT]  # at no cost
+PLAIN: Any = [Var.__dict__[name] for name in SLOTS]
 Var.array, Var.gradient, Var.differentiable = PLAIN
 PACKAGE = __name__.partition(".")[0] + "."
 BEGINNING = slice(len(PACKAGE))
@@ -96,7 +96,8 @@ def _read_array(var: Var) -> Array:
         names = sys._getframe(1).f_globals  # and no other call: each is looked at while a step is captured
         if "__name__" not in names or str(names["__name__"])[BEGINNING] != PACKAGE:
             recorder.refuse("reading t.array", "compute with the tensor itself, or read its array outside the step")
-    return var._array
+    array: Array = PLAIN[0].__get__(var)
+    return array
 
 
 def _read_gradient(var: Var) -> Any:

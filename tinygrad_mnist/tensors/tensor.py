@@ -41,7 +41,7 @@ class Tensor(Var):
         from_var = Tensor.wrap(array)
         if requires_grad:
             check_differentiable(from_var.dtype, "Tensor")
-        self._array, self._differentiable = from_var.array, requires_grad
+        self.array, self._differentiable = from_var.array, requires_grad
         self._gradient, self.node, self.version = None, None, from_var.version
 
     # ------------------------------------------------------------ facts
