@@ -26,7 +26,7 @@ def check_differentiable(dtype: np.dtype[Any], what: str) -> None:
         )
 
 
-def seed_for(root: Any, gradient: Any, name: str, create_graph: Any) -> Any:
+def seed_for(root: Var, gradient: Any, name: str, create_graph: bool) -> Any:
     """Check what a derivative is asked of, and give its first cotangent: 1, or the one given."""
     if not root.requires_grad:
         raise GradientError(

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DTypeError, InPlaceError, ShapeError
-from ..core.graph import Array, Var
+from ..core.graph import Array, V, Var
+from ..core.primitive import Primitive
 from ..core.scope import refuse_captured, state, unchanging
 from ..functions.arithmetic import scaled
 from ..functions.numbers import fitting, number
@@ -24,7 +25,7 @@ from ..ops.index import ARRAY
 SEQUENCES, ARRAYS, WRONG = (list, tuple, range), (Var, np.ndarray), (str, float)  # isinstance takes longer with `|`
 
 
-def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
+def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
     """Make x become operation(x, ...), in the same memory: the one way of every change in place."""
     name, recorder = operation.name, state.recorder
     recorded, bare = x.differentiable, []
@@ -59,7 +60,7 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
     return x
 
 
-def alone(x: Any, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
+def alone(x: Var, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     """Refuse a recorded change of memory that others look at; give the arguments, copied where they are in it."""
     if x.requires_grad and x.node is None:
         raise InPlaceError(
@@ -79,7 +80,7 @@ def alone(x: Any, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     return tuple(a.copy() if isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a for a in args)
 
 
-def overwrite(x: Any, value: Array, name: str) -> None:
+def overwrite(x: Var, value: Array, name: str) -> None:
     """Write a value over the memory of x, if shape, dtype and memory allow."""
     if value.shape != x.shape:
         raise ShapeError(
@@ -99,7 +100,7 @@ def overwrite(x: Any, value: Array, name: str) -> None:
     np.copyto(x.array, value, casting="unsafe")
 
 
-def write(x: Any, bare: list[Any], index: indexing.Index) -> None:
+def write(x: Var, bare: list[Any], index: indexing.Index) -> None:
     """Write x[index] = value, given the value and the index arrays; on a copy of x only to explain what fails."""
     try:
         indexing.write(x.array, indexing.fill(index, tuple(bare[1:])), bare[0])
@@ -107,7 +108,7 @@ def write(x: Any, bare: list[Any], index: indexing.Index) -> None:
         overwrite(x, indexing.setitem(x.array, *bare, index=index), "setitem")
 
 
-def read_only(name: str, x: Any) -> InPlaceError:
+def read_only(name: str, x: Var) -> InPlaceError:
     """Explain that the memory of a tensor cannot be changed."""
     return InPlaceError(
         f"{name}: the memory is read-only (expanded, or from a read-only array).",
@@ -116,7 +117,7 @@ def read_only(name: str, x: Any) -> InPlaceError:
     )
 
 
-def replace(x: Any, value: Any) -> None:
+def replace(x: Var, value: Any) -> None:
     """Give x the memory of a tensor or array of the same dtype instead of its own."""
     if not isinstance(value, Var | np.ndarray) or value.dtype != x.dtype:
         raise DTypeError(
@@ -132,7 +133,7 @@ def replace(x: Any, value: Any) -> None:
     x.version.bump()
 
 
-def clear_gradient(x: Any, set_to_none: bool) -> None:
+def clear_gradient(x: Var, set_to_none: bool) -> None:
     """Forget `.grad` of a leaf, or set it to 0."""
     if set_to_none:
         x.gradient = None
@@ -140,27 +141,27 @@ def clear_gradient(x: Any, set_to_none: bool) -> None:
         x.gradient = x.result_type.wrap(unchanging(np.zeros(x.shape, x.dtype)))
 
 
-def add_(self: Any, other: Any, *, alpha: float = 1) -> Any:
+def add_(self: V, other: Any, *, alpha: float = 1) -> V:
     """Add alpha * other in place."""
     return change(self, elementwise.add, scaled(self, other, alpha))
 
 
-def sub_(self: Any, other: Any, *, alpha: float = 1) -> Any:
+def sub_(self: V, other: Any, *, alpha: float = 1) -> V:
     """Subtract alpha * other in place."""
     return change(self, elementwise.subtract, scaled(self, other, alpha))
 
 
-def mul_(self: Any, other: Any) -> Any:
+def mul_(self: V, other: Any) -> V:
     """Multiply in place."""
     return change(self, elementwise.multiply, other)
 
 
-def div_(self: Any, other: Any) -> Any:
+def div_(self: V, other: Any) -> V:
     """Divide in place."""
     return change(self, elementwise.divide, other)
 
 
-def pow_(self: Any, exponent: Any) -> Any:
+def pow_(self: V, exponent: Any) -> V:
     """Raise to a power in place, a number or a tensor."""
     if isinstance(exponent, Var | np.ndarray):
         return change(self, elementwise.power, exponent)
@@ -168,24 +169,24 @@ def pow_(self: Any, exponent: Any) -> Any:
     return change(self, elementwise.power_scalar, exponent=float(exponent) if self.dtype.kind == "f" else exponent)
 
 
-def copy_(self: Any, other: Any) -> Any:
+def copy_(self: V, other: Any) -> V:
     """Take over the values of another tensor or array, which broadcast."""
     return change(self, indexing.setitem, other, index=(Ellipsis,))
 
 
-def fill_(self: Any, value: float) -> Any:
+def fill_(self: V, value: float) -> V:
     """Set every element."""
     if isinstance(value, int | float) and self.dtype.kind in "iu":
         value = fitting("fill_", value, self.dtype)
     return change(self, indexing.setitem, value, index=(Ellipsis,))
 
 
-def zero_(self: Any) -> Any:
+def zero_(self: V) -> V:
     """Set every element to 0."""
     return fill_(self, 0)
 
 
-def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+def split_index(key: Any) -> tuple[indexing.Index, list[Any]]:
     """Separate an index into its static part and its index arrays (tensors, arrays, lists)."""
     index: list[Any] = []
     arrays: list[Any] = []
@@ -215,13 +216,13 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     return tuple(index), arrays
 
 
-def getitem(self: Any, key: Any) -> Any:
+def getitem(self: Var, key: Any) -> Any:
     """Read self[key]; a view of the memory unless the index holds arrays."""
     index, arrays = split_index(key)
     return indexing.getitem(self, *arrays, index=index)
 
 
-def setitem(self: Any, key: Any, value: Any) -> None:
+def setitem(self: Var, key: Any, value: Any) -> None:
     """Write self[key] = value."""
     if isinstance(value, int | float) and self.dtype.kind in "iu":
         value = fitting("indexing", value, self.dtype)
