@@ -22,7 +22,7 @@ from ..ops import elementwise
 from ..ops import index as indexing
 from ..ops.index import ARRAY
 
-SEQUENCES, ARRAYS, WRONG = (list, tuple, range), (Var, np.ndarray), (str, float)  # isinstance takes longer with `|`
+SEQUENCES, ARRAYS, NO_INDEX = (list, tuple, range), (Var, np.ndarray), (str, float)  # isinstance takes longer with `|`
 
 
 def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
@@ -43,7 +43,7 @@ def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
         x.version.bump()
         return x
     if recorded:
-        args = alone(x, args, name)
+        args = recordable(x, args, name)
     before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
     if recorder is not None:
         recorder.same(before.array, x.array)
@@ -60,7 +60,7 @@ def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
     return x
 
 
-def alone(x: Var, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
+def recordable(x: Var, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     """Refuse a recorded change of memory that others look at; give the arguments, copied where they are in it."""
     if x.requires_grad and x.node is None:
         raise InPlaceError(
@@ -193,7 +193,7 @@ def split_index(key: Any) -> tuple[indexing.Index, list[Any]]:
     for part in key if isinstance(key, tuple) else (key,):
         if isinstance(part, SEQUENCES):
             part = unchanging(np.asarray(part) if len(part) else np.empty(0, dtype=np.int64))
-        if isinstance(part, WRONG):
+        if isinstance(part, NO_INDEX):
             raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None or arrays")
         if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
             bounds: list[Any] = [part.start, part.stop, part.step]
