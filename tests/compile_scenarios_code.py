@@ -30,6 +30,7 @@ CODE = {
     "method replaced on the class": (METHODS, "return c.f(x)", "C.f = lambda self, y: y * val(k)", "", False),
     "method replaced on the object": (METHODS, "return c.f(x)", "c.f = lambda y: y * val(k)", "", False),
     "method's class attribute": (METHODS, "return c.f(x)", "C.p = val(k)", "", True),
+    "class attribute named as a tensor's": ("class C: array = 2.0\nc = C()", "return x * c.array", "C.array = val(k)", "", True),
     "shadowed class attribute": (METHODS, "return c.f(x)", "c.p = val(k)", "", True),
     "bound method kept": (METHODS + "\nf = c.f", "return f(x)", "c.p = val(k)", "", True),
     "bound method of the code": (METHODS + "\nf = c.f", "return f(x)", "C.f.__code__ = (lambda self, y: y * 7.0).__code__", "", False),

@@ -16,7 +16,7 @@ import collections, gc, random, signal, sys
 import numpy as np
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.core.graph import SLOT, Var
+from tinygrad_mnist.core.graph import DOORS, PLAIN, Var
 from tinygrad_mnist.core.scope import state
 
 tg.manual_seed(0)
@@ -86,7 +86,8 @@ while got < int(sys.argv[1]):
         "collector": gc.isenabled(), "recording": state.recording, "modes": not state.before,
         "scope": state.scope is None,
         "recorder": state.recorder is None, "around": state.around is None, "plainly": not state.plainly,
-        "errors": np.geterr() == errors, "profiler": sys.getprofile() is None, "array": Var.__dict__["array"] is SLOT,
+        "errors": np.geterr() == errors, "profiler": sys.getprofile() is None,
+        "doors": [Var.__dict__[name] for name in DOORS] == [*PLAIN],
     }
     left.update(name for name, well in state_now.items() if not well)
     gc.enable(); sys.setprofile(None); np.seterr(**errors)

@@ -51,7 +51,7 @@ def grad(
     seeds = [seed_for(root, g, "grad", create_graph) for root, g in zip(roots, given, strict=True)]
     keep = create_graph if retain_graph is None else retain_graph
     origins = [t.node or t for t in targets]
-    found = differentiate([r.node or r for r in roots], seeds, origins, keep, create_graph)
+    found = differentiate(roots, seeds, origins, keep, create_graph)
     results: list[Tensor | None] = []
     for i, origin in enumerate(origins):
         g = found.get(origin)

@@ -19,22 +19,23 @@ import numpy as np
 from ..core import draws
 from ..core.backend import default_generator, generator_or_default
 from ..core.engine import caller
-from ..core.graph import Var, arrays_watched
+from ..core.graph import Var, slots_watched
 from ..core.primitive import Primitive, registry
 from ..core.scope import Scope, state
 from ..core.versions import tick
 from ..ops import elementwise, promotion
-from .dice import Dice
+from .guards.dice import Dice
 from .guards.guard import Guard
 from .guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
 from .program import Array, Instruction, Program, Value
+from .way import CapturedWay
 
 FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
 TAKEN = {"np", "step", *dir(builtins), *dir(draws), *keyword.kwlist, *registry}  # names that the source uses itself
 
 
 class Recorder:
-    """Listens to one run of a step; `state.recorder` while it lasts. See scope.Recorder for what it is told."""
+    """Listens to one run of a step. See scope.Recorder for what it is told."""
 
     def __init__(self, inputs: dict[str, Var], guard: Guard) -> None:
         self.guard = guard
@@ -48,9 +49,9 @@ class Recorder:
         self.node: Any = None  # whose rules are running
         # What comes from outside is held weakly: an array that NumPy makes inside is found out by its death.
         self.states: dict[Value, tuple[Any, Any, bool, str]] = {}  # tensor, array, requires_grad, who used it first
-        self.entries: dict[int, tuple[Any, Value | None, str]] = {}  # by id of the leaf: `.grad` before the step
+        self.entries: list[tuple[Any, Value | None, str]] = []  # leaf, its `.grad` before the step
         self.history: list[tuple[int, Any, Value | None]] = []  # number of the next instruction, leaf, its new `.grad`
-        self.sets: dict[int, Any] = {}  # the leaves in it, by id
+        self.known: dict[int, Any] = {}  # the leaves in both, by id
         self.changing: Callable[[Var], None] | None = None  # is told first of what is about to change
         self.copied: list[tuple[Any, Any]] = []  # versions of memory, and of copies that stand for views of it
         self.written: set[Value] = set()
@@ -114,10 +115,10 @@ class Recorder:
 
     # ------------------------------------------------------------ what is told: computation
 
-    def call(self, primitive: Primitive, args: Any, arrays: Any, static: Any, out: Array, saved: Any) -> None:
+    def call(self, primitive: Primitive, args: Any, arrays: Any, static: Any, result: Var, saved: Any) -> None:
         """Write down a call of a primitive."""
         inputs: list[Any] = []
-        base = None
+        base, out = None, result.array
         for x, array in zip(args, arrays, strict=True):
             if not isinstance(array, np.ndarray):
                 inputs.append(array)  # a number
@@ -128,18 +129,13 @@ class Recorder:
                 base = value
         if primitive.name == "getitem" and any(isinstance(v, Value) and v.dtype.kind == "b" for v in inputs[1:]):
             raise refused("a shape that depends on values (x[mask])", "tg.where(mask, x, 0), or multiply by the mask")
+        if primitive.name == "getitem" and self.node is None and any(x.ndim == 0 for x in arrays[1:]):
+            result.version.share(result)  # eager mode gives a view: neither may change while the copy, or a view, lives
+            self.copied.append((args[0].version, result.version))
         outputs = [self.new(out, "result", base=base)]
         if saved is not None:
             outputs.append(self.new(saved, "result"))
         self.append(Instruction(primitive.name, inputs, outputs, static, primitive))
-
-    def adds(self, total: Var, g: Var) -> Var:
-        """Add to a sum of cotangents in its memory order: later sums of it must run in the order of eager mode."""
-        out = np.empty_like(total.array)
-        np.add(total.array, g.array, out=out)
-        result: Var = total.result_type.wrap(out)
-        self.call(elementwise.add, (total, g), (total.array, g.array), {}, out, None)
-        return result
 
     def draw(self, fill: Callable[..., Any], generator: Any, settings: dict[str, Any], out: Array) -> None:
         """Write down a draw of random numbers."""
@@ -150,6 +146,10 @@ class Recorder:
     def constant(self, array: Array) -> Value:
         """Note an array that is the same at every call."""
         return self.new(array, "constant", array.copy())
+
+    def way(self, create_graph: bool) -> CapturedWay:
+        """Give the engine's way of a backward pass."""
+        return CapturedWay(self, create_graph)
 
     def pulls_back(self, node: Any) -> None:
         """Note whose rules run from now on (None: no one's)."""
@@ -162,11 +162,6 @@ class Recorder:
     def knows(self, var: Var) -> None:
         """Note a tensor before something else looks at its memory."""
         self.value(var, var.array)
-
-    def copies(self, var: Var, part: Var) -> None:
-        """Note a copy that stands for a view: neither may change while the copy, or a view of it, lives."""
-        part.version.share(part)
-        self.copied.append((var.version, part.version))
 
     def check_copies(self, var: Var, name: str) -> None:
         """Refuse a change of memory of which a copy stands for a view, or of that copy."""
@@ -238,27 +233,24 @@ class Recorder:
 
     def reads_gradient(self, leaf: Var) -> None:
         """Note that what `.grad` holds matters: before the step, unless the step has set it."""
-        known, held = self.values.get(id(leaf.array)), leaf.gradient
+        known, held = self.values.get(id(leaf.array)), leaf._gradient
         mine = known is not None and known.origin in ("result", "constant")
-        if mine or leaf.node is not None or id(leaf) in self.entries or self.has_set(leaf):
-            return
+        if mine or leaf.node is not None or (id(leaf) in self.known and self.known[id(leaf)]() is leaf):
+            return  # a leaf that is gone may have had the same id
         if known is not None and known.origin == "input":
             if held is not None:
                 raise refused("adding to the `.grad` that an argument has already", "x.grad = None before the call")
             return
         value = None if held is None else self.new(held.array, "gradient", name=f"{self.name_of(leaf)}_grad_before")
-        self.entries[id(leaf)] = weakref.ref(leaf), value, self.name_of(leaf)
+        self.known[id(leaf)] = weakref.ref(leaf)
+        self.entries.append((self.known[id(leaf)], value, self.name_of(leaf)))
 
     def sets_gradient(self, leaf: Var) -> None:
         """Note that the step sets `.grad`."""
-        g = leaf.gradient
+        g = leaf._gradient
         value = None if g is None else self.value(g, g.array)
-        self.sets[id(leaf)] = weakref.ref(leaf)
-        self.history.append((len(self.instructions), self.sets[id(leaf)], value))
-
-    def has_set(self, leaf: Var) -> bool:
-        """Tell whether the step has set `.grad` of this leaf (and not of one before it with the same id)."""
-        return id(leaf) in self.sets and self.sets[id(leaf)]() is leaf
+        self.known[id(leaf)] = weakref.ref(leaf)
+        self.history.append((len(self.instructions), self.known[id(leaf)], value))
 
     def depends(self, function: Callable[[], Any], label: str) -> None:
         """Note that the step uses a number that the function gives, and that may be another at the next call."""
@@ -310,7 +302,7 @@ class Recorder:
             self.guard.expect(
                 f"{self.guard.refer(value.source)}.differentiable", differentiable, f"requires_grad of {value.name}"
             )
-        for leaf, entry, name in [(r(), entry, name) for r, entry, name in self.entries.values() if r() is not None]:
+        for leaf, entry, name in [(r(), entry, name) for r, entry, name in self.entries if r() is not None]:
             known = self.guard.refer(leaf)
             self.guard.expect(f"({known}.gradient is None)", entry is None, f"whether {name} has a .grad")
             if entry is not None:
@@ -333,9 +325,9 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     recording, depth, scope = state.recording, len(state.before), state.scope
     try:
         state.recorder, state.around = recorder, recorder.around
-        # The lock of arrays_watched is taken and given back outside `watched`: a profiler is Python code that runs
+        # The lock of slots_watched is taken and given back outside `watched`: a profiler is Python code that runs
         # before each call, so that a Ctrl-C inside it would keep a lock from being released, or a mode from being left.
-        with arrays_watched(refuse_array):
+        with slots_watched():
             result = watched(function, Watch(guard.runs, guard.layer_runs))
     finally:
         state.recorder, state.around = None, recorder.outer
@@ -350,8 +342,3 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     if unsafe is not None:
         raise refused(f"the use of {unsafe[0]},", OUTSIDE, unsafe[1])
     return result, recorder
-
-
-def refuse_array() -> None:
-    """Refuse a look at the numbers of a tensor, which a replay would not take."""
-    raise refused("reading t.array", "compute with the tensor itself, or read its array outside the step")

@@ -21,8 +21,8 @@ def draw(fill: Callable[..., None], shape: tuple[int, ...], dtype: Any, generato
     """Make an array and let a fill function write random numbers over it."""
     out = np.empty(shape, dtype)
     fill(out, generator, **settings)
-    if state.recorder is not None:
-        state.recorder.draw(fill, generator, settings, out)
+    if (recorder := state.recorder) is not None:
+        recorder.draw(fill, generator, settings, out)
     return out
 
 

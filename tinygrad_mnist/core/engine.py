@@ -4,15 +4,14 @@ The type of the seed is the switch. Seeded with an array, every rule gets raw ar
 with a Var, the same rules get Vars and record, so that the gradient can be differentiated again.
 
 Knows no operation and no Tensor: it adds cotangents with `+` and asks a recorded one for `clone()` and `to(dtype)`.
-Read after primitive.py; autograd/ and tensor.py are what people call.
+Read after primitive.py; autograd/ and tensor.py are what people call. capture/way.py has one more Way.
 """
 
 from __future__ import annotations
 
 import gc
 import sys
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
 from weakref import getweakrefcount
@@ -20,25 +19,89 @@ from weakref import getweakrefcount
 import numpy as np
 
 from .errors import GradientError, GraphFreedError, InPlaceError, ShapeError
-from .graph import Array, Node, Var, enable_grad, reachable
-from .primitive import Primitive
-from .scope import BackwardPass, Recorder, Scope, state
+from .graph import Array, Node, Operation, Var, enable_grad, reachable
+from .scope import BackwardPass, Scope, state
 from .stale import check_unchanged
 from .versions import Version, changes
 
 
 def _count() -> int:
-    """Count the references to an array that two local names hold, which differ between versions of Python."""
+    """Count the references to an array that one local name holds, which differ between versions of Python."""
     gx = np.empty(0)
-    array = gx
-    return getrefcount(gx) if array is gx else 0
+    return getrefcount(gx)
 
 
 OURS_ALONE = _count()
 RECORDING = enable_grad()
-METADATA = frozenset({"shape", "ndim", "dtype"})
 
-Origin = Any  # Node or leaf Var: where a cotangent belongs
+Origin = Node | Var  # the Node or the leaf where a cotangent belongs
+
+
+class Way:
+    """How a backward pass goes: what rules get, and what becomes of what they give. Here raw arrays, plain NumPy."""
+
+    def begins(self, node: Node, g: Any) -> tuple[tuple[Any, ...], Any]:
+        """Give what the rules of a Node are called with: cotangent, result and arguments, and apart the residuals."""
+        return (g, node.out, *node.args), node.saved
+
+    def is_new(self, node: Node, position: int, g: Any, gx: Any) -> bool:
+        """Tell whether nobody else holds what a rule gave; raw arrays tell it themselves."""
+        return False
+
+    def add(self, total: Any, g: Any, fresh: bool) -> Any:
+        """Add to a sum of cotangents, where that cannot be done in place. fresh: the sum is ours, and nobody else's."""
+        return total + g
+
+    def deposit(self, leaf: Var, g: Any) -> None:
+        """Add a cotangent to a leaf's `.grad`. A raw one is owned by then; a Var is copied, and keeps its graph."""
+        if type(g) is not np.ndarray:
+            with RECORDING:
+                leaf.gradient = g.clone() if leaf.gradient is None else leaf.gradient + g
+        elif leaf.gradient is None:
+            leaf.gradient = leaf.result_type.wrap(g)
+        else:
+            leaf.gradient.array += g
+            leaf.gradient.version.bump()
+
+    def ends(self) -> None:
+        """Hear that no further rule runs."""
+
+
+class Recorded(Way):
+    """Rules get Vars that stand where the arrays stood, and record."""
+
+    def begins(self, node: Node, g: Any) -> tuple[tuple[Any, ...], Any]:
+        """Give Vars with the history that the arrays have; residuals are computed again, so as to be recorded."""
+        wrap = type(g).result_type.wrap
+        seen = [g, wrap(node.out, True, node)]
+        for array, parent in zip(node.args, node.parents, strict=True):
+            if type(parent) is Node:
+                seen.append(wrap(array, True, parent))
+            elif isinstance(parent, Var) and parent.array is array:
+                seen.append(parent)
+            elif isinstance(parent, Var):
+                raise InPlaceError(
+                    f"{node.where()}: the data of a leaf was replaced after it was used.",
+                    got=f"a leaf {parent.shape} whose .data is another array than the one the operation saw",
+                    expected="the same array until the gradient has been taken",
+                    hint="differentiate first, then assign; or change the data under no_grad before the forward pass",
+                )
+            elif isinstance(parent, Version):  # a constant, of which a later change in place must be noticed still
+                seen.append(wrap(array))
+                seen[-1].version = parent
+            else:
+                seen.append(array)
+        return tuple(seen), None
+
+
+RAW, RECORDED = Way(), Recorded()
+
+
+def way_for(create_graph: bool) -> Way:
+    """Give the way of a backward pass, which may be recorded, and is another one while a step is captured."""
+    recorder = state.recorder
+    way: Way = (RECORDED if create_graph else RAW) if recorder is None else recorder.way(create_graph)
+    return way
 
 
 def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: bool = False) -> None:
@@ -46,61 +109,33 @@ def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: 
 
     Args:    seed: cotangent of root, an array, or a Var where create_graph.
     """
-    origin = root.node or root
     # A graph has no cycles; while it grows or shrinks, the collector would go over all of it, and over the model, again
     # and again: 40 % of the time of a step of 10 000 layers. It is stopped inside the try: Ctrl-C may follow a call.
     collecting = gc.isenabled()
     try:
         gc.disable()
-        for leaf, g in differentiate([origin], [seed], None, retain_graph, create_graph).items():
+        way = way_for(create_graph)
+        for leaf, g in differentiate([root], [seed], None, retain_graph, create_graph).items():
             if isinstance(leaf, Var) and leaf.requires_grad:  # not if frozen since the forward pass
-                deposit(leaf, g)
+                way.deposit(leaf, g)
     finally:
         if collecting:
             gc.enable()
 
 
-def deposit(leaf: Var, g: Any) -> None:
-    """Add a cotangent to a leaf's `.grad`. A raw one is owned by then; a Var is copied, and keeps its graph."""
-    if state.recorder is not None:
-        deposit_captured(state.recorder, leaf, g)
-    elif type(g) is not np.ndarray:
-        with RECORDING:
-            leaf.gradient = g.clone() if leaf.gradient is None else leaf.gradient + g
-    elif leaf.gradient is None:
-        leaf.gradient = leaf.result_type.wrap(g)
-    else:
-        leaf.gradient.array += g
-        leaf.gradient.version.bump()
-
-
-def deposit_captured(recorder: Recorder, leaf: Var, g: Any) -> None:
-    """Add a cotangent to a leaf's `.grad`, with Vars, so that compiler/ is told."""
-    recorder.reads_gradient(leaf)
-    if leaf.gradient is None or g.node is not None:  # a gradient with history is a new tensor, not a change of the old
-        leaf.gradient = g.clone() if leaf.gradient is None else leaf.gradient + g
-        recorder.sets_gradient(leaf)
-        return
-    recorder.changes(leaf.gradient, "backward")
-    total = leaf.gradient + g
-    leaf.gradient.array[...] = total.array
-    leaf.gradient.version.bump()
-    recorder.write(leaf.gradient, total)
-
-
 def differentiate(
-    origins: Sequence[Origin],
+    roots: Sequence[Var],
     seeds: Sequence[Any],
     targets: Sequence[Origin] | None,
     retain_graph: bool,
     create_graph: bool,
 ) -> dict[Origin, Any]:
-    """Find the cotangent of every target (None: of every leaf reached) from the seeds of the origins.
+    """Find the cotangent of every target (None: of every leaf reached) from the seeds of the roots.
 
     Returns: cotangents by origin; raw arrays are fresh, so that whoever stores one owns it. A target that nothing
              reaches is absent.
     """
-    nodes = reachable([o for o in origins if isinstance(o, Node)])
+    nodes = reachable([root.node for root in roots if root.node is not None])
     wanted: set[Origin] | None = None
     if targets is not None:
         wanted = set(targets)
@@ -110,10 +145,10 @@ def differentiate(
                 wanted.add(node)
                 between.append(node)
         nodes = between[::-1]
-    apply = recorded_rule if create_graph else raw_rule if state.recorder is None else captured_rule
-    sums = Cotangents()
-    for origin, seed in zip(origins, seeds, strict=True):
-        sums.add(origin, seed, fresh=False)
+    way = way_for(create_graph)
+    sums = Cotangents(way)
+    for root, seed in zip(roots, seeds, strict=True):
+        sums.add(root.node or root, seed, fresh=False)
     place = "" if retain_graph else caller()
     outer = state.scope
     collecting = gc.isenabled()
@@ -123,15 +158,14 @@ def differentiate(
             state.scope = Scope(BackwardPass(), None)
         with RECORDING:
             for node in nodes:
-                pull_back(node, sums, wanted, apply)
+                pull_back(node, sums, wanted, way)
                 if not retain_graph:
                     node.free(place)  # at once, so that its memory serves the rest of the walk
     finally:
         state.scope = outer
         if collecting:
             gc.enable()
-        if state.recorder is not None:
-            state.recorder.pulls_back(None)
+        way.ends()
     keep = targets if targets is not None else [o for o in sums.values if isinstance(o, Var)]
     return {origin: sums.owned(origin) for origin in keep if origin in sums.values}
 
@@ -139,23 +173,21 @@ def differentiate(
 class Cotangents:
     """A running sum per origin: the first contribution is borrowed, the second allocates, later ones add in place."""
 
-    def __init__(self) -> None:
+    def __init__(self, way: Way) -> None:
+        self.way = way
         self.values: dict[Origin, Any] = {}
         self.fresh: set[int] = set()  # ids of origins whose sum nobody else holds
 
     def add(self, origin: Origin, g: Any, fresh: bool) -> None:
         """Add one contribution. fresh: no one else holds the array g."""
-        before = self.values.get(origin)
-        if before is None:
-            self.values[origin] = g
-            if fresh:
-                self.fresh.add(id(origin))
-        elif id(origin) in self.fresh and type(before) is np.ndarray and not getweakrefcount(before):
+        before, ours = self.values.get(origin), id(origin) in self.fresh
+        if ours and type(before) is np.ndarray and not getweakrefcount(before):
             before += g
-        elif id(origin) in self.fresh and state.recorder is not None and before.node is None and g.node is None:
-            self.values[origin] = state.recorder.adds(before, g)
-        else:
-            self.values[origin] = before + g
+            return
+        if before is not None:
+            g, fresh = self.way.add(before, g, ours), True
+        self.values[origin] = g
+        if fresh:
             self.fresh.add(id(origin))
 
     def owned(self, origin: Origin) -> Any:
@@ -169,8 +201,8 @@ class Cotangents:
         return g if ours else g.copy()
 
 
-def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: Callable[..., Any]) -> None:
-    """Pass the cotangent of one Node's result on to the inputs of that Node. apply: one of the three ..._rule below."""
+def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, way: Way) -> None:
+    """Pass the cotangent of one Node's result on to the inputs of that Node."""
     values = sums.values
     g = values.get(node)
     if g is None:
@@ -179,31 +211,33 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: C
         raise freed(node)
     if changes.latest > node.index:
         check_unchanged(node, wanted)
-    if node.retained is not None:
-        retain(node.retained, sums.owned(node))
-    if apply is not raw_rule and state.recorder is not None:
-        state.recorder.pulls_back(node)
-    args, position = node.args, -1
+    if node.retained is not None and (var := node.retained()) is not None:  # an intermediate result that asked for it
+        gradient = sums.owned(node)
+        way.deposit(var, gradient.copy() if type(gradient) is np.ndarray else gradient)
+    (seen, saved), primitive, position = way.begins(node, g), node.primitive, -1
     for parent in node.parents:
         position += 1
-        if parent is None or type(parent) is Version or (wanted is not None and parent not in wanted):
+        if parent is None or isinstance(parent, Version) or (wanted is not None and parent not in wanted):
             continue
-        gx, x = apply(node, position, g), args[position]
+        rule, extra = primitive.rule_at(position)
+        if rule is None:
+            raise no_rule(primitive, position)
+        if primitive.residuals:
+            extra = {**extra, "saved": saved}
+        gx, x = rule(*seen, **node.static, **extra), node.args[position]
         try:
             fits = gx.shape == x.shape
         except AttributeError:
-            raise no_cotangent(node.primitive, position, gx) from None
+            raise no_cotangent(primitive, position, gx) from None
         if not fits:
             gx = fit(node, gx, x)
         if gx.dtype is not x.dtype:
             gx = np.asarray(gx, x.dtype) if isinstance(gx, np.ndarray | np.generic) else gx.to(x.dtype)
         # A result that views nothing and that only we hold is new; what a rule keeps for itself someone else holds too.
-        array = gx.array if apply is captured_rule else gx
-        fresh = type(array) is np.ndarray and array.base is None
-        if apply is captured_rule:
-            fresh = fresh and not any(known is gx or known is array for known in (g, node.out, node.saved, *args))
-        elif fresh:
-            fresh = getrefcount(gx) <= OURS_ALONE
+        if way is RAW and type(gx) is np.ndarray:
+            fresh = gx.base is None and getrefcount(gx) <= OURS_ALONE
+        else:
+            fresh = way.is_new(node, position, g, gx)
         if parent in values:
             sums.add(parent, gx, fresh)
         else:
@@ -213,64 +247,6 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, apply: C
     if wanted is None:
         del values[node]
         sums.fresh.discard(id(node))
-
-
-def raw_rule(node: Node, position: int, g: Any) -> Any:
-    """Apply a rule to raw arrays: plain NumPy, nothing recorded."""
-    primitive = node.primitive
-    rule, extra = primitive.rule_at(position)
-    if rule is None:
-        raise no_rule(primitive, position)
-    if primitive.residuals:
-        extra = {**extra, "saved": node.saved}
-    return rule(g, node.out, *node.args, **node.static, **extra)
-
-
-def recorded_rule(node: Node, position: int, g: Any) -> Any:
-    """Apply a rule to Vars that stand where the arrays stood; residuals are computed again, so as to be recorded."""
-    primitive = node.primitive
-    rule, extra = primitive.rule_at(position)
-    if rule is None:
-        raise no_rule(primitive, position)
-    if primitive.residuals:
-        extra = {**extra, "saved": None}
-    wrap = type(g).result_type.wrap
-    args = []
-    for array, parent in zip(node.args, node.parents, strict=True):
-        if type(parent) is Node:
-            args.append(wrap(array, True, parent))
-        elif isinstance(parent, Var) and parent.array is array:
-            args.append(parent)
-        elif isinstance(parent, Var):
-            raise InPlaceError(
-                f"{node.where()}: the data of a leaf was replaced after it was used.",
-                got=f"a leaf {parent.shape} whose .data is another array than the one the operation saw",
-                expected="the same array until the gradient has been taken",
-                hint="differentiate first, then assign; or change the data under no_grad before the forward pass",
-            )
-        elif isinstance(parent, Version):  # a constant, of which a later change in place must be noticed still
-            var = wrap(array)
-            var.version = parent
-            args.append(var)
-        else:
-            args.append(array)
-    return rule(g, wrap(node.out, True, node), *args, **node.static, **extra)
-
-
-def captured_rule(node: Node, position: int, g: Any) -> Any:
-    """Apply a rule to Vars without history, residuals at hand: no graph is recorded, compiler/ is told everything."""
-    primitive = node.primitive
-    rule, extra = primitive.rule_at(position)
-    if rule is None:
-        raise no_rule(primitive, position)
-    wrap = type(g).result_type.wrap
-    if primitive.residuals:
-        extra = {**extra, "saved": node.saved if node.saved is None else wrap(node.saved)}
-    args = [x if parent is None else wrap(x) for x, parent in zip(node.args, node.parents, strict=True)]
-    gx = rule(g, wrap(node.out), *args, **node.static, **extra)
-    if not isinstance(gx, Var):
-        raise no_cotangent(primitive, position, gx)
-    return gx
 
 
 def fit(node: Node, gx: Any, x: Array) -> Any:
@@ -285,22 +261,15 @@ def fit(node: Node, gx: Any, x: Array) -> Any:
     return node.primitive.fit(gx, shape=x.shape)
 
 
-def retain(reference: weakref.ref[Var], g: Any) -> None:
-    """Store the cotangent of an intermediate result whose Var asked for it and still lives."""
-    var = reference()
-    if var is not None:
-        deposit(var, g.copy() if type(g) is np.ndarray else g)
-
-
 # ---------------------------------------------------------------- what can go wrong
 
 
-def argument(primitive: Primitive, position: int) -> str | None:
+def argument(primitive: Operation, position: int) -> str | None:
     """Name the argument at a position."""
     return primitive.arguments[position] if position < len(primitive.arguments) else primitive.variadic
 
 
-def no_cotangent(primitive: Primitive, position: int, gx: Any) -> GradientError:
+def no_cotangent(primitive: Operation, position: int, gx: Any) -> GradientError:
     """Explain that a rule returned what is no cotangent."""
     return GradientError(
         f"{primitive.name}: the rule for {argument(primitive, position)} returned no cotangent.",
@@ -310,7 +279,7 @@ def no_cotangent(primitive: Primitive, position: int, gx: Any) -> GradientError:
     )
 
 
-def no_rule(primitive: Primitive, position: int) -> GradientError:
+def no_rule(primitive: Operation, position: int) -> GradientError:
     """Explain that an argument has no derivative."""
     name = argument(primitive, position)
     return GradientError(

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -26,22 +26,25 @@ from .mode import in_mode, leave_mode
 from .scope import state
 from .versions import Version, tick
 
-if TYPE_CHECKING:
-    from .primitive import Primitive
-
 V = TypeVar("V", bound="Var")
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+DOORS = "array", "gradient", "differentiable"  # to slots of a Var: watched while a step is captured
+SLOTS = "array", "_gradient", "_differentiable"
 
 
 class Var:
     """An array that can take part in a graph. `Tensor` adds operators and names; nothing below it needs them."""
 
-    __slots__ = ("array", "differentiable", "gradient", "node", "version", "__weakref__")
+    __slots__ = (*SLOTS, "node", "version", "__weakref__")
     result_type: ClassVar[type[Any]]  # what an operation on this type returns; subclasses that refine it inherit it
 
     array: Array
     differentiable: bool
     gradient: Any  # `.grad`, which Tensor spells as a property that explains itself
+    _differentiable: bool  # behind the doors, for a Var that is being made, and so changes nothing
+    _gradient: Any
     node: Node | None
     version: Version
 
@@ -50,8 +53,8 @@ class Var:
         """Make a Var around an array without copying or checking."""
         var = cls.__new__(cls)
         var.array = array
-        var.differentiable = requires_grad
-        var.gradient = None
+        var._differentiable = requires_grad
+        var._gradient = None
         var.node = node
         var.version = node.version if node is not None else Version()
         return var
@@ -78,34 +81,64 @@ class Var:
         return self.array.dtype
 
 
-SLOT: Any = Var.__dict__["array"]
-_watchers: dict[object, Callable[[], None]] = {}
+# ---------------------------------------------------------------- the doors, watched while a step is captured
+
+PLAIN: Any = [Var.__dict__[name] for name in SLOTS]
+Var.array, Var.gradient, Var.differentiable = PLAIN
+PACKAGE = __name__.partition(".")[0] + "."
+BEGINNING = slice(len(PACKAGE))
+_watchers: dict[object, None] = {}
 _watching = threading.Lock()
 
 
+def _read_array(var: Var) -> Array:
+    if (recorder := state.recorder) is not None:
+        names = sys._getframe(1).f_globals  # and no other call: each is looked at while a step is captured
+        if "__name__" not in names or str(names["__name__"])[BEGINNING] != PACKAGE:
+            recorder.refuse("reading t.array", "compute with the tensor itself, or read its array outside the step")
+    array: Array = PLAIN[0].__get__(var)
+    return array
+
+
+def _read_gradient(var: Var) -> Any:
+    if (recorder := state.recorder) is not None:
+        recorder.reads_gradient(var)
+    return var._gradient
+
+
+def _set_gradient(var: Var, g: Any) -> None:
+    var._gradient = g
+    if (recorder := state.recorder) is not None:
+        recorder.sets_gradient(var)
+
+
+def _set_differentiable(var: Var, value: bool) -> None:
+    if (recorder := state.recorder) is not None and var.node is None:
+        recorder.requires_grad(var, value)
+    var._differentiable = value
+
+
+WATCHED: Any = (
+    property(_read_array, PLAIN[0].__set__), property(_read_gradient, _set_gradient),
+    property(PLAIN[2].__get__, _set_differentiable),
+)  # fmt: skip
+
+
 @contextmanager
-def arrays_watched(tell: Callable[[], None]) -> Iterator[None]:
-    """Have `tell` called, while this thread records a step, when code outside this package reads the array of a Var."""
-    package = __name__.partition(".")[0] + "."
-
-    def read(var: Var) -> Array:
-        if state.recorder is not None and not str(sys._getframe(1).f_globals.get("__name__")).startswith(package):
-            tell()
-        array: Array = SLOT.__get__(var)
-        return array
-
-    watched, key = property(read, SLOT.__set__), object()
+def slots_watched() -> Iterator[None]:
+    """Have the recorder of each thread told of what goes through the doors of a Var."""
+    key = object()
     try:
         with _watching:
-            _watchers[key] = tell
-            Var.array = watched  # type: ignore[misc, assignment]
+            _watchers[key] = None
+            Var.array, Var.gradient, Var.differentiable = WATCHED
         yield
     finally:  # no call between the first line and the last, since Ctrl-C may come after one
         with _watching:
             if key in _watchers:
                 del _watchers[key]
             if not _watchers:
-                Var.array = SLOT  # type: ignore[misc]
+                Var.array, Var.gradient, Var.differentiable = PLAIN
 
 
 class Freed:
@@ -123,9 +156,23 @@ def freed(shape: tuple[int, ...], dtype: Any) -> Freed:
     return Freed(shape, dtype)
 
 
+class Operation(Protocol):
+    """What the graph and its readers ask of a primitive."""
+
+    name: str
+    arguments: tuple[str, ...]
+    variadic: str | None
+    residuals: bool
+    view: bool
+    fit: Callable[..., Any] | None
+
+    def rule_at(self, position: int) -> tuple[Callable[..., Any] | None, dict[str, Any]]:
+        """Find the rule for the argument at a position, and what it must be told besides."""
+
+
 # Where an argument came from: the Node that computed it, the leaf Var itself, the Version of a constant Var (to notice
 # a change in place), or None for a plain array or number.
-Parent = Any
+Parent: TypeAlias = "Node | Var | Version | None"
 
 
 class Node:
@@ -141,7 +188,7 @@ class Node:
 
     def __init__(
         self,
-        primitive: Primitive,
+        primitive: Operation,
         args: list[Any],
         static: dict[str, Any],
         out: Array,

@@ -204,8 +204,8 @@ class Primitive:
             result = kind.wrap(out)
         if self.view and np.may_share_memory(out, arrays[0]):
             share(result, args[0])
-        if state.recorder is not None:
-            state.recorder.call(self, args, arrays, static, out, saved)
+        if (recorder := state.recorder) is not None:
+            recorder.call(self, args, arrays, static, result, saved)
         return result
 
     def explain(self, error: Exception, arrays: list[Any]) -> Exception:

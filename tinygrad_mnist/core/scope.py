@@ -10,8 +10,9 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+A = TypeVar("A")
 DEEPEST = 2500  # nested module calls
 DEEP = 64  # from here on they are given room, every 32 levels
 
@@ -74,8 +75,8 @@ class BackwardPass:
 class Recorder(Protocol):
     """What is told of everything that a step does, while compiler/ captures it."""
 
-    def call(self, primitive: Any, args: Any, arrays: Any, static: Any, out: Any, saved: Any) -> None:
-        """A primitive was called with args, which stand for these arrays, and gave out (and residuals)."""
+    def call(self, primitive: Any, args: Any, arrays: Any, static: Any, result: Any, saved: Any) -> None:
+        """A primitive was called with args, which stand for these arrays, and gave a result (and residuals)."""
 
     def draw(self, fill: Callable[..., Any], generator: Any, settings: dict[str, Any], out: Any) -> None:
         """Random numbers were drawn: fill(out, generator, **settings)."""
@@ -89,9 +90,6 @@ class Recorder(Protocol):
     def changes(self, var: Any, name: str) -> None:
         """The memory of a Var is about to be overwritten by the operation of this name."""
 
-    def copies(self, var: Any, part: Any) -> None:
-        """A part of a Var was copied where, run plainly, it would have been a view."""
-
     def knows(self, var: Any) -> None:
         """Something else is about to look at the memory of a Var."""
 
@@ -101,8 +99,8 @@ class Recorder(Protocol):
     def pulls_back(self, node: Any) -> None:
         """From now on the rules of a Node are running (None: no longer)."""
 
-    def adds(self, total: Any, g: Any) -> Any:
-        """Give total + g in the memory order of total, to which eager mode would add in place."""
+    def way(self, create_graph: bool) -> Any:
+        """Give the engine's Way of a backward pass."""
 
     def depends(self, function: Callable[[], Any], label: str) -> None:
         """A number was read that the function gives."""
@@ -111,7 +109,7 @@ class Recorder(Protocol):
         """The memory of a Var was overwritten with the value of another."""
 
     def reads_gradient(self, leaf: Any) -> None:
-        """What `.grad` of a leaf held before is about to matter."""
+        """What `.grad` of a leaf holds is about to matter."""
 
     def sets_gradient(self, leaf: Any) -> None:
         """`.grad` of a leaf was given another tensor, or None."""
@@ -184,8 +182,14 @@ class Room:
 room = Room()
 
 
-def unchanging(array: Any) -> Any:
+def unchanging(array: A) -> A:
     """Tell a step that is being captured of an array made from Python's numbers alone, and give the array."""
-    if state.recorder is not None:
-        state.recorder.constant(array)
+    if (recorder := state.recorder) is not None:
+        recorder.constant(array)
     return array
+
+
+def refuse_captured(what: str, hint: str = "") -> None:
+    """Raise CaptureError if a step is being captured: it is to be repeated with other values."""
+    if (recorder := state.recorder) is not None:
+        recorder.refuse(what, hint)

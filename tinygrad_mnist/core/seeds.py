@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import DTypeError, GradientError, ShapeError
 from .graph import Var
-from .scope import state
+from .scope import state, unchanging
 
 
 def check_differentiable(dtype: np.dtype[Any], what: str) -> None:
@@ -26,7 +26,7 @@ def check_differentiable(dtype: np.dtype[Any], what: str) -> None:
         )
 
 
-def seed_for(root: Any, gradient: Any, name: str, create_graph: Any) -> Any:
+def seed_for(root: Var, gradient: Any, name: str, create_graph: bool) -> Any:
     """Check what a derivative is asked of, and give its first cotangent: 1, or the one given."""
     if not root.requires_grad:
         raise GradientError(
@@ -35,6 +35,7 @@ def seed_for(root: Any, gradient: Any, name: str, create_graph: Any) -> Any:
             expected="a result computed, outside no_grad, from a leaf with requires_grad=True",
             hint="requires_grad_() on the inputs before the forward pass",
         )
+    as_var = create_graph or state.recorder is not None
     if gradient is None:
         if root.array.size != 1:
             raise GradientError(
@@ -43,17 +44,16 @@ def seed_for(root: Any, gradient: Any, name: str, create_graph: Any) -> Any:
                 expected="a tensor with one element, or gradient=...",
                 hint="loss.mean().backward() or loss.sum().backward()",
             )
-        seed = np.ones(root.shape, dtype=root.dtype)
-        if state.recorder is not None:
-            state.recorder.constant(seed)
-        return root.result_type.wrap(seed) if create_graph or state.recorder is not None else seed
-    shape = np.shape(gradient.array if isinstance(gradient, Var) else gradient)
-    if shape != root.shape:
+        seed = unchanging(np.ones(root.shape, dtype=root.dtype))
+        return root.result_type.wrap(seed) if as_var else seed
+    bare = gradient.array if isinstance(gradient, Var) else gradient
+    if np.shape(bare) != root.shape:
         raise ShapeError(
             f"{name}: the cotangent given has another shape than the tensor.",
-            got=f"gradient {shape}, tensor {root.shape}",
+            got=f"gradient {np.shape(bare)}, tensor {root.shape}",
             expected="equal shapes",
         )
-    if create_graph or state.recorder is not None:
-        return gradient if isinstance(gradient, Var) else root.result_type.wrap(np.asarray(gradient, dtype=root.dtype))
-    return np.asarray(gradient.array if isinstance(gradient, Var) else gradient, dtype=root.dtype)
+    if as_var and isinstance(gradient, Var):
+        return gradient
+    seed = np.asarray(bare, dtype=root.dtype)
+    return root.result_type.wrap(seed) if as_var else seed

@@ -27,7 +27,7 @@ class Parameter(Tensor):
             array = array.astype(np.float32)
         if requires_grad:
             check_differentiable(array.dtype, "Parameter")
-        self.array, self.differentiable, self.gradient, self.node = array, requires_grad, None, None
+        self.array, self._differentiable, self._gradient, self.node = array, requires_grad, None, None
         self.version = Version()
         if isinstance(data, Var):  # a change of either is a change of both
             self.version = data.version

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, StateDictError
 from ..core.graph import Array, Var, enable_grad
-from ..core.scope import state
+from ..core.scope import refuse_captured, state
 from ..tensors.in_place import clear_gradient
 from ..tensors.tensor import Tensor
 
@@ -66,8 +66,8 @@ class Optimizer:
 
     def add_param_group(self, group: Group) -> None:
         """Add parameters with settings of their own; what is not set takes the defaults."""
-        if state.recorder is not None and hasattr(self, "state"):
-            state.recorder.refuse("add_param_group()", "add the group before the step")
+        if hasattr(self, "state"):
+            refuse_captured("add_param_group()", "add the group before the step")
         if "params" not in group:
             raise ArgumentError(f"{self._name}: a group without 'params'.", got=", ".join(map(str, group)))
         listed = group["params"]
@@ -120,14 +120,13 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        recorder = state.recorder
         for group in self.param_groups:
             for p in group["params"]:
-                if state.recorder is not None:
-                    state.recorder.reads_gradient(p)
                 if p.gradient is None:
                     continue
-                if state.recorder is not None:
-                    state.recorder.update(self, p, group)
+                if recorder is not None:
+                    recorder.update(self, p, group)
                 self.apply(p, p.gradient.array, group)
         return loss
 

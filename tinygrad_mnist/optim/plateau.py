@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.errors import ArgumentError
-from ..core.scope import state
+from ..core.scope import refuse_captured
 from .optimizer import Optimizer, check_at_least
 from .schedule import Scheduler, by_group, checked_optimizer
 
@@ -49,8 +49,7 @@ class ReduceLROnPlateau(Scheduler):
 
     def step(self, metrics: float | None = None) -> None:
         """Go on, given the figure of this epoch."""
-        if state.recorder is not None:
-            state.recorder.refuse("ReduceLROnPlateau.step()", "call it outside the compiled step, once per epoch")
+        refuse_captured("ReduceLROnPlateau.step()", "call it outside the compiled step, once per epoch")
         if metrics is None:
             raise ArgumentError("ReduceLROnPlateau.step: the figure to watch is missing.", hint="step(valid_loss)")
         figure = float(metrics)

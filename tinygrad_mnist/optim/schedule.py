@@ -76,14 +76,14 @@ class Scheduler:
 
     def step(self) -> None:
         """Go on to the next learning rate."""
-        if state.recorder is not None:
-            state.recorder.effect(self.step)
+        if (recorder := state.recorder) is not None:
+            recorder.effect(self.step)
         self._advance()
 
     def get_last_lr(self) -> list[float]:
         """Give the learning rate of every group that the last step set."""
-        if state.recorder is not None:
-            state.recorder.depends(self._latest, "get_last_lr()")
+        if (recorder := state.recorder) is not None:
+            recorder.depends(self._latest, "get_last_lr()")
         return self._latest()
 
     def _latest(self) -> list[float]:

@@ -16,7 +16,7 @@ from ..core.backend import Generator
 from ..core.draws import draw, integers, normal, permutation, uniform
 from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.graph import Array, Var, no_grad
-from ..core.scope import state
+from ..core.scope import refuse_captured, state, unchanging
 from ..core.seeds import check_differentiable
 from ..functions.dims import Size, integer, sizes
 from ..functions.numbers import fitting, number
@@ -24,7 +24,7 @@ from ..ops import promotion
 from .tensor import Tensor
 
 DType = Any
-DRAWN = ("rand", "randn")  # told to compiler/ when drawn
+HELD = np.ndarray, Var  # what a list of numbers may hold besides
 LARGEST = 2**59  # elements: in bytes, what addresses can name
 
 
@@ -41,9 +41,8 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
             copy: Tensor = promotion.cast(source, dtype=np.dtype(source.dtype if dtype is None else dtype))
         copy.differentiable = requires_grad
         return copy
-    if isinstance(data, list | tuple):
-        if state.recorder is not None and any(isinstance(x, np.ndarray | Var) for x in data):
-            state.recorder.refuse("tensor() of a list of tensors or arrays", "tg.stack(list)")
+    if isinstance(data, list | tuple) and any(isinstance(x, HELD) for x in data):
+        refuse_captured("tensor() of a list of tensors or arrays", "tg.stack(list)")
         data = [x.array if isinstance(x, Var) else x for x in data]
         typed = any(isinstance(x, np.ndarray) and x.dtype.char == "d" for x in data)
     try:
@@ -83,9 +82,7 @@ def from_numpy(array: Array) -> Tensor:
 def _leaf(array: Array, requires_grad: bool, name: str) -> Tensor:
     if requires_grad:
         check_differentiable(array.dtype, name)
-    if state.recorder is not None and name not in DRAWN:
-        state.recorder.constant(array)
-    return Tensor.wrap(array, requires_grad)
+    return Tensor.wrap(unchanging(array), requires_grad)
 
 
 def _dtype(name: str, dtype: DType, kinds: str = "fiub") -> Any:
@@ -198,8 +195,7 @@ def rand(
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Draw from the uniform distribution on [0, 1)."""
-    shape = _shape("rand", (size,) + more)
-    return _leaf(draw(uniform, shape, _dtype("rand", dtype, "f"), generator), requires_grad, "rand")
+    return Tensor.wrap(draw(uniform, _shape("rand", (size,) + more), _dtype("rand", dtype, "f"), generator), requires_grad)
 
 
 def randn(
@@ -207,8 +203,7 @@ def randn(
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Draw from the normal distribution of mean 0 and variance 1."""
-    shape = _shape("randn", (size,) + more)
-    return _leaf(draw(normal, shape, _dtype("randn", dtype, "f"), generator), requires_grad, "randn")
+    return Tensor.wrap(draw(normal, _shape("randn", (size,) + more), _dtype("randn", dtype, "f"), generator), requires_grad)
 
 
 def randint(

@@ -13,34 +13,55 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DTypeError, InPlaceError, ShapeError
-from ..core.graph import Array, Var
-from ..core.scope import state, unchanging
+from ..core.graph import Array, V, Var
+from ..core.primitive import Primitive
+from ..core.scope import refuse_captured, state, unchanging
 from ..functions.arithmetic import scaled
 from ..functions.numbers import fitting, number
 from ..ops import elementwise
 from ..ops import index as indexing
 from ..ops.index import ARRAY
 
+SEQUENCES, ARRAYS, NO_INDEX = (list, tuple, range), (Var, np.ndarray), (str, float)  # isinstance takes longer with `|`
 
-def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
-    """Make x become operation(x, ...), in the same memory."""
-    name = operation.name
-    variables = [x, *(a for a in args if isinstance(a, Var))]
-    if state.recorder is not None:
-        state.recorder.changes(x, name)
-    if state.recorder is not None and not (state.recording and any(v.requires_grad for v in variables)):
-        before = x.result_type.wrap(x.array.copy())
-        state.recorder.same(before.array, x.array)
-        result = operation(before, *(before if a is x else a for a in args), **static)
-        overwrite(x, result.array, name)
+
+def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
+    """Make x become operation(x, ...), in the same memory: the one way of every change in place."""
+    name, recorder = operation.name, state.recorder
+    recorded, bare = x.differentiable, []
+    for a in args:
+        recorded = recorded or (isinstance(a, Var) and a.differentiable)
+        bare.append(a.array if isinstance(a, Var) else a)
+    recorded = recorded and state.recording
+    if recorder is not None:
+        recorder.changes(x, name)
+    elif not recorded:
+        if operation is indexing.setitem:
+            write(x, bare, static["index"])
+        else:
+            overwrite(x, np.asarray(operation(x.array, *bare, **static)), name)
         x.version.bump()
-        state.recorder.write(x, result)
         return x
-    if not (state.recording and any(v.requires_grad for v in variables)):
-        bare = [a.array if isinstance(a, Var) else a for a in args]
-        overwrite(x, np.asarray(operation(x.array, *bare, **static)), name)
-        x.version.bump()
+    if recorded:
+        args = recordable(x, args, name)
+    before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
+    if recorder is not None:
+        recorder.same(before.array, x.array)
+    result = operation(before, *(before if a is x else a for a in args), **static)
+    overwrite(x, result.array, name)
+    x.version.bump(result.node.index if recorded else None)
+    if recorder is not None:
+        recorder.write(x, result)
+    if not recorded:
         return x
+    if x.node is not None:  # .grad of a retained tensor is that of its latest value
+        x.node.retained, result.node.retained = None, x.node.retained
+    x.node, x.version, x.differentiable = result.node, result.node.version, True
+    return x
+
+
+def recordable(x: Var, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
+    """Refuse a recorded change of memory that others look at; give the arguments, copied where they are in it."""
     if x.requires_grad and x.node is None:
         raise InPlaceError(
             f"{name}: a leaf that requires a gradient cannot be changed in place while recording.",
@@ -56,22 +77,10 @@ def change(x: Any, operation: Any, *args: Any, **static: Any) -> Any:
         )
     if not x.array.flags.writeable:  # before anything is recorded
         raise read_only(name, x)
-    before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
-    args = tuple(a.copy() if isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a for a in args)
-    if state.recorder is not None:
-        state.recorder.same(before.array, x.array)
-    result = operation(before, *(before if a is x else a for a in args), **static)
-    overwrite(x, result.array, name)
-    x.version.bump(result.node.index)
-    if state.recorder is not None:
-        state.recorder.write(x, result)
-    if x.node is not None:  # .grad of a retained tensor is that of its latest value
-        x.node.retained, result.node.retained = None, x.node.retained
-    x.differentiable, x.node, x.version = True, result.node, result.node.version
-    return x
+    return tuple(a.copy() if isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a for a in args)
 
 
-def overwrite(x: Any, value: Array, name: str) -> None:
+def overwrite(x: Var, value: Array, name: str) -> None:
     """Write a value over the memory of x, if shape, dtype and memory allow."""
     if value.shape != x.shape:
         raise ShapeError(
@@ -91,7 +100,15 @@ def overwrite(x: Any, value: Array, name: str) -> None:
     np.copyto(x.array, value, casting="unsafe")
 
 
-def read_only(name: str, x: Any) -> InPlaceError:
+def write(x: Var, bare: list[Any], index: indexing.Index) -> None:
+    """Write x[index] = value, given the value and the index arrays; on a copy of x only to explain what fails."""
+    try:
+        indexing.write(x.array, indexing.fill(index, tuple(bare[1:])), bare[0])
+    except Exception:
+        overwrite(x, indexing.setitem(x.array, *bare, index=index), "setitem")
+
+
+def read_only(name: str, x: Var) -> InPlaceError:
     """Explain that the memory of a tensor cannot be changed."""
     return InPlaceError(
         f"{name}: the memory is read-only (expanded, or from a read-only array).",
@@ -100,7 +117,7 @@ def read_only(name: str, x: Any) -> InPlaceError:
     )
 
 
-def replace(x: Any, value: Any) -> None:
+def replace(x: Var, value: Any) -> None:
     """Give x the memory of a tensor or array of the same dtype instead of its own."""
     if not isinstance(value, Var | np.ndarray) or value.dtype != x.dtype:
         raise DTypeError(
@@ -109,50 +126,42 @@ def replace(x: Any, value: Any) -> None:
             expected=f"a tensor or array of {x.dtype}",
             hint="t.data = tg.tensor(values)",
         )
-    if state.recorder is not None:
-        state.recorder.refuse("assignment to .data", "with tg.no_grad(): x.copy_(values)")
+    refuse_captured("assignment to .data", "with tg.no_grad(): x.copy_(values)")
     source = value if isinstance(value, Var) else x.result_type.wrap(value)
     x.array, x.version = source.array, source.version
     x.version.share(x, source)
     x.version.bump()
 
 
-def clear_gradient(x: Any, set_to_none: bool) -> None:
+def clear_gradient(x: Var, set_to_none: bool) -> None:
     """Forget `.grad` of a leaf, or set it to 0."""
-    if state.recorder is not None and not set_to_none:
-        state.recorder.reads_gradient(x)
     if set_to_none:
         x.gradient = None
     elif x.gradient is not None:
-        zeros = np.zeros(x.shape, x.dtype)
-        x.gradient = x.result_type.wrap(zeros)
-        if state.recorder is not None:
-            state.recorder.constant(zeros)
-    if state.recorder is not None:
-        state.recorder.sets_gradient(x)
+        x.gradient = x.result_type.wrap(unchanging(np.zeros(x.shape, x.dtype)))
 
 
-def add_(self: Any, other: Any, *, alpha: float = 1) -> Any:
+def add_(self: V, other: Any, *, alpha: float = 1) -> V:
     """Add alpha * other in place."""
     return change(self, elementwise.add, scaled(self, other, alpha))
 
 
-def sub_(self: Any, other: Any, *, alpha: float = 1) -> Any:
+def sub_(self: V, other: Any, *, alpha: float = 1) -> V:
     """Subtract alpha * other in place."""
     return change(self, elementwise.subtract, scaled(self, other, alpha))
 
 
-def mul_(self: Any, other: Any) -> Any:
+def mul_(self: V, other: Any) -> V:
     """Multiply in place."""
     return change(self, elementwise.multiply, other)
 
 
-def div_(self: Any, other: Any) -> Any:
+def div_(self: V, other: Any) -> V:
     """Divide in place."""
     return change(self, elementwise.divide, other)
 
 
-def pow_(self: Any, exponent: Any) -> Any:
+def pow_(self: V, exponent: Any) -> V:
     """Raise to a power in place, a number or a tensor."""
     if isinstance(exponent, Var | np.ndarray):
         return change(self, elementwise.power, exponent)
@@ -160,36 +169,36 @@ def pow_(self: Any, exponent: Any) -> Any:
     return change(self, elementwise.power_scalar, exponent=float(exponent) if self.dtype.kind == "f" else exponent)
 
 
-def copy_(self: Any, other: Any) -> Any:
+def copy_(self: V, other: Any) -> V:
     """Take over the values of another tensor or array, which broadcast."""
     return change(self, indexing.setitem, other, index=(Ellipsis,))
 
 
-def fill_(self: Any, value: float) -> Any:
+def fill_(self: V, value: float) -> V:
     """Set every element."""
     if isinstance(value, int | float) and self.dtype.kind in "iu":
         value = fitting("fill_", value, self.dtype)
     return change(self, indexing.setitem, value, index=(Ellipsis,))
 
 
-def zero_(self: Any) -> Any:
+def zero_(self: V) -> V:
     """Set every element to 0."""
     return fill_(self, 0)
 
 
-def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+def split_index(key: Any) -> tuple[indexing.Index, list[Any]]:
     """Separate an index into its static part and its index arrays (tensors, arrays, lists)."""
     index: list[Any] = []
     arrays: list[Any] = []
     for part in key if isinstance(key, tuple) else (key,):
-        if isinstance(part, list | tuple | range):
+        if isinstance(part, SEQUENCES):
             part = unchanging(np.asarray(part) if len(part) else np.empty(0, dtype=np.int64))
-        if isinstance(part, str | float):
+        if isinstance(part, NO_INDEX):
             raise DTypeError(f"indexing: {part!r} cannot be an index.", expected="integers, slices, None or arrays")
         if isinstance(part, slice):  # bounds are read now: a tensor among them may change before backward
             bounds: list[Any] = [part.start, part.stop, part.step]
             part = slice(*(int(v) if hasattr(v, "array") else v for v in bounds))
-        if isinstance(part, Var | np.ndarray):
+        if isinstance(part, ARRAYS):
             if part.dtype.kind not in "iub":
                 raise DTypeError(
                     "indexing: an index tensor must hold integers or booleans.",
@@ -207,35 +216,17 @@ def split_index(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     return tuple(index), arrays
 
 
-def getitem(self: Any, key: Any) -> Any:
+def getitem(self: Var, key: Any) -> Any:
     """Read self[key]; a view of the memory unless the index holds arrays."""
     index, arrays = split_index(key)
-    result = indexing.getitem(self, *arrays, index=index)
-    if arrays and state.recorder is not None and any(a.ndim == 0 and a.dtype.kind in "iu" for a in arrays):
-        state.recorder.copies(self, result)  # where eager mode gives a view
-    return result
+    return indexing.getitem(self, *arrays, index=index)
 
 
-def setitem(self: Any, key: Any, value: Any) -> None:
+def setitem(self: Var, key: Any, value: Any) -> None:
     """Write self[key] = value."""
     if isinstance(value, int | float) and self.dtype.kind in "iu":
         value = fitting("indexing", value, self.dtype)
     if not self.array.flags.writeable:
         raise read_only("indexing", self)
     index, arrays = split_index(key)
-    recorded = state.recording and (self.requires_grad or (isinstance(value, Var) and value.requires_grad))
-    if recorded or state.recorder is not None:
-        change(self, indexing.setitem, value, *arrays, index=index)
-        return
-    bare = [a.array if isinstance(a, Var) else a for a in arrays]
-    source = value.array if isinstance(value, Var) else value
-    try:
-        indexing.write(self.array, indexing.fill(index, tuple(bare)), source)
-    except Exception as error:
-        if not self.array.flags.writeable:
-            raise read_only("indexing", self) from error
-        explained = indexing.setitem.explain(error, [self.array, source, *bare])
-        if explained is error:
-            raise
-        raise explained from error
-    self.version.bump()
+    change(self, indexing.setitem, value, *arrays, index=index)

@@ -15,7 +15,7 @@ import numpy as np
 from .. import functions as F
 from ..core.errors import GradientError, TinygradError
 from ..core.graph import Var
-from ..core.scope import state
+from ..core.scope import refuse_captured, state
 from ..ops import activation, compare, elementwise, layout, reduce
 
 UFUNCS: dict[Any, Callable[..., Any]] = {
@@ -138,8 +138,7 @@ def on_arrays(name: str, function: Any, args: Any, kwargs: Any, into: Any) -> An
             hint=("array = array + tensor instead of +=; or " if into is not None else "")
             + "tensor.detach() where no gradient is wanted",
         )
-    if state.recorder is not None:
-        state.recorder.refuse(f"{name}, which is not one of the recorded operations")
+    refuse_captured(f"{name}, which is not one of the recorded operations")
     result = function(*_bare(args), **_bare(kwargs))
     for v in _variables(into):
         v.version.bump()  # backward must notice

@@ -18,7 +18,7 @@ from ..core.backend import apart
 from ..core.engine import backward
 from ..core.errors import ArgumentError, GradientError, ShapeError
 from ..core.graph import Array, Node, Var
-from ..core.scope import state
+from ..core.scope import refuse_captured, state
 from ..core.seeds import check_differentiable, seed_for
 from ..functions import arithmetic, shapes
 from ..functions.types import TensorLike
@@ -43,8 +43,8 @@ class Tensor(Methods):
         from_var = Tensor.wrap(array)
         if requires_grad:
             check_differentiable(from_var.dtype, "Tensor")
-        self.array, self.differentiable = from_var.array, requires_grad
-        self.gradient, self.node, self.version = None, None, from_var.version
+        self.array, self._differentiable = from_var.array, requires_grad
+        self._gradient, self.node, self.version = None, None, from_var.version
 
     # ------------------------------------------------------------ facts
 
@@ -56,15 +56,14 @@ class Tensor(Methods):
     @property
     def grad(self) -> Tensor | None:
         """Gradient that backward left here, a tensor of the same shape, or None."""
-        if state.recorder is not None and self.node is None:
-            state.recorder.reads_gradient(self)
-        if self.gradient is None and self.node is not None and self.node.retained is None:
+        gradient = self.gradient
+        if gradient is None and self.node is not None and self.node.retained is None:
             warnings.warn(
                 f"`.grad` of a non-leaf: this tensor is the result of {self.node.where()}, and backward keeps "
                 "gradients of leaves only. Call .retain_grad() on it before backward to keep its gradient too.",
                 stacklevel=2,
             )
-        return self.gradient
+        return gradient
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -75,8 +74,6 @@ class Tensor(Methods):
                 expected=f"Tensor {self.shape}",
             )
         self.gradient = value
-        if state.recorder is not None:
-            state.recorder.sets_gradient(self)
 
     @property
     def data(self) -> Tensor:
@@ -155,8 +152,8 @@ class Tensor(Methods):
 
     def detach(self) -> Tensor:
         """Give a leaf that looks at the same memory and needs no gradient."""
-        if state.recorder is not None:
-            state.recorder.knows(self)
+        if (recorder := state.recorder) is not None:
+            recorder.knows(self)
         result = Tensor.wrap(self.array)
         result.version = self.version
         self.version.share(self, result)
@@ -174,8 +171,6 @@ class Tensor(Methods):
                 got=f"the result of {self.node.where()}",
                 hint="t.detach()",
             )
-        if state.recorder is not None:
-            state.recorder.requires_grad(self, bool(requires_grad))
         self.differentiable = bool(requires_grad)
         return self
 
@@ -329,12 +324,6 @@ class Tensor(Methods):
 
 
 Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tensor
-
-
-def refuse_captured(what: str) -> None:
-    """Raise CaptureError if a step is being captured: it is to be repeated with other values."""
-    if state.recorder is not None:
-        state.recorder.refuse(what)
 
 
 def _rebuild(kind: type[Tensor], data: Array, requires_grad: Any) -> Tensor:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.graph import SLOT
+from ...core.graph import DOORS, Var
 from ...tensors.tensor import Tensor
 from .facts import Facts, held, hidden, keys_of
 from .pure import PYTHON
@@ -205,7 +205,7 @@ class Members(Facts):
             if not is_foreign(kind):
                 self.count_attributes(kind, kind.__name__)
             value = vars(kind).get(word, MISSING)
-            if value is SLOT or word in ("array", "__dict__", "__weakref__"):
+            if (kind is Var and word in DOORS) or word in ("__dict__", "__weakref__"):
                 return
             if value is MISSING:
                 continue

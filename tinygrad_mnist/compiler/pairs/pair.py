@@ -198,7 +198,7 @@ class Pairs(Compiled):
         for layouts, half in pair.halves.backward.items() if alike else ():
             seeds = cotangents(pair.trial.shapes, layouts)
             targets = [pair.trial.target(i, leaves) for i in half.targets]
-            kept = differentiate([outputs[i].node for i in seeds], list(seeds.values()), targets, True, False)
+            kept = differentiate([outputs[i] for i in seeds], list(seeds.values()), targets, True, False)
             ours = half.run(found=found, input=arrays, state=memory, cotangent=seeds)
             given = seeds.values()  # they tell how much of a gradient may be rounding: all, where it cancels out
             sides["the gradient"][0].extend([*(kept.get(t) for t in targets), *given])

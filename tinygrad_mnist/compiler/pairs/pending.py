@@ -135,9 +135,9 @@ class Pending:
             if present is not None:
                 present.restore()
             assign(now)
-        nodes = [x.node for x in own if x.node is not None]
+        outputs = [x for x in own if x.node is not None]
         targets = [pair.trial.target(i, leaves) for i in range(len(pair.trial.targets))]
-        found = differentiate([nodes[i] for i in self.seeds], [*self.seeds.values()], targets, recorded, recorded)
+        found = differentiate([outputs[i] for i in self.seeds], [*self.seeds.values()], targets, recorded, recorded)
         if recorded:
             graft(list(found.values()), leaves, self.tensors)
         return {i: found[t] for i, t in enumerate(targets) if t in found}
@@ -170,7 +170,7 @@ def graft(result: Any, leaves: dict[int, Var], tensors: list[Any]) -> Any:
         if isinstance(x, Var) and x.node is not None and swap:
             for node in reachable([x.node]):
                 for i, parent in enumerate(node.parents):
-                    if id(parent) in swap:
+                    if isinstance(parent, Var) and id(parent) in swap:
                         original = swap[id(parent)][1]
                         node.parents[i] = original.node or original
                         if node.args[i] is parent.array:

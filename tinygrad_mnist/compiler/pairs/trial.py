@@ -87,7 +87,7 @@ def tried(
         tensors += seeds
         start = len(recorder.instructions)
         try:
-            pulled = differentiate([x.node for i, x in enumerate(outputs) if i in chosen], seeds, leaves, True, False)
+            pulled = differentiate([x for i, x in enumerate(outputs) if i in chosen], seeds, leaves, True, False)
         except InPlaceError:  # only if backward is called at all
             raise Unpaired from None
         trial.backwards.append((layouts, start, [i for i, leaf in enumerate(leaves) if leaf in pulled]))

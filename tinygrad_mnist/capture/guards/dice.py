@@ -1,6 +1,6 @@
 """NumPy's generators, of whose draws Python tells no profiler: their state shows them.
 
-Look next at capture.py.
+Look next at watch.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backend import apart
+from ...core.backend import apart
 
 
 class Dice:
