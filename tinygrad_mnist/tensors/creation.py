@@ -195,7 +195,8 @@ def rand(
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Draw from the uniform distribution on [0, 1)."""
-    return Tensor.wrap(draw(uniform, _shape("rand", (size,) + more), _dtype("rand", dtype, "f"), generator), requires_grad)
+    shape = _shape("rand", (size,) + more)
+    return Tensor.wrap(draw(uniform, shape, _dtype("rand", dtype, "f"), generator), requires_grad)
 
 
 def randn(
@@ -203,7 +204,8 @@ def randn(
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Draw from the normal distribution of mean 0 and variance 1."""
-    return Tensor.wrap(draw(normal, _shape("randn", (size,) + more), _dtype("randn", dtype, "f"), generator), requires_grad)
+    shape = _shape("randn", (size,) + more)
+    return Tensor.wrap(draw(normal, shape, _dtype("randn", dtype, "f"), generator), requires_grad)
 
 
 def randint(
