@@ -6,11 +6,13 @@ Choose a profile with HYPOTHESIS_PROFILE: dev (default, a minute), ci, deep (hun
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -33,6 +35,9 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the backgrou
 
 # what a test may need and an installation may lack: all but NumPy, pytest and hypothesis
 OPTIONAL = {"distributed", "graphviz", "matplotlib", "numba", "pandas", "scipy", "sklearn", "torch", "tqdm"}
+with suppress(ImportError):
+    if getattr(importlib.util.find_spec("sklearn"), "origin", "") is None:  # the folder beside this file
+        sys.modules["sklearn"] = None
 
 
 def lacking(error: BaseException | None) -> str:

@@ -42,7 +42,7 @@ from tinygrad_mnist.data.image_set import ImageSet
 from tinygrad_mnist.data.mnist import MNIST, load_mnist_arrays
 from tinygrad_mnist.data.sources import Found, Network, find_split
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 REAL = Path(os.environ.get("TINYGRAD_MNIST_DATA") or REPOSITORY.parent / "shared" / "data" / "mnist")
 HTML = b"<!DOCTYPE html>\n<html><body>Log in to the hotel's network</body></html>"
 

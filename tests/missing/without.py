@@ -1,6 +1,6 @@
 """A pytest plugin that hides packages and programs, as if they were not installed, from the tests and what they start.
 
-    WITHOUT=matplotlib,dot PYTHONPATH=$PWD:$PWD/tests python -m pytest -p without
+    WITHOUT=matplotlib,dot PYTHONPATH=$PWD:$PWD/tests/missing python -m pytest -p without
 """
 
 from __future__ import annotations

@@ -10,20 +10,21 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent
+HERE = Path(__file__).parent
+TESTS = HERE.parent
 OPTIONAL = ["matplotlib", "sklearn", "graphviz", "dot", "numba", "scipy", "tqdm", "pandas", "distributed"]
 # one or a few quick tests for each of them, and one that needs none
 QUICK = [
-    "test_examples.py::test_an_unwritable_folder_is_told_before_training",
-    "test_examples.py::test_the_readmes_error_is_what_people_see",
-    "test_benchmark.py::test_arguments_that_make_no_sense_are_refused",
-    "test_sklearn.py::test_pandas_goes_in_and_out",
-    "test_studies.py::test_a_quick_run_says_so_first",
-    "test_viz.py::test_render_leaves_the_old_file_where_writing_fails",
-    "test_viz.py::test_the_example_without_dot_writes_text",
+    "examples/test_examples.py::test_an_unwritable_folder_is_told_before_training",
+    "examples/test_examples.py::test_the_readmes_error_is_what_people_see",
+    "examples/test_benchmark.py::test_arguments_that_make_no_sense_are_refused",
+    "sklearn/test_sklearn.py::test_pandas_goes_in_and_out",
+    "examples/test_studies.py::test_a_quick_run_says_so_first",
+    "viz/test_viz.py::test_render_leaves_the_old_file_where_writing_fails",
+    "viz/test_viz.py::test_the_example_without_dot_writes_text",
     "test_structure.py::test_what_is_loaded_when_first_named_is_what_was_named",
 ]
-WHOLE = ["benchmark", "compile_numba", "examples", "mnist_files", "sklearn", "structure", "studies", "training", "viz"]
+WHOLE = ["data", "examples", "fast", "sklearn", "training", "viz", "test_structure.py"]
 
 
 def pytest_without(hidden, *args):
@@ -31,7 +32,7 @@ def pytest_without(hidden, *args):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "without", "-q", "-rsfE", "--color=no", "-p", "no:cacheprovider", *args],
         capture_output=True, text=True, cwd=TESTS.parent, timeout=300, env={
-            **os.environ, "WITHOUT": ",".join(hidden), "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)]),
+            **os.environ, "WITHOUT": ",".join(hidden), "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(HERE)]),
         },
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
@@ -90,7 +91,7 @@ def test_an_error_without_a_missing_package(): raise MissingDependencyError("wro
 
 
 def test_all_missing_at_once_is_collected_and_skipped():
-    status, report = pytest_without(OPTIONAL, *(str(TESTS / f"test_{name}.py") for name in WHOLE), "--collect-only")
+    status, report = pytest_without(OPTIONAL, *(str(TESTS / name) for name in WHOLE), "--collect-only")
     assert status == 0 and "INTERNALERROR" not in report and "error" not in report.lower().split("\n")[-2], report
     found = {line.partition("::")[0].removeprefix("tests/") for line in report.splitlines() if "::" in line}
     status, report = pytest_without(OPTIONAL, *(str(TESTS / q) for q in QUICK if q.partition("::")[0] in found))

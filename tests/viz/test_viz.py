@@ -18,7 +18,7 @@ from tinygrad_mnist import nn, viz
 from tinygrad_mnist.core.errors import ArgumentError, DTypeError, MissingDependencyError, OutputError
 from tinygrad_mnist.core.scope import Scope, state
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="the program `dot` of graphviz is not installed")
 
 

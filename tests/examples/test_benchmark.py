@@ -16,7 +16,7 @@ import pytest
 
 from tinygrad_mnist import nn
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 sys.path.append(str(EXAMPLES))
 for package in ("matplotlib", "tqdm"):  # without which the program ends at its first line
     pytest.importorskip(package)

@@ -207,7 +207,7 @@ def test_200_steps_of_a_cnn():
     agree(make, list(batches((1, 14, 14), count=200)))
 
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize("name, kind, shape", [("mnist_mlp", "MLP", (1, 28, 28)), ("mnist_cnn", "CNN", (1, 28, 28))])
