@@ -1,6 +1,6 @@
 """Every Case compiled: with the NumPy backend bit for bit as eager, with the numba backend, run as Python, to rounding.
 
-The Cases are those of the primitives' matrix (cases.py), so that a new operation is tried here, too.
+The Cases are those of the primitives' matrix (cases/), so that a new operation is tried here, too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every primitive, and every public function built from them, through the whole matrix of checks.
 
-Adding an operation means adding one Case to cases.py; nothing here changes. Look next at test_gradcheck.py, which tests
+Adding an operation means adding one Case to cases/; nothing here changes. Look next at test_gradcheck.py, which tests
 the judge.
 """
 
@@ -39,7 +39,7 @@ every_differentiable = pytest.mark.parametrize("case", differentiable, ids=[c.na
 
 def test_every_primitive_has_a_case() -> None:
     tested = {c.primitive.name for c in CASES.values() if c.primitive is not None}
-    assert tested == set(registry), "add a Case to tests/cases.py for each primitive that has none"
+    assert tested == set(registry), "add a Case to tests/cases for each primitive that has none"
 
 
 def test_every_rule_is_checked() -> None:
