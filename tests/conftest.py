@@ -6,6 +6,7 @@ Choose a profile with HYPOTHESIS_PROFILE: dev (default, a minute), ci, deep (hun
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -118,3 +119,12 @@ def threads():
     before = parallel.get_num_threads()
     yield parallel.set_num_threads
     parallel.set_num_threads(before)
+
+
+@pytest.fixture
+def no_collector():
+    """Switch the garbage collector off, so that what is freed is freed by reference counting alone."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
