@@ -66,9 +66,7 @@ def test_replayed_with_numpy(name):
 @pytest.mark.parametrize("name", sorted(CASES.keys() - OWN_GENERATOR))
 def test_written_for_numba(name, monkeypatch):
     pytest.importorskip("numba", reason="numba is not installed")
-    plain = importlib.import_module("test_compile_numba")
-    monkeypatch.setattr(plain.numba_plan, "compiled_module", plain.plain_module)
-    monkeypatch.setattr(plain.numba_calls, "Launcher", plain.PlainLauncher)
+    importlib.import_module("numba_as_python").in_place_of_numba(monkeypatch)
 
     def close(b, a, dtype):
         tolerance = 1e-4 if dtype is np.float32 else 1e-9

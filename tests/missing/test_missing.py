@@ -18,7 +18,7 @@ QUICK = [
     "examples/test_examples.py::test_an_unwritable_folder_is_told_before_training",
     "examples/test_examples.py::test_the_readmes_error_is_what_people_see",
     "examples/test_benchmark.py::test_arguments_that_make_no_sense_are_refused",
-    "sklearn/test_sklearn.py::test_pandas_goes_in_and_out",
+    "sklearn/test_sklearn_tools.py::test_feature_names",
     "examples/test_studies.py::test_a_quick_run_says_so_first",
     "viz/test_viz.py::test_render_leaves_the_old_file_where_writing_fails",
     "viz/test_viz.py::test_the_example_without_dot_writes_text",
