@@ -15,6 +15,7 @@ from models import Dropping, Two, Y, batch, ended
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
+from tinygrad_mnist.compiler.pairs.model import CompiledModule
 from tinygrad_mnist.core.errors import CaptureError, InPlaceError
 
 # ---------------------------------------------------------------- a Module
