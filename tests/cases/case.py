@@ -33,7 +33,8 @@ class Example:
 class Case:
     """How to test one operation. order: highest order that is compared with numeric derivatives; 0: constant.
 
-    constant: positions of floating arguments that have no derivative. composed: not a primitive.
+    constant: positions of floating arguments that have no derivative. torch: the twin, a name under which PyTorch has
+    the same, or a function of (torch, *arguments, **static).
     """
 
     name: str
@@ -44,6 +45,8 @@ class Case:
     constant: tuple[int, ...] = ()
     examples: tuple[Example, ...] = ()
     raw: bool = True  # the function takes raw arrays too
+    torch: str | Callable[..., Any] | None = None
+    alone: str = ""  # why PyTorch has no twin
 
     @property
     def primitive(self) -> Primitive | None:

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from strategies import ANYWHERE, NOT_ZERO, POSITIVE, Array, Call, Domain, Draw
 
+import tinygrad_mnist as tg
 from tinygrad_mnist import functions as F
 
 from .case import Example, a, case
 from .elementwise import apart, two
-from .reductions import var_oracle
-from .shapes import pieces
+from .reductions import build_broadcast_to, var_oracle
+from .shapes import build_flip, build_gather, build_reshape, build_transpose, flip_oracle, gather_oracle, pieces
 
 
-def composed(name: str, call: Callable[..., Any], build: Callable[[Draw], Call], oracle: Any, **options: Any) -> None:
-    case(f"{name} (composed)", build, oracle, call=call, **options)
+def composed(name: str, call: Any, build: Any, oracle: Any, torch: Any = None, alone: str = "", **options: Any) -> None:
+    """Add a Case of what is composed. Its twin is PyTorch's function of the same name; of operators, the same text."""
+    if torch is None and not alone:
+        public = call.__module__.startswith("tinygrad_mnist")
+        torch = call.__name__ if public else lambda m, *args, **static: call(*args, **static)
+    case(f"{name} (composed)", build, oracle, call=call, torch=torch, alone=alone, **options)
+
+
+def text(name: str, function: Any, build: Any, oracle: Any, **options: Any) -> None:
+    """Add a Case of a text that runs in both packages: a function of (package, *arguments, **static)."""
+    composed(name, partial(function, tg), build, oracle, torch=function, **options)
 
 
 def one(d: Draw, domain: Domain = ANYWHERE, least: int = 0, **static: Any) -> Call:
@@ -60,11 +71,13 @@ composed(
 composed(
     "clamp min tensor", lambda x, low: F.clamp(x, min=low, max=1.0), lambda d: Call(apart(d).args, {}, d.seed),
     lambda x, low: np.minimum(np.maximum(x, low), 1.0), order=2,
+    torch=lambda m, x, low: x.clamp(min=low).clamp(max=1.0),
 )  # fmt: skip
 
 # reductions
 composed("prod", F.prod, lambda d: Call([d.values(d.shape())], {"keepdim": d.boolean()}, d.seed),
-         lambda x, keepdim: np.prod(x, keepdims=keepdim))  # fmt: skip
+         lambda x, keepdim: np.prod(x, keepdims=keepdim),
+         torch=lambda m, x, keepdim: x.prod().reshape((1,) * x.ndim * keepdim))  # fmt: skip
 
 
 def one_dim(d: Draw, least: int = 1, empty: bool = True, distinct: bool = False) -> Call:
@@ -104,16 +117,17 @@ composed(
 composed("sum dims", F.sum, lambda d: one(d, least=2, dim=[0, -1]), lambda x, dim: x.sum((0, -1)))
 composed("mean", F.mean, lambda d: Call([d.values(d.shape(empty=False))], {}, d.seed), np.mean)
 FIRST = {"dim": 0, "keepdim": False}
-composed(
-    "max dim", lambda x, **static: F.max(x, **static).values, lambda d: one_dim(d, empty=False, distinct=True),
+text(
+    "max dim", lambda m, x, **static: m.max(x, **static).values, lambda d: one_dim(d, empty=False, distinct=True),
     with_dim(np.max), order=2, examples=(Example((a(3, 1, 3),), 3.0, (a(1, 0, 0),), FIRST),),
 )  # fmt: skip
-composed(
-    "min dim", lambda x, **static: F.min(x, **static).values, lambda d: one_dim(d, empty=False, distinct=True),
+text(
+    "min dim", lambda m, x, **static: m.min(x, **static)[0], lambda d: one_dim(d, empty=False, distinct=True),
     with_dim(np.min), order=2, examples=(Example((a(3, 1, 1),), 1.0, (a(0, 1, 0),), FIRST),),
 )  # fmt: skip
-composed("max", F.max, lambda d: Call([d.distinct(d.shape(empty=False))], {}, d.seed), np.max, order=2)
-composed("min", F.min, lambda d: Call([d.distinct(d.shape(empty=False))], {}, d.seed), np.min, order=2)
+TIES = {"order": 2, "examples": (Example((a(2, 2),), 2.0, (a(0.5, 0.5),)),)}
+composed("max", F.max, lambda d: Call([d.distinct(d.shape(empty=False))], {}, d.seed), np.max, **TIES)
+composed("min", F.min, lambda d: Call([d.distinct(d.shape(empty=False))], {}, d.seed), np.min, **TIES)
 composed("max of two", F.max, apart, np.maximum, order=2)
 composed("min of two", F.min, apart, np.minimum, order=2)
 
@@ -122,34 +136,61 @@ composed("min of two", F.min, apart, np.minimum, order=2)
 
 def build_squeeze(d: Draw) -> Call:
     shape = (1, *d.shape(0, 2), 1)
-    return Call([d.values(shape)], {"dim": d.choose((None, 0, -1, (0, -1)))}, d.seed)
+    return Call([d.values(shape)], {"dim": d.choose((None, 0, -1, 1, (0, -1)))}, d.seed)
 
 
 def squeeze_oracle(x: Array, dim: Any) -> Array:
-    return x.reshape([s for i, s in enumerate(x.shape) if s != 1]) if dim is None else np.squeeze(x, dim)
+    dims = range(x.ndim) if dim is None else [d % x.ndim for d in (dim if isinstance(dim, tuple) else (dim,))]
+    return x.reshape([s for i, s in enumerate(x.shape) if s != 1 or i not in dims])
 
 
 composed("squeeze", F.squeeze, build_squeeze, squeeze_oracle)
-composed("unsqueeze", F.unsqueeze, lambda d: one(d, dim=d.choose((0, -1))), lambda x, dim: np.expand_dims(x, dim))
+
+
+def build_unsqueeze(d: Draw) -> Call:
+    shape = d.shape()
+    return Call([d.values(shape)], {"dim": d.axis(len(shape) + 1)}, d.seed)
+
+
+composed("unsqueeze", F.unsqueeze, build_unsqueeze, lambda x, dim: np.expand_dims(x, dim))
 composed("flatten", F.flatten, one, np.ravel)
 composed(
     "flatten from 1", F.flatten, lambda d: Call([d.values(d.shape(2, empty=False))], {"start_dim": 1}, d.seed),
     lambda x, start_dim: x.reshape(x.shape[0], -1),
 )  # fmt: skip
-composed(
-    "reshape", lambda x: F.reshape(x, -1, 2), lambda d: Call([d.values((2, 3))], {}, d.seed), lambda x: x.reshape(3, 2)
-)
-composed(
-    "expand", lambda x: F.expand(x, 3, -1, 2), lambda d: Call([d.values((2, 1))], {}, d.seed),
-    lambda x: np.tile(x, (3, 1, 2)),
+text(
+    "reshape", lambda m, x, shape: m.reshape(x.reshape(*shape or [()]), shape), build_reshape,
+    lambda x, shape: x.reshape(shape),
 )  # fmt: skip
-composed(
-    "transpose", F.transpose, lambda d: one(d, least=2, dim0=0, dim1=-1), lambda x, dim0, dim1: np.swapaxes(x, 0, -1)
-)
-composed("permute", lambda x: F.permute(x, 2, 0, 1), lambda d: Call([d.values((2, 3, 1))], {}, d.seed),
-         lambda x: np.moveaxis(x, 2, 0))  # fmt: skip
+
+
+def whole(x: Any, size: tuple[int, ...]) -> tuple[int, ...]:
+    """Put the sizes of x where -1 stands."""
+    return tuple(x.shape[i - len(size)] if s == -1 else s for i, s in enumerate(size))
+
+
+def build_expand(d: Draw) -> Call:
+    call = build_broadcast_to(d)
+    (x,), size = call.args, call.static["shape"]
+    old = (0,) * (len(size) - x.ndim) + x.shape
+    size = tuple(-1 if s == t and d.boolean() else s for s, t in zip(size, old, strict=True))
+    return Call([x], {"size": size}, d.seed)
+
+
+def build_swap(d: Draw) -> Call:
+    shape = d.shape(2)
+    return Call([d.values(shape)], {"dim0": d.axis(len(shape)), "dim1": d.axis(len(shape))}, d.seed)
+
+
+text(
+    "expand", lambda m, x, size: x.expand(*size or [()]).expand(size), build_expand,
+    lambda x, size: np.broadcast_to(x, whole(x, size)), raw=False,
+)  # fmt: skip
+composed("transpose", F.transpose, build_swap, lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1))
+text("permute", lambda m, x, axes: m.permute(x, axes).permute(*axes or [()]), build_transpose,
+     lambda x, axes: x.transpose(axes).transpose(axes), raw=False)  # fmt: skip
 composed(".T", lambda x: x.T, lambda d: Call([d.values((2, 3))], {}, d.seed), lambda x: x.T)
-composed("flip", lambda x: F.flip(x, 0), lambda d: one(d, least=1), lambda x: x[::-1])
+text("flip", lambda m, x, axis: m.flip(x, axis), build_flip, flip_oracle)
 
 
 def build_dim_cat(d: Draw) -> Call:
@@ -162,31 +203,44 @@ def build_stack(d: Draw) -> Call:
     return Call([d.values(shape) for _ in range(d.choose((2, 1)))], {"dim": d.axis(len(shape) + 1)}, d.seed)
 
 
-composed("cat", lambda *xs, dim: F.cat(xs, dim), build_dim_cat, lambda *xs, dim: np.concatenate(xs, dim))
-composed("stack", lambda *xs, dim: F.stack(xs, dim), build_stack, lambda *xs, dim: np.stack(xs, dim))
-composed(
-    "split", lambda x, dim, part: F.split(x, 2, dim)[part],
-    lambda d: Call([d.values((5, 5))], {"dim": d.choose((0, -1)), "part": d.choose((0, 2))}, d.seed),
-    lambda x, dim, part: np.take(x, range(2 * part, min(2 * part + 2, 5)), dim),
+text("cat", lambda m, *xs, dim: m.cat(xs, dim), build_dim_cat, lambda *xs, dim: np.concatenate(xs, dim))
+text("stack", lambda m, *xs, dim: m.stack(xs, dim), build_stack, lambda *xs, dim: np.stack(xs, dim))
+text(
+    "split", lambda m, x, size, dim, part: m.split(x, size, dim)[part],
+    lambda d: Call([d.values((5, 5))], {"size": d.choose((2, 1, 3)), "dim": d.axis(2), "part": d.choose((0, 1))},
+                   d.seed),
+    lambda x, size, dim, part: np.take(x, range(size * part, min(size * (part + 1), 5)), dim),
 )  # fmt: skip
-composed(
-    "split sections", lambda x, part: F.split(x, [1, 3], 1)[part],
+text(
+    "split sections", lambda m, x, part: m.split(x, [1, 3], 1)[part],
     lambda d: Call([d.values((2, 4))], {"part": d.choose((0, 1))}, d.seed),
     lambda x, part: x[:, :1] if part == 0 else x[:, 1:],
 )  # fmt: skip
-composed(
-    "pad", lambda x: F.pad(x, (1, 2, 0, 1), value=0.5), lambda d: Call([d.values((2, 3))], {}, d.seed),
-    lambda x: np.pad(x, ((0, 1), (1, 2)), constant_values=0.5),
-)  # fmt: skip
+
+
+def build_padding(d: Draw) -> Call:
+    shape = d.shape(1)
+    pad = [d.choose((0, 1, 2)) for _ in range(2 * d.choose(range(1, len(shape) + 1)))]
+    return Call([d.values(shape)], {"pad": pad, "value": 0.5}, d.seed)
+
+
+def padding_oracle(x: Array, pad: list[int], value: float) -> Array:
+    widths = [*zip(pad[::2], pad[1::2], strict=True), *[(0, 0)] * (x.ndim - len(pad) // 2)]
+    return np.pad(x, widths[::-1], constant_values=value)
+
+
+composed("pad", F.pad, build_padding, padding_oracle)
 composed(
     "index", lambda x, y: x[1:, None, y, [0, 0]], lambda d: Call([d.values((3, 2, 2)), np.array([1, 0])], {}, d.seed),
     lambda x, y: np.stack([x[1:, 1, 0], x[1:, 0, 0]], -1)[:, None],
 )  # fmt: skip
-composed(
-    "gather", lambda x, index: F.gather(x, 1, index),
-    lambda d: Call([d.values((2, 3)), np.array([[2, 2], [0, 1]])], {}, d.seed),
-    lambda x, index: np.take_along_axis(x, index, 1),
-)  # fmt: skip
+KEYS: list[Any] = [
+    0, -1, slice(1, None), slice(None, None, 2), (slice(None), 1), (Ellipsis, 0), (None, 1), (0, slice(None), 2),
+    ([0, 2, 0],), ([0, 1], [1, 1]), (slice(None), [2, 2]), (0, [1, 0]), (Ellipsis, [0, 0]),
+]  # fmt: skip
+composed("index keys", lambda x, key: x[key], lambda d: Call([d.values((3, 3, 4))], {"key": d.choose(KEYS)}, d.seed),
+         lambda x, key: x[key])  # fmt: skip
+text("gather", lambda m, x, index, axis: m.gather(x, axis, index), build_gather, gather_oracle)
 
 
 # changes in place, recorded

@@ -11,7 +11,7 @@ from strategies import Array, Call, Draw
 from tinygrad_mnist import functions as F
 from tinygrad_mnist.nn import functional as NF
 
-from .composed import composed, one_dim
+from .composed import composed, one_dim, text
 from .images import conv2d_oracle, pool_oracles
 from .products import build_linear, build_softmax, linear_oracle, softmax_oracle
 
@@ -20,7 +20,7 @@ from .products import build_linear, build_softmax, linear_oracle, softmax_oracle
 
 def build_matmul_ranks(d: Draw) -> Call:
     left, right = d.choose([((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,)),
-                            ((2, 2, 3), (3, 1)), ((1, 3), (3, 1))])  # fmt: skip
+                            ((2, 2, 3), (3, 1)), ((1, 3), (3, 1)), ((2, 1, 1, 3), (2, 3, 2))])  # fmt: skip
     return Call([d.values(left), d.values(right)], {}, d.seed)
 
 
@@ -82,7 +82,7 @@ composed(
 
 
 def build_soft_targets(d: Draw) -> Call:
-    x = d.values((3, 4))
+    x = d.values(d.choose(((3, 4), (2, 3, 2), (1, 2, 1, 2))))
     return Call([x, d.array(softmax_oracle(d.rng.normal(size=x.shape), 1))],
                 {"reduction": d.choose(list(REDUCE)), "label_smoothing": d.choose((0.0, 0.2))}, d.seed)  # fmt: skip
 
@@ -113,7 +113,8 @@ def dropout_oracle(x: Array, seed: int) -> Array:
     return x * 2 * (np.random.default_rng(seed).random(x.shape) >= 0.5)
 
 
-composed("dropout", fixed_dropout, lambda d: Call([d.values(d.shape())], {"seed": 3}, d.seed), dropout_oracle)
+composed("dropout", fixed_dropout, lambda d: Call([d.values(d.shape())], {"seed": 3}, d.seed), dropout_oracle,
+         alone="PyTorch draws other numbers")
 
 
 def build_same(d: Draw) -> Call:
@@ -128,15 +129,30 @@ def same_oracle(x: Array, w: Array, dilation: Any) -> Array:
     return conv2d_oracle(wide, w, None, stride=(1, 1), padding=(0, 0), dilation=spread, groups=1)
 
 
+text(
+    "conv2d same", lambda m, x, w, dilation: m.nn.functional.conv2d(x, w, padding="same", dilation=dilation),
+    build_same, same_oracle,
+)  # fmt: skip
+
+
+def build_conv(d: Draw) -> Call:
+    arrays = [d.values((2, 2, 4, 5)), d.values((3, 2, 3, 2)), d.values((3,))]
+    return Call(arrays, {"stride": d.choose((2, 1, (1, 2))), "padding": d.choose((1, 0, (1, 0), "valid"))}, d.seed)
+
+
+def pairs_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Write every form of stride and padding as a pair (no stride: that of the kernel, which is 2)."""
+    pairs = {"valid": (0, 0), None: (2, 2)}
+    return {k: (v, v) if isinstance(v, int) else pairs.get(v, v) for k, v in options.items()}
+
+
 composed(
-    "conv2d same", lambda x, w, dilation: NF.conv2d(x, w, padding="same", dilation=dilation), build_same, same_oracle
-)
-composed(
-    "conv2d", lambda x, w, b: NF.conv2d(x, w, b, stride=2, padding=1),
-    lambda d: Call([d.values((2, 2, 4, 5)), d.values((3, 2, 3, 2)), d.values((3,))], {}, d.seed),
-    lambda x, w, b: conv2d_oracle(x, w, b, stride=(2, 2), padding=(1, 1), dilation=(1, 1), groups=1),
+    "conv2d", NF.conv2d, build_conv,
+    lambda x, w, b, **options: conv2d_oracle(x, w, b, dilation=(1, 1), groups=1, **pairs_of(options)),
 )  # fmt: skip
 composed(
-    "max_pool2d", lambda x: NF.max_pool2d(x, 2), lambda d: Call([d.distinct((2, 1, 4, 5))], {}, d.seed),
-    lambda x: pool_oracles(x, (2, 2), (2, 2), (0, 0))[0], order=2,
+    "max_pool2d", NF.max_pool2d,
+    lambda d: Call([d.distinct((2, 1, 4, 5))],
+                   {"kernel_size": 2, "stride": d.choose((None, 1, (2, 1))), "padding": d.choose((0, 1))}, d.seed),
+    lambda x, **options: pool_oracles(x, **pairs_of(options))[0], order=2,
 )  # fmt: skip

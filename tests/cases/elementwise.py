@@ -20,37 +20,43 @@ def unary(primitive: Primitive, oracle: Callable[[Array], Array], domain: Domain
     case(primitive, lambda d: Call([d.values(d.shape(), domain)], {}, d.seed), oracle, **options)
 
 
-unary(E.negative, lambda x: -x, examples=(Example((a(1, -2),), a(-1, 2), (a(-1, -1),)),))
-unary(E.absolute, np.abs, NOT_ZERO, order=2, examples=(Example((a(-3, 0, 2),), a(3, 0, 2), (a(-1, 0, 1),)),))
+unary(E.negative, lambda x: -x, torch="neg", examples=(Example((a(1, -2),), a(-1, 2), (a(-1, -1),)),))
 unary(
-    E.sign, np.sign, NOT_ZERO, order=2,
+    E.absolute, np.abs, NOT_ZERO, torch="abs", order=2,
+    examples=(Example((a(-3, 0, 2),), a(3, 0, 2), (a(-1, 0, 1),)),),
+)  # fmt: skip
+unary(
+    E.sign, np.sign, NOT_ZERO, torch="sign", order=2,
     examples=(
         Example((a(-3, 0, 2),), a(-1, 0, 1), (a(0, 0, 0),)),
         Example((a(-3, 2),), a(-1, 1), (a(0, 0),), g=INFINITE),
     ),
 )  # fmt: skip
-unary(E.square, lambda x: x * x, examples=(Example((a(-3, 0.5),), a(9, 0.25), (a(-6, 1),)),))
-unary(E.sqrt, np.sqrt, POSITIVE, examples=(Example((a(4, 0.25),), a(2, 0.5), (a(0.25, 1),)),))
-unary(E.reciprocal, lambda x: 1 / x, POSITIVE, examples=(Example((a(2, -4),), a(0.5, -0.25), (a(-0.25, -0.0625),)),))
-unary(E.exp, np.exp, examples=(Example((a(0, math.log(2)),), a(1, 2), (a(1, 2),)),))
-unary(E.expm1, np.expm1, examples=(Example((a(0, math.log(2), 1e-20),), a(0, 1, 1e-20), (a(1, 2, 1),)),))
-unary(E.log, np.log, POSITIVE, examples=(Example((a(1, 4),), a(0, 2 * math.log(2)), (a(1, 0.25),)),))
+unary(E.square, lambda x: x * x, torch="square", examples=(Example((a(-3, 0, 0.5),), a(9, 0, 0.25), (a(-6, 0, 1),)),))
+unary(E.sqrt, np.sqrt, POSITIVE, torch="sqrt", examples=(Example((a(4, 0.25),), a(2, 0.5), (a(0.25, 1),)),))
 unary(
-    E.log1p, np.log1p, Domain(-0.6, 3.0),
+    E.reciprocal, lambda x: 1 / x, POSITIVE, torch="reciprocal",
+    examples=(Example((a(2, -4),), a(0.5, -0.25), (a(-0.25, -0.0625),)),),
+)  # fmt: skip
+unary(E.exp, np.exp, torch="exp", examples=(Example((a(0, math.log(2)),), a(1, 2), (a(1, 2),)),))
+unary(E.expm1, np.expm1, torch="expm1", examples=(Example((a(0, math.log(2), 1e-20),), a(0, 1, 1e-20), (a(1, 2, 1),)),))
+unary(E.log, np.log, POSITIVE, torch="log", examples=(Example((a(1, 4),), a(0, 2 * math.log(2)), (a(1, 0.25),)),))
+unary(
+    E.log1p, np.log1p, Domain(-0.6, 3.0), torch="log1p",
     examples=(Example((a(0, 3, 1e-20),), a(0, math.log(4), 1e-20), (a(1, 0.25, 1),)),),
 )  # fmt: skip
-unary(E.sin, np.sin, examples=(Example((a(0, math.pi / 6),), a(0, 0.5), (a(1, math.sqrt(0.75)),)),))
-unary(E.cos, np.cos, examples=(Example((a(0, math.pi / 6),), a(1, math.sqrt(0.75)), (a(0, -0.5),)),))
-unary(activation.tanh, np.tanh, examples=(Example((a(0, math.log(2)),), a(0, 0.6), (a(1, 0.64),)),))
+unary(E.sin, np.sin, torch="sin", examples=(Example((a(0, math.pi / 6),), a(0, 0.5), (a(1, math.sqrt(0.75)),)),))
+unary(E.cos, np.cos, torch="cos", examples=(Example((a(0, math.pi / 6),), a(1, math.sqrt(0.75)), (a(0, -0.5),)),))
+unary(activation.tanh, np.tanh, torch="tanh", examples=(Example((a(0, math.log(2)),), a(0, 0.6), (a(1, 0.64),)),))
 unary(
-    activation.sigmoid, lambda x: 1 / (1 + np.exp(-x)), Domain(-4.0, 4.0),
+    activation.sigmoid, lambda x: 1 / (1 + np.exp(-x)), Domain(-4.0, 4.0), torch="sigmoid",
     examples=(
         Example((a(0, math.log(3)),), a(0.5, 0.75), (a(0.25, 0.1875),)),
         Example((a(-1000, 1000),), a(0, 1), (a(0, 0),)),
     ),
 )  # fmt: skip
 unary(
-    activation.relu, lambda x: np.maximum(x, 0), NOT_ZERO, order=2,
+    activation.relu, lambda x: np.maximum(x, 0), NOT_ZERO, torch="relu", order=2,
     examples=(Example((a(-1, 0, 2),), a(0, 0, 2), (a(0, 0, 1),)),),
 )  # fmt: skip
 
@@ -62,21 +68,26 @@ def build_keep(d: Draw) -> Call:
 
 case(
     activation.keep, build_keep, lambda x, mask: np.where(mask, x, 0),
+    torch=lambda m, x, mask: m.where(mask, x, m.zeros_like(x)),
     examples=(
         Example((a(5, 6, 7), np.array([False, False, True])), a(0, 0, 7), (a(0, 0, 3),), g=a(1, 2, 3)),
         Example((a(np.inf, np.nan, -np.inf), np.array([False, False, True])), a(0, 0, -np.inf), (a(0, 0, 1),)),
     ),
 )  # fmt: skip
-unary(E.clone, lambda x: x, examples=(Example((a(1, 2),), a(1, 2), (a(1, 1),)),))
-unary(compare.isnan, np.isnan, order=0, examples=(Example((a(1, np.nan, np.inf),), np.array([False, True, False])),))
+unary(E.clone, lambda x: x, torch="clone", examples=(Example((a(1, 2),), a(1, 2), (a(1, 1),)),))
 unary(
-    compare.isfinite, np.isfinite, order=0, examples=(Example((a(1, np.nan, np.inf),), np.array([True, False, False])),)
+    compare.isnan, np.isnan, torch="isnan", order=0,
+    examples=(Example((a(1, np.nan, np.inf),), np.array([False, True, False])),),
+)  # fmt: skip
+unary(
+    compare.isfinite, np.isfinite, torch="isfinite", order=0,
+    examples=(Example((a(1, np.nan, np.inf),), np.array([True, False, False])),)
 )
 case(
     compare.logical_not,
     lambda d: Call([d.integers(0, 2, d.shape()).astype(bool)], {}, d.seed),
     np.logical_not,
-    order=0,
+    order=0, torch="logical_not",
     examples=(Example((np.array([True, False]),), np.array([False, True])),),
 )  # fmt: skip
 
@@ -88,6 +99,7 @@ def build_cast(d: Draw) -> Call:
 
 case(
     promotion.cast, build_cast, lambda x, dtype: x.astype(dtype),
+    torch=lambda m, x, dtype: x.to(getattr(m, dtype.name)),
     examples=(Example((a(1, 2),), np.array([1, 2], np.float32), (a(1, 1),), {"dtype": np.dtype(np.float32)}),),
 )  # fmt: skip
 
@@ -99,7 +111,7 @@ def build_power_scalar(d: Draw) -> Call:
 
 
 case(
-    E.power_scalar, build_power_scalar, lambda x, exponent: x**exponent,
+    E.power_scalar, build_power_scalar, lambda x, exponent: x**exponent, torch="pow",
     examples=(
         Example((a(-2, 0, 3),), a(-8, 0, 27), (a(12, 0, 27),), {"exponent": 3}),
         Example((a(-2, 0, 3),), a(1, 1, 1), (a(0, 0, 0),), {"exponent": 0}),
@@ -110,7 +122,7 @@ case(
 )  # fmt: skip
 case(
     "power_scalar: exponent 0", lambda d: Call([d.values(d.shape())], {"exponent": 0}, d.seed),
-    lambda x, exponent: x**exponent, call=E.power_scalar,
+    lambda x, exponent: x**exponent, call=E.power_scalar, torch="pow",
 )  # fmt: skip
 
 
@@ -120,7 +132,7 @@ def build_clamp(d: Draw) -> Call:
 
 
 case(
-    compare.clamp, build_clamp, lambda x, low, high: np.clip(x, low, high), order=2,
+    compare.clamp, build_clamp, lambda x, low, high: np.clip(x, low, high), order=2, torch="clamp",
     examples=(
         Example((a(-2, -1, 0, 1, 2),), a(-1, -1, 0, 1, 1), (a(0, 1, 1, 1, 0),), {"low": -1.0, "high": 1.0}),
         Example((a(-2, 2),), a(-2, 1), (a(1, 0),), {"low": None, "high": 1.0}),
@@ -151,15 +163,15 @@ def tied(d: Draw) -> Call:
     return Call([d.array(d.rng.integers(0, 3, s).astype(float)) for s in (first, second)], {}, d.seed)
 
 
-case(E.add, two, np.add, examples=(Example((a(1, 2), a(10)), a(11, 12), (a(1, 1), a(2))),))
-case(E.subtract, two, np.subtract, examples=(Example((a(1, 2), a(10)), a(-9, -8), (a(1, 1), a(-2))),))
-case(E.multiply, two, np.multiply, examples=(Example((a(2, 3), a(10)), a(20, 30), (a(10, 10), a(5))),))
+case(E.add, two, np.add, torch="add", examples=(Example((a(1, 2), a(10)), a(11, 12), (a(1, 1), a(2))),))
+case(E.subtract, two, np.subtract, torch="sub", examples=(Example((a(1, 2), a(10)), a(-9, -8), (a(1, 1), a(-2))),))
+case(E.multiply, two, np.multiply, torch="mul", examples=(Example((a(2, 3), a(10)), a(20, 30), (a(10, 10), a(5))),))
 case(
-    E.divide, lambda d: two(d, right=POSITIVE), np.divide,
+    E.divide, lambda d: two(d, right=POSITIVE), np.divide, torch="div",
     examples=(Example((a(2, 3), a(-4)), a(-0.5, -0.75), (a(-0.25, -0.25), a(-0.3125))),),
 )  # fmt: skip
 case(
-    E.power, lambda d: two(d, left=POSITIVE), np.power,
+    E.power, lambda d: two(d, left=POSITIVE), np.power, torch="pow",
     examples=(
         Example((a(2, 4), a(3, 0.5)), a(8, 2), (a(12, 0.25), a(8 * math.log(2), 2 * math.log(4)))),
         # 0 ** 0 = 1, and no derivative there is NaN
@@ -170,36 +182,32 @@ case(
     ),
 )  # fmt: skip
 case(
-    # d²/da db of a^b is 1 / a where b = 0: a rule that replaces the exponent there is wrong at order 2
+    # d²/da db of a^b is 1 / a where b = 0: a rule that replaces the exponent there is wrong at order 2, as in torch.pow
     "power: exponent 0", lambda d: Call([d.values((3,), POSITIVE), d.array(np.zeros(3))], {}, d.seed), np.power,
-    call=E.power,
+    call=E.power, torch=lambda m, x, y: m.exp(y * m.log(x)),
 )  # fmt: skip
 case(
-    compare.maximum, apart, np.maximum, order=2,
+    compare.maximum, apart, np.maximum, order=2, torch="maximum",
     examples=(
         Example((a(1, 2, 3), a(3, 2, 1)), a(3, 2, 3), (a(0, 2, 6), a(2, 2, 0)), g=a(2, 4, 6)),
         Example((a(1, 3), a(3, 1)), a(3, 3), (a(0, INF), a(INF, 0)), g=INFINITE),
     ),
 )  # fmt: skip
 case(
-    compare.minimum, apart, np.minimum, order=2,
+    compare.minimum, apart, np.minimum, order=2, torch="minimum",
     examples=(
         Example((a(1, 2, 3), a(3, 2, 1)), a(1, 2, 1), (a(2, 2, 0), a(0, 2, 6)), g=a(2, 4, 6)),
         Example((a(1, 3), a(3, 1)), a(1, 1), (a(INF, 0), a(0, INF)), g=INFINITE),
     ),
 )  # fmt: skip
-case(compare.equal, tied, np.equal, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([False, True])),))
-case(compare.not_equal, tied, np.not_equal, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([True, False])),))
-case(compare.less, tied, np.less, order=0, examples=(Example((a(1, 2), a(2, 2)), np.array([True, False])),))
-case(compare.less_equal, tied, np.less_equal, order=0, examples=(Example((a(3, 2), a(2, 2)), np.array([False, True])),))
-case(compare.greater, tied, np.greater, order=0, examples=(Example((a(3, 2), a(2, 2)), np.array([True, False])),))
-case(
-    compare.greater_equal,
-    tied,
-    np.greater_equal,
-    order=0,
-    examples=(Example((a(1, 2), a(2, 2)), np.array([False, True])),),
-)
+COMPARISONS = [
+    (compare.equal, "eq", [False, True, False]), (compare.not_equal, "ne", [True, False, True]),
+    (compare.less, "lt", [True, False, False]), (compare.less_equal, "le", [True, True, False]),
+    (compare.greater, "gt", [False, False, True]), (compare.greater_equal, "ge", [False, True, True]),
+]  # fmt: skip
+for comparison, twin, truth in COMPARISONS:
+    hand = Example((a(1, 2, 3), a(2, 2, 2)), np.array(truth))
+    case(comparison, tied, getattr(np, comparison.name), order=0, torch=twin, examples=(hand,))
 
 
 def flags(d: Draw) -> Call:
@@ -208,14 +216,9 @@ def flags(d: Draw) -> Call:
 
 
 BITS = np.array([False, False, True, True]), np.array([False, True, False, True])
-case(
-    compare.logical_and,
-    flags,
-    np.logical_and,
-    order=0,
-    examples=(Example(BITS, np.array([False, False, False, True])),),
-)
-case(compare.logical_or, flags, np.logical_or, order=0, examples=(Example(BITS, np.array([False, True, True, True])),))
+for logic, truth in ((compare.logical_and, [0, 0, 0, 1]), (compare.logical_or, [0, 1, 1, 1])):
+    hand = Example(BITS, np.array(truth, bool))
+    case(logic, flags, getattr(np, logic.name), order=0, torch=logic.name, examples=(hand,))
 
 
 def build_where(d: Draw) -> Call:
@@ -224,7 +227,7 @@ def build_where(d: Draw) -> Call:
 
 
 case(
-    compare.where, build_where, np.where,
+    compare.where, build_where, np.where, torch="where",
     examples=(Example((np.array([True, False]), a(1, 2), a(5)), a(1, 5), (None, a(1, 0), a(1))),),
 )  # fmt: skip
 
@@ -235,6 +238,6 @@ def build_dropout(d: Draw) -> Call:
 
 
 case(
-    activation.dropout, build_dropout, np.multiply, constant=(1,),
+    activation.dropout, build_dropout, np.multiply, constant=(1,), torch="mul",
     examples=(Example((a(1, 3), a(0, 2)), a(0, 6), (a(0, 2),)),),
 )  # fmt: skip

@@ -23,7 +23,7 @@ def build_matmul(d: Draw) -> Call:
 
 
 case(
-    contract.matmul, build_matmul, lambda x, y: np.einsum("...ik,...kj->...ij", x, y),
+    contract.matmul, build_matmul, lambda x, y: np.einsum("...ik,...kj->...ij", x, y), torch="matmul",
     examples=(
         Example((np.array([[1.0, 2]]), np.array([[3.0, 4], [5, 6]])), np.array([[13.0, 16]]),
                 (np.array([[7.0, 11]]), np.array([[1.0, 1], [2, 2]]))),
@@ -43,7 +43,7 @@ def linear_oracle(x: Array, w: Array, b: Array | None) -> Array:
 
 
 case(
-    contract.linear, build_linear, linear_oracle,
+    contract.linear, build_linear, linear_oracle, torch="linear",
     examples=(
         Example((np.array([[1.0, 2]]), np.array([[3.0, 4], [5, 6]]), a(10, 20)), np.array([[21.0, 37]]),
                 (np.array([[8.0, 10]]), np.array([[1.0, 2], [1, 2]]), a(1, 1))),
@@ -65,14 +65,14 @@ def softmax_oracle(x: Array, axis: int) -> Array:
 
 THIRDS = a(0, math.log(2))
 case(
-    S.softmax, build_softmax, softmax_oracle,
+    S.softmax, build_softmax, softmax_oracle, torch="softmax",
     examples=(
         Example((THIRDS,), a(1 / 3, 2 / 3), (a(2 / 9, -2 / 9),), {"axis": 0}, g=a(1, 0)),
         Example((a(1000, 1000),), a(0.5, 0.5), (a(0, 0),), {"axis": -1}),
     ),
 )  # fmt: skip
 case(
-    S.log_softmax, build_softmax, lambda x, axis: np.log(softmax_oracle(x, axis)),
+    S.log_softmax, build_softmax, lambda x, axis: np.log(softmax_oracle(x, axis)), torch="log_softmax",
     examples=(Example((THIRDS,), a(-math.log(3), math.log(2 / 3)), (a(2 / 3, -2 / 3),), {"axis": 0}, g=a(1, 0)),),
 )  # fmt: skip
 
@@ -97,6 +97,8 @@ def losses_oracle(x: Array, target: Array, smoothing: float) -> Array:
 case(
     S.cross_entropy,
     lambda d: Call([*rows_and_classes(d)], {"smoothing": d.choose(SMOOTHING)}, d.seed), losses_oracle,
+    torch=lambda m, x, target, smoothing: m.nn.functional.cross_entropy(
+        x, target, reduction="none", label_smoothing=smoothing),
     examples=(
         Example((THIRDS[None], np.array([1])), a(math.log(1.5)), (np.array([[1 / 3, -1 / 3]]),), {"smoothing": 0.0}),
         # half of the mass on the target, the other half spread over both: (3/4) log(3/2) + (1/4) log 3
@@ -114,6 +116,7 @@ def build_less_one_hot(d: Draw) -> Call:
 case(
     S.less_one_hot, build_less_one_hot,
     lambda p, s, target, smoothing: s[:, None] * (p - smooth_one_hot(target, p.shape[1], smoothing)),
+    alone="a part of PyTorch's rule of cross_entropy",
     examples=(
         Example((np.array([[0.25, 0.75]]), a(4), np.array([1])), np.array([[1.0, -1]]), (np.array([[4.0, 4]]), a(0)),
                 {"smoothing": 0.0}),
@@ -126,5 +129,6 @@ case(
 case(
     S.pick, lambda d: Call([*rows_and_classes(d)], {}, d.seed),
     lambda x, target: np.array([row[t] for row, t in zip(x, target, strict=True)], float),
+    torch=lambda m, x, target: x.gather(1, target[:, None])[:, 0],
     examples=(Example((TABLE, np.array([1, 0])), a(5, 4), (np.array([[0.0, 1], [1, 0]]),)),),
 )  # fmt: skip

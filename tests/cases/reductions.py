@@ -26,6 +26,7 @@ def build_broadcast_to(d: Draw) -> Call:
 
 case(
     broadcast.broadcast_to, build_broadcast_to, lambda x, shape: np.zeros(shape) + x,
+    torch=lambda m, x, shape: x.expand(shape),
     examples=(Example((a(1, 2),), np.array([[1.0, 2], [1, 2]]), (a(2, 2),), {"shape": (2, 2)}),),
 )  # fmt: skip
 
@@ -45,7 +46,7 @@ def sum_to_oracle(x: Array, shape: tuple[int, ...]) -> Array:
 
 
 case(
-    broadcast.sum_to, build_sum_to, sum_to_oracle,
+    broadcast.sum_to, build_sum_to, sum_to_oracle, torch=lambda m, x, shape: x.sum_to_size(shape),
     examples=(Example((np.array([[1.0, 2], [3, 4]]),), a(4, 6), (np.ones((2, 2)),), {"shape": (2,)}),),
 )  # fmt: skip
 
@@ -72,20 +73,23 @@ TABLE = np.array([[1.0, 5.0], [4.0, 2.0]])
 ALL = {"axis": None, "keepdims": False}
 ROWS = {"axis": 1, "keepdims": False}
 
-case(R.sum, build_reduction, numpy_reduction(np.sum), examples=(Example((TABLE,), a(6, 6), (np.ones((2, 2)),), ROWS),))
 case(
-    R.mean, lambda d: build_reduction(d, empty=False), numpy_reduction(np.mean),
+    R.sum, build_reduction, numpy_reduction(np.sum), torch="sum",
+    examples=(Example((TABLE,), a(6, 6), (np.ones((2, 2)),), ROWS),),
+)  # fmt: skip
+case(
+    R.mean, lambda d: build_reduction(d, empty=False), numpy_reduction(np.mean), torch="mean",
     examples=(Example((TABLE,), 3.0, (np.full((2, 2), 0.25),), ALL),),
 )  # fmt: skip
 case(
-    R.amax, lambda d: build_reduction(d, empty=False, distinct=True), numpy_reduction(np.max), order=2,
+    R.amax, lambda d: build_reduction(d, empty=False, distinct=True), numpy_reduction(np.max), order=2, torch="amax",
     examples=(
         Example((TABLE,), a(5, 4), (np.array([[0.0, 1], [1, 0]]),), ROWS),
         Example((a(3, 1, 3),), 3.0, (a(0.5, 0, 0.5),), ALL),
     ),
 )  # fmt: skip
 case(
-    R.amin, lambda d: build_reduction(d, empty=False, distinct=True), numpy_reduction(np.min), order=2,
+    R.amin, lambda d: build_reduction(d, empty=False, distinct=True), numpy_reduction(np.min), order=2, torch="amin",
     examples=(
         Example((TABLE,), a(1, 2), (np.array([[1.0, 0], [0, 1]]),), ROWS),
         Example((a(1, 3, 1, 1),), 1.0, (a(1 / 3, 0, 1 / 3, 1 / 3),), ALL),
@@ -104,6 +108,7 @@ def build_share_of_extreme(d: Draw) -> Call:
 case(
     R.share_of_extreme, build_share_of_extreme,
     lambda x, extreme, axis: (x == extreme) / (x == extreme).sum(axis=axis if x.ndim else None, keepdims=True), order=0,
+    alone="a part of PyTorch's rule of amax",
     examples=(Example((a(3, 1, 3), a(3, 3, 3)), a(0.5, 0, 0.5), static={"axis": None}),),
 )  # fmt: skip
 
@@ -115,22 +120,25 @@ def build_position(d: Draw) -> Call:
 
 
 case(
-    R.argmax, build_position, numpy_reduction(np.argmax), order=0,
+    R.argmax, build_position, numpy_reduction(np.argmax), order=0, torch="argmax",
     examples=(Example((a(1, 3, 3),), np.int64(1), static=ALL),),
 )  # fmt: skip
 case(
-    R.argmin, build_position, numpy_reduction(np.argmin), order=0,
+    R.argmin, build_position, numpy_reduction(np.argmin), order=0, torch="argmin",
     examples=(Example((a(3, 1, 1),), np.int64(1), static=ALL),),
 )  # fmt: skip
 case(
-    R.all, build_truth, numpy_reduction(np.all), order=0, examples=(Example((a(1, 0, 3),), np.False_, static=ALL),)
+    R.all, build_truth, numpy_reduction(np.all), order=0, torch="all",
+    examples=(Example((a(1, 0, 3),), np.False_, static=ALL),)
 )
 case(
-    R.any, build_truth, numpy_reduction(np.any), order=0, examples=(Example((a(0, 0, 3),), np.True_, static=ALL),)
+    R.any, build_truth, numpy_reduction(np.any), order=0, torch="any",
+    examples=(Example((a(0, 0, 3),), np.True_, static=ALL),)
 )
 case(
     R.logsumexp, lambda d: build_reduction(d, empty=False),
     lambda x, axis, keepdims: np.log(np.exp(x).sum(axis=axis, keepdims=keepdims)),
+    torch=lambda m, x, axis, keepdims: m.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims),
     examples=(
         Example((a(0, math.log(3)),), math.log(4), (a(0.25, 0.75),), ALL),
         Example((a(1000, 1000),), 1000 + math.log(2), (a(0.5, 0.5),), ALL),
@@ -155,7 +163,7 @@ def var_oracle(x: Array, axis: Any, correction: float, keepdims: bool = False) -
 
 
 case(
-    R.var, build_var, var_oracle,
+    R.var, build_var, var_oracle, torch="var",
     examples=(
         Example((a(1, 2, 6),), 7.0, (a(-2, -1, 3),), {"axis": None, "correction": 1, "keepdims": False}),
         Example((a(2),), np.nan, (a(np.nan),), {"axis": None, "correction": 2, "keepdims": False}, warns=True),

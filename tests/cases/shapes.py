@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def build_reshape(d: Draw) -> Call:
 
 
 case(
-    L.reshape, build_reshape, lambda x, shape: x.reshape(shape),
+    L.reshape, build_reshape, lambda x, shape: x.reshape(shape), torch=lambda m, x, shape: x.reshape(shape),
     examples=(Example((a(1, 2),), np.array([[1.0], [2]]), (a(1, 1),), {"shape": (2, 1)}),),
 )  # fmt: skip
 
@@ -43,6 +44,7 @@ def build_transpose(d: Draw) -> Call:
 
 case(
     L.transpose, build_transpose, lambda x, axes: np.einsum(x, list(range(x.ndim)), [i % max(x.ndim, 1) for i in axes]),
+    torch=lambda m, x, axes: x.permute(axes),
     examples=(
         Example((np.array([[1.0, 2]]),), np.array([[1.0], [2]]), (np.array([[3.0, 4]]),), {"axes": (1, 0)},
                 g=np.array([[3.0], [4]])),
@@ -62,7 +64,10 @@ def flip_oracle(x: Array, axis: tuple[int, ...]) -> Array:
     return x[tuple(slice(None, None, -1 if i in flipped else 1) for i in range(x.ndim))]
 
 
-case(L.flip, build_flip, flip_oracle, examples=(Example((a(1, 2),), a(2, 1), (a(4, 3),), {"axis": (0,)}, g=a(3, 4)),))
+case(
+    L.flip, build_flip, flip_oracle, torch=lambda m, x, axis: x.flip(axis),
+    examples=(Example((a(1, 2),), a(2, 1), (a(4, 3),), {"axis": (0,)}, g=a(3, 4)),),
+)  # fmt: skip
 
 
 def build_pad(d: Draw) -> Call:
@@ -80,6 +85,7 @@ def pad_oracle(x: Array, width: Any, value: float) -> Array:
 
 case(
     L.pad, build_pad, pad_oracle,
+    torch=lambda m, x, width, value: m.nn.functional.pad(x, [n for pair in width[::-1] for n in pair], value=value),
     examples=(
         Example((a(1, 2),), a(9, 1, 2, 9, 9), (a(1, 1),), {"width": ((1, 2),), "value": 9.0}),
         Example((a(1, 2, 3),), a(2, 3, 0), (a(0, 4, 5),), {"width": ((-1, 1),), "value": 0.0}, g=a(4, 5, 6)),
@@ -103,7 +109,7 @@ def build_cat(d: Draw) -> Call:
 
 
 case(
-    L.cat, build_cat, lambda *xs, axis: np.concatenate(xs, axis),
+    L.cat, build_cat, lambda *xs, axis: np.concatenate(xs, axis), torch=lambda m, *xs, axis: m.cat(xs, axis),
     examples=(Example((a(1), a(2, 3)), a(1, 2, 3), (a(4), a(5, 6)), {"axis": 0}, g=a(4, 5, 6)),),
 )  # fmt: skip
 
@@ -138,6 +144,12 @@ def draw_index(d: Draw) -> tuple[tuple[int, ...], tuple[Any, ...], list[Array]]:
     return shape, index, [np.array(x) for x in arrays]
 
 
+def places(shape: tuple[int, ...], index: Any, arrays: Sequence[Any]) -> Array:
+    """Number the elements in C order; give the numbers of those that an index names."""
+    numbers = np.arange(math.prod(shape)).reshape(shape)[I.fill(index, tuple(np.asarray(x) for x in arrays))]
+    return np.array(numbers, order="C")
+
+
 def build_getitem(d: Draw) -> Call:
     shape, index, arrays = draw_index(d)
     return Call([d.values(shape), *arrays], {"index": index}, d.seed)
@@ -150,8 +162,8 @@ def build_put(d: Draw) -> Call:
 
 
 def put_oracle(x: Array, *arrays: Array, index: Any, shape: tuple[int, ...]) -> Array:
-    positions = np.arange(math.prod(shape)).reshape(shape)[I.fill(index, arrays)]
-    return np.bincount(np.ravel(positions), np.ravel(x), math.prod(shape)).reshape(shape).astype(float)
+    named = np.ravel(places(shape, index, arrays))
+    return np.bincount(named, np.ravel(x), math.prod(shape)).reshape(shape).astype(float)
 
 
 def build_setitem(d: Draw) -> Call:
@@ -162,7 +174,7 @@ def build_setitem(d: Draw) -> Call:
 
 
 def setitem_oracle(x: Array, value: Array, *arrays: Array, index: Any) -> Array:
-    positions = np.arange(x.size).reshape(x.shape)[I.fill(index, arrays)]
+    positions = places(x.shape, index, arrays)
     value = value.reshape(value.shape[max(value.ndim - np.ndim(positions), 0) :])
     out = np.array(x, float).reshape(-1)
     for at, v in zip(np.ravel(positions), np.ravel(np.broadcast_to(value, np.shape(positions))), strict=True):
@@ -172,10 +184,13 @@ def setitem_oracle(x: Array, value: Array, *arrays: Array, index: Any) -> Array:
 
 case(
     I.getitem, build_getitem, lambda x, *arrays, index: x[I.fill(index, arrays)],
+    torch=lambda m, x, *arrays, index: m.take(x, m.tensor(places(x.shape, index, arrays))),
     examples=(Example((a(5, 6, 7), np.array([2, 0, 2])), a(7, 5, 7), (a(1, 0, 2),), {"index": (ARRAY,)}),),
 )  # fmt: skip
 case(
     I.put, build_put, put_oracle,
+    torch=lambda m, x, *arrays, index, shape: x.new_zeros(shape).put(
+        m.tensor(places(shape, index, arrays)), x, accumulate=True),
     examples=(
         Example((a(5, 6, 7), np.array([2, 0, 2])), a(6, 0, 12), (a(3, 1, 3),), {"index": (ARRAY,), "shape": (3,)},
                 g=a(1, 2, 3)),
@@ -186,6 +201,7 @@ case(
 )  # fmt: skip
 case(
     I.setitem, build_setitem, setitem_oracle,
+    alone="PyTorch leaves open which value stays where an element is named twice",
     examples=(
         Example((a(5, 6), a(1)), a(5, 1), (a(1, 0), a(1)), {"index": (-1,)}),
         Example((a(5, 6, 7), a(1)), a(1, 1, 7), (a(0, 0, 1), a(2)), {"index": (slice(0, 2),)}),
@@ -196,13 +212,13 @@ case(
 
 
 def stays_oracle(x: Array, *arrays: Array, index: Any) -> Array:
-    positions = np.arange(x.size).reshape(x.shape)[I.fill(index, arrays)]
+    positions = places(x.shape, index, arrays)
     later = np.ravel(positions).tolist()
     return np.array([at not in later[i + 1 :] for i, at in enumerate(later)], float).reshape(np.shape(positions))
 
 
 case(
-    I.stays, build_getitem, stays_oracle, order=0,
+    I.stays, build_getitem, stays_oracle, order=0, alone="as setitem",
     examples=(Example((a(5, 6, 7), np.array([2, 0, 2])), a(0, 1, 1), static={"index": (ARRAY,)}),),
 )  # fmt: skip
 
@@ -245,11 +261,12 @@ def scatter_oracle(x: Array, index: Array, axis: int, shape: tuple[int, ...]) ->
 
 PICK = np.array([[1], [0]])
 case(
-    I.gather, build_gather, gather_oracle,
+    I.gather, build_gather, gather_oracle, torch=lambda m, x, index, axis: m.gather(x, axis, index),
     examples=(Example((TABLE, PICK), np.array([[5.0], [4]]), (np.array([[0.0, 1], [1, 0]]),), {"axis": 1}),),
 )  # fmt: skip
 case(
     I.scatter, build_scatter, scatter_oracle,
+    torch=lambda m, x, index, axis, shape: x.new_zeros(shape).scatter_add(axis, index, x),
     examples=(
         Example((np.array([[7.0], [8]]), PICK), np.array([[0.0, 7], [8, 0]]), (np.array([[5.0], [4]]),),
                 {"axis": 1, "shape": (2, 2)}, g=TABLE),

@@ -1,6 +1,6 @@
 """Layers, losses and initial values against formulas written out in NumPy, by hand where a shared mistake could hide.
 
-test_parity_torch.py compares the same with PyTorch; kernels and derivatives have tests of their own.
+test_nn_torch.py compares the same with PyTorch; kernels and derivatives have tests of their own.
 """
 
 from __future__ import annotations

@@ -53,6 +53,10 @@ def test_every_rule_is_checked() -> None:
     assert checked == {(p.name, argument) for p in registry.values() for argument in p.rules}
 
 
+def test_every_case_has_a_twin_in_pytorch_or_a_reason() -> None:
+    assert not [case.name for case in CASES.values() if bool(case.torch) == bool(case.alone)]
+
+
 def test_every_primitive_has_an_example() -> None:
     assert not [name for name, case in PRIMITIVE_CASES.items() if not case.examples and ":" not in name]
 

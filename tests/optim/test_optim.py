@@ -1,7 +1,7 @@
 """Optimizers and schedules: by hand, against PyTorch where it is installed, saved and continued, refusing bad settings.
 
 The numbers of the hand-computed trajectories stand in comments with their arithmetic.
-Look next at test_parity_torch.py.
+Look next at ../nn/test_nn_torch.py.
 """
 
 from __future__ import annotations

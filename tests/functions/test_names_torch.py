@@ -1,0 +1,268 @@
+"""The spelling: argument names and defaults are PyTorch's wherever PyTorch has the thing; exceptions have reasons."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+
+torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # tiny tensors: a second thread only waits
+
+
+X, M = np.array([[0.5, 2.0, 1.0], [1.5, 0.25, 3.0]]), np.ones((3, 2))
+
+# name: the arguments without a default, as keywords for both
+REQUIRED = {
+    **{name: {"input": X} for name in (
+        "abs all amax amin any argmax argmin cos exp expm1 flatten isfinite isnan log log1p mean neg negative prod "
+        "reciprocal relu sigmoid sign sin sqrt square squeeze std sum tanh var max min"
+    ).split()},
+    **{n: {"input": X, "other": X * 2} for n in "add sub subtract mul multiply div divide maximum minimum".split()},
+    "clamp": {"input": X, "min": 1.0}, "clip": {"input": X, "min": 1.0},
+    "gather": {"input": X, "dim": 1, "index": np.array([[0], [1]])},
+    "cat": {"tensors": [X, X]}, "stack": {"tensors": [X, X]}, "matmul": {"input": X, "other": M},
+    "logsumexp": {"input": X, "dim": 1},
+    "softmax": {"input": X, "dim": 1}, "log_softmax": {"input": X, "dim": 1}, "pow": {"input": X, "exponent": 2},
+    "split": {"split_size_or_sections": 2}, "transpose": {"input": X, "dim0": 0, "dim1": 1},
+    "unsqueeze": {"input": X, "dim": 0},
+}  # fmt: skip
+
+# What differs on purpose, and why
+RENAMED = "PyTorch's function takes the sizes as one tuple; ours takes them both ways, like the methods"
+DIFFERENT_FUNCTIONS = {
+    "reshape": RENAMED, "permute": RENAMED, "flip": RENAMED, "view": "a method only in PyTorch",
+    "expand": "a method only in PyTorch",
+    "pad": "in torch.nn.functional", "where": "elementwise primitives name their arguments a, b; PyTorch input, other",
+    "split": "PyTorch calls the first argument `tensor`, ours `input` like all others",
+}  # fmt: skip
+# Elementwise functions are the primitives themselves, whose one argument is called x: given by position
+BY_POSITION = set(
+    "cos exp expm1 isfinite isnan log log1p reciprocal relu sigmoid sign sin sqrt square tanh maximum minimum".split()
+)
+# dim=None means "all" for ours and for most of PyTorch; these of PyTorch's take no None where they take dim at all
+NO_NONE = {"amax", "amin", "prod", "max", "min", "squeeze"}
+
+
+
+def call(m, name, given):
+    given = {k: convert(m, v) for k, v in given.items()}
+    first = [given.pop("input")] if name in BY_POSITION or name == "split" else []
+    first += [given.pop("other")] if name in BY_POSITION and "other" in given else []
+    return getattr(m, name)(*first, **given)
+
+
+def convert(m, value):
+    if isinstance(value, list):
+        return [convert(m, v) for v in value]
+    return m.tensor(value) if isinstance(value, np.ndarray) else value
+
+
+def flat(result):
+    if isinstance(result, tuple | list):
+        return [np.asarray(r) for r in result]
+    return [np.asarray(result)]
+
+
+@pytest.mark.parametrize("name", sorted(set(tg.functions.__all__) - set(DIFFERENT_FUNCTIONS)))
+def test_functions_take_pytorchs_names_and_defaults(name):
+    given = dict(REQUIRED[name])
+    ours, theirs = flat(call(tg, name, given)), flat(call(torch, name, given))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b)
+    function = getattr(tg, name)
+    if not inspect.isfunction(function):
+        return
+    for key, parameter in inspect.signature(function).parameters.items():
+        if (
+            parameter.default is inspect.Parameter.empty
+            or key in given
+            or (parameter.default is None and name in NO_NONE)
+        ):
+            continue
+        extra = {key: parameter.default}
+        if key == "keepdim" and name in NO_NONE | {"sum", "mean"}:
+            extra["dim"] = 0  # PyTorch takes keepdim only together with dim
+            assert inspect.signature(function).parameters["keepdim"].default is False
+        named = flat(call(torch, name, {**given, **extra}))
+        plain = flat(call(torch, name, {**given, **{k: v for k, v in extra.items() if k != key}}))
+        for a, b in zip(named, plain, strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=f"{name}({key}={parameter.default})")
+
+
+def test_reasons_for_different_functions_are_still_needed():
+    assert set(DIFFERENT_FUNCTIONS) <= set(tg.functions.__all__)
+    for name in ("view", "expand", "pad"):
+        assert not hasattr(torch, name)
+    for name in ("reshape", "permute"):
+        assert tuple(getattr(torch, name)(torch.ones(2, 3), (1, 0) if name == "permute" else (3, 2)).shape) == (3, 2)
+        assert getattr(tg, name)(tg.ones(2, 3), (1, 0) if name == "permute" else (3, 2)).shape == (3, 2)
+
+
+OURS_ONLY = {
+    "dtype": "NumPy dtypes", "generator": "PyTorch draws from a global generator; ours can be given one",
+}  # fmt: skip
+DIFFERENT_DEFAULTS = {
+    ("Linear", "dtype"): "PyTorch's None means the default dtype, which is float32", ("Conv2d", "dtype"): "as Linear",
+    ("Softmax", "dim"): "PyTorch's None guesses with a warning; ours is the last", ("LogSoftmax", "dim"): "as Softmax",
+    ("grad", "allow_unused"): "PyTorch's None means False, but for materialize_grads, which ours has not",
+}  # fmt: skip
+
+
+def compare_signatures(name, ours, theirs):
+    mine, other = inspect.signature(ours).parameters, inspect.signature(theirs).parameters
+    for key, parameter in mine.items():
+        if key == "generator":
+            continue
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        assert key in other, f"{name}: {key} is not an argument of PyTorch's"
+        if (name, key) not in DIFFERENT_DEFAULTS:
+            assert parameter.default == other[key].default, (
+                f"{name}: {key}={parameter.default}, PyTorch {other[key].default}"
+            )
+        else:
+            assert parameter.default != other[key].default, f"{name}: {key} no longer differs"
+    order = [k for k in mine if k in other and mine[k].kind is mine[k].POSITIONAL_OR_KEYWORD]
+    assert order == sorted(order, key=list(other).index), f"{name}: the order of arguments differs"
+
+
+SIGNED = "Linear Flatten Conv2d ReLU Tanh Sigmoid Softmax LogSoftmax Dropout NLLLoss MSELoss CrossEntropyLoss".split()
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_layers_have_pytorchs_signature(name):
+    compare_signatures(name, getattr(tg.nn, name), getattr(torch.nn, name))
+
+
+def test_max_pool_has_pytorchs_arguments():
+    import torch.nn.modules.pooling as pooling
+
+    compare_signatures("MaxPool2d", tg.nn.MaxPool2d, pooling._MaxPoolNd.__init__)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "nll_loss", "mse_loss", "dropout"])
+def test_functional_has_pytorchs_signature(name):
+    compare_signatures(name, getattr(tg.nn.functional, name), getattr(torch.nn.functional, name))
+
+
+def test_functional_builtins_have_pytorchs_names():
+    x, w, b = np.ones((1, 2, 4, 4)), np.ones((4, 1, 3, 3)), np.ones(4)
+    options = {
+        k: p.default
+        for k, p in inspect.signature(tg.nn.functional.conv2d).parameters.items()
+        if p.default is not p.empty
+    }
+    assert options == {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+    rows, matrix = np.ones((2, 4)), np.ones((3, 4))
+    for m in (tg, torch):
+        t, F = m.tensor, m.nn.functional
+        assert tuple(F.conv2d(input=t(x), weight=t(w), bias=t(b), stride=1, padding=0, dilation=1, groups=2).shape) == (
+            1,
+            4,
+            2,
+            2,
+        )
+        assert tuple(F.linear(input=t(rows), weight=t(matrix), bias=None).shape) == (2, 3)
+        assert tuple(F.max_pool2d(input=t(x), kernel_size=2, stride=None, padding=0).shape) == (1, 2, 2, 2)
+        assert tuple(F.pad(input=t(x), pad=(1, 1), value=2.0).shape) == (1, 2, 4, 6)
+
+
+INITS = "uniform_ normal_ constant_ ones_ zeros_ calculate_gain xavier_uniform_ xavier_normal_".split()
+
+
+@pytest.mark.parametrize("name", [*INITS, "kaiming_uniform_", "kaiming_normal_"])
+def test_init_has_pytorchs_signature(name):
+    compare_signatures(name, getattr(tg.nn.init, name), getattr(torch.nn.init, name))
+
+
+def test_fans_and_gains():
+    for shape in ((3, 4), (6, 2, 3, 5)):
+        assert tg.nn.init.fans(tg.zeros(*shape)) == torch.nn.init._calculate_fan_in_and_fan_out(torch.zeros(shape))
+    for name in ("linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu"):
+        assert tg.nn.init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name))
+    assert tg.nn.init.calculate_gain("leaky_relu", 0.3) == torch.nn.init.calculate_gain("leaky_relu", 0.3)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_optimizers_have_pytorchs_signature(name):
+    compare_signatures(name, getattr(tg.optim, name), getattr(torch.optim, name))
+    for method in ("step", "zero_grad", "state_dict", "load_state_dict", "add_param_group"):
+        ours, theirs = (set(inspect.signature(getattr(getattr(m.optim, name), method)).parameters) for m in (tg, torch))
+        if method == "add_param_group":
+            assert ours == {"self", "group"}  # PyTorch: param_group; given by position everywhere
+        else:
+            assert ours <= theirs | {"closure"}
+
+
+def test_backward_and_grad_have_pytorchs_signature():
+    compare_signatures("backward", tg.Tensor.backward, torch.Tensor.backward)
+    compare_signatures("grad", tg.autograd.grad, torch.autograd.grad)
+    ours, theirs = (
+        inspect.signature(tg.autograd.gradcheck).parameters,
+        inspect.signature(torch.autograd.gradcheck).parameters,
+    )
+    assert [k for k in ours if k not in theirs] == ["seed"]
+
+
+# Methods of Tensor that PyTorch's does not have
+EXTRA_METHODS = {
+    "wrap": "how graph.py makes a Var", "array": "the NumPy array behind it",
+    "gradient": "where `.grad` is kept",
+    "differentiable": "where requires_grad is kept",
+    "node": "what grad_fn gives",
+    "version": "what _version counts", "result_type": "what operations give (a method of another meaning in PyTorch)",
+}  # fmt: skip
+
+
+def test_methods_exist_in_pytorch():
+    names = {n for n in dir(tg.Tensor) if not n.startswith("_")}
+    unknown = {n for n in names if not hasattr(torch.Tensor, n)}
+    assert unknown <= set(EXTRA_METHODS), unknown - set(EXTRA_METHODS)
+
+
+def test_module_methods_exist_in_pytorch_with_its_arguments():
+    for name in (
+        "parameters",
+        "named_parameters",
+        "named_modules",
+        "train",
+        "eval",
+        "zero_grad",
+        "requires_grad_",
+        "load_state_dict",
+    ):
+        for key, parameter in inspect.signature(getattr(tg.nn.Module, name)).parameters.items():
+            theirs = inspect.signature(getattr(torch.nn.Module, name)).parameters
+            assert key in theirs and parameter.default == theirs[key].default, (name, key)
+
+
+def test_creation_takes_pytorchs_names():
+    for call_ in (
+        lambda m: m.tensor([1.0], dtype=m.float64, requires_grad=True),
+        lambda m: m.zeros(2, 3, dtype=m.float64, requires_grad=True),
+        lambda m: m.zeros((2, 3)), lambda m: m.ones(2), lambda m: m.full((2,), fill_value=3.0),
+        lambda m: m.full((2,), 3),
+        lambda m: m.arange(5), lambda m: m.arange(1, 5, 2), lambda m: m.arange(0.0, 1.0, 0.25),
+        lambda m: m.arange(start=0, end=4, step=2),
+        lambda m: m.linspace(0, 1, steps=5), lambda m: m.eye(3), lambda m: m.eye(2, m=3),
+        lambda m: m.zeros_like(input=m.ones(2)),
+        lambda m: m.full_like(m.ones(2), 4), lambda m: m.ones_like(m.ones(2, dtype=m.int64)),
+        lambda m: m.tensor([True]), lambda m: m.tensor(2),
+    ):  # fmt: skip
+        ours, theirs = call_(tg), call_(torch)
+        np.testing.assert_allclose(np.asarray(ours), theirs.detach().numpy())
+        assert (
+            str(ours.dtype) == str(theirs.dtype).removeprefix("torch.") and ours.requires_grad == theirs.requires_grad
+        )
+    for call_ in (
+        lambda m: m.rand(2, 3), lambda m: m.randn((2, 3)), lambda m: m.randint(5, (2, 3)),
+        lambda m: m.randint(low=1, high=5, size=(2, 3)),
+        lambda m: m.randperm(6), lambda m: m.rand_like(m.ones(2, 3)), lambda m: m.randn_like(input=m.ones(2)),
+        lambda m: m.randint_like(m.ones(2), 5),
+    ):  # fmt: skip
+        ours, theirs = call_(tg), call_(torch)
+        assert ours.shape == tuple(theirs.shape) and str(ours.dtype) == str(theirs.dtype).removeprefix("torch.")
