@@ -1,14 +1,18 @@
-"""autograd.grad and retain_grad: what they give, add up, refuse and leave alone."""
+"""autograd.grad and retain_grad: what they give, add up and refuse; derivatives of derivatives against closed forms."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 from graphs import leaf, values
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.autograd import grad
+from tinygrad_mnist import Tensor
+from tinygrad_mnist.autograd import grad, gradgradcheck
 from tinygrad_mnist.core.errors import GradientError, ShapeError
+from tinygrad_mnist.nn import functional as NF
 
 # ---------------------------------------------------------------- autograd.grad
 
@@ -167,3 +171,171 @@ def test_retain_grad_under_create_graph_can_be_differentiated():
     (h * h).backward(create_graph=True)
     assert values(grad(h.grad.sum(), x)[0]) == [8.0]  # h.grad = 2 x²
     x.grad = h.grad = None
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return leaf(*np.random.default_rng(seed).normal(size=shape) * 0.7)
+
+
+def derivatives(y: Tensor, x: Tensor, order: int) -> list[Any]:
+    """Differentiate the sum of y again and again."""
+    found = []
+    for _ in range(order):
+        (y,) = grad(y.sum(), x, create_graph=True)
+        found.append(y.detach().numpy())
+    return found
+
+
+def dense_hessian(y: Tensor, x: Tensor) -> Any:
+    (g,) = grad(y, x, create_graph=True)
+    rows = [grad(gi, x, retain_graph=True)[0].numpy().ravel() for gi in g.reshape(-1)]
+    return np.stack(rows)
+
+
+# ---------------------------------------------------------------- closed forms
+
+
+def test_a_polynomial_to_order_4() -> None:
+    """p = x⁴ - 3x³ + 2x: p' = 4x³ - 9x² + 2, p'' = 12x² - 18x, p''' = 24x - 18, p'''' = 24."""
+    x = leaf(-2.0, 0.0, 0.5, 3.0)
+    v = x.detach().numpy()
+    one, two, three, four = derivatives(x**4 - 3 * x**3 + 2 * x, x, 4)
+    np.testing.assert_allclose(one, 4 * v**3 - 9 * v**2 + 2, rtol=1e-14)
+    np.testing.assert_allclose(two, 12 * v**2 - 18 * v, rtol=1e-14)
+    np.testing.assert_allclose(three, 24 * v - 18, rtol=1e-14)
+    np.testing.assert_array_equal(four, np.full(4, 24.0))
+
+
+def test_a_product_of_itself_to_order_4() -> None:
+    x = leaf(-1.5, 0.0, 2.0)
+    found = derivatives(x * x * x * x, x, 4)
+    v = x.detach().numpy()
+    for got, want in zip(found, [4 * v**3, 12 * v**2, 24 * v, 24 + 0 * v], strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (tg.exp, [np.exp] * 5),
+        (tg.sin, [np.cos, lambda x: -np.sin(x), lambda x: -np.cos(x), np.sin, np.cos]),
+        (tg.log, [lambda x, n=n: (-1.0) ** (n + 1) * [1, 1, 2, 6, 24][n - 1] / x**n for n in range(1, 6)]),
+        (tg.reciprocal, [lambda x, n=n: (-1.0) ** n * [1, 2, 6, 24, 120][n - 1] / x ** (n + 1) for n in range(1, 6)]),
+    ],
+    ids=["exp", "sin", "log", "reciprocal"],
+)
+def test_elementary_functions_to_order_5(function: Any, expected: Any) -> None:
+    x = leaf(0.5, 1.0, 2.0)
+    for got, want in zip(derivatives(function(x), x, 5), expected, strict=True):
+        np.testing.assert_allclose(got, want(x.detach().numpy()), rtol=1e-12)
+
+
+def test_tanh_to_order_3() -> None:
+    """t' = 1 - t², t'' = -2t(1 - t²), t''' = (6t² - 2)(1 - t²)."""
+    x = leaf(-1.0, 0.0, 0.3)
+    t = np.tanh(x.detach().numpy())
+    found = derivatives(x.tanh(), x, 3)
+    for got, want in zip(found, [1 - t**2, -2 * t * (1 - t**2), (6 * t**2 - 2) * (1 - t**2)], strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-15)
+
+
+def test_hessian_of_logsumexp_is_diag_p_less_p_pT() -> None:
+    x = draw(5)
+    p = np.exp(x.detach().numpy()) / np.exp(x.detach().numpy()).sum()
+    hessian = dense_hessian(tg.logsumexp(x, 0), x)
+    np.testing.assert_allclose(hessian, np.diag(p) - np.outer(p, p), rtol=1e-12, atol=1e-15)
+
+
+def test_hessian_of_cross_entropy_is_the_same_matrix() -> None:
+    """The residual (softmax) is computed again while recording, or this would be 0."""
+    x = draw(1, 4)
+    p = np.exp(x.detach().numpy()[0]) / np.exp(x.detach().numpy()).sum()
+    hessian = dense_hessian(NF.cross_entropy(x, np.array([2])), x)
+    np.testing.assert_allclose(hessian, np.diag(p) - np.outer(p, p), rtol=1e-12, atol=1e-15)
+
+
+def test_hessian_of_a_quadratic_form_is_the_symmetric_part() -> None:
+    x, a = draw(4), np.random.default_rng(1).normal(size=(4, 4))
+    np.testing.assert_allclose(dense_hessian(x @ (tg.tensor(a) @ x), x), a + a.T, rtol=1e-12)
+
+
+def test_mixed_derivatives_commute() -> None:
+    x, y = draw(3), draw(3, seed=1)
+    z = (tg.sin(x) * tg.exp(y * x)).sum()
+    gx, gy = grad(z, [x, y], create_graph=True)
+    (xy,) = grad(gx.sum(), y, retain_graph=True)
+    (yx,) = grad(gy.sum(), x)
+    np.testing.assert_allclose(xy.numpy(), yx.numpy(), rtol=1e-12)
+
+
+# ---------------------------------------------------------------- networks
+
+
+def mlp(x: Any, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
+    return NF.linear(NF.linear(x, w1, b1).tanh(), w2, b2)
+
+
+def mlp_loss() -> tuple[Tensor, list[Tensor]]:
+    parameters = [draw(5, 4, seed=1), draw(5, seed=2), draw(3, 5, seed=3), draw(3, seed=4)]
+    x = tg.tensor(np.random.default_rng(5).normal(size=(6, 4)))
+    return NF.cross_entropy(mlp(x, *parameters), np.array([0, 2, 1, 1, 0, 2])), parameters
+
+
+def test_hessian_vector_product_equals_the_dense_hessian_times_the_vector() -> None:
+    loss, (w1, *_) = mlp_loss()
+    v = np.random.default_rng(6).normal(size=w1.shape)
+    (g,) = grad(loss, w1, create_graph=True)
+    (hv,) = grad((g * tg.tensor(v)).sum(), w1, retain_graph=True)
+    hessian = dense_hessian(loss, w1)
+    np.testing.assert_allclose(hessian, hessian.T, atol=1e-14)
+    np.testing.assert_allclose(hv.numpy().ravel(), hessian @ v.ravel(), rtol=1e-10, atol=1e-13)
+
+
+def test_hessian_against_differences_of_gradients() -> None:
+    loss, (w1, *_) = mlp_loss()
+    hessian, h = dense_hessian(loss, w1), 1e-6
+    values = w1.detach().numpy()
+    for k in (0, 7, 19):
+        columns = []
+        for step in (h, -h):
+            values.flat[k] += step
+            again, fresh = mlp_loss()
+            fresh[0].array[...] = values
+            x = tg.tensor(np.random.default_rng(5).normal(size=(6, 4)))
+            again = NF.cross_entropy(mlp(x, *fresh), np.array([0, 2, 1, 1, 0, 2]))
+            columns.append(grad(again, fresh[0])[0].numpy().ravel())
+            values.flat[k] -= step
+        np.testing.assert_allclose(hessian[:, k], (columns[0] - columns[1]) / (2 * h), atol=1e-8)
+
+
+def test_an_mlp_at_order_2() -> None:
+    x = draw(3, 4, seed=9)
+    parameters = [draw(5, 4, seed=1), draw(5, seed=2), draw(3, 5, seed=3), draw(3, seed=4)]
+    target = np.array([0, 2, 1])
+    assert gradgradcheck(lambda *args: NF.cross_entropy(mlp(*args), target), [x, *parameters], atol=1e-7, rtol=1e-5)
+
+
+def test_a_cnn_at_order_2() -> None:
+    def loss(x: Any, w: Any, b: Any, head: Any) -> Any:
+        hidden = NF.max_pool2d(NF.conv2d(x, w, b, padding=1).relu(), 2)
+        return NF.cross_entropy(NF.linear(hidden.flatten(1), head), np.array([1, 0]))
+
+    inputs = [draw(2, 1, 4, 4, seed=5), draw(2, 1, 3, 3, seed=6), draw(2, seed=7), draw(3, 8, seed=8)]
+    assert gradgradcheck(loss, inputs, atol=1e-7, rtol=1e-5)
+
+
+def test_a_gradient_penalty_trains() -> None:
+    """Train a network to have slopes of length 1 everywhere: the loss is a function of a derivative."""
+    rng = np.random.default_rng(0)
+    parameters = [draw(16, 2, seed=1), draw(16, seed=2), draw(1, 16, seed=3), draw(1, seed=4)]
+    optimizer = tg.optim.Adam(parameters, lr=0.02)
+    history = []
+    for _ in range(60):
+        x = leaf(*rng.normal(size=(32, 2)))
+        (slope,) = grad(mlp(x, *parameters).sum(), x, create_graph=True)
+        penalty = (((slope * slope).sum(1) + 1e-12).sqrt() - 1).square().mean()
+        optimizer.zero_grad()
+        penalty.backward()
+        optimizer.step()
+        history.append(penalty.item())
+    assert np.mean(history[-10:]) < 0.2 * np.mean(history[:5]), history[::10]

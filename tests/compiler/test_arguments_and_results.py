@@ -10,8 +10,6 @@ import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.core.errors import CaptureError, InPlaceError
 
-# ---------------------------------------------------------------- arguments and results
-
 
 def test_results_of_every_form():
     def make():

@@ -12,8 +12,6 @@ from tinygrad_mnist.compiler import passes, rewrites
 from tinygrad_mnist.compiler.numpy_source import OVERWRITES
 from tinygrad_mnist.core.primitive import registry
 
-# ---------------------------------------------------------------- passes
-
 
 def value(shape=(4,), origin="result", source=None, base=None, dtype=np.float32, name=""):
     value.count += 1

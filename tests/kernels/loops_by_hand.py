@@ -8,9 +8,6 @@ from hypothesis import strategies as st
 PLAIN = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
 
 
-# ---- inputs ----------------------------------------------------------------------------------------------------------
-
-
 def layouts(x):
     """The same values of a 4-d array in every memory order that turns up, read-only."""
     last = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)

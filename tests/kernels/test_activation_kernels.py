@@ -10,9 +10,6 @@ from tinygrad_mnist.kernels import parallel, update
 from tinygrad_mnist.kernels.activation import keep, relu
 from tinygrad_mnist.kernels.sums import sum_axes, sum_rows
 
-# ---- activations, sums, updates --------------------------------------------------------------------------------------
-
-
 SHAPES = [(), (0,), (5,), (3, 0), (64, 10), (70_000,), (3, 5, 80, 90)]
 
 

@@ -14,8 +14,6 @@ from tinygrad_mnist.kernels.conv import conv2d, conv2d_input_gradient, conv2d_we
 from tinygrad_mnist.kernels.pool import max_pool2d, max_pool2d_values, pool_gather, pool_scatter
 from tinygrad_mnist.kernels.product import product as matrix_product
 
-# ---- what makes them quick changes nothing ---------------------------------------------------------------------------
-
 
 def calls(n=6, dtype=np.float32):
     """Every kernel that takes `out`, with its arguments, and what it gives without."""

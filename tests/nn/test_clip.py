@@ -10,16 +10,9 @@ from training_data import network, samples, weights_of
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.core.errors import (
-    ArgumentError,
-    GradientError,
-)
+from tinygrad_mnist.core.errors import ArgumentError, GradientError
 from tinygrad_mnist.optim import SGD
-from tinygrad_mnist.training import (
-    fit,
-)
-
-# ---------------------------------------------------------------- clipping
+from tinygrad_mnist.training import fit
 
 
 def gradients(model, seed=0, scale=30.0):

@@ -14,15 +14,7 @@ import pytest
 from cases import CASES, PRIMITIVE_CASES, Call, Case
 from hypothesis import given
 from hypothesis import strategies as st
-from matrix import (
-    ORDERS,
-    check_engine,
-    check_example,
-    check_forward,
-    check_precision,
-    check_rules,
-    check_tensor_call,
-)
+from matrix import ORDERS, check_engine, check_example, check_forward, check_precision, check_rules, check_tensor_call
 from strategies import LAYOUTS, NOT_ZERO, calls, lay_out, seeded
 
 import tinygrad_mnist as tg

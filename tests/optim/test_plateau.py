@@ -10,17 +10,10 @@ from training_data import network, samples
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.core.errors import (
-    ArgumentError,
-    CaptureError,
-)
+from tinygrad_mnist.core.errors import ArgumentError, CaptureError
 from tinygrad_mnist.optim import SGD
 from tinygrad_mnist.optim.lr_scheduler import ReduceLROnPlateau
-from tinygrad_mnist.training import (
-    fit,
-)
-
-# ---------------------------------------------------------------- the schedule that looks at a figure
+from tinygrad_mnist.training import fit
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])

@@ -11,8 +11,6 @@ from tinygrad_mnist import nn, optim
 from tinygrad_mnist.autograd import grad
 from tinygrad_mnist.core.errors import InPlaceError
 
-# ---------------------------------------------------------------- changed in place: by hand
-
 
 def w3():
     return leaf(1.0, 2.0, 3.0)

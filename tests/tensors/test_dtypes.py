@@ -12,8 +12,6 @@ from tinygrad_mnist import nn
 from tinygrad_mnist.autograd import grad
 from tinygrad_mnist.core.errors import ArgumentError, DTypeError
 
-# ---------------------------------------------------------------- dtypes
-
 SCALARS = [2, 2.5, True, np.float64(2.5), np.float32(2.5), np.int64(2), np.float64(3)]
 
 

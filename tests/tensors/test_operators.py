@@ -1,4 +1,4 @@
-"""Indexing and operators: NumPy's results, in both orders, with numbers and arrays, in place; and their gradients."""
+"""Indexing, operators and NumPy's functions: NumPy's results, in both orders, in place, with `out`; and gradients."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.core.errors import DTypeError, GradientError, InPlaceError, ShapeError
+from tinygrad_mnist.autograd import grad
+from tinygrad_mnist.core.errors import ArgumentError, DTypeError, GradientError, InPlaceError, ShapeError
 
 # ---------------------------------------------------------------- indexing
 
@@ -178,3 +179,132 @@ def test_array_plus_equals_tensor_is_refused_where_a_gradient_would_be_lost():
     assert a.tolist() == [0, 0]
     a += t.detach()
     assert a.tolist() == [1, 1]
+
+
+UFUNCS = {
+    "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tanh": np.tanh, "square": np.square,
+    "abs": np.abs,
+    "negative": np.negative, "expm1": np.expm1, "log1p": np.log1p, "sign": np.sign, "reciprocal": np.reciprocal,
+    "positive": np.positive,
+}  # fmt: skip
+FUNCTIONS = {
+    "sum": lambda a: np.sum(a), "sum axis": lambda a: np.sum(a, axis=0),
+    "sum keepdims": lambda a: np.sum(a, axis=(0, 1), keepdims=True),
+    "mean": lambda a: np.mean(a, axis=1), "max": lambda a: np.max(a, axis=1), "min": lambda a: np.min(a),
+    "var": lambda a: np.var(a, axis=0),
+    "std": lambda a: np.std(a, ddof=1), "prod": lambda a: np.prod(a, axis=0),
+    "reshape": lambda a: np.reshape(a, (3, 2)),
+    "reshape -1": lambda a: np.reshape(a, -1), "ravel": np.ravel, "transpose": np.transpose,
+    "transpose axes": lambda a: np.transpose(a, (1, 0)),
+    "squeeze": lambda a: np.squeeze(a[None]), "expand_dims": lambda a: np.expand_dims(a, 1),
+    "broadcast_to": lambda a: np.broadcast_to(a, (4, 2, 3)),
+    "flip": np.flip, "flip axis": lambda a: np.flip(a, axis=1), "concatenate": lambda a: np.concatenate([a, a], axis=1),
+    "stack": lambda a: np.stack([a, a], axis=-1), "where": lambda a: np.where(np.asarray(a) > 1, a, 0.0),
+    "clip": lambda a: np.clip(a, 0.6, 2.0),
+    "matmul": lambda a: np.matmul(a, np.ones((3, 2))), "matmul left": lambda a: np.matmul(np.ones((4, 2)), a),
+    "dot": lambda a: np.dot(a, np.arange(3.0)),
+    "dot scalar": lambda a: np.dot(a, 2.0), "maximum": lambda a: np.maximum(a, 1.0),
+    "minimum": lambda a: np.minimum(np.ones((2, 3)), a),
+    "power": lambda a: np.power(a, 2.0), "power of": lambda a: np.power(2.0, a), "add": lambda a: np.add(np.ones(3), a),
+    "divide": lambda a: np.divide(np.ones(3), a), "array @": lambda a: np.ones((2, 2)) @ a,
+    "array *": lambda a: np.arange(6.0).reshape(2, 3) * a,
+    "array -": lambda a: np.ones(3) - a, "* array": lambda a: a * np.ones((2, 3)),
+    "scalar array": lambda a: np.float64(2) * a,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*UFUNCS, *FUNCTIONS])
+def test_numpy_functions_record(name):
+    f = UFUNCS.get(name) or FUNCTIONS[name]
+    a = np.array([[0.5, 1.5, 2.5], [1.25, 0.75, 3.0]])
+    t = tg.tensor(a, requires_grad=True)
+    y = f(t)
+    assert isinstance(y, tg.Tensor)
+    np.testing.assert_allclose(y.array, f(a), rtol=1e-12)
+    assert y.shape == np.shape(f(a)) and y.dtype == np.float64
+    (g,) = grad(y.sum(), t)
+    step = 1e-6 * np.array([[1, -2, 0.5], [0.7, 1.5, -1]])
+    numeric = (np.sum(f(a + step)) - np.sum(f(a - step))) / 2
+    assert (g.array * step).sum() == pytest.approx(numeric, rel=1e-5, abs=1e-11)
+
+
+def test_numpy_arguments_by_position_mean_what_numpy_says():
+    a = np.arange(6, dtype=np.float32).reshape(2, 3)
+    t = tg.tensor(a)
+    for f in (
+        lambda x: np.sum(x, 0, np.float64), lambda x: np.mean(x, 0, np.float64), lambda x: np.max(x, 0, None, True),
+        lambda x: np.var(x, 0, np.float64), lambda x: np.prod(x, 0, np.float64), lambda x: np.argmax(x, 1),
+        lambda x: np.clip(x, 1, None), lambda x: np.sum(x, axis=0, dtype=np.float64),
+        lambda x: np.reshape(x, (3, 2), order="F"),
+        lambda x: np.dot(x.reshape(1, 2, 3), np.ones((2, 3, 2), np.float32)), lambda x: np.sum(x, where=a > 2),
+    ):  # fmt: skip
+        got, want = f(t), f(a)
+        np.testing.assert_array_equal(np.asarray(got), want)
+        assert got.shape == want.shape
+
+
+def test_numpy_functions_without_a_rule():
+    t = tg.tensor([3.0, 1.0, 2.0])
+    assert np.sort(t).tolist() == [1, 2, 3] and np.median(t) == 2 and np.floor(t).tolist() == [3, 1, 2]
+    assert np.array_equal(t, t) and np.allclose(t, t) and np.shape(t) == (3,) and np.ndim(t) == 1 and np.size(t) == 3
+    w = tg.tensor([3.0, 1.0], requires_grad=True)
+    for call in (
+        np.sort,
+        np.floor,
+        np.cumsum,
+        np.median,
+        lambda x: np.add.reduce(x),
+        lambda x: np.exp(x, dtype=np.float64),
+    ):
+        with pytest.raises(GradientError, match="cannot record"):
+            call(w)
+    with tg.no_grad():
+        assert np.sort(w).tolist() == [1, 3]
+
+
+def test_asarray_looks_and_array_copies():
+    t = tg.tensor([1.0, 2.0], requires_grad=True)
+    assert np.asarray(t) is t.array and np.asarray(t, dtype=np.float64).dtype == np.float64
+    copied = np.array(t)
+    copied[0] = 9
+    assert t.tolist() == [1, 2] and np.asarray(t * 2).tolist() == [2, 4]
+    assert np.array([tg.tensor(1.0), tg.tensor(2.0)]).tolist() == [1, 2]
+
+
+def test_numpy_out_writes_into_a_tensor():
+    t = tg.zeros(2)
+    version = t._version
+    np.add(np.ones(2, np.float32), 2, out=t)
+    assert t.tolist() == [3, 3] and t._version > version
+    np.copyto(t, 5)
+    assert t.tolist() == [5, 5]
+    with pytest.raises(GradientError):
+        np.add(1, 2, out=tg.zeros(2, requires_grad=True))
+
+
+def test_clamp_by_tensors():
+    x = tg.tensor(np.array([0.0, 2.0, 5.0]), requires_grad=True)
+    low, high = (
+        tg.tensor(np.array([1.0, 1.0, 1.0]), requires_grad=True),
+        tg.tensor(np.array([3.0, 3.0, 3.0]), requires_grad=True),
+    )
+    y = x.clamp(low, high)
+    assert y.tolist() == [1, 2, 3]
+    y.sum().backward()
+    assert (x.grad.tolist(), low.grad.tolist(), high.grad.tolist()) == ([0, 1, 0], [1, 0, 0], [0, 0, 1])
+    assert (
+        x.clamp(min=low).tolist() == [1, 2, 5]
+        and x.clamp(1, high).tolist() == [1, 2, 3]
+        and x.clamp(low, 1.5).tolist() == [1, 1.5, 1.5]
+    )
+    assert np.clip(x, low, 3.0).tolist() == [1, 2, 3]
+    assert x.clamp(high, low).tolist() == np.clip(x.array, high.array, low.array).tolist()
+    with pytest.raises(ArgumentError):
+        x.clamp()
+
+
+def test_a_numpy_function_passes_our_own_errors_on():
+    with pytest.raises(DTypeError, match="clamp|dimension|cannot compute"):
+        np.add(tg.ones(2), "text")
+    with pytest.raises(DTypeError, match="a dimension must be an int"):
+        np.squeeze(tg.ones(2, 1), "argument")

@@ -16,8 +16,6 @@ from tinygrad_mnist.core.errors import InPlaceError
 from tinygrad_mnist.ops.index import ARRAY
 from tinygrad_mnist.ops.index import setitem as write
 
-# ---------------------------------------------------------------- changed in place: random programs
-
 
 class Memory:
     """A piece of memory as a value: a change makes another value, never touching the one before."""

@@ -12,27 +12,11 @@ from training_data import Nothing, network, samples
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.core.errors import (
-    ArgumentError,
-    DTypeError,
-    ShapeError,
-    TrainingError,
-)
+from tinygrad_mnist.core.errors import ArgumentError, DTypeError, ShapeError, TrainingError
 from tinygrad_mnist.data import DataLoader, TensorDataset
 from tinygrad_mnist.optim import SGD
 from tinygrad_mnist.optim.lr_scheduler import ExponentialLR, ReduceLROnPlateau
-from tinygrad_mnist.training import (
-    Callback,
-    Checkpoint,
-    EarlyStopping,
-    History,
-    accuracy,
-    evaluate,
-    fit,
-    predict,
-)
-
-# ---------------------------------------------------------------- arguments
+from tinygrad_mnist.training import Callback, Checkpoint, EarlyStopping, History, accuracy, evaluate, fit, predict
 
 
 def same_name(value):

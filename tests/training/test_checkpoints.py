@@ -10,6 +10,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +19,11 @@ from worlds import BATCHES, EPOCHS, WORLDS, KillAfter, Killed, Others, World, ml
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
+from tinygrad_mnist.core.errors import ArgumentError, DataError, OutputError, StateDictError
 from tinygrad_mnist.data import DataLoader, Subset, TensorDataset
 from tinygrad_mnist.optim import SGD, Adam
-from tinygrad_mnist.optim.lr_scheduler import LambdaLR
-from tinygrad_mnist.training import Callback, Checkpoint, EarlyStopping, fit
+from tinygrad_mnist.optim.lr_scheduler import ExponentialLR, LambdaLR
+from tinygrad_mnist.training import Callback, Checkpoint, EarlyStopping, KeepBest, fit
 
 
 def needs(name):
@@ -310,3 +313,170 @@ def test_time_decides_when_nothing_else_does(tmp_path):
     written.clear()
     fit(mlp(), samples(40, 0), epochs=2, batch_size=20, checkpoint=Noting(tmp_path / "b.npz", seconds=None))
     assert written == [(1, 0), (2, 0)]
+
+
+def test_a_checkpoint_that_is_there_is_not_overwritten(tmp_path):
+    world = World("momentum", tmp_path / "run.npz")
+    world.fit()
+    before = world.path.read_bytes()
+    with pytest.raises(ArgumentError, match="there already") as caught:
+        fit(world.model, world.data, checkpoint=world.path)
+    assert "resume=True" in str(caught.value) and world.path.read_bytes() == before
+
+
+def test_a_path_is_a_checkpoint_per_epoch(tmp_path):
+    model = mlp()
+    fit(model, samples(40, 0), epochs=2, checkpoint=str(tmp_path / "deep" / "run.npz"))
+    assert tg.load(tmp_path / "deep" / "run.npz")["epoch"] == 2
+
+
+OTHERS = {
+    "optimizer": dict(optimizer=lambda m: Adam(m.parameters())),
+    "batch_size": dict(batch_size=10),
+    "callbacks": dict(callbacks=[KeepBest()]),
+    "l2": dict(l2=0.1),
+    "columns": dict(metrics=[]),
+    "schedule": dict(schedule=lambda o: ExponentialLR(o, 0.5)),
+    "samples": dict(data=samples(41, 0)),
+    "compile": dict(compile=True),
+    "settings": dict(optimizer=lambda m: SGD(m.parameters(), lr=0.1, momentum=0.5)),
+    "loss": dict(loss_function=nn.CrossEntropyLoss(label_smoothing=0.1), metrics=["accuracy"]),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_checkpoint_of_another_training_is_refused(tmp_path, what):
+    def go(model, data=None, optimizer=lambda m: SGD(m.parameters(), lr=0.1), schedule=None, **kwargs):
+        data = samples(40, 0) if data is None else data
+        made = optimizer(model)
+        fit(
+            model, data, optimizer=made, epochs=1, checkpoint=tmp_path / "run.npz", resume=True,
+            schedule=None if schedule is None else schedule(made), **{"batch_size": 9, **kwargs},
+        )  # fmt: skip
+
+    go(mlp())
+    model = mlp()
+    before = [p.detach().numpy().copy() for p in model.parameters()]
+    with pytest.raises(StateDictError, match="of another training") as caught:
+        go(model, **OTHERS[what])
+    assert f"{what} " in str(caught.value)
+    for p, q in zip(before, model.parameters(), strict=True):
+        np.testing.assert_array_equal(p, q.detach().numpy())
+
+
+def test_files_that_are_no_checkpoints(tmp_path):
+    path = tmp_path / "run.npz"
+    path.write_bytes(b"PK nothing")
+    with pytest.raises(DataError, match="damaged"):
+        fit(mlp(), samples(10, 0), checkpoint=path, resume=True)
+    assert path.read_bytes() == b"PK nothing"
+    tg.save(mlp().state_dict(), path)
+    with pytest.raises(StateDictError, match="no checkpoint"):
+        fit(mlp(), samples(10, 0), checkpoint=path, resume=True)
+    path.unlink()
+    fit(mlp(), samples(10, 0), epochs=1, checkpoint=path)
+    with pytest.raises(StateDictError, match="of another training") as caught:
+        fit(cnn_like_mlp(), samples(10, 0), checkpoint=path, resume=True)
+    assert len(str(caught.value).splitlines()) == 4 and r"\n" not in str(caught.value)  # one line of each
+    for resume in (False, True):
+        with pytest.raises(OutputError, match="(?s)this is a folder.*run.npz"):
+            fit(mlp(), samples(10, 0), checkpoint=tmp_path, resume=resume)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        fit(mlp(), samples(10, 0), checkpoint=tmp_path / "file" / "run.npz")
+    with pytest.raises(ArgumentError, match="batches"):
+        Checkpoint(path, batches=0)
+    with pytest.raises(ArgumentError, match="seconds"):
+        Checkpoint(path, seconds=-1)
+
+
+def cnn_like_mlp():
+    return nn.Sequential(nn.Flatten(), nn.Linear(36, 9), nn.ReLU(), nn.Dropout(0.3), nn.Linear(9, 2))
+
+
+PROGRAM = """
+import sys
+import numpy as np
+import tinygrad_mnist as tg
+from tinygrad_mnist import nn
+from tinygrad_mnist.training import Checkpoint, EarlyStopping, Log, fit
+folder, batches, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+tg.set_num_threads(1)
+tg.manual_seed(2)
+draw = np.random.default_rng(0)
+x = draw.random((2000, 1, 12, 12), dtype=np.float32)
+y = (x.mean((1, 2, 3)) * 40 % 4).astype(np.int64)
+model = nn.Sequential(
+    nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.1), nn.Linear(100, 32), nn.ReLU(),
+    nn.Linear(32, 4),
+)
+optimizer = tg.optim.Adam(model.parameters(), lr=2e-3)
+schedule = tg.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=6 * 63)
+print("begin", flush=True)
+fit(
+    model, (x, y), valid=(x[:300], y[:300]), epochs=6, batch_size=32, optimizer=optimizer, schedule=schedule,
+    schedule_every="batch", callbacks=[EarlyStopping(4), Log(folder + "/log.csv")],
+    checkpoint=Checkpoint(folder + "/run.npz", batches=batches, seconds=seconds), resume=True, progress=False,
+)
+tg.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "draw": tg.rand(4)}, folder + "/end.npz")
+print("end", flush=True)
+"""
+
+
+def start(folder, batches=3, seconds=30.0):
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(folder), str(batches), str(seconds)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def numbers(folder):
+    with np.load(Path(folder) / "end.npz") as archive:
+        return {name: archive[name].tobytes() for name in archive.files}
+
+
+def finish(process):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0 and "end" in out, err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX's")
+def test_a_run_killed_at_many_random_moments_ends_with_the_same_bits(tmp_path):
+    """Writing after every batch or two, so that many kills fall into a write; each process gets a little time.
+
+    A run that comes to its end between two kills is compared, and another begun: there are 25 kills at any speed.
+    """
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    with start(whole) as process:
+        finish(process)
+    draw, kills, places = np.random.default_rng(0), 0, set()
+    for number in range(100):
+        broken = tmp_path / f"broken{number}"
+        broken.mkdir()
+        ended = False
+        while not ended:
+            with start(broken, batches=int(draw.integers(1, 3))) as process:
+                assert process.stdout.readline() == "begin\n", process.stderr.read()
+                if kills >= 25:  # enough: to the end
+                    finish(process)
+                    break
+                time.sleep(float(draw.uniform(0.01, 0.35)))
+                process.kill()
+                ended = "end" in process.communicate(timeout=60)[0]
+            if not ended:
+                kills += 1
+                if (broken / "run.npz").exists():
+                    state = tg.load(broken / "run.npz")  # whole, whenever it was
+                    places.add((state["epoch"], state["batch"]))
+        same_end(whole, broken)
+        if not ended:
+            break
+    assert kills == 25 and len(places) >= 4  # it got on in between, and was killed at various places
+
+
+def same_end(whole, broken):
+    assert numbers(broken) == numbers(whole)
+    with_time = [line.rsplit(",", 1)[0] for line in (whole / "log.csv").read_text().splitlines()]
+    assert [line.rsplit(",", 1)[0] for line in (broken / "log.csv").read_text().splitlines()] == with_time
+    assert {f.name.split(".")[-1] for f in broken.iterdir()} <= {"npz", "csv", "part"}

@@ -13,25 +13,12 @@ from training_data import network, samples
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.core.errors import (
-    ArgumentError,
-    TrainingError,
-)
+from tinygrad_mnist.core.errors import ArgumentError, TrainingError
 from tinygrad_mnist.data import DataLoader
 from tinygrad_mnist.optim import SGD
-from tinygrad_mnist.training import (
-    Callback,
-    EarlyStopping,
-    KeepBest,
-    accuracy,
-    fit,
-    predict,
-)
+from tinygrad_mnist.training import Callback, EarlyStopping, KeepBest, accuracy, fit, predict
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
-
-
-# ---------------------------------------------------------------- early stopping and the best weights
 
 
 class Script(Callback):

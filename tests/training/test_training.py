@@ -16,21 +16,11 @@ from training_data import Nothing, network, samples, weights_of
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.core.errors import (
-    ArgumentError,
-    MissingDependencyError,
-    TrainingError,
-)
+from tinygrad_mnist.core.errors import ArgumentError, MissingDependencyError, TrainingError
 from tinygrad_mnist.data import DataLoader, TensorDataset
 from tinygrad_mnist.optim import SGD, Adam
 from tinygrad_mnist.optim.lr_scheduler import ExponentialLR, OneCycleLR
-from tinygrad_mnist.training import (
-    Log,
-    accuracy,
-    evaluate,
-    fit,
-    predict,
-)
+from tinygrad_mnist.training import Log, accuracy, evaluate, fit, predict
 
 
 def same(first, second):

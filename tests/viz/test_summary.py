@@ -12,8 +12,6 @@ from tinygrad_mnist.core import backend
 from tinygrad_mnist.core.errors import ArgumentError, DTypeError
 from tinygrad_mnist.core.scope import state
 
-# ---------------------------------------------------------------- summary
-
 
 def rows(result):
     return [(r.name, r.output_shape, r.parameters, r.multiply_adds, r.output_bytes) for r in result.rows]
