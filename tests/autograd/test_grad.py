@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -195,48 +196,29 @@ def dense_hessian(y: Tensor, x: Tensor) -> Any:
 # ---------------------------------------------------------------- closed forms
 
 
-def test_a_polynomial_to_order_4() -> None:
-    """p = x⁴ - 3x³ + 2x: p' = 4x³ - 9x² + 2, p'' = 12x² - 18x, p''' = 24x - 18, p'''' = 24."""
-    x = leaf(-2.0, 0.0, 0.5, 3.0)
-    v = x.detach().numpy()
-    one, two, three, four = derivatives(x**4 - 3 * x**3 + 2 * x, x, 4)
-    np.testing.assert_allclose(one, 4 * v**3 - 9 * v**2 + 2, rtol=1e-14)
-    np.testing.assert_allclose(two, 12 * v**2 - 18 * v, rtol=1e-14)
-    np.testing.assert_allclose(three, 24 * v - 18, rtol=1e-14)
-    np.testing.assert_array_equal(four, np.full(4, 24.0))
+CLOSED_FORMS: dict[str, tuple[Any, tuple[float, ...], list[Any]]] = {
+    "polynomial": (lambda x: x**4 - 3 * x**3 + 2 * x, (-2.0, 0.0, 0.5, 3.0), [
+        lambda x: 4 * x**3 - 9 * x**2 + 2, lambda x: 12 * x**2 - 18 * x, lambda x: 24 * x - 18, lambda x: 24 + 0 * x]),
+    "product of itself": (lambda x: x * x * x * x, (-1.5, 0.0, 2.0), [
+        lambda x: 4 * x**3, lambda x: 12 * x**2, lambda x: 24 * x, lambda x: 24 + 0 * x]),
+    "exp": (tg.exp, (0.5, 1.0, 2.0), [np.exp] * 5),
+    "sin": (tg.sin, (0.5, 1.0, 2.0), [np.cos, lambda x: -np.sin(x), lambda x: -np.cos(x), np.sin, np.cos]),
+    "log": (tg.log, (0.5, 1.0, 2.0), [
+        lambda x, n=n: (-1.0) ** (n + 1) * math.factorial(n - 1) / x**n for n in range(1, 6)]),
+    "reciprocal": (tg.reciprocal, (0.5, 1.0, 2.0), [
+        lambda x, n=n: (-1.0) ** n * math.factorial(n) / x ** (n + 1) for n in range(1, 6)]),
+    "tanh": (tg.tanh, (-1.0, 0.0, 0.3), [  # of t = tanh x: 1 - t², -2t(1 - t²), (6t² - 2)(1 - t²)
+        lambda x: 1 - np.tanh(x) ** 2, lambda x: -2 * np.tanh(x) * (1 - np.tanh(x) ** 2),
+        lambda x: (6 * np.tanh(x) ** 2 - 2) * (1 - np.tanh(x) ** 2)]),
+}  # fmt: skip
 
 
-def test_a_product_of_itself_to_order_4() -> None:
-    x = leaf(-1.5, 0.0, 2.0)
-    found = derivatives(x * x * x * x, x, 4)
-    v = x.detach().numpy()
-    for got, want in zip(found, [4 * v**3, 12 * v**2, 24 * v, 24 + 0 * v], strict=True):
-        np.testing.assert_allclose(got, want, rtol=1e-14)
-
-
-@pytest.mark.parametrize(
-    ("function", "expected"),
-    [
-        (tg.exp, [np.exp] * 5),
-        (tg.sin, [np.cos, lambda x: -np.sin(x), lambda x: -np.cos(x), np.sin, np.cos]),
-        (tg.log, [lambda x, n=n: (-1.0) ** (n + 1) * [1, 1, 2, 6, 24][n - 1] / x**n for n in range(1, 6)]),
-        (tg.reciprocal, [lambda x, n=n: (-1.0) ** n * [1, 2, 6, 24, 120][n - 1] / x ** (n + 1) for n in range(1, 6)]),
-    ],
-    ids=["exp", "sin", "log", "reciprocal"],
-)
-def test_elementary_functions_to_order_5(function: Any, expected: Any) -> None:
-    x = leaf(0.5, 1.0, 2.0)
-    for got, want in zip(derivatives(function(x), x, 5), expected, strict=True):
-        np.testing.assert_allclose(got, want(x.detach().numpy()), rtol=1e-12)
-
-
-def test_tanh_to_order_3() -> None:
-    """t' = 1 - t², t'' = -2t(1 - t²), t''' = (6t² - 2)(1 - t²)."""
-    x = leaf(-1.0, 0.0, 0.3)
-    t = np.tanh(x.detach().numpy())
-    found = derivatives(x.tanh(), x, 3)
-    for got, want in zip(found, [1 - t**2, -2 * t * (1 - t**2), (6 * t**2 - 2) * (1 - t**2)], strict=True):
-        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-15)
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+def test_derivatives_of_high_order_have_their_closed_forms(name: str) -> None:
+    function, at, expected = CLOSED_FORMS[name]
+    x = leaf(*at)
+    for got, want in zip(derivatives(function(x), x, len(expected)), expected, strict=True):
+        np.testing.assert_allclose(got, want(x.detach().numpy()), rtol=1e-12, atol=1e-15)
 
 
 def test_hessian_of_logsumexp_is_diag_p_less_p_pT() -> None:

@@ -25,13 +25,9 @@ from tinygrad_mnist.core.errors import CaptureError
 
 # Which version each call sees. The second call is the one that compares the plan with the function.
 MOMENTS = {
-    "never": (0, 0, 0, 0, 0, 0),
-    "after call 1": (0, 1, 1, 1, 1, 1),
-    "after call 2": (0, 0, 1, 1, 1, 1),
-    "after call 3": (0, 0, 0, 1, 1, 1),
-    "from call 3 on": (0, 0, 1, 2, 3, 4),
-    "and back": (0, 0, 0, 1, 0, 1, 0),
-}
+    "never": (0, 0, 0, 0, 0, 0), "after call 1": (0, 1, 1, 1, 1, 1), "after call 2": (0, 0, 1, 1, 1, 1),
+    "after call 3": (0, 0, 0, 1, 1, 1), "from call 3 on": (0, 0, 1, 2, 3, 4), "and back": (0, 0, 0, 1, 0, 1, 0),
+}  # fmt: skip
 PRELUDE = """
 import array, builtins, collections, contextlib, contextvars, copy, dataclasses, enum, functools, io, itertools, json
 import logging, math, operator, os, queue, random, string, sys, tempfile, threading, time, types, typing, uuid, warnings

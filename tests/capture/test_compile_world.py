@@ -88,19 +88,15 @@ def test_names_are_unique() -> None:
 
 # Where the step finds what it reads: how that is kept, and the words for it in the step and in the change.
 HOLDERS = {
-    "a name": ("", "c"),
-    "an attribute": ("h = types.SimpleNamespace(c=c)", "h.c"),
-    "a class": ("class H: pass\nH.c = c", "H.c"),
-    "a dict": ("h = {'c': c}", "h['c']"),
-    "a list in a dict": ("h = {'l': [0, c]}", "h['l'][1]"),
-    "a module": ("h = nn.Module()\nh.c = c", "h.c"),
-    "an own module": ("h = types.ModuleType('h')\nh.c = c", "h.c"),
-    "a function": ("def h(): return c", "h()"),
+    "a name": ("", "c"), "an attribute": ("h = types.SimpleNamespace(c=c)", "h.c"),
+    "a class": ("class H: pass\nH.c = c", "H.c"), "a dict": ("h = {'c': c}", "h['c']"),
+    "a list in a dict": ("h = {'l': [0, c]}", "h['l'][1]"), "a module": ("h = nn.Module()\nh.c = c", "h.c"),
+    "an own module": ("h = types.ModuleType('h')\nh.c = c", "h.c"), "a function": ("def h(): return c", "h()"),
     "a default": ("def h(v=c): return v", "h()"),
     "a property": ("class H:\n    @property\n    def v(self): return c\nh = H()", "h.v"),
     "a partial": ("h = functools.partial(lambda v: v, c)", "h()"),
     "a slot": ("class H: __slots__ = ('c',)\nh = H()\nh.c = c", "h.c"),
-}
+}  # fmt: skip
 WAYS = ("{x} * ({r})", "({r}) + {x}", "{x} * (2.0 if ({r}) > 2.5 else 3.0)", "{x} * (lambda v: v)({r})",
         "sum([{x} * v for v in [{r}]])", "{x}[:1 + int({r}) % 2]", "{x} * tg.tensor([{r}] * 3)")  # fmt: skip
 

@@ -336,14 +336,12 @@ CALLED_BY_C = {
     "map of print": lambda x: (list(map(print, ["once"])), x)[1],
     "iter": lambda x: x * next(iter(time.perf_counter, None)),
     "operator.call": lambda x: x * operator.call(time.perf_counter),
-    "sorted": lambda x: x * sorted([1.0], key=print)[0],
-    "max": lambda x: x * max([1.0], key=print),
+    "sorted": lambda x: x * sorted([1.0], key=print)[0], "max": lambda x: x * max([1.0], key=print),
     "filter": lambda x: x * len(list(filter(print, [1]))),
     "reduce": lambda x: x * functools.reduce(random.gauss, [1.0, 1.0]),
-    "bound": lambda x: x * list(map(DICE.normal, [0.0]))[0],
-    "partial": lambda x: x * CLOCK(),
+    "bound": lambda x: x * list(map(DICE.normal, [0.0]))[0], "partial": lambda x: x * CLOCK(),
     "default": lambda x: x * MADE_BY_TIME[len(MADE_BY_TIME)],
-}
+}  # fmt: skip
 DICE, CLOCK = np.random.default_rng(0), functools.partial(time.perf_counter)
 
 
@@ -354,13 +352,10 @@ def test_a_call_that_c_makes_of_a_clock_dice_or_the_screen_is_refused(name):
 
 
 ITERATORS = {
-    "list": lambda: iter([1.0] * 9),
-    "repeat": lambda: itertools.repeat(1.0, 9),
-    "generator": lambda: (1.0 for _ in range(9)),
-    "count": lambda: itertools.count(1),
-    "zip": lambda: zip([1.0] * 9),
+    "list": lambda: iter([1.0] * 9), "repeat": lambda: itertools.repeat(1.0, 9),
+    "generator": lambda: (1.0 for _ in range(9)), "count": lambda: itertools.count(1), "zip": lambda: zip([1.0] * 9),
     "map": lambda: map(float, [1] * 9),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ITERATORS)

@@ -47,7 +47,8 @@ composed("mse_loss", NF.mse_loss, build_mse, lambda x, y, reduction: REDUCE[redu
 
 
 def build_class_loss(d: Draw, **static: Any) -> Call:
-    shapes = [((3, 4), (3,)), ((1, 1), (1,)), ((4,), ()), ((2, 3, 2), (2, 2)), ((2, 3, 1, 2), (2, 1, 2))]
+    shapes = [((3, 4), (3,)), ((1, 1), (1,)), ((4,), ()), ((2, 3, 2), (2, 2)), ((2, 3, 1, 2), (2, 1, 2)),
+              ((3, 2, 1, 1, 2), (3, 1, 1, 2))]  # fmt: skip
     shape, target = d.choose(shapes)
     x, classes = d.values(shape), shape[1] if len(shape) > 1 else shape[0]
     return Call([x, d.integers(0, classes, target)], {"reduction": d.choose(list(REDUCE)), **static}, d.seed)
@@ -75,7 +76,7 @@ composed(
     lambda x, target, reduction: unbatched(class_losses(x, target, lambda row: row), x, reduction),
 )  # fmt: skip
 composed(
-    "cross_entropy", NF.cross_entropy, lambda d: build_class_loss(d, label_smoothing=d.choose((0.0, 0.1))),
+    "cross_entropy", NF.cross_entropy, lambda d: build_class_loss(d, label_smoothing=d.choose((0.0, 0.1, 1.0))),
     lambda x, target, reduction, label_smoothing: unbatched(
         class_losses(x, target, log_p, label_smoothing), x, reduction),
 )  # fmt: skip
@@ -84,7 +85,7 @@ composed(
 def build_soft_targets(d: Draw) -> Call:
     x = d.values(d.choose(((3, 4), (2, 3, 2), (1, 2, 1, 2))))
     return Call([x, d.array(softmax_oracle(d.rng.normal(size=x.shape), 1))],
-                {"reduction": d.choose(list(REDUCE)), "label_smoothing": d.choose((0.0, 0.2))}, d.seed)  # fmt: skip
+                {"reduction": d.choose(list(REDUCE)), "label_smoothing": d.choose((0.0, 0.2, 1))}, d.seed)  # fmt: skip
 
 
 def soft_oracle(x: Array, target: Array, reduction: str, label_smoothing: float) -> Array:
@@ -136,19 +137,21 @@ text(
 
 
 def build_conv(d: Draw) -> Call:
-    arrays = [d.values((2, 2, 4, 5)), d.values((3, 2, 3, 2)), d.values((3,))]
-    return Call(arrays, {"stride": d.choose((2, 1, (1, 2))), "padding": d.choose((1, 0, (1, 0), "valid"))}, d.seed)
+    groups = d.choose((1, 2))
+    arrays = [d.values((2, 2, 4, 5)), d.values((4, 2 // groups, 2, 2)), d.values((4,))]
+    options = {"stride": d.choose((2, 1, (1, 2))), "padding": d.choose((1, 0, (1, 0), "valid"))}
+    return Call(arrays, {**options, "dilation": d.choose((1, (2, 1))), "groups": groups}, d.seed)
 
 
 def pairs_of(options: dict[str, Any]) -> dict[str, Any]:
-    """Write every form of stride and padding as a pair (no stride: that of the kernel, which is 2)."""
-    pairs = {"valid": (0, 0), None: (2, 2)}
-    return {k: (v, v) if isinstance(v, int) else pairs.get(v, v) for k, v in options.items()}
+    """Write every form of stride, padding and dilation as a pair (no stride: that of the kernel, which is 2)."""
+    pairs = {"valid": (0, 0), None: (2, 2), 0: (0, 0), 1: (1, 1), 2: (2, 2)}
+    return {k: v if k == "groups" else pairs.get(v, v) for k, v in options.items()}
 
 
 composed(
     "conv2d", NF.conv2d, build_conv,
-    lambda x, w, b, **options: conv2d_oracle(x, w, b, dilation=(1, 1), groups=1, **pairs_of(options)),
+    lambda x, w, b, **options: conv2d_oracle(x, w, b, **pairs_of(options)),
 )  # fmt: skip
 composed(
     "max_pool2d", NF.max_pool2d,

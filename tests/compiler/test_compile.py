@@ -32,14 +32,12 @@ class Cnn(nn.Module):
 
 
 OPTIMIZERS = {
-    "sgd": lambda p: SGD(p, lr=0.1),
-    "sgd decay": lambda p: SGD(p, lr=0.1, weight_decay=0.01),
+    "sgd": lambda p: SGD(p, lr=0.1), "sgd decay": lambda p: SGD(p, lr=0.1, weight_decay=0.01),
     "momentum": lambda p: SGD(p, lr=0.05, momentum=0.9, dampening=0.1),
     "nesterov": lambda p: SGD(p, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
-    "adam": lambda p: Adam(p, lr=0.01),
-    "adam decay": lambda p: Adam(p, lr=0.01, weight_decay=0.01),
+    "adam": lambda p: Adam(p, lr=0.01), "adam decay": lambda p: Adam(p, lr=0.01, weight_decay=0.01),
     "adamw": lambda p: AdamW(p, lr=0.01),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

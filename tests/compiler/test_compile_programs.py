@@ -49,58 +49,39 @@ def same(x):
 TABLE, SHARE = Table(1.5), {"share": (0, np.float32(0.5))}
 VIEWS = {
     "transposed": lambda v: v.permute(*reversed(range(v.ndim))) if v.ndim else v,
-    "rolled": lambda v: v.permute(*range(1, v.ndim), 0) if v.ndim else v,
-    "flip": lambda v: v.flip(0) if v.ndim else v,
-    "unsqueeze": lambda v: v.unsqueeze(0),
-    "unsqueeze last": lambda v: v.unsqueeze(-1),
-    "squeeze": lambda v: v.squeeze(),
-    "flat": lambda v: v.reshape(-1),
-    "expand": lambda v: v.expand(2, *v.shape),
-    "()": lambda v: v[()],
-    "...": lambda v: v[...],
-    "None": lambda v: v[None],
-    "every other": lambda v: v[..., ::2] if v.ndim else v,
-    "np.int64": lambda v: v[np.int64(0)] if v.ndim > 1 else v,
+    "rolled": lambda v: v.permute(*range(1, v.ndim), 0) if v.ndim else v, "flip": lambda v: v.flip(0) if v.ndim else v,
+    "unsqueeze": lambda v: v.unsqueeze(0), "unsqueeze last": lambda v: v.unsqueeze(-1),
+    "squeeze": lambda v: v.squeeze(), "flat": lambda v: v.reshape(-1), "expand": lambda v: v.expand(2, *v.shape),
+    "()": lambda v: v[()], "...": lambda v: v[...], "None": lambda v: v[None],
+    "every other": lambda v: v[..., ::2] if v.ndim else v, "np.int64": lambda v: v[np.int64(0)] if v.ndim > 1 else v,
     "backwards": lambda v: v[[-1, 0]] if v.ndim else v,
-}
+}  # fmt: skip
 OPERATIONS = {
-    "square": lambda v: v * v,
-    "tanh": lambda v: v.tanh(),
-    "stack": lambda v: tg.stack([v, v * 2], 0).sum(0),
+    "square": lambda v: v * v, "tanh": lambda v: v.tanh(), "stack": lambda v: tg.stack([v, v * 2], 0).sum(0),
     "stack itself": lambda v: tg.stack([v, v], -1).sum(-1),
-    "cat": lambda v: tg.cat([v.unsqueeze(0), (v * 2).unsqueeze(0)], 0).mean(0),
-    "centred": lambda v: v - v.mean(),
-    "relu": lambda v: v.relu(),
-    "where": lambda v: tg.where(v > 0, v, v * 0.5),
+    "cat": lambda v: tg.cat([v.unsqueeze(0), (v * 2).unsqueeze(0)], 0).mean(0), "centred": lambda v: v - v.mean(),
+    "relu": lambda v: v.relu(), "where": lambda v: tg.where(v > 0, v, v * 0.5),
     "scaled": lambda v: registry["scaled_forward"](v, table=TABLE, function=same, where=SHARE),
     "softmax": lambda v: v.softmax(-1) if v.ndim else v,
     "normalized": lambda v: (v - v.mean(0)) / (v.var(0, correction=0) + 0.1).sqrt() if v.ndim else v,
-    "clamped": lambda v: v.clamp(-0.5, np.float32(0.8)),
-    "clamped root": lambda v: (v.clamp(min=0) + 0.01).sqrt(),
+    "clamped": lambda v: v.clamp(-0.5, np.float32(0.8)), "clamped root": lambda v: (v.clamp(min=0) + 0.01).sqrt(),
     "parts": lambda v: tg.cat([part.square() for part in v.split(2, -1)][::-1], -1) if v.ndim else v,
     "padded": lambda v: tg.nn.functional.pad(v, [1, 0], value=0.5) if v.ndim else v,
-    "largest": lambda v: v.max(0)[0] + v if v.ndim else v,
-    "masked": lambda v: v * (v > v.detach().mean()),
+    "largest": lambda v: v.max(0)[0] + v if v.ndim else v, "masked": lambda v: v * (v > v.detach().mean()),
     "gathered": lambda v: v.gather(-1, (v > 0).long() * (v.shape[-1] - 1)) if v.ndim else v,
     "other dtype": lambda v: v.double().exp().clamp(max=3).to(v.dtype),
-    "in place": lambda v: (v * 2).clone().add_(1).mul_(v.detach()),
-    "powers": lambda v: v.abs() ** 1.5 - 1 / (v**2 + 1),
+    "in place": lambda v: (v * 2).clone().add_(1).mul_(v.detach()), "powers": lambda v: v.abs() ** 1.5 - 1 / (v**2 + 1),
     "dropped": lambda v: tg.nn.functional.dropout(v, 0.3),
-}
+}  # fmt: skip
 LAYOUTS = {
-    "C": np.ascontiguousarray,
-    "F": np.asfortranarray,
-    "gaps": lambda a: np.repeat(a, 2, -1)[..., ::2] if a.ndim else a,
+    "C": np.ascontiguousarray, "F": np.asfortranarray, "gaps": lambda a: np.repeat(a, 2, -1)[..., ::2] if a.ndim else a,
     "backwards": lambda a: a[::-1].copy()[::-1] if a.ndim else a,
-}
+}  # fmt: skip
 ALL = VIEWS | OPERATIONS
 CHANGES = {
-    "none": lambda ws: None,
-    "by hand": lambda ws: None,
-    "sgd": lambda ws: tg.optim.SGD(ws, lr=0.01),
-    "momentum": lambda ws: tg.optim.SGD(ws, lr=0.01, momentum=0.9),
-    "adam": lambda ws: tg.optim.Adam(ws, lr=0.01),
-}
+    "none": lambda ws: None, "by hand": lambda ws: None, "sgd": lambda ws: tg.optim.SGD(ws, lr=0.01),
+    "momentum": lambda ws: tg.optim.SGD(ws, lr=0.01, momentum=0.9), "adam": lambda ws: tg.optim.Adam(ws, lr=0.01),
+}  # fmt: skip
 names = st.sampled_from(sorted(ALL))
 chains = st.lists(st.one_of(st.sampled_from(sorted(VIEWS)), names), max_size=5)
 shapes = st.sampled_from([(3, 4), (4,), (2, 3, 2), (1, 4), (4, 1), ()])

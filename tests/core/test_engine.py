@@ -158,11 +158,8 @@ def test_fan_out_adds_every_branch():
 
 
 @pytest.mark.parametrize("build, want", [
-    (lambda a, b: a + a, (2.0, None)),
-    (lambda a, b: b + b + a * 0, (0.0, 2.0)),
-    (lambda a, b: a * a * a, (12.0, None)),
-    (lambda a, b: a / a + b, (0.0, 1.0)),
-    (lambda a, b: a**a, (4 * (np.log(2.0) + 1), None)),
+    (lambda a, b: a + a, (2.0, None)), (lambda a, b: b + b + a * 0, (0.0, 2.0)), (lambda a, b: a * a * a, (12.0, None)),
+    (lambda a, b: a / a + b, (0.0, 1.0)), (lambda a, b: a**a, (4 * (np.log(2.0) + 1), None)),
 ])  # fmt: skip
 def test_the_same_tensor_on_both_sides(build, want):
     a, b = leaf(2.0), leaf(5.0)

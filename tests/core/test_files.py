@@ -239,10 +239,8 @@ def test_no_name_takes_anothers_place(tmp_path, names):
 
 STATES = [
     {"weight": tg.arange(6), "bias": tg.ones(2)},
-    {"a": [tg.ones(2, 3), {"b": 1.5, "c": None}], "": tg.zeros(0), "läuft": tg.tensor(2.0)},
-    tg.tensor(3.0),
-    {},
-]
+    {"a": [tg.ones(2, 3), {"b": 1.5, "c": None}], "": tg.zeros(0), "läuft": tg.tensor(2.0)}, tg.tensor(3.0), {},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("state", STATES, ids=["flat", "nested", "scalar", "empty"])
@@ -277,18 +275,15 @@ def archive(*members, compression=zipfile.ZIP_STORED):
 
 
 LIES = {
-    "huge": archive(("a.npy", member((1 << 60,)))),
-    "huge and empty": archive(("a.npy", member((1 << 40, 1 << 40)))),
+    "huge": archive(("a.npy", member((1 << 60,)))), "huge and empty": archive(("a.npy", member((1 << 40, 1 << 40)))),
     "negative": archive(("a.npy", member((-1,), b"1234"))),
-    "two negatives": archive(("a.npy", member((-1, -1), b"1234"))),
-    "short": archive(("a.npy", member((3,), b"1234"))),
-    "long": archive(("a.npy", member((1,), b"12345678"))),
-    "truth": archive(("a.npy", member((True,), b"1234"))),
+    "two negatives": archive(("a.npy", member((-1, -1), b"1234"))), "short": archive(("a.npy", member((3,), b"1234"))),
+    "long": archive(("a.npy", member((1,), b"12345678"))), "truth": archive(("a.npy", member((True,), b"1234"))),
     "record": archive(("a.npy", member((1,), b"1234", descr=[("x", "<f4")]))),
     "bomb": archive(("a.npy", member((1 << 25,), bytes(1 << 27))), compression=zipfile.ZIP_DEFLATED),
     "bzip2": archive(("a.npy", member((1,), b"1234")), compression=zipfile.ZIP_BZIP2),
     "deep": archive(("__structure__.npy", member((200_000,), b"[" * 200_000, descr="|u1"))),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LIES)

@@ -27,28 +27,18 @@ def check_ownership(owners, others=()):
 
 
 SHARERS = {
-    "add": lambda a, b: a + b,
-    "subtract": lambda a, b: a - b,
-    "same twice": lambda a, b: a + a + b,
-    "reshape": lambda a, b: a.reshape(-1) + b.reshape(-1),
-    "transpose": lambda a, b: a.T + b.T,
-    "flip": lambda a, b: a.flip(0) + b,
-    "rows": lambda a, b: tg.cat([a, b]),
-    "stack": lambda a, b: tg.stack([a, b]),
-    "split": lambda a, b: tg.cat([*a.split(1), *b.split(2)]),
-    "index": lambda a, b: a[:, None] + b[None],
-    "expand": lambda a, b: a.expand(4, 2, 3) + b,
-    "sum": lambda a, b: a.sum() + b.sum(0),
-    "sum keepdim": lambda a, b: a.sum(1, True) + b.sum((0, 1)),
-    "mean": lambda a, b: a.mean() + b.mean(),
-    "clone": lambda a, b: a.clone() + b.clone(),
-    "identity only": lambda a, b: tg.stack([a, b]).sum(0),
-    "cast": lambda a, b: a.float() + b.float(),
-    "maximum": lambda a, b: tg.maximum(a, b),
+    "add": lambda a, b: a + b, "subtract": lambda a, b: a - b, "same twice": lambda a, b: a + a + b,
+    "reshape": lambda a, b: a.reshape(-1) + b.reshape(-1), "transpose": lambda a, b: a.T + b.T,
+    "flip": lambda a, b: a.flip(0) + b, "rows": lambda a, b: tg.cat([a, b]), "stack": lambda a, b: tg.stack([a, b]),
+    "split": lambda a, b: tg.cat([*a.split(1), *b.split(2)]), "index": lambda a, b: a[:, None] + b[None],
+    "expand": lambda a, b: a.expand(4, 2, 3) + b, "sum": lambda a, b: a.sum() + b.sum(0),
+    "sum keepdim": lambda a, b: a.sum(1, True) + b.sum((0, 1)), "mean": lambda a, b: a.mean() + b.mean(),
+    "clone": lambda a, b: a.clone() + b.clone(), "identity only": lambda a, b: tg.stack([a, b]).sum(0),
+    "cast": lambda a, b: a.float() + b.float(), "maximum": lambda a, b: tg.maximum(a, b),
     "where": lambda a, b: tg.where(tg.tensor([True, False, True]), a, b),
     "squeeze": lambda a, b: a.unsqueeze(0).squeeze(0) + b.flatten().view(2, 3),
     "setitem": lambda a, b: overwritten(a, b),
-}
+}  # fmt: skip
 
 
 def overwritten(a, b):
@@ -169,16 +159,11 @@ def module_call(x):
 
 GRAPHS = {
     "expression": lambda x: (x * x).sin() + x,
-    "views": lambda x: x.reshape(1, 2).T.flip(0)[0:1].expand(3, 2 if False else 1),
-    "grown in place": grown,
-    "retained": retained,
-    "setitem": through_setitem,
-    "second order": second_order,
-    "module": module_call,
-    "x += f(x) twice": lambda x: grown(grown(x)),
-    "detached": lambda x: x * x.detach() + (x * 1).detach(),
+    "views": lambda x: x.reshape(1, 2).T.flip(0)[0:1].expand(3, 2 if False else 1), "grown in place": grown,
+    "retained": retained, "setitem": through_setitem, "second order": second_order, "module": module_call,
+    "x += f(x) twice": lambda x: grown(grown(x)), "detached": lambda x: x * x.detach() + (x * 1).detach(),
     "max": lambda x: x.max(0).values + x.amax(),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("use", ["dropped", "backward", "retain_graph", "grad", "failed backward"])

@@ -45,14 +45,10 @@ def make_catalogue() -> Catalogue:
     def entry(name: str) -> CanonicalFile:
         raw, packed = RAW[name], GZ[name]
         return CanonicalFile(
-            name=name,
-            kind=name.split("-")[1],
-            gz_bytes=len(packed),
-            gz_md5=hashlib.md5(packed).hexdigest(),
-            gz_sha256=hashlib.sha256(packed).hexdigest(),
-            raw_bytes=len(raw),
+            name=name, kind=name.split("-")[1], gz_bytes=len(packed), gz_md5=hashlib.md5(packed).hexdigest(),
+            gz_sha256=hashlib.sha256(packed).hexdigest(), raw_bytes=len(raw),
             raw_sha256=hashlib.sha256(raw).hexdigest(),
-        )
+        )  # fmt: skip
 
     names = list(RAW)
     return Catalogue(
@@ -140,11 +136,9 @@ def put(folder: Path, files: dict[str, bytes], suffix: str = "") -> Path:
 def put_npz(path: Path, **changes: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {
-        "x_train": IMAGES,
-        "y_train": LABELS,
-        "x_test": parse_idx(RAW["t10k-images-idx3-ubyte"], "images", ""),
+        "x_train": IMAGES, "y_train": LABELS, "x_test": parse_idx(RAW["t10k-images-idx3-ubyte"], "images", ""),
         "y_test": parse_idx(RAW["t10k-labels-idx1-ubyte"], "labels", ""),
-    }
+    }  # fmt: skip
     np.savez(path, **{key: value for key, value in (arrays | changes).items() if value is not None})
     return path
 

@@ -277,12 +277,9 @@ def start_child(mirror: LocalMirror) -> subprocess.Popen[str]:
     rows = [tuple(file) for file in (*TINY.train, *TINY.test)]
     code = textwrap.dedent(CHILD.format(files=rows, url=mirror.url))
     child = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-    )
+    )  # fmt: skip
     assert child.stdout is not None and child.stdin is not None
     assert child.stdout.readline() == "ready\n"
     child.stdin.write("go\n")

@@ -35,15 +35,13 @@ def repeated(function, *arguments):
 W, B, TWO = tg.randn(4, 3), tg.randn(8), tg.from_numpy(np.asfortranarray(np.random.default_rng(0).random((5, 3), "f")))
 ODD = {
     "logits in Fortran order": lambda x: F.cross_entropy(TWO * 2, tg.tensor([0, 1, 2, 0, 1])),
-    "a bias with gaps": lambda x: F.linear(x, W, B[::2]),
-    "a bias stretched": lambda x: F.linear(x, W, B[:1].expand(4)),
+    "a bias with gaps": lambda x: F.linear(x, W, B[::2]), "a bias stretched": lambda x: F.linear(x, W, B[:1].expand(4)),
     "a bias computed, with gaps": lambda x: F.linear(x, W, (B * 2)[::2]),
-    "no features": lambda x: F.linear(x[:, :0], W[:, :0]),
-    "no rows": lambda x: F.linear(x[:0], W) * 2,
+    "no features": lambda x: F.linear(x[:, :0], W[:, :0]), "no rows": lambda x: F.linear(x[:0], W) * 2,
     "transposed": lambda x: (x.T * 2 + 1, tg.exp(x.T)),
     "less than infinity": lambda x: (x + float("-inf"), tg.maximum(x, -float("inf")), x * float("inf")),
     "a product with booleans": lambda x: (x > 0) @ W.T,
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ODD)

@@ -161,11 +161,8 @@ def test_functional_builtins_have_pytorchs_names():
     for m in (tg, torch):
         t, F = m.tensor, m.nn.functional
         assert tuple(F.conv2d(input=t(x), weight=t(w), bias=t(b), stride=1, padding=0, dilation=1, groups=2).shape) == (
-            1,
-            4,
-            2,
-            2,
-        )
+            1, 4, 2, 2,
+        )  # fmt: skip
         assert tuple(F.linear(input=t(rows), weight=t(matrix), bias=None).shape) == (2, 3)
         assert tuple(F.max_pool2d(input=t(x), kernel_size=2, stride=None, padding=0).shape) == (1, 2, 2, 2)
         assert tuple(F.pad(input=t(x), pad=(1, 1), value=2.0).shape) == (1, 2, 4, 6)
@@ -210,10 +207,8 @@ def test_backward_and_grad_have_pytorchs_signature():
 
 # Methods of Tensor that PyTorch's does not have
 EXTRA_METHODS = {
-    "wrap": "how graph.py makes a Var", "array": "the NumPy array behind it",
-    "gradient": "where `.grad` is kept",
-    "differentiable": "where requires_grad is kept",
-    "node": "what grad_fn gives",
+    "wrap": "how graph.py makes a Var", "array": "the NumPy array behind it", "gradient": "where `.grad` is kept",
+    "differentiable": "where requires_grad is kept", "node": "what grad_fn gives",
     "version": "what _version counts", "result_type": "what operations give (a method of another meaning in PyTorch)",
 }  # fmt: skip
 
@@ -226,15 +221,9 @@ def test_methods_exist_in_pytorch():
 
 def test_module_methods_exist_in_pytorch_with_its_arguments():
     for name in (
-        "parameters",
-        "named_parameters",
-        "named_modules",
-        "train",
-        "eval",
-        "zero_grad",
-        "requires_grad_",
+        "parameters", "named_parameters", "named_modules", "train", "eval", "zero_grad", "requires_grad_",
         "load_state_dict",
-    ):
+    ):  # fmt: skip
         for key, parameter in inspect.signature(getattr(tg.nn.Module, name)).parameters.items():
             theirs = inspect.signature(getattr(torch.nn.Module, name)).parameters
             assert key in theirs and parameter.default == theirs[key].default, (name, key)

@@ -14,14 +14,11 @@ def layouts(x):
     wider = np.zeros((*x.shape[:3], 2 * x.shape[3]), x.dtype)
     wider[..., ::2] = x
     found = {
-        "C": np.ascontiguousarray(x),
-        "F": np.asfortranarray(x),
-        "channels-last": last,
+        "C": np.ascontiguousarray(x), "F": np.asfortranarray(x), "channels-last": last,
         "channels-last, flipped": np.ascontiguousarray(last[:, ::-1, ::-1, ::-1])[:, ::-1, ::-1, ::-1],
-        "flipped": np.ascontiguousarray(x[::-1, ::-1, ::-1, ::-1])[::-1, ::-1, ::-1, ::-1],
-        "strided": wider[..., ::2],
+        "flipped": np.ascontiguousarray(x[::-1, ::-1, ::-1, ::-1])[::-1, ::-1, ::-1, ::-1], "strided": wider[..., ::2],
         "swapped": np.ascontiguousarray(x.transpose(0, 1, 3, 2)).transpose(0, 1, 3, 2),
-    }
+    }  # fmt: skip
     for name, array in found.items():
         np.testing.assert_array_equal(array, x, err_msg=name)
         array.flags.writeable = False

@@ -285,11 +285,9 @@ def test_containers_refuse_what_is_not_a_module():
 
 def test_repr_is_a_tree():
     net = nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1),
-        nn.ReLU(),
-        nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False)),
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False)),
         nn.Dropout(0.2),
-    )
+    )  # fmt: skip
     assert repr(net) == (
         "Sequential(\n"
         "  (0): Conv2d(1, 8, kernel_size=(3, 3), padding=(1, 1))\n"

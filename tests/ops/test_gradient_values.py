@@ -147,14 +147,9 @@ def weakly() -> Any:
 
 
 KEPT: dict[str, Callable[[], Any]] = {
-    "list": lambda: LISTED[0],
-    "dict": lambda: NAMED["g"],
-    "attribute": lambda: Held.attribute,
-    "lru_cache": remembered,
-    "row": lambda: VIEWED[0],
-    "reshaped": lambda: NAMED["g"].reshape(3),
-    "weak": weakly,
-}
+    "list": lambda: LISTED[0], "dict": lambda: NAMED["g"], "attribute": lambda: Held.attribute, "lru_cache": remembered,
+    "row": lambda: VIEWED[0], "reshaped": lambda: NAMED["g"].reshape(3), "weak": weakly,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("place", KEPT)

@@ -56,46 +56,39 @@ def test_every_primitive_has_an_example() -> None:
 # ---------------------------------------------------------------- the matrix
 
 
+def drawn(case: Case, *checks: Any, dtype: Any = np.float64, exact: bool = False) -> None:
+    """Run checks on calls that hypothesis draws."""
+
+    @given(calls(case.build, dtype, exact=exact))
+    def run(call: Call) -> None:
+        for check in checks:
+            check(case, call)
+
+    run()
+
+
 @every
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_forward(case: Case, dtype: Any) -> None:
-    @given(calls(case.build, dtype))
-    def run(call: Call) -> None:
-        check_forward(case, call)
-        check_tensor_call(case, call)
-
-    run()
+    drawn(case, check_forward, check_tensor_call, dtype=dtype)
 
 
 @every_differentiable
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rules(case: Case, dtype: Any) -> None:
-    @given(calls(case.build, dtype))
-    def run(call: Call) -> None:
-        check_rules(case, call)
-        check_engine(case, call)
-
-    run()
+    drawn(case, check_rules, check_engine, dtype=dtype)
 
 
 @every_differentiable
 def test_float32_gradient(case: Case) -> None:
-    @given(calls(case.build, np.float32, exact=True))
-    def run(call: Call) -> None:
-        check_precision(case, call)
-
-    run()
+    drawn(case, check_precision, dtype=np.float32, exact=True)
 
 
 @pytest.mark.parametrize(
     ("order", "case"), [pytest.param(n, c, id=f"{n}-{c.name}") for c in differentiable for n in range(1, c.order + 1)]
 )
 def test_order(case: Case, order: int) -> None:
-    @given(calls(case.build, np.float64, exact=True))
-    def run(call: Call) -> None:
-        ORDERS[order](case, call)
-
-    run()
+    drawn(case, ORDERS[order], exact=True)
 
 
 @every

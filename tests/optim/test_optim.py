@@ -44,24 +44,14 @@ def test_schedule_defaults_are_those_of_pytorch(name):
 
 
 SETTINGS = [
-    ("SGD", {"lr": 0.05}),
-    ("SGD", {"lr": 0.05, "weight_decay": 0.1}),
-    ("SGD", {"lr": 0.05, "momentum": 0.9}),
-    ("SGD", {"lr": 0.05, "momentum": 0.5, "dampening": 0.3}),
-    ("SGD", {"lr": 0.02, "momentum": 0.9, "nesterov": True}),
+    ("SGD", {"lr": 0.05}), ("SGD", {"lr": 0.05, "weight_decay": 0.1}), ("SGD", {"lr": 0.05, "momentum": 0.9}),
+    ("SGD", {"lr": 0.05, "momentum": 0.5, "dampening": 0.3}), ("SGD", {"lr": 0.02, "momentum": 0.9, "nesterov": True}),
     ("SGD", {"lr": 0.02, "momentum": 0.8, "nesterov": True, "weight_decay": 0.05}),
-    ("SGD", {"lr": 0.02, "momentum": 0.8, "dampening": 0.1, "weight_decay": 0.05}),
-    ("SGD", {"lr": 0.0}),
-    ("Adam", {}),
-    ("Adam", {"lr": 0.05}),
-    ("Adam", {"lr": 0.05, "betas": (0.5, 0.9)}),
-    ("Adam", {"lr": 0.05, "betas": (0.0, 0.0)}),
-    ("Adam", {"lr": 0.05, "eps": 0.1}),
-    ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
-    ("AdamW", {}),
-    ("AdamW", {"lr": 0.05, "weight_decay": 0.3}),
-    ("AdamW", {"lr": 0.05, "weight_decay": 0.0, "betas": (0.8, 0.95)}),
-]
+    ("SGD", {"lr": 0.02, "momentum": 0.8, "dampening": 0.1, "weight_decay": 0.05}), ("SGD", {"lr": 0.0}), ("Adam", {}),
+    ("Adam", {"lr": 0.05}), ("Adam", {"lr": 0.05, "betas": (0.5, 0.9)}), ("Adam", {"lr": 0.05, "betas": (0.0, 0.0)}),
+    ("Adam", {"lr": 0.05, "eps": 0.1}), ("Adam", {"lr": 0.05, "weight_decay": 0.1}), ("AdamW", {}),
+    ("AdamW", {"lr": 0.05, "weight_decay": 0.3}), ("AdamW", {"lr": 0.05, "weight_decay": 0.0, "betas": (0.8, 0.95)}),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name, settings", SETTINGS, ids=str)
@@ -310,15 +300,11 @@ def test_repr_names_the_settings():
 # ---------------------------------------------------------------- schedules
 
 SCHEDULES = [
-    ("StepLR", {"step_size": 3, "gamma": 0.5}),
-    ("StepLR", {"step_size": 7}),
-    ("ExponentialLR", {"gamma": 0.9}),
-    ("CosineAnnealingLR", {"T_max": 10}),
-    ("CosineAnnealingLR", {"T_max": 7, "eta_min": 0.01}),
-    ("LambdaLR", {"lr_lambda": lambda t: 1 / (1 + t)}),
-    ("OneCycleLR", {"max_lr": 0.5, "total_steps": 25}),
+    ("StepLR", {"step_size": 3, "gamma": 0.5}), ("StepLR", {"step_size": 7}), ("ExponentialLR", {"gamma": 0.9}),
+    ("CosineAnnealingLR", {"T_max": 10}), ("CosineAnnealingLR", {"T_max": 7, "eta_min": 0.01}),
+    ("LambdaLR", {"lr_lambda": lambda t: 1 / (1 + t)}), ("OneCycleLR", {"max_lr": 0.5, "total_steps": 25}),
     ("OneCycleLR", {"max_lr": 0.5, "total_steps": 40, "pct_start": 0.5, "div_factor": 10.0, "final_div_factor": 100.0}),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name, settings", SCHEDULES, ids=lambda v: v if isinstance(v, str) else "-".join(v))
@@ -385,14 +371,12 @@ def test_one_cycle_refuses_to_go_on_after_its_end():
 
 
 @pytest.mark.parametrize("name, settings, message", [
-    ("SGD", {"lr": -0.1}, "SGD: lr is out of range"),
-    ("SGD", {"lr": float("nan")}, "SGD: lr is out of range"),
+    ("SGD", {"lr": -0.1}, "SGD: lr is out of range"), ("SGD", {"lr": float("nan")}, "SGD: lr is out of range"),
     ("SGD", {"momentum": -0.5}, "SGD: momentum is out of range"),
     ("SGD", {"weight_decay": -1.0}, "SGD: weight_decay is out of range"),
     ("SGD", {"nesterov": True}, "SGD: nesterov needs momentum"),
     ("SGD", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "SGD: nesterov needs momentum and no dampening"),
-    ("Adam", {"lr": -1.0}, "Adam: lr is out of range"),
-    ("Adam", {"betas": (1.0, 0.9)}, "Adam: beta1 is out of range"),
+    ("Adam", {"lr": -1.0}, "Adam: lr is out of range"), ("Adam", {"betas": (1.0, 0.9)}, "Adam: beta1 is out of range"),
     ("Adam", {"betas": (0.9, -0.1)}, "Adam: beta2 is out of range"),
     ("Adam", {"eps": -1e-8}, "Adam: eps is out of range"),
     ("AdamW", {"weight_decay": -0.1}, "AdamW: weight_decay is out of range"),
@@ -422,3 +406,62 @@ def test_wrong_parameters():
         optim.SGD([{"params": [p], "learning_rate": 1}])
     with pytest.raises(ArgumentError, match="out of range"):
         optim.SGD([{"params": [p], "lr": -1.0}])
+
+
+ADAM = {"lr": 0.1, "betas": (0.5, 0.75)}
+# name: the optimizer, the gradients that come, and where a parameter that starts at 1 goes
+BY_HAND = {
+    # 1 - 0.1·0.5 = 0.95; 0.95 - 0.1·(-1) = 1.05; 1.05 - 0.1·2 = 0.85
+    "sgd": (lambda p: optim.SGD(p, lr=0.1), [0.5, -1.0, 2.0], [0.95, 1.05, 0.85]),
+    # d = 0.5 + 0.2·1 = 0.7: 1 - 0.07 = 0.93; d = 0.5 + 0.2·0.93 = 0.686: 0.93 - 0.0686 = 0.8614
+    "sgd weight decay": (lambda p: optim.SGD(p, lr=0.1, weight_decay=0.2), [0.5, 0.5], [0.93, 0.8614]),
+    # v = 1: 1 - 0.1 = 0.9; v = 0.9·1 + 1 = 1.9: 0.9 - 0.19 = 0.71; v = 0.9·1.9 + 1 = 2.71: 0.71 - 0.271 = 0.439
+    "sgd momentum": (lambda p: optim.SGD(p, lr=0.1, momentum=0.9), [1.0, 1.0, 1.0], [0.9, 0.71, 0.439]),
+    # v = 1 (the first step is not dampened): 0.9; v = 0.9 + 0.5·1 = 1.4: 0.9 - 0.14 = 0.76;
+    # v = 0.9·1.4 + 0.5·2 = 2.26: 0.76 - 0.226 = 0.534
+    "sgd dampening": (
+        lambda p: optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.5), [1.0, 1.0, 2.0], [0.9, 0.76, 0.534]),
+    # v = 1, step 1 + 0.9·1 = 1.9: 1 - 0.19 = 0.81; v = 0.9 + 2 = 2.9, step 2 + 0.9·2.9 = 4.61: 0.81 - 0.461 = 0.349
+    "sgd nesterov": (lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True), [1.0, 2.0], [0.81, 0.349]),
+    # d = 1 + 0.1·1 = 1.1, v = 1.1, step 1.1 + 0.5·1.1 = 1.65: 1 - 0.165 = 0.835
+    # d = 1 + 0.1·0.835 = 1.0835, v = 0.5·1.1 + 1.0835 = 1.6335, step 1.0835 + 0.81675 = 1.90025:
+    # 0.835 - 0.190025 = 0.644975
+    "sgd nesterov, weight decay": (
+        lambda p: optim.SGD(p, lr=0.1, momentum=0.5, nesterov=True, weight_decay=0.1), [1.0, 1.0], [0.835, 0.644975]),
+    # t=1, g=2: m = 1, v = 0.25·4 = 1; m̂ = 1/0.5 = 2, v̂ = 1/0.25 = 4; step 0.1·2/2 = 0.1: 0.9
+    # t=2, g=1: m = 0.5·1 + 0.5·1 = 1, v = 0.75·1 + 0.25·1 = 1; m̂ = 1/0.75 = 4/3, v̂ = 1/0.4375 = 16/7;
+    #           step 0.1·(4/3)/√(16/7) = 0.1·√7/3 = 0.08819171036881969: 0.8118082896311803
+    "adam": (lambda p: optim.Adam(p, eps=0, **ADAM), [2.0, 1.0], [0.9, 0.8118082896311803]),
+    # ε is added outside the root. t=1, g=2: m̂ = 2, √v̂ = 2; step 0.1·2/(2 + 2) = 0.05: 0.95
+    "adam epsilon": (lambda p: optim.Adam(p, eps=2.0, **ADAM), [2.0], [0.95]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_by_hand(name):
+    make, gradients, expected = BY_HAND[name]
+    p = tg.tensor(np.array([1.0]), requires_grad=True)
+    optimizer = make([p])
+    for g, want in zip(gradients, expected, strict=True):
+        p.grad = tg.tensor(np.array([g]))
+        optimizer.step()
+        assert p.item() == pytest.approx(want, rel=1e-12)
+
+
+def test_adam_weight_decay_joins_the_gradient_by_hand():
+    # g = 2 + 0.5·1 = 2.5: the first step of Adam is lr·g/|g| = 0.1 all the same, but m = 0.5·2.5 = 1.25
+    p = tg.tensor(np.array([1.0]), requires_grad=True)
+    optimizer = optim.Adam([p], lr=0.1, betas=(0.5, 0.75), eps=0, weight_decay=0.5)
+    p.grad = tg.tensor(np.array([2.0]))
+    optimizer.step()
+    assert p.item() == pytest.approx(0.9) and optimizer.state[p]["exp_avg"][0] == 1.25
+    assert optimizer.state[p]["exp_avg_sq"][0] == 0.25 * 2.5**2
+
+
+def test_adamw_decay_is_apart_from_the_gradient_by_hand():
+    # p = 1·(1 - 0.1·0.5) = 0.95, then the first Adam step 0.1: 0.85; m = 0.5·2 = 1 knows nothing of the decay
+    p = tg.tensor(np.array([1.0]), requires_grad=True)
+    optimizer = optim.AdamW([p], lr=0.1, betas=(0.5, 0.75), eps=0, weight_decay=0.5)
+    p.grad = tg.tensor(np.array([2.0]))
+    optimizer.step()
+    assert p.item() == pytest.approx(0.85) and optimizer.state[p]["exp_avg"][0] == 1.0

@@ -271,10 +271,8 @@ def test_recorded_changes_have_the_gradient_of_the_rewritten_program():
 
 
 @pytest.mark.parametrize("change, derivative", [
-    (lambda y: y.mul_(y), lambda w: 8 * w),
-    (lambda y: y.add_(y), lambda w: 4 + 0 * w),
-    (lambda y: y.div_(y), lambda w: 0 * w),
-    (lambda y: y.sub_(y, alpha=3), lambda w: -4 + 0 * w),
+    (lambda y: y.mul_(y), lambda w: 8 * w), (lambda y: y.add_(y), lambda w: 4 + 0 * w),
+    (lambda y: y.div_(y), lambda w: 0 * w), (lambda y: y.sub_(y, alpha=3), lambda w: -4 + 0 * w),
     (lambda y: y.copy_(y * 3), lambda w: 6 + 0 * w),
     (lambda y: y.mul_(y.exp()), lambda w: 2 * np.exp(2 * w) * (1 + 2 * w)),
 ])  # fmt: skip

@@ -249,13 +249,8 @@ def test_numpy_functions_without_a_rule():
     assert np.array_equal(t, t) and np.allclose(t, t) and np.shape(t) == (3,) and np.ndim(t) == 1 and np.size(t) == 3
     w = tg.tensor([3.0, 1.0], requires_grad=True)
     for call in (
-        np.sort,
-        np.floor,
-        np.cumsum,
-        np.median,
-        lambda x: np.add.reduce(x),
-        lambda x: np.exp(x, dtype=np.float64),
-    ):
+        np.sort, np.floor, np.cumsum, np.median, lambda x: np.add.reduce(x), lambda x: np.exp(x, dtype=np.float64),
+    ):  # fmt: skip
         with pytest.raises(GradientError, match="cannot record"):
             call(w)
     with tg.no_grad():

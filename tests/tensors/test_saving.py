@@ -255,16 +255,11 @@ def test_a_file_of_the_release_before_the_seal_loads(tmp_path):
 
 PACKED = gzip.compress(bytes(range(256)) * 40)
 GZIPS = {
-    "truncated": PACKED[:-9],
-    "head only": PACKED[:10],
-    "half a head": PACKED[:5],
-    "zlib.error": PACKED[:14] + b"\xff\xff\xff\xff" + PACKED[18:],
-    "checksum": PACKED[:-8] + b"\0\0\0\0" + PACKED[-4:],
-    "method": PACKED[:2] + b"\x07" + PACKED[3:],
-    "bomb": gzip.compress(bytes(1 << 22)),
-    "junk behind": PACKED + b"\x1f\x8bjunk",
-    "other": b"no gzip",
-}
+    "truncated": PACKED[:-9], "head only": PACKED[:10], "half a head": PACKED[:5],
+    "zlib.error": PACKED[:14] + b"\xff\xff\xff\xff" + PACKED[18:], "checksum": PACKED[:-8] + b"\0\0\0\0" + PACKED[-4:],
+    "method": PACKED[:2] + b"\x07" + PACKED[3:], "bomb": gzip.compress(bytes(1 << 22)),
+    "junk behind": PACKED + b"\x1f\x8bjunk", "other": b"no gzip",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", GZIPS)

@@ -99,10 +99,8 @@ def test_drawn_tensors():
 
 def test_seeds_and_generators():
     draws = [
-        lambda g: tg.rand(3, generator=g),
-        lambda g: tg.randn(3, generator=g),
-        lambda g: tg.randperm(9, generator=g),
-    ]
+        lambda g: tg.rand(3, generator=g), lambda g: tg.randn(3, generator=g), lambda g: tg.randperm(9, generator=g),
+    ]  # fmt: skip
     draws.append(lambda g: tg.randint(0, 1000, (5,), generator=g))
     for draw in draws:
         tg.manual_seed(5)
@@ -225,12 +223,9 @@ def test_deepcopy_of_leaves():
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle_of_leaves(protocol):
     for t in (
-        tg.tensor([1.0, 2.0], requires_grad=True),
-        tg.tensor([1, 2]),
-        nn.Parameter([1.0]),
-        tg.tensor(2.0),
+        tg.tensor([1.0, 2.0], requires_grad=True), tg.tensor([1, 2]), nn.Parameter([1.0]), tg.tensor(2.0),
         tg.zeros(0, 2),
-    ):
+    ):  # fmt: skip
         u = pickle.loads(pickle.dumps(t, protocol))
         assert (
             type(u) is type(t)
@@ -280,11 +275,8 @@ def test_shape_functions_at_their_edges():
     assert t.reshape((3, 2)).shape == t.reshape([3, 2]).shape == t.reshape(3, 2).shape == (3, 2)
     assert t.permute((2, 0, 1)).shape == t.permute(2, 0, 1).shape == t.permute(-1, 0, -2).shape == (3, 2, 1)
     for bad in (
-        lambda: t.reshape(4, 2),
-        lambda: t.reshape(-1, -1),
-        lambda: t.permute(0, 1),
-        lambda: t.permute(0, 0, 1),
-    ):
+        lambda: t.reshape(4, 2), lambda: t.reshape(-1, -1), lambda: t.permute(0, 1), lambda: t.permute(0, 0, 1),
+    ):  # fmt: skip
         with pytest.raises(ShapeError):
             bad()
 

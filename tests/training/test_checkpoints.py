@@ -331,17 +331,12 @@ def test_a_path_is_a_checkpoint_per_epoch(tmp_path):
 
 
 OTHERS = {
-    "optimizer": dict(optimizer=lambda m: Adam(m.parameters())),
-    "batch_size": dict(batch_size=10),
-    "callbacks": dict(callbacks=[KeepBest()]),
-    "l2": dict(l2=0.1),
-    "columns": dict(metrics=[]),
-    "schedule": dict(schedule=lambda o: ExponentialLR(o, 0.5)),
-    "samples": dict(data=samples(41, 0)),
-    "compile": dict(compile=True),
-    "settings": dict(optimizer=lambda m: SGD(m.parameters(), lr=0.1, momentum=0.5)),
+    "optimizer": dict(optimizer=lambda m: Adam(m.parameters())), "batch_size": dict(batch_size=10),
+    "callbacks": dict(callbacks=[KeepBest()]), "l2": dict(l2=0.1), "columns": dict(metrics=[]),
+    "schedule": dict(schedule=lambda o: ExponentialLR(o, 0.5)), "samples": dict(data=samples(41, 0)),
+    "compile": dict(compile=True), "settings": dict(optimizer=lambda m: SGD(m.parameters(), lr=0.1, momentum=0.5)),
     "loss": dict(loss_function=nn.CrossEntropyLoss(label_smoothing=0.1), metrics=["accuracy"]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("what", OTHERS)

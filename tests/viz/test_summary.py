@@ -21,13 +21,11 @@ def test_summary_of_an_mlp_by_hand():
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10))
     result = viz.summary(model, (64, 1, 28, 28))
     assert rows(result) == [
-        ("Sequential", (64, 10), 0, 0, 64 * 10 * 4),
-        ("0 Flatten", (64, 784), 0, 0, 64 * 784 * 4),
+        ("Sequential", (64, 10), 0, 0, 64 * 10 * 4), ("0 Flatten", (64, 784), 0, 0, 64 * 784 * 4),
         ("1 Linear(784, 128)", (64, 128), 784 * 128 + 128, 64 * 784 * 128, 64 * 128 * 4),
-        ("2 ReLU", (64, 128), 0, 0, 64 * 128 * 4),
-        ("3 Dropout(p=0.5)", (64, 128), 0, 0, 64 * 128 * 4),
+        ("2 ReLU", (64, 128), 0, 0, 64 * 128 * 4), ("3 Dropout(p=0.5)", (64, 128), 0, 0, 64 * 128 * 4),
         ("4 Linear(128, 10)", (64, 10), 1290, 64 * 1280, 64 * 10 * 4),
-    ]
+    ]  # fmt: skip
     assert result.total_parameters == result.trainable_parameters == 101_770
     assert result.parameter_bytes == 4 * 101_770
     assert result.total_multiply_adds == 64 * (784 * 128 + 1280)
