@@ -1,7 +1,5 @@
 """Small graphs, and what is counted in them: calls of rules, nodes that are alive."""
 
-from __future__ import annotations
-
 import gc
 
 import numpy as np

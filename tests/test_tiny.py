@@ -3,8 +3,6 @@
     python -m pytest tests/test_tiny.py
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

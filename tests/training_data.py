@@ -1,7 +1,5 @@
 """Samples and a small network, for what trains."""
 
-from __future__ import annotations
-
 import numpy as np
 
 import tinygrad_mnist as tg
@@ -29,3 +27,18 @@ class Nothing:
 
     def __iter__(self):
         return iter(())
+
+
+def trained(model, optimizer, loss_function=None, after=lambda: None):
+    """The usual training step."""
+    loss_function = loss_function or nn.CrossEntropyLoss()
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = loss_function(model(x), y)
+        loss.backward()
+        optimizer.step()
+        after()
+        return loss
+
+    return step

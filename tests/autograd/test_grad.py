@@ -1,7 +1,5 @@
 """autograd.grad and retain_grad: what they give, add up and refuse; derivatives of derivatives against closed forms."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

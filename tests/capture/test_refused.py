@@ -1,7 +1,5 @@
 """What a step cannot repeat is refused, with its line and what to do, and nothing else is hidden by that."""
 
-from __future__ import annotations
-
 import cProfile
 import functools
 import itertools

@@ -4,8 +4,6 @@ A Case gives an operation the whole matrix of tests (matrix.py). The oracle is p
 package. Examples are written by hand: a checker and a rule can share a mistake, hand numbers do not.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

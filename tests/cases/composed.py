@@ -1,7 +1,5 @@
 """Cases of public functions and operators that are composed of primitives."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """Cases of what is composed for networks: products, losses, layers without state."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

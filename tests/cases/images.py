@@ -1,7 +1,5 @@
 """Cases of convolution and pooling."""
 
-from __future__ import annotations
-
 from itertools import product
 from typing import Any
 

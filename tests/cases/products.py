@@ -1,7 +1,5 @@
 """Cases of products, softmax and its losses."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

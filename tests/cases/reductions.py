@@ -1,7 +1,5 @@
 """Cases of broadcasting and reductions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

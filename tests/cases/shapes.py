@@ -1,7 +1,5 @@
 """Cases of layout and indexing."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

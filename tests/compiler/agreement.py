@@ -1,7 +1,5 @@
 """The same steps eagerly and compiled, compared bit for bit in all that they change."""
 
-from __future__ import annotations
-
 import copy
 import importlib.util
 
@@ -122,21 +120,6 @@ def near(got, want, where):
             assert np.linalg.norm(np.subtract(got, want)) <= 1e-3 * np.linalg.norm(want) + 1e-5, where
     else:
         np.testing.assert_equal(got, want, err_msg=where)
-
-
-def trained(model, optimizer, loss_function=None, after=lambda: None):
-    """The usual training step."""
-    loss_function = loss_function or nn.CrossEntropyLoss()
-
-    def step(x, y):
-        optimizer.zero_grad()
-        loss = loss_function(model(x), y)
-        loss.backward()
-        optimizer.step()
-        after()
-        return loss
-
-    return step
 
 
 # ---------------------------------------------------------------- ways to write a step

@@ -1,7 +1,5 @@
 """Models that train, compiled, as they do themselves."""
 
-from __future__ import annotations
-
 import numpy as np
 
 import tinygrad_mnist as tg

@@ -1,10 +1,9 @@
 """Arguments and results of every form go into a compiled step and come out of it, owned by the caller."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
-from agreement import Mlp, agree, batches, plain, small, snapshot, trained
+from agreement import Mlp, agree, batches, plain, small, snapshot
+from training_data import trained
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from agreement import CLASSES, Mlp, agree, batches, plain, small, snapshot, trained
+from agreement import CLASSES, Mlp, agree, batches, plain, small, snapshot
+from training_data import trained
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn

@@ -1,7 +1,5 @@
 """Every use of a compiled model's outputs and gradients gives what the model itself gives."""
 
-from __future__ import annotations
-
 import copy
 
 import numpy as np

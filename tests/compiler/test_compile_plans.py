@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from training_data import trained
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -59,17 +60,7 @@ def compiled_step(name):
     """A compiled step that has settled, and a batch for it."""
     make, optimizer_of, n = STEPS[name]
     model = make()
-    optimizer = optimizer_of(model.parameters())
-    loss_function = nn.CrossEntropyLoss()
-
-    @tg.compile
-    def step(x, y):
-        optimizer.zero_grad()
-        loss = loss_function(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = tg.compile(trained(model, optimizer_of(model.parameters())))
     draw = np.random.default_rng(0)
     x, y = tg.from_numpy(draw.random((n, 1, 28, 28), dtype=np.float32)), tg.from_numpy(draw.integers(0, 10, n))
     for _ in range(3):

@@ -1,7 +1,5 @@
 """The passes of a plan one by one, and the check of memory on random programs."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

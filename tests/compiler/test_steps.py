@@ -1,10 +1,9 @@
 """Ways to write a step: each does compiled what it does eagerly."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
-from agreement import CLASSES, Mlp, agree, batches, small, trained
+from agreement import CLASSES, Mlp, agree, batches, small
+from training_data import trained
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn

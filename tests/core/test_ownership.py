@@ -1,7 +1,5 @@
 """Gradients are owned, and graphs freed without the garbage collector."""
 
-from __future__ import annotations
-
 import itertools
 import weakref
 

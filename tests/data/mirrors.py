@@ -1,7 +1,5 @@
 """Tiny files that stand for MNIST, and a server on 127.0.0.1 that stands for the mirrors."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import http.server

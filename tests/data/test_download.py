@@ -1,7 +1,5 @@
 """Downloads: progress, bad answers, patience, certificates, several processes, a kill in the middle."""
 
-from __future__ import annotations
-
 import gzip
 import http.server
 import os

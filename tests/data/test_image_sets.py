@@ -1,7 +1,5 @@
 """Image sets, the embedded digits, scikit-learn's copy of OpenML's table, the real files."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import os

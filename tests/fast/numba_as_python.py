@@ -1,13 +1,12 @@
 """What is generated for numba, run as the Python it is; every array is checked to be what the code takes it for."""
 
-from __future__ import annotations
-
 import importlib
 import math
 import types
 
 import numpy as np
 import pytest
+from training_data import trained as usual_step
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -119,15 +118,7 @@ def trained(model_name, optimizer_name, compile_it, batches=(4, 4, 3, 4, 4, 3, 4
     model = make()
     optimizer = OPTIMIZERS[optimizer_name](model.parameters())
     schedule = tg.optim.lr_scheduler.StepLR(optimizer, 2)
-    loss_function = nn.CrossEntropyLoss(label_smoothing=smoothing)
-
-    def step(x, y):
-        optimizer.zero_grad()
-        loss = loss_function(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = usual_step(model, optimizer, nn.CrossEntropyLoss(label_smoothing=smoothing))
     run = tg.compile(step, backend="numba") if compile_it else step
     rng, losses = np.random.default_rng(0), []
     for n in batches:

@@ -1,7 +1,5 @@
 """Odd memory, odd numbers, odd names, a missing numba, other processes: the numba backend at its edges."""
 
-from __future__ import annotations
-
 import math
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Convolution and pooling as loops, one output value at a time, and the inputs they are tried on."""
 
-from __future__ import annotations
-
 import numpy as np
 from hypothesis import strategies as st
 

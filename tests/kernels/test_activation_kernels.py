@@ -1,7 +1,5 @@
 """Activations, sums and updates of parameters against their definitions."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from loops_by_hand import LAYOUTS, layouts

@@ -1,7 +1,5 @@
 """What makes kernels quick changes nothing: places for results, memory used again, threads."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from loops_by_hand import PLAIN, layouts

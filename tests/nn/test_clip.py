@@ -1,7 +1,5 @@
 """Clipping: by hand, as in PyTorch, and in a compiled step."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

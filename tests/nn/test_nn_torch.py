@@ -1,7 +1,5 @@
 """Layers give PyTorch's results and gradients with PyTorch's weights; thirty steps of training end where its do."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

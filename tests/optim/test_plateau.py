@@ -1,7 +1,5 @@
 """The schedule that looks at a figure: as PyTorch's, in `fit`, and its mistakes."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """scikit-learn's own tools with our estimators: pipelines, searches, clones, storing."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 import warnings

@@ -1,7 +1,5 @@
 """A tensor changed in place: noticed between forward and backward, recorded where it can be, refused where not."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from graphs import leaf, values

@@ -1,7 +1,5 @@
 """Which dtype comes out: numbers never widen, float64 survives every function, conversions pass gradients back."""
 
-from __future__ import annotations
-
 import pickle
 
 import numpy as np

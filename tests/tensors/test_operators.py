@@ -1,7 +1,5 @@
 """Indexing, operators and NumPy's functions: NumPy's results, in both orders, in place, with `out`; and gradients."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -287,11 +285,8 @@ def test_clamp_by_tensors():
     assert y.tolist() == [1, 2, 3]
     y.sum().backward()
     assert (x.grad.tolist(), low.grad.tolist(), high.grad.tolist()) == ([0, 1, 0], [1, 0, 0], [0, 0, 1])
-    assert (
-        x.clamp(min=low).tolist() == [1, 2, 5]
-        and x.clamp(1, high).tolist() == [1, 2, 3]
-        and x.clamp(low, 1.5).tolist() == [1, 1.5, 1.5]
-    )
+    assert x.clamp(min=low).tolist() == [1, 2, 5] and x.clamp(1, high).tolist() == [1, 2, 3]
+    assert x.clamp(low, 1.5).tolist() == [1, 1.5, 1.5]
     assert np.clip(x, low, 3.0).tolist() == [1, 2, 3]
     assert x.clamp(high, low).tolist() == np.clip(x.array, high.array, low.array).tolist()
     with pytest.raises(ArgumentError):

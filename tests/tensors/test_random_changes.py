@@ -1,7 +1,5 @@
 """Random programs with changes in place, against the same program written without: equal gradients, or an error."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections import Counter

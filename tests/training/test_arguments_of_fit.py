@@ -1,7 +1,5 @@
 """What `fit`, `evaluate` and `predict` take and refuse: data, models, losses, metrics."""
 
-from __future__ import annotations
-
 import collections
 import math
 import warnings

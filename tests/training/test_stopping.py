@@ -1,7 +1,5 @@
 """Early stopping, the best weights, Ctrl-C: what comes back on every exit from `fit`."""
 
-from __future__ import annotations
-
 import math
 import os
 import signal

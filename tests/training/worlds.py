@@ -1,7 +1,5 @@
 """Trainings of several kinds, built afresh and broken off after any batch."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A small network that is drawn and summed up."""
 
-from __future__ import annotations
-
 from tinygrad_mnist import nn
 
 

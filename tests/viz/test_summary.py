@@ -1,7 +1,5 @@
 """Tables of layers: numbers by hand, the layer that fails, nothing left changed."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from drawn import Mlp
