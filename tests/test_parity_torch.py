@@ -1,7 +1,5 @@
 """PyTorch as the judge: every Case and its twin give the same values, first and second derivatives."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

@@ -1,7 +1,5 @@
 """What a compiled step takes for granted is checked before every replay; what cannot be repeated is refused."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import threading

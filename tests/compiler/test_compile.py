@@ -1,7 +1,5 @@
 """A compiled step does what the step does: values, gradients, parameters, optimizer and generator, bit for bit."""
 
-from __future__ import annotations
-
 import copy
 import importlib.util
 import sys

@@ -1,7 +1,5 @@
 """`tg.compile(model)`: a Module that trains as the model does, bit for bit, however it is used."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 import subprocess

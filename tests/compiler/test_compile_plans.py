@@ -1,7 +1,5 @@
 """How a plan does it: the passes one by one and on random programs, memory, counts, and what people see of it."""
 
-from __future__ import annotations
-
 import gc
 import importlib
 import re

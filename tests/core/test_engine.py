@@ -4,8 +4,6 @@ Rule calls are counted, not timed. Changes in place are tried by hand and by ran
 with the same program written without any change in place. Look next at test_tensor.py.
 """
 
-from __future__ import annotations
-
 import functools
 import gc
 import threading

@@ -3,8 +3,6 @@
 Tiny synthetic files stand for MNIST, with a hash table of their own; a server on 127.0.0.1 stands for the mirrors.
 """
 
-from __future__ import annotations
-
 import gzip
 import os
 import shutil

@@ -4,8 +4,6 @@ Most tests run what was generated as the Python it is: quick, and every model ca
 what the code takes it for. A few compile for real. Two threads share every phase in both.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import tracemalloc

@@ -5,8 +5,6 @@ kernels quick must not change a result: blocks, threads, memory that is used aga
 Look next at tinygrad_mnist/kernels/conv.py and pool.py; test_parallel.py has the threads themselves.
 """
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

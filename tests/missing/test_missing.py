@@ -1,7 +1,5 @@
 """`python -m pytest` where optional packages are not installed: what needs them is skipped, and nothing else."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import subprocess

@@ -3,8 +3,6 @@
 test_nn_torch.py compares the same with PyTorch; kernels and derivatives have tests of their own.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -4,8 +4,6 @@ Adding an operation means adding one Case to cases/; nothing here changes. Look 
 the judge.
 """
 
-from __future__ import annotations
-
 import inspect
 from typing import Any
 

@@ -4,8 +4,6 @@ The numbers of the hand-computed trajectories stand in comments with their arith
 Look next at ../nn/test_nn_torch.py.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import tracemalloc

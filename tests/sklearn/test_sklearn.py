@@ -1,7 +1,5 @@
 """`tg.sklearn`: scikit-learn's own checks of an estimator, and everything that its users do with one."""
 
-from __future__ import annotations
-
 import functools
 import os
 import signal

@@ -1,7 +1,5 @@
 """Saving and loading: round trips, damage, no code, no half-written file."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import io

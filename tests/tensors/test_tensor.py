@@ -3,8 +3,6 @@
 Look next at test_engine.py for gradients and test_parity_torch.py for every function.
 """
 
-from __future__ import annotations
-
 import copy
 import inspect
 import io

@@ -4,8 +4,6 @@ In this process a run is broken off after any batch; in others it is killed (kil
 of whatever it does, also of writing.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -3,8 +3,6 @@
 A killed run that is resumed: test_checkpoints.py.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import math

@@ -1,7 +1,5 @@
 """Pictures of graphs and tables of layers: structure of the DOT text, words in the boxes, folding, life without dot."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
