@@ -1,6 +1,7 @@
 """The spelling: argument names and defaults are PyTorch's wherever PyTorch has the thing; exceptions have reasons."""
 
 import inspect
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -128,12 +129,22 @@ def compare_signatures(name, ours, theirs):
     assert order == sorted(order, key=list(other).index), f"{name}: the order of arguments differs"
 
 
-SIGNED = "Linear Flatten Conv2d ReLU Tanh Sigmoid Softmax LogSoftmax Dropout NLLLoss MSELoss CrossEntropyLoss".split()
+SIGNED = {
+    "nn": "Linear Flatten Conv2d ReLU Tanh Sigmoid Softmax LogSoftmax Dropout NLLLoss MSELoss CrossEntropyLoss",
+    "nn.functional": "cross_entropy nll_loss mse_loss dropout",
+    "nn.init": "uniform_ normal_ constant_ ones_ zeros_ calculate_gain xavier_uniform_ xavier_normal_ kaiming_uniform_ "
+               "kaiming_normal_",
+    "optim": "SGD Adam AdamW",
+    "optim.lr_scheduler": "StepLR ExponentialLR CosineAnnealingLR OneCycleLR LambdaLR ReduceLROnPlateau",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SIGNED)
-def test_layers_have_pytorchs_signature(name):
-    compare_signatures(name, getattr(tg.nn, name), getattr(torch.nn, name))
+@pytest.mark.parametrize("name", [f"{place}.{name}" for place, names in SIGNED.items() for name in names.split()])
+def test_signatures_are_pytorchs(name):
+    ours, theirs = (attrgetter(name)(m) for m in (tg, torch))
+    compare_signatures(name.rpartition(".")[2], ours, theirs)
+    if name.startswith("optim.lr_scheduler"):  # whole, not a part
+        assert [*inspect.signature(ours).parameters] == [*inspect.signature(theirs).parameters]
 
 
 def test_max_pool_has_pytorchs_arguments():
@@ -142,36 +153,19 @@ def test_max_pool_has_pytorchs_arguments():
     compare_signatures("MaxPool2d", tg.nn.MaxPool2d, pooling._MaxPoolNd.__init__)
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "nll_loss", "mse_loss", "dropout"])
-def test_functional_has_pytorchs_signature(name):
-    compare_signatures(name, getattr(tg.nn.functional, name), getattr(torch.nn.functional, name))
-
-
 def test_functional_builtins_have_pytorchs_names():
     x, w, b = np.ones((1, 2, 4, 4)), np.ones((4, 1, 3, 3)), np.ones(4)
-    options = {
-        k: p.default
-        for k, p in inspect.signature(tg.nn.functional.conv2d).parameters.items()
-        if p.default is not p.empty
-    }
+    parameters = inspect.signature(tg.nn.functional.conv2d).parameters
+    options = {k: p.default for k, p in parameters.items() if p.default is not p.empty}
     assert options == {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
     rows, matrix = np.ones((2, 4)), np.ones((3, 4))
     for m in (tg, torch):
         t, F = m.tensor, m.nn.functional
-        assert tuple(F.conv2d(input=t(x), weight=t(w), bias=t(b), stride=1, padding=0, dilation=1, groups=2).shape) == (
-            1, 4, 2, 2,
-        )  # fmt: skip
+        images = F.conv2d(input=t(x), weight=t(w), bias=t(b), stride=1, padding=0, dilation=1, groups=2)
+        assert tuple(images.shape) == (1, 4, 2, 2)
         assert tuple(F.linear(input=t(rows), weight=t(matrix), bias=None).shape) == (2, 3)
         assert tuple(F.max_pool2d(input=t(x), kernel_size=2, stride=None, padding=0).shape) == (1, 2, 2, 2)
         assert tuple(F.pad(input=t(x), pad=(1, 1), value=2.0).shape) == (1, 2, 4, 6)
-
-
-INITS = "uniform_ normal_ constant_ ones_ zeros_ calculate_gain xavier_uniform_ xavier_normal_".split()
-
-
-@pytest.mark.parametrize("name", [*INITS, "kaiming_uniform_", "kaiming_normal_"])
-def test_init_has_pytorchs_signature(name):
-    compare_signatures(name, getattr(tg.nn.init, name), getattr(torch.nn.init, name))
 
 
 def test_fans_and_gains():
@@ -183,8 +177,7 @@ def test_fans_and_gains():
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
-def test_optimizers_have_pytorchs_signature(name):
-    compare_signatures(name, getattr(tg.optim, name), getattr(torch.optim, name))
+def test_optimizers_have_pytorchs_methods(name):
     for method in ("step", "zero_grad", "state_dict", "load_state_dict", "add_param_group"):
         ours, theirs = (set(inspect.signature(getattr(getattr(m.optim, name), method)).parameters) for m in (tg, torch))
         if method == "add_param_group":
@@ -196,10 +189,7 @@ def test_optimizers_have_pytorchs_signature(name):
 def test_backward_and_grad_have_pytorchs_signature():
     compare_signatures("backward", tg.Tensor.backward, torch.Tensor.backward)
     compare_signatures("grad", tg.autograd.grad, torch.autograd.grad)
-    ours, theirs = (
-        inspect.signature(tg.autograd.gradcheck).parameters,
-        inspect.signature(torch.autograd.gradcheck).parameters,
-    )
+    ours, theirs = (inspect.signature(m.autograd.gradcheck).parameters for m in (tg, torch))
     assert [k for k in ours if k not in theirs] == ["seed"]
 
 
@@ -218,10 +208,7 @@ def test_methods_exist_in_pytorch():
 
 
 def test_module_methods_exist_in_pytorch_with_its_arguments():
-    for name in (
-        "parameters", "named_parameters", "named_modules", "train", "eval", "zero_grad", "requires_grad_",
-        "load_state_dict",
-    ):  # fmt: skip
+    for name in "parameters named_parameters named_modules train eval zero_grad requires_grad_ load_state_dict".split():
         for key, parameter in inspect.signature(getattr(tg.nn.Module, name)).parameters.items():
             theirs = inspect.signature(getattr(torch.nn.Module, name)).parameters
             assert key in theirs and parameter.default == theirs[key].default, (name, key)

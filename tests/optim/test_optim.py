@@ -4,7 +4,6 @@ The numbers of the hand-computed trajectories stand in comments with their arith
 Look next at ../nn/test_nn_torch.py.
 """
 
-import inspect
 import json
 import tracemalloc
 
@@ -17,28 +16,6 @@ from tinygrad_mnist.core.errors import ArgumentError, DTypeError, StateDictError
 from tinygrad_mnist.optim import lr_scheduler
 
 # ---------------------------------------------------------------- defaults and trajectories of PyTorch
-
-
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
-def test_defaults_are_those_of_pytorch(name):
-    torch = pytest.importorskip("torch")
-    ours = inspect.signature(getattr(optim, name).__init__).parameters
-    theirs = inspect.signature(getattr(torch.optim, name).__init__).parameters
-    for key, parameter in ours.items():
-        if key not in ("self", "params"):
-            assert parameter.default == theirs[key].default, key
-
-
-@pytest.mark.parametrize(
-    "name", ["StepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR", "LambdaLR", "ReduceLROnPlateau"]
-)
-def test_schedule_defaults_are_those_of_pytorch(name):
-    torch = pytest.importorskip("torch")
-    ours = inspect.signature(getattr(lr_scheduler, name).__init__).parameters
-    theirs = inspect.signature(getattr(torch.optim.lr_scheduler, name).__init__).parameters
-    for key, parameter in ours.items():
-        assert parameter.default == theirs[key].default, key
-    assert list(ours) == list(theirs)
 
 
 SETTINGS = [
