@@ -6,11 +6,14 @@ Choose a profile with HYPOTHESIS_PROFILE: dev (default, a minute), ci, deep (hun
 
 from __future__ import annotations
 
-import importlib
+import gc
+import importlib.util
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -33,6 +36,9 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the backgrou
 
 # what a test may need and an installation may lack: all but NumPy, pytest and hypothesis
 OPTIONAL = {"distributed", "graphviz", "matplotlib", "numba", "pandas", "scipy", "sklearn", "torch", "tqdm"}
+with suppress(ImportError):
+    if getattr(importlib.util.find_spec("sklearn"), "origin", "") is None:  # the folder beside this file
+        sys.modules["sklearn"] = None
 
 
 def lacking(error: BaseException | None) -> str:
@@ -113,3 +119,12 @@ def threads():
     before = parallel.get_num_threads()
     yield parallel.set_num_threads
     parallel.set_num_threads(before)
+
+
+@pytest.fixture
+def no_collector():
+    """Switch the garbage collector off, so that what is freed is freed by reference counting alone."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

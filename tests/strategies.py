@@ -2,7 +2,7 @@
 
 Structure (shapes, axes, layouts, options) goes through one function, `choose`, so that hypothesis can shrink it and
 mutate_rules.py can do without hypothesis. Values come from a seed, mapped into a domain at a stated distance from its
-kinks; that keeps drawing fast. Look next at cases.py.
+kinks; that keeps drawing fast. Look next at cases/case.py.
 """
 
 from __future__ import annotations

@@ -167,6 +167,14 @@ def test_files_are_short_named_and_introduced(path):
     assert docstring and docstring.strip().endswith("."), f"{path.name} must say what it is"
 
 
+def test_the_tests_mirror_the_rooms_in_short_files():
+    tests = Path(__file__).parent
+    rooms, folders = ({f.name for f in of.iterdir() if f.is_dir() and f.name[0] not in "_."} for of in (PACKAGE, tests))
+    assert folders - rooms == {"cases", "examples", "missing"} and rooms <= folders
+    lengths = {f.name: len(f.read_text(encoding="utf-8").splitlines()) for f in tests.rglob("*.py")}
+    assert not {name: count for name, count in lengths.items() if count > 500}
+
+
 @pytest.mark.parametrize("name", SITTINGS)
 def test_a_room_can_be_read_in_one_sitting(name):
     count = sum(len(f.read_text(encoding="utf-8").splitlines()) for f in (PACKAGE / name).glob("*.py"))

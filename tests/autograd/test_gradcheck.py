@@ -1,0 +1,276 @@
+"""The judge on trial: planted wrong rules must fail gradcheck or gradgradcheck, right ones must pass.
+
+A checker that checks nothing passes every test; these are its negative controls. Look next at mutate_rules.py, which
+plants a mistake in every rule there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+from tinygrad_mnist.autograd import gradcheck, gradgradcheck
+from tinygrad_mnist.core.errors import DTypeError, GradcheckError, GradientError
+from tinygrad_mnist.core.primitive import Primitive, registry
+from tinygrad_mnist.ops.broadcast import sum_to
+from tinygrad_mnist.ops.elementwise import cos, exp, sin
+from tinygrad_mnist.ops.layout import transpose
+from tinygrad_mnist.ops.reduce import restore, sum
+
+
+@pytest.fixture
+def plant() -> Iterator[Callable[..., Primitive]]:
+    """Give a maker of primitives that exist for one test only."""
+    before = dict(registry)
+
+    def make(forward: Callable[..., Any], rules: dict[str, Callable[..., Any]], **options: Any) -> Primitive:
+        options = {"residuals": False, "view": False, "fit": None, **options}
+        made = Primitive(forward, **options)
+        for argument, rule in rules.items():
+            made.vjp(argument)(rule)
+        return made
+
+    yield make
+    registry.clear()
+    registry.update(before)
+
+
+def leaf(*shape: int, seed: int = 0) -> tg.Tensor:
+    return tg.tensor(np.random.default_rng(seed).uniform(0.5, 1.5, shape), requires_grad=True)
+
+
+# ---------------------------------------------------------------- one argument: x -> sin x
+
+
+def planted(x: Any) -> Any:
+    return np.sin(x)
+
+
+def right(g: Any, out: Any, x: Any) -> Any:
+    return g * cos(x)
+
+
+ONE_ARGUMENT: dict[str, Any] = {
+    "wrong_factor": lambda g, out, x: g * cos(x) * 1.001, "wrong_sign": lambda g, out, x: -g * cos(x),
+    "dropped_cotangent": lambda g, out, x: cos(x), "dropped_factor": lambda g, out, x: g,
+    "nothing": lambda g, out, x: g * 0, "not_a_number": lambda g, out, x: g * float("nan"),
+    "infinite": lambda g, out, x: g * 0 + float("inf"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+@pytest.mark.parametrize("rule", ONE_ARGUMENT.values(), ids=ONE_ARGUMENT)
+def test_a_wrong_rule_is_caught(plant: Any, rule: Any, shape: tuple[int, ...]) -> None:
+    op = plant(planted, {"x": rule})
+    with pytest.raises(GradcheckError, match="a derivative disagrees"):
+        gradcheck(op, leaf(*shape))
+    assert not gradcheck(op, leaf(*shape), raise_exception=False)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_right_rule_passes(plant: Any, seed: int) -> None:
+    op = plant(planted, {"x": right})
+    assert gradcheck(op, leaf(2, 3, seed=seed), seed=seed)
+    assert gradgradcheck(op, leaf(2, 3, seed=seed), seed=seed)
+
+
+def test_one_wrong_entry_among_many_is_caught(plant: Any) -> None:
+    """The random direction weighs each entry; 1 wrong in 2 000 by 20 % is more than rounding allows."""
+    x = leaf(2000)
+    weight = np.ones(2000)
+    weight[1234] = 1.2
+
+    def careless(g: Any, out: Any, x: Any) -> Any:
+        return g * cos(x) * weight
+
+    assert not gradcheck(plant(planted, {"x": careless}), x, raise_exception=False)
+
+
+def test_the_message_names_input_index_both_numbers_and_seed(plant: Any) -> None:
+    def careless(g: Any, out: Any, x: Any) -> Any:
+        return g * cos(x) * np.array([1.0, 1.0, 2.0])
+
+    op = plant(planted, {"x": careless})
+    x = tg.tensor(np.array([0.0, 0.0, np.pi / 3]), requires_grad=True)
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(op, [x], seed=17)
+    text = str(caught.value)
+    assert text.startswith("gradcheck: planted: a derivative disagrees with its numeric estimate.")
+    assert "input 0[2], output 0[2]: computed 1, numeric 0.5" in text and "seed 17" in text
+
+
+# ---------------------------------------------------------------- two arguments, axes
+
+
+def test_swapped_arguments_are_caught(plant: Any) -> None:
+    def quotient(a: Any, b: Any) -> Any:
+        return a / b
+
+    def rule_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+        return g / a
+
+    def rule_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+        return -g * a / b / b
+
+    op = plant(quotient, {"a": rule_a, "b": rule_b}, fit=sum_to)
+    with pytest.raises(GradcheckError, match=r"input 0\["):
+        gradcheck(op, [leaf(3), leaf(3, seed=1)])
+    assert gradcheck(op, [leaf(3).detach(), leaf(3, seed=1)])  # the other rule is right
+
+
+def test_a_dropped_term_is_caught(plant: Any) -> None:
+    def softmax_of_rows(x: Any) -> Any:
+        return np.exp(x) / np.exp(x).sum(1, keepdims=True)
+
+    def whole(g: Any, out: Any, x: Any) -> Any:
+        return out * (g - sum(g * out, axis=1, keepdims=True))
+
+    def half(g: Any, out: Any, x: Any) -> Any:
+        return out * g
+
+    def along_the_wrong_axis(g: Any, out: Any, x: Any) -> Any:
+        return out * (g - sum(g * out, axis=0, keepdims=True))
+
+    good = plant(softmax_of_rows, {"x": whole})
+    assert gradcheck(good, leaf(3, 3)) and gradgradcheck(good, leaf(3, 3))
+    for rule in (half, along_the_wrong_axis):
+        del registry["softmax_of_rows"]
+        with pytest.raises(GradcheckError):
+            gradcheck(plant(softmax_of_rows, {"x": rule}), leaf(3, 3))
+
+
+def test_a_missing_transpose_is_caught(plant: Any) -> None:
+    def turn(x: Any) -> Any:
+        return x.T * 1
+
+    def rule(g: Any, out: Any, x: Any) -> Any:
+        return transpose(transpose(g, axes=(1, 0)), axes=(1, 0))
+
+    with pytest.raises(GradcheckError, match=r"input 0\[\d, \d\], output 0\[\d, \d\]"):
+        gradcheck(plant(turn, {"x": rule}), leaf(3, 3))
+
+
+# ---------------------------------------------------------------- right at order 1, wrong at order 2
+
+
+def constant(x: Any) -> Any:
+    return x.detach() if isinstance(x, tg.Tensor) else x
+
+
+ORDER_2: dict[str, Any] = {
+    "captured_value": lambda g, out, x: g * np.cos(x.array if isinstance(x, tg.Tensor) else x),
+    "detached_argument": lambda g, out, x: g * cos(constant(x)),
+    "detached_cotangent": lambda g, out, x: constant(g) * cos(x),
+    "wrong_when_recorded": lambda g, out, x: g * cos(x) * (2 if isinstance(g, tg.Tensor) else 1),
+}
+
+
+@pytest.mark.parametrize("shape", [(), (2, 3)])
+@pytest.mark.parametrize("rule", ORDER_2.values(), ids=ORDER_2)
+def test_a_rule_right_only_at_order_1_is_caught_at_order_2(plant: Any, rule: Any, shape: tuple[int, ...]) -> None:
+    op = plant(planted, {"x": rule})
+    assert gradcheck(op, leaf(*shape))
+    with pytest.raises(GradcheckError, match="gradient of planted|create_graph"):
+        gradgradcheck(op, leaf(*shape))
+    assert not gradgradcheck(op, leaf(*shape), raise_exception=False)
+
+
+def test_a_residual_used_as_a_constant_is_caught(plant: Any) -> None:
+    def softplus(x: Any) -> Any:
+        return np.log1p(np.exp(x)), 1 / (1 + np.exp(-x))
+
+    def keeps_the_residual(g: Any, out: Any, x: Any, *, saved: Any = None) -> Any:
+        slope = saved if saved is not None else 1 / (1 + np.exp(-x.array))
+        return g * slope
+
+    def computes_it_again(g: Any, out: Any, x: Any, *, saved: Any = None) -> Any:
+        return g * (saved if saved is not None else 1 / (1 + exp(-x)))
+
+    op = plant(softplus, {"x": keeps_the_residual}, residuals=True)
+    assert gradcheck(op, leaf(3))
+    with pytest.raises(GradcheckError):
+        gradgradcheck(op, leaf(3))
+    del registry["softplus"]
+    op = plant(softplus, {"x": computes_it_again}, residuals=True)
+    assert gradcheck(op, leaf(3)) and gradgradcheck(op, leaf(3))
+
+
+def test_a_wrong_derivative_of_a_gradient_primitive_is_caught(plant: Any) -> None:
+    """The rule of a rule: x -> sin x is right, but the primitive its rule calls has a wrong rule of its own."""
+
+    def slope(x: Any) -> Any:
+        return np.cos(x)
+
+    def slope_rule(g: Any, out: Any, x: Any) -> Any:
+        return g * sin(x)  # the sign is missing
+
+    def rule(g: Any, out: Any, x: Any) -> Any:
+        return g * registry["slope"](x)
+
+    plant(slope, {"x": slope_rule})
+    op = plant(planted, {"x": rule})
+    assert gradcheck(op, leaf(3))
+    with pytest.raises(GradcheckError):
+        gradgradcheck(op, leaf(3))
+
+
+def test_a_broadcast_that_is_summed_over_the_wrong_axis_is_caught(plant: Any) -> None:
+    def row_sums(x: Any) -> Any:
+        return x.sum(1)
+
+    def rule(g: Any, out: Any, x: Any) -> Any:
+        return restore(g, x.shape, 0)
+
+    with pytest.raises(GradcheckError):
+        gradcheck(plant(row_sums, {"x": rule}), leaf(3, 3))
+
+
+# ---------------------------------------------------------------- what it accepts and refuses
+
+
+def test_several_inputs_and_outputs() -> None:
+    def function(x: Any, y: Any, constant: Any) -> Any:
+        return x * y + constant, (x / y).sum()
+
+    inputs = [leaf(2, 3), leaf(3, seed=1), tg.tensor(np.ones((2, 3)))]
+    assert gradcheck(function, inputs) and gradgradcheck(function, inputs)
+
+
+def test_an_output_that_does_not_depend_on_an_input() -> None:
+    assert gradcheck(lambda x, y: x * 2, [leaf(2), leaf(3)])
+    assert gradgradcheck(lambda x, y: x * 2, [leaf(2), leaf(3)])
+
+
+def test_inputs_without_a_gradient_are_refused() -> None:
+    with pytest.raises(GradientError, match="no input requires a gradient"):
+        gradcheck(sin, tg.tensor(np.ones(2)))
+
+
+def test_float32_is_refused_with_advice() -> None:
+    with pytest.raises(DTypeError, match="float64"):
+        gradcheck(sin, tg.ones(2, requires_grad=True))
+
+
+def test_checking_leaves_no_gradient_behind() -> None:
+    x = leaf(3)
+    assert gradcheck(sin, x) and gradgradcheck(sin, x)
+    assert x.grad is None
+
+
+def test_a_numeric_derivative_that_is_infinite_is_not_agreement(plant: Any) -> None:
+    def cliff(x: Any) -> Any:
+        return np.where(x > 1.0, np.inf, x)
+
+    def rule(g: Any, out: Any, x: Any) -> Any:
+        return g
+
+    op = plant(cliff, {"x": rule})
+    assert not gradcheck(op, tg.tensor(np.array([1.0]), requires_grad=True), raise_exception=False)
+
+
+def test_planted_primitives_are_gone() -> None:
+    assert not {"planted", "softplus", "slope", "quotient", "turn", "cliff"} & set(registry)

@@ -1,0 +1,75 @@
+"""Every Case compiled: with the NumPy backend bit for bit as eager, with the numba backend, run as Python, to rounding.
+
+The Cases are those of the primitives' matrix (cases/), so that a new operation is tried here, too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+
+import numpy as np
+import pytest
+from cases import CASES
+from strategies import seeded
+
+import tinygrad_mnist as tg
+from tinygrad_mnist import Tensor
+
+OWN_GENERATOR = {"dropout (composed)"}  # made inside the call, which a step must not do
+
+
+def outcome(case, call, dtype, backend):
+    """Call three times with other values; give results and gradients of each time."""
+    args = [x.astype(dtype) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in call.args]
+    wrt = case.wrt(args)
+
+    def step(*arrays):
+        rest = iter(arrays)
+        out = case.call(*[next(rest) if isinstance(x, np.ndarray) else x for x in args], **call.static)
+        outs = out if isinstance(out, tuple) else (out,)
+        if outs[0].requires_grad:
+            (outs[0] * outs[0]).sum().backward()
+        return [t.detach() for t in outs if isinstance(t, Tensor)]
+
+    run = tg.compile(step, backend=backend) if backend else step
+    found = []
+    for times in (1, 1, 0.5):
+        tensors = [
+            Tensor.wrap(np.asarray(x * times if x.dtype.kind == "f" else x.copy(), x.dtype), i in wrt)
+            for i, x in enumerate(args) if isinstance(x, np.ndarray)
+        ]  # fmt: skip
+        results = [t.array.copy() for t in run(*tensors)]
+        found.append(results + [t.grad.array.copy() for t in tensors if t.grad is not None])
+    return found
+
+
+def compare(name, backend, close):
+    case = CASES[name]
+    for seed in range(4):
+        for dtype in (np.float32, np.float64):
+            call = case.build(seeded(seed))
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                eager, compiled = outcome(case, call, dtype, None), outcome(case, call, dtype, backend)
+            for mine, its in zip(eager, compiled, strict=True):
+                assert [(x.shape, x.dtype) for x in mine] == [(x.shape, x.dtype) for x in its]
+                for a, b in zip(mine, its, strict=True):
+                    close(b, a, dtype)
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - OWN_GENERATOR))
+def test_replayed_with_numpy(name):
+    compare(name, "numpy", lambda b, a, dtype: np.testing.assert_array_equal(b, a))
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - OWN_GENERATOR))
+def test_written_for_numba(name, monkeypatch):
+    pytest.importorskip("numba", reason="numba is not installed")
+    importlib.import_module("numba_as_python").in_place_of_numba(monkeypatch)
+
+    def close(b, a, dtype):
+        tolerance = 1e-4 if dtype is np.float32 else 1e-9
+        np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance)
+
+    compare(name, "numba", close)

@@ -1,0 +1,213 @@
+"""The spelling: argument names and defaults are PyTorch's wherever PyTorch has the thing; exceptions have reasons."""
+
+import inspect
+from operator import attrgetter
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+
+torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # tiny tensors: a second thread only waits
+
+
+X, M = np.array([[0.5, 2.0, 1.0], [1.5, 0.25, 3.0]]), np.ones((3, 2))
+
+# by argument: what is given for those without a default, as keywords for both; by function: what else is needed
+GIVEN = {
+    "condition": X > 1, "dim": 1, "dim0": 0, "dim1": 1, "exponent": 2, "index": np.array([[0], [1]]), "input": X,
+    "other": X * 2, "split_size_or_sections": 2, "tensor": X, "tensors": [X, X],
+}  # fmt: skip
+BESIDES = {
+    "clamp": {"min": 1.0}, "clip": {"min": 1.0}, "flip": {"dims": (0, 1)}, "matmul": {"other": M},
+    "permute": {"dims": (1, 0)}, "reshape": {"shape": (3, 2)},
+    **{name: {"other": X**2} for name in "eq ne lt le gt ge".split()},
+}  # fmt: skip
+
+# What differs on purpose, and why
+METHODS_ONLY = {"view", "expand", "pad"}  # pad is in torch.nn.functional
+# dim=None means "all" for ours and for most of PyTorch; these of PyTorch's take no None where they take dim at all
+NO_NONE = {"amax", "amin", "prod", "max", "min", "squeeze"}
+
+
+
+def call(m, name, given):
+    return getattr(m, name)(**{k: convert(m, v) for k, v in given.items()})
+
+
+def convert(m, value):
+    if isinstance(value, list):
+        return [convert(m, v) for v in value]
+    return m.tensor(value) if isinstance(value, np.ndarray) else value
+
+
+def flat(result):
+    if isinstance(result, tuple | list):
+        return [np.asarray(r) for r in result]
+    return [np.asarray(result)]
+
+
+@pytest.mark.parametrize("name", sorted(set(tg.functions.__all__) - METHODS_ONLY))
+def test_functions_take_pytorchs_names_and_defaults(name):
+    required = [p.name for p in inspect.signature(getattr(tg, name)).parameters.values() if p.default is p.empty]
+    given = {p: GIVEN[p] for p in required if p != "more"} | BESIDES.get(name, {})
+    ours, theirs = flat(call(tg, name, given)), flat(call(torch, name, given))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b)
+    function = getattr(tg, name)
+    for key, parameter in inspect.signature(function).parameters.items():
+        if (
+            parameter.default is inspect.Parameter.empty
+            or key in given
+            or (parameter.default is None and name in NO_NONE)
+        ):
+            continue
+        extra = {key: parameter.default}
+        if key == "keepdim" and name in NO_NONE | {"sum", "mean"}:
+            extra["dim"] = 0  # PyTorch takes keepdim only together with dim
+            assert inspect.signature(function).parameters["keepdim"].default is False
+        named = flat(call(torch, name, {**given, **extra}))
+        plain = flat(call(torch, name, {**given, **{k: v for k, v in extra.items() if k != key}}))
+        for a, b in zip(named, plain, strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=f"{name}({key}={parameter.default})")
+
+
+OURS_ONLY = {
+    "dtype": "NumPy dtypes", "generator": "PyTorch draws from a global generator; ours can be given one",
+}  # fmt: skip
+DIFFERENT_DEFAULTS = {
+    ("Linear", "dtype"): "PyTorch's None means the default dtype, which is float32", ("Conv2d", "dtype"): "as Linear",
+    ("Softmax", "dim"): "PyTorch's None guesses with a warning; ours is the last", ("LogSoftmax", "dim"): "as Softmax",
+    ("grad", "allow_unused"): "PyTorch's None means False, but for materialize_grads, which ours has not",
+}  # fmt: skip
+
+
+def compare_signatures(name, ours, theirs):
+    mine, other = inspect.signature(ours).parameters, inspect.signature(theirs).parameters
+    for key, parameter in mine.items():
+        if key == "generator":
+            continue
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        assert key in other, f"{name}: {key} is not an argument of PyTorch's"
+        if (name, key) not in DIFFERENT_DEFAULTS:
+            assert parameter.default == other[key].default, (
+                f"{name}: {key}={parameter.default}, PyTorch {other[key].default}"
+            )
+        else:
+            assert parameter.default != other[key].default, f"{name}: {key} no longer differs"
+    order = [k for k in mine if k in other and mine[k].kind is mine[k].POSITIONAL_OR_KEYWORD]
+    assert order == sorted(order, key=list(other).index), f"{name}: the order of arguments differs"
+
+
+SIGNED = {
+    "nn": "Linear Flatten Conv2d ReLU Tanh Sigmoid Softmax LogSoftmax Dropout NLLLoss MSELoss CrossEntropyLoss",
+    "nn.functional": "cross_entropy nll_loss mse_loss dropout",
+    "nn.init": "uniform_ normal_ constant_ ones_ zeros_ calculate_gain xavier_uniform_ xavier_normal_ kaiming_uniform_ "
+               "kaiming_normal_",
+    "optim": "SGD Adam AdamW",
+    "optim.lr_scheduler": "StepLR ExponentialLR CosineAnnealingLR OneCycleLR LambdaLR ReduceLROnPlateau",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [f"{place}.{name}" for place, names in SIGNED.items() for name in names.split()])
+def test_signatures_are_pytorchs(name):
+    ours, theirs = (attrgetter(name)(m) for m in (tg, torch))
+    compare_signatures(name.rpartition(".")[2], ours, theirs)
+    if name.startswith("optim.lr_scheduler"):  # whole, not a part
+        assert [*inspect.signature(ours).parameters] == [*inspect.signature(theirs).parameters]
+
+
+def test_max_pool_has_pytorchs_arguments():
+    import torch.nn.modules.pooling as pooling
+
+    compare_signatures("MaxPool2d", tg.nn.MaxPool2d, pooling._MaxPoolNd.__init__)
+
+
+def test_functional_builtins_have_pytorchs_names():
+    x, w, b = np.ones((1, 2, 4, 4)), np.ones((4, 1, 3, 3)), np.ones(4)
+    parameters = inspect.signature(tg.nn.functional.conv2d).parameters
+    options = {k: p.default for k, p in parameters.items() if p.default is not p.empty}
+    assert options == {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+    rows, matrix = np.ones((2, 4)), np.ones((3, 4))
+    for m in (tg, torch):
+        t, F = m.tensor, m.nn.functional
+        images = F.conv2d(input=t(x), weight=t(w), bias=t(b), stride=1, padding=0, dilation=1, groups=2)
+        assert tuple(images.shape) == (1, 4, 2, 2)
+        assert tuple(F.linear(input=t(rows), weight=t(matrix), bias=None).shape) == (2, 3)
+        assert tuple(F.max_pool2d(input=t(x), kernel_size=2, stride=None, padding=0).shape) == (1, 2, 2, 2)
+        assert tuple(F.pad(input=t(x), pad=(1, 1), value=2.0).shape) == (1, 2, 4, 6)
+
+
+def test_fans_and_gains():
+    for shape in ((3, 4), (6, 2, 3, 5)):
+        assert tg.nn.init.fans(tg.zeros(*shape)) == torch.nn.init._calculate_fan_in_and_fan_out(torch.zeros(shape))
+    for name in ("linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu"):
+        assert tg.nn.init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name))
+    assert tg.nn.init.calculate_gain("leaky_relu", 0.3) == torch.nn.init.calculate_gain("leaky_relu", 0.3)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_optimizers_have_pytorchs_methods(name):
+    for method in ("step", "zero_grad", "state_dict", "load_state_dict", "add_param_group"):
+        ours, theirs = (set(inspect.signature(getattr(getattr(m.optim, name), method)).parameters) for m in (tg, torch))
+        if method == "add_param_group":
+            assert ours == {"self", "group"}  # PyTorch: param_group; given by position everywhere
+        else:
+            assert ours <= theirs | {"closure"}
+
+
+def test_backward_and_grad_have_pytorchs_signature():
+    compare_signatures("backward", tg.Tensor.backward, torch.Tensor.backward)
+    compare_signatures("grad", tg.autograd.grad, torch.autograd.grad)
+    ours, theirs = (inspect.signature(m.autograd.gradcheck).parameters for m in (tg, torch))
+    assert [k for k in ours if k not in theirs] == ["seed"]
+
+
+# Methods of Tensor that PyTorch's does not have
+EXTRA_METHODS = {
+    "wrap": "how graph.py makes a Var", "array": "the NumPy array behind it", "gradient": "where `.grad` is kept",
+    "differentiable": "where requires_grad is kept", "node": "what grad_fn gives",
+    "version": "what _version counts", "result_type": "what operations give (a method of another meaning in PyTorch)",
+}  # fmt: skip
+
+
+def test_methods_exist_in_pytorch():
+    names = {n for n in dir(tg.Tensor) if not n.startswith("_")}
+    unknown = {n for n in names if not hasattr(torch.Tensor, n)}
+    assert unknown <= set(EXTRA_METHODS), unknown - set(EXTRA_METHODS)
+
+
+def test_module_methods_exist_in_pytorch_with_its_arguments():
+    for name in "parameters named_parameters named_modules train eval zero_grad requires_grad_ load_state_dict".split():
+        for key, parameter in inspect.signature(getattr(tg.nn.Module, name)).parameters.items():
+            theirs = inspect.signature(getattr(torch.nn.Module, name)).parameters
+            assert key in theirs and parameter.default == theirs[key].default, (name, key)
+
+
+def test_creation_takes_pytorchs_names():
+    for call_ in (
+        lambda m: m.tensor([1.0], dtype=m.float64, requires_grad=True),
+        lambda m: m.zeros(2, 3, dtype=m.float64, requires_grad=True),
+        lambda m: m.zeros((2, 3)), lambda m: m.ones(2), lambda m: m.full((2,), fill_value=3.0),
+        lambda m: m.full((2,), 3),
+        lambda m: m.arange(5), lambda m: m.arange(1, 5, 2), lambda m: m.arange(0.0, 1.0, 0.25),
+        lambda m: m.arange(start=0, end=4, step=2),
+        lambda m: m.linspace(0, 1, steps=5), lambda m: m.eye(3), lambda m: m.eye(2, m=3),
+        lambda m: m.zeros_like(input=m.ones(2)),
+        lambda m: m.full_like(m.ones(2), 4), lambda m: m.ones_like(m.ones(2, dtype=m.int64)),
+        lambda m: m.tensor([True]), lambda m: m.tensor(2),
+    ):  # fmt: skip
+        ours, theirs = call_(tg), call_(torch)
+        np.testing.assert_allclose(np.asarray(ours), theirs.detach().numpy())
+        assert str(ours.dtype) == str(theirs.dtype).removeprefix("torch.")
+        assert ours.requires_grad == theirs.requires_grad
+    for call_ in (
+        lambda m: m.rand(2, 3), lambda m: m.randn((2, 3)), lambda m: m.randint(5, (2, 3)),
+        lambda m: m.randint(low=1, high=5, size=(2, 3)),
+        lambda m: m.randperm(6), lambda m: m.rand_like(m.ones(2, 3)), lambda m: m.randn_like(input=m.ones(2)),
+        lambda m: m.randint_like(m.ones(2), 5),
+    ):  # fmt: skip
+        ours, theirs = call_(tg), call_(torch)
+        assert ours.shape == tuple(theirs.shape) and str(ours.dtype) == str(theirs.dtype).removeprefix("torch.")
