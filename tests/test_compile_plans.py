@@ -19,7 +19,6 @@ import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.capture.program import Instruction, Program, Value
 from tinygrad_mnist.compiler import Compiled, passes, rewrites
-from tinygrad_mnist.compiler.numpy_source import OVERWRITES
 from tinygrad_mnist.core.errors import CaptureError, DTypeError
 from tinygrad_mnist.core.primitive import registry
 from tinygrad_mnist.optim import SGD, Adam
@@ -302,7 +301,7 @@ def test_every_gradient_gets_memory_of_its_own():
 
 def planned_in_place(*steps, **ends):
     p = program(*steps, **ends)
-    passes.run_in_place(p, OVERWRITES)
+    passes.run_in_place(p)
     return [s.in_place for s in p.instructions]
 
 
@@ -360,14 +359,14 @@ def test_written_values_are_computed_where_they_go_unless_that_is_still_read():
         reader = call("exp", w)
         write = Instruction("write", [w, new.outputs[0]], [value(origin="state", base=w)])
         p = program(new, *([reader] if reader_between else []), write, inputs=[x], results=reader.outputs)
-        passes.write_through(p, OVERWRITES)
+        passes.write_through(p)
         return new.outputs[0].in_place
 
     assert steps(False) and not steps(True)
     w, x = value((2, 2), "state"), value((2, 2), "input", 0)
     product = call("matmul", w, x, shape=(2, 2))  # reads all of w for every element
     p = program(product, Instruction("write", [w, product.outputs[0]], [value((2, 2), "state", base=w)]), inputs=[x])
-    passes.write_through(p, OVERWRITES)
+    passes.write_through(p)
     assert not product.outputs[0].in_place
 
 
@@ -418,7 +417,7 @@ def test_living_values_never_share_memory(p, in_place):
     passes.own_gradients(p)
     passes.drop_dead(p)
     if in_place:
-        passes.run_in_place(p, OVERWRITES)
+        passes.run_in_place(p)
     offsets, size = passes.assign_memory(p)
     check_memory(p, offsets, size)
     pinned = {v.root for _, v in p.gradients}
@@ -524,7 +523,7 @@ def test_random_steps_agree_bit_for_bit(recipe):
     np.testing.assert_equal(runs[1], runs[0])
 
 
-def still_read(p, overwrites):
+def still_read(p):
     """Overwrite an input that a later instruction reads."""
     for step in p.instructions:
         if step.name == "add" and step.inputs[0].fits(step.outputs[0]) and step.inputs[0].origin == "result":
@@ -537,7 +536,7 @@ def all_in_one_place(p):
     return dict.fromkeys(offsets, 0), size
 
 
-def drops_a_write(p, overwrites):
+def drops_a_write(p):
     """Forget what is written to memory from outside."""
     p.instructions = [s for s in p.instructions if s.name != "write"]
 

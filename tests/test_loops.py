@@ -147,7 +147,7 @@ def test_a_bias_is_a_weight_that_meets_a_column_of_ones(rng):
 def test_pooling_and_its_gradient(rng, kernel, stride):
     x = np.round(floats(rng, 2, 3, 7, 7) * 2) / 2  # ties
     x[0, 0, 1, 1] = np.nan
-    options = {"kernel": kernel, "stride": stride, "padding": (0, 0)}
+    options = {"kernel_size": kernel, "stride": stride, "padding": (0, 0)}
     wanted, winners = pool.max_pool2d(x, **options)
     oh, ow = wanted.shape[2:]
     g = floats(rng, *wanted.shape)

@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 
 from ..capture.program import Array, Instruction, Program, Value, name_values
-from ..compiler.numpy_source import WRITERS, Writer, as_it_is, call_of, moves
+from ..compiler.numpy_source import Writer, lines_of, moves, view_of
 from ..compiler.passes import placed, simplify
-from ..compiler.replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views
+from ..compiler.replay import Bound, NumpyPlan, aligned, make_views
 from ..compiler.rewrites import pool_before_rectifying
 from ..core.errors import ArgumentError
 from ..core.graph import Var
 from ..kernels import image_loops, loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
+from ..ops.softmax import check_classes
 from .lowering import Lowering, Shares
 from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape
@@ -41,14 +42,14 @@ class NumbaPlan(NumpyPlan):
         simplify(program)
         pool_before_rectifying(program)
         give_results_their_names(program)
-        name_values(program, FUNCTIONS)
+        name_values(program)
         avoid_names(program)
         self.program, self.given = program, program.give_away()
         self.threads = get_num_threads()
         lowering = Lowering(program, self.threads)
         self.kind, self.phases = lowering.kind, schedule(lowering.tasks)
         self.tasks = [task for phase in self.phases for task in (*phase.whole, *phase.shared)]
-        self.writer = Writer(FUNCTIONS)
+        self.writer = Writer(program)
         self.kernels: list[Kernel] = []
         self.write()
         updates = [task.step.action for kernel in self.kernels for task in kernel.updates]
@@ -103,15 +104,14 @@ class NumbaPlan(NumpyPlan):
     def write(self) -> None:
         """Write the kernels, and the driver that calls them and NumPy in turn."""
         w, beyond = self.writer, self.used_beyond()
-        w.names |= dict.fromkeys(v.name for s in self.program.instructions for v in (*s.values(), *s.outputs))
         lines: list[tuple[str, Instruction]] = []
         for step in self.program.instructions:
             if step.is_view and moves(step.outputs[0]):
-                lines.append((f"{step.outputs[0].name} = {call_of(w, step)}", step))
+                lines.append((f"{step.outputs[0].name} = {view_of(w, step)}", step))
         current: Kernel | None = None
         for number, phase in enumerate(self.phases):
             for task in phase.whole:
-                lines += [(line, task.step) for line in WRITERS.get(task.name, as_it_is)(w, task.step)]
+                lines += [(line, task.step) for line in lines_of(w, task.step)]
             if phase.whole:
                 current = None
             if not phase.shared:
@@ -127,8 +127,9 @@ class NumbaPlan(NumpyPlan):
             lines[at] = (f"kernel_{kernel.number}({', '.join(inputs)})", lines[at][1])
             # Machine code does not notice a class that there is not.
             labelled = {task.step.inputs[-1]: task.step for task in reversed(kernel.labelled)}
+            check = w.function(check_classes)
             for target, step in labelled.items():
-                lines.insert(at, (f"check_classes('cross_entropy', {step.inputs[0].name}, {target.name})", step))
+                lines.insert(at, (f"{check}('cross_entropy', {step.inputs[0].name}, {target.name})", step))
             for task in kernel.updates:
                 optimizer, p, group = task.step.action
                 w.refer(optimizer, type(optimizer).__name__.lower())

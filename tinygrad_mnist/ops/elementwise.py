@@ -10,26 +10,19 @@ from typing import Any
 import numpy as np
 
 from ..core.graph import Array
-from ..core.primitive import Primitive, Rule, primitive
-from .broadcast import elementwise, elementwise_modular, sum_to
+from .broadcast import elementwise
 from .compare import equal, greater_equal, isnan, logical_and, logical_or, not_equal, where
-from .promotion import floating, promoted_floats
+from .promotion import counting, floating, promoted_floats
 
 # ---------------------------------------------------------------- arithmetic
 
 
-def elementwise_float(forward: Rule) -> Primitive:
-    """Make a primitive whose arguments broadcast and whose result is a float, of integers too."""
-    return Primitive(forward, fit=sum_to, promote=promoted_floats)
-
-
-@elementwise_modular
-def add(a: Array, b: Array) -> Array:
+@elementwise(np.add, modular=True)
+def add(a: Array, b: Array) -> Any:
     """Sum a + b.
 
     Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
     """
-    return np.add(a, b)
 
 
 @add.vjp("a")
@@ -42,13 +35,12 @@ def add_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g
 
 
-@elementwise_modular
-def subtract(a: Array, b: Array) -> Array:
+@elementwise(np.subtract, modular=True)
+def subtract(a: Array, b: Array) -> Any:
     """Difference a - b.
 
     Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
     """
-    return np.subtract(a, b)
 
 
 @subtract.vjp("a")
@@ -61,13 +53,12 @@ def subtract_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return -g
 
 
-@elementwise_modular
-def multiply(a: Array, b: Array) -> Array:
+@elementwise(np.multiply, modular=True)
+def multiply(a: Array, b: Array) -> Any:
     """Product a * b.
 
     Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
     """
-    return np.multiply(a, b)
 
 
 @multiply.vjp("a")
@@ -80,13 +71,12 @@ def multiply_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g * a
 
 
-@elementwise_float
-def divide(a: Array, b: Array) -> Array:
+@elementwise(np.true_divide, promote=promoted_floats)
+def divide(a: Array, b: Array) -> Any:
     """Quotient a / b; of integers, a float.
 
     Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
     """
-    return np.true_divide(a, b)
 
 
 @divide.vjp("a")
@@ -99,14 +89,17 @@ def divide_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return -g * out / b
 
 
-@elementwise
-def power(a: Array, b: Array) -> Array:
+@elementwise()
+def power(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """Power a ** b of two arrays; `power_scalar` serves a number as exponent.
 
     Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
     """
+    if out is not None and out.dtype.kind != "f":  # where a failure would leave half a result
+        np.copyto(out, power(a, b))
+        return out
     try:
-        return np.power(a, b)
+        return np.power(a, b, out=out)
     except ValueError:
         if not (np.result_type(a, b).kind in "iu" and np.any(np.less(b, 0))):
             raise
@@ -128,19 +121,19 @@ def power_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g * (out * log(a + logical_and(equal(a, 0), greater_equal(b, 0))))
 
 
-@primitive()
-def power_scalar(x: Array, *, exponent: float) -> Array:
+@elementwise()
+def power_scalar(x: Array, *, exponent: float, out: Array | None = None) -> Array:
     """Power x ** exponent for a Python number.
 
     Shapes:  x (*A) -> (*A)
     """
     if x.dtype.kind == "b":
         if type(exponent) is bool:
-            return np.logical_or(x, not exponent)
+            return np.logical_or(x, not exponent, out=out)
         x = x.astype(np.int64)
     if exponent == 2 and (x.dtype.kind == "f" or type(exponent) is int):
-        return np.square(x)
-    return np.power(x, exponent if x.dtype.kind == "f" or exponent >= 0 else float(exponent))
+        return np.square(x, out=out)
+    return np.power(x, exponent if x.dtype.kind == "f" or exponent >= 0 else float(exponent), out=out)
 
 
 @power_scalar.vjp("x")
@@ -148,13 +141,12 @@ def power_scalar_vjp_x(g: Any, out: Any, x: Any, *, exponent: float) -> Any:
     return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else where(False, g, 0.0)
 
 
-@primitive()
-def negative(x: Array) -> Array:
+@elementwise(np.negative)
+def negative(x: Array) -> Any:
     """Opposite -x.
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.negative(x)
 
 
 @negative.vjp("x")
@@ -162,13 +154,12 @@ def negative_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return -g
 
 
-@primitive()
-def absolute(x: Array) -> Array:
+@elementwise(np.absolute)
+def absolute(x: Array) -> Any:
     """Absolute value |x|; its derivative at 0 is 0.
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.absolute(x)
 
 
 @absolute.vjp("x")
@@ -176,13 +167,13 @@ def absolute_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * sign(x)
 
 
-@primitive()
-def sign(x: Array) -> Array:
+@elementwise(answers=np.sign)
+def sign(x: Array, *, out: Array | None = None) -> Array:
     """Sign of x: -1, 0 or 1. Its derivative is 0 everywhere.
 
     Shapes:  x (*A) -> (*A)
     """
-    return x.copy() if x.dtype.kind == "b" else np.sign(x)
+    return np.logical_or(x, False, out=out) if x.dtype.kind == "b" else np.sign(x, out=out)
 
 
 @sign.vjp("x")
@@ -190,13 +181,12 @@ def sign_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return where(False, g, 0.0)  # not g * 0, which is NaN where g is infinite
 
 
-@primitive()
-def square(x: Array) -> Array:
+@elementwise(np.square, convert=counting)
+def square(x: Array) -> Any:
     """Square x².
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.square(x.astype(np.int64) if x.dtype.kind == "b" else x)  # type: ignore[no-any-return]
 
 
 @square.vjp("x")
@@ -204,13 +194,12 @@ def square_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (2 * x)
 
 
-@primitive()
-def sqrt(x: Array) -> Array:
+@elementwise(np.sqrt, convert=floating)
+def sqrt(x: Array) -> Any:
     """Square root √x.
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.sqrt(floating(x))
 
 
 @sqrt.vjp("x")
@@ -218,13 +207,13 @@ def sqrt_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return 0.5 * g / out
 
 
-@primitive()
-def reciprocal(x: Array) -> Array:
+@elementwise(answers=np.reciprocal)
+def reciprocal(x: Array, *, out: Array | None = None) -> Array:
     """Reciprocal 1 / x; of integers, a float.
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.true_divide(1, x)
+    return np.true_divide(1, x, out=out)
 
 
 @reciprocal.vjp("x")
@@ -235,13 +224,12 @@ def reciprocal_vjp_x(g: Any, out: Any, x: Any) -> Any:
 # ---------------------------------------------------------------- exponentials, logarithms, circular functions
 
 
-@primitive()
-def exp(x: Array) -> Array:
+@elementwise(np.exp, convert=floating)
+def exp(x: Array) -> Any:
     """Exponential eˣ.
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.exp(floating(x))
 
 
 @exp.vjp("x")
@@ -249,13 +237,12 @@ def exp_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * out
 
 
-@primitive()
-def expm1(x: Array) -> Array:
+@elementwise(np.expm1, convert=floating)
+def expm1(x: Array) -> Any:
     """eˣ - 1, accurate near 0.
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.expm1(floating(x))
 
 
 @expm1.vjp("x")
@@ -263,13 +250,12 @@ def expm1_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (out + 1)
 
 
-@primitive()
-def log(x: Array) -> Array:
+@elementwise(np.log, convert=floating)
+def log(x: Array) -> Any:
     """Natural logarithm.
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.log(floating(x))
 
 
 @log.vjp("x")
@@ -277,13 +263,12 @@ def log_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g / x
 
 
-@primitive()
-def log1p(x: Array) -> Array:
+@elementwise(np.log1p, convert=floating)
+def log1p(x: Array) -> Any:
     """log(1 + x), accurate near 0.
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.log1p(floating(x))
 
 
 @log1p.vjp("x")
@@ -291,14 +276,13 @@ def log1p_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g / (1 + x)
 
 
-@primitive()
-def sin(x: Array) -> Array:
+@elementwise(np.sin, convert=floating)
+def sin(x: Array) -> Any:
     """Sine.
 
     Shapes:  x (*A) -> (*A)
     Units:   radians
     """
-    return np.sin(floating(x))
 
 
 @sin.vjp("x")
@@ -306,14 +290,13 @@ def sin_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * cos(x)
 
 
-@primitive()
-def cos(x: Array) -> Array:
+@elementwise(np.cos, convert=floating)
+def cos(x: Array) -> Any:
     """Cosine.
 
     Shapes:  x (*A) -> (*A)
     Units:   radians
     """
-    return np.cos(floating(x))
 
 
 @cos.vjp("x")
@@ -324,13 +307,16 @@ def cos_vjp_x(g: Any, out: Any, x: Any) -> Any:
 # ---------------------------------------------------------------- copies
 
 
-@primitive()
-def clone(x: Array) -> Array:
+@elementwise()
+def clone(x: Array, *, out: Array | None = None) -> Array:
     """Copy x to memory of its own; the gradient passes through.
 
     Shapes:  x (*A) -> (*A)
     """
-    return x.copy(order="K")
+    if out is None:
+        return x.copy(order="K")
+    np.copyto(out, x)
+    return out
 
 
 @clone.vjp("x")

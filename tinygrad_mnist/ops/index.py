@@ -41,6 +41,14 @@ def distinct(arrays: tuple[Any, ...]) -> bool:
     return not arrays or (len(arrays) == 1 and arrays[0].dtype.kind == "b")
 
 
+def zeros(shape: Shape, dtype: Any, out: Array | None) -> Array:
+    """Give an array of zeros: `out`, if there is one."""
+    if out is None:
+        return np.zeros(shape, dtype)
+    out[...] = 0
+    return out
+
+
 @primitive(view=True)
 def getitem(x: Array, *arrays: Array, index: Index) -> Array:
     """Read x[index].
@@ -59,12 +67,12 @@ def getitem_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index) -> Any:
 
 
 @primitive()
-def put(x: Array, *arrays: Array, index: Index, shape: Shape) -> Array:
+def put(x: Array, *arrays: Array, index: Index, shape: Shape, out: Array | None = None) -> Array:
     """Add x at [index] into zeros; where an index names an element twice, both are added.
 
     Shapes:  x as shape[index] -> shape
     """
-    out = np.zeros(shape, dtype=x.dtype)
+    out = zeros(shape, x.dtype, out)
     where = fill(index, arrays)
     if distinct(arrays):
         out[where] = x
@@ -78,13 +86,16 @@ def put_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index, shape: Shape
     return getitem(g, *arrays, index=index)
 
 
-@primitive()
-def setitem(x: Array, value: Array, *arrays: Array, index: Index) -> Array:
+@primitive(over=(0,))
+def setitem(x: Array, value: Array, *arrays: Array, index: Index, out: Array | None = None) -> Array:
     """Copy x and write the value at [index]; where an index names an element twice, the last one stays.
 
     Shapes:  x (*A), value broadcasts to A[index] -> (*A)
     """
-    out = np.array(x, order="C")  # of a 0-d array, arithmetic makes a scalar, whose copy is none
+    if out is None:
+        out = np.array(x, order="C")  # of a 0-d array, arithmetic makes a scalar, whose copy is none
+    elif out is not x and index != (Ellipsis,):
+        np.copyto(out, x)
     write(out, fill(index, arrays), value)
     return out
 
@@ -140,12 +151,12 @@ def gather_vjp_x(g: Any, out: Any, x: Any, index: Any, *, axis: int) -> Any:
 
 
 @primitive()
-def scatter(x: Array, index: Array, *, axis: int, shape: Shape) -> Array:
+def scatter(x: Array, index: Array, *, axis: int, shape: Shape, out: Array | None = None) -> Array:
     """Add x into zeros at the places that gather reads.
 
     Shapes:  x (*B), index (*B) -> shape
     """
-    out = np.zeros(shape, dtype=x.dtype)
+    out = zeros(shape, x.dtype, out)
     np.add.at(out, along(index, axis), x)
     return out
 

@@ -18,12 +18,15 @@ from .promotion import meet
 
 
 @primitive(view=True)
-def reshape(x: Array, *, shape: Shape) -> Array:
+def reshape(x: Array, *, shape: Shape, out: Array | None = None) -> Array:
     """Give x another shape with as many elements; one size may be -1.
 
     Shapes:  x (*A) -> shape
     """
-    return x.reshape(shape)
+    if out is None:
+        return x.reshape(shape)
+    np.copyto(out.reshape(x.shape), x)  # out is no view of x, whose memory runs in another order
+    return out
 
 
 @reshape.vjp("x")
@@ -51,12 +54,15 @@ def transpose_vjp_x(g: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
 
 
 @primitive()
-def flip(x: Array, *, axis: tuple[int, ...]) -> Array:
+def flip(x: Array, *, axis: tuple[int, ...], out: Array | None = None) -> Array:
     """Reverse the order along the given axes, in memory of its own (as PyTorch, whose views have no negative strides).
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.array(np.flip(x, axis))
+    if out is None:
+        return np.array(np.flip(x, axis))
+    np.copyto(out, np.flip(x, axis))
+    return out
 
 
 @flip.vjp("x")
@@ -65,13 +71,14 @@ def flip_vjp_x(g: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
 
 
 @primitive()
-def pad(x: Array, *, width: tuple[tuple[int, int], ...], value: float) -> Array:
+def pad(x: Array, *, width: tuple[tuple[int, int], ...], value: float, out: Array | None = None) -> Array:
     """Surround x with a constant: width[i] = (before, after) on axis i; negative widths cut.
 
     Shapes:  x (A0, ...) -> (before0 + A0 + after0, ...)
     """
     shape = tuple(size + before + after for size, (before, after) in zip(x.shape, width, strict=True))
-    out = np.full(shape, value, dtype=x.dtype)
+    out = np.empty(shape, x.dtype) if out is None else out
+    out[...] = value
     inside = tuple(slice(max(b, 0), size - max(a, 0)) for size, (b, a) in zip(shape, width, strict=True))
     kept = tuple(slice(max(-b, 0), size - max(-a, 0)) for size, (b, a) in zip(x.shape, width, strict=True))
     out[inside] = x[kept]
@@ -84,11 +91,13 @@ def pad_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], v
 
 
 @primitive()
-def cat(*xs: Array, axis: int) -> Array:
+def cat(*xs: Array, axis: int, out: Array | None = None) -> Array:
     """Join arrays end to end along an axis that exists.
 
     Shapes:  x (..., Ai, ...) each -> (..., Σ Ai, ...)
     """
+    if out is not None:
+        return np.concatenate(xs, axis=axis, out=out)
     if any(x.dtype is not xs[0].dtype for x in xs):
         return np.concatenate(xs, axis=axis, dtype=meet(tuple((x.dtype, True) for x in xs)))
     return np.concatenate(xs, axis=axis)

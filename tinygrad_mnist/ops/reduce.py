@@ -61,15 +61,15 @@ def some(x: Array, axis: Axis, name: str) -> None:
 
 
 @primitive()
-def sum(x: Array, *, axis: Axis, keepdims: bool) -> Any:
+def sum(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Sum over axes; booleans and integers as int64.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
     dtype = None if x.dtype.kind == "f" else np.int64
     if x.size > kernel.SMALL and x.ndim > 1 and axis is not None:
-        return kernel.sum_axes(x, reduced_axes(x.ndim, axis), keepdims=keepdims, dtype=dtype)
-    return add_up(x, axis=axis, keepdims=keepdims, dtype=dtype)
+        return kernel.sum_axes(x, reduced_axes(x.ndim, axis), keepdims=keepdims, dtype=dtype, out=out)
+    return add_up(x, axis=axis, keepdims=keepdims, dtype=dtype, out=out)
 
 
 @sum.vjp("x")
@@ -78,14 +78,21 @@ def sum_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 
 @primitive()
-def mean(x: Array, *, axis: Axis, keepdims: bool) -> Any:
+def mean(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Arithmetic mean over axes; of integers, a float.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
     # divided by a NumPy float so that no elements give NaN, as in PyTorch, instead of ZeroDivisionError
     kind = x.dtype.type if x.dtype.kind == "f" else np.float64
-    return np.true_divide(add_up(x, axis=axis, keepdims=keepdims), kind(count(x.shape, axis)))
+    return np.true_divide(add_up(x, axis=axis, keepdims=keepdims), kind(count(x.shape, axis)), out=out)
+
+
+@mean.without_checks
+def mean_unchecked(x: Array, *, axis: Axis, keepdims: bool, out: Array) -> Any:
+    """Take the mean without working space of its own."""
+    total = add_up(x, axis=axis, keepdims=keepdims, out=out)
+    return np.true_divide(total, out.dtype.type(x.size // out.size if out.size else 1), out=out)
 
 
 @mean.vjp("x")
@@ -94,13 +101,13 @@ def mean_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 
 @primitive()
-def amax(x: Array, *, axis: Axis, keepdims: bool) -> Any:
+def amax(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Largest element over axes; equal ones share the gradient.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
     some(x, axis, "amax")
-    return largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims)
+    return largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims, out=out)
 
 
 @amax.vjp("x")
@@ -110,13 +117,13 @@ def amax_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 
 @primitive()
-def amin(x: Array, *, axis: Axis, keepdims: bool) -> Any:
+def amin(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Smallest element over axes; equal ones share the gradient.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
     some(x, axis, "amin")
-    return smallest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims)
+    return smallest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims, out=out)
 
 
 @amin.vjp("x")
@@ -136,41 +143,41 @@ def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Any:
 
 
 @primitive(differentiable=False)
-def argmax(x: Array, *, axis: int | None, keepdims: bool) -> Any:
+def argmax(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
     """Position of the first largest element, along one axis or in the flattened array.
 
     Shapes:  x (*A) -> A without the axis, int64
     """
     some(x, axis, "argmax")
-    return numpy.argmax(x, axis=axis, keepdims=keepdims)
+    return numpy.argmax(x, axis=axis, keepdims=keepdims, out=out)
 
 
 @primitive(differentiable=False)
-def argmin(x: Array, *, axis: int | None, keepdims: bool) -> Any:
+def argmin(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
     """Position of the first smallest element, along one axis or in the flattened array.
 
     Shapes:  x (*A) -> A without the axis, int64
     """
     some(x, axis, "argmin")
-    return numpy.argmin(x, axis=axis, keepdims=keepdims)
+    return numpy.argmin(x, axis=axis, keepdims=keepdims, out=out)
 
 
 @primitive(differentiable=False)
-def all(x: Array, *, axis: Axis, keepdims: bool) -> Any:
+def all(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Tell whether every element is true (not 0). Constant to differentiation.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims), bool
     """
-    return numpy.all(x, axis=axis, keepdims=keepdims)
+    return numpy.all(x, axis=axis, keepdims=keepdims, out=out)
 
 
 @primitive(differentiable=False)
-def any(x: Array, *, axis: Axis, keepdims: bool) -> Any:
+def any(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Tell whether some element is true (not 0). Constant to differentiation.
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims), bool
     """
-    return numpy.any(x, axis=axis, keepdims=keepdims)
+    return numpy.any(x, axis=axis, keepdims=keepdims, out=out)
 
 
 @primitive()
