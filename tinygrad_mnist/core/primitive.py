@@ -12,6 +12,7 @@ their use.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from types import MethodType
@@ -36,6 +37,7 @@ PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types 
 CO_VARARGS = 4  # the flag of a function with *args; the inspect module has the name, at a cost at import
 
 NOTHING: dict[str, Any] = {}  # never changed
+WORDS = {"if", "else", "and", "or", "not", "abs", "math", "loops"}  # what a loop may say besides
 MEMORY = ("out", "saved")  # keyword arguments of a forward that are no metadata: where results are to go
 
 registry: dict[str, Primitive] = {}
@@ -57,6 +59,11 @@ class Primitive:
              differentiable: False for what is constant to differentiation, whose result needs no gradient.
              modular: Python's integers count modulo 2ⁿ of the integer arrays that they meet.
              over: positions of the arguments in whose memory the result may be computed.
+             loop: for numba: one element as Python on the arguments' names, or a function of the static ones that
+             gives it. `math.f`, or `loops.f` of kernels/loops.py; numbers have the step's dtype.
+             rows: for numba: a loop over the rows of a matrix, of the arguments, numbers among the static ones, `out`
+             and `saved`, as in kernels/loops.py; an axis, if there is one, is the last.
+             check: raises on arguments that the rows must not be given, as class numbers that there are not.
              registered: False for what is no operation of its own, and may share a name.
     """
 
@@ -74,6 +81,9 @@ class Primitive:
         answers: Any = None,
         modular: bool = False,
         over: tuple[int, ...] = (),
+        loop: str | Callable[..., str] | None = None,
+        rows: Callable[..., None] | None = None,
+        check: Rule | None = None,
         registered: bool = True,
     ) -> None:
         code = declared.__code__
@@ -86,7 +96,7 @@ class Primitive:
         if convert is not None:
             self.forward = lambda x, out=None: forward(convert(x), out=out)
         self.takes_out = self.ufunc is not None or takes(forward, "out") and residuals <= takes(forward, "saved")
-        self.over = over
+        self.over, self.loop, self.rows, self.check = over, loop, rows, check
         self.residuals = residuals
         self.view = view
         self.fit = fit
@@ -105,6 +115,8 @@ class Primitive:
         self.__doc__ = declared.__doc__
         self.__name__ = self.__qualname__ = declared.__name__
         self.__module__ = declared.__module__
+        if isinstance(loop, str):
+            self.check_loop(loop)
         if not registered:
             return
         if self.name in registry and self.__module__ != "__main__":  # a notebook may run a cell twice
@@ -123,6 +135,18 @@ class Primitive:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)  # so that a primitive can serve as a method
+
+    def element(self, static: dict[str, Any]) -> str:
+        """Give the loop for these settings."""
+        return self.loop(**static) if callable(self.loop) else self.loop or ""
+
+    def check_loop(self, loop: str) -> None:
+        """Raise unless a loop is an expression of what it may know."""
+        compile(loop, f"<the loop of {self.name}>", "eval")
+        other = {*re.findall(r"(?<![\w.])[a-zA-Z_]\w*", loop)} - {*self.arguments, *self.static} - WORDS
+        if other:
+            known = ", ".join([*self.arguments, *self.static])
+            raise TypeError(f"{self.name}: its loop knows {known}, math, loops and abs, not {', '.join(sorted(other))}")
 
     def vjp(self, argument: str) -> Callable[[Rule], Rule]:
         """Register the rule for one argument; its signature is checked here, at import."""

@@ -23,13 +23,12 @@ from ..core.graph import Var
 from ..kernels import image_loops, loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
-from ..ops.softmax import check_classes
-from .lowering import Lowering, Shares
+from .lowering import Lowering, Shares, source_of
 from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape
 from .tasks import Phase, schedule
 
-LOOPS = {**vars(loops), **vars(image_loops)}
+LOOPS = {name: f for file in (loops, image_loops) for name, f in vars(file).items() if inspect.isfunction(f)}
 
 
 class NumbaPlan(NumpyPlan):
@@ -125,11 +124,8 @@ class NumbaPlan(NumpyPlan):
             at = next(i for i, (line, _) in enumerate(lines) if line == f"kernel_{kernel.number}")
             inputs = [v.holder.name for v in kernel.arrays.values() if moves(v)]
             lines[at] = (f"kernel_{kernel.number}({', '.join(inputs)})", lines[at][1])
-            # Machine code does not notice a class that there is not.
-            labelled = {task.step.inputs[-1]: task.step for task in reversed(kernel.labelled)}
-            check = w.function(check_classes)
-            for target, step in labelled.items():
-                lines.insert(at, (f"{check}('cross_entropy', {step.inputs[0].name}, {target.name})", step))
+            for check, task in kernel.checks.values():
+                lines.insert(at, (f"{w.function(check, 'check')}({', '.join(map(w.of, task.inputs))})", task.step))
             for task in kernel.updates:
                 optimizer, p, group = task.step.action
                 w.refer(optimizer, type(optimizer).__name__.lower())
@@ -140,12 +136,12 @@ class NumbaPlan(NumpyPlan):
     def kernel_source(self) -> str:
         """Give the source that numba compiles: the loops that are used, then the phases."""
         used = set().union(*(phase.loops for kernel in self.kernels for phase in kernel.phases))
+        used |= {name for f in used & LOOPS.keys() for name in LOOPS[f].__code__.co_names}  # which they call
         parts = [HEAD]
-        if "tanh" in used:
-            parts[0] += "".join(f"{name} = {tuple(map(float, values))}\n{name} = tuple(np.float32(c) for c in {name})\n"
-                                for name, values in (("P", loops.P), ("Q", loops.Q)))
-        for name in (name for name in LOOPS if name in used):  # in the files' order: each behind those that it calls
-            parts.append("@njit(**LOOP)\n" + inspect.getsource(LOOPS[name]))
+        rows = {f.__name__: f for s in self.program.instructions if s.primitive and (f := s.primitive.rows)}
+        for name, loop in (rows | LOOPS).items():  # in the files' order: each behind those that it calls
+            if name in used:
+                parts.append("@njit(**LOOP)\n" + str(source_of(loop)))
         parts += [kernel.source() for kernel in self.kernels]
         return "\n\n".join([*parts, TAIL])
 
@@ -254,7 +250,8 @@ def assign_by_phase(program: Program, phases: list[Phase]) -> tuple[dict[Value, 
 
 def avoid_names(program: Program) -> None:
     """Rename values that are called as something else is in the generated functions."""
-    taken = {"t", "n", "k", "threads", "rates", "places", "np", "math", "step", "P", "Q", "share"}
+    taken = {"t", "n", "k", "threads", "rates", "places", "np", "math", "step", "share"}
+    taken |= {s.primitive.rows.__name__ for s in program.instructions if s.primitive and s.primitive.rows}
     taken |= {*LOOPS, *re.findall(r"\w+", HEAD)}
     values = [v for s in program.instructions for v in (*s.values(), *s.outputs)]
     used = {v.name for v in (*program.inputs, *values, *program.kept())}

@@ -18,7 +18,7 @@ from .compare import keep
 from .promotion import floating
 
 
-@elementwise(np.tanh, convert=floating)
+@elementwise(np.tanh, convert=floating, loop="math.tanh(x)")
 def tanh(x: Array) -> Any:
     """Hyperbolic tangent.
 
@@ -31,7 +31,7 @@ def tanh_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (1 - out * out)
 
 
-@elementwise(kernel.sigmoid)
+@elementwise(kernel.sigmoid, loop="loops.sigmoid(x)")
 def sigmoid(x: Array) -> Any:
     """Logistic function 1 / (1 + e⁻ˣ), accurate to the end of the range on either side.
 
@@ -44,7 +44,7 @@ def sigmoid_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (out * (1 - out))
 
 
-@elementwise(kernel.relu)
+@elementwise(kernel.relu, loop="0 if x <= 0 else x")
 def relu(x: Array) -> Any:
     """Rectifier max(x, 0); its derivative at 0 is 0.
 
@@ -57,7 +57,7 @@ def relu_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return keep(g, out != 0)  # NaN too lets it pass, as in PyTorch
 
 
-@primitive(over=(0, 1))
+@primitive(over=(0, 1), loop="x * mask")
 def dropout(x: Array, mask: Array, *, out: Array | None = None) -> Array:
     """Multiply by a mask drawn by the caller: 0 where dropped, 1 / (1 - p) where kept.
 

@@ -19,7 +19,7 @@ from .broadcast import elementwise
 # ---------------------------------------------------------------- extremes and choices
 
 
-@elementwise(np.maximum)
+@elementwise(np.maximum, loop="a if a >= b or a != a else b")
 def maximum(a: Array, b: Array) -> Any:
     """Larger of a and b; equal ones share the gradient.
 
@@ -37,7 +37,7 @@ def maximum_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return to_greater(g, b, a)
 
 
-@elementwise(np.minimum)
+@elementwise(np.minimum, loop="a if a <= b or a != a else b")
 def minimum(a: Array, b: Array) -> Any:
     """Smaller of a and b; equal ones share the gradient.
 
@@ -63,7 +63,13 @@ def to_greater(g: Any, a: Any, b: Any) -> Any:
     return where(less(a, b), 0.0, where(equal(a, b), g * 0.5, g))
 
 
-@elementwise()
+def clamped(low: float | None, high: float | None) -> str:
+    """Spell the loop of clamp, with the bounds that there are; NaN stays."""
+    inner = "x" if low is None else "(low if x < low else x)"
+    return inner if high is None else f"high if {inner} > high else {inner}"
+
+
+@elementwise(loop=clamped)
 def clamp(x: Array, *, low: float | None, high: float | None, out: Array | None = None) -> Array:
     """Limit x to [low, high]; at a bound the gradient passes.
 
@@ -79,7 +85,7 @@ def clamp_vjp_x(g: Any, out: Any, x: Any, *, low: float | None, high: float | No
     return keep(g, equal(out, x))
 
 
-@primitive(kernel.keep, over=(0,))
+@primitive(kernel.keep, over=(0,), loop="x if mask else 0")
 def keep(x: Array, mask: Array) -> Any:
     """Keep x where the mask is true, 0 elsewhere, even where x is infinite or NaN.
 
@@ -92,7 +98,7 @@ def keep_vjp_x(g: Any, out: Any, x: Any, mask: Any) -> Any:
     return keep(g, mask)
 
 
-@elementwise(over=(2,))  # b is written first
+@elementwise(over=(2,), loop="a if condition else b")  # b is written first
 def where(condition: Array, a: Any, b: Any, *, out: Array | None = None) -> Array:
     """Take a where the condition holds, else b.
 
@@ -124,57 +130,57 @@ def where_vjp_b(g: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
 # ---------------------------------------------------------------- comparisons and logic: constant to differentiation
 
 
-@elementwise(np.equal, differentiable=False)
+@elementwise(np.equal, differentiable=False, loop="a == b")
 def equal(a: Array, b: Array) -> Any:
     """Tell where a = b."""
 
 
-@elementwise(np.not_equal, differentiable=False)
+@elementwise(np.not_equal, differentiable=False, loop="a != b")
 def not_equal(a: Array, b: Array) -> Any:
     """Tell where a ≠ b."""
 
 
-@elementwise(np.less, differentiable=False)
+@elementwise(np.less, differentiable=False, loop="a < b")
 def less(a: Array, b: Array) -> Any:
     """Tell where a < b."""
 
 
-@elementwise(np.less_equal, differentiable=False)
+@elementwise(np.less_equal, differentiable=False, loop="a <= b")
 def less_equal(a: Array, b: Array) -> Any:
     """Tell where a ≤ b."""
 
 
-@elementwise(np.greater, differentiable=False)
+@elementwise(np.greater, differentiable=False, loop="a > b")
 def greater(a: Array, b: Array) -> Any:
     """Tell where a > b."""
 
 
-@elementwise(np.greater_equal, differentiable=False)
+@elementwise(np.greater_equal, differentiable=False, loop="a >= b")
 def greater_equal(a: Array, b: Array) -> Any:
     """Tell where a ≥ b."""
 
 
-@elementwise(np.invert, differentiable=False)
+@elementwise(np.invert, differentiable=False, loop="not x")
 def logical_not(x: Array) -> Any:
     """Invert booleans; of integers, the bits."""
 
 
-@elementwise(np.bitwise_and, differentiable=False, modular=True)
+@elementwise(np.bitwise_and, differentiable=False, modular=True, loop="a and b")
 def logical_and(a: Array, b: Array) -> Any:
     """And of booleans; of integers, bit by bit."""
 
 
-@elementwise(np.bitwise_or, differentiable=False, modular=True)
+@elementwise(np.bitwise_or, differentiable=False, modular=True, loop="a or b")
 def logical_or(a: Array, b: Array) -> Any:
     """Or of booleans; of integers, bit by bit."""
 
 
-@elementwise(np.isnan, differentiable=False)
+@elementwise(np.isnan, differentiable=False, loop="x != x")
 def isnan(x: Array) -> Any:
     """Tell where x is not a number."""
 
 
-@elementwise(np.isfinite, differentiable=False)
+@elementwise(np.isfinite, differentiable=False, loop="x - x == 0")
 def isfinite(x: Array) -> Any:
     """Tell where x is neither infinite nor not a number."""
 

@@ -17,7 +17,7 @@ from .promotion import counting, floating, promoted_floats
 # ---------------------------------------------------------------- arithmetic
 
 
-@elementwise(np.add, modular=True)
+@elementwise(np.add, modular=True, loop="a + b")
 def add(a: Array, b: Array) -> Any:
     """Sum a + b.
 
@@ -35,7 +35,7 @@ def add_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g
 
 
-@elementwise(np.subtract, modular=True)
+@elementwise(np.subtract, modular=True, loop="a - b")
 def subtract(a: Array, b: Array) -> Any:
     """Difference a - b.
 
@@ -53,7 +53,7 @@ def subtract_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return -g
 
 
-@elementwise(np.multiply, modular=True)
+@elementwise(np.multiply, modular=True, loop="a * b")
 def multiply(a: Array, b: Array) -> Any:
     """Product a * b.
 
@@ -71,7 +71,7 @@ def multiply_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g * a
 
 
-@elementwise(np.true_divide, promote=promoted_floats)
+@elementwise(np.true_divide, promote=promoted_floats, loop="a / b")
 def divide(a: Array, b: Array) -> Any:
     """Quotient a / b; of integers, a float.
 
@@ -89,7 +89,7 @@ def divide_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return -g * out / b
 
 
-@elementwise()
+@elementwise(loop="a ** b")
 def power(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """Power a ** b of two arrays; `power_scalar` serves a number as exponent.
 
@@ -121,7 +121,7 @@ def power_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g * (out * log(a + logical_and(equal(a, 0), greater_equal(b, 0))))
 
 
-@elementwise()
+@elementwise(loop=lambda exponent: "x * x" if exponent == 2 else "x ** exponent")
 def power_scalar(x: Array, *, exponent: float, out: Array | None = None) -> Array:
     """Power x ** exponent for a Python number.
 
@@ -141,7 +141,7 @@ def power_scalar_vjp_x(g: Any, out: Any, x: Any, *, exponent: float) -> Any:
     return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else where(False, g, 0.0)
 
 
-@elementwise(np.negative)
+@elementwise(np.negative, loop="-x")
 def negative(x: Array) -> Any:
     """Opposite -x.
 
@@ -154,7 +154,7 @@ def negative_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return -g
 
 
-@elementwise(np.absolute)
+@elementwise(np.absolute, loop="abs(x)")
 def absolute(x: Array) -> Any:
     """Absolute value |x|; its derivative at 0 is 0.
 
@@ -167,7 +167,7 @@ def absolute_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * sign(x)
 
 
-@elementwise(answers=np.sign)
+@elementwise(answers=np.sign, loop="1 if x > 0 else -1 if x < 0 else 0 if x == 0 else x")
 def sign(x: Array, *, out: Array | None = None) -> Array:
     """Sign of x: -1, 0 or 1. Its derivative is 0 everywhere.
 
@@ -181,7 +181,7 @@ def sign_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return where(False, g, 0.0)  # not g * 0, which is NaN where g is infinite
 
 
-@elementwise(np.square, convert=counting)
+@elementwise(np.square, convert=counting, loop="x * x")
 def square(x: Array) -> Any:
     """Square x².
 
@@ -194,7 +194,7 @@ def square_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (2 * x)
 
 
-@elementwise(np.sqrt, convert=floating)
+@elementwise(np.sqrt, convert=floating, loop="math.sqrt(x)")
 def sqrt(x: Array) -> Any:
     """Square root √x.
 
@@ -207,7 +207,7 @@ def sqrt_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return 0.5 * g / out
 
 
-@elementwise(answers=np.reciprocal)
+@elementwise(answers=np.reciprocal, loop="1 / x")
 def reciprocal(x: Array, *, out: Array | None = None) -> Array:
     """Reciprocal 1 / x; of integers, a float.
 
@@ -224,7 +224,7 @@ def reciprocal_vjp_x(g: Any, out: Any, x: Any) -> Any:
 # ---------------------------------------------------------------- exponentials, logarithms, circular functions
 
 
-@elementwise(np.exp, convert=floating)
+@elementwise(np.exp, convert=floating, loop="math.exp(x)")
 def exp(x: Array) -> Any:
     """Exponential eˣ.
 
@@ -237,7 +237,7 @@ def exp_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * out
 
 
-@elementwise(np.expm1, convert=floating)
+@elementwise(np.expm1, convert=floating, loop="math.expm1(x)")
 def expm1(x: Array) -> Any:
     """eˣ - 1, accurate near 0.
 
@@ -250,7 +250,7 @@ def expm1_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (out + 1)
 
 
-@elementwise(np.log, convert=floating)
+@elementwise(np.log, convert=floating, loop="math.log(x)")
 def log(x: Array) -> Any:
     """Natural logarithm.
 
@@ -263,7 +263,7 @@ def log_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g / x
 
 
-@elementwise(np.log1p, convert=floating)
+@elementwise(np.log1p, convert=floating, loop="math.log1p(x)")
 def log1p(x: Array) -> Any:
     """log(1 + x), accurate near 0.
 
@@ -276,7 +276,7 @@ def log1p_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g / (1 + x)
 
 
-@elementwise(np.sin, convert=floating)
+@elementwise(np.sin, convert=floating, loop="math.sin(x)")
 def sin(x: Array) -> Any:
     """Sine.
 
@@ -290,7 +290,7 @@ def sin_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * cos(x)
 
 
-@elementwise(np.cos, convert=floating)
+@elementwise(np.cos, convert=floating, loop="math.cos(x)")
 def cos(x: Array) -> Any:
     """Cosine.
 
@@ -307,7 +307,7 @@ def cos_vjp_x(g: Any, out: Any, x: Any) -> Any:
 # ---------------------------------------------------------------- copies
 
 
-@elementwise()
+@elementwise(loop="x")
 def clone(x: Array, *, out: Array | None = None) -> Array:
     """Copy x to memory of its own; the gradient passes through.
 

@@ -22,7 +22,7 @@ DType = np.dtype[Any]
 RANK = {"b": 0, "i": 1, "u": 1, "f": 2}  # of kinds: signed or not, integers are one
 
 
-@primitive()
+@primitive(loop=lambda dtype: "x != 0" if np.dtype(dtype).kind == "b" else "x")
 def cast(x: Array, *, dtype: Any, out: Array | None = None) -> Array:
     """Convert to another dtype; the gradient is converted back.
 

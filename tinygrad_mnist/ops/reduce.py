@@ -14,6 +14,7 @@ import numpy as np
 from ..core.errors import ShapeError
 from ..core.graph import Array
 from ..core.primitive import primitive
+from ..kernels import loops
 from ..kernels import sums as kernel
 from .broadcast import Shape, broadcast_to
 from .compare import keep, not_equal
@@ -60,7 +61,7 @@ def some(x: Array, axis: Axis, name: str) -> None:
         )
 
 
-@primitive()
+@primitive(rows=loops.row_sums)
 def sum(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Sum over axes; booleans and integers as int64.
 
@@ -77,7 +78,7 @@ def sum_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return restore(g, x.shape, axis)
 
 
-@primitive()
+@primitive(rows=loops.row_means)
 def mean(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Arithmetic mean over axes; of integers, a float.
 
@@ -100,7 +101,7 @@ def mean_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return restore(g / count(x.shape, axis), x.shape, axis)
 
 
-@primitive()
+@primitive(rows=loops.row_maxima)
 def amax(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Largest element over axes; equal ones share the gradient.
 
@@ -116,7 +117,7 @@ def amax_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return keep(restore(g, x.shape, axis), not_equal(share, 0)) * share
 
 
-@primitive()
+@primitive(rows=loops.row_minima)
 def amin(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Smallest element over axes; equal ones share the gradient.
 
@@ -142,7 +143,7 @@ def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Any:
     return hit / np.maximum(hit.sum(axis=axis, keepdims=True), 1)
 
 
-@primitive(differentiable=False)
+@primitive(differentiable=False, rows=loops.first_maxima)
 def argmax(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
     """Position of the first largest element, along one axis or in the flattened array.
 
@@ -152,7 +153,7 @@ def argmax(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = No
     return numpy.argmax(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive(differentiable=False)
+@primitive(differentiable=False, rows=loops.first_minima)
 def argmin(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
     """Position of the first smallest element, along one axis or in the flattened array.
 
@@ -180,7 +181,7 @@ def any(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> An
     return numpy.any(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive()
+@primitive(rows=loops.row_logsumexp)
 def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """log Σ eˣ, with the largest element taken out first so that nothing overflows.
 
@@ -201,7 +202,7 @@ def logsumexp_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> 
     return restore(g, x.shape, axis) * exp(x - restore(out, x.shape, axis))
 
 
-@primitive()
+@primitive(rows=loops.row_variances)
 def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Any:
     """Variance over axes: squared distances from the mean, summed and divided by their number less the correction.
 

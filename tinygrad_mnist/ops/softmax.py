@@ -6,6 +6,7 @@ operations the way people call them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ..core.errors import ArgumentError, DTypeError, ShapeError, TinygradError
 from ..core.graph import Array
 from ..core.primitive import primitive
+from ..kernels import loops
 from ..kernels import softmax as kernel
 from .elementwise import exp
 from .index import scatter
@@ -20,7 +22,12 @@ from .layout import reshape
 from .reduce import sum
 
 
-@primitive(kernel.softmax, over=(0,))
+def classes_of(name: str) -> Callable[..., None]:
+    """Make the check of class numbers, the last argument, by the first one's columns."""
+    return lambda x, *rest: check_classes(name, x, rest[-1])
+
+
+@primitive(kernel.softmax, over=(0,), rows=loops.softmax)
 def softmax(x: Array, *, axis: int) -> Any:
     """Turn logits into probabilities along an axis.
 
@@ -34,7 +41,7 @@ def softmax_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
     return out * (g - sum(g * out, axis=axis, keepdims=True))
 
 
-@primitive(kernel.log_softmax, over=(0,))
+@primitive(kernel.log_softmax, over=(0,), rows=loops.log_softmax)
 def log_softmax(x: Array, *, axis: int) -> Any:
     """Turn logits into log-probabilities along an axis.
 
@@ -49,7 +56,7 @@ def log_softmax_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
     return g - exp(out) * sum(g, axis=axis, keepdims=True)
 
 
-@primitive(residuals=True)
+@primitive(residuals=True, rows=loops.cross_entropy, check=classes_of("cross_entropy"))
 def cross_entropy(x: Array, target: Array, *, smoothing: float, out: Any = None, saved: Any = None) -> Any:
     """Negative log-probability that the softmax of logits gives to each target class.
 
@@ -68,7 +75,7 @@ def cross_entropy_vjp_x(g: Any, out: Any, x: Any, target: Any, *, smoothing: flo
     return less_one_hot(softmax(x, axis=1) if saved is None else saved, g, target, smoothing=smoothing)
 
 
-@primitive(kernel.less_one_hot, over=(0,))
+@primitive(kernel.less_one_hot, over=(0,), rows=loops.less_one_hot, check=classes_of("cross_entropy"))
 def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float) -> Any:
     """Scale each row of p less the one-hot vector of its target: the gradient of cross-entropy in one pass.
 
@@ -88,7 +95,7 @@ def less_one_hot_vjp_s(g: Any, out: Any, p: Any, s: Any, target: Any, *, smoothi
     return chosen - (1 - smoothing) * pick(g, target)
 
 
-@primitive()
+@primitive(rows=loops.pick, check=classes_of("nll_loss"))
 def pick(x: Array, target: Array) -> Array:
     """Take one element of each row: out_n = x[n, target_n].
 
