@@ -95,6 +95,7 @@ def test_each_row_by_itself(rng, name):
     found = np.empty_like(expected)
     ROWS[name](*arrays, *[np.float32(1)] * (name == "var"), found)
     near(found, expected)
+    assert loops.largest(x[0]) == x[0].argmax() and loops.smallest(x[0]) == x[0].argmin()
     assert registry[name].rows is ROWS[name]
 
 

@@ -64,6 +64,7 @@ class Primitive:
              rows: for numba: a loop over the rows of a matrix, of the arguments, numbers among the static ones, `out`
              and `saved`, as in kernels/loops.py; an axis, if there is one, is the last.
              check: raises on arguments that the rows must not be given, as class numbers that there are not.
+             slow: why a compiled step calls NumPy for it between two kernels, or copies what it gives ("" if neither).
              registered: False for what is no operation of its own, and may share a name.
     """
 
@@ -84,6 +85,7 @@ class Primitive:
         loop: str | Callable[..., str] | None = None,
         rows: Callable[..., None] | None = None,
         check: Rule | None = None,
+        slow: str = "",
         registered: bool = True,
     ) -> None:
         code = declared.__code__
@@ -96,7 +98,7 @@ class Primitive:
         if convert is not None:
             self.forward = lambda x, out=None: forward(convert(x), out=out)
         self.takes_out = self.ufunc is not None or takes(forward, "out") and residuals <= takes(forward, "saved")
-        self.over, self.loop, self.rows, self.check = over, loop, rows, check
+        self.over, self.loop, self.rows, self.check, self.slow = over, loop, rows, check, slow
         self.residuals = residuals
         self.view = view
         self.fit = fit

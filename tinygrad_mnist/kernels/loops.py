@@ -162,42 +162,44 @@ def row_means(x: Array, out: Array) -> None:
         out[i] = total(x[i]) / x.dtype.type(x.shape[1])
 
 
+def largest(x: Array) -> int:
+    """Find where the largest element of a vector is, the first of equal ones; NaN wins."""
+    best = 0
+    for j in range(1, len(x)):
+        best = best if x[best] >= x[j] or x[best] != x[best] else j
+    return best
+
+
+def smallest(x: Array) -> int:
+    """Find where the smallest element of a vector is, the first of equal ones; NaN wins."""
+    best = 0
+    for j in range(1, len(x)):
+        best = best if x[best] <= x[j] or x[best] != x[best] else j
+    return best
+
+
 def row_maxima(x: Array, out: Array) -> None:
-    """Find the largest element of each row; NaN wins."""
+    """Give the largest element of each row."""
     for i in range(len(x)):
-        top = x[i, 0]
-        for j in range(1, x.shape[1]):
-            top = top if top >= x[i, j] or top != top else x[i, j]
-        out[i] = top
+        out[i] = x[i, largest(x[i])]
 
 
 def row_minima(x: Array, out: Array) -> None:
-    """Find the smallest element of each row; NaN wins."""
+    """Give the smallest element of each row."""
     for i in range(len(x)):
-        top = x[i, 0]
-        for j in range(1, x.shape[1]):
-            top = top if top <= x[i, j] or top != top else x[i, j]
-        out[i] = top
+        out[i] = x[i, smallest(x[i])]
 
 
 def first_maxima(x: Array, out: Array) -> None:
-    """Find where the largest element of each row is, the first of equal ones; NaN wins."""
+    """Find where the largest element of each row is."""
     for i in range(len(x)):
-        best = 0
-        for j in range(1, x.shape[1]):
-            top = x[i, best]
-            best = best if top >= x[i, j] or top != top else j
-        out[i] = best
+        out[i] = largest(x[i])
 
 
 def first_minima(x: Array, out: Array) -> None:
-    """Find where the smallest element of each row is, the first of equal ones; NaN wins."""
+    """Find where the smallest element of each row is."""
     for i in range(len(x)):
-        best = 0
-        for j in range(1, x.shape[1]):
-            top = x[i, best]
-            best = best if top <= x[i, j] or top != top else j
-        out[i] = best
+        out[i] = smallest(x[i])
 
 
 def row_variances(x: Array, correction: Number, out: Array) -> None:

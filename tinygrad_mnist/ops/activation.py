@@ -20,10 +20,7 @@ from .promotion import floating
 
 @elementwise(np.tanh, convert=floating, loop="math.tanh(x)")
 def tanh(x: Array) -> Any:
-    """Hyperbolic tangent.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Hyperbolic tangent."""
 
 
 @tanh.vjp("x")
@@ -33,10 +30,7 @@ def tanh_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(kernel.sigmoid, loop="loops.sigmoid(x)")
 def sigmoid(x: Array) -> Any:
-    """Logistic function 1 / (1 + e⁻ˣ), accurate to the end of the range on either side.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Logistic function 1 / (1 + e⁻ˣ), accurate to the end of the range on either side."""
 
 
 @sigmoid.vjp("x")
@@ -46,10 +40,7 @@ def sigmoid_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(kernel.relu, loop="0 if x <= 0 else x")
 def relu(x: Array) -> Any:
-    """Rectifier max(x, 0); its derivative at 0 is 0.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Rectifier max(x, 0); its derivative at 0 is 0."""
 
 
 @relu.vjp("x")

@@ -21,10 +21,7 @@ from .broadcast import elementwise
 
 @elementwise(np.maximum, loop="a if a >= b or a != a else b")
 def maximum(a: Array, b: Array) -> Any:
-    """Larger of a and b; equal ones share the gradient.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
+    """Larger of a and b; equal ones share the gradient."""
 
 
 @maximum.vjp("a")
@@ -39,10 +36,7 @@ def maximum_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 @elementwise(np.minimum, loop="a if a <= b or a != a else b")
 def minimum(a: Array, b: Array) -> Any:
-    """Smaller of a and b; equal ones share the gradient.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
+    """Smaller of a and b; equal ones share the gradient."""
 
 
 @minimum.vjp("a")
@@ -71,10 +65,7 @@ def clamped(low: float | None, high: float | None) -> str:
 
 @elementwise(loop=clamped)
 def clamp(x: Array, *, low: float | None, high: float | None, out: Array | None = None) -> Array:
-    """Limit x to [low, high]; at a bound the gradient passes.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Limit x to [low, high]; at a bound the gradient passes."""
     return np.clip(x, low, high, out=out)
 
 

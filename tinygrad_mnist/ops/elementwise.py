@@ -1,6 +1,7 @@
 """Operations on each element by itself: arithmetic, powers, exponentials, logarithms, circular functions, copies.
 
-Arguments broadcast as in NumPy. The derivative of |x| at 0 is 0, as in PyTorch. Look next at activation.py.
+Arguments broadcast as in NumPy: x (*A) -> (*A), and a (*A), b (*B) -> (*broadcast(A, B)). The derivative of |x| at 0 is
+0, as in PyTorch. Look next at activation.py.
 """
 
 from __future__ import annotations
@@ -19,10 +20,7 @@ from .promotion import counting, floating, promoted_floats
 
 @elementwise(np.add, modular=True, loop="a + b")
 def add(a: Array, b: Array) -> Any:
-    """Sum a + b.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
+    """Sum a + b."""
 
 
 @add.vjp("a")
@@ -37,10 +35,7 @@ def add_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 @elementwise(np.subtract, modular=True, loop="a - b")
 def subtract(a: Array, b: Array) -> Any:
-    """Difference a - b.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
+    """Difference a - b."""
 
 
 @subtract.vjp("a")
@@ -55,10 +50,7 @@ def subtract_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 @elementwise(np.multiply, modular=True, loop="a * b")
 def multiply(a: Array, b: Array) -> Any:
-    """Product a * b.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
+    """Product a * b."""
 
 
 @multiply.vjp("a")
@@ -73,10 +65,7 @@ def multiply_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 @elementwise(np.true_divide, promote=promoted_floats, loop="a / b")
 def divide(a: Array, b: Array) -> Any:
-    """Quotient a / b; of integers, a float.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
+    """Quotient a / b; of integers, a float."""
 
 
 @divide.vjp("a")
@@ -91,10 +80,7 @@ def divide_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 @elementwise(loop="a ** b")
 def power(a: Array, b: Array, *, out: Array | None = None) -> Array:
-    """Power a ** b of two arrays; `power_scalar` serves a number as exponent.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
+    """Power a ** b of two arrays; `power_scalar` serves a number as exponent."""
     if out is not None and out.dtype.kind != "f":  # where a failure would leave half a result
         np.copyto(out, power(a, b))
         return out
@@ -123,10 +109,7 @@ def power_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 @elementwise(loop=lambda exponent: "x * x" if exponent == 2 else "x ** exponent")
 def power_scalar(x: Array, *, exponent: float, out: Array | None = None) -> Array:
-    """Power x ** exponent for a Python number.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Power x ** exponent for a Python number."""
     if x.dtype.kind == "b":
         if type(exponent) is bool:
             return np.logical_or(x, not exponent, out=out)
@@ -143,10 +126,7 @@ def power_scalar_vjp_x(g: Any, out: Any, x: Any, *, exponent: float) -> Any:
 
 @elementwise(np.negative, loop="-x")
 def negative(x: Array) -> Any:
-    """Opposite -x.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Opposite -x."""
 
 
 @negative.vjp("x")
@@ -156,10 +136,7 @@ def negative_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(np.absolute, loop="abs(x)")
 def absolute(x: Array) -> Any:
-    """Absolute value |x|; its derivative at 0 is 0.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Absolute value |x|; its derivative at 0 is 0."""
 
 
 @absolute.vjp("x")
@@ -169,10 +146,7 @@ def absolute_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(answers=np.sign, loop="1 if x > 0 else -1 if x < 0 else 0 if x == 0 else x")
 def sign(x: Array, *, out: Array | None = None) -> Array:
-    """Sign of x: -1, 0 or 1. Its derivative is 0 everywhere.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Sign of x: -1, 0 or 1. Its derivative is 0 everywhere."""
     return np.logical_or(x, False, out=out) if x.dtype.kind == "b" else np.sign(x, out=out)
 
 
@@ -183,10 +157,7 @@ def sign_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(np.square, convert=counting, loop="x * x")
 def square(x: Array) -> Any:
-    """Square x².
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Square x²."""
 
 
 @square.vjp("x")
@@ -196,10 +167,7 @@ def square_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(np.sqrt, convert=floating, loop="math.sqrt(x)")
 def sqrt(x: Array) -> Any:
-    """Square root √x.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Square root √x."""
 
 
 @sqrt.vjp("x")
@@ -209,10 +177,7 @@ def sqrt_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(answers=np.reciprocal, loop="1 / x")
 def reciprocal(x: Array, *, out: Array | None = None) -> Array:
-    """Reciprocal 1 / x; of integers, a float.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Reciprocal 1 / x; of integers, a float."""
     return np.true_divide(1, x, out=out)
 
 
@@ -226,10 +191,7 @@ def reciprocal_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(np.exp, convert=floating, loop="math.exp(x)")
 def exp(x: Array) -> Any:
-    """Exponential eˣ.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Exponential eˣ."""
 
 
 @exp.vjp("x")
@@ -239,10 +201,7 @@ def exp_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(np.expm1, convert=floating, loop="math.expm1(x)")
 def expm1(x: Array) -> Any:
-    """eˣ - 1, accurate near 0.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """eˣ - 1, accurate near 0."""
 
 
 @expm1.vjp("x")
@@ -252,10 +211,7 @@ def expm1_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(np.log, convert=floating, loop="math.log(x)")
 def log(x: Array) -> Any:
-    """Natural logarithm.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Natural logarithm."""
 
 
 @log.vjp("x")
@@ -265,10 +221,7 @@ def log_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(np.log1p, convert=floating, loop="math.log1p(x)")
 def log1p(x: Array) -> Any:
-    """log(1 + x), accurate near 0.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """log(1 + x), accurate near 0."""
 
 
 @log1p.vjp("x")
@@ -278,11 +231,7 @@ def log1p_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(np.sin, convert=floating, loop="math.sin(x)")
 def sin(x: Array) -> Any:
-    """Sine.
-
-    Shapes:  x (*A) -> (*A)
-    Units:   radians
-    """
+    """Sine of x in radians."""
 
 
 @sin.vjp("x")
@@ -292,11 +241,7 @@ def sin_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(np.cos, convert=floating, loop="math.cos(x)")
 def cos(x: Array) -> Any:
-    """Cosine.
-
-    Shapes:  x (*A) -> (*A)
-    Units:   radians
-    """
+    """Cosine of x in radians."""
 
 
 @cos.vjp("x")
@@ -309,10 +254,7 @@ def cos_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @elementwise(loop="x")
 def clone(x: Array, *, out: Array | None = None) -> Array:
-    """Copy x to memory of its own; the gradient passes through.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Copy x to memory of its own; the gradient passes through."""
     if out is None:
         return x.copy(order="K")
     np.copyto(out, x)

@@ -17,6 +17,7 @@ from ..core.primitive import primitive
 from .broadcast import Shape, broadcast_to, sum_to
 
 LARGEST = np.iinfo(np.intp).max
+MOVED = "elements are moved, not computed: as quick in NumPy"
 ARRAY = "array"  # stands in a static index where the next index array belongs
 
 Index = tuple[Any, ...]
@@ -66,7 +67,7 @@ def getitem_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index) -> Any:
     return put(g, *arrays, index=index, shape=x.shape)
 
 
-@primitive()
+@primitive(slow=MOVED)
 def put(x: Array, *arrays: Array, index: Index, shape: Shape, out: Array | None = None) -> Array:
     """Add x at [index] into zeros; where an index names an element twice, both are added.
 
@@ -86,7 +87,7 @@ def put_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index, shape: Shape
     return getitem(g, *arrays, index=index)
 
 
-@primitive(over=(0,))
+@primitive(over=(0,), slow=MOVED)
 def setitem(x: Array, value: Array, *arrays: Array, index: Index, out: Array | None = None) -> Array:
     """Copy x and write the value at [index]; where an index names an element twice, the last one stays.
 
@@ -113,7 +114,7 @@ def setitem_vjp_value(g: Any, out: Any, x: Any, value: Any, *arrays: Any, index:
     return broadcast_to(sum_to(gx, shape=value.shape[lead:]), shape=value.shape)
 
 
-@primitive(differentiable=False)
+@primitive(differentiable=False, slow=MOVED)
 def stays(x: Array, *arrays: Array, index: Index) -> Array:
     """1 where a value that setitem writes stays, 0 where a later one overwrites it. Constant to differentiation.
 
@@ -127,7 +128,7 @@ def stays(x: Array, *arrays: Array, index: Index) -> Array:
     return result
 
 
-@primitive()
+@primitive(slow=MOVED)
 def gather(x: Array, index: Array, *, axis: int) -> Array:
     """Pick along one axis: out[i, j] = x[i, index[i, j]] for axis 1 of a matrix.
 
@@ -150,7 +151,7 @@ def gather_vjp_x(g: Any, out: Any, x: Any, index: Any, *, axis: int) -> Any:
     return scatter(g, index, axis=axis, shape=x.shape)
 
 
-@primitive()
+@primitive(slow=MOVED)
 def scatter(x: Array, index: Array, *, axis: int, shape: Shape, out: Array | None = None) -> Array:
     """Add x into zeros at the places that gather reads.
 

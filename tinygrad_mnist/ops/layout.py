@@ -13,7 +13,7 @@ import numpy as np
 from ..core.graph import Array
 from ..core.primitive import primitive
 from .broadcast import Shape
-from .index import getitem
+from .index import MOVED, getitem
 from .promotion import meet
 
 
@@ -53,7 +53,7 @@ def transpose_vjp_x(g: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     return transpose(g, axes=inverse(axes))
 
 
-@primitive()
+@primitive(slow=MOVED)
 def flip(x: Array, *, axis: tuple[int, ...], out: Array | None = None) -> Array:
     """Reverse the order along the given axes, in memory of its own (as PyTorch, whose views have no negative strides).
 
@@ -70,7 +70,7 @@ def flip_vjp_x(g: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
     return flip(g, axis=axis)
 
 
-@primitive()
+@primitive(slow=MOVED)
 def pad(x: Array, *, width: tuple[tuple[int, int], ...], value: float, out: Array | None = None) -> Array:
     """Surround x with a constant: width[i] = (before, after) on axis i; negative widths cut.
 
@@ -90,7 +90,7 @@ def pad_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], v
     return pad(g, width=tuple((-before, -after) for before, after in width), value=0)
 
 
-@primitive()
+@primitive(slow=MOVED)
 def cat(*xs: Array, axis: int, out: Array | None = None) -> Array:
     """Join arrays end to end along an axis that exists.
 

@@ -35,7 +35,7 @@ def max_pool2d_vjp_x(
     return pool_scatter(g, winners, x_shape=x.shape, kernel_size=kernel_size, stride=stride, padding=padding)
 
 
-@primitive(differentiable=False)
+@primitive(differentiable=False, slow="needed at the second derivative only")
 def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
     """Find which tap of its window each window's winner is. Constant to differentiation.
 
@@ -61,7 +61,7 @@ def pool_scatter_vjp_x(
     return pool_gather(g, winners, kernel_size=kernel_size, stride=stride, padding=padding)
 
 
-@primitive(kernel.pool_gather)
+@primitive(kernel.pool_gather, slow="needed at the second derivative only")
 def pool_gather(x: Array, winners: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Any:
     """Read every window's winner.
 

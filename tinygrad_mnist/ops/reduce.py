@@ -133,7 +133,7 @@ def amin_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return keep(restore(g, x.shape, axis), not_equal(share, 0)) * share
 
 
-@primitive(differentiable=False)
+@primitive(differentiable=False, slow="rarely needed: the gradient of a maximum over axes")
 def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Any:
     """1 / k at each of the k elements that equal the extreme of their group, else 0. Constant to differentiation.
 
@@ -163,7 +163,7 @@ def argmin(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = No
     return numpy.argmin(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive(differentiable=False)
+@primitive(differentiable=False, slow="stops early, which rows of a kernel do not")
 def all(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Tell whether every element is true (not 0). Constant to differentiation.
 
@@ -172,7 +172,7 @@ def all(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> An
     return numpy.all(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive(differentiable=False)
+@primitive(differentiable=False, slow="stops early, which rows of a kernel do not")
 def any(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Tell whether some element is true (not 0). Constant to differentiation.
 
@@ -181,7 +181,7 @@ def any(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> An
     return numpy.any(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive(rows=loops.row_logsumexp)
+@primitive(rows=loops.row_logsumexp, slow="NumPy needs arrays to work in, as large as x")
 def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """log Σ eˣ, with the largest element taken out first so that nothing overflows.
 
@@ -202,7 +202,7 @@ def logsumexp_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> 
     return restore(g, x.shape, axis) * exp(x - restore(out, x.shape, axis))
 
 
-@primitive(rows=loops.row_variances)
+@primitive(rows=loops.row_variances, slow="NumPy needs arrays to work in, as large as x")
 def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Any:
     """Variance over axes: squared distances from the mean, summed and divided by their number less the correction.
 

@@ -95,7 +95,7 @@ def less_one_hot_vjp_s(g: Any, out: Any, p: Any, s: Any, target: Any, *, smoothi
     return chosen - (1 - smoothing) * pick(g, target)
 
 
-@primitive(rows=loops.pick, check=classes_of("nll_loss"))
+@primitive(rows=loops.pick, check=classes_of("nll_loss"), slow="one number of each row is copied")
 def pick(x: Array, target: Array) -> Array:
     """Take one element of each row: out_n = x[n, target_n].
 
