@@ -7,6 +7,7 @@ Look next at tinygrad_mnist/kernels/conv.py and pool.py; test_parallel.py has th
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import numpy as np
@@ -18,7 +19,7 @@ from tinygrad_mnist.core.errors import ArgumentError, ShapeError
 from tinygrad_mnist.kernels import conv as conv_module
 from tinygrad_mnist.kernels import parallel, update
 from tinygrad_mnist.kernels import pool as pool_module
-from tinygrad_mnist.kernels.activation import keep, relu
+from tinygrad_mnist.kernels.activation import erf, keep, relu
 from tinygrad_mnist.kernels.conv import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from tinygrad_mnist.kernels.pool import max_pool2d, max_pool2d_values, pool_gather, pool_scatter
 from tinygrad_mnist.kernels.product import product as matrix_product
@@ -363,6 +364,18 @@ def test_memory_order_is_kept():
 # ---- what makes them quick changes nothing ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_erf_is_right_to_a_few_units_in_the_last_place(dtype):
+    ends = [0.0, -0.0, np.inf, -np.inf]
+    x = np.concatenate([np.linspace(-7, 7, 20001), np.geomspace(1e-30, 8, 5001), ends]).astype(dtype)
+    wanted = np.array([math.erf(v) for v in x.tolist()])
+    found = erf(x)
+    assert found.dtype == dtype and np.isnan(erf(dtype(np.nan)))
+    assert np.all(np.abs(found - wanted) <= 5 * np.spacing(np.abs(wanted).astype(dtype)))
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(x))
+    assert erf(np.array([True, False])).dtype == np.float32 and erf(x.astype(np.float16)).dtype == np.float16
+
+
 def calls(n=6, dtype=np.float32):
     """Every kernel that takes `out`, with its arguments, and what it gives without."""
     random = np.random.default_rng(0)
@@ -392,6 +405,7 @@ def calls(n=6, dtype=np.float32):
         "pool_scatter": lambda **k: pool_scatter(pooled, winners, x_shape=x.shape, **pooling, **k),
         "pool_scatter, tiles": lambda **k: pool_scatter(small, chosen, x_shape=x.shape, **tiles, **k),
         "pool_gather": lambda **k: pool_gather(x, winners, **pooling, **k),
+        "erf": lambda **k: erf(x, **k),
         "relu": lambda **k: relu(x, **k),
         "relu, last": lambda **k: relu(last, **k),
         "keep": lambda **k: keep(x, x > 0.5, **k),

@@ -6,11 +6,13 @@ Arguments broadcast as in NumPy: x (*A) -> (*A), and a (*A), b (*B) -> (*broadca
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..core.graph import Array
+from ..kernels import activation as kernel
 from .broadcast import elementwise
 from .compare import equal, greater_equal, isnan, logical_and, logical_or, not_equal, where
 from .promotion import counting, floating, promoted_floats
@@ -247,6 +249,16 @@ def cos(x: Array) -> Any:
 @cos.vjp("x")
 def cos_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return -g * sin(x)
+
+
+@elementwise(kernel.erf, loop="math.erf(x)")
+def erf(x: Array) -> Any:
+    """Error function 2/√π ∫₀ˣ e^(-t²) dt."""
+
+
+@erf.vjp("x")
+def erf_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g * (2 / math.sqrt(math.pi) * exp(-x * x))
 
 
 # ---------------------------------------------------------------- copies
