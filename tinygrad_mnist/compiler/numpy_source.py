@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..capture.program import Instruction, Program, Value
-from ..core.primitive import MEMORY
+from ..core.primitive import MEMORY, takes
 from ..kernels.product import product
 from ..kernels.scratch import stretched
 from ..ops.contract import linear
@@ -168,17 +168,18 @@ def lines_of(w: Writer, s: Instruction) -> list[str]:
     forward: Any = p.forward
     out, inputs = s.outputs[0], list(map(w.of, s.inputs))
     memory = dict(zip(MEMORY, map(w.of, s.outputs), strict=False))
-    pair = p.residuals and (p.unrecorded is None or len(s.outputs) == 2)
+    given = p.takes_out and p.residuals == (len(memory) == 2)
+    pair = p.residuals and (p.unrecorded is None or len(memory) == 2)
     if p.residuals and not pair:
-        forward = p.unrecorded
+        forward, given = p.unrecorded, takes(p.unrecorded, "out")
     elif p.ufunc is not None and (p.convert is None or all(v.dtype.kind == "f" for v in s.values())):
         forward = p.ufunc
     elif p.unchecked is not None and out.dtype.kind == "f" and all(v.dtype == out.dtype for v in s.values()):
         forward = p.unchecked if w.pooled or p.unchecked is not product else np.matmul
     name = w.function(forward, s.name)
-    if not p.takes_out or pair > (len(s.outputs) == 2):
-        if not pair:
-            return [f"np.copyto({memory['out']}, {call(w, s, name)}, casting='unsafe')"]
+    if not given and not pair:
+        return [f"np.copyto({memory['out']}, {call(w, s, name)}, casting='unsafe')"]
+    if not given:
         copies = [f"np.copyto({x}, {y}, casting='unsafe')" for x, y in zip(memory.values(), PAIR, strict=False)]
         return ["; ".join([f"{', '.join(PAIR)} = {call(w, s, name)}", *copies])]
     for i, x in enumerate(s.inputs if p.promote is not None else ()):

@@ -293,7 +293,7 @@ def primitive(computes: Callable[..., Any] | None = None, **card: Any) -> Callab
     return lambda declared: Primitive(declared, computes=computes, **card)
 
 
-def takes(function: Callable[..., Any], name: str) -> bool:
+def takes(function: Any, name: str) -> bool:
     """Tell whether a function has an argument of this name."""
     code = getattr(function, "__code__", None)
     return code is not None and name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]

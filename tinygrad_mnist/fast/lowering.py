@@ -182,10 +182,10 @@ class Lowering:
         x = step.inputs[0] if step.inputs else None
         if p is None or p.rows is None or not isinstance(x, Value) or len(x.shape) != 2 or x.dtype.char != self.kind:
             return False
-        outputs, labels = step.outputs, [v for v in step.values() if v.dtype.kind in "iu"]
+        outputs, labels = step.outputs, {v.root for v in step.values() if v.dtype.kind in "iu"}
         fit = [isinstance(v, Value) and (v.origin == "constant" or self.plain(v) and in_order(v)) for v in step.inputs]
         last = step.static.get("axis", 1) in (1, -1, (1,), (-1,)) and len(outputs) == 1 + p.residuals
-        late = p.check is not None and any(v in task.outputs for task in self.tasks for v in labels if task.rows)
+        late = p.check is not None and any(v.root in labels for task in self.tasks if task.rows for v in task.outputs)
         alike = all(v.shape[:1] == x.shape[:1] for v in (*step.values(), *outputs))
         if not all(fit) or not last or late or not alike or not source_of(p.rows):
             return False
