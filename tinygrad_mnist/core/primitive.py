@@ -13,7 +13,6 @@ their use.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from types import MethodType
 from typing import Any
@@ -96,7 +95,7 @@ class Primitive:
         forward = declared if computes is None else computes
         self.forward: Callable[..., Any] = forward
         if convert is not None:
-            self.forward = lambda x, out=None: forward(convert(x), out=out)
+            self.forward = lambda x, out=None: forward(convert(x)) if out is None else forward(convert(x), out)
         self.takes_out = self.ufunc is not None or takes(forward, "out") and residuals <= takes(forward, "saved")
         self.over, self.loop, self.rows, self.check, self.slow = over, loop, rows, check, slow
         self.residuals = residuals
@@ -110,7 +109,7 @@ class Primitive:
         self.static = tuple(x for x in code.co_varnames[count:named] if x not in MEMORY)
         # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
         self.variadic = code.co_varnames[named] if code.co_flags & CO_VARARGS else None
-        self.most, self.names = count if self.variadic is None else sys.maxsize, {*self.static}
+        self.count, self.strict = count, computes is not None  # a ufunc or kernel would take more, `out` for one
         self.rules: dict[str, Rule] = {}
         self.unrecorded: Callable[..., Any] | None = None  # forward without residuals, for calls that nobody records
         self.unchecked: Callable[..., Any] | None = None  # forward into `out`, for floats of shapes that were checked
@@ -187,7 +186,7 @@ class Primitive:
         return self.rules.get(str(self.variadic)), {"which": position - len(self.arguments)}
 
     def __call__(self, *args: Any, **static: Any) -> Any:
-        if len(args) > self.most or static and not static.keys() <= self.names:
+        if self.strict and (len(args) != self.count or static and (not self.static or "out" in static)):
             return self.by_name(args, static)
         for x in args:
             if isinstance(x, Var):
@@ -195,13 +194,13 @@ class Primitive:
         return self.on_arrays(args, static)
 
     def by_name(self, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
-        """Call with arrays that were given by name, or say which arguments there are: NumPy's own are none."""
-        rest, other = self.arguments[len(args) :], static.keys() - self.names
-        if len(args) <= self.most and other == {*rest}:
+        """Call with arrays that were given by name, or say which arguments there are."""
+        rest, other = self.arguments[len(args) :], static.keys() - {*self.static}
+        if len(args) < self.count and other == {*rest}:
             return self(*args, *map(static.pop, rest), **static)
         got = ", ".join([f"{len(args)} arguments", *sorted(other)])
         expected = ", ".join([*self.arguments, *(f"{name}=" for name in self.static)])
-        arrays = [x.array if isinstance(x, Var) else x for x in args[: self.most]]
+        arrays = [x.array if isinstance(x, Var) else x for x in args[: self.count]]
         raise self.explain(TypeError(f"takes ({expected}), got {got}."), arrays)
 
     def on_arrays(self, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
@@ -252,8 +251,9 @@ class Primitive:
                 if converted is not None:
                     return self.on_variables((*args[:-2], *converted), static)
         record = differentiable and self.differentiable and state.recording
-        residuals = self.residuals and (record or self.unrecorded is None)
-        forward = self.forward if residuals or self.unrecorded is None else self.unrecorded
+        residuals, forward = self.residuals, self.forward
+        if residuals and not record and self.unrecorded is not None:
+            residuals, forward = False, self.unrecorded
         try:
             out = forward(*arrays, **static)
         except OverflowError as error:  # a Python number beyond the dtype: again with what it is there
