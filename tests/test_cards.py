@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from strategies import seeded
 import tinygrad_mnist as tg
 from tinygrad_mnist.core.errors import CaptureError, DTypeError
 from tinygrad_mnist.core.primitive import registry
+from tinygrad_mnist.ops import elementwise as E
 from tinygrad_mnist.primitive import elementwise, primitive
 
 BACKENDS = ["numpy", "numba"]
@@ -147,6 +149,39 @@ def test_own_primitives_agree_in_every_way_to_run_them(forward, loop, over, rows
         assert ("parabola" in step_copies(plan)) == (forward is plain)
 
 
+def pair(x):
+    return np.tanh(x) ** 2, np.tanh(x)
+
+
+def pair_in_memory(x, *, out=None, saved=None):
+    saved = np.tanh(x, out=saved)
+    return np.square(saved, out=out), saved
+
+
+@pytest.mark.parametrize("alone", [None, lambda x: np.tanh(x) ** 2, lambda x, out=None: np.square(np.tanh(x), out=out)])
+@pytest.mark.parametrize("forward", [pair, pair_in_memory])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_own_residuals_agree_in_every_way_to_run_them(forward, alone, backend):
+    def squared(x): ...  # noqa: E704
+
+    p = primitive(forward, residuals=True)(squared)
+    if alone is not None:
+        p.without_residuals(alone)
+
+    @p.vjp("x")
+    def squared_vjp_x(g, out, x, *, saved=None):
+        saved = tg.tanh(x) if saved is None else saved
+        return g * (2 * saved * (1 - saved * saved))
+
+    def step(x):
+        y = p(x * 2.0) * 3.0
+        y.sum().backward()
+        with tg.no_grad():
+            return p(x * 0.5) + y
+
+    agree(step, backend, (4, 3))
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("loop", [None, "math.log(math.exp(a) + math.exp(b))"])
 @pytest.mark.parametrize("shapes", [((4, 3), (4, 3)), ((4, 3), (3,)), ((4, 1), (1, 3)), ((3,), ()), ((4, 3), (1,))])
@@ -200,6 +235,36 @@ def step_copies(plan):
     """Name the operations whose results are copied."""
     lines = zip(plan.writer.lines, plan.writer.owners, strict=True)
     return {owner.name for line, owner in lines if "np.copyto(" in line}
+
+
+def halves(x, out):
+    for i in range(len(x)):
+        total = x.dtype.type(0)
+        for j in range(x.shape[1]):
+            total += math.sqrt(abs(x[i, j]))
+        out[i] = total
+
+
+def test_own_loops_are_one_kernel_for_real(monkeypatch, tmp_path):
+    pytest.importorskip("numba", reason="numba is not installed")
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    @elementwise(loop="1.5 * x if x > 0 and math.isfinite(x) else 0")
+    def positive(x):
+        return np.where((x > 0) & np.isfinite(x), 1.5 * x, 0).astype(x.dtype)
+
+    @primitive(rows=halves)
+    def roots(x):
+        return np.sqrt(np.abs(x)).sum(1)
+
+    run = tg.compile(lambda x: (positive(x * 2.0) + E.erf(x), roots(x * 1.0)), backend="numba")
+    x = tg.tensor(np.concatenate([numbers(4, 3), [[np.inf, -0.0, np.nan]]]).astype(np.float32))
+    for _ in range(3):
+        found = run(x)
+    np.testing.assert_allclose(found[0].array, positive(x * 2.0).array + E.erf(x).array, rtol=1e-6)
+    np.testing.assert_allclose(found[1].array, roots(x).array, rtol=1e-6)
+    assert all(task.rows for task in run.latest.replay.tasks) and len(run.latest.replay.kernels) == 1
 
 
 # ---------------------------------------------------------------- planted mistakes

@@ -6,7 +6,7 @@ next at replay.py, which gives the names their arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -98,21 +98,6 @@ def spelled_index(s: Instruction) -> str:
     return ", ".join(reversed(parts)) or "..."
 
 
-Write = Callable[[Writer, Instruction], list[str]]
-WRITERS: dict[str, Write] = {}
-
-
-def writes(name: str) -> Callable[[Write], Write]:
-    """Register how something is written that is no call of a primitive's forward."""
-
-    def register(write: Write) -> Write:
-        WRITERS[name] = write
-        return write
-
-    return register
-
-
-@writes("draw")
 def _draw(w: Writer, s: Instruction) -> list[str]:
     fill, generator = s.action
     settings = "".join(f", {k}={spelled(v)}" for k, v in s.static.items())
@@ -120,13 +105,11 @@ def _draw(w: Writer, s: Instruction) -> list[str]:
     return [f"{fill.__name__}({w.of(s.outputs[0])}, {w.refer(generator, 'generator')}{settings})"]
 
 
-@writes("write")
 def _write(w: Writer, s: Instruction) -> list[str]:
     old, value = s.inputs
     return [] if value.holder is old.holder else [f"np.copyto({w.of(old)}, {w.of(value)}, casting='unsafe')"]
 
 
-@writes("effect")
 def _effect(w: Writer, s: Instruction) -> list[str]:
     owner = getattr(s.action, "__self__", None)
     if owner is None:
@@ -134,7 +117,6 @@ def _effect(w: Writer, s: Instruction) -> list[str]:
     return [f"{w.refer(owner, type(owner).__name__.lower())}.{s.action.__name__}()"]
 
 
-@writes("update")
 def _update(w: Writer, s: Instruction) -> list[str]:
     optimizer, p, group = s.action
     name = w.refer(optimizer, type(optimizer).__name__.lower())
@@ -180,7 +162,7 @@ def lines_of(w: Writer, s: Instruction) -> list[str]:
     if not given and not pair:
         return [f"np.copyto({memory['out']}, {call(w, s, name)}, casting='unsafe')"]
     if not given:
-        copies = [f"np.copyto({x}, {y}, casting='unsafe')" for x, y in zip(memory.values(), PAIR, strict=False)]
+        copies = (f"np.copyto({x}, {made}, casting='unsafe')" for made, x in zip(PAIR, memory.values(), strict=False))
         return ["; ".join([f"{', '.join(PAIR)} = {call(w, s, name)}", *copies])]
     for i, x in enumerate(s.inputs if p.promote is not None else ()):
         if isinstance(x, Value) and 0 < len(x.shape) and x.shape != out.shape:
@@ -188,13 +170,16 @@ def lines_of(w: Writer, s: Instruction) -> list[str]:
     return [call(w, s, name, inputs, **memory)]
 
 
-@writes("linear")
 def _linear(w: Writer, s: Instruction) -> list[str]:
     (x, weight, bias), out = s.inputs, s.outputs[0]
     line = f"{w.function(product if w.pooled else np.matmul)}({w.of(x)}, {w.view(weight, '.T')}, out={w.of(out)})"
     if bias is not None:
         line += f"; np.add({w.of(out)}, {w.function(stretched)}('bias', {w.of(bias)}, {out.shape}), out={w.of(out)})"
     return [line]
+
+
+# what is no call of a primitive's forward
+WRITERS = {"draw": _draw, "write": _write, "effect": _effect, "update": _update, "linear": _linear}
 
 
 def write_source(program: Program) -> Writer:

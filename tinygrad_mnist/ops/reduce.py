@@ -1,7 +1,7 @@
 """Operations that shrink axes: sum, mean, extremes, logsumexp, variance, product.
 
-`axis` is None (all), an int or a tuple of ints; `keepdims` leaves axes of size 1. Every rule first restores the
-cotangent to the argument's shape. Look next at layout.py.
+`axis` is None (all), an int or a tuple of ints; x (*A) -> A without the axes, or with `keepdims` of size 1 there. Every
+rule first restores the cotangent to the argument's shape. Look next at layout.py.
 """
 
 from __future__ import annotations
@@ -63,14 +63,11 @@ def some(x: Array, axis: Axis, name: str) -> None:
 
 @primitive(rows=loops.row_sums)
 def sum(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
-    """Sum over axes; booleans and integers as int64.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+    """Sum over axes; booleans and integers as int64."""
     dtype = None if x.dtype.kind == "f" else np.int64
     if x.size > kernel.SMALL and x.ndim > 1 and axis is not None:
         return kernel.sum_axes(x, reduced_axes(x.ndim, axis), keepdims=keepdims, dtype=dtype, out=out)
-    return add_up(x, axis=axis, keepdims=keepdims, dtype=dtype, out=out)
+    return add_up(x, axis, dtype, out, keepdims)
 
 
 @sum.vjp("x")
@@ -80,20 +77,17 @@ def sum_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 @primitive(rows=loops.row_means)
 def mean(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
-    """Arithmetic mean over axes; of integers, a float.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+    """Arithmetic mean over axes; of integers, a float."""
     # divided by a NumPy float so that no elements give NaN, as in PyTorch, instead of ZeroDivisionError
     kind = x.dtype.type if x.dtype.kind == "f" else np.float64
-    return np.true_divide(add_up(x, axis=axis, keepdims=keepdims), kind(count(x.shape, axis)), out=out)
+    return np.true_divide(add_up(x, axis, None, None, keepdims), kind(count(x.shape, axis)), out)
 
 
 @mean.without_checks
 def mean_unchecked(x: Array, *, axis: Axis, keepdims: bool, out: Array) -> Any:
     """Take the mean without working space of its own."""
-    total = add_up(x, axis=axis, keepdims=keepdims, out=out)
-    return np.true_divide(total, out.dtype.type(x.size // out.size if out.size else 1), out=out)
+    add_up(x, axis, None, out, keepdims)
+    return np.true_divide(out, x.size / (out.size or 1), out)
 
 
 @mean.vjp("x")
@@ -103,10 +97,7 @@ def mean_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 @primitive(rows=loops.row_maxima)
 def amax(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
-    """Largest element over axes; equal ones share the gradient.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+    """Largest element over axes; equal ones share the gradient."""
     some(x, axis, "amax")
     return largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims, out=out)
 
@@ -119,10 +110,7 @@ def amax_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 @primitive(rows=loops.row_minima)
 def amin(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
-    """Smallest element over axes; equal ones share the gradient.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+    """Smallest element over axes; equal ones share the gradient."""
     some(x, axis, "amin")
     return smallest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims, out=out)
 
@@ -145,48 +133,33 @@ def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Any:
 
 @primitive(differentiable=False, rows=loops.first_maxima)
 def argmax(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
-    """Position of the first largest element, along one axis or in the flattened array.
-
-    Shapes:  x (*A) -> A without the axis, int64
-    """
+    """Position of the first largest element, along one axis or in the flattened array, int64."""
     some(x, axis, "argmax")
     return numpy.argmax(x, axis=axis, keepdims=keepdims, out=out)
 
 
 @primitive(differentiable=False, rows=loops.first_minima)
 def argmin(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
-    """Position of the first smallest element, along one axis or in the flattened array.
-
-    Shapes:  x (*A) -> A without the axis, int64
-    """
+    """Position of the first smallest element, along one axis or in the flattened array, int64."""
     some(x, axis, "argmin")
     return numpy.argmin(x, axis=axis, keepdims=keepdims, out=out)
 
 
 @primitive(differentiable=False, slow="stops early, which rows of a kernel do not")
 def all(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
-    """Tell whether every element is true (not 0). Constant to differentiation.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims), bool
-    """
+    """Tell whether every element is true (not 0). Constant to differentiation."""
     return numpy.all(x, axis=axis, keepdims=keepdims, out=out)
 
 
 @primitive(differentiable=False, slow="stops early, which rows of a kernel do not")
 def any(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
-    """Tell whether some element is true (not 0). Constant to differentiation.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims), bool
-    """
+    """Tell whether some element is true (not 0). Constant to differentiation."""
     return numpy.any(x, axis=axis, keepdims=keepdims, out=out)
 
 
 @primitive(rows=loops.row_logsumexp, slow="NumPy needs arrays to work in, as large as x")
 def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
-    """log Σ eˣ, with the largest element taken out first so that nothing overflows.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+    """log Σ eˣ, with the largest element taken out first so that nothing overflows."""
     x = floating(x)
     if count(x.shape, axis) == 0:  # the logarithm of 0, without the warning
         empty = np.zeros_like(x, dtype=x.dtype if x.dtype.kind == "f" else np.float32)
@@ -204,10 +177,7 @@ def logsumexp_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> 
 
 @primitive(rows=loops.row_variances, slow="NumPy needs arrays to work in, as large as x")
 def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Any:
-    """Variance over axes: squared distances from the mean, summed and divided by their number less the correction.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+    """Variance over axes: squared distances from the mean, summed and divided by their number less the correction."""
     centred = x - mean(x, axis=axis, keepdims=True)
     total, number = add_up(np.square(centred), axis=axis, keepdims=keepdims), count(x.shape, axis)
     return np.true_divide(total, total.dtype.type(max(number - correction, 0) if number else 0))
