@@ -304,3 +304,9 @@ def test_a_loop_that_cannot_be_is_refused_where_it_stands(loop, error):
         def strange(x):
             """Be strange."""
     assert "strange" not in registry
+
+
+def test_a_loop_of_a_function_that_there_is_not_is_refused_when_it_is_compiled():
+    p = primitive(plain, loop="loops.sigmoids(x)")(memory)
+    with pytest.raises(TypeError, match=r"memory: its loop calls loops\.sigmoids, which there is not"):
+        compiled(lambda x: p(x * 2.0), "numba")(tg.tensor(numbers(4, 3)))

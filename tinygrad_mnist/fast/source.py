@@ -7,6 +7,7 @@ image in cache and never a whole array. Look next at plan.py.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -44,8 +45,6 @@ KINDS = {"f": "float32", "d": "float64", "l": "int64", "q": "int64", "B": "uint8
 RATES = 9  # numbers that an update takes, at most
 # Tasks that go over a thread's rows at once; the others go row by row, several tasks on one row before the next.
 BLOCKS = frozenset({"dot", "dot_columns", "by_row", "sum_columns", "mean", "unpack_sum", "update"})
-
-
 TOKEN = re.compile(r"(math|loops)\.(\w+)|[a-zA-Z_]\w*|\d[\d.]*(?:e-?\d+)?")  # of a loop: functions, names, numbers
 ASKED = re.compile(r"\b(if|and|or|not) \?( else| and| or|$)|^\? (and|or)\b")  # where an operand is true or not
 
@@ -156,6 +155,8 @@ class PhaseWriter(ImageTasks):
             if m[1]:
                 double = f"{m[2]}_double" if self.kind == "d" else ""
                 own = hasattr(loops, m[2]) and (self.kind == "f" or m[1] == "loops")
+                if not own and not hasattr(math, m[2]):
+                    raise TypeError(f"{p.name}: its loop calls {m[0]}, which there is not")
                 return self.loop(double) if hasattr(loops, double) else self.loop(m[2]) if own else m[0]
             if m[0][0].isdigit():
                 return self.literal(float(m[0]))
