@@ -185,6 +185,7 @@ class Lowering:
         outputs, labels = step.outputs, {v.root for v in step.values() if v.dtype.kind in "iu"}
         fit = [isinstance(v, Value) and (v.origin == "constant" or self.plain(v) and in_order(v)) for v in step.inputs]
         last = step.static.get("axis", 1) in (1, -1, (1,), (-1,)) and len(outputs) == 1 + p.residuals
+        last = last and ("shape" not in step.static or step.static["shape"] == (x.shape[0], 1))
         late = p.check is not None and any(v.root in labels for task in self.tasks if task.rows for v in task.outputs)
         alike = all(v.shape[:1] == x.shape[:1] for v in (*step.values(), *outputs))
         if not all(fit) or not last or late or not alike or not source_of(p.rows):

@@ -211,7 +211,7 @@ class PhaseWriter(ImageTasks):
 
     def by_row(self, task: Task) -> None:
         """What a card has a loop over rows for; of a result that kept its axis, the loop sees the vector."""
-        p, end = task.of, ", 0]" if task.step.static.get("keepdims") else "]"
+        p, end = task.of, ", 0]" if task.step.static.get("keepdims") or "shape" in task.step.static else "]"
         known = {name: self.block(v, task) for name, v in zip(p.arguments, task.inputs, strict=True)}
         known |= {name: self.block(v, task)[:-1] + end for name, v in zip(MEMORY, task.outputs, strict=False)}
         code = p.rows.__code__

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.graph import Array
 from ..core.primitive import Primitive, Promote, Rule, primitive
+from ..kernels import loops
 from ..kernels import sums as kernel
 from .promotion import promoted
 
@@ -33,7 +34,7 @@ def broadcast_to_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
     return sum_to(g, shape=x.shape)
 
 
-@primitive(kernel.sum_to)
+@primitive(kernel.sum_to, rows=loops.row_sums)
 def sum_to(x: Array, *, shape: Shape) -> Any:
     """Sum x over the axes along which `shape` would be stretched to x's shape.
 
