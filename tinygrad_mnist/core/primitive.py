@@ -109,7 +109,8 @@ class Primitive:
         self.static = tuple(x for x in code.co_varnames[count:named] if x not in MEMORY)
         # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
         self.variadic = code.co_varnames[named] if code.co_flags & CO_VARARGS else None
-        self.count, self.strict = count, computes is not None  # a ufunc or kernel would take more, `out` for one
+        self.count = count
+        self.strict = computes is not None and self.variadic is None  # a ufunc or kernel would take more, as `out`
         self.rules: dict[str, Rule] = {}
         self.unrecorded: Callable[..., Any] | None = None  # forward without residuals, for calls that nobody records
         self.unchecked: Callable[..., Any] | None = None  # forward into `out`, for floats of shapes that were checked
