@@ -23,11 +23,11 @@ from .core.backend import (
 )  # fmt: skip
 # what follows here and __all__ are written by tests/public_names.py
 from .functions import (
-    abs, add, all, amax, amin, any, argmax, argmin, cat, clamp, clip, clone, cos, div, divide, eq, exp, expand, expm1,
-    flatten, flip, gather, ge, gt, isfinite, isnan, le, log, log1p, log_softmax, logsumexp, lt, matmul, max, maximum,
-    mean, min, minimum, mul, multiply, ne, neg, negative, pad, permute, pow, prod, reciprocal, relu, reshape, sigmoid,
-    sign, sin, softmax, split, sqrt, square, squeeze, stack, std, sub, subtract, sum, tanh, transpose, unsqueeze, var,
-    view, where,
+    abs, add, all, amax, amin, any, argmax, argmin, cat, clamp, clip, clone, cos, div, divide, eq, erf, exp, expand,
+    expm1, flatten, flip, gather, ge, gt, isfinite, isnan, le, log, log1p, log_softmax, logsumexp, lt, matmul, max,
+    maximum, mean, min, minimum, mul, multiply, ne, neg, negative, pad, permute, pow, prod, reciprocal, relu, reshape,
+    sigmoid, sign, sin, softmax, split, sqrt, square, squeeze, stack, std, sub, subtract, sum, tanh, transpose,
+    unsqueeze, var, view, where,
 )  # fmt: skip
 from .tensors.creation import (
     arange, eye, from_numpy, full, full_like, linspace, ones, ones_like, rand, rand_like, randint, randint_like, randn,
@@ -53,9 +53,9 @@ def __getattr__(name: str) -> _Any:
 __all__ = [
     "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin",
     "autograd", "bool_", "cat", "clamp", "clip", "clone", "compile", "cos", "data", "div", "divide", "double",
-    "enable_grad", "eq", "errors", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32", "float64",
-    "from_numpy", "full", "full_like", "gather", "ge", "get_num_threads", "gt", "half", "int16", "int32", "int64",
-    "int8", "is_grad_enabled", "isfinite", "isnan", "le", "linspace", "load", "log", "log1p", "log_softmax",
+    "enable_grad", "eq", "erf", "errors", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32",
+    "float64", "from_numpy", "full", "full_like", "gather", "ge", "get_num_threads", "gt", "half", "int16", "int32",
+    "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "le", "linspace", "load", "log", "log1p", "log_softmax",
     "logsumexp", "long", "lt", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "multiply",
     "ne", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod", "rand",
     "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "reshape", "save",

@@ -45,6 +45,11 @@ unary(
 )  # fmt: skip
 unary(E.sin, np.sin, torch="sin", examples=(Example((a(0, math.pi / 6),), a(0, 0.5), (a(1, math.sqrt(0.75)),)),))
 unary(E.cos, np.cos, torch="cos", examples=(Example((a(0, math.pi / 6),), a(1, math.sqrt(0.75)), (a(0, -0.5),)),))
+unary(
+    E.erf, lambda x: np.vectorize(math.erf, [float])(x), torch="erf",
+    examples=(Example((a(0, 0.5, -2),), a(0, 0.5204998778130465, -0.9953222650189527),
+                      (a(1.1283791670955126, 0.8787825789354448, 0.02066698535409205),)),),
+)  # fmt: skip
 unary(activation.tanh, np.tanh, torch="tanh", examples=(Example((a(0, math.log(2)),), a(0, 0.6), (a(1, 0.64),)),))
 unary(
     activation.sigmoid, lambda x: 1 / (1 + np.exp(-x)), Domain(-4.0, 4.0), torch="sigmoid",

@@ -219,7 +219,7 @@ def test_random_steps_agree_bit_for_bit(recipe):
     np.testing.assert_equal(runs[1], runs[0])
 
 
-def still_read(p, overwrites):
+def still_read(p):
     """Overwrite an input that a later instruction reads."""
     for step in p.instructions:
         if step.name == "add" and step.inputs[0].fits(step.outputs[0]) and step.inputs[0].origin == "result":
@@ -232,7 +232,7 @@ def all_in_one_place(p):
     return dict.fromkeys(offsets, 0), size
 
 
-def drops_a_write(p, overwrites):
+def drops_a_write(p):
     """Forget what is written to memory from outside."""
     p.instructions = [s for s in p.instructions if s.name != "write"]
 

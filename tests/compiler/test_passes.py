@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from tinygrad_mnist.capture.program import Instruction, Program, Value
 from tinygrad_mnist.compiler import passes, rewrites
-from tinygrad_mnist.compiler.numpy_source import OVERWRITES
 from tinygrad_mnist.core.primitive import registry
 
 
@@ -163,7 +162,7 @@ def test_every_gradient_gets_memory_of_its_own():
 
 def planned_in_place(*steps, **ends):
     p = program(*steps, **ends)
-    passes.run_in_place(p, OVERWRITES)
+    passes.run_in_place(p)
     return [s.in_place for s in p.instructions]
 
 
@@ -221,14 +220,14 @@ def test_written_values_are_computed_where_they_go_unless_that_is_still_read():
         reader = call("exp", w)
         write = Instruction("write", [w, new.outputs[0]], [value(origin="state", base=w)])
         p = program(new, *([reader] if reader_between else []), write, inputs=[x], results=reader.outputs)
-        passes.write_through(p, OVERWRITES)
+        passes.write_through(p)
         return new.outputs[0].in_place
 
     assert steps(False) and not steps(True)
     w, x = value((2, 2), "state"), value((2, 2), "input", 0)
     product = call("matmul", w, x, shape=(2, 2))  # reads all of w for every element
     p = program(product, Instruction("write", [w, product.outputs[0]], [value((2, 2), "state", base=w)]), inputs=[x])
-    passes.write_through(p, OVERWRITES)
+    passes.write_through(p)
     assert not product.outputs[0].in_place
 
 
@@ -279,7 +278,7 @@ def test_living_values_never_share_memory(p, in_place):
     passes.own_gradients(p)
     passes.drop_dead(p)
     if in_place:
-        passes.run_in_place(p, OVERWRITES)
+        passes.run_in_place(p)
     offsets, size = passes.assign_memory(p)
     check_memory(p, offsets, size)
     pinned = {v.root for _, v in p.gradients}

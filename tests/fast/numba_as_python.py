@@ -62,7 +62,7 @@ class Residual(nn.Module):
 
     def forward(self, x):
         h = tg.tanh(self.first(x.flatten(1)))
-        h = h + (h * h).mean(1, keepdim=True) * 0.5
+        h = h + tg.flip((h * h).mean(1, keepdim=True) * h, [1]) * 0.5
         return self.last(F.softmax(h, 1) + h.abs().sqrt())
 
 

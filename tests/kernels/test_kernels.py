@@ -139,8 +139,8 @@ def test_dtype_is_kept_and_results_are_fresh(dtype):
         conv2d(x, w, b, **PLAIN),
         conv2d_input_gradient(g, w, x_shape=x.shape, **PLAIN),
         conv2d_weight_gradient(g, x, w_shape=w.shape, **PLAIN),
-        *max_pool2d(x, kernel=(1, 1), stride=(1, 1), padding=(0, 0))[:1],
-        max_pool2d_values(x, kernel=(1, 1), stride=(1, 1), padding=(0, 0)),
+        *max_pool2d(x, kernel_size=(1, 1), stride=(1, 1), padding=(0, 0))[:1],
+        max_pool2d_values(x, kernel_size=(1, 1), stride=(1, 1), padding=(0, 0)),
     ]
     for result in results:
         assert result.dtype == dtype and result.flags.writeable
@@ -217,26 +217,26 @@ def test_conv2d_errors(x, w, b, extra, error, words):
         assert text in str(caught.value)
 
 
-def max_pool2d_reference(x, kernel, stride, padding):
+def max_pool2d_reference(x, kernel_size, stride, padding):
     n, c, h, w = x.shape
-    oh, ow = (conv_output_size(x.shape[2 + a], kernel[a], stride[a], padding[a], 1) for a in (0, 1))
+    oh, ow = (conv_output_size(x.shape[2 + a], kernel_size[a], stride[a], padding[a], 1) for a in (0, 1))
     out, winners = np.empty((n, c, oh, ow), x.dtype), np.empty((n, c, oh, ow), int)
     for a, b, i, j in product(range(n), range(c), range(oh), range(ow)):
         best = None
-        for p, q in product(range(kernel[0]), range(kernel[1])):
+        for p, q in product(range(kernel_size[0]), range(kernel_size[1])):
             row, column = i * stride[0] + p - padding[0], j * stride[1] + q - padding[1]
             if 0 <= row < h and 0 <= column < w:
                 value = x[a, b, row, column]
                 if best is None or value > best or np.isnan(value):
-                    best, winners[a, b, i, j] = value, p * kernel[1] + q
+                    best, winners[a, b, i, j] = value, p * kernel_size[1] + q
         out[a, b, i, j] = best
     return out, winners
 
 
-def pool_scatter_reference(g, winners, x_shape, kernel, stride, padding):
+def pool_scatter_reference(g, winners, x_shape, kernel_size, stride, padding):
     gx = np.zeros(x_shape)
     for n, c, i, j in np.ndindex(winners.shape):
-        p, q = divmod(int(winners[n, c, i, j]), kernel[1])
+        p, q = divmod(int(winners[n, c, i, j]), kernel_size[1])
         gx[n, c, i * stride[0] + p - padding[0], j * stride[1] + q - padding[1]] += g[n, c, i, j]
     return gx
 
@@ -247,7 +247,7 @@ def poolings(draw):
     padding = tuple(draw(st.integers(0, k // 2)) for k in kernel)
     size = [draw(st.integers(max(1, kernel[a] - 2 * padding[a]), 9)) for a in (0, 1)]
     shape = (draw(st.integers(0, 2)), draw(st.integers(1, 3)), *size)
-    return shape, {"kernel": kernel, "stride": stride, "padding": padding}
+    return shape, {"kernel_size": kernel, "stride": stride, "padding": padding}
 
 
 # ---- pooling ---------------------------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ def test_pooling_matches_torch_with_nan(kernel, stride, padding, name):
     x[random.random(x.shape) < 0.02] = np.nan
     tx = torch.tensor(x, requires_grad=True)
     want, indices = torch.nn.functional.max_pool2d(tx, kernel, stride, padding, return_indices=True)
-    geometry = {"kernel": kernel, "stride": stride, "padding": padding}
+    geometry = {"kernel_size": kernel, "stride": stride, "padding": padding}
     out, winners = max_pool2d(layouts(x)[name], **geometry)
     np.testing.assert_array_equal(out, want.detach().numpy())
     p, q = np.divmod(winners.astype(int), kernel[1])  # PyTorch counts in the plane
@@ -308,7 +308,7 @@ def test_pooling_matches_torch_with_nan(kernel, stride, padding, name):
 
 def test_first_of_equals_wins_and_overlaps_add_up():
     x = np.zeros((1, 1, 3, 3))
-    geometry = {"kernel": (2, 2), "stride": (1, 1), "padding": (0, 0)}
+    geometry = {"kernel_size": (2, 2), "stride": (1, 1), "padding": (0, 0)}
     out, winners = max_pool2d(x, **geometry)
     np.testing.assert_array_equal(winners[0, 0], [[0, 0], [0, 0]])
     x[0, 0, 1, 1] = 1
@@ -322,7 +322,7 @@ def test_first_of_equals_wins_and_overlaps_add_up():
 def test_winners_take_the_smallest_numbers_that_count_the_taps(kernel, kind):
     x = np.zeros((1, 1, 40, 600), np.float32)
     x[0, 0, kernel[0] - 1, kernel[1] - 1] = 1
-    geometry = {"kernel": kernel, "stride": kernel, "padding": (0, 0)}
+    geometry = {"kernel_size": kernel, "stride": kernel, "padding": (0, 0)}
     out, winners = max_pool2d(x, **geometry)
     assert winners.dtype == kind and winners[0, 0, 0, 0] == kernel[0] * kernel[1] - 1
     np.testing.assert_array_equal(pool_scatter(out, winners, x_shape=x.shape, **geometry), x)
@@ -330,7 +330,7 @@ def test_winners_take_the_smallest_numbers_that_count_the_taps(kernel, kind):
 
 @pytest.mark.parametrize("padding", [(0, 0), (1, 1)])
 def test_pixels_that_no_window_reaches_get_zero(padding):
-    geometry = {"kernel": (3, 3), "stride": (3, 3), "padding": padding}
+    geometry = {"kernel_size": (3, 3), "stride": (3, 3), "padding": padding}
     for shape in ((1, 1, 3, 3), (2, 1, 7, 8), (1, 2, 6, 6)):
         x = np.random.default_rng(0).normal(size=shape)
         out, winners = max_pool2d(x, **geometry)
@@ -340,7 +340,7 @@ def test_pixels_that_no_window_reaches_get_zero(padding):
 
 def test_infinite_shares_reach_the_winner_only():
     x = np.arange(4.0).reshape(1, 1, 2, 2)
-    geometry = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0)}
+    geometry = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
     _, winners = max_pool2d(x, **geometry)
     gx = pool_scatter(np.full((1, 1, 1, 1), np.inf), winners, x_shape=x.shape, **geometry)
     np.testing.assert_array_equal(gx[0, 0], [[0, 0], [0, np.inf]])
@@ -349,7 +349,7 @@ def test_infinite_shares_reach_the_winner_only():
 def test_memory_order_is_kept():
     x = layouts(np.random.default_rng(0).normal(size=(2, 3, 6, 6)))["channels-last"]
     out = conv2d(x, np.ones((4, 3, 3, 3)), None, **PLAIN)
-    geometry = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0)}
+    geometry = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
     pooled, winners = max_pool2d(out, **geometry)
     gradient = pool_scatter(pooled, winners, x_shape=out.shape, **geometry)
     for array in (out, pooled, winners, gradient, conv2d_input_gradient(out, np.ones((4, 3, 3, 3)), x_shape=x.shape,
@@ -365,5 +365,5 @@ def test_memory_order_is_kept():
 ])
 def test_max_pool2d_errors(x, kernel, padding, error, words):
     with pytest.raises(error) as caught:
-        max_pool2d(np.ones(x), kernel=kernel, stride=(2, 2), padding=padding)
+        max_pool2d(np.ones(x), kernel_size=kernel, stride=(2, 2), padding=padding)
     assert words in str(caught.value)

@@ -6,6 +6,7 @@ import inspect
 import numpy as np
 import pytest
 
+from tinygrad_mnist.core.primitive import registry
 from tinygrad_mnist.kernels import conv, image_loops, loops, pool, softmax, update
 
 
@@ -47,20 +48,19 @@ def test_sigmoid_is_right_to_four_units_down_to_the_smallest_numbers():
     assert ends[0] == ends[1] < ends[2] < 1e-43 and ends[0] < 1e-44 and ends[3] == 1
     assert np.isnan(loops.sigmoid(np.float32(np.nan)))
     assert loops.sigmoid_double(-700.0) == pytest.approx(np.exp(-700), rel=1e-15)
-    assert loops.tanh_double(0.5) == np.tanh(0.5)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_cross_entropy_and_its_gradient(rng, smoothing):
     x, target = floats(rng, 5, 4) * 3, np.array([0, 3, 1, 1, 2])
-    kept, spread = np.float32(1 - smoothing), np.float32(smoothing / 4)
+    smoothing = np.float32(smoothing)
     out, p = np.empty(5, np.float32), np.empty((5, 4), np.float32)
-    loops.cross_entropy(x, target, kept, spread, out, p)
+    loops.cross_entropy(x, target, smoothing, out, p)
     losses, probabilities = softmax.cross_entropy(x, target, smoothing=smoothing)
     near(out, losses)
     near(p, probabilities)
     s, g = floats(rng, 5), np.empty((5, 4), np.float32)
-    loops.less_one_hot(p, s, target, kept, spread, g)
+    loops.less_one_hot(p, s, target, smoothing, g)
     near(g, softmax.less_one_hot(probabilities, s, target, smoothing=smoothing))
     loops.softmax(x, p)
     near(p, softmax.softmax(x, axis=1))
@@ -71,16 +71,38 @@ def test_cross_entropy_and_its_gradient(rng, smoothing):
 def test_logits_of_minus_infinity_are_classes_that_cannot_be(smoothing):
     x = np.array([[0, 1, -np.inf], [-np.inf, -np.inf, 2], [1, -np.inf, 0], [-np.inf] * 3], np.float32)
     target, out, p = np.array([1, 2, 1, 0]), np.empty(4, np.float32), np.empty_like(x)
-    loops.cross_entropy(x, target, np.float32(1 - smoothing), np.float32(smoothing / 3), out, p)
+    loops.cross_entropy(x, target, np.float32(smoothing), out, p)
     losses, probabilities = softmax.cross_entropy(x, target, smoothing=smoothing)
     np.testing.assert_allclose(out, losses, 1e-6)
     np.testing.assert_allclose(p, probabilities, 1e-6)
 
 
+ROWS = {
+    "sum": loops.row_sums, "mean": loops.row_means, "amax": loops.row_maxima, "amin": loops.row_minima,
+    "argmax": loops.first_maxima, "argmin": loops.first_minima, "logsumexp": loops.row_logsumexp,
+    "var": loops.row_variances, "log_softmax": loops.log_softmax, "pick": loops.pick,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_each_row_by_itself(rng, name):
+    x = np.round(floats(rng, 9, 5) * 2) / 2  # ties
+    if name not in ("var", "log_softmax"):
+        x[1, 2], x[2, 3] = np.nan, np.inf
+    arrays = [x, np.arange(9) % 5][: len(registry[name].arguments)]
+    static = {k: v for k, v in {"axis": 1, "keepdims": False, "correction": 1}.items() if k in registry[name].static}
+    expected = registry[name](*arrays, **static)
+    found = np.empty_like(expected)
+    ROWS[name](*arrays, *[np.float32(1)] * (name == "var"), found)
+    near(found, expected)
+    assert loops.largest(x[0]) == x[0].argmax() and loops.smallest(x[0]) == x[0].argmin()
+    assert registry[name].rows is ROWS[name]
+
+
 def test_cross_entropy_does_not_overflow():
     x = np.array([[1000.0, 0.0], [-1000.0, 1000.0]], np.float32)
     out, p = np.empty(2, np.float32), np.empty((2, 2), np.float32)
-    loops.cross_entropy(x, np.array([1, 1]), np.float32(1), np.float32(0), out, p)
+    loops.cross_entropy(x, np.array([1, 1]), np.float32(0), out, p)
     assert out.tolist() == [1000.0, 0.0] and p.tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
 
@@ -147,7 +169,7 @@ def test_a_bias_is_a_weight_that_meets_a_column_of_ones(rng):
 def test_pooling_and_its_gradient(rng, kernel, stride):
     x = np.round(floats(rng, 2, 3, 7, 7) * 2) / 2  # ties
     x[0, 0, 1, 1] = np.nan
-    options = {"kernel": kernel, "stride": stride, "padding": (0, 0)}
+    options = {"kernel_size": kernel, "stride": stride, "padding": (0, 0)}
     wanted, winners = pool.max_pool2d(x, **options)
     oh, ow = wanted.shape[2:]
     g = floats(rng, *wanted.shape)

@@ -1,5 +1,7 @@
 """What makes kernels quick changes nothing: places for results, memory used again, threads."""
 
+import math
+
 import numpy as np
 import pytest
 from loops_by_hand import PLAIN, layouts
@@ -7,10 +9,22 @@ from loops_by_hand import PLAIN, layouts
 from tinygrad_mnist.kernels import conv as conv_module
 from tinygrad_mnist.kernels import parallel
 from tinygrad_mnist.kernels import pool as pool_module
-from tinygrad_mnist.kernels.activation import keep, relu
+from tinygrad_mnist.kernels.activation import erf, keep, relu
 from tinygrad_mnist.kernels.conv import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from tinygrad_mnist.kernels.pool import max_pool2d, max_pool2d_values, pool_gather, pool_scatter
 from tinygrad_mnist.kernels.product import product as matrix_product
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_erf_is_right_to_a_few_units_in_the_last_place(dtype):
+    ends = [0.0, -0.0, np.inf, -np.inf]
+    x = np.concatenate([np.linspace(-7, 7, 20001), np.geomspace(1e-30, 8, 5001), ends]).astype(dtype)
+    wanted = np.array([math.erf(v) for v in x.tolist()])
+    found = erf(x)
+    assert found.dtype == dtype and np.isnan(erf(dtype(np.nan)))
+    assert np.all(np.abs(found - wanted) <= 5 * np.spacing(np.abs(wanted).astype(dtype)))
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(x))
+    assert erf(np.array([True, False])).dtype == np.float32 and erf(x.astype(np.float16)).dtype == np.float16
 
 
 def calls(n=6, dtype=np.float32):
@@ -18,8 +32,9 @@ def calls(n=6, dtype=np.float32):
     random = np.random.default_rng(0)
     x, g = random.normal(size=(n, 4, 12, 12)).astype(dtype), random.normal(size=(n, 8, 10, 10)).astype(dtype)
     w, b = random.normal(size=(8, 4, 3, 3)).astype(dtype), random.normal(size=8).astype(dtype)
-    grouped, pooling = PLAIN | {"groups": 2, "padding": (1, 1)}, {"kernel": (3, 3), "stride": (2, 2), "padding": (1, 1)}
-    tiles = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0)}
+    grouped = PLAIN | {"groups": 2, "padding": (1, 1)}
+    pooling = {"kernel_size": (3, 3), "stride": (2, 2), "padding": (1, 1)}
+    tiles = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
     pooled, winners = max_pool2d(x, **pooling)
     small, chosen = max_pool2d(x, **tiles)
     half = np.ascontiguousarray(w[:, :2])
@@ -35,12 +50,13 @@ def calls(n=6, dtype=np.float32):
         "input gradient, stride": lambda **k: conv2d_input_gradient(
             g[:, :, :5, :5], w, x_shape=x.shape, **PLAIN | {"stride": (2, 2)}, **k),
         "input gradient, groups": lambda **k: conv2d_input_gradient(wide, half, x_shape=x.shape, **grouped, **k),
-        "max_pool2d": lambda **k: max_pool2d(x, **pooling, winners=winners, **k)[0],
-        "max_pool2d, last": lambda **k: max_pool2d(last, **tiles, winners=chosen, **k)[0],
+        "max_pool2d": lambda **k: max_pool2d(x, **pooling, saved=winners, **k)[0],
+        "max_pool2d, last": lambda **k: max_pool2d(last, **tiles, saved=chosen, **k)[0],
         "max_pool2d_values": lambda **k: max_pool2d_values(x, **pooling, **k),
         "pool_scatter": lambda **k: pool_scatter(pooled, winners, x_shape=x.shape, **pooling, **k),
         "pool_scatter, tiles": lambda **k: pool_scatter(small, chosen, x_shape=x.shape, **tiles, **k),
         "pool_gather": lambda **k: pool_gather(x, winners, **pooling, **k),
+        "erf": lambda **k: erf(x, **k),
         "relu": lambda **k: relu(x, **k),
         "relu, last": lambda **k: relu(last, **k),
         "keep": lambda **k: keep(x, x > 0.5, **k),
@@ -64,12 +80,12 @@ def test_results_go_where_they_are_told(kernel, name, n):
 
 @pytest.mark.parametrize("name", ["C", "channels-last"])
 def test_winners_go_where_they_are_told(name):
-    geometry = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0)}
+    geometry = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
     x = layouts(np.random.default_rng(0).normal(size=(3, 4, 6, 6)))[name]
     want, chosen = max_pool2d(x, **geometry)
     for order in ("C", "channels-last"):
         winners = layouts(np.full(chosen.shape, 99, chosen.dtype))[order].copy(order="K")
-        out, same = max_pool2d(x, **geometry, winners=winners)
+        out, same = max_pool2d(x, **geometry, saved=winners)
         assert same is winners
         np.testing.assert_array_equal(winners, chosen)
         np.testing.assert_array_equal(out, want)

@@ -184,7 +184,7 @@ def test_mutation_of_an_argument_is_noticed() -> None:
 
 def test_every_primitive_says_what_it_does() -> None:
     """The first line of the docstring is a sentence."""
-    first_lines = {p.name: (inspect.getdoc(p.forward) or "").partition("\n")[0] for p in registry.values()}
+    first_lines = {p.name: (inspect.getdoc(p) or "").partition("\n")[0] for p in registry.values()}
     assert not [name for name, line in first_lines.items() if not line.endswith(".")]
 
 

@@ -7,7 +7,6 @@ the passes rewrite it, replay gives its values memory and runs it. Look next at 
 from __future__ import annotations
 
 import math
-from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -245,12 +244,9 @@ def share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f}" if whole else "0"
 
 
-def name_values(program: Program, words: Container[str]) -> None:
-    """Name results after what computes them, and gradients after their leaves. words: names that are taken."""
+def name_values(program: Program) -> None:
+    """Name results after what computes them, and gradients after their leaves."""
     values = [v for s in program.instructions for v in s.values()]
-    for value in {*program.inputs, *(v.root for v in values)}:
-        while value.name in words:
-            value.name += "_"
     leaves = {id(v.source): v.name for v in values if v.origin == "state"}
     taken = {v.name for v in (*values, *program.inputs) if v.origin not in ("result", "constant")}
     count: dict[str, int] = {}

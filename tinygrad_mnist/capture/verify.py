@@ -31,7 +31,7 @@ def differing(function: str, pairs: dict[str, tuple[Any, Any]], near: float) -> 
         f"compile: {function} does something that a replay does not repeat: {what} differs.",
         got="another value from the function itself than from its captured operations",
         expected="a step that computes with tensors only, from its arguments and from what it reads",
-        hint="look for NumPy on t.array, random numbers and Python state inside the step",
+        hint="look for NumPy on t.array, random numbers and Python state inside the step, and at own loop= and out=",
     )
 
 

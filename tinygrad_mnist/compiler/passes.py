@@ -191,19 +191,16 @@ def skip_copies(program: Program) -> None:
     replaced.finish(program, kept)
 
 
-def run_in_place(program: Program, overwrites: dict[str, tuple[int, ...]]) -> None:
-    """Let results take the place of an input that is used for the last time, where the operation allows it.
-
-    Args:    overwrites: by name of the operation, the positions of the inputs that it may write over
-    """
+def run_in_place(program: Program) -> None:
+    """Let results take the place of an input that is used for the last time, where the operation allows it."""
     last = program.last_uses()
     gradients = {v for _, v in program.gradients if v is not None}
     maker = {v: s for s in program.instructions for v in s.outputs}
     for i, step in enumerate(program.instructions):
         out = step.outputs[0] if step.outputs else None
-        if out is None or step.name not in overwrites or out.base is not None:
+        if out is None or step.primitive is None or out.base is not None:
             continue
-        for position in overwrites[step.name]:
+        for position in step.primitive.over:
             x = step.inputs[position] if position < len(step.inputs) else None
             if not isinstance(x, Value) or x.root.origin != "result" or last[x.root] != i:
                 continue
@@ -228,7 +225,7 @@ def meets_itself_only(step: Instruction, x: Value) -> bool:
     return all(v.holder is x.holder for v in step.values() if v.root is x.root)
 
 
-def write_through(program: Program, overwrites: dict[str, tuple[int, ...]]) -> None:
+def write_through(program: Program) -> None:
     """Compute what is written to memory from outside there at once, where nobody reads the old value any more."""
     uses: dict[Value, int] = {v.root: 2 for v in program.kept()}
     maker: dict[Value, int] = {}
@@ -247,7 +244,7 @@ def write_through(program: Program, overwrites: dict[str, tuple[int, ...]]) -> N
             continue
         between = program.instructions[start + 1 : i]
         meets = [v for s in between for v in (*s.values(), *s.outputs)]
-        over = [made.inputs[p] for p in overwrites.get(made.name, ()) if p < len(made.inputs)]
+        over = [made.inputs[p] for p in made.primitive.over if p < len(made.inputs)]
         allowed = all(v in over and v.holder is old.holder for v in made.values() if v.root is old.root)
         if allowed and all(v.root is not old.root for v in meets):
             value.take(old)

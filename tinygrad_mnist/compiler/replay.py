@@ -19,22 +19,9 @@ from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..core.backend import apart
 from ..core.graph import Var
 from ..core.scope import state
-from ..kernels import activation, conv, pool, softmax, sums
-from ..kernels.product import product
-from ..kernels.scratch import stretched
-from ..ops.softmax import check_classes
-from .numpy_source import OVERWRITES, Writer, fixed_views, moves, write_source
+from .numpy_source import Writer, fixed_views, moves, write_source
 from .passes import assign_memory, run_in_place, simplify, write_through
 from .rewrites import pool_before_rectifying
-
-FUNCTIONS = {
-    "check_classes": check_classes, "relu": activation.relu, "sigmoid": activation.sigmoid, "keep": activation.keep,
-    "conv2d": conv.conv2d, "conv2d_input_gradient": conv.conv2d_input_gradient, "sum_axes": sums.sum_axes,
-    "conv2d_weight_gradient": conv.conv2d_weight_gradient, "cross_entropy": softmax.cross_entropy,
-    "less_one_hot": softmax.less_one_hot, "log_softmax": softmax.log_softmax, "softmax": softmax.softmax,
-    "max_pool2d": pool.max_pool2d, "max_pool2d_values": pool.max_pool2d_values, "pool_gather": pool.pool_gather,
-    "pool_scatter": pool.pool_scatter, "product": product, "stretched": stretched, "sum_to": sums.sum_to,
-}  # fmt: skip
 
 
 class NumpyPlan:
@@ -45,12 +32,12 @@ class NumpyPlan:
     def __init__(self, program: Program) -> None:
         simplify(program)
         pool_before_rectifying(program)
-        write_through(program, OVERWRITES)
-        run_in_place(program, OVERWRITES)
+        write_through(program)
+        run_in_place(program)
         self.program, self.given = program, program.give_away()
         program.offsets, program.size = assign_memory(program)
-        name_values(program, FUNCTIONS)
-        self.writer = write_source(program, FUNCTIONS)
+        name_values(program)
+        self.writer = write_source(program)
         used = [v.root for s in program.instructions for v in s.values()] + [v.root for v in program.kept()]
         self.entries = {v: self.writer.refer(v.source, f"{v.name}_of") for v in used if v.origin == "gradient"}
         states = {v.name: v.source for v in used if v.origin == "state"}

@@ -12,13 +12,15 @@ their use.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, DTypeError, IndexRangeError, ShapeError, TinygradError
+from .errors import ArgumentError, DTypeError
+from .explain import describe, explained
 from .graph import Array, Node, Var
 from .scope import state
 from .versions import Version
@@ -34,38 +36,68 @@ PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types 
 CO_VARARGS = 4  # the flag of a function with *args; the inspect module has the name, at a cost at import
 
 NOTHING: dict[str, Any] = {}  # never changed
+WORDS = {"if", "else", "and", "or", "not", "abs", "math", "loops"}  # what a loop may say besides
+MEMORY = ("out", "saved")  # keyword arguments of a forward that are no metadata: where results are to go
 
 registry: dict[str, Primitive] = {}
+answering: dict[Any, Primitive] = {}  # NumPy's ufunc -> the primitive that stands for it on tensors
 
 
 class Primitive:
-    """A differentiable operation; make one with `@primitive`.
+    """A differentiable operation; make one with `@primitive`. What is declared here serves every way to run it.
 
-    Args:    residuals: the forward returns (out, saved) and rules take saved=None: a shortcut, never needed.
+    Args:    declared: a function with the operation's name, arguments and docstring; it computes, unless there is
+             computes: a ufunc or a kernel of the same arguments, which does. A forward that takes `out` (and `saved`,
+             with residuals) is given memory by a compiled step; what another one gives is copied there.
+             residuals: the forward returns (out, saved) and rules take saved=None: a shortcut, never needed.
              view: the result may share memory with the first argument.
              fit: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
              promote: converts the last two arguments, where they are arrays of two dtypes, or returns None.
+             convert: converts the argument of a ufunc, where that would take another dtype than PyTorch.
+             answers: the ufunc that this is on tensors, where another function computes; None: `computes`.
              differentiable: False for what is constant to differentiation, whose result needs no gradient.
              modular: Python's integers count modulo 2ⁿ of the integer arrays that they meet.
+             over: positions of the arguments in whose memory the result may be computed.
+             loop: for numba: one element as Python on the arguments' names, or a function of the static ones that
+             gives it. `math.f`, or `loops.f` of kernels/loops.py; numbers have the step's dtype.
+             rows: for numba: a loop over the rows of a matrix, of the arguments, numbers among the static ones, `out`
+             and `saved`, as in kernels/loops.py; an axis, if there is one, is the last.
+             check: raises on arguments that the rows must not be given, as class numbers that there are not.
+             slow: why a compiled step calls NumPy for it between two kernels, or copies what it gives ("" if neither).
              registered: False for what is no operation of its own, and may share a name.
     """
 
     def __init__(
         self,
-        forward: Callable[..., Any],
+        declared: Callable[..., Any],
         *,
+        computes: Callable[..., Any] | None = None,
         residuals: bool = False,
         view: bool = False,
         fit: Rule | None = None,
         differentiable: bool = True,
         promote: Promote | None = None,
+        convert: Rule | None = None,
+        answers: Any = None,
         modular: bool = False,
+        over: tuple[int, ...] = (),
+        loop: str | Callable[..., str] | None = None,
+        rows: Callable[..., None] | None = None,
+        check: Rule | None = None,
+        slow: str = "",
         registered: bool = True,
     ) -> None:
-        code = forward.__code__
+        code = declared.__code__
         count = code.co_argcount
-        self.name = forward.__name__
-        self.forward = forward
+        self.name = declared.__name__
+        self.ufunc = computes if isinstance(computes, np.ufunc) else None  # computes all, or all but what is converted
+        self.convert = convert
+        forward = declared if computes is None else computes
+        self.forward: Callable[..., Any] = forward
+        if convert is not None:
+            self.forward = lambda x, out=None: forward(convert(x)) if out is None else forward(convert(x), out)
+        self.takes_out = self.ufunc is not None or takes(forward, "out") and residuals <= takes(forward, "saved")
+        self.over, self.loop, self.rows, self.check, self.slow = over, loop, rows, check, slow
         self.residuals = residuals
         self.view = view
         self.fit = fit
@@ -73,25 +105,50 @@ class Primitive:
         self.promote = promote
         self.modular = modular
         self.arguments = code.co_varnames[:count]
-        self.static = code.co_varnames[count : count + code.co_kwonlyargcount]
+        named = count + code.co_kwonlyargcount
+        self.static = tuple(x for x in code.co_varnames[count:named] if x not in MEMORY)
         # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
-        self.variadic = code.co_varnames[count + len(self.static)] if code.co_flags & CO_VARARGS else None
+        self.variadic = code.co_varnames[named] if code.co_flags & CO_VARARGS else None
+        self.count = count
+        self.strict = computes is not None and self.variadic is None  # a ufunc or kernel would take more, as `out`
         self.rules: dict[str, Rule] = {}
         self.unrecorded: Callable[..., Any] | None = None  # forward without residuals, for calls that nobody records
-        self.__doc__ = forward.__doc__
-        self.__name__ = self.__qualname__ = forward.__name__
-        self.__module__ = forward.__module__
+        self.unchecked: Callable[..., Any] | None = None  # forward into `out`, for floats of shapes that were checked
+        self.__doc__ = declared.__doc__
+        self.__name__ = self.__qualname__ = declared.__name__
+        self.__module__ = declared.__module__
+        if isinstance(loop, str):
+            self.check_loop(loop)
         if not registered:
             return
         if self.name in registry and self.__module__ != "__main__":  # a notebook may run a cell twice
             raise TypeError(f"two primitives are called {self.name}")
         registry[self.name] = self
+        answers = answers or self.ufunc
+        if answers is not None:
+            first = answering.setdefault(answers, self)
+            if first.name != self.name and registry.get(first.name) is first:
+                del registry[self.name]
+                raise TypeError(f"{self.name}: np.{answers.__name__} is {first.name} already; a ufunc is one primitive")
+            answering[answers] = self
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join(self.arguments)})>"
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)  # so that a primitive can serve as a method
+
+    def element(self, static: dict[str, Any]) -> str:
+        """Give the loop for these settings."""
+        return self.loop(**static) if callable(self.loop) else self.loop or ""
+
+    def check_loop(self, loop: str) -> None:
+        """Raise unless a loop is an expression of what it may know."""
+        compile(loop, f"<the loop of {self.name}>", "eval")
+        other = {*re.findall(r"(?<![\w.])[a-zA-Z_]\w*", loop)} - {*self.arguments, *self.static} - WORDS
+        if other:
+            known = ", ".join([*self.arguments, *self.static])
+            raise TypeError(f"{self.name}: its loop knows {known}, math, loops and abs, not {', '.join(sorted(other))}")
 
     def vjp(self, argument: str) -> Callable[[Rule], Rule]:
         """Register the rule for one argument; its signature is checked here, at import."""
@@ -118,6 +175,11 @@ class Primitive:
         self.unrecorded = forward
         return forward
 
+    def without_checks(self, forward: Rule) -> Rule:
+        """Register a quicker forward into `out` for compiled steps: all is of one float dtype, in shapes that fit."""
+        self.unchecked = forward
+        return forward
+
     def rule_at(self, position: int) -> tuple[Rule | None, dict[str, Any]]:
         """Find the rule for the argument at a position, and what it must be told besides."""
         if position < len(self.arguments):
@@ -125,10 +187,22 @@ class Primitive:
         return self.rules.get(str(self.variadic)), {"which": position - len(self.arguments)}
 
     def __call__(self, *args: Any, **static: Any) -> Any:
+        if self.strict and (len(args) != self.count or static and (not self.static or "out" in static)):
+            return self.by_name(args, static)
         for x in args:
             if isinstance(x, Var):
                 return self.on_variables(args, static)
         return self.on_arrays(args, static)
+
+    def by_name(self, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
+        """Call with arrays that were given by name, or say which arguments there are."""
+        rest, other = self.arguments[len(args) :], static.keys() - {*self.static}
+        if len(args) < self.count and other == {*rest}:
+            return self(*args, *map(static.pop, rest), **static)
+        got = ", ".join([f"{len(args)} arguments", *sorted(other)])
+        expected = ", ".join([*self.arguments, *(f"{name}=" for name in self.static)])
+        arrays = [x.array if isinstance(x, Var) else x for x in args[: self.count]]
+        raise self.explain(TypeError(f"takes ({expected}), got {got}."), arrays)
 
     def on_arrays(self, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
         """Compute on raw arrays, as rules do in a plain backward pass."""
@@ -178,8 +252,9 @@ class Primitive:
                 if converted is not None:
                     return self.on_variables((*args[:-2], *converted), static)
         record = differentiable and self.differentiable and state.recording
-        residuals = self.residuals and (record or self.unrecorded is None)
-        forward = self.forward if residuals or self.unrecorded is None else self.unrecorded
+        residuals, forward = self.residuals, self.forward
+        if residuals and not record and self.unrecorded is not None:
+            residuals, forward = False, self.unrecorded
         try:
             out = forward(*arrays, **static)
         except OverflowError as error:  # a Python number beyond the dtype: again with what it is there
@@ -210,42 +285,19 @@ class Primitive:
 
     def explain(self, error: Exception, arrays: list[Any]) -> Exception:
         """Turn a failure of the forward function into an error that names the operation, shapes and module."""
-        where = "" if state.scope is None else state.scope.within()
-        if isinstance(error, TinygradError):
-            error.where = error.where or where
-            return error
-        if not isinstance(error, ValueError | TypeError | IndexError):
-            return error
-        names = [*self.arguments, *(f"{self.variadic}[{i}]" for i in range(len(arrays) - len(self.arguments)))]
-        got = ", ".join(f"{n} {describe(x)}" for n, x in zip(names, arrays, strict=False) if x is not None)
-        better: TinygradError
-        if "broadcast" in str(error):
-            shapes = [np.shape(x) for x in arrays if x is not None]
-            better = ShapeError(
-                f"{self.name}: shapes {' and '.join(map(str, shapes))} do not broadcast.",
-                got=got,
-                expected="sizes equal, or 1, axis by axis from the last one",
-                hint=broadcast_hint(shapes),
-            )
-        elif isinstance(error, IndexError):
-            better = IndexRangeError(f"{self.name}: {error}", got=got)
-        elif isinstance(error, TypeError):
-            better = DTypeError(f"{self.name}: {error}", got=got)
-        else:
-            better = ShapeError(f"{self.name}: {error}", got=got)
-        better.where = where
-        return better
+        more = (f"{self.variadic}[{i}]" for i in range(len(arrays) - len(self.arguments)))
+        return explained(self.name, error, dict(zip((*self.arguments, *more), arrays, strict=False)))
 
 
-def primitive(
-    *, residuals: bool = False, view: bool = False, fit: Rule | None = None, differentiable: bool = True
-) -> Callable[[Rule], Primitive]:
-    """Make a function of arrays a primitive. Array data is positional, metadata keyword-only."""
+def primitive(computes: Callable[..., Any] | None = None, **card: Any) -> Callable[[Rule], Primitive]:
+    """Make a function of arrays a primitive. Array data is positional, metadata keyword-only; card: see Primitive."""
+    return lambda declared: Primitive(declared, computes=computes, **card)
 
-    def decorate(forward: Rule) -> Primitive:
-        return Primitive(forward, residuals=residuals, view=view, fit=fit, differentiable=differentiable)
 
-    return decorate
+def takes(function: Any, name: str) -> bool:
+    """Tell whether a function has an argument of this name."""
+    code = getattr(function, "__code__", None)
+    return code is not None and name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def share(result: Var, source: Any) -> None:
@@ -297,19 +349,3 @@ def narrow(out: Array, arrays: list[Any]) -> Array:
     if any(type(x) is np.ndarray and x.dtype.char == "d" for x in arrays):
         return out
     return out.astype(FLOAT32)
-
-
-def describe(x: Any) -> str:
-    """Name shape and dtype of an argument for an error message."""
-    return f"{x.shape} {x.dtype}" if isinstance(x, np.ndarray) else repr(x)
-
-
-def broadcast_hint(shapes: list[tuple[int, ...]]) -> str:
-    """Guess the fix for two shapes that do not broadcast."""
-    if len(shapes) == 2:
-        for small, large in (shapes, shapes[::-1]):
-            if len(small) == 1 and len(large) == 2 and small[0] == large[0]:
-                return f"unsqueeze(1): {small} -> {(small[0], 1)} lines up with axis 0 of {large}"
-            if small == large[::-1] and len(small) == 2:
-                return "one of the two is transposed: use .T"
-    return "reshape, unsqueeze or expand one of them"

@@ -88,7 +88,7 @@ class ImageTasks:
             first += [f"for k in range({o}):  # the bias meets a column of ones",
                       f"    {packed[:-1]}, {kh * kw * c}, k] = {self.of(bias[0])}[k]",
                       f"{columns[:-1]}, :, {kh * kw * c}] = 1"]
-        self.loops |= {"patches", "conv_image"}
+        self.loops.add("conv_image")
         lines.append(f"conv_image({image}, {sizes}, {packed}, {columns}, {self.row(out)})  # conv2d {task.step.where}")
         return first, lines
 
@@ -103,7 +103,7 @@ class ImageTasks:
         if pad:
             image = self.per_thread(f"framed{out.name}", ((height + 2 * pad) * (width + 2 * pad) * c,))
             after = [f"{self.loop('crop')}({image}, {height}, {width}, {c}, {pad}, {self.row(out)})"]
-        self.loops |= {"collect", "conv_input_image"}
+        self.loops.add("conv_input_image")
         call = f"conv_input_image({self.row(g)}, {sizes}, {packed}, {columns}, {image})  # input gradient"
         return [f"{self.loop('pack')}({self.of(w)}, {kh * kw}, {packed})"], [call, *after]
 
@@ -114,7 +114,7 @@ class ImageTasks:
         image, lines = self.padded(x, task.static["padding"][0], partial.name)
         sizes, columns = self.geometry(task, x, g, (kh, kw), partial.name)
         product = self.per_thread(f"product{partial.name}", (kh * kw * c, o))
-        self.loops |= {"patches", "conv_weights_image"}
+        self.loops.add("conv_weights_image")
         total = f"{self.of(partial)}[t]"
         lines.append(
             f"conv_weights_image({image}, {self.row(g)}, {sizes}, {columns}, {product}, {total})  # weight gradient"

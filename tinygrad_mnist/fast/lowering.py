@@ -6,23 +6,16 @@ next at source.py, which writes the loops.
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
+import textwrap
 from typing import Any
 
 from ..capture.program import EFFECTS, Instruction, Program, Value
+from ..core.primitive import Primitive
+from ..ops import elementwise
 from .tasks import Task
-
-# Elementwise operations, as an expression of their operands; ZERO and number literals take the dtype of the result.
-EXPRESSIONS = {
-    "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}", "dropout": "{0} * {1}",
-    "negative": "-{0}", "absolute": "abs({0})", "square": "{0} * {0}", "sqrt": "math.sqrt({0})",
-    "reciprocal": "ONE / {0}", "exp": "math.exp({0})", "expm1": "math.expm1({0})", "log": "math.log({0})",
-    "log1p": "math.log1p({0})", "sin": "math.sin({0})", "cos": "math.cos({0})", "tanh": "tanh({0})",
-    "sigmoid": "sigmoid({0})", "relu": "ZERO if {0} <= ZERO else {0}", "keep": "{0} if {1} else ZERO", "clone": "{0}",
-    "less": "{0} < {1}", "greater": "{0} > {1}", "greater_equal": "{0} >= {1}", "less_equal": "{0} <= {1}",
-    "equal": "{0} == {1}", "not_equal": "{0} != {1}", "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
-    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
-}  # fmt: skip
 
 LARGE_PRODUCT = 1 << 20  # multiplications, from which on another meeting of the threads pays
 
@@ -30,6 +23,22 @@ LARGE_PRODUCT = 1 << 20  # multiplications, from which on another meeting of the
 def channels_last(v: Value) -> bool:
     """Tell whether images lie in memory as H, W, C."""
     return len(v.shape) == 4 and (v.axes == (0, 2, 3, 1) or (v.shape[1] == 1 and v.axes == (0, 1, 2, 3)))
+
+
+def is_number(x: Any) -> bool:
+    """Tell whether an operand is one number: one of Python's, or a constant all of whose elements are the same."""
+    if not isinstance(x, Value):
+        return True
+    return x.origin == "constant" and bool(x.source.size and (x.source == x.source.reshape(-1)[0]).all())
+
+
+def source_of(function: Any) -> str:
+    """Give the source of a function that is to be compiled, "" where there is none, as of a lambda."""
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+    except OSError:
+        return ""
+    return text if text.startswith("def ") else ""
 
 
 def in_order(v: Value) -> bool:
@@ -57,24 +66,22 @@ class Lowering:
         for step in program.instructions:
             if step.is_view:
                 continue
-            lower = getattr(self, f"lower_{step.name}", self.elementwise if step.name in EXPRESSIONS else None)
-            if step.name in EFFECTS and step.name != "update" or not self.kind or lower is None or not lower(step):
-                self.by_numpy(step)
+            if not self.kind or not (self.special(step) or self.elementwise(step) or self.by_rows(step)):
+                self.tasks.append(Task(step.name, step.inputs, step.outputs, None, (), step, step.static))  # by NumPy
 
     # ------------------------------------------------------------ parts
 
-    def add(self, step: Instruction, name: str, inputs: Any, outputs: Any, rows: int, own: Any, **static: Any) -> bool:
+    def add(
+        self, step: Instruction, name: str, inputs: Any, outputs: Any, rows: int, own: Any, of: Primitive | None = None,
+        **static: Any,
+    ) -> bool:  # fmt: skip
         """Append a task, unless an array is empty or a result would lie in memory as rows do not."""
         if any(isinstance(v, Value) and 0 in v.shape for v in (*inputs, *outputs)):
             return False
         if not all(isinstance(v, Shares) or in_order(v) or channels_last(v) for v in outputs):
             return False
-        self.tasks.append(Task(name, list(inputs), list(outputs), rows, tuple(own), step, static))
+        self.tasks.append(Task(name, list(inputs), list(outputs), rows, tuple(own), step, static, of))
         return True
-
-    def by_numpy(self, step: Instruction) -> None:
-        """Leave an instruction to NumPy."""
-        self.tasks.append(Task(step.name, step.inputs, step.outputs, None, (), step, step.static))
 
     def value(
         self, name: str, shape: tuple[int, ...], axes: Any = None, dtype: Any = None, kind: type[Value] = Value
@@ -85,10 +92,6 @@ class Lowering:
             self.index += 1
         order = tuple(range(len(shape))) if axes is None else axes
         return kind(self.index, shape, dtype or self.kind, order, name=f"{name}_{self.index}")
-
-    def shares(self, shape: tuple[int, ...]) -> Value:
-        """Make a value that holds one array of each thread."""
-        return self.value("partial", (self.threads, *shape), kind=Shares)
 
     def plain(self, x: Any) -> bool:
         """Tell whether a value is an array whose memory can be taken as rows: not stretched, transposed or cut."""
@@ -123,12 +126,22 @@ class Lowering:
             self.turned[x] = out
         return self.turned[x]
 
+    def special(self, step: Instruction) -> bool:
+        """Operations that more is known about here than their cards say."""
+        lower = getattr(self, f"lower_{step.name}", None)
+        return lower is not None and (step.name in EFFECTS) == (step.primitive is None) and bool(lower(step))
+
     # ------------------------------------------------------------ elementwise and row by row
 
     def elementwise(self, step: Instruction) -> bool:
-        """Operations on each element by itself."""
-        out = step.outputs[0]
-        if out.dtype.char not in (self.kind, "?") or not out.shape or step.name != "keep" and self.masks(step):
+        """Operations on each element by itself, whose cards have a loop."""
+        p = step.primitive
+        if p is None or p.loop is None or len(step.outputs) > 1:
+            return False
+        out, words = step.outputs[0], re.findall(r"\w+", p.element(step.static))
+        numbers = all(isinstance(x, int | float) for name, x in step.static.items() if name in words)
+        full = len(step.inputs) == len(p.arguments) and all(x is not None for x in step.inputs)
+        if out.dtype.char not in (self.kind, "?") or not out.shape or not numbers or not full:
             return False
         inputs, own = [], []
         for i, x in enumerate(map(self.stretched_from, step.inputs)):
@@ -142,17 +155,13 @@ class Lowering:
             inputs.append(x)
             if how in ("same", "column"):
                 own.append(i)
-        return self.add(step, step.name, inputs, [out], out.shape[0], own)
-
-    def masks(self, step: Instruction) -> bool:
-        """Tell whether an operand is boolean, which arithmetic here is not made for."""
-        return any(isinstance(x, Value) and x.dtype.kind == "b" for x in step.inputs)
+        return self.add(step, "elements", inputs, [out], out.shape[0], own, p)
 
     def operand(self, x: Any, out: Value) -> str | None:
         """Tell how an operand is read: literal, scalar, same, column or vector."""
         if not isinstance(x, Value):
             return "literal"
-        if x.origin == "constant" and x.source.size and (x.source == x.source.reshape(-1)[0]).all():
+        if is_number(x):
             return "literal"
         if not self.plain(x) or x.dtype.char not in (self.kind, "?"):
             return None
@@ -167,31 +176,21 @@ class Lowering:
             return "vector"
         return None
 
-    def lower_softmax(self, step: Instruction) -> bool:
-        """Probabilities of rows."""
-        x, out = step.inputs[0], step.outputs[0]
-        fits = len(x.shape) == 2 and step.static["axis"] in (1, -1) and self.plain(x) and in_order(x)
-        return fits and x.dtype.char == self.kind and self.add(step, "softmax", [x], [out], out.shape[0], (0,))
-
-    def lower_cross_entropy(self, step: Instruction) -> bool:
-        """Losses of rows, and their probabilities."""
-        x, target = step.inputs
-        if not (self.plain(x) and self.plain(target) and target.dtype.char in "lq" and x.dtype.char == self.kind):
+    def by_rows(self, step: Instruction) -> bool:
+        """Operations on each row of a matrix by itself, whose cards have the loop."""
+        p = step.primitive
+        x = step.inputs[0] if step.inputs else None
+        if p is None or p.rows is None or not isinstance(x, Value) or len(x.shape) != 2 or x.dtype.char != self.kind:
             return False
-        outputs = step.outputs if len(step.outputs) == 2 else [step.outputs[0], self.value("probabilities", x.shape)]
-        return self.add(step, "cross_entropy", [x, target], outputs, x.shape[0], (0, 1), **step.static)
-
-    def lower_less_one_hot(self, step: Instruction) -> bool:
-        """Gradient of cross_entropy."""
-        p, s, target = step.inputs
-        s = self.stretched_from(s)
-        rows = p.shape[0]
-        if not self.plain(p) or not self.plain(target) or target.dtype.char not in "lq":
+        outputs, labels = step.outputs, {v.root for v in step.values() if v.dtype.kind in "iu"}
+        fit = [isinstance(v, Value) and (v.origin == "constant" or self.plain(v) and in_order(v)) for v in step.inputs]
+        last = step.static.get("axis", 1) in (1, -1, (1,), (-1,)) and len(outputs) == 1 + p.residuals
+        last = last and ("shape" not in step.static or step.static["shape"] == (x.shape[0], 1))
+        late = p.check is not None and any(v.root in labels for task in self.tasks if task.rows for v in task.outputs)
+        alike = all(v.shape[:1] == x.shape[:1] for v in (*step.values(), *outputs))
+        if not all(fit) or not last or late or not alike or not source_of(p.rows):
             return False
-        constant = s.origin == "constant"
-        if not constant and not (self.plain(s) and s.shape == (rows,)):
-            return False
-        return self.add(step, "less_one_hot", [p, s, target], step.outputs, rows, (0, 1, 2), **step.static)
+        return self.add(step, "by_row", step.inputs, outputs, x.shape[0], range(len(step.inputs)), p)
 
     # ------------------------------------------------------------ products and sums
 
@@ -207,14 +206,14 @@ class Lowering:
         rows, features = out.shape
         if not turned and rows <= features and rows * features * x.shape[1] >= LARGE_PRODUCT:
             product = self.value("product", (features, rows))
-            name, inputs = ("clone", [product]) if b is None else ("add", [product, b])
+            last, inputs = (elementwise.clone, [product]) if b is None else (elementwise.add, [product, b])
             first = self.add(step, "dot", [w, x], [product], features, (0,), turned=True)
-            return first and self.add(step, name, inputs, [out], rows, (), turned=True)
+            return first and self.add(step, "elements", inputs, [out], rows, (), last, turned=True)
         if b is None:
             return self.add(step, "dot", [x, w], [out], rows, (0,), turned=not turned)
         product = self.value("product", out.shape)
         first = self.add(step, "dot", [x, w], [product], rows, (0,), turned=not turned)
-        return first and self.add(step, "add", [product, b], [out], rows, (0,))
+        return first and self.add(step, "elements", [product, b], [out], rows, (0,), elementwise.add)
 
     def lower_matmul(self, step: Instruction) -> bool:
         """a b, where either may be a transposed view."""
@@ -258,7 +257,7 @@ class Lowering:
         images = self.turn(step, x, True)
         if images is None:
             return False
-        partial = self.shares((x.shape[1],))
+        partial = self.value("partial", (self.threads, x.shape[1]), kind=Shares)
         first = self.add(step, "sum_images", [images], [partial], x.shape[0], (0,))
         return first and self.add(step, "sum_columns", [partial], [out], out.shape[0], ())
 
@@ -294,7 +293,7 @@ class Lowering:
         images, g = self.turn(step, x, True), self.turn(step, g, True)
         if images is None or g is None:
             return False
-        partial = self.shares((kh * kw * c, o))
+        partial = self.value("partial", (self.threads, kh * kw * c, o), kind=Shares)
         first = self.add(step, "conv2d_weights", [images, g], [partial], x.shape[0], (0, 1), **step.static)
         return first and self.add(step, "unpack_sum", [partial], step.outputs, o, ())
 
@@ -342,9 +341,8 @@ class Lowering:
     def lower_update(self, step: Instruction) -> bool:
         """An optimizer's change of a parameter, where the optimizer is one that the loops know."""
         p, g = step.inputs
-        optimizer = step.action[0]
-        known = knows_loop(type(optimizer))
-        if not known or not p.shape or not (self.plain(p) and self.plain(g) and in_order(p) and in_order(g)):
+        fit = self.plain(p) and self.plain(g) and in_order(p) and in_order(g)
+        if not knows_loop(type(step.action[0])) or not p.shape or not fit:
             return False
         return self.add(step, "update", [p, g], step.outputs, p.shape[0], (0, 1))
 

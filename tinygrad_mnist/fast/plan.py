@@ -14,21 +14,21 @@ from typing import Any
 import numpy as np
 
 from ..capture.program import Array, Instruction, Program, Value, name_values
-from ..compiler.numpy_source import WRITERS, Writer, as_it_is, call_of, moves
+from ..compiler.numpy_source import Writer, lines_of, moves, view_of
 from ..compiler.passes import placed, simplify
-from ..compiler.replay import FUNCTIONS, Bound, NumpyPlan, aligned, make_views
+from ..compiler.replay import Bound, NumpyPlan, aligned, make_views
 from ..compiler.rewrites import pool_before_rectifying
 from ..core.errors import ArgumentError
 from ..core.graph import Var
 from ..kernels import image_loops, loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
-from .lowering import Lowering, Shares
+from .lowering import Lowering, Shares, source_of
 from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape
 from .tasks import Phase, schedule
 
-LOOPS = {**vars(loops), **vars(image_loops)}
+LOOPS = {name: f for file in (loops, image_loops) for name, f in vars(file).items() if inspect.isfunction(f)}
 
 
 class NumbaPlan(NumpyPlan):
@@ -41,14 +41,14 @@ class NumbaPlan(NumpyPlan):
         simplify(program)
         pool_before_rectifying(program)
         give_results_their_names(program)
-        name_values(program, FUNCTIONS)
+        name_values(program)
         avoid_names(program)
         self.program, self.given = program, program.give_away()
         self.threads = get_num_threads()
         lowering = Lowering(program, self.threads)
         self.kind, self.phases = lowering.kind, schedule(lowering.tasks)
         self.tasks = [task for phase in self.phases for task in (*phase.whole, *phase.shared)]
-        self.writer = Writer(FUNCTIONS)
+        self.writer = Writer(program)
         self.kernels: list[Kernel] = []
         self.write()
         updates = [task.step.action for kernel in self.kernels for task in kernel.updates]
@@ -103,15 +103,14 @@ class NumbaPlan(NumpyPlan):
     def write(self) -> None:
         """Write the kernels, and the driver that calls them and NumPy in turn."""
         w, beyond = self.writer, self.used_beyond()
-        w.names |= dict.fromkeys(v.name for s in self.program.instructions for v in (*s.values(), *s.outputs))
         lines: list[tuple[str, Instruction]] = []
         for step in self.program.instructions:
             if step.is_view and moves(step.outputs[0]):
-                lines.append((f"{step.outputs[0].name} = {call_of(w, step)}", step))
+                lines.append((f"{step.outputs[0].name} = {view_of(w, step)}", step))
         current: Kernel | None = None
         for number, phase in enumerate(self.phases):
             for task in phase.whole:
-                lines += [(line, task.step) for line in WRITERS.get(task.name, as_it_is)(w, task.step)]
+                lines += [(line, task.step) for line in lines_of(w, task.step)]
             if phase.whole:
                 current = None
             if not phase.shared:
@@ -125,10 +124,8 @@ class NumbaPlan(NumpyPlan):
             at = next(i for i, (line, _) in enumerate(lines) if line == f"kernel_{kernel.number}")
             inputs = [v.holder.name for v in kernel.arrays.values() if moves(v)]
             lines[at] = (f"kernel_{kernel.number}({', '.join(inputs)})", lines[at][1])
-            # Machine code does not notice a class that there is not.
-            labelled = {task.step.inputs[-1]: task.step for task in reversed(kernel.labelled)}
-            for target, step in labelled.items():
-                lines.insert(at, (f"check_classes('cross_entropy', {step.inputs[0].name}, {target.name})", step))
+            for check, task in kernel.checks.values():
+                lines.insert(at, (f"{w.function(check, 'check')}({', '.join(map(w.of, task.inputs))})", task.step))
             for task in kernel.updates:
                 optimizer, p, group = task.step.action
                 w.refer(optimizer, type(optimizer).__name__.lower())
@@ -139,12 +136,12 @@ class NumbaPlan(NumpyPlan):
     def kernel_source(self) -> str:
         """Give the source that numba compiles: the loops that are used, then the phases."""
         used = set().union(*(phase.loops for kernel in self.kernels for phase in kernel.phases))
+        used |= {name for f in used & LOOPS.keys() for name in LOOPS[f].__code__.co_names}  # which they call
         parts = [HEAD]
-        if "tanh" in used:
-            parts[0] += "".join(f"{name} = {tuple(map(float, values))}\n{name} = tuple(np.float32(c) for c in {name})\n"
-                                for name, values in (("P", loops.P), ("Q", loops.Q)))
-        for name in (name for name in LOOPS if name in used):  # in the files' order: each behind those that it calls
-            parts.append("@njit(**LOOP)\n" + inspect.getsource(LOOPS[name]))
+        rows = {f.__name__: f for s in self.program.instructions if s.primitive and (f := s.primitive.rows)}
+        for name, loop in (rows | LOOPS).items():  # in the files' order: each behind those that it calls
+            if name in used:
+                parts.append("@njit(**LOOP)\n" + str(source_of(loop)))
         parts += [kernel.source() for kernel in self.kernels]
         return "\n\n".join([*parts, TAIL])
 
@@ -253,7 +250,8 @@ def assign_by_phase(program: Program, phases: list[Phase]) -> tuple[dict[Value, 
 
 def avoid_names(program: Program) -> None:
     """Rename values that are called as something else is in the generated functions."""
-    taken = {"t", "n", "k", "threads", "rates", "places", "np", "math", "step", "P", "Q", "share"}
+    taken = {"t", "n", "k", "threads", "rates", "places", "np", "math", "step", "share"}
+    taken |= {s.primitive.rows.__name__ for s in program.instructions if s.primitive and s.primitive.rows}
     taken |= {*LOOPS, *re.findall(r"\w+", HEAD)}
     values = [v for s in program.instructions for v in (*s.values(), *s.outputs)]
     used = {v.name for v in (*program.inputs, *values, *program.kept())}

@@ -17,7 +17,8 @@ from ..capture.program import EFFECTS, Instruction, Value
 class Task:
     """One thing to do. rows: how many rows of it are shared out, None where NumPy does it whole.
 
-    own: positions of the inputs of which a thread reads its own rows only; step: the instruction it comes from.
+    own: positions of the inputs of which a thread reads its own rows only; step: the instruction it comes from; of: the
+    primitive whose loop says what each element is, where it is computed by itself.
     """
 
     name: str
@@ -27,6 +28,12 @@ class Task:
     own: tuple[int, ...]
     step: Instruction
     static: dict[str, Any] = field(default_factory=dict)
+    of: Any = None
+
+    @property
+    def note(self) -> str:
+        """Say what is done, and in which module."""
+        return f"{self.step.name} in {self.step.where}" if self.step.where else self.step.name
 
     def values(self) -> list[Value]:
         """List the values that go in."""

@@ -7,8 +7,8 @@ that is not a primitive or built from primitives. Read after ops/. The lists bel
 # isort: off
 from .arithmetic import add, clamp, pow, subtract
 from .elementwise import (
-    abs, clone, cos, divide, eq, exp, expm1, ge, gt, isfinite, isnan, le, log, log1p, lt, maximum, minimum, multiply,
-    ne, negative, reciprocal, relu, sigmoid, sign, sin, sqrt, square, tanh, where,
+    abs, clone, cos, divide, eq, erf, exp, expm1, ge, gt, isfinite, isnan, le, log, log1p, lt, maximum, minimum,
+    multiply, ne, negative, reciprocal, relu, sigmoid, sign, sin, sqrt, square, tanh, where,
 )  # fmt: skip
 from .padding import pad
 from .products import log_softmax, matmul, softmax
@@ -19,9 +19,9 @@ sub, mul, div, neg, clip, view = subtract, multiply, divide, negative, clamp, re
 
 __all__ = [
     "abs", "add", "all", "amax", "amin", "any", "argmax", "argmin", "cat", "clamp", "clip", "clone", "cos", "div",
-    "divide", "eq", "exp", "expand", "expm1", "flatten", "flip", "gather", "ge", "gt", "isfinite", "isnan", "le", "log",
-    "log1p", "log_softmax", "logsumexp", "lt", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "multiply",
-    "ne", "neg", "negative", "pad", "permute", "pow", "prod", "reciprocal", "relu", "reshape", "sigmoid", "sign", "sin",
-    "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "tanh", "transpose",
-    "unsqueeze", "var", "view", "where",
+    "divide", "eq", "erf", "exp", "expand", "expm1", "flatten", "flip", "gather", "ge", "gt", "isfinite", "isnan", "le",
+    "log", "log1p", "log_softmax", "logsumexp", "lt", "matmul", "max", "maximum", "mean", "min", "minimum", "mul",
+    "multiply", "ne", "neg", "negative", "pad", "permute", "pow", "prod", "reciprocal", "relu", "reshape", "sigmoid",
+    "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "tanh",
+    "transpose", "unsqueeze", "var", "view", "where",
 ]  # fmt: skip

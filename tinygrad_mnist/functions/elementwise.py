@@ -21,11 +21,7 @@ def clone(input: TensorLike) -> Tensor:
 
 
 def cos(input: TensorLike) -> Tensor:
-    """Cosine.
-
-    Units:
-        radians
-    """
+    """Cosine of input in radians."""
     return elementwise.cos(input)
 
 
@@ -37,6 +33,11 @@ def divide(input: TensorLike, other: TensorLike) -> Tensor:
 def eq(input: TensorLike, other: TensorLike) -> Tensor:
     """Tell where input = other."""
     return compare.equal(input, other)
+
+
+def erf(input: TensorLike) -> Tensor:
+    """Error function 2/√π ∫₀ˣ e^(-t²) dt."""
+    return elementwise.erf(input)
 
 
 def exp(input: TensorLike) -> Tensor:
@@ -135,11 +136,7 @@ def sign(input: TensorLike) -> Tensor:
 
 
 def sin(input: TensorLike) -> Tensor:
-    """Sine.
-
-    Units:
-        radians
-    """
+    """Sine of input in radians."""
     return elementwise.sin(input)
 
 

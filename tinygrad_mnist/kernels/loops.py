@@ -17,29 +17,23 @@ from ..core.backend import Array
 
 Number = Any
 
-# tanh x = x P(x²) / Q(x²) on [-9.02, 9.02], fitted to 2e-8; beyond it tanh is ±1 in float32. Unlike math.tanh, a loop
-# of these is done eight or sixteen values at a time.
-P = tuple(np.float32(c) for c in (1.0, 0.1337976, 0.0034940815, 2.058413e-05, 1.3319744e-08))
-Q = tuple(np.float32(c) for c in (1.0, 0.46713075, 0.02587126, 0.00032831641, 7.7623423e-07))
-
-
 def tanh(x: Number) -> Number:
-    """Hyperbolic tangent of a float32 number."""
+    """Hyperbolic tangent of a float32 number. Unlike math.tanh, a loop of these is done eight or sixteen at a time.
+
+    Math:    x P(x²) / Q(x²) on [-9.02, 9.02], fitted to 2e-8; beyond it ±1
+    """
     limit = np.float32(9.02)
     far = abs(x) > limit
     sign = np.float32(1) if x > 0 else np.float32(-1)
     x = sign if far else x  # a number that does not overflow
     z = x * x
-    top = (((P[4] * z + P[3]) * z + P[2]) * z + P[1]) * z + P[0]
-    bottom = (((Q[4] * z + Q[3]) * z + Q[2]) * z + Q[1]) * z + Q[0]
+    top = (np.float32(1.3319744e-08) * z + np.float32(2.058413e-05)) * z + np.float32(0.0034940815)
+    top = (top * z + np.float32(0.1337976)) * z + np.float32(1)
+    bottom = (np.float32(7.7623423e-07) * z + np.float32(0.00032831641)) * z + np.float32(0.02587126)
+    bottom = (bottom * z + np.float32(0.46713075)) * z + np.float32(1)
     near = x * top / bottom
     # exactly ±1, beyond the fit and where it would pass 1 by a rounding: the gradient 1 - tanh² is 0 there, never less
     return sign if far or abs(near) > np.float32(1) else near
-
-
-def tanh_double(x: Number) -> Number:
-    """Hyperbolic tangent of a float64 number."""
-    return math.tanh(x)
 
 
 def sigmoid(x: Number) -> Number:
@@ -68,14 +62,21 @@ def sigmoid_double(x: Number) -> Number:
     return (1.0 if x >= 0 else e) / (1.0 + e) if x == x else x
 
 
-def cross_entropy(x: Array, target: Array, kept: Number, spread: Number, out: Array, probabilities: Array) -> None:
-    """Compare rows of logits with classes.
+def total(x: Array) -> Number:
+    """Add up a vector."""
+    result = x.dtype.type(0)
+    for i in range(len(x)):
+        result += x[i]
+    return result
 
-    Shapes:  x, probabilities (n, C), target, out (n,)
-    Args:    with smoothing ε: kept is 1 - ε, spread is ε/C
+
+def cross_entropy(x: Array, target: Array, smoothing: Number, out: Array, saved: Array) -> None:
+    """Compare rows of logits with classes; saved: their probabilities.
+
+    Shapes:  x, saved (n, C), target, out (n,)
     """
     rows, classes = x.shape
-    zero = x.dtype.type(0)
+    zero, one = x.dtype.type(0), x.dtype.type(1)
     for i in range(rows):
         top = x[i, 0]
         for j in range(1, classes):
@@ -85,25 +86,32 @@ def cross_entropy(x: Array, target: Array, kept: Number, spread: Number, out: Ar
             centred = x[i, j] - top
             mass += centred
             power = math.exp(centred)
-            probabilities[i, j] = power
+            saved[i, j] = power
             total += power
         for j in range(classes):
-            probabilities[i, j] /= total
-        out[i] = math.log(total) - kept * (x[i, target[i]] - top)
-        if spread != zero:  # 0 times the infinity of a logit of -inf would be NaN
-            out[i] -= spread * mass
+            saved[i, j] /= total
+        out[i] = math.log(total) - (one - smoothing) * (x[i, target[i]] - top)
+        if smoothing != zero:  # 0 times the infinity of a logit of -inf would be NaN
+            out[i] -= smoothing / x.dtype.type(classes) * mass
 
 
-def less_one_hot(p: Array, s: Array, target: Array, kept: Number, spread: Number, out: Array) -> None:
+def less_one_hot(p: Array, s: Array, target: Array, smoothing: Number, out: Array) -> None:
     """Give the gradient of cross_entropy for rows.
 
     Shapes:  p, out (n, C), s, target (n,)
     """
     rows, classes = p.shape
+    kept, spread = p.dtype.type(1) - smoothing, smoothing / p.dtype.type(classes)
     for i in range(rows):
         for j in range(classes):
             out[i, j] = s[i] * (p[i, j] - spread)
         out[i, target[i]] -= s[i] * kept
+
+
+def pick(x: Array, target: Array, out: Array) -> None:
+    """Take the element of each row that its target names."""
+    for i in range(len(out)):
+        out[i] = x[i, target[i]]
 
 
 def softmax(x: Array, out: Array) -> None:
@@ -122,6 +130,100 @@ def softmax(x: Array, out: Array) -> None:
             total += out[i, j]
         for j in range(classes):
             out[i, j] /= total
+
+
+def log_softmax(x: Array, out: Array) -> None:
+    """Turn rows of logits into log-probabilities.
+
+    Shapes:  x, out (n, C)
+    """
+    rows, classes = x.shape
+    for i in range(rows):
+        top = x[i, 0]
+        for j in range(1, classes):
+            top = max(top, x[i, j])
+        total = out.dtype.type(0)
+        for j in range(classes):
+            out[i, j] = x[i, j] - top
+            total += math.exp(out[i, j])
+        total = math.log(total)
+        for j in range(classes):
+            out[i, j] -= total
+
+
+def row_sums(x: Array, out: Array) -> None:
+    """Add up each row."""
+    for i in range(len(x)):
+        out[i] = total(x[i])
+
+
+def row_means(x: Array, out: Array) -> None:
+    """Take the mean of each row."""
+    for i in range(len(x)):
+        out[i] = total(x[i]) / x.dtype.type(x.shape[1])
+
+
+def largest(x: Array) -> int:
+    """Find where the largest element of a vector is, the first of equal ones; NaN wins."""
+    best = 0
+    for j in range(1, len(x)):
+        best = best if x[best] >= x[j] or x[best] != x[best] else j
+    return best
+
+
+def smallest(x: Array) -> int:
+    """Find where the smallest element of a vector is, the first of equal ones; NaN wins."""
+    best = 0
+    for j in range(1, len(x)):
+        best = best if x[best] <= x[j] or x[best] != x[best] else j
+    return best
+
+
+def row_maxima(x: Array, out: Array) -> None:
+    """Give the largest element of each row."""
+    for i in range(len(x)):
+        out[i] = x[i, largest(x[i])]
+
+
+def row_minima(x: Array, out: Array) -> None:
+    """Give the smallest element of each row."""
+    for i in range(len(x)):
+        out[i] = x[i, smallest(x[i])]
+
+
+def first_maxima(x: Array, out: Array) -> None:
+    """Find where the largest element of each row is."""
+    for i in range(len(x)):
+        out[i] = largest(x[i])
+
+
+def first_minima(x: Array, out: Array) -> None:
+    """Find where the smallest element of each row is."""
+    for i in range(len(x)):
+        out[i] = smallest(x[i])
+
+
+def row_variances(x: Array, correction: Number, out: Array) -> None:
+    """Take the variance of each row."""
+    zero, count = x.dtype.type(0), x.dtype.type(x.shape[1])
+    for i in range(len(x)):
+        mean, squares = total(x[i]) / count, zero
+        for j in range(x.shape[1]):
+            squares += (x[i, j] - mean) * (x[i, j] - mean)
+        out[i] = squares / max(count - correction, zero)
+
+
+def row_logsumexp(x: Array, out: Array) -> None:
+    """Take log Σ eˣ of each row."""
+    zero = x.dtype.type(0)
+    for i in range(len(x)):
+        top, sum_ = x[i, 0], zero
+        for j in range(1, x.shape[1]):
+            top = max(top, x[i, j])
+        top = top if math.isfinite(top) else zero
+        for j in range(x.shape[1]):
+            sum_ += math.exp(x[i, j] - top)
+        out[i] = math.log(sum_) + top
 
 
 def sum_columns(x: Array, low: int, high: int, out: Array) -> None:
@@ -143,14 +245,6 @@ def copy_columns(x: Array, low: int, out: Array) -> None:
         row, part = x[i, low : low + out.shape[1]], out[i]
         for j in range(len(part)):
             part[j] = row[j]
-
-
-def total(x: Array) -> Number:
-    """Add up a vector."""
-    result = x.dtype.type(0)
-    for i in range(len(x)):
-        result += x[i]
-    return result
 
 
 # ---------------------------------------------------------------- optimizers

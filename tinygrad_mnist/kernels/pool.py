@@ -29,7 +29,7 @@ _BOOL = np.dtype(bool)
 
 
 def max_pool2d(
-    x: Array, *, kernel: Pair, stride: Pair, padding: Pair, out: Array | None = None, winners: Array | None = None
+    x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, out: Array | None = None, saved: Array | None = None
 ) -> tuple[Array, Array]:
     """Take the maximum of each window, and remember which tap it was.
 
@@ -38,15 +38,16 @@ def max_pool2d(
     Shapes:  x (N, C, H, W) -> out, winners (N, C, OH, OW), winners = p · KW + q
     Raises:  ShapeError for a rank other than 4 or a window that does not fit; ArgumentError for a value out of range
     """
-    shape, last = _output_shape(x, kernel, stride, padding), is_channels_last(x)
+    shape, last = _output_shape(x, kernel_size, stride, padding), is_channels_last(x)
     if out is None:
         out = _empty(shape, x.dtype, last)
+    winners = saved
     if winners is None:
-        winners = _empty(shape, np.min_scalar_type(kernel[0] * kernel[1] - 1), last)
+        winners = _empty(shape, np.min_scalar_type(kernel_size[0] * kernel_size[1] - 1), last)
     best, chosen = _ordered(out, last), _ordered(winners, last)
-    first = _first_taps(shape, kernel, stride, padding)
+    first = _first_taps(shape, kernel_size, stride, padding)
     first = first[:, :, None] if last else first
-    taps = _taps(shape, kernel, stride, last)
+    taps = _taps(shape, kernel_size, stride, last)
 
     def work(images: slice) -> None:
         _first_maxima(_framed(x[images], padding, last), taps, first, best[images], chosen[images], last)
@@ -55,15 +56,15 @@ def max_pool2d(
     return out, winners
 
 
-def max_pool2d_values(x: Array, *, kernel: Pair, stride: Pair, padding: Pair, out: Array | None = None) -> Array:
+def max_pool2d_values(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, out: Array | None = None) -> Array:
     """Take the maximum of each window only, where no derivative is wanted.
 
     Shapes:  x (N, C, H, W) -> (N, C, OH, OW)
     """
-    shape, last = _output_shape(x, kernel, stride, padding), is_channels_last(x)
+    shape, last = _output_shape(x, kernel_size, stride, padding), is_channels_last(x)
     if out is None:
         out = _empty(shape, x.dtype, last)
-    best, taps = _ordered(out, last), _taps(shape, kernel, stride, last)
+    best, taps = _ordered(out, last), _taps(shape, kernel_size, stride, last)
 
     def work(images: slice) -> None:
         here, target = _framed(x[images], padding, last), best[images]
@@ -76,7 +77,7 @@ def max_pool2d_values(x: Array, *, kernel: Pair, stride: Pair, padding: Pair, ou
 
 
 def pool_scatter(
-    g: Array, winners: Array, *, x_shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair,
+    g: Array, winners: Array, *, x_shape: tuple[int, ...], kernel_size: Pair, stride: Pair, padding: Pair,
     out: Array | None = None,
 ) -> Array:  # fmt: skip
     """Add each value at its window's winner; windows may overlap, so a pixel can win several times.
@@ -88,9 +89,10 @@ def pool_scatter(
     last = is_channels_last(winners)
     gx = _empty(x_shape, g.dtype, last) if out is None else out
     pixels, shares, chosen = _ordered(gx, last), _ordered(g, last), _ordered(winners, last)
-    taps = _tap_slices(x_shape, winners.shape, kernel, stride, padding, last)
-    apart = kernel[0] <= stride[0] and kernel[1] <= stride[1]
-    tiled = kernel == stride and padding == (0, 0) and x_shape[2:] == (g.shape[2] * stride[0], g.shape[3] * stride[1])
+    taps = _tap_slices(x_shape, winners.shape, kernel_size, stride, padding, last)
+    apart = kernel_size[0] <= stride[0] and kernel_size[1] <= stride[1]
+    whole = x_shape[2:] == (g.shape[2] * stride[0], g.shape[3] * stride[1])
+    tiled = kernel_size == stride and padding == (0, 0) and whole
 
     def work(images: slice) -> None:
         here, share, choice = pixels[images], _contiguous(shares[images], "pool shares"), chosen[images]
@@ -113,7 +115,7 @@ def pool_scatter(
 
 
 def pool_gather(
-    x: Array, winners: Array, *, kernel: Pair, stride: Pair, padding: Pair, out: Array | None = None
+    x: Array, winners: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, out: Array | None = None
 ) -> Array:
     """Pick the value at each window's winner: the adjoint of pool_scatter.
 
@@ -124,7 +126,7 @@ def pool_gather(
     if out is None:
         out = _empty(winners.shape, x.dtype, last)
     picked, pixels, chosen = _ordered(out, last), _ordered(x, last), _ordered(winners, last)
-    taps = _tap_slices(x.shape, winners.shape, kernel, stride, padding, last)
+    taps = _tap_slices(x.shape, winners.shape, kernel_size, stride, padding, last)
 
     def work(images: slice) -> None:
         target, here, choice = picked[images], pixels[images], chosen[images]

@@ -13,17 +13,14 @@ import numpy as np
 from ..core.graph import Array
 from ..core.primitive import primitive
 from ..kernels import activation as kernel
+from .broadcast import elementwise
 from .compare import keep
 from .promotion import floating
 
 
-@primitive()
-def tanh(x: Array) -> Array:
-    """Hyperbolic tangent.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return np.tanh(floating(x))
+@elementwise(np.tanh, convert=floating, loop="math.tanh(x)")
+def tanh(x: Array) -> Any:
+    """Hyperbolic tangent."""
 
 
 @tanh.vjp("x")
@@ -31,13 +28,9 @@ def tanh_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (1 - out * out)
 
 
-@primitive()
-def sigmoid(x: Array) -> Array:
-    """Logistic function 1 / (1 + e⁻ˣ), accurate to the end of the range on either side.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return kernel.sigmoid(x)
+@elementwise(kernel.sigmoid, loop="loops.sigmoid(x)")
+def sigmoid(x: Array) -> Any:
+    """Logistic function 1 / (1 + e⁻ˣ), accurate to the end of the range on either side."""
 
 
 @sigmoid.vjp("x")
@@ -45,13 +38,9 @@ def sigmoid_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (out * (1 - out))
 
 
-@primitive()
-def relu(x: Array) -> Array:
-    """Rectifier max(x, 0); its derivative at 0 is 0.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return kernel.relu(x)
+@elementwise(kernel.relu, loop="0 if x <= 0 else x")
+def relu(x: Array) -> Any:
+    """Rectifier max(x, 0); its derivative at 0 is 0."""
 
 
 @relu.vjp("x")
@@ -59,14 +48,14 @@ def relu_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return keep(g, out != 0)  # NaN too lets it pass, as in PyTorch
 
 
-@primitive()
-def dropout(x: Array, mask: Array) -> Array:
+@primitive(over=(0, 1), loop="x * mask")
+def dropout(x: Array, mask: Array, *, out: Array | None = None) -> Array:
     """Multiply by a mask drawn by the caller: 0 where dropped, 1 / (1 - p) where kept.
 
     Shapes:  x (*A), mask (*A) -> (*A)
     Source:  Srivastava et al. 2014 (JMLR 15), inverted: scaled while training, so that evaluation does nothing
     """
-    return np.multiply(x, mask)
+    return np.multiply(x, mask, out=out)
 
 
 @dropout.vjp("x")

@@ -6,12 +6,14 @@ broadcasting.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..core.graph import Array
-from ..core.primitive import Primitive, Rule, primitive
+from ..core.primitive import Primitive, Promote, Rule, primitive
+from ..kernels import loops
 from ..kernels import sums as kernel
 from .promotion import promoted
 
@@ -32,13 +34,12 @@ def broadcast_to_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
     return sum_to(g, shape=x.shape)
 
 
-@primitive()
-def sum_to(x: Array, *, shape: Shape) -> Array:
+@primitive(kernel.sum_to, rows=loops.row_sums)
+def sum_to(x: Array, *, shape: Shape) -> Any:
     """Sum x over the axes along which `shape` would be stretched to x's shape.
 
     Shapes:  x (*A) -> shape, which broadcasts to A
     """
-    return kernel.sum_to(x, shape)
 
 
 @sum_to.vjp("x")
@@ -46,11 +47,17 @@ def sum_to_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
     return broadcast_to(g, shape=x.shape)
 
 
-def elementwise(forward: Rule) -> Primitive:
-    """Make a primitive whose arguments broadcast: cotangents are summed back to each argument's shape."""
-    return Primitive(forward, fit=sum_to, promote=promoted)
+def elementwise(
+    computes: Callable[..., Any] | None = None, *, promote: Promote = promoted, **card: Any
+) -> Callable[[Rule], Primitive]:
+    """Make a primitive that computes each element by itself, of arguments that broadcast; card: see Primitive.
 
+    Cotangents are summed back to each argument's shape. The result may take the memory of any argument.
+    """
 
-def elementwise_modular(forward: Rule) -> Primitive:
-    """Make one likewise, in which integers count modulo 2ⁿ, as in PyTorch."""
-    return Primitive(forward, fit=sum_to, promote=promoted, modular=True)
+    def decorate(declared: Rule) -> Primitive:
+        count = declared.__code__.co_argcount
+        several = {"fit": sum_to, "promote": promote} if count > 1 else {}
+        return Primitive(declared, computes=computes, **{"over": tuple(range(count)), **several, **card})
+
+    return decorate

@@ -12,21 +12,16 @@ from typing import Any
 import numpy as np
 
 from ..core.graph import Array
-from ..core.primitive import Primitive, Rule, primitive
+from ..core.primitive import primitive
 from ..kernels import activation as kernel
 from .broadcast import elementwise
-from .promotion import promoted
 
 # ---------------------------------------------------------------- extremes and choices
 
 
-@elementwise
-def maximum(a: Array, b: Array) -> Array:
-    """Larger of a and b; equal ones share the gradient.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
-    return np.maximum(a, b)
+@elementwise(np.maximum, loop="a if a >= b or a != a else b")
+def maximum(a: Array, b: Array) -> Any:
+    """Larger of a and b; equal ones share the gradient."""
 
 
 @maximum.vjp("a")
@@ -39,13 +34,9 @@ def maximum_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return to_greater(g, b, a)
 
 
-@elementwise
-def minimum(a: Array, b: Array) -> Array:
-    """Smaller of a and b; equal ones share the gradient.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
-    return np.minimum(a, b)
+@elementwise(np.minimum, loop="a if a <= b or a != a else b")
+def minimum(a: Array, b: Array) -> Any:
+    """Smaller of a and b; equal ones share the gradient."""
 
 
 @minimum.vjp("a")
@@ -66,13 +57,16 @@ def to_greater(g: Any, a: Any, b: Any) -> Any:
     return where(less(a, b), 0.0, where(equal(a, b), g * 0.5, g))
 
 
-@primitive()
-def clamp(x: Array, *, low: float | None, high: float | None) -> Array:
-    """Limit x to [low, high]; at a bound the gradient passes.
+def clamped(low: float | None, high: float | None) -> str:
+    """Spell the loop of clamp, with the bounds that there are; NaN stays."""
+    inner = "x" if low is None else "(low if x < low else x)"
+    return inner if high is None else f"high if {inner} > high else {inner}"
 
-    Shapes:  x (*A) -> (*A)
-    """
-    return np.clip(x, low, high)
+
+@elementwise(loop=clamped)
+def clamp(x: Array, *, low: float | None, high: float | None, out: Array | None = None) -> Array:
+    """Limit x to [low, high]; at a bound the gradient passes."""
+    return np.clip(x, low, high, out=out)
 
 
 @clamp.vjp("x")
@@ -82,13 +76,12 @@ def clamp_vjp_x(g: Any, out: Any, x: Any, *, low: float | None, high: float | No
     return keep(g, equal(out, x))
 
 
-@primitive()
-def keep(x: Array, mask: Array) -> Array:
+@primitive(kernel.keep, over=(0,), loop="x if mask else 0")
+def keep(x: Array, mask: Array) -> Any:
     """Keep x where the mask is true, 0 elsewhere, even where x is infinite or NaN.
 
     Shapes:  x (*A), mask (*A) of booleans -> (*A)
     """
-    return kernel.keep(x, mask)
 
 
 @keep.vjp("x")
@@ -96,19 +89,23 @@ def keep_vjp_x(g: Any, out: Any, x: Any, mask: Any) -> Any:
     return keep(g, mask)
 
 
-@elementwise
-def where(condition: Array, a: Any, b: Any) -> Array:
+@elementwise(over=(2,), loop="a if condition else b")  # b is written first
+def where(condition: Array, a: Any, b: Any, *, out: Array | None = None) -> Array:
     """Take a where the condition holds, else b.
 
     Shapes:  condition (*C), a (*A), b (*B) -> (*broadcast(C, A, B))
     """
+    if out is not None:
+        np.copyto(out, b)
+        np.copyto(out, a, where=condition)
+        return out
     if a is None or b is None:
         raise TypeError("None is no value to choose.")
     if isinstance(a, int) or isinstance(b, int):  # which NumPy would wrap
         kind = np.result_type(a, b)
         a, b = np.asarray(a, kind), np.asarray(b, kind)
-    out: Array = np.where(condition, a, b)
-    return out
+    chosen: Array = np.where(condition, a, b)
+    return chosen
 
 
 @where.vjp("a")
@@ -124,80 +121,59 @@ def where_vjp_b(g: Any, out: Any, condition: Any, a: Any, b: Any) -> Any:
 # ---------------------------------------------------------------- comparisons and logic: constant to differentiation
 
 
-def comparison(forward: Rule) -> Primitive:
-    """Make a primitive of two arguments that broadcast, constant to differentiation."""
-    return Primitive(forward, differentiable=False, promote=promoted)
-
-
-def bitwise(forward: Rule) -> Primitive:
-    """Make one likewise, in which integers count modulo 2ⁿ, as in PyTorch."""
-    return Primitive(forward, differentiable=False, promote=promoted, modular=True)
-
-
-@comparison
-def equal(a: Array, b: Array) -> Array:
+@elementwise(np.equal, differentiable=False, loop="a == b")
+def equal(a: Array, b: Array) -> Any:
     """Tell where a = b."""
-    return np.equal(a, b)
 
 
-@comparison
-def not_equal(a: Array, b: Array) -> Array:
+@elementwise(np.not_equal, differentiable=False, loop="a != b")
+def not_equal(a: Array, b: Array) -> Any:
     """Tell where a ≠ b."""
-    return np.not_equal(a, b)
 
 
-@comparison
-def less(a: Array, b: Array) -> Array:
+@elementwise(np.less, differentiable=False, loop="a < b")
+def less(a: Array, b: Array) -> Any:
     """Tell where a < b."""
-    return np.less(a, b)
 
 
-@comparison
-def less_equal(a: Array, b: Array) -> Array:
+@elementwise(np.less_equal, differentiable=False, loop="a <= b")
+def less_equal(a: Array, b: Array) -> Any:
     """Tell where a ≤ b."""
-    return np.less_equal(a, b)
 
 
-@comparison
-def greater(a: Array, b: Array) -> Array:
+@elementwise(np.greater, differentiable=False, loop="a > b")
+def greater(a: Array, b: Array) -> Any:
     """Tell where a > b."""
-    return np.greater(a, b)
 
 
-@comparison
-def greater_equal(a: Array, b: Array) -> Array:
+@elementwise(np.greater_equal, differentiable=False, loop="a >= b")
+def greater_equal(a: Array, b: Array) -> Any:
     """Tell where a ≥ b."""
-    return np.greater_equal(a, b)
 
 
-@primitive(differentiable=False)
-def logical_not(x: Array) -> Array:
+@elementwise(np.invert, differentiable=False, loop="not x")
+def logical_not(x: Array) -> Any:
     """Invert booleans; of integers, the bits."""
-    return np.invert(x)
 
 
-@bitwise
-def logical_and(a: Array, b: Array) -> Array:
+@elementwise(np.bitwise_and, differentiable=False, modular=True, loop="a and b")
+def logical_and(a: Array, b: Array) -> Any:
     """And of booleans; of integers, bit by bit."""
-    return np.bitwise_and(a, b)
 
 
-@bitwise
-def logical_or(a: Array, b: Array) -> Array:
+@elementwise(np.bitwise_or, differentiable=False, modular=True, loop="a or b")
+def logical_or(a: Array, b: Array) -> Any:
     """Or of booleans; of integers, bit by bit."""
-    return np.bitwise_or(a, b)
 
 
-@primitive(differentiable=False)
-def isnan(x: Array) -> Array:
+@elementwise(np.isnan, differentiable=False, loop="x != x")
+def isnan(x: Array) -> Any:
     """Tell where x is not a number."""
-    return np.isnan(x)
 
 
-@primitive(differentiable=False)
-def isfinite(x: Array) -> Array:
+@elementwise(np.isfinite, differentiable=False, loop="x - x == 0")
+def isfinite(x: Array) -> Any:
     """Tell where x is neither infinite nor not a number."""
-    return np.isfinite(x)
 
 
 def operator(comparison: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -10,19 +10,14 @@ from typing import Any
 
 from ..core.errors import ShapeError
 from ..core.graph import Array
-from ..core.primitive import Primitive
+from ..core.primitive import primitive
 from ..kernels.product import product
 from .broadcast import sum_to
 from .layout import reshape, transpose
 
 
-def _matmul(forward: Any) -> Primitive:
-    # leading (batch) axes broadcast, so cotangents are summed back as for elementwise operations
-    return Primitive(forward, residuals=False, view=False, fit=sum_to)
-
-
-@_matmul
-def matmul(a: Array, b: Array) -> Array:
+@primitive(fit=sum_to)  # leading (batch) axes broadcast, so cotangents are summed back
+def matmul(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """Matrix product over the last two axes; leading axes broadcast.
 
     Math:    out[..., i, j] = Σ_k a[..., i, k] · b[..., k, j]
@@ -36,7 +31,10 @@ def matmul(a: Array, b: Array) -> Array:
             expected="a.shape[-1] == b.shape[-2]",
             hint=_matmul_hint(a.shape, b.shape),
         )
-    return product(a, b)
+    return product(a, b, out)
+
+
+matmul.without_checks(product)
 
 
 def _matmul_hint(a: tuple[int, ...], b: tuple[int, ...]) -> str:
@@ -62,8 +60,8 @@ def matmul_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return matmul(swap(a), g)
 
 
-@_matmul
-def linear(x: Array, w: Array, b: Array | None) -> Array:
+@primitive(fit=sum_to)
+def linear(x: Array, w: Array, b: Array | None, *, out: Array | None = None) -> Array:
     """Affine map of the last axis, as a Linear layer has it.
 
     Math:    out = x wᵀ + b
@@ -72,7 +70,7 @@ def linear(x: Array, w: Array, b: Array | None) -> Array:
     """
     if x.ndim == 0 or x.shape[-1] != w.shape[1]:
         raise _linear_error(x, w)
-    out = product(x, w.T)
+    out = product(x, w.T, out)
     if b is not None:
         out += b
     return out

@@ -18,8 +18,8 @@ from .reduce import sum
 Pair = tuple[int, int]
 
 
-@primitive()
-def conv2d(x: Array, w: Array, b: Array | None, *, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
+@primitive(kernel.conv2d)
+def conv2d(x: Array, w: Array, b: Array | None, *, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Any:
     """Cross-correlate images with filters.
 
     Math:    out[n,o,i,j] = b[o] + Σ w[o,c,p,q] · x[n, c, i·s + p·d - pad, j·s + q·d - pad]
@@ -27,7 +27,6 @@ def conv2d(x: Array, w: Array, b: Array | None, *, stride: Pair, padding: Pair, 
              OH = ⌊(H + 2 pad - d (KH - 1) - 1) / s⌋ + 1
     Raises:  ShapeError if x and w disagree on C or the filter is larger than the padded image
     """
-    return kernel.conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 @conv2d.vjp("x")
@@ -55,17 +54,14 @@ def conv2d_vjp_b(
     return sum(g, axis=(0, 2, 3), keepdims=False)
 
 
-@primitive()
+@primitive(kernel.conv2d_input_gradient)
 def conv2d_input_gradient(
     y: Array, w: Array, *, x_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Array:
+) -> Any:
     """Adjoint of conv2d in x: spread every output's share y over the pixels that it saw.
 
     Shapes:  y (N, O, OH, OW), w (O, C / groups, KH, KW) -> x_shape (N, C, H, W)
     """
-    return kernel.conv2d_input_gradient(
-        y, w, x_shape=x_shape, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
 
 
 @conv2d_input_gradient.vjp("y")
@@ -84,17 +80,14 @@ def conv2d_input_gradient_vjp_w(
     )
 
 
-@primitive()
+@primitive(kernel.conv2d_weight_gradient)
 def conv2d_weight_gradient(
     y: Array, x: Array, *, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Array:
+) -> Any:
     """Adjoint of conv2d in w: correlate the images with every output's share y.
 
     Shapes:  y (N, O, OH, OW), x (N, C, H, W) -> w_shape (O, C / groups, KH, KW)
     """
-    return kernel.conv2d_weight_gradient(
-        y, x, w_shape=w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
 
 
 @conv2d_weight_gradient.vjp("y")

@@ -1,35 +1,28 @@
 """Operations on each element by itself: arithmetic, powers, exponentials, logarithms, circular functions, copies.
 
-Arguments broadcast as in NumPy. The derivative of |x| at 0 is 0, as in PyTorch. Look next at activation.py.
+Arguments broadcast as in NumPy: x (*A) -> (*A), and a (*A), b (*B) -> (*broadcast(A, B)). The derivative of |x| at 0 is
+0, as in PyTorch. Look next at activation.py.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..core.graph import Array
-from ..core.primitive import Primitive, Rule, primitive
-from .broadcast import elementwise, elementwise_modular, sum_to
+from ..kernels import activation as kernel
+from .broadcast import elementwise
 from .compare import equal, greater_equal, isnan, logical_and, logical_or, not_equal, where
-from .promotion import floating, promoted_floats
+from .promotion import counting, floating, promoted_floats
 
 # ---------------------------------------------------------------- arithmetic
 
 
-def elementwise_float(forward: Rule) -> Primitive:
-    """Make a primitive whose arguments broadcast and whose result is a float, of integers too."""
-    return Primitive(forward, fit=sum_to, promote=promoted_floats)
-
-
-@elementwise_modular
-def add(a: Array, b: Array) -> Array:
-    """Sum a + b.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
-    return np.add(a, b)
+@elementwise(np.add, modular=True, loop="a + b")
+def add(a: Array, b: Array) -> Any:
+    """Sum a + b."""
 
 
 @add.vjp("a")
@@ -42,13 +35,9 @@ def add_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g
 
 
-@elementwise_modular
-def subtract(a: Array, b: Array) -> Array:
-    """Difference a - b.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
-    return np.subtract(a, b)
+@elementwise(np.subtract, modular=True, loop="a - b")
+def subtract(a: Array, b: Array) -> Any:
+    """Difference a - b."""
 
 
 @subtract.vjp("a")
@@ -61,13 +50,9 @@ def subtract_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return -g
 
 
-@elementwise_modular
-def multiply(a: Array, b: Array) -> Array:
-    """Product a * b.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
-    return np.multiply(a, b)
+@elementwise(np.multiply, modular=True, loop="a * b")
+def multiply(a: Array, b: Array) -> Any:
+    """Product a * b."""
 
 
 @multiply.vjp("a")
@@ -80,13 +65,9 @@ def multiply_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g * a
 
 
-@elementwise_float
-def divide(a: Array, b: Array) -> Array:
-    """Quotient a / b; of integers, a float.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
-    return np.true_divide(a, b)
+@elementwise(np.true_divide, promote=promoted_floats, loop="a / b")
+def divide(a: Array, b: Array) -> Any:
+    """Quotient a / b; of integers, a float."""
 
 
 @divide.vjp("a")
@@ -99,14 +80,14 @@ def divide_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return -g * out / b
 
 
-@elementwise
-def power(a: Array, b: Array) -> Array:
-    """Power a ** b of two arrays; `power_scalar` serves a number as exponent.
-
-    Shapes:  a (*A), b (*B) -> (*broadcast(A, B))
-    """
+@elementwise(loop="a ** b")
+def power(a: Array, b: Array, *, out: Array | None = None) -> Array:
+    """Power a ** b of two arrays; `power_scalar` serves a number as exponent."""
+    if out is not None and out.dtype.kind != "f":  # where a failure would leave half a result
+        np.copyto(out, power(a, b))
+        return out
     try:
-        return np.power(a, b)
+        return np.power(a, b, out=out)
     except ValueError:
         if not (np.result_type(a, b).kind in "iu" and np.any(np.less(b, 0))):
             raise
@@ -128,19 +109,16 @@ def power_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g * (out * log(a + logical_and(equal(a, 0), greater_equal(b, 0))))
 
 
-@primitive()
-def power_scalar(x: Array, *, exponent: float) -> Array:
-    """Power x ** exponent for a Python number.
-
-    Shapes:  x (*A) -> (*A)
-    """
+@elementwise(loop=lambda exponent: "x * x" if exponent == 2 else "x ** exponent")
+def power_scalar(x: Array, *, exponent: float, out: Array | None = None) -> Array:
+    """Power x ** exponent for a Python number."""
     if x.dtype.kind == "b":
         if type(exponent) is bool:
-            return np.logical_or(x, not exponent)
+            return np.logical_or(x, not exponent, out=out)
         x = x.astype(np.int64)
     if exponent == 2 and (x.dtype.kind == "f" or type(exponent) is int):
-        return np.square(x)
-    return np.power(x, exponent if x.dtype.kind == "f" or exponent >= 0 else float(exponent))
+        return np.square(x, out=out)
+    return np.power(x, exponent if x.dtype.kind == "f" or exponent >= 0 else float(exponent), out=out)
 
 
 @power_scalar.vjp("x")
@@ -148,13 +126,9 @@ def power_scalar_vjp_x(g: Any, out: Any, x: Any, *, exponent: float) -> Any:
     return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else where(False, g, 0.0)
 
 
-@primitive()
-def negative(x: Array) -> Array:
-    """Opposite -x.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return np.negative(x)
+@elementwise(np.negative, loop="-x")
+def negative(x: Array) -> Any:
+    """Opposite -x."""
 
 
 @negative.vjp("x")
@@ -162,13 +136,9 @@ def negative_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return -g
 
 
-@primitive()
-def absolute(x: Array) -> Array:
-    """Absolute value |x|; its derivative at 0 is 0.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return np.absolute(x)
+@elementwise(np.absolute, loop="abs(x)")
+def absolute(x: Array) -> Any:
+    """Absolute value |x|; its derivative at 0 is 0."""
 
 
 @absolute.vjp("x")
@@ -176,13 +146,10 @@ def absolute_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * sign(x)
 
 
-@primitive()
-def sign(x: Array) -> Array:
-    """Sign of x: -1, 0 or 1. Its derivative is 0 everywhere.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return x.copy() if x.dtype.kind == "b" else np.sign(x)
+@elementwise(answers=np.sign, loop="1 if x > 0 else -1 if x < 0 else 0 if x == 0 else x")
+def sign(x: Array, *, out: Array | None = None) -> Array:
+    """Sign of x: -1, 0 or 1. Its derivative is 0 everywhere."""
+    return np.logical_or(x, False, out=out) if x.dtype.kind == "b" else np.sign(x, out=out)
 
 
 @sign.vjp("x")
@@ -190,13 +157,9 @@ def sign_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return where(False, g, 0.0)  # not g * 0, which is NaN where g is infinite
 
 
-@primitive()
-def square(x: Array) -> Array:
-    """Square x².
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return np.square(x.astype(np.int64) if x.dtype.kind == "b" else x)  # type: ignore[no-any-return]
+@elementwise(np.square, convert=counting, loop="x * x")
+def square(x: Array) -> Any:
+    """Square x²."""
 
 
 @square.vjp("x")
@@ -204,13 +167,9 @@ def square_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (2 * x)
 
 
-@primitive()
-def sqrt(x: Array) -> Array:
-    """Square root √x.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return np.sqrt(floating(x))
+@elementwise(np.sqrt, convert=floating, loop="math.sqrt(x)")
+def sqrt(x: Array) -> Any:
+    """Square root √x."""
 
 
 @sqrt.vjp("x")
@@ -218,13 +177,10 @@ def sqrt_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return 0.5 * g / out
 
 
-@primitive()
-def reciprocal(x: Array) -> Array:
-    """Reciprocal 1 / x; of integers, a float.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return np.true_divide(1, x)
+@elementwise(answers=np.reciprocal, loop="1 / x")
+def reciprocal(x: Array, *, out: Array | None = None) -> Array:
+    """Reciprocal 1 / x; of integers, a float."""
+    return np.true_divide(1, x, out=out)
 
 
 @reciprocal.vjp("x")
@@ -235,13 +191,9 @@ def reciprocal_vjp_x(g: Any, out: Any, x: Any) -> Any:
 # ---------------------------------------------------------------- exponentials, logarithms, circular functions
 
 
-@primitive()
-def exp(x: Array) -> Array:
-    """Exponential eˣ.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return np.exp(floating(x))
+@elementwise(np.exp, convert=floating, loop="math.exp(x)")
+def exp(x: Array) -> Any:
+    """Exponential eˣ."""
 
 
 @exp.vjp("x")
@@ -249,13 +201,9 @@ def exp_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * out
 
 
-@primitive()
-def expm1(x: Array) -> Array:
-    """eˣ - 1, accurate near 0.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return np.expm1(floating(x))
+@elementwise(np.expm1, convert=floating, loop="math.expm1(x)")
+def expm1(x: Array) -> Any:
+    """eˣ - 1, accurate near 0."""
 
 
 @expm1.vjp("x")
@@ -263,13 +211,9 @@ def expm1_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (out + 1)
 
 
-@primitive()
-def log(x: Array) -> Array:
-    """Natural logarithm.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return np.log(floating(x))
+@elementwise(np.log, convert=floating, loop="math.log(x)")
+def log(x: Array) -> Any:
+    """Natural logarithm."""
 
 
 @log.vjp("x")
@@ -277,13 +221,9 @@ def log_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g / x
 
 
-@primitive()
-def log1p(x: Array) -> Array:
-    """log(1 + x), accurate near 0.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return np.log1p(floating(x))
+@elementwise(np.log1p, convert=floating, loop="math.log1p(x)")
+def log1p(x: Array) -> Any:
+    """log(1 + x), accurate near 0."""
 
 
 @log1p.vjp("x")
@@ -291,14 +231,9 @@ def log1p_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g / (1 + x)
 
 
-@primitive()
-def sin(x: Array) -> Array:
-    """Sine.
-
-    Shapes:  x (*A) -> (*A)
-    Units:   radians
-    """
-    return np.sin(floating(x))
+@elementwise(np.sin, convert=floating, loop="math.sin(x)")
+def sin(x: Array) -> Any:
+    """Sine of x in radians."""
 
 
 @sin.vjp("x")
@@ -306,14 +241,9 @@ def sin_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * cos(x)
 
 
-@primitive()
-def cos(x: Array) -> Array:
-    """Cosine.
-
-    Shapes:  x (*A) -> (*A)
-    Units:   radians
-    """
-    return np.cos(floating(x))
+@elementwise(np.cos, convert=floating, loop="math.cos(x)")
+def cos(x: Array) -> Any:
+    """Cosine of x in radians."""
 
 
 @cos.vjp("x")
@@ -321,16 +251,26 @@ def cos_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return -g * sin(x)
 
 
+@elementwise(kernel.erf, loop="math.erf(x)")
+def erf(x: Array) -> Any:
+    """Error function 2/√π ∫₀ˣ e^(-t²) dt."""
+
+
+@erf.vjp("x")
+def erf_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g * (2 / math.sqrt(math.pi) * exp(-x * x))
+
+
 # ---------------------------------------------------------------- copies
 
 
-@primitive()
-def clone(x: Array) -> Array:
-    """Copy x to memory of its own; the gradient passes through.
-
-    Shapes:  x (*A) -> (*A)
-    """
-    return x.copy(order="K")
+@elementwise(loop="x")
+def clone(x: Array, *, out: Array | None = None) -> Array:
+    """Copy x to memory of its own; the gradient passes through."""
+    if out is None:
+        return x.copy(order="K")
+    np.copyto(out, x)
+    return out
 
 
 @clone.vjp("x")

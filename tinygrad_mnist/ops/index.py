@@ -17,6 +17,7 @@ from ..core.primitive import primitive
 from .broadcast import Shape, broadcast_to, sum_to
 
 LARGEST = np.iinfo(np.intp).max
+MOVED = "elements are moved, not computed: as quick in NumPy"
 ARRAY = "array"  # stands in a static index where the next index array belongs
 
 Index = tuple[Any, ...]
@@ -41,6 +42,14 @@ def distinct(arrays: tuple[Any, ...]) -> bool:
     return not arrays or (len(arrays) == 1 and arrays[0].dtype.kind == "b")
 
 
+def zeros(shape: Shape, dtype: Any, out: Array | None) -> Array:
+    """Give an array of zeros: `out`, if there is one."""
+    if out is None:
+        return np.zeros(shape, dtype)
+    out[...] = 0
+    return out
+
+
 @primitive(view=True)
 def getitem(x: Array, *arrays: Array, index: Index) -> Array:
     """Read x[index].
@@ -58,13 +67,13 @@ def getitem_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index) -> Any:
     return put(g, *arrays, index=index, shape=x.shape)
 
 
-@primitive()
-def put(x: Array, *arrays: Array, index: Index, shape: Shape) -> Array:
+@primitive(slow=MOVED)
+def put(x: Array, *arrays: Array, index: Index, shape: Shape, out: Array | None = None) -> Array:
     """Add x at [index] into zeros; where an index names an element twice, both are added.
 
     Shapes:  x as shape[index] -> shape
     """
-    out = np.zeros(shape, dtype=x.dtype)
+    out = zeros(shape, x.dtype, out)
     where = fill(index, arrays)
     if distinct(arrays):
         out[where] = x
@@ -78,13 +87,16 @@ def put_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index, shape: Shape
     return getitem(g, *arrays, index=index)
 
 
-@primitive()
-def setitem(x: Array, value: Array, *arrays: Array, index: Index) -> Array:
+@primitive(over=(0,), slow=MOVED)
+def setitem(x: Array, value: Array, *arrays: Array, index: Index, out: Array | None = None) -> Array:
     """Copy x and write the value at [index]; where an index names an element twice, the last one stays.
 
     Shapes:  x (*A), value broadcasts to A[index] -> (*A)
     """
-    out = np.array(x, order="C")  # of a 0-d array, arithmetic makes a scalar, whose copy is none
+    if out is None:
+        out = np.array(x, order="C")  # of a 0-d array, arithmetic makes a scalar, whose copy is none
+    elif out is not x and index != (Ellipsis,):
+        np.copyto(out, x)
     write(out, fill(index, arrays), value)
     return out
 
@@ -102,7 +114,7 @@ def setitem_vjp_value(g: Any, out: Any, x: Any, value: Any, *arrays: Any, index:
     return broadcast_to(sum_to(gx, shape=value.shape[lead:]), shape=value.shape)
 
 
-@primitive(differentiable=False)
+@primitive(differentiable=False, slow=MOVED)
 def stays(x: Array, *arrays: Array, index: Index) -> Array:
     """1 where a value that setitem writes stays, 0 where a later one overwrites it. Constant to differentiation.
 
@@ -116,7 +128,7 @@ def stays(x: Array, *arrays: Array, index: Index) -> Array:
     return result
 
 
-@primitive()
+@primitive(slow=MOVED)
 def gather(x: Array, index: Array, *, axis: int) -> Array:
     """Pick along one axis: out[i, j] = x[i, index[i, j]] for axis 1 of a matrix.
 
@@ -139,13 +151,13 @@ def gather_vjp_x(g: Any, out: Any, x: Any, index: Any, *, axis: int) -> Any:
     return scatter(g, index, axis=axis, shape=x.shape)
 
 
-@primitive()
-def scatter(x: Array, index: Array, *, axis: int, shape: Shape) -> Array:
+@primitive(slow=MOVED)
+def scatter(x: Array, index: Array, *, axis: int, shape: Shape, out: Array | None = None) -> Array:
     """Add x into zeros at the places that gather reads.
 
     Shapes:  x (*B), index (*B) -> shape
     """
-    out = np.zeros(shape, dtype=x.dtype)
+    out = zeros(shape, x.dtype, out)
     np.add.at(out, along(index, axis), x)
     return out
 

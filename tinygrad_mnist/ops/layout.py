@@ -13,17 +13,20 @@ import numpy as np
 from ..core.graph import Array
 from ..core.primitive import primitive
 from .broadcast import Shape
-from .index import getitem
+from .index import MOVED, getitem
 from .promotion import meet
 
 
 @primitive(view=True)
-def reshape(x: Array, *, shape: Shape) -> Array:
+def reshape(x: Array, *, shape: Shape, out: Array | None = None) -> Array:
     """Give x another shape with as many elements; one size may be -1.
 
     Shapes:  x (*A) -> shape
     """
-    return x.reshape(shape)
+    if out is None:
+        return x.reshape(shape)
+    np.copyto(out.reshape(x.shape), x)  # out is no view of x, whose memory runs in another order
+    return out
 
 
 @reshape.vjp("x")
@@ -50,13 +53,16 @@ def transpose_vjp_x(g: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     return transpose(g, axes=inverse(axes))
 
 
-@primitive()
-def flip(x: Array, *, axis: tuple[int, ...]) -> Array:
+@primitive(slow=MOVED)
+def flip(x: Array, *, axis: tuple[int, ...], out: Array | None = None) -> Array:
     """Reverse the order along the given axes, in memory of its own (as PyTorch, whose views have no negative strides).
 
     Shapes:  x (*A) -> (*A)
     """
-    return np.array(np.flip(x, axis))
+    if out is None:
+        return np.array(np.flip(x, axis))
+    np.copyto(out, np.flip(x, axis))
+    return out
 
 
 @flip.vjp("x")
@@ -64,14 +70,15 @@ def flip_vjp_x(g: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
     return flip(g, axis=axis)
 
 
-@primitive()
-def pad(x: Array, *, width: tuple[tuple[int, int], ...], value: float) -> Array:
+@primitive(slow=MOVED)
+def pad(x: Array, *, width: tuple[tuple[int, int], ...], value: float, out: Array | None = None) -> Array:
     """Surround x with a constant: width[i] = (before, after) on axis i; negative widths cut.
 
     Shapes:  x (A0, ...) -> (before0 + A0 + after0, ...)
     """
     shape = tuple(size + before + after for size, (before, after) in zip(x.shape, width, strict=True))
-    out = np.full(shape, value, dtype=x.dtype)
+    out = np.empty(shape, x.dtype) if out is None else out
+    out[...] = value
     inside = tuple(slice(max(b, 0), size - max(a, 0)) for size, (b, a) in zip(shape, width, strict=True))
     kept = tuple(slice(max(-b, 0), size - max(-a, 0)) for size, (b, a) in zip(x.shape, width, strict=True))
     out[inside] = x[kept]
@@ -83,12 +90,14 @@ def pad_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], v
     return pad(g, width=tuple((-before, -after) for before, after in width), value=0)
 
 
-@primitive()
-def cat(*xs: Array, axis: int) -> Array:
+@primitive(slow=MOVED)
+def cat(*xs: Array, axis: int, out: Array | None = None) -> Array:
     """Join arrays end to end along an axis that exists.
 
     Shapes:  x (..., Ai, ...) each -> (..., Σ Ai, ...)
     """
+    if out is not None:
+        return np.concatenate(xs, axis=axis, out=out)
     if any(x.dtype is not xs[0].dtype for x in xs):
         return np.concatenate(xs, axis=axis, dtype=meet(tuple((x.dtype, True) for x in xs)))
     return np.concatenate(xs, axis=axis)

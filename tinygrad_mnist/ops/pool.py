@@ -16,19 +16,15 @@ from .broadcast import Shape
 Pair = tuple[int, int]
 
 
-@primitive(residuals=True)
-def max_pool2d(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> tuple[Array, Array]:
+@primitive(kernel.max_pool2d, residuals=True)
+def max_pool2d(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Any:
     """Take the largest element of every window; of equal ones the first wins the whole gradient.
 
     Shapes:  x (N, C, H, W) -> (N, C, OH, OW); OH = ⌊(H + 2 pad - KH) / s⌋ + 1; padding counts as -∞
     """
-    return kernel.max_pool2d(x, kernel=kernel_size, stride=stride, padding=padding)
 
 
-@max_pool2d.without_residuals
-def max_pool2d_values(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
-    """Take the maxima alone, in evaluation, where nobody asks for the winners."""
-    return kernel.max_pool2d_values(x, kernel=kernel_size, stride=stride, padding=padding)
+max_pool2d.without_residuals(kernel.max_pool2d_values)  # in evaluation, where nobody asks for the winners
 
 
 @max_pool2d.vjp("x")
@@ -39,24 +35,23 @@ def max_pool2d_vjp_x(
     return pool_scatter(g, winners, x_shape=x.shape, kernel_size=kernel_size, stride=stride, padding=padding)
 
 
-@primitive(differentiable=False)
+@primitive(differentiable=False, slow="needed at the second derivative only")
 def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
     """Find which tap of its window each window's winner is. Constant to differentiation.
 
     Shapes:  x (N, C, H, W) -> (N, C, OH, OW) of unsigned integers, row · KW + column within the window
     """
-    return kernel.max_pool2d(x, kernel=kernel_size, stride=stride, padding=padding)[1]
+    return kernel.max_pool2d(x, kernel_size=kernel_size, stride=stride, padding=padding)[1]
 
 
-@primitive()
+@primitive(kernel.pool_scatter)
 def pool_scatter(
     x: Array, winners: Array, *, x_shape: Shape, kernel_size: Pair, stride: Pair, padding: Pair
-) -> Array:
+) -> Any:
     """Add every window's value at its winner, into zeros.
 
     Shapes:  x (N, C, OH, OW), winners (N, C, OH, OW) -> x_shape (N, C, H, W)
     """
-    return kernel.pool_scatter(x, winners, x_shape=x_shape, kernel=kernel_size, stride=stride, padding=padding)
 
 
 @pool_scatter.vjp("x")
@@ -66,13 +61,12 @@ def pool_scatter_vjp_x(
     return pool_gather(g, winners, kernel_size=kernel_size, stride=stride, padding=padding)
 
 
-@primitive()
-def pool_gather(x: Array, winners: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
+@primitive(kernel.pool_gather, slow="needed at the second derivative only")
+def pool_gather(x: Array, winners: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Any:
     """Read every window's winner.
 
     Shapes:  x (N, C, H, W), winners (N, C, OH, OW) -> (N, C, OH, OW)
     """
-    return kernel.pool_gather(x, winners, kernel=kernel_size, stride=stride, padding=padding)
 
 
 @pool_gather.vjp("x")

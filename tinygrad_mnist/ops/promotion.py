@@ -22,13 +22,16 @@ DType = np.dtype[Any]
 RANK = {"b": 0, "i": 1, "u": 1, "f": 2}  # of kinds: signed or not, integers are one
 
 
-@primitive()
-def cast(x: Array, *, dtype: Any) -> Array:
+@primitive(loop=lambda dtype: "x != 0" if np.dtype(dtype).kind == "b" else "x")
+def cast(x: Array, *, dtype: Any, out: Array | None = None) -> Array:
     """Convert to another dtype; the gradient is converted back.
 
     Shapes:  x (*A) -> (*A)
     """
-    return x.astype(dtype)
+    if out is None:
+        return x.astype(dtype)
+    np.copyto(out, x, casting="unsafe")
+    return out
 
 
 @cast.vjp("x")
@@ -87,3 +90,8 @@ def floating(x: Array) -> Array:
     NumPy would compute with the smallest float that holds the integers, which for those of 8 bits is float16.
     """
     return x if type(x) is not np.ndarray or x.dtype.kind == "f" else x.astype(np.float32)
+
+
+def counting(x: Array) -> Array:
+    """Give booleans as integers, as which PyTorch multiplies them by themselves."""
+    return x.astype(np.int64) if x.dtype.kind == "b" else x

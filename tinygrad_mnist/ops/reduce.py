@@ -1,7 +1,7 @@
 """Operations that shrink axes: sum, mean, extremes, logsumexp, variance, product.
 
-`axis` is None (all), an int or a tuple of ints; `keepdims` leaves axes of size 1. Every rule first restores the
-cotangent to the argument's shape. Look next at layout.py.
+`axis` is None (all), an int or a tuple of ints; x (*A) -> A without the axes, or with `keepdims` of size 1 there. Every
+rule first restores the cotangent to the argument's shape. Look next at layout.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from ..core.errors import ShapeError
 from ..core.graph import Array
 from ..core.primitive import primitive
+from ..kernels import loops
 from ..kernels import sums as kernel
 from .broadcast import Shape, broadcast_to
 from .compare import keep, not_equal
@@ -60,16 +61,13 @@ def some(x: Array, axis: Axis, name: str) -> None:
         )
 
 
-@primitive()
-def sum(x: Array, *, axis: Axis, keepdims: bool) -> Any:
-    """Sum over axes; booleans and integers as int64.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+@primitive(rows=loops.row_sums)
+def sum(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
+    """Sum over axes; booleans and integers as int64."""
     dtype = None if x.dtype.kind == "f" else np.int64
     if x.size > kernel.SMALL and x.ndim > 1 and axis is not None:
-        return kernel.sum_axes(x, reduced_axes(x.ndim, axis), keepdims=keepdims, dtype=dtype)
-    return add_up(x, axis=axis, keepdims=keepdims, dtype=dtype)
+        return kernel.sum_axes(x, reduced_axes(x.ndim, axis), keepdims=keepdims, dtype=dtype, out=out)
+    return add_up(x, axis, dtype, out, keepdims)
 
 
 @sum.vjp("x")
@@ -77,15 +75,19 @@ def sum_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return restore(g, x.shape, axis)
 
 
-@primitive()
-def mean(x: Array, *, axis: Axis, keepdims: bool) -> Any:
-    """Arithmetic mean over axes; of integers, a float.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+@primitive(rows=loops.row_means)
+def mean(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
+    """Arithmetic mean over axes; of integers, a float."""
     # divided by a NumPy float so that no elements give NaN, as in PyTorch, instead of ZeroDivisionError
     kind = x.dtype.type if x.dtype.kind == "f" else np.float64
-    return np.true_divide(add_up(x, axis=axis, keepdims=keepdims), kind(count(x.shape, axis)))
+    return np.true_divide(add_up(x, axis, None, None, keepdims), kind(count(x.shape, axis)), out)
+
+
+@mean.without_checks
+def mean_unchecked(x: Array, *, axis: Axis, keepdims: bool, out: Array) -> Any:
+    """Take the mean without working space of its own."""
+    add_up(x, axis, None, out, keepdims)
+    return np.true_divide(out, x.size / (out.size or 1), out)
 
 
 @mean.vjp("x")
@@ -93,14 +95,11 @@ def mean_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return restore(g / count(x.shape, axis), x.shape, axis)
 
 
-@primitive()
-def amax(x: Array, *, axis: Axis, keepdims: bool) -> Any:
-    """Largest element over axes; equal ones share the gradient.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+@primitive(rows=loops.row_maxima)
+def amax(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
+    """Largest element over axes; equal ones share the gradient."""
     some(x, axis, "amax")
-    return largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims)
+    return largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims, out=out)
 
 
 @amax.vjp("x")
@@ -109,14 +108,11 @@ def amax_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return keep(restore(g, x.shape, axis), not_equal(share, 0)) * share
 
 
-@primitive()
-def amin(x: Array, *, axis: Axis, keepdims: bool) -> Any:
-    """Smallest element over axes; equal ones share the gradient.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+@primitive(rows=loops.row_minima)
+def amin(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
+    """Smallest element over axes; equal ones share the gradient."""
     some(x, axis, "amin")
-    return smallest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims)
+    return smallest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims, out=out)
 
 
 @amin.vjp("x")
@@ -125,7 +121,7 @@ def amin_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return keep(restore(g, x.shape, axis), not_equal(share, 0)) * share
 
 
-@primitive(differentiable=False)
+@primitive(differentiable=False, slow="rarely needed: the gradient of a maximum over axes")
 def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Any:
     """1 / k at each of the k elements that equal the extreme of their group, else 0. Constant to differentiation.
 
@@ -135,50 +131,35 @@ def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Any:
     return hit / np.maximum(hit.sum(axis=axis, keepdims=True), 1)
 
 
-@primitive(differentiable=False)
-def argmax(x: Array, *, axis: int | None, keepdims: bool) -> Any:
-    """Position of the first largest element, along one axis or in the flattened array.
-
-    Shapes:  x (*A) -> A without the axis, int64
-    """
+@primitive(differentiable=False, rows=loops.first_maxima)
+def argmax(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
+    """Position of the first largest element, along one axis or in the flattened array, int64."""
     some(x, axis, "argmax")
-    return numpy.argmax(x, axis=axis, keepdims=keepdims)
+    return numpy.argmax(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive(differentiable=False)
-def argmin(x: Array, *, axis: int | None, keepdims: bool) -> Any:
-    """Position of the first smallest element, along one axis or in the flattened array.
-
-    Shapes:  x (*A) -> A without the axis, int64
-    """
+@primitive(differentiable=False, rows=loops.first_minima)
+def argmin(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
+    """Position of the first smallest element, along one axis or in the flattened array, int64."""
     some(x, axis, "argmin")
-    return numpy.argmin(x, axis=axis, keepdims=keepdims)
+    return numpy.argmin(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive(differentiable=False)
-def all(x: Array, *, axis: Axis, keepdims: bool) -> Any:
-    """Tell whether every element is true (not 0). Constant to differentiation.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims), bool
-    """
-    return numpy.all(x, axis=axis, keepdims=keepdims)
+@primitive(differentiable=False, slow="stops early, which rows of a kernel do not")
+def all(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
+    """Tell whether every element is true (not 0). Constant to differentiation."""
+    return numpy.all(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive(differentiable=False)
-def any(x: Array, *, axis: Axis, keepdims: bool) -> Any:
-    """Tell whether some element is true (not 0). Constant to differentiation.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims), bool
-    """
-    return numpy.any(x, axis=axis, keepdims=keepdims)
+@primitive(differentiable=False, slow="stops early, which rows of a kernel do not")
+def any(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
+    """Tell whether some element is true (not 0). Constant to differentiation."""
+    return numpy.any(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive()
+@primitive(rows=loops.row_logsumexp, slow="NumPy needs arrays to work in, as large as x")
 def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
-    """log Σ eˣ, with the largest element taken out first so that nothing overflows.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+    """log Σ eˣ, with the largest element taken out first so that nothing overflows."""
     x = floating(x)
     if count(x.shape, axis) == 0:  # the logarithm of 0, without the warning
         empty = np.zeros_like(x, dtype=x.dtype if x.dtype.kind == "f" else np.float32)
@@ -194,12 +175,9 @@ def logsumexp_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> 
     return restore(g, x.shape, axis) * exp(x - restore(out, x.shape, axis))
 
 
-@primitive()
+@primitive(rows=loops.row_variances, slow="NumPy needs arrays to work in, as large as x")
 def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Any:
-    """Variance over axes: squared distances from the mean, summed and divided by their number less the correction.
-
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
-    """
+    """Variance over axes: squared distances from the mean, summed and divided by their number less the correction."""
     centred = x - mean(x, axis=axis, keepdims=True)
     total, number = add_up(np.square(centred), axis=axis, keepdims=keepdims), count(x.shape, axis)
     return np.true_divide(total, total.dtype.type(max(number - correction, 0) if number else 0))

@@ -6,6 +6,7 @@ operations the way people call them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ..core.errors import ArgumentError, DTypeError, ShapeError, TinygradError
 from ..core.graph import Array
 from ..core.primitive import primitive
+from ..kernels import loops
 from ..kernels import softmax as kernel
 from .elementwise import exp
 from .index import scatter
@@ -20,14 +22,18 @@ from .layout import reshape
 from .reduce import sum
 
 
-@primitive()
-def softmax(x: Array, *, axis: int) -> Array:
+def classes_of(name: str) -> Callable[..., None]:
+    """Make the check of class numbers, the last argument, by the first one's columns."""
+    return lambda x, *rest: check_classes(name, x, rest[-1])
+
+
+@primitive(kernel.softmax, over=(0,), rows=loops.softmax)
+def softmax(x: Array, *, axis: int) -> Any:
     """Turn logits into probabilities along an axis.
 
     Math:    out_i = exp(x_i) / Σ_j exp(x_j)
     Shapes:  x (*A) -> (*A)
     """
-    return kernel.softmax(x, axis=axis)
 
 
 @softmax.vjp("x")
@@ -35,15 +41,14 @@ def softmax_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
     return out * (g - sum(g * out, axis=axis, keepdims=True))
 
 
-@primitive()
-def log_softmax(x: Array, *, axis: int) -> Array:
+@primitive(kernel.log_softmax, over=(0,), rows=loops.log_softmax)
+def log_softmax(x: Array, *, axis: int) -> Any:
     """Turn logits into log-probabilities along an axis.
 
     Math:    out_i = x_i - log Σ_j exp(x_j)
     Shapes:  x (*A) -> (*A)
     Units:   nats
     """
-    return kernel.log_softmax(x, axis=axis)
 
 
 @log_softmax.vjp("x")
@@ -51,8 +56,8 @@ def log_softmax_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
     return g - exp(out) * sum(g, axis=axis, keepdims=True)
 
 
-@primitive(residuals=True)
-def cross_entropy(x: Array, target: Array, *, smoothing: float) -> tuple[Array, Array]:
+@primitive(residuals=True, rows=loops.cross_entropy, check=classes_of("cross_entropy"))
+def cross_entropy(x: Array, target: Array, *, smoothing: float, out: Any = None, saved: Any = None) -> Any:
     """Negative log-probability that the softmax of logits gives to each target class.
 
     Math:    out_n = log Σ_j exp(x_nj) - (1 - ε) x_n,target_n - ε/C Σ_c x_nc, with smoothing ε
@@ -62,7 +67,7 @@ def cross_entropy(x: Array, target: Array, *, smoothing: float) -> tuple[Array, 
     Source:  Szegedy et al. 2016 (arXiv:1512.00567), section 7, for the smoothing
     """
     check_classes("cross_entropy", x, target)
-    return kernel.cross_entropy(x, target, smoothing=smoothing)
+    return kernel.cross_entropy(x, target, smoothing=smoothing, out=out, probabilities=saved)
 
 
 @cross_entropy.vjp("x")
@@ -70,14 +75,13 @@ def cross_entropy_vjp_x(g: Any, out: Any, x: Any, target: Any, *, smoothing: flo
     return less_one_hot(softmax(x, axis=1) if saved is None else saved, g, target, smoothing=smoothing)
 
 
-@primitive()
-def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float) -> Array:
+@primitive(kernel.less_one_hot, over=(0,), rows=loops.less_one_hot, check=classes_of("cross_entropy"))
+def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float) -> Any:
     """Scale each row of p less the one-hot vector of its target: the gradient of cross-entropy in one pass.
 
     Math:    out_nc = s_n (p_nc - (1 - ε) [c = target_n] - ε/C)
     Shapes:  p (N, C), s (N,), target (N,) -> (N, C)
     """
-    return kernel.less_one_hot(p, s, target, smoothing=smoothing)
 
 
 @less_one_hot.vjp("p")
@@ -91,7 +95,7 @@ def less_one_hot_vjp_s(g: Any, out: Any, p: Any, s: Any, target: Any, *, smoothi
     return chosen - (1 - smoothing) * pick(g, target)
 
 
-@primitive()
+@primitive(rows=loops.pick, check=classes_of("nll_loss"), slow="one number of each row is copied")
 def pick(x: Array, target: Array) -> Array:
     """Take one element of each row: out_n = x[n, target_n].
 

@@ -19,9 +19,9 @@ class Methods(Var):
 
     # written by tests/public_names.py
     abs, add, all, amax, amin, any, argmax, argmin = F.abs, F.add, F.all, F.amax, F.amin, F.any, F.argmax, F.argmin
-    clamp, clip, clone, cos, div, divide, eq, exp = F.clamp, F.clip, F.clone, F.cos, F.div, F.divide, F.eq, F.exp
-    expand, expm1, flatten, flip, gather, ge, gt = F.expand, F.expm1, F.flatten, F.flip, F.gather, F.ge, F.gt
-    isfinite, isnan, le, log, log1p, log_softmax = F.isfinite, F.isnan, F.le, F.log, F.log1p, F.log_softmax
+    clamp, clip, clone, cos, div, divide, eq, erf = F.clamp, F.clip, F.clone, F.cos, F.div, F.divide, F.eq, F.erf
+    exp, expand, expm1, flatten, flip, gather, ge = F.exp, F.expand, F.expm1, F.flatten, F.flip, F.gather, F.ge
+    gt, isfinite, isnan, le, log, log1p, log_softmax = F.gt, F.isfinite, F.isnan, F.le, F.log, F.log1p, F.log_softmax
     logsumexp, lt, matmul, max, maximum, mean, min = F.logsumexp, F.lt, F.matmul, F.max, F.maximum, F.mean, F.min
     minimum, mul, multiply, ne, neg, negative = F.minimum, F.mul, F.multiply, F.ne, F.neg, F.negative
     permute, pow, prod, reciprocal, relu, reshape = F.permute, F.pow, F.prod, F.reciprocal, F.relu, F.reshape

@@ -1,6 +1,6 @@
 """NumPy functions on tensors: `np.exp(t)`, `array * t`, `np.sum(t, axis=0)` record like our own.
 
-Two tables say which operation stands for which NumPy function. A function without an entry computes on plain arrays
+A primitive's card says which ufunc it is; a table says the rest. A function without an entry computes on plain arrays
 where no gradient is at stake, and refuses otherwise. tensor.py calls `ufunc` and `function`; knows no Tensor, only
 Var.
 """
@@ -15,43 +15,15 @@ import numpy as np
 from .. import functions as F
 from ..core.errors import GradientError, TinygradError
 from ..core.graph import Var
+from ..core.primitive import answering
 from ..core.scope import refuse_captured, state
-from ..ops import activation, compare, elementwise, layout, reduce
+from ..ops import compare, elementwise, layout, reduce
 
+# besides the ufuncs that are one primitive each, whose cards say so
 UFUNCS: dict[Any, Callable[..., Any]] = {
-    np.add: elementwise.add,
-    np.subtract: elementwise.subtract,
-    np.multiply: elementwise.multiply,
-    np.true_divide: elementwise.divide,
-    np.power: lambda a, b: F.pow(a, b) if isinstance(a, Var | np.ndarray) else b.__rpow__(a),
-    np.negative: elementwise.negative,
+    np.power: lambda a, b: F.pow(a, b) if isinstance(a, Var | np.ndarray) else b.__rpow__(a),  # also of numbers
     np.positive: lambda x: x,
-    np.absolute: elementwise.absolute,
-    np.sign: elementwise.sign,
-    np.square: elementwise.square,
-    np.sqrt: elementwise.sqrt,
-    np.reciprocal: elementwise.reciprocal,
-    np.exp: elementwise.exp,
-    np.expm1: elementwise.expm1,
-    np.log: elementwise.log,
-    np.log1p: elementwise.log1p,
-    np.sin: elementwise.sin,
-    np.cos: elementwise.cos,
-    np.tanh: activation.tanh,
-    np.maximum: compare.maximum,
-    np.minimum: compare.minimum,
-    np.matmul: F.matmul,
-    np.equal: compare.equal,
-    np.not_equal: compare.not_equal,
-    np.less: compare.less,
-    np.less_equal: compare.less_equal,
-    np.greater: compare.greater,
-    np.greater_equal: compare.greater_equal,
-    np.invert: compare.logical_not,
-    np.bitwise_and: compare.logical_and,
-    np.bitwise_or: compare.logical_or,
-    np.isnan: compare.isnan,
-    np.isfinite: compare.isfinite,
+    np.matmul: F.matmul,  # also of vectors
 }
 
 
@@ -106,8 +78,9 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
 def ufunc(function: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer NumPy's call of a ufunc in which some argument is a Var."""
     out = kwargs.get("out")
-    if method == "__call__" and function in UFUNCS and not kwargs:
-        return UFUNCS[function](*inputs)
+    ours = UFUNCS.get(function) or answering.get(function)
+    if method == "__call__" and ours is not None and not kwargs:
+        return ours(*inputs)
     into = inputs[:1] if method == "at" else out
     return on_arrays(f"np.{function.__name__}", getattr(function, method), inputs, kwargs, into)
 

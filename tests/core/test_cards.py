@@ -1,0 +1,312 @@
+"""What a card declares (core/primitive.py) serves eager mode, replay, numba and NumPy's protocol; a user's own, too."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import math
+
+import numpy as np
+import pytest
+from cases import CASES
+from strategies import seeded
+
+import tinygrad_mnist as tg
+from tinygrad_mnist.core.errors import CaptureError, DTypeError
+from tinygrad_mnist.core.primitive import registry
+from tinygrad_mnist.ops import elementwise as E
+from tinygrad_mnist.primitive import elementwise, primitive
+
+BACKENDS = ["numpy", "numba"]
+
+
+@pytest.fixture(autouse=True)
+def own(monkeypatch):
+    """Forget primitives that a test makes; run what is written for numba as the Python it is."""
+    before = dict(registry)
+    if importlib.util.find_spec("numba"):
+        plain = importlib.import_module("test_compile_numba")
+        monkeypatch.setattr(plain.numba_plan, "compiled_module", plain.plain_module)
+        monkeypatch.setattr(plain.numba_calls, "Launcher", plain.PlainLauncher)
+    yield
+    registry.clear()
+    registry.update(before)
+
+
+def compiled(step, backend):
+    if backend == "numba":
+        pytest.importorskip("numba", reason="numba is not installed")
+    return tg.compile(step, backend=backend)
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+# ---------------------------------------------------------------- the package's own
+
+
+def test_every_primitive_is_fast_everywhere_or_says_why_not():
+    lowering = pytest.importorskip("tinygrad_mnist.fast.lowering", reason="numba is not installed").Lowering
+    for name, p in registry.items():
+        replayed = p.takes_out or p.view
+        machine_code = p.loop or p.rows or p.view or hasattr(lowering, f"lower_{name}")
+        assert bool(replayed and machine_code) != bool(p.slow), f"{name}: {p.slow or 'gives no reason'}"
+
+
+@pytest.mark.parametrize("name", [name for name, p in registry.items() if (p.loop or p.rows) and name != "clone"])
+def test_what_has_a_loop_is_left_to_numba(name):
+    p, kinds = registry[name], {"mask": np.bool_, "condition": np.bool_}
+    kinds |= dict.fromkeys(("x", "a", "b"), np.bool_) if name.startswith("logical") else {}
+    arrays = [tg.tensor((np.abs(numbers(4, 3, seed=i)) + 0.5).astype(kinds.get(argument, np.float32)))
+              for i, argument in enumerate(p.arguments)]  # fmt: skip
+    if "target" in p.arguments:
+        arrays[-1] = tg.tensor([0, 2, 1, 1])
+    if name == "less_one_hot":
+        arrays[1] = tg.tensor(numbers(4))
+    static = CASES[name].build(seeded(0)).static | {"axis": 1, "dtype": np.dtype(np.float32)}
+    static = {k: v for k, v in static.items() if k in p.static} | ({"shape": (4, 1)} if name == "sum_to" else {})
+
+    def step(*arrays):
+        out = p(*(x * 1.0 if x.dtype == np.float32 else x for x in arrays), **static)
+        return out, arrays[0].float() * 2.0
+
+    run = compiled(step, "numba")
+    for _ in range(3):
+        for mine, its in zip(step(*arrays), run(*arrays), strict=True):
+            np.testing.assert_allclose(its.array, mine.array, rtol=1e-5)
+    tasks = [task for task in run.latest.replay.tasks if task.step.name == name]
+    assert tasks and all(task.rows for task in tasks)
+
+
+def test_a_ufunc_is_one_primitive_and_is_it_on_tensors():
+    x = tg.tensor(numbers(3), requires_grad=True)
+    ufuncs = [p.ufunc for p in registry.values() if p.ufunc is not None]
+    assert len(set(ufuncs)) == len(ufuncs) > 25
+    for ufunc in (np.exp, np.sign, np.reciprocal, np.multiply):
+        assert ufunc(*[x] * ufunc.nin).node.name == registry[ufunc.__name__].name
+    with pytest.raises(TypeError, match=r"twice: np\.multiply is multiply already"):
+        @elementwise(np.multiply)
+        def twice(a, b):
+            """Multiply again."""
+    assert "twice" not in registry and (numbers(3) * x).node.name == "multiply"
+
+
+def test_a_primitive_takes_its_own_arguments_only():
+    x, y = tg.tensor(numbers(3)), tg.tensor(numbers(3, seed=1))
+    before = y.array.copy()
+    for call in (lambda: tg.exp(x, y), lambda: registry["exp"](x, out=y), lambda: registry["relu"](x, where=y)):
+        with pytest.raises(DTypeError, match=r"takes \(x\), got"):
+            call()
+    np.testing.assert_array_equal(y.array, before)
+    np.testing.assert_array_equal(registry["maximum"](b=y, a=x).array, np.maximum(x.array, y.array))
+
+
+# ---------------------------------------------------------------- a user's own, declared in every way
+
+
+def plain(x):
+    return x * x + 1
+
+
+def memory(x, *, out=None):
+    return np.add(np.square(x), 1, out=out)
+
+
+def first_rows(x, out):
+    for i in range(len(x)):
+        for j in range(x.shape[1]):
+            out[i, j] = x[i, j] * x[i, j] + 1
+
+
+FORWARDS, LOOPS, OVER = [plain, memory], [None, "x * x + 1", lambda: "x * x + 1"], [(), (0,)]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("forward", "loop", "over", "rows"), [
+    *itertools.product(FORWARDS, LOOPS, OVER, [None]), (plain, None, (), first_rows), (memory, None, (0,), first_rows),
+])  # fmt: skip
+def test_own_primitives_agree_in_every_way_to_run_them(forward, loop, over, rows, backend):
+    def parabola(x, *, out=None): ...  # noqa: E704
+
+    p = primitive(forward, loop=loop, over=over, rows=rows)(parabola)
+
+    @p.vjp("x")
+    def parabola_vjp_x(g, out, x):
+        return g * (2 * x)
+
+    def step(x):
+        y = p(p(x * 0.5) * 0.25)
+        (y * y).sum().backward()
+        return y.detach()
+
+    agree(step, backend, (4, 3))
+    plan = compiled_plan(step, backend, (4, 3))
+    if backend == "numba":
+        whole = {task.step.name for task in plan.tasks if task.rows is None}
+        assert ("parabola" in whole) == (loop is None and rows is None)
+    else:
+        assert ("parabola" in step_copies(plan)) == (forward is plain)
+
+
+def pair(x):
+    return np.tanh(x) ** 2, np.tanh(x)
+
+
+def pair_in_memory(x, *, out=None, saved=None):
+    saved = np.tanh(x, out=saved)
+    return np.square(saved, out=out), saved
+
+
+@pytest.mark.parametrize("alone", [None, lambda x: np.tanh(x) ** 2, lambda x, out=None: np.square(np.tanh(x), out=out)])
+@pytest.mark.parametrize("forward", [pair, pair_in_memory])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_own_residuals_agree_in_every_way_to_run_them(forward, alone, backend):
+    def squared(x): ...  # noqa: E704
+
+    p = primitive(forward, residuals=True)(squared)
+    if alone is not None:
+        p.without_residuals(alone)
+
+    @p.vjp("x")
+    def squared_vjp_x(g, out, x, *, saved=None):
+        saved = tg.tanh(x) if saved is None else saved
+        return g * (2 * saved * (1 - saved * saved))
+
+    def step(x):
+        y = p(x * 2.0) * 3.0
+        y.sum().backward()
+        with tg.no_grad():
+            return p(x * 0.5) + y
+
+    agree(step, backend, (4, 3))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("loop", [None, "math.log(math.exp(a) + math.exp(b))"])
+@pytest.mark.parametrize("shapes", [((4, 3), (4, 3)), ((4, 3), (3,)), ((4, 1), (1, 3)), ((3,), ()), ((4, 3), (1,))])
+def test_own_ufuncs_broadcast_and_serve_numpy(shapes, loop, backend):
+    @elementwise(np.logaddexp, loop=loop)
+    def log_of_sum(a, b):
+        """log(eᵃ + eᵇ)."""
+
+    @log_of_sum.vjp("a")
+    def log_of_sum_vjp_a(g, out, a, b):
+        return g * tg.exp(a - out)
+
+    @log_of_sum.vjp("b")
+    def log_of_sum_vjp_b(g, out, a, b):
+        return g * tg.exp(b - out)
+
+    x = tg.tensor(numbers(*shapes[0]), requires_grad=True)
+    assert np.logaddexp(x, x).node.name == "log_of_sum"
+    double = tg.tensor(x.array.astype(np.float64), requires_grad=True)
+    assert tg.autograd.gradcheck(log_of_sum, (double, 0.5 * double.detach()))
+
+    def step(a, b):
+        y = np.logaddexp(a * 1.5, b * 0.5)
+        (y * y).sum().backward()
+        return y.detach()
+
+    agree(step, backend, *shapes)
+
+
+def agree(step, backend, *shapes):
+    run = compiled(step, backend)
+    for seed in range(4):
+        found = []
+        for call in (step, run):
+            leaves = [tg.tensor(numbers(*shape, seed=seed + i), requires_grad=True) for i, shape in enumerate(shapes)]
+            found.append([call(*leaves).array.copy(), *(x.grad.array.copy() for x in leaves)])
+        for mine, its in zip(*found, strict=True):
+            if backend == "numpy":
+                np.testing.assert_array_equal(its, mine)
+            else:
+                np.testing.assert_allclose(its, mine, rtol=2e-5, atol=1e-6)
+
+
+def compiled_plan(step, backend, *shapes):
+    run = compiled(step, backend)
+    run(*(tg.tensor(numbers(*shape), requires_grad=True) for shape in shapes))
+    return run.latest.replay
+
+
+def step_copies(plan):
+    """Name the operations whose results are copied."""
+    lines = zip(plan.writer.lines, plan.writer.owners, strict=True)
+    return {owner.name for line, owner in lines if "np.copyto(" in line}
+
+
+def halves(x, out):
+    for i in range(len(x)):
+        total = x.dtype.type(0)
+        for j in range(x.shape[1]):
+            total += math.sqrt(abs(x[i, j]))
+        out[i] = total
+
+
+def test_own_loops_are_one_kernel_for_real(monkeypatch, tmp_path):
+    pytest.importorskip("numba", reason="numba is not installed")
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    @elementwise(loop="1.5 * x if x > 0 and math.isfinite(x) else 0")
+    def positive(x):
+        return np.where((x > 0) & np.isfinite(x), 1.5 * x, 0).astype(x.dtype)
+
+    @primitive(rows=halves)
+    def roots(x):
+        return np.sqrt(np.abs(x)).sum(1)
+
+    run = tg.compile(lambda x: (positive(x * 2.0) + E.erf(x), roots(x * 1.0)), backend="numba")
+    x = tg.tensor(np.concatenate([numbers(4, 3), [[np.inf, -0.0, np.nan]]]).astype(np.float32))
+    for _ in range(3):
+        found = run(x)
+    np.testing.assert_allclose(found[0].array, positive(x * 2.0).array + E.erf(x).array, rtol=1e-6)
+    np.testing.assert_allclose(found[1].array, roots(x).array, rtol=1e-6)
+    assert all(task.rows for task in run.latest.replay.tasks) and len(run.latest.replay.kernels) == 1
+
+
+# ---------------------------------------------------------------- planted mistakes
+
+
+@pytest.mark.parametrize(("backend", "card"), [
+    ("numba", {"loop": "x * x + 2"}), ("numba", {"rows": "wrong_rows"}), ("numpy", {"computes": "ignores"}),
+])  # fmt: skip
+def test_a_card_that_computes_something_else_is_noticed(backend, card):
+    def ignores(x, *, out=None):
+        return x * x + 1
+
+    card = {k: {"ignores": ignores, "wrong_rows": wrong_rows}.get(v, v) for k, v in card.items()}
+
+    @primitive(card.pop("computes", plain), **card)
+    def p(x):
+        """Square and add one."""
+
+    step = compiled(lambda x: p(x * 2.0) * 3.0, backend)
+    with pytest.raises(CaptureError, match=r"(?s)the result differs.*own loop= and out="):
+        for seed in range(3):
+            step(tg.tensor(numbers(4, 3, seed=seed)))
+
+
+def wrong_rows(x, out):
+    for i in range(len(x)):
+        for j in range(x.shape[1]):
+            out[i, j] = x[i, j]
+
+
+@pytest.mark.parametrize(("loop", "error"), [
+    ("y + 1", r"its loop knows x, math, loops and abs, not y"), ("np.exp(x)", "not np"), ("x +", "invalid syntax"),
+])  # fmt: skip
+def test_a_loop_that_cannot_be_is_refused_where_it_stands(loop, error):
+    with pytest.raises((TypeError, SyntaxError), match=error):
+        @primitive(loop=loop)
+        def strange(x):
+            """Be strange."""
+    assert "strange" not in registry
+
+
+def test_a_loop_of_a_function_that_there_is_not_is_refused_when_it_is_compiled():
+    p = primitive(plain, loop="loops.sigmoids(x)")(memory)
+    with pytest.raises(TypeError, match=r"memory: its loop calls loops\.sigmoids, which there is not"):
+        compiled(lambda x: p(x * 2.0), "numba")(tg.tensor(numbers(4, 3)))
