@@ -47,8 +47,7 @@ EXCHANGED = "if low is not None and high is not None and (low > high):\n    retu
 POWER = "return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else "
 EQUIVALENT = {
     ("cross_entropy_vjp_x", "return less_one_hot(softmax(x, axis=1), g, target, smoothing=smoothing)"): HINT,
-    ("max_pool2d_vjp_x",
-     "winners = pool_winners(x, kernel_size=kernel_size, stride=stride, padding=padding)"): HINT,
+    ("max_pool2d_vjp_x", "winners = pool_winners(x, **window)"): HINT,
     ("sign_vjp_x", "return where(False, out, 0.0)"): ZERO,
     ("sign_vjp_x", "return where(False, x, 0.0)"): ZERO,
     ("sign_vjp_x", "return -where(False, g, 0.0)"): ZERO,

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.backend import apart
 from ..core.errors import DTypeError, GradcheckError, GradientError
-from ..core.graph import Array, no_grad
+from ..core.graph import Array
 from ..tensors.tensor import Tensor
 from .grad import grad
 
@@ -203,6 +203,3 @@ def _worst(
                     place = f"input {i}{list(at)}, output {o}{list(out_at)}"
                     text = f"{place}: computed {computed:.10g}, numeric {numeric:.10g}"
     return text
-
-
-__all__ = ["gradcheck", "gradgradcheck", "no_grad"]

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..core import draws
 from ..core.backend import default_generator, generator_or_default
-from ..core.engine import caller
+from ..core.explain import caller
 from ..core.graph import Var, slots_watched
 from ..core.primitive import Primitive, registry
 from ..core.scope import Scope, state

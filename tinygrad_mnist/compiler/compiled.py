@@ -22,8 +22,8 @@ from ..capture.guards.watch import refused
 from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
-from ..core.engine import outside
 from ..core.errors import CaptureError
+from ..core.explain import outside
 from ..core.graph import Array, Var
 from ..core.scope import state
 from ..tensors.tensor import Tensor

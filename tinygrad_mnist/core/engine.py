@@ -10,7 +10,6 @@ Read after primitive.py; autograd/ and tensor.py are what people call. capture/w
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
@@ -19,6 +18,7 @@ from weakref import getweakrefcount
 import numpy as np
 
 from .errors import GradientError, GraphFreedError, InPlaceError, ShapeError
+from .explain import caller
 from .graph import Array, Node, Operation, Var, enable_grad, reachable
 from .scope import BackwardPass, Scope, state
 from .stale import check_unchanged
@@ -298,18 +298,3 @@ def freed(node: Node) -> GraphFreedError:
         hint="add the losses and call backward once; detach() what is kept across iterations; "
         "or pass retain_graph=True to the first backward",
     )
-
-
-def outside() -> int:
-    """Count the frames from the caller to the first one outside this package, as the stacklevel of a warning does."""
-    package = __name__.partition(".")[0] + "."
-    frame, depth = sys._getframe(1), 1
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(package):
-        frame, depth = frame.f_back, depth + 1
-    return depth
-
-
-def caller() -> str:
-    """Name the first line outside this package on the call stack."""
-    frame = sys._getframe(outside() - 1)
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

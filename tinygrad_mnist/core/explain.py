@@ -1,10 +1,11 @@
-"""What a failing operation says: its name, what it got and should have got, and the module that called it.
+"""What a failing operation says: its name, what it got and should have got, and who called it.
 
 Knows no operation. primitive.py asks when a forward function raises. Look next at errors.py, which has the kinds.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -22,21 +23,18 @@ def explained(name: str, error: Exception, arrays: dict[str, Any]) -> Exception:
     if not isinstance(error, ValueError | TypeError | IndexError):
         return error
     got = ", ".join(f"{n} {describe(x)}" for n, x in arrays.items() if x is not None)
-    better: TinygradError
     if "broadcast" in str(error):
         shapes = [np.shape(x) for x in arrays.values() if x is not None]
-        better = ShapeError(
+        better: TinygradError = ShapeError(
             f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast.",
             got=got,
             expected="sizes equal, or 1, axis by axis from the last one",
             hint=broadcast_hint(shapes),
         )
-    elif isinstance(error, IndexError):
-        better = IndexRangeError(f"{name}: {error}", got=got)
-    elif isinstance(error, TypeError):
-        better = DTypeError(f"{name}: {error}", got=got)
     else:
-        better = ShapeError(f"{name}: {error}", got=got)
+        kinds: dict[type, type[TinygradError]] = {IndexError: IndexRangeError, TypeError: DTypeError}
+        kind = next((kinds[builtin] for builtin in kinds if isinstance(error, builtin)), ShapeError)
+        better = kind(f"{name}: {error}", got=got)
     better.where = where
     return better
 
@@ -55,3 +53,18 @@ def broadcast_hint(shapes: list[tuple[int, ...]]) -> str:
             if small == large[::-1] and len(small) == 2:
                 return "one of the two is transposed: use .T"
     return "reshape, unsqueeze or expand one of them"
+
+
+def outside() -> int:
+    """Count the frames from the caller to the first one outside this package, as the stacklevel of a warning does."""
+    package = __name__.partition(".")[0] + "."
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(package):
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
+def caller() -> str:
+    """Name the first line outside this package on the call stack."""
+    frame = sys._getframe(outside() - 1)
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import attrgetter
-from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeVar, overload
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -141,19 +141,15 @@ def slots_watched() -> Iterator[None]:
                 Var.array, Var.gradient, Var.differentiable = PLAIN
 
 
-class Freed:
+class Freed(NamedTuple):
     """What stays of an array after backward freed it: enough to draw it."""
 
-    __slots__ = ("shape", "dtype")
-
-    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
-        self.shape, self.dtype = shape, dtype
+    shape: tuple[int, ...]
+    dtype: Any
 
 
-@functools.lru_cache(maxsize=1024)
-def freed(shape: tuple[int, ...], dtype: Any) -> Freed:
-    """Give the one Freed of this shape and dtype: a deep graph would leave tens of thousands to the collector."""
-    return Freed(shape, dtype)
+# the one Freed of a shape and dtype: a deep graph would leave tens of thousands to the collector
+freed = functools.lru_cache(maxsize=1024)(Freed)
 
 
 class Operation(Protocol):

@@ -33,7 +33,7 @@ FLOAT64 = np.dtype(np.float64)
 FLOAT32 = np.dtype(np.float32)
 PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types that NumPy may see as they are
 
-CO_VARARGS = 4  # the flag of a function with *args; the inspect module has the name, at a cost at import
+CO_VARARGS, CO_VARKEYWORDS = 4, 8  # flags of a function with *args, **kwargs: the inspect module costs at import
 
 NOTHING: dict[str, Any] = {}  # never changed
 WORDS = {"if", "else", "and", "or", "not", "abs", "math", "loops"}  # what a loop may say besides
@@ -161,7 +161,8 @@ class Primitive:
             known = (*self.arguments, self.variadic)
             got = code.co_varnames[: code.co_argcount]
             named = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-            if argument not in known or got != positional or set(named) != keywords:
+            rest = {*self.static} if code.co_flags & CO_VARKEYWORDS else set()  # to be passed on
+            if argument not in known or got != positional or not {*named} <= keywords <= {*named} | rest:
                 raise TypeError(
                     f"{rule.__name__}: a rule of {self.name} takes {positional} and, keyword-only, {sorted(keywords)}"
                 )

@@ -5,6 +5,7 @@ Integers and booleans carry no gradient, so a conversion to them leaves the grap
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,31 +32,11 @@ def to(self: Tensor, dtype: Any) -> Tensor:
     return promotion.cast(self if kind.kind == "f" else self.detach(), dtype=kind)
 
 
-def to_float32(self: Tensor) -> Tensor:
-    """Convert to float32."""
-    return to(self, np.float32)
+def to_dtype(kind: str) -> Callable[[Tensor], Tensor]:
+    """Make the method that converts to one dtype."""
 
+    def convert(self: Tensor) -> Tensor:
+        return to(self, kind)
 
-def to_float64(self: Tensor) -> Tensor:
-    """Convert to float64."""
-    return to(self, np.float64)
-
-
-def to_float16(self: Tensor) -> Tensor:
-    """Convert to float16, for storage."""
-    return to(self, np.float16)
-
-
-def to_int32(self: Tensor) -> Tensor:
-    """Convert to int32."""
-    return to(self, np.int32)
-
-
-def to_int64(self: Tensor) -> Tensor:
-    """Convert to int64."""
-    return to(self, np.int64)
-
-
-def to_bool(self: Tensor) -> Tensor:
-    """Convert to bool."""
-    return to(self, np.bool_)
+    convert.__name__, convert.__doc__ = f"to_{kind}", f"Convert to {kind}."
+    return convert

@@ -23,9 +23,7 @@ from .types import Tensor
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
-def pad(
-    input: Tensor | Array, pad: Sequence[int], mode: str = "constant", value: float | None = None
-) -> Tensor:
+def pad(input: Tensor | Array, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """Surround with a border; pad = (before, after) of the last dimension, then of the one before it, and so on.
 
     Math:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.errors import ShapeError
+from ..core.primitive import Primitive
 from ..ops import contract
 from ..ops import softmax as softmaxes
 from .dims import as_axis
@@ -41,15 +42,16 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
 
 def softmax(input: TensorLike, dim: int) -> Tensor:
     """Turn logits into probabilities along a dimension."""
-    axis = as_axis("softmax", dim, np.ndim(input))
-    if np.ndim(input) == 0:
-        return squeeze(softmaxes.softmax(unsqueeze(input, 0), axis=0), 0)
-    return softmaxes.softmax(input, axis=axis)
+    return _along(softmaxes.softmax, input, dim)
 
 
 def log_softmax(input: TensorLike, dim: int) -> Tensor:
     """Turn logits into log-probabilities along a dimension."""
-    axis = as_axis("log_softmax", dim, np.ndim(input))
+    return _along(softmaxes.log_softmax, input, dim)
+
+
+def _along(operation: Primitive, input: TensorLike, dim: int) -> Tensor:
+    axis = as_axis(operation.name, dim, np.ndim(input))
     if np.ndim(input) == 0:
-        return squeeze(softmaxes.log_softmax(unsqueeze(input, 0), axis=0), 0)
-    return softmaxes.log_softmax(input, axis=axis)
+        return squeeze(operation(unsqueeze(input, 0), axis=0), 0)
+    return operation(input, axis=axis)

@@ -154,9 +154,7 @@ def stack(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
     return cat([unsqueeze(t, at) for t in tensors], at)
 
 
-def split(
-    tensor: Tensor | Array, split_size_or_sections: int | Sequence[int], dim: int = 0
-) -> tuple[Tensor, ...]:
+def split(tensor: Tensor | Array, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Cut along a dimension: into pieces of one size (the last may be smaller), or of the sizes listed."""
     dim = as_axis("split", dim, tensor.ndim)
     if tensor.ndim == 0:

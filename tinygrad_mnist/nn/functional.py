@@ -14,8 +14,8 @@ import numpy as np
 
 from ..core.backend import Generator
 from ..core.draws import draw, kept
-from ..core.engine import outside
 from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.explain import outside
 from ..core.graph import Array, Var
 from ..functions import flatten, log_softmax, matmul, mean, pad, permute, relu, sigmoid, softmax, tanh
 from ..functions import sum as _sum
@@ -227,9 +227,7 @@ def cross_entropy(
     """
     check_probability("cross_entropy: label_smoothing", label_smoothing)
     input, targets = _data("cross_entropy", input, target)
-    _warn_if_from(
-        ("softmax", "log_softmax"), input, "cross_entropy", "applies softmax itself. Give it the raw outputs"
-    )
+    _warn_if_from(("softmax", "log_softmax"), input, "cross_entropy", "applies softmax itself. Give it the raw outputs")
     if targets.dtype.kind == "f" and tuple(targets.shape) == tuple(input.shape) and input.ndim > 0:
         classes = 0 if input.ndim == 1 else 1
         if label_smoothing:

@@ -3,4 +3,3 @@
 Every rule is built from operators and other primitives, so that it holds at any order. Names and arguments are
 NumPy's (`axis`, `keepdims`); functions/, one floor up, spells them PyTorch's way.
 """
-

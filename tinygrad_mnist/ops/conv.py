@@ -30,27 +30,17 @@ def conv2d(x: Array, w: Array, b: Array | None, *, stride: Pair, padding: Pair, 
 
 
 @conv2d.vjp("x")
-def conv2d_vjp_x(
-    g: Any, out: Any, x: Any, w: Any, b: Any, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Any:
-    return conv2d_input_gradient(
-        g, w, x_shape=x.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+def conv2d_vjp_x(g: Any, out: Any, x: Any, w: Any, b: Any, **geometry: Any) -> Any:
+    return conv2d_input_gradient(g, w, x_shape=x.shape, **geometry)
 
 
 @conv2d.vjp("w")
-def conv2d_vjp_w(
-    g: Any, out: Any, x: Any, w: Any, b: Any, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Any:
-    return conv2d_weight_gradient(
-        g, x, w_shape=w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+def conv2d_vjp_w(g: Any, out: Any, x: Any, w: Any, b: Any, **geometry: Any) -> Any:
+    return conv2d_weight_gradient(g, x, w_shape=w.shape, **geometry)
 
 
 @conv2d.vjp("b")
-def conv2d_vjp_b(
-    g: Any, out: Any, x: Any, w: Any, b: Any, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Any:
+def conv2d_vjp_b(g: Any, out: Any, x: Any, w: Any, b: Any, **geometry: Any) -> Any:
     return sum(g, axis=(0, 2, 3), keepdims=False)
 
 
@@ -65,19 +55,13 @@ def conv2d_input_gradient(
 
 
 @conv2d_input_gradient.vjp("y")
-def conv2d_input_gradient_vjp_y(
-    g: Any, out: Any, y: Any, w: Any, *, x_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Any:
-    return conv2d(g, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups)
+def conv2d_input_gradient_vjp_y(g: Any, out: Any, y: Any, w: Any, *, x_shape: Shape, **geometry: Any) -> Any:
+    return conv2d(g, w, None, **geometry)
 
 
 @conv2d_input_gradient.vjp("w")
-def conv2d_input_gradient_vjp_w(
-    g: Any, out: Any, y: Any, w: Any, *, x_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Any:
-    return conv2d_weight_gradient(
-        y, g, w_shape=w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+def conv2d_input_gradient_vjp_w(g: Any, out: Any, y: Any, w: Any, *, x_shape: Shape, **geometry: Any) -> Any:
+    return conv2d_weight_gradient(y, g, w_shape=w.shape, **geometry)
 
 
 @primitive(kernel.conv2d_weight_gradient)
@@ -91,16 +75,10 @@ def conv2d_weight_gradient(
 
 
 @conv2d_weight_gradient.vjp("y")
-def conv2d_weight_gradient_vjp_y(
-    g: Any, out: Any, y: Any, x: Any, *, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Any:
-    return conv2d(x, g, None, stride=stride, padding=padding, dilation=dilation, groups=groups)
+def conv2d_weight_gradient_vjp_y(g: Any, out: Any, y: Any, x: Any, *, w_shape: Shape, **geometry: Any) -> Any:
+    return conv2d(x, g, None, **geometry)
 
 
 @conv2d_weight_gradient.vjp("x")
-def conv2d_weight_gradient_vjp_x(
-    g: Any, out: Any, y: Any, x: Any, *, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Any:
-    return conv2d_input_gradient(
-        y, g, x_shape=x.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+def conv2d_weight_gradient_vjp_x(g: Any, out: Any, y: Any, x: Any, *, w_shape: Shape, **geometry: Any) -> Any:
+    return conv2d_input_gradient(y, g, x_shape=x.shape, **geometry)

@@ -28,11 +28,9 @@ max_pool2d.without_residuals(kernel.max_pool2d_values)  # in evaluation, where n
 
 
 @max_pool2d.vjp("x")
-def max_pool2d_vjp_x(
-    g: Any, out: Any, x: Any, *, kernel_size: Pair, stride: Pair, padding: Pair, saved: Any = None
-) -> Any:
-    winners = pool_winners(x, kernel_size=kernel_size, stride=stride, padding=padding) if saved is None else saved
-    return pool_scatter(g, winners, x_shape=x.shape, kernel_size=kernel_size, stride=stride, padding=padding)
+def max_pool2d_vjp_x(g: Any, out: Any, x: Any, *, saved: Any = None, **window: Any) -> Any:
+    winners = pool_winners(x, **window) if saved is None else saved
+    return pool_scatter(g, winners, x_shape=x.shape, **window)
 
 
 @primitive(differentiable=False, slow="needed at the second derivative only")
@@ -45,9 +43,7 @@ def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) ->
 
 
 @primitive(kernel.pool_scatter)
-def pool_scatter(
-    x: Array, winners: Array, *, x_shape: Shape, kernel_size: Pair, stride: Pair, padding: Pair
-) -> Any:
+def pool_scatter(x: Array, winners: Array, *, x_shape: Shape, kernel_size: Pair, stride: Pair, padding: Pair) -> Any:
     """Add every window's value at its winner, into zeros.
 
     Shapes:  x (N, C, OH, OW), winners (N, C, OH, OW) -> x_shape (N, C, H, W)
@@ -55,10 +51,8 @@ def pool_scatter(
 
 
 @pool_scatter.vjp("x")
-def pool_scatter_vjp_x(
-    g: Any, out: Any, x: Any, winners: Any, *, x_shape: Shape, kernel_size: Pair, stride: Pair, padding: Pair
-) -> Any:
-    return pool_gather(g, winners, kernel_size=kernel_size, stride=stride, padding=padding)
+def pool_scatter_vjp_x(g: Any, out: Any, x: Any, winners: Any, *, x_shape: Shape, **window: Any) -> Any:
+    return pool_gather(g, winners, **window)
 
 
 @primitive(kernel.pool_gather, slow="needed at the second derivative only")
@@ -70,7 +64,5 @@ def pool_gather(x: Array, winners: Array, *, kernel_size: Pair, stride: Pair, pa
 
 
 @pool_gather.vjp("x")
-def pool_gather_vjp_x(
-    g: Any, out: Any, x: Any, winners: Any, *, kernel_size: Pair, stride: Pair, padding: Pair
-) -> Any:
-    return pool_scatter(g, winners, x_shape=x.shape, kernel_size=kernel_size, stride=stride, padding=padding)
+def pool_gather_vjp_x(g: Any, out: Any, x: Any, winners: Any, **window: Any) -> Any:
+    return pool_scatter(g, winners, x_shape=x.shape, **window)

@@ -53,7 +53,6 @@ class Adam(Optimizer):
             step=state["step"],
         )  # fmt: skip
 
-
     def loop_name(self, p: Any, group: Group) -> str:
         """Name the loop in kernels/loops.py that does the next step."""
         return "adam"

@@ -87,9 +87,7 @@ class Optimizer:
             known.add(id(p))
         unknown = sorted(set(group) - {"params", *self.defaults, *SCHEDULED})
         if unknown:
-            raise ArgumentError(
-                f"{self._name}: unknown setting {unknown[0]!r}.", expected=", ".join(self.defaults)
-            )
+            raise ArgumentError(f"{self._name}: unknown setting {unknown[0]!r}.", expected=", ".join(self.defaults))
         self.param_groups.append({**self.defaults, **group, "params": params})
         self.check(self.param_groups[-1])
 

@@ -34,9 +34,7 @@ class ReduceLROnPlateau(Scheduler):
                 f"ReduceLROnPlateau: threshold_mode {threshold_mode!r} is unknown.", expected="'rel' or 'abs'"
             )
         check_at_least("ReduceLROnPlateau", 0, 1, factor=factor)
-        check_at_least(
-            "ReduceLROnPlateau", 0, patience=patience, threshold=threshold, cooldown=cooldown, eps=eps
-        )
+        check_at_least("ReduceLROnPlateau", 0, patience=patience, threshold=threshold, cooldown=cooldown, eps=eps)
         self.optimizer = checked_optimizer("ReduceLROnPlateau", optimizer)
         for lowest in by_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer):
             check_at_least("ReduceLROnPlateau", 0, min_lr=lowest)

@@ -166,9 +166,7 @@ def arange(
     return _leaf(array.astype(kind, copy=False), requires_grad, "arange")
 
 
-def linspace(
-    start: float, end: float, steps: int, dtype: DType = np.float32, requires_grad: bool = False
-) -> Tensor:
+def linspace(start: float, end: float, steps: int, dtype: DType = np.float32, requires_grad: bool = False) -> Tensor:
     """Make evenly spaced values, both ends included."""
     kind, count = _dtype("linspace", dtype, "fiu"), integer("linspace", "steps", steps)
     if count < 0:
@@ -264,4 +262,3 @@ def randint_like(input: Tensor | Array, low: int = 0, high: int | None = None, d
     """Draw integers in another tensor's shape and dtype."""
     drawn = randint(low, high, input.shape, dtype=np.int64)
     return Tensor.wrap(drawn.array.astype(dtype or input.dtype, copy=False))
-

@@ -14,8 +14,8 @@ class Methods(Var):
     """A Var with the functions of functions/ for methods."""
 
     __slots__ = ()
-    to, float, double, half = dtypes.to, dtypes.to_float32, dtypes.to_float64, dtypes.to_float16
-    int, long, bool = dtypes.to_int32, dtypes.to_int64, dtypes.to_bool
+    to, float, double, half = dtypes.to, *map(dtypes.to_dtype, ("float32", "float64", "float16"))
+    int, long, bool = map(dtypes.to_dtype, ("int32", "int64", "bool"))
 
     # written by tests/public_names.py
     abs, add, all, amax, amin, any, argmax, argmin = F.abs, F.add, F.all, F.amax, F.amin, F.any, F.argmax, F.argmin

@@ -1,8 +1,8 @@
 """NumPy functions on tensors: `np.exp(t)`, `array * t`, `np.sum(t, axis=0)` record like our own.
 
 A primitive's card says which ufunc it is; a table says the rest. A function without an entry computes on plain arrays
-where no gradient is at stake, and refuses otherwise. tensor.py calls `ufunc` and `function`; knows no Tensor, only
-Var.
+where no gradient is at stake, and refuses otherwise. tensor.py hangs `ufunc` and `function` on the class; knows no
+Tensor, only Var.
 """
 
 from __future__ import annotations
@@ -67,7 +67,6 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.stack: lambda arrays, axis=0: F.stack(arrays, axis),
     np.where: lambda condition, x, y: compare.where(condition, x, y),
     np.clip: lambda a, a_min=None, a_max=None: F.clamp(a, a_min, a_max),
-    np.matmul: F.matmul,
     np.dot: _dot,
     np.shape: lambda a: a.shape,
     np.ndim: lambda a: a.ndim,
@@ -75,17 +74,16 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
 }
 
 
-def ufunc(function: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def ufunc(self: Var, function: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """Answer NumPy's call of a ufunc in which some argument is a Var."""
-    out = kwargs.get("out")
     ours = UFUNCS.get(function) or answering.get(function)
     if method == "__call__" and ours is not None and not kwargs:
         return ours(*inputs)
-    into = inputs[:1] if method == "at" else out
+    into = inputs[:1] if method == "at" else kwargs.get("out")
     return on_arrays(f"np.{function.__name__}", getattr(function, method), inputs, kwargs, into)
 
 
-def function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def function(self: Var, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer NumPy's call of one of its other functions in which some argument is a Var."""
     if func in FUNCTIONS and kwargs.get("out") is None:
         kwargs = {k: v for k, v in kwargs.items() if k not in ("out", "dtype") or v is not None}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,17 @@ from ..core.errors import ArgumentError, GradientError, ShapeError
 from ..core.graph import Array, Node, Var
 from ..core.scope import refuse_captured, state
 from ..core.seeds import check_differentiable, seed_for
+from ..core.versions import Version
 from ..functions import arithmetic, shapes
 from ..functions.types import TensorLike
 from ..ops import compare, elementwise
 from . import in_place, numpy_protocol
 from .methods import Methods
+
+
+def reflected(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Make the method that Python asks of the right operand where the left one is no tensor."""
+    return lambda self, other: operation(other, self)
 
 
 class Tensor(Methods):
@@ -40,11 +46,10 @@ class Tensor(Methods):
         array = np.array(data.array if isinstance(data, Var) else data)
         if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray | np.generic):
             array = array.astype(np.float32)  # Python floats
-        from_var = Tensor.wrap(array)
         if requires_grad:
-            check_differentiable(from_var.dtype, "Tensor")
-        self.array, self._differentiable = from_var.array, requires_grad
-        self._gradient, self.node, self.version = None, None, from_var.version
+            check_differentiable(array.dtype, "Tensor")
+        self.array, self._differentiable = array, requires_grad
+        self._gradient, self.node, self.version = None, None, Version()
 
     # ------------------------------------------------------------ facts
 
@@ -230,24 +235,9 @@ class Tensor(Methods):
     __rand__, __ror__ = __and__, __or__  # whichever comes first
     __eq__, __ne__, __lt__ = map(compare.operator, (compare.equal, compare.not_equal, compare.less))
     __le__, __gt__, __ge__ = map(compare.operator, (compare.less_equal, compare.greater, compare.greater_equal))
-
-    def __radd__(self, other: TensorLike) -> Tensor:
-        return elementwise.add(other, self)
-
-    def __rsub__(self, other: TensorLike) -> Tensor:
-        return elementwise.subtract(other, self)
-
-    def __rmul__(self, other: TensorLike) -> Tensor:
-        return elementwise.multiply(other, self)
-
-    def __rtruediv__(self, other: TensorLike) -> Tensor:
-        return elementwise.divide(other, self)
-
-    def __rpow__(self, other: TensorLike) -> Tensor:
-        return arithmetic.power_of(other, self)
-
-    def __rmatmul__(self, other: TensorLike) -> Tensor:
-        return F.matmul(other, self)
+    __radd__, __rsub__, __rmul__ = map(reflected, (elementwise.add, elementwise.subtract, elementwise.multiply))
+    __rtruediv__, __rmatmul__ = reflected(elementwise.divide), reflected(F.matmul)
+    __rpow__ = reflected(arithmetic.power_of)
 
     def __pos__(self) -> Tensor:
         return self
@@ -308,7 +298,7 @@ class Tensor(Methods):
 
     def __reduce__(self) -> Any:
         refuse_captured("pickling")
-        return _rebuild, (type(self), self.detach().array, self.requires_grad and self.node is None)
+        return type(self).wrap, (self.detach().array, self.requires_grad and self.node is None)
 
     # ------------------------------------------------------------ NumPy's protocols
 
@@ -316,15 +306,7 @@ class Tensor(Methods):
         refuse_captured("conversion to a NumPy array")
         return np.array(self.array, dtype=dtype, copy=copy)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return numpy_protocol.ufunc(ufunc, method, inputs, kwargs)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return numpy_protocol.function(func, args, kwargs)
+    __array_ufunc__, __array_function__ = numpy_protocol.ufunc, numpy_protocol.function
 
 
 Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tensor
-
-
-def _rebuild(kind: type[Tensor], data: Array, requires_grad: Any) -> Tensor:
-    return kind.wrap(data, requires_grad)

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.engine import outside
 from ..core.errors import TrainingError
+from ..core.explain import outside
 from ..core.graph import Array, Var
 from ..nn import Module
 from ..nn.module import join
