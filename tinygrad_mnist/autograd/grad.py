@@ -17,13 +17,9 @@ from ..tensors.tensor import Tensor
 
 
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    allow_unused: bool = False,
-) -> tuple[Tensor | None, ...]:
+    outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Any = None,
+    retain_graph: bool | None = None, create_graph: bool = False, allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:  # fmt: skip
     """Compute the gradients of the sum of outputs with respect to inputs; `.grad` of no tensor changes.
 
     Args:    grad_outputs: cotangents, needed for outputs with more than one element; create_graph: record, so that the
@@ -32,10 +28,9 @@ def grad(
     """
     roots = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     targets = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    single = isinstance(grad_outputs, Tensor | np.ndarray) or grad_outputs is None
-    given = [grad_outputs] if single else list(grad_outputs)
     if grad_outputs is None:
-        given = [None] * len(roots)
+        grad_outputs = [None] * len(roots)
+    given = [grad_outputs] if isinstance(grad_outputs, Tensor | np.ndarray) else list(grad_outputs)
     if len(given) != len(roots):
         raise GradientError(
             "grad: grad_outputs must hold one cotangent for each output.",

@@ -22,15 +22,9 @@ Function = Callable[..., Any]
 
 
 def gradcheck(
-    func: Function,
-    inputs: Tensor | Sequence[Any],
-    *,
-    eps: float = 1e-6,
-    atol: float = 1e-6,
-    rtol: float = 1e-4,
-    raise_exception: bool = True,
-    seed: int = 0,
-) -> bool:
+    func: Function, inputs: Tensor | Sequence[Any], *, eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-4,
+    raise_exception: bool = True, seed: int = 0,
+) -> bool:  # fmt: skip
     """Check the first derivatives of a function of float64 tensors against central differences.
 
     Math:    ⟨u, (f(x + h v) - f(x - h v)) / 2h⟩ against ⟨Jᵀu, v⟩ for random u, v; then, on disagreement, each J_ij
@@ -74,15 +68,9 @@ def gradcheck(
 
 
 def gradgradcheck(
-    func: Function,
-    inputs: Tensor | Sequence[Any],
-    *,
-    eps: float = 1e-6,
-    atol: float = 1e-5,
-    rtol: float = 1e-3,
-    raise_exception: bool = True,
-    seed: int = 0,
-) -> bool:
+    func: Function, inputs: Tensor | Sequence[Any], *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+    raise_exception: bool = True, seed: int = 0,
+) -> bool:  # fmt: skip
     """Check the second derivatives: gradcheck of the gradient, as a function of the inputs and of the cotangent.
 
     Raises:  GradcheckError as gradcheck

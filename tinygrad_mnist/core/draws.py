@@ -42,13 +42,11 @@ def normal(out: Array, generator: Source, mean: float = 0.0, std: float = 1.0) -
         out += mean
 
 
-def _standard(out: Array, method: Callable[..., Any]) -> Array:
+def _standard(out: Array, method: Callable[..., Array]) -> Array:
     """Draw float32 or float64 numbers, into out where that can hold them."""
     if out.dtype.char in "fd" and out.flags.c_contiguous:
-        drawn: Array = method(out.shape, dtype=out.dtype.type, out=out)
-    else:
-        drawn = method(out.shape, dtype=np.float32)
-    return drawn
+        return method(out.shape, dtype=out.dtype.type, out=out)
+    return method(out.shape, dtype=np.float32)
 
 
 def integers(out: Array, generator: Source, low: int, high: int) -> None:

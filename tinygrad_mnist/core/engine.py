@@ -116,7 +116,7 @@ def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: 
         gc.disable()
         way = way_for(create_graph)
         for leaf, g in differentiate([root], [seed], None, retain_graph, create_graph).items():
-            if isinstance(leaf, Var) and leaf.requires_grad:  # not if frozen since the forward pass
+            if isinstance(leaf, Var) and leaf.differentiable:  # not if frozen since the forward pass
                 way.deposit(leaf, g)
     finally:
         if collecting:
@@ -124,11 +124,7 @@ def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: 
 
 
 def differentiate(
-    roots: Sequence[Var],
-    seeds: Sequence[Any],
-    targets: Sequence[Origin] | None,
-    retain_graph: bool,
-    create_graph: bool,
+    roots: Sequence[Var], seeds: Sequence[Any], targets: Sequence[Origin] | None, retain_graph: bool, create_graph: bool
 ) -> dict[Origin, Any]:
     """Find the cotangent of every target (None: of every leaf reached) from the seeds of the roots.
 

@@ -60,11 +60,6 @@ class Var:
         return var
 
     @property
-    def requires_grad(self) -> Any:
-        """Whether a gradient may be asked for (Tensor checks what is assigned to it)."""
-        return self.differentiable
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """Sizes of the axes."""
         sizes: tuple[int, ...] = self.array.shape
@@ -183,15 +178,9 @@ class Node:
     )  # fmt: skip
 
     def __init__(
-        self,
-        primitive: Operation,
-        args: list[Any],
-        static: dict[str, Any],
-        out: Array,
-        saved: Any,
-        parents: list[Parent],
-        version: Version,
-    ) -> None:
+        self, primitive: Operation, args: list[Any], static: dict[str, Any], out: Array, saved: Any,
+        parents: list[Parent], version: Version,
+    ) -> None:  # fmt: skip
         self.primitive = primitive
         self.args = args
         self.static = static

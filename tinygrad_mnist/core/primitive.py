@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, DTypeError
-from .explain import describe, explained
-from .graph import Array, Node, Var
+from .explain import explained
+from .graph import Node, Var
+from .numbers import FLOAT64, constant, narrow, within
 from .scope import state
 from .versions import Version
 
@@ -29,8 +29,6 @@ Rule = Callable[..., Any]
 Promote = Callable[[Any, Any], list[Any] | None]
 
 NDARRAY = np.ndarray  # one look-up less where calls are counted
-FLOAT64 = np.dtype(np.float64)
-FLOAT32 = np.dtype(np.float32)
 PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types that NumPy may see as they are
 
 CO_VARARGS, CO_VARKEYWORDS = 4, 8  # flags of a function with *args, **kwargs: the inspect module costs at import
@@ -50,6 +48,8 @@ class Primitive:
              computes: a ufunc or a kernel of the same arguments, which does. A forward that takes `out` (and `saved`,
              with residuals) is given memory by a compiled step; what another one gives is copied there.
              residuals: the forward returns (out, saved) and rules take saved=None: a shortcut, never needed.
+             unrecorded: a quicker forward without residuals, which gives the result alone, for calls not recorded.
+             unchecked: a quicker forward into `out` for compiled steps: one float dtype, shapes that fit.
              view: the result may share memory with the first argument.
              fit: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
              promote: converts the last two arguments, where they are arrays of two dtypes, or returns None.
@@ -68,25 +68,12 @@ class Primitive:
     """
 
     def __init__(
-        self,
-        declared: Callable[..., Any],
-        *,
-        computes: Callable[..., Any] | None = None,
-        residuals: bool = False,
-        view: bool = False,
-        fit: Rule | None = None,
-        differentiable: bool = True,
-        promote: Promote | None = None,
-        convert: Rule | None = None,
-        answers: Any = None,
-        modular: bool = False,
-        over: tuple[int, ...] = (),
-        loop: str | Callable[..., str] | None = None,
-        rows: Callable[..., None] | None = None,
-        check: Rule | None = None,
-        slow: str = "",
-        registered: bool = True,
-    ) -> None:
+        self, declared: Callable[..., Any], *, computes: Callable[..., Any] | None = None, residuals: bool = False,
+        unrecorded: Rule | None = None, unchecked: Rule | None = None, view: bool = False, fit: Rule | None = None,
+        differentiable: bool = True, promote: Promote | None = None, convert: Rule | None = None, answers: Any = None,
+        modular: bool = False, over: tuple[int, ...] = (), loop: str | Callable[..., str] | None = None,
+        rows: Callable[..., None] | None = None, check: Rule | None = None, slow: str = "", registered: bool = True,
+    ) -> None:  # fmt: skip
         code = declared.__code__
         count = code.co_argcount
         self.name = declared.__name__
@@ -98,12 +85,8 @@ class Primitive:
             self.forward = lambda x, out=None: forward(convert(x)) if out is None else forward(convert(x), out)
         self.takes_out = self.ufunc is not None or takes(forward, "out") and residuals <= takes(forward, "saved")
         self.over, self.loop, self.rows, self.check, self.slow = over, loop, rows, check, slow
-        self.residuals = residuals
-        self.view = view
-        self.fit = fit
-        self.differentiable = differentiable
-        self.promote = promote
-        self.modular = modular
+        self.residuals, self.view, self.fit = residuals, view, fit
+        self.differentiable, self.promote, self.modular = differentiable, promote, modular
         self.arguments = code.co_varnames[:count]
         named = count + code.co_kwonlyargcount
         self.static = tuple(x for x in code.co_varnames[count:named] if x not in MEMORY)
@@ -112,8 +95,7 @@ class Primitive:
         self.count = count
         self.strict = computes is not None and self.variadic is None  # a ufunc or kernel would take more, as `out`
         self.rules: dict[str, Rule] = {}
-        self.unrecorded: Callable[..., Any] | None = None  # forward without residuals, for calls that nobody records
-        self.unchecked: Callable[..., Any] | None = None  # forward into `out`, for floats of shapes that were checked
+        self.unrecorded, self.unchecked = unrecorded, unchecked
         self.__doc__ = declared.__doc__
         self.__name__ = self.__qualname__ = declared.__name__
         self.__module__ = declared.__module__
@@ -171,16 +153,6 @@ class Primitive:
 
         return register
 
-    def without_residuals(self, forward: Rule) -> Rule:
-        """Register a quicker forward that gives the result alone; it serves calls that are not recorded."""
-        self.unrecorded = forward
-        return forward
-
-    def without_checks(self, forward: Rule) -> Rule:
-        """Register a quicker forward into `out` for compiled steps: all is of one float dtype, in shapes that fit."""
-        self.unchecked = forward
-        return forward
-
     def rule_at(self, position: int) -> tuple[Rule | None, dict[str, Any]]:
         """Find the rule for the argument at a position, and what it must be told besides."""
         if position < len(self.arguments):
@@ -216,7 +188,7 @@ class Primitive:
                 return self.unrecorded(*args, **static)
             out = self.forward(*args, **static)
         except OverflowError as error:
-            return self.on_arrays(within(self, error, args, list(args), static), static)
+            return self.on_arrays(within(self.name, self.modular, error, args, list(args), static), static)
         except Exception as error:
             explained = self.explain(error, list(args))
             if explained is error:
@@ -259,7 +231,7 @@ class Primitive:
         try:
             out = forward(*arrays, **static)
         except OverflowError as error:  # a Python number beyond the dtype: again with what it is there
-            return self.on_variables(within(self, error, args, arrays, static), static)
+            return self.on_variables(within(self.name, self.modular, error, args, arrays, static), static)
         except Exception as error:
             explained = self.explain(error, arrays)
             if explained is error:
@@ -308,45 +280,3 @@ def share(result: Var, source: Any) -> None:
         if result.node is not None:
             result.node.version = source.version
         source.version.share(source, result)
-
-
-def constant(x: Any, name: str) -> Any:
-    """Make an argument that is neither Var, array nor Python number into one that NumPy will not widen."""
-    if isinstance(x, np.generic):
-        return x.item()
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"{name}: cannot compute with {type(x).__name__} {x!r:.60}.",
-            expected="a tensor, an array, a number, or nested lists of numbers",
-        )
-    return array.astype(np.float32) if array.dtype is FLOAT64 and not isinstance(x, np.ndarray) else array
-
-
-def within(
-    primitive: Primitive, error: OverflowError, args: tuple[Any, ...], arrays: list[Any], static: dict[str, Any]
-) -> tuple[Any, ...]:
-    """Bring Python's integers into the range of the integer arrays they meet, as PyTorch does, or refuse them."""
-    kind = np.result_type(*(x for x in arrays if isinstance(x, np.ndarray | np.generic)))
-    range_ = np.iinfo(kind if kind.kind in "iu" else np.int64)
-    low, high = int(range_.min), int(range_.max)
-    numbers = [x for x in (*arrays, *static.values()) if isinstance(x, int)]
-    if all(low <= x <= high for x in numbers):
-        raise error  # of the forward's own
-    if not primitive.modular or kind.kind not in "iu" or not all(-(2**63) <= x < 2**63 for x in numbers):
-        raise ArgumentError(
-            f"{primitive.name}: a number does not fit into {kind}.",
-            got=", ".join(describe(x) for x in arrays if x is not None),
-            expected=f"from {low} to {high}",
-            hint="a wider dtype: x.long(), or x.float()",
-        )
-    size = high - low + 1
-    return tuple((int(x) - low) % size + low if type(x) is int or isinstance(x, np.integer) else x for x in args)
-
-
-def narrow(out: Array, arrays: list[Any]) -> Array:
-    """Undo NumPy's habit of answering integers with float64: only a float64 input gives a float64 result."""
-    # by kind, not identity: an array from a pickle or of the other byte order has a float64 of its own
-    if any(type(x) is np.ndarray and x.dtype.char == "d" for x in arrays):
-        return out
-    return out.astype(FLOAT32)

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 A = TypeVar("A")
@@ -45,14 +46,8 @@ class Scope:
 
     def path(self) -> str:
         """Name the module as `state_dict` would, seen from the outermost call ('' for that one itself)."""
-        parts: list[str] = []
-        scope: Scope = self
-        while scope.parent is not None:
-            name = scope.parent.module.name_of(scope.module)
-            if name:
-                parts.append(name)
-            scope = scope.parent
-        return ".".join(reversed(parts))
+        names = [outer.module.name_of(inner.module) for outer, inner in pairwise(self.chain())]
+        return ".".join([name for name in names if name])
 
     def __str__(self) -> str:
         return f"{self.path()} {type(self.module).__name__}".strip()

@@ -28,7 +28,7 @@ def check_differentiable(dtype: np.dtype[Any], what: str) -> None:
 
 def seed_for(root: Var, gradient: Any, name: str, create_graph: bool) -> Any:
     """Check what a derivative is asked of, and give its first cotangent: 1, or the one given."""
-    if not root.requires_grad:
+    if not root.differentiable:
         raise GradientError(
             f"{name}: this tensor depends on nothing that requires a gradient.",
             got=f"tensor {root.shape} {root.dtype}, requires_grad=False",

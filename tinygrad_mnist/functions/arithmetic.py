@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError
 from ..core.graph import Var, no_grad
-from ..core.primitive import constant
+from ..core.numbers import constant
 from ..core.scope import unchanging
 from ..ops import compare, elementwise, promotion
 from .numbers import fitting, number

@@ -56,8 +56,6 @@ class LogSoftmax(Softmax):
 class Dropout(Module):
     """While training, set elements to 0 with probability p and scale the rest by 1 / (1 - p); in evaluation nothing.
 
-    Args:
-        generator: source of the masks; the default generator unless given
     Source:
         Srivastava et al. 2014 (JMLR 15), inverted form
     """

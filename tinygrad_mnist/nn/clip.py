@@ -30,8 +30,6 @@ def total_norm(gradients: list[Any], norm_type: float = 2.0) -> Tensor:
 
     Math:
         (Σ |g|^k)^(1/k) with k = norm_type; max |g| for infinity
-    Shapes:
-        any -> ()
     """
     if not gradients:
         return tensor(0.0)

@@ -58,21 +58,15 @@ class ModuleList(Module):
 
     def __getitem__(self, index: int | slice) -> Any:
         chosen = self._list()[index]
-        return type(self)._from(chosen) if isinstance(chosen, list) else chosen
-
-    @classmethod
-    def _from(cls, modules: list[Module]) -> ModuleList:
-        result = cls.__new__(cls)
-        result._set(modules)
-        return result
+        if isinstance(chosen, Module):
+            return chosen
+        part = type(self).__new__(type(self))
+        part._set(chosen)
+        return part
 
 
 class Sequential(ModuleList):
-    """Modules called one after the other, each on the result of the one before.
-
-    Shapes:
-        the input of the first module -> the output of the last
-    """
+    """Modules called one after the other, each on the result of the one before."""
 
     def __init__(self, *modules: Module) -> None:
         super().__init__(modules)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.backend import Generator
 from ..core.errors import ArgumentError
+from ..kernels.shapes import Pair
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
 from . import functional as F
@@ -32,18 +33,10 @@ class Conv2d(Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        dtype: Any = np.float32,
-        generator: Generator | None = None,
-    ) -> None:
+        self, in_channels: int, out_channels: int, kernel_size: int | Pair, stride: int | Pair = 1,
+        padding: int | Pair | str = 0, dilation: int | Pair = 1, groups: int = 1, bias: bool = True,
+        dtype: Any = np.float32, generator: Generator | None = None,
+    ) -> None:  # fmt: skip
         positive("Conv2d", in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
             raise ArgumentError(
@@ -79,7 +72,9 @@ class MaxPool2d(Module):
         stride: the window's size unless given
     """
 
-    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+    def __init__(
+        self, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0
+    ) -> None:
         self.kernel_size = F.pair(kernel_size, "MaxPool2d: kernel_size")
         self.stride = self.kernel_size if stride is None else F.pair(stride, "MaxPool2d: stride")
         self.padding = F.pair(padding, "MaxPool2d: padding")

@@ -20,10 +20,9 @@ from ..core.graph import Array, Var
 from ..functions import flatten, log_softmax, matmul, mean, pad, permute, relu, sigmoid, softmax, tanh
 from ..functions import sum as _sum
 from ..functions.types import Tensor, TensorLike
+from ..kernels.shapes import Pair
 from ..ops import activation, contract, conv, elementwise, pool, promotion
 from ..ops import softmax as softmaxes
-
-Pair = tuple[int, int]
 
 
 def pair(value: Any, name: str) -> Pair:
@@ -136,11 +135,7 @@ def check_probability(name: str, p: float) -> None:
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
-    """Set elements to 0 with probability p and scale the rest by 1 / (1 - p), while training; else do nothing.
-
-    Source:
-        Srivastava et al. 2014 (JMLR 15), inverted form
-    """
+    """Set elements to 0 with probability p and scale the rest by 1 / (1 - p), while training; else do nothing."""
     check_probability("dropout: p", p)
     if not training or p == 0:
         return input

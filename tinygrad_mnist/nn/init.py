@@ -1,7 +1,8 @@
 """Fill tensors with initial values, in place: PyTorch's functions and formulas.
 
 fan_in is the number of inputs that one output sums (I, or C / groups · KH · KW), fan_out the number of outputs that
-one input feeds. The modules call these; read any one alone.
+one input feeds. xavier: Glorot & Bengio 2010, equation 16; kaiming: He et al. 2015 (arXiv:1502.01852). The modules call
+these; read any one alone.
 """
 
 from __future__ import annotations
@@ -75,21 +76,13 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Draw = None) -> Tensor:
-    """Draw from U(-r, r) with r = gain √(6 / (fan_in + fan_out)).
-
-    Source:
-        Glorot & Bengio 2010, equation 16
-    """
+    """Draw from U(-r, r) with r = gain √(6 / (fan_in + fan_out))."""
     bound = gain * math.sqrt(6 / sum(fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Draw = None) -> Tensor:
-    """Draw from N(0, s²) with s = gain √(2 / (fan_in + fan_out)).
-
-    Source:
-        Glorot & Bengio 2010
-    """
+    """Draw from N(0, s²) with s = gain √(2 / (fan_in + fan_out))."""
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
 
 
@@ -102,11 +95,7 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Draw = None
 ) -> Tensor:
-    """Draw from U(-r, r) with r = gain √(3 / fan).
-
-    Source:
-        He et al. 2015 (arXiv:1502.01852)
-    """
+    """Draw from U(-r, r) with r = gain √(3 / fan)."""
     bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
 
@@ -114,9 +103,5 @@ def kaiming_uniform_(
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Draw = None
 ) -> Tensor:
-    """Draw from N(0, s²) with s = gain / √fan.
-
-    Source:
-        He et al. 2015 (arXiv:1502.01852)
-    """
+    """Draw from N(0, s²) with s = gain / √fan."""
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)

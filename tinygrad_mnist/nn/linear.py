@@ -46,13 +46,9 @@ class Linear(Module):
     """
 
     def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        bias: bool = True,
-        dtype: Any = np.float32,
+        self, in_features: int, out_features: int, bias: bool = True, dtype: Any = np.float32,
         generator: Generator | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         positive("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
         weight, offset = zeros(out_features, in_features, dtype=dtype), zeros(out_features, dtype=dtype)

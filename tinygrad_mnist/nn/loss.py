@@ -26,9 +26,7 @@ class CrossEntropyLoss(Loss):
     """Softmax and negative log-likelihood in one: give it raw outputs and class numbers.
 
     Shapes:
-        input (N, C), target (N,) of integers or (N, C) of probabilities -> ()
-    Units:
-        nats
+        input (N, C), target (N,) of integers or (N, C) of probabilities -> (), in nats
     """
 
     def __init__(self, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
@@ -48,9 +46,7 @@ class NLLLoss(Loss):
     """Negative log-likelihood of class numbers under log-probabilities (from LogSoftmax).
 
     Shapes:
-        input (N, C), target (N,) of integers -> ()
-    Units:
-        nats
+        input (N, C), target (N,) of integers -> (), in nats
     """
 
     def forward(self, input: Tensor, target: TensorLike) -> Tensor:
@@ -58,11 +54,7 @@ class NLLLoss(Loss):
 
 
 class MSELoss(Loss):
-    """Mean of squared differences.
-
-    Shapes:
-        input (*A), target (*A) -> ()
-    """
+    """Mean of squared differences of two tensors of one shape."""
 
     def forward(self, input: Tensor, target: TensorLike) -> Tensor:
         return F.mse_loss(input, target, self.reduction)

@@ -50,11 +50,7 @@ def relu_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @primitive(over=(0, 1), loop="x * mask")
 def dropout(x: Array, mask: Array, *, out: Array | None = None) -> Array:
-    """Multiply by a mask drawn by the caller: 0 where dropped, 1 / (1 - p) where kept.
-
-    Shapes:  x (*A), mask (*A) -> (*A)
-    Source:  Srivastava et al. 2014 (JMLR 15), inverted: scaled while training, so that evaluation does nothing
-    """
+    """Multiply by a mask drawn by the caller: 0 where dropped, 1 / (1 - p) where kept."""
     return np.multiply(x, mask, out=out)
 
 

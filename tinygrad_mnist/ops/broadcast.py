@@ -22,10 +22,7 @@ Shape = tuple[int, ...]
 
 @primitive(view=True)
 def broadcast_to(x: Array, *, shape: Shape) -> Array:
-    """Repeat x along new axes and axes of size 1 (a read-only view).
-
-    Shapes:  x (*A) -> shape, to which A broadcasts
-    """
+    """Repeat x along new axes and axes of size 1 (a read-only view)."""
     return np.broadcast_to(x, shape)
 
 
@@ -36,10 +33,7 @@ def broadcast_to_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
 
 @primitive(kernel.sum_to, rows=loops.row_sums)
 def sum_to(x: Array, *, shape: Shape) -> Any:
-    """Sum x over the axes along which `shape` would be stretched to x's shape.
-
-    Shapes:  x (*A) -> shape, which broadcasts to A
-    """
+    """Sum x over the axes along which `shape` would be stretched to x's shape."""
 
 
 @sum_to.vjp("x")

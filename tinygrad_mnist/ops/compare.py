@@ -78,10 +78,7 @@ def clamp_vjp_x(g: Any, out: Any, x: Any, *, low: float | None, high: float | No
 
 @primitive(kernel.keep, over=(0,), loop="x if mask else 0")
 def keep(x: Array, mask: Array) -> Any:
-    """Keep x where the mask is true, 0 elsewhere, even where x is infinite or NaN.
-
-    Shapes:  x (*A), mask (*A) of booleans -> (*A)
-    """
+    """Keep x where the mask of booleans is true, 0 elsewhere, even where x is infinite or NaN."""
 
 
 @keep.vjp("x")
@@ -91,10 +88,7 @@ def keep_vjp_x(g: Any, out: Any, x: Any, mask: Any) -> Any:
 
 @elementwise(over=(2,), loop="a if condition else b")  # b is written first
 def where(condition: Array, a: Any, b: Any, *, out: Array | None = None) -> Array:
-    """Take a where the condition holds, else b.
-
-    Shapes:  condition (*C), a (*A), b (*B) -> (*broadcast(C, A, B))
-    """
+    """Take a where the condition holds, else b."""
     if out is not None:
         np.copyto(out, b)
         np.copyto(out, a, where=condition)

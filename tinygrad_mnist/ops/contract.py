@@ -16,7 +16,7 @@ from .broadcast import sum_to
 from .layout import reshape, transpose
 
 
-@primitive(fit=sum_to)  # leading (batch) axes broadcast, so cotangents are summed back
+@primitive(fit=sum_to, unchecked=product)  # leading (batch) axes broadcast, so cotangents are summed back
 def matmul(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """Matrix product over the last two axes; leading axes broadcast.
 
@@ -32,9 +32,6 @@ def matmul(a: Array, b: Array, *, out: Array | None = None) -> Array:
             hint=_matmul_hint(a.shape, b.shape),
         )
     return product(a, b, out)
-
-
-matmul.without_checks(product)
 
 
 def _matmul_hint(a: tuple[int, ...], b: tuple[int, ...]) -> str:
@@ -62,11 +59,9 @@ def matmul_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 @primitive(fit=sum_to)
 def linear(x: Array, w: Array, b: Array | None, *, out: Array | None = None) -> Array:
-    """Affine map of the last axis, as a Linear layer has it.
+    """Affine map x wᵀ + b of the last axis, as a Linear layer has it.
 
-    Math:    out = x wᵀ + b
     Shapes:  x (*, I), w (O, I), b (O,) or None -> (*, O)
-    Raises:  ShapeError if x and w disagree on I
     """
     if x.ndim == 0 or x.shape[-1] != w.shape[1]:
         raise _linear_error(x, w)

@@ -1,4 +1,4 @@
-"""The calculus of two-dimensional convolution; kernels/conv.py has the arithmetic.
+"""The calculus of two-dimensional convolution; kernels/conv.py has the arithmetic, the formulas and the shapes.
 
 Three operations, each linear in each of its two arrays, and closed under differentiation: the rule for either array
 of any of the three is another of the three. That is why convolution can be differentiated to any order. Look next at
@@ -12,21 +12,14 @@ from typing import Any
 from ..core.graph import Array
 from ..core.primitive import primitive
 from ..kernels import conv as kernel
+from ..kernels.shapes import Pair
 from .broadcast import Shape
 from .reduce import sum
-
-Pair = tuple[int, int]
 
 
 @primitive(kernel.conv2d)
 def conv2d(x: Array, w: Array, b: Array | None, *, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Any:
-    """Cross-correlate images with filters.
-
-    Math:    out[n,o,i,j] = b[o] + Σ w[o,c,p,q] · x[n, c, i·s + p·d - pad, j·s + q·d - pad]
-    Shapes:  x (N, C, H, W), w (O, C / groups, KH, KW), b (O,) or None -> (N, O, OH, OW);
-             OH = ⌊(H + 2 pad - d (KH - 1) - 1) / s⌋ + 1
-    Raises:  ShapeError if x and w disagree on C or the filter is larger than the padded image
-    """
+    """Cross-correlate images with filters."""
 
 
 @conv2d.vjp("x")
@@ -48,10 +41,7 @@ def conv2d_vjp_b(g: Any, out: Any, x: Any, w: Any, b: Any, **geometry: Any) -> A
 def conv2d_input_gradient(
     y: Array, w: Array, *, x_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Any:
-    """Adjoint of conv2d in x: spread every output's share y over the pixels that it saw.
-
-    Shapes:  y (N, O, OH, OW), w (O, C / groups, KH, KW) -> x_shape (N, C, H, W)
-    """
+    """Adjoint of conv2d in x: spread every output's share y over the pixels that it saw."""
 
 
 @conv2d_input_gradient.vjp("y")
@@ -68,10 +58,7 @@ def conv2d_input_gradient_vjp_w(g: Any, out: Any, y: Any, w: Any, *, x_shape: Sh
 def conv2d_weight_gradient(
     y: Array, x: Array, *, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Any:
-    """Adjoint of conv2d in w: correlate the images with every output's share y.
-
-    Shapes:  y (N, O, OH, OW), x (N, C, H, W) -> w_shape (O, C / groups, KH, KW)
-    """
+    """Adjoint of conv2d in w: correlate the images with every output's share y."""
 
 
 @conv2d_weight_gradient.vjp("y")

@@ -52,10 +52,7 @@ def zeros(shape: Shape, dtype: Any, out: Array | None) -> Array:
 
 @primitive(view=True)
 def getitem(x: Array, *arrays: Array, index: Index) -> Array:
-    """Read x[index].
-
-    Shapes:  x (*A) -> as NumPy's indexing
-    """
+    """Read x[index]."""
     if arrays:
         return np.asarray(x[fill(index, arrays)])
     # of one place NumPy gives the number, a copy; with ... it gives a view of it, as of any other part
@@ -69,10 +66,7 @@ def getitem_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index) -> Any:
 
 @primitive(slow=MOVED)
 def put(x: Array, *arrays: Array, index: Index, shape: Shape, out: Array | None = None) -> Array:
-    """Add x at [index] into zeros; where an index names an element twice, both are added.
-
-    Shapes:  x as shape[index] -> shape
-    """
+    """Add x at [index] into zeros; where an index names an element twice, both are added."""
     out = zeros(shape, x.dtype, out)
     where = fill(index, arrays)
     if distinct(arrays):
@@ -153,10 +147,7 @@ def gather_vjp_x(g: Any, out: Any, x: Any, index: Any, *, axis: int) -> Any:
 
 @primitive(slow=MOVED)
 def scatter(x: Array, index: Array, *, axis: int, shape: Shape, out: Array | None = None) -> Array:
-    """Add x into zeros at the places that gather reads.
-
-    Shapes:  x (*B), index (*B) -> shape
-    """
+    """Add x into zeros at the places that gather reads."""
     out = zeros(shape, x.dtype, out)
     np.add.at(out, along(index, axis), x)
     return out

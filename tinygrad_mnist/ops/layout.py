@@ -19,10 +19,7 @@ from .promotion import meet
 
 @primitive(view=True)
 def reshape(x: Array, *, shape: Shape, out: Array | None = None) -> Array:
-    """Give x another shape with as many elements; one size may be -1.
-
-    Shapes:  x (*A) -> shape
-    """
+    """Give x another shape with as many elements; one size may be -1."""
     if out is None:
         return x.reshape(shape)
     np.copyto(out.reshape(x.shape), x)  # out is no view of x, whose memory runs in another order
@@ -36,10 +33,7 @@ def reshape_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
 
 @primitive(view=True)
 def transpose(x: Array, *, axes: tuple[int, ...]) -> Array:
-    """Reorder the axes: axis i of the result is axis axes[i] of x.
-
-    Shapes:  x (A0, A1, ...) -> (A[axes[0]], A[axes[1]], ...)
-    """
+    """Reorder the axes: axis i of the result is axis axes[i] of x."""
     return x.transpose(axes)
 
 
@@ -56,8 +50,6 @@ def transpose_vjp_x(g: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
 @primitive(slow=MOVED)
 def flip(x: Array, *, axis: tuple[int, ...], out: Array | None = None) -> Array:
     """Reverse the order along the given axes, in memory of its own (as PyTorch, whose views have no negative strides).
-
-    Shapes:  x (*A) -> (*A)
     """
     if out is None:
         return np.array(np.flip(x, axis))
@@ -72,10 +64,7 @@ def flip_vjp_x(g: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
 
 @primitive(slow=MOVED)
 def pad(x: Array, *, width: tuple[tuple[int, int], ...], value: float, out: Array | None = None) -> Array:
-    """Surround x with a constant: width[i] = (before, after) on axis i; negative widths cut.
-
-    Shapes:  x (A0, ...) -> (before0 + A0 + after0, ...)
-    """
+    """Surround x with a constant: width[i] = (before, after) on axis i; negative widths cut."""
     shape = tuple(size + before + after for size, (before, after) in zip(x.shape, width, strict=True))
     out = np.empty(shape, x.dtype) if out is None else out
     out[...] = value
@@ -92,10 +81,7 @@ def pad_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], v
 
 @primitive(slow=MOVED)
 def cat(*xs: Array, axis: int, out: Array | None = None) -> Array:
-    """Join arrays end to end along an axis that exists.
-
-    Shapes:  x (..., Ai, ...) each -> (..., Σ Ai, ...)
-    """
+    """Join arrays end to end along an axis that exists."""
     if out is not None:
         return np.concatenate(xs, axis=axis, out=out)
     if any(x.dtype is not xs[0].dtype for x in xs):

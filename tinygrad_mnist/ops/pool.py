@@ -1,4 +1,4 @@
-"""The calculus of max-pooling; kernels/pool.py has the arithmetic.
+"""The calculus of max-pooling; kernels/pool.py has the arithmetic, the formulas and the shapes.
 
 Pooling finds a winner per window; its rule adds cotangents at the winners (scatter), whose own rule reads there
 (gather), and back. Look next at softmax.py.
@@ -11,20 +11,14 @@ from typing import Any
 from ..core.graph import Array
 from ..core.primitive import primitive
 from ..kernels import pool as kernel
+from ..kernels.shapes import Pair
 from .broadcast import Shape
 
-Pair = tuple[int, int]
 
-
-@primitive(kernel.max_pool2d, residuals=True)
+# in evaluation nobody asks for the winners
+@primitive(kernel.max_pool2d, residuals=True, unrecorded=kernel.max_pool2d_values)
 def max_pool2d(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Any:
-    """Take the largest element of every window; of equal ones the first wins the whole gradient.
-
-    Shapes:  x (N, C, H, W) -> (N, C, OH, OW); OH = ⌊(H + 2 pad - KH) / s⌋ + 1; padding counts as -∞
-    """
-
-
-max_pool2d.without_residuals(kernel.max_pool2d_values)  # in evaluation, where nobody asks for the winners
+    """Take the largest element of every window; of equal ones the first wins the whole gradient."""
 
 
 @max_pool2d.vjp("x")
@@ -44,10 +38,7 @@ def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) ->
 
 @primitive(kernel.pool_scatter)
 def pool_scatter(x: Array, winners: Array, *, x_shape: Shape, kernel_size: Pair, stride: Pair, padding: Pair) -> Any:
-    """Add every window's value at its winner, into zeros.
-
-    Shapes:  x (N, C, OH, OW), winners (N, C, OH, OW) -> x_shape (N, C, H, W)
-    """
+    """Add every window's value at its winner, into zeros."""
 
 
 @pool_scatter.vjp("x")
@@ -57,10 +48,7 @@ def pool_scatter_vjp_x(g: Any, out: Any, x: Any, winners: Any, *, x_shape: Shape
 
 @primitive(kernel.pool_gather, slow="needed at the second derivative only")
 def pool_gather(x: Array, winners: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Any:
-    """Read every window's winner.
-
-    Shapes:  x (N, C, H, W), winners (N, C, OH, OW) -> (N, C, OH, OW)
-    """
+    """Read every window's winner."""
 
 
 @pool_gather.vjp("x")

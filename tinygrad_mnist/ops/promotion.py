@@ -24,10 +24,7 @@ RANK = {"b": 0, "i": 1, "u": 1, "f": 2}  # of kinds: signed or not, integers are
 
 @primitive(loop=lambda dtype: "x != 0" if np.dtype(dtype).kind == "b" else "x")
 def cast(x: Array, *, dtype: Any, out: Array | None = None) -> Array:
-    """Convert to another dtype; the gradient is converted back.
-
-    Shapes:  x (*A) -> (*A)
-    """
+    """Convert to another dtype; the gradient is converted back."""
     if out is None:
         return x.astype(dtype)
     np.copyto(out, x, casting="unsafe")
@@ -62,8 +59,7 @@ def _conversion(operands: tuple[tuple[DType, bool], ...]) -> DType | None:
 def promoted(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any] | None:
     """Convert operands to the dtype in which PyTorch has them meet; None where NumPy has them meet there too.
 
-    Args:
-        args: Vars and arrays; arrays: the same, with their arrays in the place of Vars
+    args are Vars and arrays, arrays the same with their arrays in the place of Vars.
     """
     operands = tuple((x.dtype, x.ndim > 0) for x in arrays)
     dtype = _conversion(operands) if all(dtype.kind in RANK for dtype, _ in operands) else None

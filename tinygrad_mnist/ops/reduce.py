@@ -75,19 +75,18 @@ def sum_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return restore(g, x.shape, axis)
 
 
-@primitive(rows=loops.row_means)
+def mean_into(x: Array, *, axis: Axis, keepdims: bool, out: Array) -> Any:
+    """Take the mean without working space of its own."""
+    add_up(x, axis, None, out, keepdims)
+    return np.true_divide(out, x.size / (out.size or 1), out)
+
+
+@primitive(rows=loops.row_means, unchecked=mean_into)
 def mean(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Arithmetic mean over axes; of integers, a float."""
     # divided by a NumPy float so that no elements give NaN, as in PyTorch, instead of ZeroDivisionError
     kind = x.dtype.type if x.dtype.kind == "f" else np.float64
     return np.true_divide(add_up(x, axis, None, None, keepdims), kind(count(x.shape, axis)), out)
-
-
-@mean.without_checks
-def mean_unchecked(x: Array, *, axis: Axis, keepdims: bool, out: Array) -> Any:
-    """Take the mean without working space of its own."""
-    add_up(x, axis, None, out, keepdims)
-    return np.true_divide(out, x.size / (out.size or 1), out)
 
 
 @mean.vjp("x")
@@ -123,10 +122,7 @@ def amin_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 @primitive(differentiable=False, slow="rarely needed: the gradient of a maximum over axes")
 def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Any:
-    """1 / k at each of the k elements that equal the extreme of their group, else 0. Constant to differentiation.
-
-    Shapes:  x (*A), extreme (*A) -> (*A)
-    """
+    """1 / k at each of the k elements that equal the extreme of their group, else 0. Constant to differentiation."""
     hit = ((x == extreme) | (x != x)).astype(x.dtype)  # where there is NaN, the extreme is NaN
     return hit / np.maximum(hit.sum(axis=axis, keepdims=True), 1)
 
@@ -194,8 +190,6 @@ def prod(x: Any, axis: int | None, keepdims: bool) -> Any:
     """Multiply the elements, half of them with the other half until one is left.
 
     Built from products of two, so that the derivative stays right where elements are 0.
-
-    Shapes:  x (*A) -> A without the axis (or 1 there with keepdims)
     """
     x = x if x.dtype.kind == "f" else cast(x, dtype=np.dtype(np.int64))
     shape = x.shape

@@ -32,7 +32,6 @@ def softmax(x: Array, *, axis: int) -> Any:
     """Turn logits into probabilities along an axis.
 
     Math:    out_i = exp(x_i) / Σ_j exp(x_j)
-    Shapes:  x (*A) -> (*A)
     """
 
 
@@ -46,7 +45,6 @@ def log_softmax(x: Array, *, axis: int) -> Any:
     """Turn logits into log-probabilities along an axis.
 
     Math:    out_i = x_i - log Σ_j exp(x_j)
-    Shapes:  x (*A) -> (*A)
     Units:   nats
     """
 
@@ -100,7 +98,6 @@ def pick(x: Array, target: Array) -> Array:
     """Take one element of each row: out_n = x[n, target_n].
 
     Shapes:  x (N, C), target (N,) of class numbers -> (N,)
-    Raises:  DTypeError, ShapeError, ArgumentError if the target does not hold N class numbers from 0 to C - 1
     """
     check_classes("nll_loss", x, target)
     return np.asarray(x[np.arange(len(target)), target])

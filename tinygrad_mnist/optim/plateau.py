@@ -22,6 +22,8 @@ class ReduceLROnPlateau(Scheduler):
     Raises:  ArgumentError for another mode or a factor that is not below 1
     """
 
+    own = "best", "waited"
+
     def __init__(
         self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
         threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0,
@@ -70,9 +72,6 @@ class ReduceLROnPlateau(Scheduler):
         else:
             limit = self.best * (1 + sign * self.threshold)
         return figure < limit if self.mode == "min" else figure > limit
-
-    def _own(self) -> tuple[str, ...]:
-        return "best", "waited"
 
     def state_dict(self) -> dict[str, Any]:
         """Give what is needed to continue."""

@@ -15,11 +15,13 @@ from .optimizer import Optimizer
 
 
 class Scheduler:
-    """Base: a subclass writes `get_lr()`, or `factor(t)` for a multiple of the initial lr.
+    """Base: a subclass writes `get_lr()`.
 
     Args:    last_epoch: -1 to begin; otherwise the last step taken, with "initial_lr" in every group
     Raises:  ArgumentError where a group was added to the optimizer that the schedule has no numbers for
     """
+
+    own: tuple[str, ...] = ()  # further attributes that the state of a subclass needs
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.optimizer = checked_optimizer(type(self).__name__, optimizer)
@@ -37,13 +39,9 @@ class Scheduler:
         self._advance()
         self._first = False
 
-    def factor(self, t: int) -> float:
-        """Give the multiple of the initial lr after t steps."""
-        raise TypeError(f"{type(self).__name__} must define factor(t) or get_lr()")
-
     def get_lr(self) -> list[float]:
         """Compute every group's next rate; for the present one ask `get_last_lr()`."""
-        return [lr * self.factor(self.last_epoch) for lr in self._of_groups(self.base_lrs)]
+        raise TypeError(f"{type(self).__name__} must define get_lr()")
 
     def _of_groups(self, numbers: list[Any]) -> list[Any]:
         """Give numbers by group, one for each group that there is now."""
@@ -104,7 +102,7 @@ class Scheduler:
 
         Raises:  StateDictError if it is another schedule's, or of other groups; then nothing has changed
         """
-        missing = sorted({"last_epoch", "base_lrs", *self._own()} - set(state_dict))
+        missing = sorted({"last_epoch", "base_lrs", *self.own} - set(state_dict))
         count = len(self.optimizer.param_groups)
         rates = state_dict.get("rates")  # older files have none: there the optimizer's state alone has the rates
         if missing or (rates is not None and len(rates) != count):
@@ -114,15 +112,11 @@ class Scheduler:
                 expected=f"the state of a {type(self).__name__} of {count} groups",
             )
         self.last_epoch, self.base_lrs = int(state_dict["last_epoch"]), list(map(float, state_dict["base_lrs"]))
-        for name in self._own():
+        for name in self.own:
             setattr(self, name, state_dict[name])
         if rates is not None:
             self._set(rates)
         self._last_lr = list(map(float, state_dict.get("last_lr", self._rates())))
-
-    def _own(self) -> tuple[str, ...]:
-        """Name the attributes of a subclass that its state needs."""
-        return ()
 
 
 def checked_optimizer(name: str, optimizer: Any) -> Optimizer:

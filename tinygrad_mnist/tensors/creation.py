@@ -97,14 +97,10 @@ def _dtype(name: str, dtype: DType, kinds: str = "fiub") -> Any:
 
 
 def _shape(name: str, size: Any) -> tuple[int, ...]:
-    """Read the shape of a new tensor."""
-    return _affordable(name, sizes(name, size))
-
-
-def _affordable(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Refuse what no memory holds, where NumPy has several errors."""
-    size = math.prod(shape)
-    if size > LARGEST or (not size and max(shape) > LARGEST):
+    """Read the shape of a new tensor; refuse what no memory holds, where NumPy has several errors."""
+    shape = sizes(name, size)
+    count = math.prod(shape)
+    if count > LARGEST or (not count and max(shape) > LARGEST):
         raise ShapeError(f"{name}: the tensor would be too large.", got=f"{shape}", expected="less than 2⁵⁹ elements")
     return shape
 
@@ -159,7 +155,7 @@ def arange(
             got=got,
             expected="step > 0 and end >= start, or step < 0 and end <= start",
         )
-    (count,) = _affordable("arange", (-math.floor((low - high) / stride),))
+    (count,) = _shape("arange", (-math.floor((low - high) / stride),))
     if kind.kind in "iu":
         low, stride = int(low), int(stride)
     array = low + stride * np.arange(count)  # in int64 or float64, as in PyTorch: a rounded step would add up
@@ -171,7 +167,7 @@ def linspace(start: float, end: float, steps: int, dtype: DType = np.float32, re
     kind, count = _dtype("linspace", dtype, "fiu"), integer("linspace", "steps", steps)
     if count < 0:
         raise ArgumentError(f"linspace: {count} steps.", expected="at least 0")
-    _affordable("linspace", (count,))
+    _shape("linspace", (count,))
     first, last = number("linspace", start), number("linspace", end)
     if kind.kind == "f":
         return _leaf(np.linspace(first, last, count, dtype=kind), requires_grad, "linspace")

@@ -44,7 +44,7 @@ def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
         return x
     if recorded:
         args = recordable(x, args, name)
-    before = x.result_type.wrap(x.array.copy(), x.requires_grad, x.node)  # rules see the old value, also of x *= x
+    before = x.result_type.wrap(x.array.copy(), x.differentiable, x.node)  # rules see the old value, also of x *= x
     if recorder is not None:
         recorder.same(before.array, x.array)
     result = operation(before, *(before if a is x else a for a in args), **static)
@@ -62,7 +62,7 @@ def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
 
 def recordable(x: Var, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     """Refuse a recorded change of memory that others look at; give the arguments, copied where they are in it."""
-    if x.requires_grad and x.node is None:
+    if x.differentiable and x.node is None:
         raise InPlaceError(
             f"{name}: a leaf that requires a gradient cannot be changed in place while recording.",
             got=f"leaf {x.shape}, requires_grad=True",

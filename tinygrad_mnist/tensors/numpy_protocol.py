@@ -17,7 +17,7 @@ from ..core.errors import GradientError, TinygradError
 from ..core.graph import Var
 from ..core.primitive import answering
 from ..core.scope import refuse_captured, state
-from ..ops import compare, elementwise, layout, reduce
+from ..ops import compare, elementwise, reduce
 
 # besides the ufuncs that are one primitive each, whose cards say so
 UFUNCS: dict[Any, Callable[..., Any]] = {
@@ -60,9 +60,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.squeeze: lambda a, axis=None: F.squeeze(a, axis),
     np.expand_dims: lambda a, axis: F.unsqueeze(a, axis),
     np.broadcast_to: lambda array, shape: F.expand(array, shape if isinstance(shape, tuple) else (shape,)),
-    np.flip: lambda m, axis=None: layout.flip(
-        m, axis=tuple(range(m.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-    ),
+    np.flip: lambda m, axis=None: F.flip(m, tuple(range(m.ndim)) if axis is None else axis),
     np.concatenate: lambda arrays, axis=0: F.cat(arrays, axis),
     np.stack: lambda arrays, axis=0: F.stack(arrays, axis),
     np.where: lambda condition, x, y: compare.where(condition, x, y),
@@ -99,7 +97,7 @@ def function(self: Var, func: Any, types: Any, args: tuple[Any, ...], kwargs: di
 def on_arrays(name: str, function: Any, args: Any, kwargs: Any, into: Any) -> Any:
     """Run a NumPy function on the bare arrays, unless that would drop a gradient."""
     used = list(_variables([args, kwargs]))
-    if state.recording and any(v.requires_grad for v in used):
+    if state.recording and any(v.differentiable for v in used):
         plain = "the result goes into a plain array (out=, or array += tensor)"
         where = plain if into is not None else "it has no rule"
         raise GradientError(

@@ -75,7 +75,7 @@ def gradient_text(value: Value) -> str:
             return ""  # the gradient of a loss with respect to itself is 1
         kept = var is not None and value.made_by.retained is not None
         return "grad: not computed yet" if kept else "grad: not kept (retain_grad())"
-    return "grad: not computed yet" if var is not None and var.requires_grad else ""
+    return "grad: not computed yet" if var is not None and var.differentiable else ""
 
 
 def value_label(value: Value, show_values: bool) -> str:

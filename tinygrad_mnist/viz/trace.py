@@ -76,7 +76,7 @@ class Trace:
     def _add_leaf(self, var: Var) -> Value:
         name = self._names.of_leaf(var)
         parameter = type(var).__name__ == "Parameter" or self._names.is_parameter(var)
-        kind = "parameter" if parameter else "input" if var.requires_grad else "constant"
+        kind = "parameter" if parameter else "input" if var.differentiable else "constant"
         value = self.values[id(var)] = Value(kind, name or "", var.array, var)
         value.named = bool(name)
         return value
