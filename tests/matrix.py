@@ -117,7 +117,7 @@ def check_rules(case: Case, call: Call) -> None:
             close(rule(g, out, *call.args, **extra, saved=saved), raw, raw.dtype, f"{label} with saved")
         x = call.args[position]
         assert raw.dtype == x.dtype, f"{label}: {raw.dtype} cotangent of a {x.dtype} argument"
-        fitted = raw if raw.shape == x.shape or primitive.fit is None else primitive.fit(raw, shape=x.shape)
+        fitted = raw if raw.shape == x.shape or not primitive.unbroadcast else primitive.unbroadcast(raw, shape=x.shape)
         assert fitted.shape == x.shape, f"{label}: cotangent {fitted.shape} of an argument {x.shape}"
 
 

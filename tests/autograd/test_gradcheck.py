@@ -28,7 +28,7 @@ def plant() -> Iterator[Callable[..., Primitive]]:
     before = dict(registry)
 
     def make(forward: Callable[..., Any], rules: dict[str, Callable[..., Any]], **options: Any) -> Primitive:
-        options = {"residuals": False, "view": False, "fit": None, **options}
+        options = {"residuals": False, "view": False, "unbroadcast": None, **options}
         made = Primitive(forward, **options)
         for argument, rule in rules.items():
             made.vjp(argument)(rule)
@@ -116,7 +116,7 @@ def test_swapped_arguments_are_caught(plant: Any) -> None:
     def rule_b(g: Any, out: Any, a: Any, b: Any) -> Any:
         return -g * a / b / b
 
-    op = plant(quotient, {"a": rule_a, "b": rule_b}, fit=sum_to)
+    op = plant(quotient, {"a": rule_a, "b": rule_b}, unbroadcast=sum_to)
     with pytest.raises(GradcheckError, match=r"input 0\["):
         gradcheck(op, [leaf(3), leaf(3, seed=1)])
     assert gradcheck(op, [leaf(3).detach(), leaf(3, seed=1)])  # the other rule is right

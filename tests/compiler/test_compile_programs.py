@@ -36,7 +36,7 @@ def scaled_rule(g, out, x, *, table, function, where):
 @pytest.fixture(scope="module", autouse=True)
 def scaled():
     """A user's primitive whose static arguments are an object, a function and a dict with NumPy numbers."""
-    primitive = Primitive(scaled_forward, residuals=False, view=False, fit=None)
+    primitive = Primitive(scaled_forward, residuals=False, view=False, unbroadcast=None)
     primitive.vjp("x")(scaled_rule)
     yield primitive
     registry.pop("scaled_forward", None)
@@ -215,7 +215,7 @@ def test_static_objects_with_one_repr_are_not_taken_for_each_other():
     def forward(x, *, table):
         return x * table.sum()
 
-    primitive = Primitive(forward, residuals=False, view=False, fit=None)
+    primitive = Primitive(forward, residuals=False, view=False, unbroadcast=None)
     try:
         step = tg.compile(lambda x: (primitive(x, table=large[0]), primitive(x, table=large[1])))
         for value in (1.0, 2.0, 3.0):

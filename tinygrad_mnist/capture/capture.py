@@ -159,7 +159,7 @@ class Recorder:
 
     # ------------------------------------------------------------ what is told: changes
 
-    def knows(self, var: Var) -> None:
+    def exposes(self, var: Var) -> None:
         """Note a tensor before something else looks at its memory."""
         self.value(var, var.array)
 

@@ -226,7 +226,7 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, way: Way
         except AttributeError:
             raise no_cotangent(primitive, position, gx) from None
         if not fits:
-            gx = fit(node, gx, x)
+            gx = unbroadcast(node, gx, x)
         if gx.dtype is not x.dtype:
             gx = np.asarray(gx, x.dtype) if isinstance(gx, np.ndarray | np.generic) else gx.to(x.dtype)
         # A result that views nothing and that only we hold is new; what a rule keeps for itself someone else holds too.
@@ -245,16 +245,16 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, way: Way
         sums.fresh.discard(id(node))
 
 
-def fit(node: Node, gx: Any, x: Array) -> Any:
+def unbroadcast(node: Node, gx: Any, x: Array) -> Any:
     """Sum a cotangent back to the shape of its argument, which broadcasting had stretched."""
-    if node.primitive.fit is None:
+    if node.primitive.unbroadcast is None:
         raise ShapeError(
             f"{node.where()}: a rule returned a cotangent of the wrong shape.",
             got=f"cotangent {gx.shape} for an argument {x.shape}",
             expected="the shape of the argument",
             hint="correct the rule (this is a mistake in the primitive, not in the calling code)",
         )
-    return node.primitive.fit(gx, shape=x.shape)
+    return node.primitive.unbroadcast(gx, shape=x.shape)
 
 
 # ---------------------------------------------------------------- what can go wrong

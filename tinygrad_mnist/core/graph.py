@@ -155,7 +155,7 @@ class Operation(Protocol):
     variadic: str | None
     residuals: bool
     view: bool
-    fit: Callable[..., Any] | None
+    unbroadcast: Callable[..., Any] | None
 
     def rule_at(self, position: int) -> tuple[Callable[..., Any] | None, dict[str, Any]]:
         """Find the rule for the argument at a position, and what it must be told besides."""

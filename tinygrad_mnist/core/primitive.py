@@ -51,7 +51,7 @@ class Primitive:
              unrecorded: a quicker forward without residuals, which gives the result alone, for calls not recorded.
              unchecked: a quicker forward into `out` for compiled steps: one float dtype, shapes that fit.
              view: the result may share memory with the first argument.
-             fit: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
+             unbroadcast: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
              promote: converts the last two arguments, where they are arrays of two dtypes, or returns None.
              convert: converts the argument of a ufunc, where that would take another dtype than PyTorch.
              answers: the ufunc that this is on tensors, where another function computes; None: `computes`.
@@ -69,10 +69,11 @@ class Primitive:
 
     def __init__(
         self, declared: Callable[..., Any], *, computes: Callable[..., Any] | None = None, residuals: bool = False,
-        unrecorded: Rule | None = None, unchecked: Rule | None = None, view: bool = False, fit: Rule | None = None,
-        differentiable: bool = True, promote: Promote | None = None, convert: Rule | None = None, answers: Any = None,
-        modular: bool = False, over: tuple[int, ...] = (), loop: str | Callable[..., str] | None = None,
-        rows: Callable[..., None] | None = None, check: Rule | None = None, slow: str = "", registered: bool = True,
+        unrecorded: Rule | None = None, unchecked: Rule | None = None, view: bool = False,
+        unbroadcast: Rule | None = None, differentiable: bool = True, promote: Promote | None = None,
+        convert: Rule | None = None, answers: Any = None, modular: bool = False, over: tuple[int, ...] = (),
+        loop: str | Callable[..., str] | None = None, rows: Callable[..., None] | None = None,
+        check: Rule | None = None, slow: str = "", registered: bool = True,
     ) -> None:  # fmt: skip
         code = declared.__code__
         count = code.co_argcount
@@ -85,7 +86,7 @@ class Primitive:
             self.forward = lambda x, out=None: forward(convert(x)) if out is None else forward(convert(x), out)
         self.takes_out = self.ufunc is not None or takes(forward, "out") and residuals <= takes(forward, "saved")
         self.over, self.loop, self.rows, self.check, self.slow = over, loop, rows, check, slow
-        self.residuals, self.view, self.fit = residuals, view, fit
+        self.residuals, self.view, self.unbroadcast = residuals, view, unbroadcast
         self.differentiable, self.promote, self.modular = differentiable, promote, modular
         self.arguments = code.co_varnames[:count]
         named = count + code.co_kwonlyargcount

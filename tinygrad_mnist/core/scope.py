@@ -85,7 +85,7 @@ class Recorder(Protocol):
     def changes(self, var: Any, name: str) -> None:
         """The memory of a Var is about to be overwritten by the operation of this name."""
 
-    def knows(self, var: Any) -> None:
+    def exposes(self, var: Any) -> None:
         """Something else is about to look at the memory of a Var."""
 
     def requires_grad(self, var: Any, value: bool) -> None:

@@ -5,6 +5,7 @@ What takes arrays alone (mul, exp, tanh, maximum ...) stands in elementwise.py. 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,11 @@ def power_of(base: TensorLike, exponent: Tensor) -> Tensor:
     if kind.kind in "iu" and isinstance(base, int) and -(2**63) <= base < 2**63:
         base = np.int64(base)
     return elementwise.power(unchanging(np.asarray(base).astype(kind)), exponent)
+
+
+def reflected(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Make the method that Python asks of the right operand where the left one is no tensor."""
+    return lambda self, other: operation(other, self)
 
 
 def clamp(input: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:

@@ -76,8 +76,10 @@ def squeeze(input: Any, dim: Dims = None) -> Tensor:
     return layout.reshape(input, shape=tuple(s for i, s in enumerate(input.shape) if s != 1 or i not in drop))
 
 
-def size(self: Tensor, dim: Any) -> int:
-    """Size of one dimension."""
+def size(self: Tensor, dim: int | None = None) -> Any:
+    """Shape, or the size of one dimension."""
+    if dim is None:
+        return self.shape
     if self.ndim == 0:
         raise IndexRangeError(f"size: there is no dimension {dim!r:.60}.", got="a scalar, which has none")
     return self.shape[as_axis("size", dim, self.ndim)]

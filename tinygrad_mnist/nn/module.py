@@ -19,7 +19,7 @@ from ..core.scope import DEEP, Scope, room, state
 from ..tensors.creation import from_numpy
 from ..tensors.in_place import clear_gradient
 from ..tensors.tensor import Tensor
-from .nesting import copied, described
+from .nesting import copied, described, join, members
 from .parameter import Parameter
 
 M = TypeVar("M", bound="Module")
@@ -78,14 +78,14 @@ class Module:
                 continue
             seen.add(id(module))
             yield path, module
-            inner = [(join(path, name), m) for name, m in _members(vars(module)) if isinstance(m, Module)]
+            inner = [(join(path, name), m) for name, m in members(vars(module), (Module,))]
             stack.extend(reversed(inner))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield the modules directly inside this one, with their names."""
         seen: set[int] = set()
-        for name, member in _members(vars(self)):
-            if isinstance(member, Module) and id(member) not in seen:
+        for name, member in members(vars(self), (Module,)):
+            if id(member) not in seen:
                 seen.add(id(member))
                 yield name, member
 
@@ -258,11 +258,6 @@ def as_tensors(x: Any) -> Any:
     return type(x)(map(as_tensors, x)) if type(x) in (list, tuple) else x
 
 
-def join(path: str, name: str) -> str:
-    """Put a name behind a path."""
-    return f"{path}.{name}" if path and name else path or name
-
-
 def registered(module: Module) -> dict[str, bool]:
     """Give the names that are a module's buffers, and whether each is saved."""
     names: dict[str, bool] = vars(module).get("_buffer_names", {})
@@ -271,7 +266,7 @@ def registered(module: Module) -> dict[str, bool]:
 
 def _parameters(module: Module) -> list[tuple[str, Any]]:
     """List a module's own Parameters."""
-    return [(name, x) for name, x in _members(vars(module)) if isinstance(x, Parameter)]
+    return [(name, x) for name, x in members(vars(module), (Parameter, Module)) if isinstance(x, Parameter)]
 
 
 def _buffers(module: Module, persistent: bool = False) -> list[tuple[str, Tensor]]:
@@ -289,18 +284,3 @@ def _buffers(module: Module, persistent: bool = False) -> list[tuple[str, Tensor
         if isinstance(x, Tensor) and not isinstance(x, Parameter) and lasting >= persistent:
             found.append((name, x))
     return found
-
-
-PARTS, CONTAINERS = (Parameter, Module), (dict, list, tuple)
-
-
-def _members(attributes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the Parameters and Modules in attributes, lists, tuples and dicts, with names such as `layers.0`."""
-    stack = list(attributes.items())[::-1]
-    while stack:
-        name, value = stack.pop()
-        if isinstance(value, PARTS):
-            yield name, value
-        elif isinstance(value, CONTAINERS):
-            items = value.items() if isinstance(value, dict) else enumerate(value)
-            stack.extend([(join(name, str(key)), inner) for key, inner in items][::-1])

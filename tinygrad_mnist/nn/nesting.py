@@ -1,4 +1,4 @@
-"""Describing and copying modules without recursion, so that any depth of nesting is possible.
+"""Walking, describing and copying modules without recursion, so that any depth of nesting is possible.
 
 Knows what modules have in common (named_modules, named_children, extra_repr), and no layer. module.py calls it.
 """
@@ -6,7 +6,27 @@ Knows what modules have in common (named_modules, named_children, extra_repr), a
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
+
+CONTAINERS = (dict, list, tuple)
+
+
+def join(path: str, name: str) -> str:
+    """Put a name behind a path."""
+    return f"{path}.{name}" if path and name else path or name
+
+
+def members(attributes: dict[str, Any], kinds: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
+    """Yield what is of these kinds in attributes, lists, tuples and dicts, with names such as `layers.0`."""
+    stack = list(attributes.items())[::-1]
+    while stack:
+        name, value = stack.pop()
+        if isinstance(value, kinds):
+            yield name, value
+        elif isinstance(value, CONTAINERS):
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            stack.extend([(join(name, str(key)), inner) for key, inner in items][::-1])
 
 
 def described(module: Any, plain: Any) -> str:

@@ -51,7 +51,7 @@ def elementwise(
 
     def decorate(declared: Rule) -> Primitive:
         count = declared.__code__.co_argcount
-        several = {"fit": sum_to, "promote": promote} if count > 1 else {}
+        several = {"unbroadcast": sum_to, "promote": promote} if count > 1 else {}
         return Primitive(declared, computes=computes, **{"over": tuple(range(count)), **several, **card})
 
     return decorate

@@ -16,7 +16,7 @@ from .broadcast import sum_to
 from .layout import reshape, transpose
 
 
-@primitive(fit=sum_to, unchecked=product)  # leading (batch) axes broadcast, so cotangents are summed back
+@primitive(unbroadcast=sum_to, unchecked=product)  # leading (batch) axes broadcast: cotangents are summed back
 def matmul(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """Matrix product over the last two axes; leading axes broadcast.
 
@@ -57,7 +57,7 @@ def matmul_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return matmul(swap(a), g)
 
 
-@primitive(fit=sum_to)
+@primitive(unbroadcast=sum_to)
 def linear(x: Array, w: Array, b: Array | None, *, out: Array | None = None) -> Array:
     """Affine map x wᵀ + b of the last axis, as a Linear layer has it.
 

@@ -50,7 +50,7 @@ def restore(g: Any, shape: Shape, axis: Axis) -> Any:
     return broadcast_to(reshape(g, shape=kept), shape=shape)
 
 
-def some(x: Array, axis: Axis, name: str) -> None:
+def check_elements(x: Array, axis: Axis, name: str) -> None:
     """Raise where a reduction without a neutral element meets no elements."""
     if count(x.shape, axis) == 0 and (x.size or 0 in [x.shape[a] for a in reduced_axes(x.ndim, axis)]):
         raise ShapeError(
@@ -97,7 +97,7 @@ def mean_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 @primitive(rows=loops.row_maxima)
 def amax(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Largest element over axes; equal ones share the gradient."""
-    some(x, axis, "amax")
+    check_elements(x, axis, "amax")
     return largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims, out=out)
 
 
@@ -110,7 +110,7 @@ def amax_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 @primitive(rows=loops.row_minima)
 def amin(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Smallest element over axes; equal ones share the gradient."""
-    some(x, axis, "amin")
+    check_elements(x, axis, "amin")
     return smallest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims, out=out)
 
 
@@ -130,14 +130,14 @@ def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Any:
 @primitive(differentiable=False, rows=loops.first_maxima)
 def argmax(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
     """Position of the first largest element, along one axis or in the flattened array, int64."""
-    some(x, axis, "argmax")
+    check_elements(x, axis, "argmax")
     return numpy.argmax(x, axis=axis, keepdims=keepdims, out=out)
 
 
 @primitive(differentiable=False, rows=loops.first_minima)
 def argmin(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
     """Position of the first smallest element, along one axis or in the flattened array, int64."""
-    some(x, axis, "argmin")
+    check_elements(x, axis, "argmin")
     return numpy.argmin(x, axis=axis, keepdims=keepdims, out=out)
 
 

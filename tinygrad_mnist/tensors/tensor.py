@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,12 @@ from ..core.graph import Array, Node, Var
 from ..core.scope import refuse_captured, state
 from ..core.seeds import check_differentiable, seed_for
 from ..core.versions import Version
-from ..functions import arithmetic, shapes
+from ..functions import shapes
+from ..functions.arithmetic import power_of, reflected
 from ..functions.types import TensorLike
 from ..ops import compare, elementwise
 from . import in_place, numpy_protocol
 from .methods import Methods
-
-
-def reflected(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Make the method that Python asks of the right operand where the left one is no tensor."""
-    return lambda self, other: operation(other, self)
 
 
 class Tensor(Methods):
@@ -113,9 +109,7 @@ class Tensor(Methods):
         refuse_captured("_version")
         return self.version.tick
 
-    def size(self, dim: int | None = None) -> Any:
-        """Shape, or the size of one dimension."""
-        return self.shape if dim is None else shapes.size(self, dim)
+    size = shapes.size
 
     def dim(self) -> int:
         """Number of dimensions."""
@@ -158,7 +152,7 @@ class Tensor(Methods):
     def detach(self) -> Tensor:
         """Give a leaf that looks at the same memory and needs no gradient."""
         if (recorder := state.recorder) is not None:
-            recorder.knows(self)
+            recorder.exposes(self)
         result = Tensor.wrap(self.array)
         result.version = self.version
         self.version.share(self, result)
@@ -236,8 +230,7 @@ class Tensor(Methods):
     __eq__, __ne__, __lt__ = map(compare.operator, (compare.equal, compare.not_equal, compare.less))
     __le__, __gt__, __ge__ = map(compare.operator, (compare.less_equal, compare.greater, compare.greater_equal))
     __radd__, __rsub__, __rmul__ = map(reflected, (elementwise.add, elementwise.subtract, elementwise.multiply))
-    __rtruediv__, __rmatmul__ = reflected(elementwise.divide), reflected(F.matmul)
-    __rpow__ = reflected(arithmetic.power_of)
+    __rtruediv__, __rpow__, __rmatmul__ = reflected(elementwise.divide), reflected(power_of), reflected(F.matmul)
 
     def __pos__(self) -> Tensor:
         return self

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 from ..core.errors import ArgumentError, DTypeError
 from ..core.files import check_output, output_path, write_whole
 from ..nn import Module
-from ..nn.module import join, registered
+from ..nn.module import registered
+from ..nn.nesting import join
 from ..optim.optimizer import Optimizer, check_at_least
 from ..tensors.tensor import Tensor
 from .history import History

@@ -19,7 +19,7 @@ from ..core.errors import TrainingError
 from ..core.explain import outside
 from ..core.graph import Array, Var
 from ..nn import Module
-from ..nn.module import join
+from ..nn.nesting import join
 from ..optim.lr_scheduler import ReduceLROnPlateau
 from .callbacks import Callback, KeepBest, give_back
 from .evaluation import Sums, add, evaluated, figures, means, parts_of
