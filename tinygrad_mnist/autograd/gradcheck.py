@@ -71,10 +71,7 @@ def gradgradcheck(
     func: Function, inputs: Tensor | Sequence[Any], *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
     raise_exception: bool = True, seed: int = 0,
 ) -> bool:  # fmt: skip
-    """Check the second derivatives: gradcheck of the gradient, as a function of the inputs and of the cotangent.
-
-    Raises:  GradcheckError as gradcheck
-    """
+    """Check the second derivatives: gradcheck of the gradient, as a function of the inputs and of the cotangent."""
     arguments = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = [i for i, x in enumerate(arguments) if isinstance(x, Tensor) and x.requires_grad]
     outputs = _outputs(func(*arguments))

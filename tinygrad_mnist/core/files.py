@@ -104,10 +104,7 @@ def output_folder(folder: str | os.PathLike[str]) -> Path:
 
 
 def output_path(path: str | os.PathLike[str], owner: str) -> Path:
-    """Take the name of a file that is to be written.
-
-    Raises:  OutputError if it is no name
-    """
+    """Take the name of a file that is to be written, or raise OutputError if it is no name."""
     try:
         return Path(path)
     except TypeError as error:

@@ -116,12 +116,10 @@ def conv2d(
 def max_pool2d(
     input: Tensor | Array, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0
 ) -> Tensor:
-    """Take the largest element of every window.
+    """Take the largest element of every window; windows lie side by side unless a stride is given.
 
     Shapes:
         input (N, C, H, W) -> (N, C, OH, OW)
-    Args:
-        stride: the window's size unless given
     """
     window = pair(kernel_size, "max_pool2d: kernel_size")
     steps = window if stride is None else pair(stride, "max_pool2d: stride")

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.graph import Array
 from ..kernels import update as kernel
+from ..tensors.tensor import Tensor
 from .optimizer import Group, Optimizer, State, check_at_least
 
 
@@ -36,11 +38,11 @@ class Adam(Optimizer):
         check_at_least(self._name, 0, lr=group["lr"], eps=group["eps"], weight_decay=group["weight_decay"])
         check_at_least(self._name, 0, 1, beta1=group["betas"][0], beta2=group["betas"][1])
 
-    def init_state(self, p: Any, group: Group) -> State:
+    def init_state(self, p: Tensor, group: Group) -> State:
         """Remember both moments and count the steps."""
         return {"step": 0, "exp_avg": np.zeros(p.shape, p.dtype), "exp_avg_sq": np.zeros(p.shape, p.dtype)}
 
-    def update(self, p: Any, g: Any, state: State, group: Group) -> None:
+    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
         """Take one step."""
         state["step"] += 1
         kernel.adam(
@@ -49,11 +51,11 @@ class Adam(Optimizer):
             step=state["step"],
         )  # fmt: skip
 
-    def loop_name(self, p: Any, group: Group) -> str:
+    def loop_name(self, p: Tensor, group: Group) -> str:
         """Name the loop in kernels/loops.py that does the next step."""
         return "adam"
 
-    def loop(self, p: Any, group: Group) -> tuple[str, list[Any], list[float]]:
+    def loop(self, p: Tensor, group: Group) -> tuple[str, list[Array], list[float]]:
         """Describe the next step for kernels/loops.py: the loop, its arrays beside p and its gradient, its numbers."""
         state, lr = self.state_of(p, group), group["lr"]
         decay, eps = float(group["weight_decay"]), float(group["eps"])  # an array of these may change in place

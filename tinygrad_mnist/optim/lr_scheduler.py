@@ -23,10 +23,7 @@ __all__ = [
 
 
 class LambdaLR(Scheduler):
-    """Multiply the initial lr by a function of the step number.
-
-    Args:    lr_lambda: one function, or a list with one for each group
-    """
+    """Multiply the initial lr by a function of the step number: one for all groups, or a list with one for each."""
 
     def __init__(
         self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],

@@ -102,7 +102,7 @@ class Optimizer:
         """Make what a saved state must be like, where it depends on more than the settings."""
         return self.init_state(p, group)
 
-    def update(self, p: Any, g: Any, state: State, group: Group) -> None:
+    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
         """Change the array p in place, given the array g of its gradient."""
         raise TypeError(f"{self._name} must define update(p, g, state, group)")
 

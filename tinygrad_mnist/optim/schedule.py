@@ -138,7 +138,7 @@ def check_whole(name: str, **values: Any) -> None:
             raise ArgumentError(problem, got=f"{label} = {value!r:.60}")
 
 
-def by_group(name: str, label: str, given: Any, optimizer: Any) -> list[Any]:
+def by_group(name: str, label: str, given: Any, optimizer: Optimizer) -> list[Any]:
     """Give one setting for each group of an optimizer, from one for all or a list."""
     count = len(checked_optimizer(name, optimizer).param_groups)
     if not isinstance(given, list | tuple):

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError
+from ..core.graph import Array
 from ..kernels import update as kernel
+from ..tensors.tensor import Tensor
 from .optimizer import Group, Optimizer, State, check_at_least
 
 
@@ -38,15 +40,15 @@ class SGD(Optimizer):
                 expected="momentum > 0 and dampening = 0",
             )
 
-    def init_state(self, p: Any, group: Group) -> State:
+    def init_state(self, p: Tensor, group: Group) -> State:
         """Remember a velocity, where momentum is used."""
         return {"step": 0, "momentum_buffer": np.zeros(p.shape, p.dtype)} if group["momentum"] else {"step": 0}
 
-    def state_like(self, saved: State, p: Any, group: Group) -> State:
+    def state_like(self, saved: State, p: Tensor, group: Group) -> State:
         """Expect a velocity where there is one: momentum may have been turned on or off since the last step."""
         return self.init_state(p, {**group, "momentum": float("momentum_buffer" in saved)})
 
-    def update(self, p: Any, g: Any, state: State, group: Group) -> None:
+    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
         """Take one step."""
         first = state["step"] == 0
         if group["momentum"] and "momentum_buffer" not in state:  # momentum was turned on after the first step
@@ -59,11 +61,11 @@ class SGD(Optimizer):
         )  # fmt: skip
         state["step"] += 1
 
-    def loop_name(self, p: Any, group: Group) -> str:
+    def loop_name(self, p: Tensor, group: Group) -> str:
         """Name the loop in kernels/loops.py that does the next step."""
         return "sgd_momentum" if group["momentum"] else "sgd"
 
-    def loop(self, p: Any, group: Group) -> tuple[str, list[Any], list[float]]:
+    def loop(self, p: Tensor, group: Group) -> tuple[str, list[Array], list[float]]:
         """Describe the next step for kernels/loops.py: the loop, its arrays beside p and its gradient, its numbers."""
         state = self.state_of(p, group)
         lr, momentum = float(group["lr"]), float(group["momentum"])  # an array of these may change in place
