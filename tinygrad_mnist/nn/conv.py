@@ -64,7 +64,7 @@ class Conv2d(Module):
 
 
 class MaxPool2d(Module):
-    """Largest element of every window, side by side unless a stride is given; of equal ones the first gets the gradient.
+    """Largest element of every window, side by side unless a stride is given; of equal ones the first has the gradient.
 
     Shapes:
         x (N, C, H, W) -> (N, C, OH, OW); OH = ⌊(H + 2 pad - KH) / s⌋ + 1
