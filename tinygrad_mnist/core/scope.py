@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 A = TypeVar("A")
 DEEPEST = 2500  # nested module calls
-DEEP = 64  # from here on they are given room, every 32 levels
+DEEP = 64  # from here on the limit of calls is raised, every 32 levels
 
 
 class Caller(Protocol):
@@ -135,7 +135,7 @@ class State(threading.local):
 state = State()
 
 
-class Room:
+class CallDepth:
     """Python's limit of nested calls, raised while module calls are nested deeply, and put back behind the last.
 
     The limit is one for all threads: it stays up until no thread has deep calls under way.
@@ -146,7 +146,7 @@ class Room:
         self.deep: set[int] = set()  # threads with deep calls
         self.before = self.ours = 0  # the limit as it was found, and as it was set
 
-    def make(self, depth: int) -> None:
+    def allow(self, depth: int) -> None:
         """Let Python go deeper for module calls that are nested this deep: 8 frames for each, and for the next 32.
 
         Python stops at 1,000 frames, which 500 nested containers fill. The limit grows with the nesting that is there,
@@ -165,16 +165,16 @@ class Room:
                 self.before, self.ours = (self.before if now == self.ours else now), wanted
                 sys.setrecursionlimit(wanted)
 
-    def leave(self) -> None:
+    def restore(self) -> None:
         """Put the limit back, if this thread was the last with deep calls and nobody else has set it; again is fine."""
         with self.lock:
             self.deep.discard(threading.get_ident())
             if not self.deep and sys.getrecursionlimit() == self.ours:
-                with suppress(RecursionError):  # this thread is too deep itself, which only another one's room let it
+                with suppress(RecursionError):  # this thread is too deep itself, which only another one allowed
                     sys.setrecursionlimit(self.before)
 
 
-room = Room()
+call_depth = CallDepth()
 
 
 def unchanging(array: A) -> A:

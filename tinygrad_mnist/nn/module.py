@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, StateDictError
 from ..core.graph import no_grad
-from ..core.scope import DEEP, Scope, room, state
+from ..core.scope import DEEP, Scope, call_depth, state
 from ..tensors.creation import from_numpy
 from ..tensors.in_place import clear_gradient
 from ..tensors.tensor import Tensor
@@ -52,7 +52,7 @@ class Module:
             scope = state.scope = Scope(self, outer)
             if scope.depth >= DEEP and not scope.depth & 31:
                 deep = scope.depth == DEEP
-                room.make(scope.depth)
+                call_depth.allow(scope.depth)
             if state.around is not None:
                 return state.around(scope, self.forward, args, kwargs)
             return self.forward(*args, **kwargs)
@@ -62,9 +62,9 @@ class Module:
                 gc.enable()
             if deep:
                 try:
-                    room.leave()
+                    call_depth.restore()
                 finally:  # Ctrl-C may have come before its first line
-                    room.leave()
+                    call_depth.restore()
 
     # ------------------------------------------------------------ what is inside
 
