@@ -103,8 +103,7 @@ def reach_containers(arguments: list[Any], guard: Guard) -> None:
 def visit(x: Any, name: str, replace: Callable[[Any, str], Any]) -> Any:
     """Rebuild arguments with everything replaced that is no list, tuple or dict; replace is told its name."""
     if isinstance(x, dict):
-        items = {k: visit(v, f"{name}_{k}" if name else str(k), replace) for k, v in x.items()}
-        return items if type(x) is dict else refilled(x, items)
+        return refilled(x, {k: visit(v, f"{name}_{k}" if name else str(k), replace) for k, v in x.items()})
     if isinstance(x, tuple | list):
         return rebuilt(x, [visit(item, f"{name}_{i}", replace) for i, item in enumerate(x)])
     return replace(x, name)
@@ -128,6 +127,8 @@ def rebuilt(like: Any, items: list[Any]) -> Any:
 
 def refilled(like: Any, items: dict[Any, Any]) -> Any:
     """Make a dict of the kind of another (ordered, with defaults, with attributes) that holds these items."""
+    if type(like) is dict:
+        return items
     result = copy.copy(like)
     for key, value in items.items():
         dict.__setitem__(result, key, value)
@@ -154,11 +155,6 @@ def stand_in(x: Any, known: dict[int, Var] | None = None) -> Var:
     if known is not None:
         known[id(x)] = result
     return result
-
-
-def as_tensor(x: Any, name: str) -> Any:
-    """Let an array that can be a tensor be one."""
-    return stand_in(x) if is_data(x) else x
 
 
 class Place(int):
@@ -191,8 +187,7 @@ def form_of(result: Any, tensors: list[Var], known: Callable[[Any], Any]) -> Any
     if isinstance(result, dict | tuple | list) and (whole := known(result)) is not None:
         return whole
     if isinstance(result, dict):
-        items = {k: form_of(v, tensors, known) for k, v in result.items()}
-        return items if type(result) is dict else refilled(result, items)
+        return refilled(result, {k: form_of(v, tensors, known) for k, v in result.items()})
     if isinstance(result, tuple | list):
         return rebuilt(result, [form_of(item, tensors, known) for item in result])
     if (not isinstance(result, NUMBERS + WORDS) or isinstance(result, np.void)) and known(result) is None:
@@ -210,8 +205,7 @@ def filled(form: Any, tensors: list[Any], held: Sequence[Any] = ()) -> Any:
     if type(form) in (Place, Held, Kept):
         return form.thing if type(form) is Kept else (tensors if type(form) is Place else held)[form]
     if isinstance(form, dict):
-        items = {k: filled(v, tensors, held) for k, v in form.items()}
-        return items if type(form) is dict else refilled(form, items)
+        return refilled(form, {k: filled(v, tensors, held) for k, v in form.items()})
     return rebuilt(form, [filled(v, tensors, held) for v in form]) if isinstance(form, tuple | list) else form
 
 

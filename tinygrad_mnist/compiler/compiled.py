@@ -161,10 +161,10 @@ class Compiled:
         except Exception:  # an optimizer or a schedule of the user's that cannot be copied
             return plan.run(tensors, args, kwargs)
 
-        own_args, own_kwargs = forms.visit((args, kwargs), "", forms.as_tensor)
+        own = forms.visit((args, kwargs), "", lambda x, _: forms.stand_in(x) if forms.is_data(x) else x)
         plan.verified, state.plainly = False, True
         try:
-            result = self.function(*own_args, **own_kwargs)
+            result = self.function(*own[0], **own[1])
         finally:
             state.plainly = False
         left = [tensors[i].gradient for i, *_ in plan.step.given]
@@ -188,7 +188,7 @@ class Compiled:
 
     def source(self) -> str:
         """Give the Python source that the latest call ran."""
-        return str(self.plan().replay.source())
+        return self.plan().source()
 
     def program(self, measure: bool = True) -> Program:
         """Give the program of the latest call: print it for a table. measure: time each instruction, on copies."""
@@ -226,6 +226,10 @@ class Plan:
         """Replay."""
         found = self.replay.run(self.arrays(tensors))
         return Tensor.wrap(found[0]) if self.is_one_tensor else self.step.give(found, tensors, call)
+
+    def source(self) -> str:
+        """Give the generated Python."""
+        return str(self.replay.source())
 
     def arrays(self, tensors: list[Any]) -> list[Array]:
         """Give the arrays of arguments."""

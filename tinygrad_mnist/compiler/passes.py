@@ -207,7 +207,9 @@ def run_in_place(program: Program) -> None:
             # a `.grad` is the memory itself, in its order: not a transposed or reshaped view of it
             if (x.holder is not x.root) and (out in gradients or not all_writable(x.holder, maker)):
                 continue
-            if x.fits(out) and x.nbytes == x.root.nbytes and meets_itself_only(step, x):
+            # nor may the instruction see that memory through another view, which would be overwritten
+            alone = all(v.holder is x.holder for v in step.values() if v.root is x.root)
+            if x.fits(out) and x.nbytes == x.root.nbytes and alone:
                 end = last[out]
                 out.take(x)
                 last[out.root] = end
@@ -218,11 +220,6 @@ def all_writable(x: Value, maker: dict[Value, Instruction]) -> bool:
     """Tell whether a view looks at its memory through views only that NumPy lets be written: none is stretched."""
     fits = x.base is None or x.in_place or maker[x].name in WRITABLE
     return fits and (x.base is None or all_writable(x.base, maker))
-
-
-def meets_itself_only(step: Instruction, x: Value) -> bool:
-    """Tell whether an instruction sees the memory of an input in no other way: a view of it would be overwritten."""
-    return all(v.holder is x.holder for v in step.values() if v.root is x.root)
 
 
 def write_through(program: Program) -> None:

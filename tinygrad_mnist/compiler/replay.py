@@ -38,11 +38,19 @@ class NumpyPlan:
         program.offsets, program.size = assign_memory(program)
         name_values(program)
         self.writer = write_source(program)
-        used = [v.root for s in program.instructions for v in s.values()] + [v.root for v in program.kept()]
-        self.entries = {v: self.writer.refer(v.source, f"{v.name}_of") for v in used if v.origin == "gradient"}
-        states = {v.name: v.source for v in used if v.origin == "state"}
-        self.bound = Bound(self, states, self.writer.outside, [leaf for leaf, _ in program.gradients])
-        self.run = self.bound.run
+        self.make_bound(Bound)
+
+    def make_bound(self, kind: type[Bound]) -> None:
+        """Name what comes from outside, and bind the plan to it."""
+        self.used = list(dict.fromkeys(v.root for v in self.values()))
+        self.entries = {v: self.writer.refer(v.source, f"{v.name}_of") for v in self.used if v.origin == "gradient"}
+        states = {v.name: v.source for v in self.used if v.origin == "state"}
+        self.bound = kind(self, states, self.writer.outside, [leaf for leaf, _ in self.program.gradients])
+        self.run, self.fits = self.bound.run, self.bound.fits
+
+    def values(self) -> list[Value]:
+        """List all values that are used, and that are kept."""
+        return [v for s in self.program.instructions for v in s.values()] + self.program.kept()
 
     def source(self) -> str:
         """Give the generated Python."""
@@ -75,10 +83,6 @@ class NumpyPlan:
         copies: dict[int, Any] = {id(t): copied(t) for t in tensors}
         return type(self.bound)(self, *apart(copy.deepcopy, things, copies))  # of generators, too
 
-    def fits(self) -> bool:
-        """Tell whether the tensors from outside are as at capture; bind anew where only their memory was replaced."""
-        return self.bound.fits()
-
     def measure(self, arrays: list[Array], repeat: int = 20) -> None:
         """Time every instruction, on copies of all that the step changes."""
         twin = self.twin()
@@ -110,19 +114,19 @@ class Bound:
 
     def bind(self) -> None:
         """Make the arrays that the source names, and the function itself."""
-        program = self.plan.program
-        arrays: dict[Value, Array] = dict(self.own)
+        plan = self.plan
         self.memory = [(tensor, tensor.array) for tensor in self.states.values()]
-        arena = aligned(program.size)
-        for value, offset in program.offsets.items():
-            arrays[value] = value.empty(arena[offset:])
-        for value in {v.root for s in program.instructions for v in s.values()} | {v.root for v in program.kept()}:
-            if value.origin == "state":
-                arrays[value] = self.states[value.name].array
-        self.names = self.plan.writer.names | self.outside | make_views(program, arrays, self.plan.writer)
-        text, self.owners = self.plan.text()
+        arena = aligned(plan.program.size)
+        arrays = self.own | {v: v.empty(arena[offset:]) for v, offset in plan.program.offsets.items()}
+        arrays |= {v: self.states[v.name].array for v in plan.used if v.origin == "state"}
+        self.names = plan.writer.names | self.outside | self.named(arrays)
+        text, self.owners = plan.text()
         exec(compile(text, "<compiled step>", "exec"), self.names)
         self.function = self.names["step"]
+
+    def named(self, arrays: dict[Value, Array]) -> dict[str, Any]:
+        """Give everything that the source names and that lies in this memory."""
+        return make_views(self.plan.program, arrays, self.plan.writer)
 
     def settle(self) -> None:
         """Note who holds the gradients and shares memory as long as no one else does, and whose memory is written."""

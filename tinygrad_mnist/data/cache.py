@@ -7,7 +7,6 @@ Knows nothing of mirrors or other sources. Look next at sources.py.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from contextlib import suppress
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from ..core.errors import DataError
 from ..core.files import Buffer, write_whole
-from .canonical import CanonicalFile
+from .canonical import CanonicalFile, matches
 from .idx import Bytes, parse_idx
 
 LEFTOVER_SECONDS = 3600.0
@@ -51,11 +50,6 @@ def load_cached(folder: Path, file: CanonicalFile) -> Bytes:
         with suppress(OSError):  # a read-only cache is as good, only slower
             write_whole(_stamp_path(folder, file), before.encode())
     return array
-
-
-def matches(data: Buffer, file: CanonicalFile) -> bool:
-    """Tell whether decompressed bytes are the canonical ones."""
-    return len(data) == file.raw_bytes and hashlib.sha256(data).hexdigest() == file.raw_sha256
 
 
 def install(folder: Path, file: CanonicalFile, data: Buffer) -> None:

@@ -46,8 +46,9 @@ def open_dataset(
     try:
         return _open_mnist(path, progress, Network(patience=AUTO_PATIENCE))
     except DataError as error:
+        tried = "".join(f"\n!!     {line.strip()}" for line in error.got.splitlines())
         try:
-            return _open_digits(f"because MNIST could not be had:{_tried(error)}")
+            return _open_digits(f"because MNIST could not be had:{tried}")
         except MissingDependencyError:
             hint = f"{error.hint}\n{' ' * 12}or, for a stand-in that needs no files: pip install scikit-learn"
             raise DataError(error.problem, got=error.got, expected=error.expected, hint=hint) from error
@@ -74,7 +75,3 @@ def _open_digits(why: str) -> Opened:
 !! its four files into a folder and set {DATA_VARIABLE} to that folder.
 {rule}"""
     return Opened(Digits(train=True, size=28), Digits(train=False, size=28), notice)
-
-
-def _tried(error: DataError) -> str:
-    return "".join(f"\n!!     {line.strip()}" for line in error.got.splitlines())

@@ -32,11 +32,8 @@ def load_digits_arrays(train: bool = True) -> tuple[Bytes, Bytes]:
     try:
         datasets = importlib.import_module("sklearn.datasets")
     except ImportError as error:
-        raise MissingDependencyError(
-            "load_digits_arrays needs scikit-learn, which is not installed.",
-            got=str(error),
-            hint="pip install scikit-learn",
-        ) from error
+        what = "load_digits_arrays needs scikit-learn, which is not installed."
+        raise MissingDependencyError(what, got=str(error), hint="pip install scikit-learn") from error
     levels, labels = datasets.load_digits(return_X_y=True)
     images = np.rint(np.asarray(levels).reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     # RandomState's streams are frozen for good (NEP 19), so the split is too.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +18,8 @@ import numpy as np
 
 from ..core.archive import Archive, read_arrays
 from ..core.errors import DataError
-from .canonical import CanonicalFile, Catalogue
-from .idx import Buffer, Bytes, describe, format_idx, gunzip, parse_idx
+from .canonical import CanonicalFile, Catalogue, matches
+from .idx import GZIP, Buffer, Bytes, describe, format_idx, gunzip, parse_idx
 
 NPZ_NAME = "mnist.npz"
 SUB_FOLDERS = ("", "MNIST/raw", "raw")
@@ -57,7 +57,7 @@ def read_split(place: Path, catalogue: Catalogue, train: bool, accept_other: boo
     if os.path.isfile(place):
         if place.suffix != ".npz":
             raise DataError(f"{place} is a file.", expected="the folder of the IDX files, or an .npz file")
-        return checked(*read_npz(place, catalogue, train), place, accept_other)
+        return read_npz(place, catalogue, train, accept_other)
     if not os.path.isdir(place):
         raise DataError(f"{place}: no such file or folder.")
     if not os.access(place, os.R_OK | os.X_OK):
@@ -76,7 +76,7 @@ def read_split(place: Path, catalogue: Catalogue, train: bool, accept_other: boo
             faults.append(absent[0])
         if os.path.isfile(folder / NPZ_NAME):
             try:
-                return checked(*read_npz(folder / NPZ_NAME, catalogue, train), folder / NPZ_NAME, accept_other)
+                return read_npz(folder / NPZ_NAME, catalogue, train, accept_other)
             except DataError as error:
                 faults.append(one_line(error))
     if not faults:
@@ -98,13 +98,13 @@ def read_content(data: Buffer, file: CanonicalFile, name: str, look_alikes: Mapp
     Raises:  DataError if they are damaged or of the wrong kind.
     """
     raw, alias = data, ""
-    if data[:2] == b"\x1f\x8b":
+    if data[:2] == GZIP:
         raw = gunzip(data, name, DECOMPRESSED_LIMIT)
         alias = look_alikes.get(hashlib.md5(data, usedforsecurity=False).hexdigest(), "")
     return recognise(parse_idx(raw, file.kind, name), raw, file, alias)
 
 
-def read_npz(path: Path, catalogue: Catalogue, train: bool) -> tuple[Content, Content]:
+def read_npz(path: Path, catalogue: Catalogue, train: bool, accept_other: bool) -> Reading:
     """Read one split of an npz archive with Keras's names: x_train, y_train, x_test, y_test.
 
     Raises:  DataError if it is damaged, lacks an array, or holds Python objects (which only pickle could load).
@@ -129,11 +129,14 @@ def read_npz(path: Path, catalogue: Catalogue, train: bool) -> tuple[Content, Co
         raise
     except Exception as error:  # a damaged archive fails in as many ways as zip, deflate and npy have between them
         raise DataError(f"{path} cannot be read.", got=f"{type(error).__name__}: {error}") from error
-    images, labels = catalogue.split(train)
-    return (
-        recognise(arrays[0], format_idx(arrays[0]), images),
-        recognise(arrays[1], format_idx(arrays[1]), labels),
-    )
+    return recognised(arrays, path, catalogue, train, accept_other)
+
+
+def recognised(arrays: Sequence[Bytes], place: Path, catalogue: Catalogue, train: bool, accept_other: bool) -> Reading:
+    """Check images and labels that were no IDX files."""
+    parts = zip(arrays, catalogue.split(train), strict=True)
+    images, labels = (recognise(array, format_idx(array), file) for array, file in parts)
+    return checked(images, labels, place, accept_other)
 
 
 def one_line(error: DataError) -> str:
@@ -163,10 +166,8 @@ def _best(paths: list[Path], file: CanonicalFile, look_alikes: Mapping[str, str]
 
 def recognise(array: Bytes, raw: Buffer, file: CanonicalFile, alias: str = "") -> Content:
     """Say whether a well-formed file is the canonical one."""
-    # A wrong length settles it without hashing 47 MB.
-    if len(raw) == file.raw_bytes and hashlib.sha256(raw).hexdigest() == file.raw_sha256:
-        return Content(array, True, "MNIST")
-    return Content(array, False, alias or UNKNOWN)
+    canonical = matches(raw, file)
+    return Content(array, canonical, "MNIST" if canonical else alias or UNKNOWN)
 
 
 def _as_bytes(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]], axes: int, name: str) -> Bytes:

@@ -22,6 +22,11 @@ from ..core.errors import DataError
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Buffer: TypeAlias = bytes | bytearray
 
+GZIP = b"\x1f\x8b"
+BEGINNINGS: dict[bytes | tuple[bytes, ...], str] = {
+    GZIP: "a gzip file", b"PK\x03\x04": "a zip or npz archive", b"\x93NUMPY": "a .npy file",
+    (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"): "a pickle (never loaded: it can run any code)",
+}  # fmt: skip
 UNSIGNED_BYTE = 0x08
 AXES = {"images": 3, "labels": 1}
 TYPE_NAMES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
@@ -62,7 +67,7 @@ def gunzip(data: Buffer, name: str, limit: int) -> bytes:
     Args:    limit: the most bytes to accept, so that a hostile file cannot fill the memory.
     Raises:  DataError if the bytes are not gzip, are damaged, end early or hold more than the limit.
     """
-    if data[:2] != b"\x1f\x8b":
+    if data[:2] != GZIP:
         raise DataError(f"{name} is not a gzip file.", got=describe(data), expected="gzip (1f 8b ...)")
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
@@ -82,14 +87,9 @@ def describe(data: Buffer) -> str:
     text = head.lstrip().lower()
     if not head:
         return "an empty file"
-    if head[:2] == b"\x1f\x8b":
-        return "a gzip file"
-    if head[:4] == b"PK\x03\x04":
-        return "a zip or npz archive"
-    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return "a pickle (never loaded: it can run any code)"
-    if head[:6] == b"\x93NUMPY":
-        return "a .npy file"
+    for begins, words in BEGINNINGS.items():
+        if head.startswith(begins):
+            return words
     if text.startswith((b"<!doctype html", b"<html")) or b"<html" in text:
         return "an HTML page (an error or log-in page in place of the file?)"
     if text.startswith(b"<?xml"):

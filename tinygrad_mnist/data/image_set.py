@@ -71,10 +71,8 @@ class ImageSet:
             )
         images = _scaled(self.images) if scale else self.images.astype(np.float32)
         count, height, width = images.shape
-        if flatten:
-            return images.reshape(count, height * width), self.labels.copy()
-        if channel:
-            return images.reshape(count, 1, height, width), self.labels.copy()
+        if flatten or channel:
+            images = images.reshape(count, *((height * width,) if flatten else (1, height, width)))
         return images, self.labels.copy()
 
     def __repr__(self) -> str:

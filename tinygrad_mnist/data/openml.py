@@ -16,8 +16,8 @@ import numpy as np
 
 from ..core.errors import DataError
 from .canonical import Catalogue
-from .folders import DECOMPRESSED_LIMIT, Reading, checked, recognise
-from .idx import Bytes, format_idx, gunzip
+from .folders import DECOMPRESSED_LIMIT, Reading, recognised
+from .idx import Bytes, gunzip
 
 OTHER = re.compile(rb"[^0-9,]|,,|\A,|,\Z|[0-9]{4}")  # than a list of whole numbers up to 999
 FILE_ID = "52667"  # of the data file of mnist_784, version 1
@@ -37,12 +37,8 @@ def read_openml(home: Path, catalogue: Catalogue, train: bool) -> Reading:
     tables = [p for p in sorted(base.rglob("*.gz")) if FILE_ID in p.parts or p.name.startswith(f"{FILE_ID}.")]
     if not tables:
         raise DataError(f"{base} holds no copy of mnist_784.")
-    images, labels = split_rows(read_table(tables[0]), catalogue, train)
-    contents = [
-        recognise(array, format_idx(array), file)
-        for array, file in zip((images, labels), catalogue.split(train), strict=True)
-    ]
-    return checked(contents[0], contents[1], tables[0], accept_other=False)
+    rows = split_rows(read_table(tables[0]), catalogue, train)
+    return recognised(rows, tables[0], catalogue, train, accept_other=False)
 
 
 def read_table(path: Path) -> Bytes:

@@ -13,15 +13,16 @@ import importlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from ..core.errors import DataError
 from ..core.locks import locked
-from .cache import default_cache_folder, install, load_cached, matches, remove_leftovers
-from .canonical import MIRRORS, MNIST_FILES, CanonicalFile, Catalogue
+from .cache import default_cache_folder, install, load_cached, remove_leftovers
+from .canonical import MIRRORS, MNIST_FILES, CanonicalFile, Catalogue, matches
 from .folders import NPZ_NAME, UNKNOWN, Reading, one_line, read_split
-from .idx import Buffer, Bytes, format_idx, gunzip, parse_idx
+from .idx import GZIP, Buffer, Bytes, format_idx, gunzip, parse_idx
 from .openml import read_openml, scikit_learn_home
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -72,36 +73,34 @@ def find_split(
     """
     failures: list[str] = []
     warnings: list[str] = []
-    for label, place in _local_places(path):
+    cache = default_cache_folder()
+    for label, place in [*_local_places(path), ("cache", cache), ("scikit-learn", cache)]:
         if place is None:
             failures.append(f"{label}: not set")
             continue
         try:
-            reading = read_split(place, catalogue, train, accept_other=label == "path")
+            if label == "cache":
+                reading = _from_cache(cache, catalogue, train)
+            elif label == "scikit-learn":
+                reading = read_openml(scikit_learn_home(), catalogue, train)
+                _keep(cache, catalogue, train, reading)  # so that the table is read once
+            else:
+                reading = read_split(place, catalogue, train, accept_other=label == "path")
         except DataError as error:
             failures.append(f"{label}: {one_line(error)}")
             if label in ("path", f"${DATA_VARIABLE}"):
                 warnings.append(f"MNIST: {failures[-1]}. Another source is used in its place.")
             continue
         if not reading.canonical:
-            warnings.append(_not_mnist(reading))
+            what = "content of their own (Fashion-MNIST, KMNIST, or a damaged MNIST?)"
+            what = what if reading.identity == UNKNOWN else reading.identity
+            where = f"the files in {reading.place} have MNIST's names but hold"
+            warnings.append(f"MNIST: {where} {what}; used because path= asked for them.")
         source = f"{reading.identity}, read from {reading.place}"
         return Found(reading.images, reading.labels, source, reading.canonical, tuple(warnings))
-    cache = default_cache_folder()
-    try:
-        images, labels = _from_cache(cache, catalogue, train)
-        return Found(images, labels, f"MNIST, read from {cache}", True, tuple(warnings))
-    except DataError as error:
-        failures.append(f"cache: {one_line(error)}")
-    try:
-        reading = read_openml(scikit_learn_home(), catalogue, train)
-        _keep(cache, catalogue, train, reading)  # so that the table is read once
-        return Found(reading.images, reading.labels, f"MNIST, read from {reading.place}", True, tuple(warnings))
-    except DataError as error:
-        failures.append(f"scikit-learn: {one_line(error)}")
-    forbidden = _why_offline(download)
-    if forbidden:
-        failures.append(f"mirrors: {forbidden}")
+    if not download or is_offline():
+        why = f"{OFFLINE_VARIABLE}={os.environ[OFFLINE_VARIABLE]}" if download else "download=False"
+        failures.append(f"mirrors: not asked, {why}")
         raise _nowhere(failures, cache, catalogue, train)
     mirrors = _Mirrors(network or Network(), progress, failures)
     with locked(cache, LOCK_PATIENCE * mirrors.network.patience):
@@ -145,7 +144,7 @@ class _Mirrors:
                     url,
                     limit=file.raw_bytes + 65536,  # a server may well send it unpacked
                     patience=self.network.patience,
-                    progress=self._report(file),
+                    progress=None if self.progress is None else partial(self._report, file),
                     allow_loopback_http=self.network.allow_loopback_http,
                 )
                 content = _verified(body, file)
@@ -158,11 +157,9 @@ class _Mirrors:
             return content
         return None
 
-    def _report(self, file: CanonicalFile) -> Callable[[int, int], None] | None:
-        progress = self.progress
-        if progress is None:
-            return None
-        return lambda done, total: progress(f"{file.name}.gz", done, total or file.gz_bytes)
+    def _report(self, file: CanonicalFile, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(f"{file.name}.gz", done, total or file.gz_bytes)
 
 
 def _local_places(path: str | os.PathLike[str] | None) -> list[tuple[str, Path | None]]:
@@ -177,15 +174,15 @@ def _local_places(path: str | os.PathLike[str] | None) -> list[tuple[str, Path |
     return places if path is None else [("path", Path(path).expanduser()), *places]
 
 
-def _from_cache(cache: Path, catalogue: Catalogue, train: bool) -> tuple[Bytes, Bytes]:
+def _from_cache(cache: Path, catalogue: Catalogue, train: bool) -> Reading:
     """Read the own cache; files put there by hand, in any form, are verified and unpacked beside the others."""
     images, labels = catalogue.split(train)
     try:
-        return load_cached(cache, images), load_cached(cache, labels)
+        return Reading(load_cached(cache, images), load_cached(cache, labels), str(cache), "MNIST", True)
     except DataError:
         reading = read_split(cache, catalogue, train)
     _keep(cache, catalogue, train, reading)
-    return reading.images, reading.labels
+    return reading._replace(place=str(cache))
 
 
 def _keep(cache: Path, catalogue: Catalogue, train: bool, reading: Reading) -> None:
@@ -214,24 +211,11 @@ def _cached_or_fetched(cache: Path, file: CanonicalFile, mirrors: _Mirrors, warn
 
 
 def _verified(body: bytes, file: CanonicalFile) -> tuple[Bytes, Buffer]:
-    raw = gunzip(body, "the answer", file.raw_bytes) if body[:2] == b"\x1f\x8b" else body
+    raw = gunzip(body, "the answer", file.raw_bytes) if body[:2] == GZIP else body
     array = parse_idx(raw, file.kind, "the answer")
     if not matches(raw, file):
         raise DataError("the answer is not the canonical MNIST.", got="content with another sha256")
     return array, raw
-
-
-def _why_offline(download: bool) -> str:
-    if not download:
-        return "not asked, download=False"
-    return f"not asked, {OFFLINE_VARIABLE}={os.environ[OFFLINE_VARIABLE]}" if is_offline() else ""
-
-
-def _not_mnist(reading: Reading) -> str:
-    what = "content of their own (Fashion-MNIST, KMNIST, or a damaged MNIST?)"
-    if reading.identity != UNKNOWN:
-        what = reading.identity
-    return f"MNIST: the files in {reading.place} have MNIST's names but hold {what}; used because path= asked for them."
 
 
 def _nowhere(failures: list[str], cache: Path, catalogue: Catalogue, train: bool) -> DataError:
@@ -241,11 +225,6 @@ def _nowhere(failures: list[str], cache: Path, catalogue: Catalogue, train: bool
         f"MNIST: the {'training' if train else 'test'} files were found nowhere.",
         got=separator.join(failures),
         expected=separator.join(f"{file.name}.gz  {file.gz_bytes:>9,} bytes" for file in files),
-        hint=separator.join(
-            (
-                f"download these four files with a browser, from {MIRRORS[0]}<name> or elsewhere,",
-                f"into {cache}",
-                f"or into any folder, and set {DATA_VARIABLE}=<that folder> or pass path=<that folder>",
-            )
-        ),
+        hint=f"download these four files with a browser, from {MIRRORS[0]}<name> or elsewhere,{separator}into {cache}"
+        f"{separator}or into any folder, and set {DATA_VARIABLE}=<that folder> or pass path=<that folder>",
     )

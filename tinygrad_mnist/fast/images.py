@@ -88,9 +88,8 @@ class ImageTasks:
             first += [f"for k in range({o}):  # the bias meets a column of ones",
                       f"    {packed[:-1]}, {kh * kw * c}, k] = {self.of(bias[0])}[k]",
                       f"{columns[:-1]}, :, {kh * kw * c}] = 1"]
-        self.loops.add("conv_image")
-        lines.append(f"conv_image({image}, {sizes}, {packed}, {columns}, {self.row(out)})  # conv2d {task.step.where}")
-        return first, lines
+        call = f"{self.loop('conv_image')}({image}, {sizes}, {packed}, {columns}, {self.row(out)})"
+        return first, [*lines, f"{call}  # conv2d {task.step.where}"]
 
     def conv2d_input(self, task: Task) -> tuple[list[str], list[str]]:
         """Input gradient of one image."""
@@ -103,9 +102,9 @@ class ImageTasks:
         if pad:
             image = self.per_thread(f"framed{out.name}", ((height + 2 * pad) * (width + 2 * pad) * c,))
             after = [f"{self.loop('crop')}({image}, {height}, {width}, {c}, {pad}, {self.row(out)})"]
-        self.loops.add("conv_input_image")
-        call = f"conv_input_image({self.row(g)}, {sizes}, {packed}, {columns}, {image})  # input gradient"
-        return [f"{self.loop('pack')}({self.of(w)}, {kh * kw}, {packed})"], [call, *after]
+        call = f"{self.loop('conv_input_image')}({self.row(g)}, {sizes}, {packed}, {columns}, {image})"
+        first = f"{self.loop('pack')}({self.of(w)}, {kh * kw}, {packed})"
+        return [first], [f"{call}  # input gradient", *after]
 
     def conv2d_weights(self, task: Task) -> tuple[list[str], list[str]]:
         """One image's share of a weight gradient."""
@@ -114,12 +113,9 @@ class ImageTasks:
         image, lines = self.padded(x, task.static["padding"][0], partial.name)
         sizes, columns = self.geometry(task, x, g, (kh, kw), partial.name)
         product = self.per_thread(f"product{partial.name}", (kh * kw * c, o))
-        self.loops.add("conv_weights_image")
-        total = f"{self.of(partial)}[t]"
-        lines.append(
-            f"conv_weights_image({image}, {self.row(g)}, {sizes}, {columns}, {product}, {total})  # weight gradient"
-        )
-        return [f"{total} = {self.literal(0.0)}"], lines
+        total, name = f"{self.of(partial)}[t]", self.loop("conv_weights_image")
+        call = f"{name}({image}, {self.row(g)}, {sizes}, {columns}, {product}, {total})"
+        return [f"{total} = {self.literal(0.0)}"], [*lines, f"{call}  # weight gradient"]
 
     def sum_images(self, task: Task) -> tuple[list[str], list[str]]:
         """One image's share of a bias gradient."""

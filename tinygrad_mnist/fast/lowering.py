@@ -159,8 +159,6 @@ class Lowering:
 
     def operand(self, x: Any, out: Value) -> str | None:
         """Tell how an operand is read: literal, scalar, same, column or vector."""
-        if not isinstance(x, Value):
-            return "literal"
         if is_number(x):
             return "literal"
         if not self.plain(x) or x.dtype.char not in (self.kind, "?"):
@@ -252,81 +250,79 @@ class Lowering:
     def lower_sum(self, step: Instruction) -> bool:
         """Sum over all but the channels of images: the gradient of a convolution's bias."""
         x, out = step.inputs[0], step.outputs[0]
-        if len(x.shape) != 4 or step.static != {"axis": (0, 2, 3), "keepdims": False} or not self.plain(x):
-            return False
-        images = self.turn(step, x, True)
+        alone = len(x.shape) == 4 and step.static == {"axis": (0, 2, 3), "keepdims": False}
+        images = self.images(step, x) if alone else None
         if images is None:
             return False
         partial = self.value("partial", (self.threads, x.shape[1]), kind=Shares)
-        first = self.add(step, "sum_images", [images], [partial], x.shape[0], (0,))
+        first = self.add(step, "sum_images", images, [partial], x.shape[0], (0,))
         return first and self.add(step, "sum_columns", [partial], [out], out.shape[0], ())
 
     # ------------------------------------------------------------ images
 
+    def images(self, step: Instruction, *images: Value) -> list[Value] | None:
+        """Bring images to channels-last memory, if the loops know what is asked of them.
+
+        Windows of a convolution must be alike in both directions, without gaps or groups, and pools unpadded.
+        """
+        s = step.static
+        fit = s.get("padding", (0, 0)) == (0, 0)
+        if "groups" in s:
+            square = s["stride"][0] == s["stride"][1] and s["padding"][0] == s["padding"][1]
+            fit = s["groups"] == 1 and s["dilation"] == (1, 1) and square
+        if not fit or not all(self.plain(x) and x.dtype.char == self.kind for x in images):
+            return None
+        turned = [self.turn(step, x, True) for x in images]
+        return [x for x in turned if x is not None] if None not in turned else None
+
+    def can_be_packed(self, w: Value) -> bool:
+        """Tell whether the loops can order these kernels."""
+        return self.plain(w) and in_order(w) and w.dtype.char == self.kind
+
     def lower_conv2d(self, step: Instruction) -> bool:
         """Convolution image by image, with the bias."""
-        x, w, b = step.inputs
-        images = self.images(step, x, w)
-        if images is None or not channels_last(step.outputs[0]) or (b is not None and not self.plain(b)):
+        x, w, *bias = [v for v in step.inputs if v is not None]
+        images = self.images(step, x) if self.can_be_packed(w) else None
+        if images is None or not channels_last(step.outputs[0]) or not all(map(self.plain, bias)):
             return False
-        inputs = [images, w] if b is None else [images, w, b]
-        return self.add(step, "conv2d", inputs, step.outputs, x.shape[0], (0,), **step.static)
-
-    def windows_fit(self, step: Instruction) -> bool:
-        """Tell whether the loops know such windows: alike in both directions, without gaps or groups."""
-        s = step.static
-        square = s["stride"][0] == s["stride"][1] and s["padding"][0] == s["padding"][1]
-        return bool(s["groups"] == 1 and s["dilation"] == (1, 1) and square)
-
-    def images(self, step: Instruction, x: Value, w: Value) -> Value | None:
-        """Check what the loops can do, and bring images to channels-last memory."""
-        if not self.windows_fit(step) or not self.plain(x) or not self.plain(w):
-            return None
-        return self.turn(step, x, True) if in_order(w) and x.dtype.char == w.dtype.char == self.kind else None
+        return self.add(step, "conv2d", [*images, w, *bias], step.outputs, x.shape[0], (0,), **step.static)
 
     def lower_conv2d_weight_gradient(self, step: Instruction) -> bool:
         """Each thread sums its images' shares; then the shares are added up."""
         g, x = step.inputs
         o, c, kh, kw = step.static["w_shape"]
-        if not self.windows_fit(step) or not self.plain(g) or not self.plain(x) or x.dtype.char != self.kind:
-            return False
-        images, g = self.turn(step, x, True), self.turn(step, g, True)
-        if images is None or g is None:
+        images = self.images(step, x, g)
+        if images is None:
             return False
         partial = self.value("partial", (self.threads, kh * kw * c, o), kind=Shares)
-        first = self.add(step, "conv2d_weights", [images, g], [partial], x.shape[0], (0, 1), **step.static)
+        first = self.add(step, "conv2d_weights", images, [partial], x.shape[0], (0, 1), **step.static)
         return first and self.add(step, "unpack_sum", [partial], step.outputs, o, ())
 
     def lower_conv2d_input_gradient(self, step: Instruction) -> bool:
         """Image by image: what every output passes to the pixels that it saw."""
         g, w = step.inputs
-        images = self.images(step, g, w)
+        images = self.images(step, g) if self.can_be_packed(w) else None
         if images is None or not channels_last(step.outputs[0]):
             return False
-        return self.add(step, "conv2d_input", [images, w], step.outputs, g.shape[0], (0,), **step.static)
+        return self.add(step, "conv2d_input", [*images, w], step.outputs, g.shape[0], (0,), **step.static)
 
     def lower_max_pool2d(self, step: Instruction) -> bool:
         """Pooling image by image."""
-        x = step.inputs[0]
-        if step.static["padding"] != (0, 0) or not self.plain(x) or not channels_last(step.outputs[0]):
+        x, outputs = step.inputs[0], step.outputs
+        images = self.images(step, x) if channels_last(outputs[0]) else None
+        if images is None:
             return False
-        images = self.turn(step, x, True)
-        if images is None or x.dtype.char != self.kind:
-            return False
-        outputs = step.outputs
         if len(outputs) == 1:
             outputs = [*outputs, self.value("winners", outputs[0].shape, outputs[0].axes, "B")]
-        return self.add(step, "max_pool2d", [images], outputs, x.shape[0], (0,), **step.static)
+        return self.add(step, "max_pool2d", images, outputs, x.shape[0], (0,), **step.static)
 
     def lower_pool_scatter(self, step: Instruction) -> bool:
         """The gradient of pooling, image by image."""
         g, winners = step.inputs
-        if step.static["padding"] != (0, 0) or not channels_last(winners) or not self.plain(winners):
-            return False
-        images = self.turn(step, g, True)
+        images = self.images(step, g) if channels_last(winners) and self.plain(winners) else None
         if images is None or not channels_last(step.outputs[0]):
             return False
-        return self.add(step, "pool_scatter", [images, winners], step.outputs, g.shape[0], (0, 1), **step.static)
+        return self.add(step, "pool_scatter", [*images, winners], step.outputs, g.shape[0], (0, 1), **step.static)
 
     def lower_reshape(self, step: Instruction) -> bool:
         """Flatten channels-last images in C order, or the other way round."""

@@ -15,8 +15,8 @@ import numpy as np
 
 from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..compiler.numpy_source import Writer, lines_of, moves, view_of
-from ..compiler.passes import placed, simplify
-from ..compiler.replay import Bound, NumpyPlan, aligned, make_views
+from ..compiler.passes import Replaced, placed, simplify
+from ..compiler.replay import Bound, NumpyPlan
 from ..compiler.rewrites import pool_before_rectifying
 from ..core.errors import ArgumentError
 from ..core.graph import Var
@@ -53,22 +53,11 @@ class NumbaPlan(NumpyPlan):
         self.write()
         updates = [task.step.action for kernel in self.kernels for task in kernel.updates]
         self.used_loops = [(optimizer, p, group, optimizer.loop_name(p, group)) for optimizer, p, group in updates]
-        used = {v.root for v in self.values()}
         local = {name for kernel in self.kernels for name in kernel.scratch}
-        program.scratch = {v for v in used if v.name in local}
+        program.scratch = {v.root for v in self.values() if v.root.name in local}
         program.offsets, program.size = assign_by_phase(program, self.phases)
-        self.entries = {v: self.writer.refer(v.source, f"{v.name}_of") for v in used if v.origin == "gradient"}
-        states = {v.name: v.source for v in used if v.origin == "state"}
         self.module = compiled_module(self.kernel_source())
-        self.bound: Bound = NumbaBound(self, states, self.writer.outside, [leaf for leaf, _ in program.gradients])
-        self.run = self.bound.run
-
-    def fits(self) -> bool:
-        """Tell whether threads and optimizers' loops are as at capture, too."""
-        for optimizer, p, group, name in self.used_loops:
-            if optimizer.loop_name(p, group) != name or not p.array.flags.writeable:
-                return False
-        return self.threads == get_num_threads() and super().fits()
+        self.make_bound(NumbaBound)
 
     def measure(self, arrays: list[Array], repeat: int = 20) -> None:
         """Time what NumPy does by instruction, and each kernel as a whole."""
@@ -155,28 +144,22 @@ class NumbaBound(Bound):
 
     plan: NumbaPlan
 
-    def bind(self) -> None:
-        """Make the arrays that the kernels and the driver need, and the driver itself."""
-        plan = self.plan
-        program = plan.program
-        arrays: dict[Value, Array] = dict(self.own)
-        self.memory = [(tensor, tensor.array) for tensor in self.states.values()]
-        arena = aligned(program.size)
-        for value, offset in program.offsets.items():
-            arrays[value] = value.empty(arena[offset:])
-        for value in {v.root for v in plan.values()}:
-            if value.origin == "state":
-                arrays[value] = self.states[value.name].array
-            elif value.origin == "result":
-                arrays.setdefault(value, np.broadcast_to(np.zeros((), value.dtype), value.shape))  # in scratch only
-        self.names = plan.writer.names | self.outside | make_views(program, arrays, plan.writer)
-        for kernel in plan.kernels:
-            self.names[f"kernel_{kernel.number}"] = self.caller(kernel, arrays)
-        text, self.owners = plan.text()
-        exec(compile(text, "<compiled step>", "exec"), self.names)
-        self.function = self.names["step"]
+    def fits(self) -> bool:
+        """Tell whether threads and optimizers' loops are as at capture, too."""
+        for optimizer, p, group, name in self.plan.used_loops:
+            if optimizer.loop_name(p, group) != name or not p.array.flags.writeable:
+                return False
+        return self.plan.threads == get_num_threads() and super().fits()
 
-    def caller(self, kernel: Kernel, arrays: dict[Value, Array]) -> Any:
+    def named(self, arrays: dict[Value, Array]) -> dict[str, Any]:
+        """Give the kernels, too."""
+        results = [v for v in self.plan.used if v.origin == "result"]
+        in_scratch_only = {v: np.broadcast_to(np.zeros((), v.dtype), v.shape) for v in results if v not in arrays}
+        arrays = arrays | in_scratch_only
+        views = super().named(arrays)
+        return views | {f"kernel_{k.number}": self.caller(k, arrays, views) for k in self.plan.kernels}
+
+    def caller(self, kernel: Kernel, arrays: dict[Value, Array], views: dict[str, Any]) -> Any:
         """Make the function that calls a kernel's phases; it is given the arrays that differ from call to call."""
         plan = self.plan
         calls = importlib.import_module("..calls", __name__)
@@ -188,7 +171,7 @@ class NumbaBound(Bound):
         for name, v in kernel.arrays.items():
             if v.fresh or not moves(v):
                 array = v.empty() if v.fresh else arrays.get(v)
-                array = v.source if v.origin == "constant" else self.names[v.holder.name] if array is None else array
+                array = v.source if v.origin == "constant" else views[v.holder.name] if array is None else array
                 rows = as_rows(array, v)
                 own = v.origin == "constant" or v.root in plan.program.inputs
                 if not own and not np.may_share_memory(rows, array):
@@ -266,7 +249,7 @@ def avoid_names(program: Program) -> None:
 def give_results_their_names(program: Program) -> None:
     """Compute what is then cloned for a `.grad` in that memory at once."""
     made = {v for s in program.instructions for v in s.outputs if v.base is None and s.primitive is not None}
-    renamed: dict[Value, Value] = {}
+    renamed = Replaced()
     kept = []
     results = {v.root for v in program.results}
     for step in program.instructions:
@@ -276,10 +259,8 @@ def give_results_their_names(program: Program) -> None:
         else:
             kept.append(step)
     for step in kept:
-        step.inputs = [renamed.get(x, x) if isinstance(x, Value) else x for x in step.inputs]
-        step.outputs = [renamed.get(v, v) for v in step.outputs]
-        for v in step.outputs:
-            v.base = renamed.get(v.base, v.base) if v.base is not None else None
+        step.outputs = [renamed.of(v) for v in step.outputs]
+        renamed.inside(step)
     program.instructions = kept
 
 

@@ -66,21 +66,13 @@ def check_installed() -> None:
         ) from None
     # A thread that waits for the others spins a while before it sleeps: a quarter of a millisecond is enough for the
     # next phase to come, and does not stall for long when another program has taken the core.
-    with told("GOMP_SPINCOUNT", "20000"):
-        numba.set_num_threads(min(get_num_threads(), numba.config.NUMBA_NUM_THREADS))
-
-
-@contextmanager
-def told(name: str, value: str) -> Iterator[None]:
-    """Set an environment variable that a library reads when it is loaded, unless the user has set it."""
-    if name in os.environ:
-        yield
-        return
-    os.environ[name] = value
+    chosen = "GOMP_SPINCOUNT" in os.environ  # by the user; it is read once, now
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
-        yield
+        numba.set_num_threads(min(get_num_threads(), numba.config.NUMBA_NUM_THREADS))
     finally:
-        del os.environ[name]
+        if not chosen:
+            del os.environ["GOMP_SPINCOUNT"]
 
 
 def cache_folder() -> Path:

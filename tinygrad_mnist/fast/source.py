@@ -241,7 +241,9 @@ class PhaseWriter(ImageTasks):
         at = len(self.updates)
         self.updates.append(task)
         optimizer, p, group = task.step.action
-        name, arrays, numbers = described(optimizer, p, group)
+        steps = optimizer.state[p]["step"]
+        name, arrays, numbers = optimizer.loop(p, group)
+        optimizer.state[p]["step"] = steps  # to ask is not to step
         n = task.rows
         states = [f"state{at}_{i}" for i in range(len(arrays))]
         self.states |= dict.fromkeys(states, (rows_shape(task.inputs[0]), task.inputs[0].dtype.char))
@@ -250,15 +252,6 @@ class PhaseWriter(ImageTasks):
         if len(p.shape) > 1:
             self.lines.append(f"    for n in range(low{n}, high{n}):")
         self.call(task, name, *pieces, *(f"rates[{at}, {i}]" for i in range(len(numbers))), deep=len(p.shape) > 1)
-
-
-def described(optimizer: Any, p: Any, group: Any) -> tuple[str, list[Any], list[float]]:
-    """Ask an optimizer for its loop without counting a step."""
-    state = optimizer.state[p]
-    kept = state["step"]
-    found = optimizer.loop(p, group)
-    state["step"] = kept
-    return found  # type: ignore[no-any-return]
 
 
 class Kernel:

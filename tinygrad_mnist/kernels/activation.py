@@ -30,8 +30,7 @@ def relu(x: Array, out: Array | None = None) -> Array:
     if x.size <= _BLOCK or x.dtype.kind != "f":
         small: Array = np.maximum(x, _level(x, 0), out=out)
         return small
-    if out is None:
-        out = np.empty_like(x)
+    out = np.empty_like(x) if out is None else out
     for piece, result in _pieces(x, out):
         np.maximum(piece, _level(piece, 0), out=result)
     return out
@@ -44,8 +43,7 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
     """
     if x.dtype.kind != "f":
         x = x.astype(np.float32)
-    if out is None:
-        out = np.empty_like(x)
+    out = np.empty_like(x) if out is None else out
     one_from = _one_from(x.dtype)
     for piece, result in _pieces(x, out):
         e = scratch("sigmoid", piece.shape, piece.dtype)
@@ -83,8 +81,7 @@ def erf(x: Array, out: Array | None = None) -> Array:
     """
     if x.dtype.kind != "f":
         x = x.astype(np.float32)
-    if out is None:
-        out = np.empty_like(x)
+    out = np.empty_like(x) if out is None else out
     kind = np.result_type(x.dtype, np.float32)  # half precision cannot hold the coefficients
     for piece, result in _pieces(x, out):
         size, square, inner = (scratch(f"erf {name}", piece.shape, kind) for name in ("size", "square", "inner"))

@@ -30,8 +30,8 @@ class Blas:
         self.users: weakref.WeakSet[Any] = weakref.WeakSet()
         self.limited = False
         self.outside = 0  # threads to go back to when nobody is left
-        self.set: Callable[[int], object] = _ignore
-        self.get: Callable[[], int] = _unknown
+        self.set: Callable[[int], object] = lambda n: None  # of a BLAS that cannot be told
+        self.get: Callable[[], int] = lambda: 0  # ... and does not say
         try:
             library = ctypes.CDLL(linked.__file__)
         except (OSError, TypeError, AttributeError):
@@ -72,12 +72,3 @@ class Blas:
         if self.limited:
             self.set(self.outside)
             self.limited = False
-
-
-def _ignore(n: int) -> None:
-    """Stand in for a BLAS that cannot be told."""
-
-
-def _unknown() -> int:
-    """Stand in for a BLAS that does not say: 0."""
-    return 0

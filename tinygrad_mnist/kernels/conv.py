@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..core.backend import Array
 from .parallel import for_each
-from .scratch import scratch
+from .scratch import contiguous, scratch
 from .shapes import Pair, check_conv2d, conv_output_size, empty_channels_last, is_channels_last, tap_slices
 
 # What the columns of one block of images may take: measured best between 1 and 3 MB on 32-channel layers.
@@ -45,10 +45,9 @@ def conv2d(
     """
     check_conv2d(x, w, b, stride, padding, dilation, groups)
     outputs, channels, kh, kw = w.shape
-    oh, ow = _output_size(x.shape, (kh, kw), stride, padding, dilation)
+    oh, ow = (conv_output_size(x.shape[2 + a], w.shape[2 + a], stride[a], padding[a], dilation[a]) for a in (0, 1))
     dtype = np.result_type(x, w) if b is None else np.result_type(x, w, b)
-    if out is None:
-        out = empty_channels_last((x.shape[0], outputs, oh, ow), dtype)
+    out = empty_channels_last((x.shape[0], outputs, oh, ow), dtype) if out is None else out
     pixels = out.transpose(0, 2, 3, 1)
     taps, per_group = kh * kw * channels, outputs // groups
     ones = b is not None
@@ -65,7 +64,11 @@ def conv2d(
         source = x[images, group * channels : (group + 1) * channels]
         columns = _columns(source, (kh, kw), (oh, ow), stride, padding, dilation, ones, dtype)
         target = pixels[images, ..., group * per_group : (group + 1) * per_group]
-        _product(columns, weights[group], target)
+        straight = target.flags.c_contiguous  # its pixels are rows of memory
+        result = target if straight else scratch("conv2d result", target.shape, target.dtype)
+        np.matmul(columns, weights[group], out=result.reshape(-1, per_group))
+        if not straight:
+            target[...] = result
 
     blocks = _blocks(x.shape[0], oh * ow * (taps + ones) * dtype.itemsize, oh * ow * taps * per_group)
     for_each(work, [(group, images) for group in range(groups) for images in blocks])
@@ -101,7 +104,7 @@ def conv2d_weight_gradient(
         for images in lanes[lane]:
             source = x[images, group * channels : (group + 1) * channels]
             columns = _columns(source, (kh, kw), (oh, ow), stride, padding, dilation, False, dtype)
-            shares = _pixels(g[images, mine], "conv2d shares").reshape(-1, per_group)
+            shares = contiguous(g[images, mine].transpose(0, 2, 3, 1), "conv2d shares").reshape(-1, per_group)
             # dot, not matmul, which keeps Python's lock when the result is small, however long the product takes
             if images is lanes[lane][0]:
                 np.dot(columns.T, shares, out=total)
@@ -142,7 +145,8 @@ def conv2d_input_gradient(
 
     def work(block: tuple[int, slice]) -> None:
         group, images = block
-        here = _pixels(g[images, group * per_group : (group + 1) * per_group], "conv2d shares")
+        mine = slice(group * per_group, (group + 1) * per_group)
+        here = contiguous(g[images, mine].transpose(0, 2, 3, 1), "conv2d shares")
         target = pixels[images, ..., group * channels : (group + 1) * channels]
         target[...] = 0
         rows = _spread(here, column_slices, width, dtype) if spread else here
@@ -161,37 +165,12 @@ def conv2d_input_gradient(
     return gx
 
 
-def _output_size(x_shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
-    return (conv_output_size(x_shape[2], kernel[0], stride[0], padding[0], dilation[0]),
-            conv_output_size(x_shape[3], kernel[1], stride[1], padding[1], dilation[1]))
-
-
 def _blocks(count: int, bytes_per_image: int, work_per_image: int) -> list[slice]:
     """Cut the images into blocks: as many as threads can use, unless too small for one or too large for its cache."""
     worth_it = -(-_BLOCK_WORK // max(1, work_per_image))
     size = max(worth_it, -(-count // _MOST_BLOCKS))
     size = max(1, min(size, _BLOCK_BYTES // max(1, bytes_per_image)))
     return [slice(first, min(first + size, count)) for first in range(0, count, size)]
-
-
-def _pixels(x: Array, name: str) -> Array:
-    """Return x (N, C, H, W) as (N, H, W, C) in C order: a view where the memory already runs so."""
-    view = x.transpose(0, 2, 3, 1)
-    if view.flags.c_contiguous:
-        return view
-    copy = scratch(name, view.shape, x.dtype)
-    copy[...] = view
-    return copy
-
-
-def _product(rows: Array, weight: Array, target: Array) -> None:
-    """Multiply into target (N, OH, OW, O), by way of a copy where its pixels are not rows of memory."""
-    if target.flags.c_contiguous:
-        np.matmul(rows, weight, out=target.reshape(-1, weight.shape[1]))
-    else:
-        result = scratch("conv2d result", target.shape, target.dtype)
-        np.matmul(rows, weight, out=result.reshape(-1, weight.shape[1]))
-        target[...] = result
 
 
 def _columns(

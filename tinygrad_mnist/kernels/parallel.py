@@ -87,7 +87,9 @@ def for_each(function: Callable[[Any], object], items: Iterable[Any], *, wake: b
     global _products
     waiting = list(items)
     helpers = min(get_num_threads(), len(waiting)) - 1
-    if helpers < 1 or not (wake or is_awake()) or _is_nested():
+    outer: _Job | None = getattr(_here, "job", None)
+    nested = outer is not None and not outer.ended  # an interruption may have kept a thread from noting its end
+    if helpers < 1 or not (wake or is_awake()) or nested:
         for item in waiting:
             function(item)
         return
@@ -113,12 +115,6 @@ def for_each(function: Callable[[Any], object], items: Iterable[Any], *, wake: b
             _products = 0
     if job.error is not None:
         raise job.error
-
-
-def _is_nested() -> bool:
-    """Tell whether this thread is inside an item; an interruption may have kept it from noting that it no longer is."""
-    job: _Job | None = getattr(_here, "job", None)
-    return job is not None and not job.ended
 
 
 def with_one_blas_thread(function: Callable[[], Any]) -> Any:
@@ -204,11 +200,6 @@ class _Pool:
         self.tickets: queue.SimpleQueue[_Ticket] = queue.SimpleQueue()
         self.size = 0
 
-    def add_thread(self) -> None:
-        """Start one more; a daemon, since it only ever waits or works for a caller who waits for it."""
-        threading.Thread(target=self.serve, name=f"tinygrad_mnist-{self.size + 1}", daemon=True).start()
-        self.size += 1
-
     def serve(self) -> None:
         """Use one ticket after the other."""
         while True:
@@ -224,8 +215,9 @@ def _enlarge(size: int) -> _Pool:
             if hasattr(os, "register_at_fork"):
                 os.register_at_fork(after_in_child=_forget)
         try:
-            while _pool.size < size:
-                _pool.add_thread()
+            while _pool.size < size:  # daemons, since they only ever wait, or work for a caller who waits for them
+                threading.Thread(target=_pool.serve, name=f"tinygrad_mnist-{_pool.size + 1}", daemon=True).start()
+                _pool.size += 1
         except RuntimeError:  # no more threads to be had, in a browser none at all: the caller does what they would
             pass
         return _pool
@@ -250,18 +242,15 @@ def _cores() -> int:
     """Count the cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    quota, period = 0.0, 1.0
+    files = ["/sys/fs/cgroup/cpu.max"]
+    if not os.path.exists(files[0]):
+        files = [f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us" for name in ("quota", "period")]
+    words: list[str] = []
     try:
-        if os.path.exists("/sys/fs/cgroup/cpu.max"):
-            with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
-                first, second = file.read().split()
-            quota, period = float(0 if first == "max" else first), float(second)
-        else:
-            folder = "/sys/fs/cgroup/cpu"
-            with open(f"{folder}/cpu.cfs_quota_us", encoding="ascii") as file:
-                quota = float(file.read())
-            with open(f"{folder}/cpu.cfs_period_us", encoding="ascii") as file:
-                period = float(file.read())
+        for name in files:
+            with open(name, encoding="ascii") as file:
+                words += file.read().split()
+        quota, period = (0.0 if word == "max" else float(word) for word in words)
     except (OSError, ValueError):  # no such file, or of another form: no quota
         return cores
     return max(1, min(cores, round(quota / period))) if quota > 0 else cores

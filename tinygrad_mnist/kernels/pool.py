@@ -19,7 +19,7 @@ from ..core.backend import Array
 from ..core.errors import ArgumentError, ShapeError
 from .activation import keep
 from .parallel import for_each
-from .scratch import scratch
+from .scratch import contiguous, scratch
 from .shapes import Pair, check_window, conv_output_size, empty_channels_last, is_channels_last, tap_slices
 
 # Few and large blocks: between short passes the threads would wait for each other. Measured on inputs of 5 and 9 MB, a
@@ -39,11 +39,9 @@ def max_pool2d(
     Raises:  ShapeError for a rank other than 4 or a window that does not fit; ArgumentError for a value out of range
     """
     shape, last = _output_shape(x, kernel_size, stride, padding), is_channels_last(x)
-    if out is None:
-        out = _empty(shape, x.dtype, last)
-    winners = saved
-    if winners is None:
-        winners = _empty(shape, np.min_scalar_type(kernel_size[0] * kernel_size[1] - 1), last)
+    out = _empty(shape, x.dtype, last) if out is None else out
+    numbers = np.min_scalar_type(kernel_size[0] * kernel_size[1] - 1)
+    winners = _empty(shape, numbers, last) if saved is None else saved
     best, chosen = _ordered(out, last), _ordered(winners, last)
     first = _first_taps(shape, kernel_size, stride, padding)
     first = first[:, :, None] if last else first
@@ -62,8 +60,7 @@ def max_pool2d_values(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pai
     Shapes:  x (N, C, H, W) -> (N, C, OH, OW)
     """
     shape, last = _output_shape(x, kernel_size, stride, padding), is_channels_last(x)
-    if out is None:
-        out = _empty(shape, x.dtype, last)
+    out = _empty(shape, x.dtype, last) if out is None else out
     best, taps = _ordered(out, last), _taps(shape, kernel_size, stride, last)
 
     def work(images: slice) -> None:
@@ -95,7 +92,7 @@ def pool_scatter(
     tiled = kernel_size == stride and padding == (0, 0) and whole
 
     def work(images: slice) -> None:
-        here, share, choice = pixels[images], _contiguous(shares[images], "pool shares"), chosen[images]
+        here, share, choice = pixels[images], contiguous(shares[images], "pool shares"), chosen[images]
         won = scratch("pool mask", choice.shape, _BOOL)
         kept = scratch("pool kept", share.shape, share.dtype)
         source, target = _whole_pixels(kept, here, last)
@@ -123,8 +120,7 @@ def pool_gather(
     Shapes:  x (N, C, H, W), winners (N, C, OH, OW) -> (N, C, OH, OW)
     """
     last = is_channels_last(winners)
-    if out is None:
-        out = _empty(winners.shape, x.dtype, last)
+    out = _empty(winners.shape, x.dtype, last) if out is None else out
     picked, pixels, chosen = _ordered(out, last), _ordered(x, last), _ordered(winners, last)
     taps = _tap_slices(x.shape, winners.shape, kernel_size, stride, padding, last)
 
@@ -221,14 +217,6 @@ def _whole_pixels(x: Array, y: Array, last: bool) -> tuple[Array, Array]:
         return x, y
     pixel = np.dtype(f"V{x.shape[3] * x.itemsize}")  # of np.void NumPy asks Python code, whose interruption it drops
     return x.view(pixel)[..., 0], y.view(pixel)[..., 0]
-
-
-def _contiguous(x: Array, name: str) -> Array:
-    if x.flags.c_contiguous:
-        return x
-    copy = scratch(name, x.shape, x.dtype)
-    copy[...] = x
-    return copy
 
 
 def _empty(shape: tuple[int, ...], dtype: np.dtype[Any], last: bool) -> Array:

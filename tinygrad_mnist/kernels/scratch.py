@@ -65,17 +65,21 @@ def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> Array:
     try:
         held: _Held = _mine.held
     except AttributeError:
-        held = _mine.held = _new()
+        held = _mine.held = _Held()
+        with _lock:
+            _everyone.add(held)
+        _keep_freed_memory()
     view: Array | None = held.views.get((name, shape, dtype))
     return held.view(name, shape, dtype) if view is None else view
 
 
-def _new() -> _Held:
-    held = _Held()
-    with _lock:
-        _everyone.add(held)
-    _keep_freed_memory()
-    return held
+def contiguous(x: Array, name: str) -> Array:
+    """Give x in C order: itself, or a copy in this thread's buffer of a name."""
+    if x.flags.c_contiguous:
+        return x
+    copy = scratch(name, x.shape, x.dtype)
+    copy[...] = x
+    return copy
 
 
 def stretched(name: str, x: Array, shape: tuple[int, ...]) -> Array:

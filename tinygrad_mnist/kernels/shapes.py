@@ -51,19 +51,10 @@ def is_channels_last(x: Array) -> bool:
 
 def flatten(*arrays: Array) -> list[Array] | None:
     """View arrays of one shape as vectors in the order of their memory, if that is the same for all and has no gaps."""
-    for view in (_as_it_is, _pixels_last):
-        views = [view(x) for x in arrays]
-        if all(v.flags.c_contiguous for v in views):
+    for views in (arrays, [x.transpose(0, 2, 3, 1) for x in arrays if x.ndim == 4]):
+        if views and all(v.flags.c_contiguous for v in views):
             return [v.reshape(-1) for v in views]
     return None
-
-
-def _as_it_is(x: Array) -> Array:
-    return x
-
-
-def _pixels_last(x: Array) -> Array:
-    return x.transpose(0, 2, 3, 1) if x.ndim == 4 else x
 
 
 def check_window(name: str, size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> None:

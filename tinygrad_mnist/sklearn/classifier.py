@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..nn import functional as F
 from .estimator import NeuralEstimator
 
 
+@dataclass(eq=False, repr=False)
 class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
     """A neural network that classifies, with the loss of logistic regression.
 
@@ -25,70 +27,22 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
     Raises:  ArgumentError (a ValueError) for parameters out of range; TrainingError if the loss stops being finite
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
-        *,
-        module: Any = None,
-        dropout: float = 0.0,
-        solver: Any = "adam",
-        alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate_init: float = 0.001,
-        schedule: Any = None,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float | None = 1e-4,
-        verbose: bool = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        clip_norm: float | None = None,
-        class_weight: Any = None,
-        callbacks: Any = None,
-        compile: Any = "auto",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            hidden_layer_sizes, activation, module=module, dropout=dropout, solver=solver, alpha=alpha,
-            batch_size=batch_size, learning_rate_init=learning_rate_init, schedule=schedule, max_iter=max_iter,
-            shuffle=shuffle, random_state=random_state, tol=tol, verbose=verbose, warm_start=warm_start,
-            momentum=momentum, nesterovs_momentum=nesterovs_momentum, early_stopping=early_stopping,
-            validation_fraction=validation_fraction, n_iter_no_change=n_iter_no_change, clip_norm=clip_norm,
-            callbacks=callbacks, compile=compile, dtype=dtype,
-        )  # fmt: skip
-        self.class_weight = class_weight
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NeuralClassifier:
-        """Train on all samples, max_iter times at most."""
-        self._fit(X, y, sample_weight, go_on=self.warm_start)
-        return self
+    class_weight: Any = field(default=None, kw_only=True)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> NeuralClassifier:
         """Train on these samples once, going on from what there is.
 
         Args:    classes: all labels that will ever come; needed at the first call
         """
-        if self.early_stopping:
-            raise ArgumentError("partial_fit does not support early_stopping=True.", hint="early_stopping=False")
         known = getattr(self, "classes_", None)
         if known is None and classes is None:
             raise ArgumentError("partial_fit: classes must be given at the first call.", hint="np.unique(all_y)")
         if known is not None and classes is not None and not np.array_equal(np.unique(classes), known):
-            raise ArgumentError(
-                "partial_fit: classes is not what it was at the first call.",
-                got=f"{np.unique(classes)}",
-                expected=f"{known}",
-            )
+            what = "partial_fit: classes is not what it was at the first call."
+            raise ArgumentError(what, got=f"{np.unique(classes)}", expected=f"{known}")
         if isinstance(self.class_weight, str):
-            raise ArgumentError(
-                f"partial_fit: class_weight={self.class_weight!r} needs all samples at once.", hint="weights by label"
-            )
+            what = f"partial_fit: class_weight={self.class_weight!r} needs all samples at once."
+            raise ArgumentError(what, hint="weights by label")
         if known is None:
             self.classes_ = np.unique(classes)
         try:

@@ -10,7 +10,8 @@ import copy
 import numbers
 import warnings
 from collections.abc import Callable
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
@@ -42,7 +43,7 @@ class Converged(EarlyStopping):
         self.kept = None
 
 
-class Told(Callback):
+class Verbose(Callback):
     """Print a line per epoch."""
 
     def on_epoch_end(self, run: Any) -> None:
@@ -51,6 +52,7 @@ class Told(Callback):
         print(", ".join(f"{k} {v:.6g}" for k, v in row.items()), flush=True)
 
 
+@dataclass(eq=False, repr=False)
 class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
     """What both estimators share: parameters, fitting, and the outputs of the network.
 
@@ -77,48 +79,32 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
     Units:   float64 is computed at half the speed of float32
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
-        *,
-        module: Any = None,
-        dropout: float = 0.0,
-        solver: Any = "adam",
-        alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate_init: float = 0.001,
-        schedule: Any = None,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float | None = 1e-4,
-        verbose: bool = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        clip_norm: float | None = None,
-        callbacks: Any = None,
-        compile: Any = "auto",
-        dtype: Any = None,
-    ) -> None:
-        self.hidden_layer_sizes, self.activation, self.module = hidden_layer_sizes, activation, module
-        self.dropout, self.solver, self.alpha, self.batch_size = dropout, solver, alpha, batch_size
-        self.learning_rate_init, self.schedule, self.max_iter = learning_rate_init, schedule, max_iter
-        self.shuffle, self.random_state, self.tol, self.verbose = shuffle, random_state, tol, verbose
-        self.warm_start, self.momentum, self.nesterovs_momentum = warm_start, momentum, nesterovs_momentum
-        self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
-        self.n_iter_no_change, self.clip_norm, self.callbacks = n_iter_no_change, clip_norm, callbacks
-        self.compile, self.dtype = compile, dtype
-
-    module_: Any
-    optimizer_: Any
-    generator_: Any
-    history_: Any
-    n_outputs_: int
+    hidden_layer_sizes: Any = (100,)
+    activation: str = "relu"
+    _: KW_ONLY
+    module: Any = None
+    dropout: float = 0.0
+    solver: Any = "adam"
+    alpha: float = 0.0001
+    batch_size: Any = "auto"
+    learning_rate_init: float = 0.001
+    schedule: Any = None
+    max_iter: int = 200
+    shuffle: bool = True
+    random_state: Any = None
+    tol: float | None = 1e-4
+    verbose: bool = False
+    warm_start: bool = False
+    momentum: float = 0.9
+    nesterovs_momentum: bool = True
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    clip_norm: float | None = None
+    callbacks: Any = None
+    compile: Any = "auto"
+    dtype: Any = None
+    n_outputs_: int = field(init=False)
 
     # ------------------------------------------------------------ what the two have to say
 
@@ -136,9 +122,16 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
 
     # ------------------------------------------------------------ fitting
 
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train on all samples, max_iter times at most."""
+        self._fit(X, y, sample_weight, go_on=self.warm_start)
+        return self
+
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, partial: bool = False) -> None:
         """Train: a new network, or with go_on the one there is; partial: for one epoch, with the optimizer there is."""
         self._check_settings()
+        if partial and self.early_stopping:
+            raise ArgumentError("partial_fit does not support early_stopping=True.", hint="early_stopping=False")
         first = not go_on or not hasattr(self, "module_")
         numeric = not is_classifier(self)
         kinds = np.float64, np.float32
@@ -166,11 +159,9 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         valid = None if valid is None else [in_dtype(a, kind) for a in valid]
         self._run(train, valid, importance, partial, first)
 
-    def _run(
-        self, train: list[Any], valid: list[Any] | None, importance: float, partial: bool, first: bool
-    ) -> None:
+    def _run(self, train: list[Any], valid: list[Any] | None, importance: float, partial: bool, first: bool) -> None:
         """Train on arrays, and note what came of it, also after Ctrl-C."""
-        size = min(200, len(train[0])) if self.batch_size == "auto" else self._clipped(len(train[0]))
+        size = min(200 if self.batch_size == "auto" else int(self.batch_size), len(train[0]))
         loader = DataLoader(TensorDataset(*train), size, shuffle=self.shuffle, generator=self.generator_)
         epochs, schedule, every = 1 if partial else self.max_iter, None, "epoch"
         rates = [group["lr"] for group in self.optimizer_.param_groups]
@@ -179,7 +170,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
             schedule, every = network.schedule_for(self.schedule, self.optimizer_, steps, self.n_iter_no_change)
         stopper = None if partial else self._stopper(valid is not None)
         self.callbacks_ = [copy.deepcopy(c) for c in self.callbacks or ()]
-        seen, told = Seen(), [Told()] if self.verbose else []
+        keeper, verbose = HistoryKeeper(), [Verbose()] if self.verbose else []
         many = self.module is None and epochs * len(loader) >= MANY_STEPS
         compile = many if self.compile == "auto" else self.compile
         penalty = network.decay_in(self.optimizer_, self.solver, self.alpha, size * importance)
@@ -189,14 +180,14 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
                 valid=None if valid is None else DataLoader(TensorDataset(*valid), 500),
                 metrics={} if valid is None else {"score": self._metric(valid)}, l2=penalty,
                 clip_norm=self.clip_norm, schedule=schedule, schedule_every=every, progress=False, compile=compile,
-                callbacks=[seen, *self.callbacks_, *([] if stopper is None else [stopper]), *told],
+                callbacks=[keeper, *self.callbacks_, *([] if stopper is None else [stopper]), *verbose],
             )  # fmt: skip
         finally:  # after Ctrl-C too there is a network to look at
             self.module_.eval()  # for good, so that threads may predict side by side
             for group, rate in zip(self.optimizer_.param_groups, rates, strict=True):
                 group["lr"] = rate  # a schedule's last is no rate for partial_fit
-            if seen.history is not None:
-                self.history_ = seen.history
+            if keeper.history is not None:
+                self.history_ = keeper.history
                 self._note(valid is not None, first)
         if isinstance(stopper, EarlyStopping) and schedule is None and self.history_.ended == "all epochs done":
             warnings.warn(
@@ -230,6 +221,8 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < low:
                 raise ArgumentError(f"{name} must be a whole number of at least {low}.", got=f"{value!r}")
+        if self.batch_size != "auto" and (not isinstance(self.batch_size, numbers.Integral) or self.batch_size < 1):
+            raise ArgumentError("batch_size must be 'auto' or a whole number above 0.", got=f"{self.batch_size!r}")
         if not 0 < self.validation_fraction < 1:
             raise ArgumentError("validation_fraction must lie between 0 and 1.", got=f"{self.validation_fraction!r}")
         if self.tol is not None and not (isinstance(self.tol, numbers.Real) and 0 <= self.tol < np.inf):
@@ -245,19 +238,12 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         if self.module is None:
             network.choice("activation", self.activation, tuple(network.ACTIVATIONS))
         elif isinstance(self.module, Module) or not callable(self.module):
-            raise DTypeError(
-                "module must be a function of (n_features, n_outputs) that makes a network.",
-                got=type(self.module).__name__,
-            )
+            what = "module must be a function of (n_features, n_outputs) that makes a network."
+            raise DTypeError(what, got=type(self.module).__name__)
         if not callable(self.solver):
             network.choice("solver", self.solver, network.OPTIMIZERS, "a function that makes an optimizer")
         if self.schedule is not None and not callable(self.schedule):
             network.choice("schedule", self.schedule, network.SCHEDULES, "a function that makes a schedule")
-
-    def _clipped(self, samples: int) -> int:
-        if not isinstance(self.batch_size, numbers.Integral) or self.batch_size < 1:
-            raise ArgumentError("batch_size must be 'auto' or a whole number above 0.", got=f"{self.batch_size!r}")
-        return min(int(self.batch_size), samples)
 
     def _weights(self, sample_weight: Any, X: Any, y: Any, partial: bool) -> Any:
         """Check the weights of the samples."""
@@ -315,7 +301,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         return predict(self.module_, X.astype(kind, copy=False))
 
 
-class Seen(Callback):
+class HistoryKeeper(Callback):
     """Hold on to the history of a training that does not come to its end."""
 
     history: Any = None

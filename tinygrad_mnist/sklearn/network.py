@@ -46,9 +46,8 @@ def perceptron(
     choice("activation", activation, tuple(ACTIVATIONS))
     sizes = [hidden] if isinstance(hidden, int | np.integer) else list(hidden)
     if not all(isinstance(s, int | np.integer) and s > 0 for s in sizes):
-        raise ArgumentError(
-            "hidden_layer_sizes must be whole numbers above 0.", got=f"{hidden!r}", expected="(100,), (300, 100), ..."
-        )
+        expected = "(100,), (300, 100), ..."
+        raise ArgumentError("hidden_layer_sizes must be whole numbers above 0.", got=f"{hidden!r}", expected=expected)
     layers: list[Module] = []
     widths = [features, *map(int, sizes), outputs]
     for i, (before, after) in enumerate(zip(widths[:-1], widths[1:], strict=True)):

@@ -22,15 +22,8 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):  # type: ignore[misc]
     Raises:  ArgumentError (a ValueError) for parameters out of range; TrainingError if the loss stops being finite
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NeuralRegressor:
-        """Train on all samples, max_iter times at most."""
-        self._fit(X, y, sample_weight, go_on=self.warm_start)
-        return self
-
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> NeuralRegressor:
         """Train on these samples once, going on from what there is."""
-        if self.early_stopping:
-            raise ArgumentError("partial_fit does not support early_stopping=True.", hint="early_stopping=False")
         self._fit(X, y, sample_weight, go_on=True, partial=True)
         return self
 

@@ -158,9 +158,8 @@ class KeepBest(Callback):
                 hint=f"monitor={alike[0]!r}" if alike and (validated or column == ending) else hint,
             )
         if self.mode is None and not column.endswith(("loss", "accuracy", "score")):
-            raise ArgumentError(
-                f"{type(self).__name__}: is less better, or more, of {column}?", expected="mode='min' or mode='max'"
-            )
+            wanted = "mode='min' or mode='max'"
+            raise ArgumentError(f"{type(self).__name__}: is less better, or more, of {column}?", expected=wanted)
 
     def on_epoch_end(self, run: Training) -> None:
         """Copy the weights if they are the best so far."""
@@ -182,8 +181,7 @@ class KeepBest(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue."""
-        self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
-        self.kept = state_dict["kept"]
+        self.best, self.best_epoch, self.kept = (state_dict[name] for name in ("best", "best_epoch", "kept"))
 
 
 class EarlyStopping(KeepBest):
@@ -250,14 +248,12 @@ class Log(Callback):
 
     def on_epoch_end(self, run: Training) -> None:
         """Write all rows."""
-        rows = list(run.history)
+        rows, stream = list(run.history), io.StringIO()
         if self.path.suffix == ".jsonl":  # JSON knows no nan
-            plain = [{k: v if math.isfinite(v) else None for k, v in row.items()} for row in rows]
-            text = "".join(json.dumps(row) + "\n" for row in plain)
+            for row in rows:
+                print(json.dumps({k: v if math.isfinite(v) else None for k, v in row.items()}), file=stream)
         else:
-            stream = io.StringIO()
             writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-            text = stream.getvalue()
-        write_whole(self.path, text.encode(), "Log")
+        write_whole(self.path, stream.getvalue().encode(), "Log")

@@ -49,9 +49,7 @@ class Checkpoint:
     Raises:  ArgumentError for figures below 1 batch or 0 seconds
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], batches: int | None = None, seconds: float | None = 30.0
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], batches: int | None = None, seconds: float | None = 30.0) -> None:
         self.path, self.batches, self.seconds = output_path(path, "Checkpoint"), batches, seconds
         if batches is not None:
             check_at_least("Checkpoint", 1, batches=batches)
@@ -60,24 +58,21 @@ class Checkpoint:
         self.written = time.monotonic()
         self.facts: dict[str, Any] = {}  # of the run, which a file must share
 
-    def open(self, run: Resumable, resume: bool) -> bool:
-        """Restore what is there, if that is wanted; tell whether there was something.
+    def open(self, run: Resumable, resume: bool) -> None:
+        """Restore what is there, if that is wanted.
 
         Raises:  ArgumentError where a file is there that is not to be continued; OutputError if none can be written;
                  DataError, StateDictError for a file that is damaged or of another training
         """
         self.facts = run.facts()  # before anything moves
         if os.path.isdir(self.path):
-            raise OutputError(
-                "fit: the checkpoint must be a file, and this is a folder.",
-                got=str(self.path),
-                hint=f"checkpoint={str(self.path / 'run.npz')!r}",
-            )
+            got, hint = str(self.path), f"checkpoint={str(self.path / 'run.npz')!r}"
+            raise OutputError("fit: the checkpoint must be a file, and this is a folder.", got=got, hint=hint)
         check_output(self.path, "fit: the checkpoint")
         remove_leftovers(self.path)
         self.written = time.monotonic()
         if not self.path.exists():
-            return False
+            return
         if not resume:
             raise ArgumentError(
                 "fit: the checkpoint is there already, and would be overwritten.",
@@ -95,7 +90,6 @@ class Checkpoint:
             ) from error
         if run.warm_up():
             self.restore(run, state)
-        return True
 
     def restore(self, run: Resumable, state: dict[str, Any]) -> None:
         """Put a run into the state that was written.
@@ -137,19 +131,19 @@ def upgraded(state: dict[str, Any], model: Module) -> dict[str, Any]:
     Those that are buffers by now join the parameters; others, which no state dict has, are set here.
     """
     modules, saved = dict(model.named_modules()), model.state_dict()
+
+    def joined(parts: Any) -> Any:
+        if not isinstance(parts, dict) or set(parts) != {"parameters", "besides"}:
+            return parts
+        besides = {key.replace(":", ".").lstrip("."): value for key, value in parts["besides"].items()}
+        return parts["parameters"] | {k: v for k, v in besides.items() if k in saved}
+
     for key, value in state["model"]["besides"].items():
         path, _, name = key.rpartition(":")
         if key.replace(":", ".").lstrip(".") not in saved:
             is_array = isinstance(getattr(modules[path], name, None), np.ndarray)
             setattr(modules[path], name, np.array(value) if is_array else value.clone())
-
-    def joined(parts: dict[str, Any]) -> dict[str, Any]:
-        besides = {key.replace(":", ".").lstrip("."): value for key, value in parts["besides"].items()}
-        return {**parts["parameters"], **{k: v for k, v in besides.items() if k in model.state_dict()}}
-
-    kept = [c.get("kept") for c in state["callbacks"]]
-    kept = [{"kept": joined(k)} if isinstance(k, dict) and set(k) == {"parameters", "besides"} else {} for k in kept]
-    callbacks = [c | its for c, its in zip(state["callbacks"], kept, strict=True)]
+    callbacks = [{k: joined(v) if k == "kept" else v for k, v in c.items()} for c in state["callbacks"]]
     return {**state, "model": joined(state["model"]), "callbacks": callbacks}
 
 

@@ -78,13 +78,11 @@ def each(function: Callable[[Any], Any], outputs: Any) -> Any:
     return function(outputs)
 
 
-def figures(metrics: Mapping[str, Metric], loss: float, outputs: Any, targets: Sequence[Any]) -> Sums:
-    """Compute everything that is told of a batch: its loss and its metrics."""
-    return {"loss": loss, **{name: float(metric(outputs, *targets)) for name, metric in metrics.items()}}
-
-
-def add(sums: Sums, figures: Mapping[str, float], size: int) -> None:
-    """Add the means over a batch to sums over samples."""
+def add(
+    sums: Sums, loss: float, metrics: Mapping[str, Metric], outputs: Any, targets: Sequence[Any], size: int
+) -> None:
+    """Add what is told of a batch, its loss and its metrics, means over the batch, to sums over samples."""
+    figures = {"loss": loss, **{name: float(metric(outputs, *targets)) for name, metric in metrics.items()}}
     for name, value in figures.items():
         sums[name] = sums.get(name, 0.0) + value * size
 
@@ -121,7 +119,7 @@ def evaluated(
             inputs, targets, size = parts_of(batch)
             fall_asleep()
             outputs, loss = judge(inputs, *targets)
-            add(sums, figures(metrics, float(loss.item()), outputs, targets), size)
+            add(sums, float(loss.item()), metrics, outputs, targets, size)
             samples += size
             if pause is not None:
                 pause()

@@ -99,25 +99,17 @@ def fit(
             raise ArgumentError("fit: clip_norm must be positive.", hint="clip_norm=None for no limit")
     if resume and checkpoint is None:
         raise ArgumentError("fit: resume=True needs a checkpoint to go on from.", hint="checkpoint='run.npz'")
-    check_moved(model, optimizer)
-    settings = Settings(
-        model,
-        as_loader(train, batch_size, shuffle=True),
-        None if valid is None else as_loader(valid, 500),
-        epochs=epochs,
-        loss_function=loss,
-        optimizer=optimizer,
-        metrics=chosen(metrics, loss, "fit"),
-        schedule=schedule,
-        schedule_every=schedule_every,
-        l2=l2,
-        clip_norm=clip_norm,
-        callbacks=list(callbacks),
+    own = {id(p) for p in model.parameters()}
+    if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+        hint = "make it from model.parameters(), after the model"
+        raise ArgumentError("fit: the optimizer has no parameter of this model.", hint=hint)
+    run = Run(Settings(
+        model, as_loader(train, batch_size, shuffle=True), None if valid is None else as_loader(valid, 500),
+        epochs=epochs, loss_function=loss, optimizer=optimizer, metrics=chosen(metrics, loss, "fit"),
+        schedule=schedule, schedule_every=schedule_every, l2=l2, clip_norm=clip_norm, callbacks=list(callbacks),
         checkpoint=checkpoint if checkpoint is None or isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint),
-        compile="numpy" if compile is True else compile or None,
-        progress=Progress(progress),
-    )
-    run = Run(settings)
+        compile="numpy" if compile is True else compile or None, progress=Progress(progress),
+    ))  # fmt: skip
     try:
         return run.go(resume)
     except KeyboardInterrupt:
@@ -142,16 +134,6 @@ def checked_loss(who: str, loss_function: Any) -> Callable[..., Any]:
 
 def _named(value: Any) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else f"{type(value).__name__} {value!r:.60}"
-
-
-def check_moved(model: Module, optimizer: Optimizer) -> None:
-    """Raise if the optimizer changes nothing of the model: it was made for another."""
-    own = {id(p) for p in model.parameters()}
-    if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
-        raise ArgumentError(
-            "fit: the optimizer has no parameter of this model.",
-            hint="make it from model.parameters(), after the model",
-        )
 
 
 def evaluate(

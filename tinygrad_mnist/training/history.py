@@ -5,7 +5,7 @@ Knows nothing of models. Look next at callbacks.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, overload
 
 from ..core.errors import ArgumentError
@@ -32,9 +32,6 @@ class History(Sequence[Row]):
     def __contains__(self, key: object) -> bool:
         """Tell whether there is a column of that name, or such a row."""
         return key in self.rows[0] if self.rows and isinstance(key, str) else key in self.rows
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self.rows)
 
     @overload
     def __getitem__(self, key: int) -> Row: ...

@@ -22,7 +22,7 @@ from ..nn import Module
 from ..nn.nesting import join
 from ..optim.lr_scheduler import ReduceLROnPlateau
 from .callbacks import Callback, KeepBest, give_back
-from .evaluation import Sums, add, evaluated, figures, means, parts_of
+from .evaluation import Sums, add, evaluated, means, parts_of
 from .history import History, Row
 from .interrupt import HeldInterrupt
 from .settings import Settings
@@ -151,10 +151,7 @@ class Run(Settings):
         """Close an epoch: its row, the schedule, the callbacks, the checkpoint."""
         lr = float(self.optimizer.param_groups[0]["lr"])
         if not all(np.isfinite(p.array).all() for p in self.step.parameters):
-            raise TrainingError(
-                f"fit: weights are no longer finite after epoch {self.epoch + 1}.",
-                hint=CALM,
-            )
+            raise TrainingError(f"fit: weights are no longer finite after epoch {self.epoch + 1}.", hint=CALM)
         self.history.rows.append({"epoch": self.epoch + 1, **row, "lr": lr, "seconds": self.elapsed()})
         if isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step(row.get("valid_loss", row["train_loss"]))
@@ -202,7 +199,7 @@ class Run(Settings):
             )
         if self.schedule is not None and self.schedule_every == "batch":
             self.schedule.step()
-        add(self.sums, figures(self.metrics, self.loss, outputs, targets), size)
+        add(self.sums, self.loss, self.metrics, outputs, targets, size)
         self.samples += size
         self.batch += 1
 

@@ -65,9 +65,8 @@ def graph(
     if direction not in ("TB", "LR", "BT", "RL"):
         raise ArgumentError("graph: unknown direction.", got=repr(direction), expected="'TB' down or 'LR' to the right")
     if max_nodes < 3 or (depth is not None and depth < 0):
-        raise ArgumentError(
-            "graph: depth counts from 0 and max_nodes from 3.", got=f"depth = {depth}, max_nodes = {max_nodes}"
-        )
+        got = f"depth = {depth}, max_nodes = {max_nodes}"
+        raise ArgumentError("graph: depth counts from 0 and max_nodes from 3.", got=got)
     trace = Trace(roots, names or {})
     return Layout(trace, units(trace.nodes, depth, max_nodes), show_values).draw(direction)
 

@@ -25,10 +25,8 @@ def _figure(width: float, height: float) -> Any:
     try:
         module = importlib.import_module("matplotlib.figure")  # optional, and slow to import
     except ImportError:
-        raise MissingDependencyError(
-            "viz: drawing curves and matrices needs matplotlib, which is not installed.",
-            hint="pip install matplotlib",
-        ) from None
+        what = "viz: drawing curves and matrices needs matplotlib, which is not installed."
+        raise MissingDependencyError(what, hint="pip install matplotlib") from None
     return module.Figure(figsize=(width, height), dpi=110, layout="constrained")
 
 
@@ -76,9 +74,8 @@ def confusion_matrix(labels: Any, predictions: Any, classes: int) -> Any:
     """
     true, guess = np.asarray(labels), np.asarray(predictions)
     if true.shape != guess.shape or true.ndim != 1:
-        raise ShapeError(
-            "confusion_matrix: labels and predictions differ in shape.", got=f"{true.shape}, {guess.shape}"
-        )
+        got = f"{true.shape}, {guess.shape}"
+        raise ShapeError("confusion_matrix: labels and predictions differ in shape.", got=got)
     return np.bincount(true * classes + guess, minlength=classes * classes).reshape(classes, classes)
 
 

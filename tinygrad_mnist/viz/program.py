@@ -40,9 +40,8 @@ def program(step: Replayed, *, direction: str = "TB", measure: bool = True) -> P
     Raises:  DTypeError for what is not compiled, CaptureError before the first call
     """
     if not callable(getattr(step, "program", None)):
-        raise DTypeError(
-            "program: expected a compiled step.", got=type(step).__name__, hint="step = tg.compile(step), and call it"
-        )
+        hint = "step = tg.compile(step), and call it"
+        raise DTypeError("program: expected a compiled step.", got=type(step).__name__, hint=hint)
     return Drawing(step.program(measure)).draw(direction)
 
 

@@ -61,7 +61,7 @@ class Summary:
 
     def __init__(self, model: Any, rows: list[Row], error: Exception | None) -> None:
         parameters, buffers = list(model.parameters()), list(model.buffers())
-        reached = with_containers(model, {id(row.module) for row in rows})
+        called = {id(row.module) for row in rows}
         self.rows, self.error = rows, error
         self.total_parameters = sum(p.array.size for p in parameters)
         self.trainable_parameters = sum(p.array.size for p in parameters if p.requires_grad)
@@ -69,7 +69,8 @@ class Summary:
         self.total_buffers, self.buffer_bytes = sum(b.array.size for b in buffers), sum(b.array.nbytes for b in buffers)
         self.total_multiply_adds = 0
         self.activation_bytes = 0
-        self.not_called = [module_title(m, path) for path, m in model.named_modules() if id(m) not in reached]
+        missed = [(path, m) for path, m in model.named_modules() if called.isdisjoint(map(id, m.modules()))]
+        self.not_called = [module_title(m, path) for path, m in missed]
 
     @property
     def failed(self) -> Row | None:
@@ -117,11 +118,8 @@ def summary(model: Any, input_size: Any) -> Summary:
     Raises:  DTypeError if model is not a module or input_size none of these; ArgumentError for a negative size
     """
     if not callable(model) or not hasattr(model, "named_modules"):
-        raise DTypeError(
-            "summary: the first argument must be a model.",
-            got=f"{type(model).__name__} {model!r:.60}",
-            hint="summary(model, (64, 784))",
-        )
+        got, hint = f"{type(model).__name__} {model!r:.60}", "summary(model, (64, 784))"
+        raise DTypeError("summary: the first argument must be a model.", got=got, hint=hint)
     parameters = list(model.parameters())
     inputs = make_inputs(input_size, next((p.dtype for p in parameters if p.dtype.kind == "f"), np.dtype(np.float32)))
     watch = Watch()
@@ -212,20 +210,6 @@ def undisturbed(model: Any, parameters: list[Any], watch: Watch) -> Iterator[Non
                 module.training = flag
 
 
-def with_containers(model: Any, called: set[int]) -> set[int]:
-    """Add, to the ids of modules, those of the modules in the model that contain one of them."""
-    around: dict[int, list[int]] = {}
-    for m in model.modules():
-        for child in m.children():
-            around.setdefault(id(child), []).append(id(m))
-    found, todo = set(called), list(called)
-    while todo:
-        new = [outer for outer in around.get(todo.pop(), ()) if outer not in found]
-        found.update(new)
-        todo += new
-    return found
-
-
 def own_parameters(model: Any, rows: list[Row]) -> None:
     """Count in each row the parameters that its module holds itself and none inside it does, each at its first call."""
     modules = {id(m): m for m in [*model.modules(), *(row.module for row in rows)]}
@@ -242,16 +226,18 @@ def own_parameters(model: Any, rows: list[Row]) -> None:
 
 def make_inputs(input_size: Any, dtype: np.dtype[Any]) -> list[Tensor]:
     """Make the tensors to run on: copies of those given, and random numbers in [0, 1) of the sizes given."""
-    single = isinstance(input_size, Var | np.ndarray) or is_size(input_size)
-    if not single and not isinstance(input_size, list | tuple):
-        raise wrong_input(input_size)
+    several = isinstance(input_size, list | tuple) and not is_size(input_size)
     generator = apart(np.random.default_rng, 0)  # its own: the default generator must not notice
     result = []
-    for item in [input_size] if single else input_size:
+    for item in input_size if several else [input_size]:
         if isinstance(item, Var | np.ndarray):
             array: Array = np.array(item.array if isinstance(item, Var) else item)
         elif not is_size(item):
-            raise wrong_input(item)
+            raise DTypeError(
+                "summary: input_size is neither a shape nor a tensor.",
+                got=f"{type(item).__name__} {item!r:.60}",
+                expected="(64, 1, 28, 28), a tensor or array, or a list of these for several inputs",
+            )
         elif any(n < 0 for n in item):
             raise ArgumentError("summary: a size cannot be negative.", got=f"{item}")
         else:
@@ -263,15 +249,6 @@ def make_inputs(input_size: Any, dtype: np.dtype[Any]) -> list[Tensor]:
 def is_size(x: Any) -> bool:
     """Tell whether x is the shape of one input."""
     return isinstance(x, list | tuple) and bool(x) and all(isinstance(n, int | np.integer) for n in x)
-
-
-def wrong_input(x: Any) -> DTypeError:
-    """Explain what input_size may be."""
-    return DTypeError(
-        "summary: input_size is neither a shape nor a tensor.",
-        got=f"{type(x).__name__} {x!r:.60}",
-        expected="(64, 1, 28, 28), a tensor or array, or a list of these for several inputs",
-    )
 
 
 def tensors_in(out: Any) -> Iterator[Any]:

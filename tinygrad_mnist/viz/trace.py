@@ -28,7 +28,7 @@ class Value:
 
     def __init__(self, kind: str, name: str, array: Any, var: Var | None = None, made_by: Node | None = None) -> None:
         self.kind, self.name, self.array, self.var, self.made_by = kind, name, array, var, made_by
-        self.named = False  # by the user or as a parameter: never folded away as a detail
+        self.named = bool(name)  # by the user or as a parameter: never folded away as a detail
         self.scope: Scope | None = made_by.scope if made_by is not None else None
         self.users: list[Node] = []
 
@@ -74,12 +74,10 @@ class Trace:
                 self.inputs[node].append(value)
 
     def _add_leaf(self, var: Var) -> Value:
-        name = self._names.of_leaf(var)
+        name = self._names.found.get(id(var)) or self._names.found.get(id(var.array)) or ""
         parameter = type(var).__name__ == "Parameter" or self._names.is_parameter(var)
         kind = "parameter" if parameter else "input" if var.differentiable else "constant"
-        value = self.values[id(var)] = Value(kind, name or "", var.array, var)
-        value.named = bool(name)
-        return value
+        return self.values.setdefault(id(var), Value(kind, name, var.array, var))
 
     def _constant(self, node: Node, position: int, label: str, array: Any, parent: Any) -> Value | None:
         name = self._names.of_constant(array, parent)
@@ -103,20 +101,19 @@ class Trace:
 
     def _add_result(self, node: Node, root: Var | None) -> None:
         kept = node.retained() if node.retained is not None else None
-        var = root if root is not None else kept if kept is not None and kept.node is node else self._names.result(node)
-        name = self._names.of_result(node)
-        value = self.values[node] = Value("result", name or "", node.out if var is None else var.array, var, node)
-        value.named = bool(name)
+        kept = kept if kept is not None and kept.node is node else self._names.results.get(node)
+        var, name = root if root is not None else kept, self._names.found.get(id(node), "")
+        self.values[node] = Value("result", name, node.out if var is None else var.array, var, node)
 
 
 class Names:
     """Which name belongs to which leaf, array or result: the user's first, then what the outermost modules say."""
 
     def __init__(self, nodes: Sequence[Node], names: Mapping[str, Any]) -> None:
-        self._found: dict[Any, str] = {}
+        self.found: dict[Any, str] = {}  # by the id of a leaf, array or Node, and what else keys_of lists
         self._parameters: set[Any] = set()
         self.arrays: dict[str, Any] = {}
-        self._results: dict[int, Var] = {}
+        self.results: dict[Node, Var] = {}  # the tensors that the user named
         self._held: list[Any] = []  # keeps alive what is known by id
         for name, thing in names.items():
             if not isinstance(name, str) or not isinstance(thing, Var | np.ndarray):
@@ -127,7 +124,7 @@ class Names:
                 )
             self._note(name, thing)
         modules: list[Any] = [s.module for s in with_callers(n.scope for n in nodes) if s.parent is None]
-        outermost = {id(m): m for m in modules if has_parameters(m)}
+        outermost = {id(m): m for m in modules if hasattr(m, "named_parameters") and [*m.named_parameters()]}
         for module in outermost.values():
             prefix = f"{type(module).__name__}." if len(outermost) > 1 else ""
             for path, parameter in module.named_parameters():
@@ -140,30 +137,18 @@ class Names:
         self._held.append(thing)
         self.arrays[name] = thing.array if isinstance(thing, Var) else thing
         if isinstance(thing, Var) and thing.node is not None:
-            self._results[id(thing.node)] = thing
+            self.results[thing.node] = thing
         for key in keys_of(thing):
-            self._found.setdefault(key, name)
-
-    def of_leaf(self, var: Var) -> str | None:
-        """Name a leaf that requires a gradient."""
-        return self._found.get(id(var)) or self._found.get(id(var.array))
+            self.found.setdefault(key, name)
 
     def of_constant(self, array: Any, parent: Any) -> str | None:
         """Name an array that needed no gradient, or the array it is a view of; a freed one is known by its Version."""
         name, base = None, array
         while isinstance(base, np.ndarray) and name is None:
-            name, base = self._found.get(id(base)), base.base
+            name, base = self.found.get(id(base)), base.base
         if name is None and isinstance(parent, Version):
-            name = self._found.get((id(parent), array.shape)) or self._found.get(id(parent))
+            name = self.found.get((id(parent), array.shape)) or self.found.get(id(parent))
         return name if name is None or self.arrays[name].shape == array.shape else f"{name} (view)"
-
-    def of_result(self, node: Node) -> str | None:
-        """Name the result of a call."""
-        return self._found.get(id(node))
-
-    def result(self, node: Node) -> Var | None:
-        """Give the tensor, if the user named it, that holds the result of a call."""
-        return self._results.get(id(node))
 
     def is_parameter(self, thing: Any) -> bool:
         """Tell whether a Var, an array, or a pair (Version, freed array) is a parameter of a module."""
@@ -179,11 +164,6 @@ def keys_of(thing: Any) -> list[Any]:
     if thing.node is not None:
         return [id(thing.node)]
     return [id(thing), id(thing.array), (id(thing.version), thing.shape), id(thing.version)]
-
-
-def has_parameters(module: Any) -> bool:
-    """Tell whether a module can name parameters and has some."""
-    return hasattr(module, "named_parameters") and next(iter(module.named_parameters()), None) is not None
 
 
 def with_callers(scopes: Iterable[Scope | None]) -> Iterator[Scope]:
@@ -203,18 +183,9 @@ def is_backward(scope: Scope | None) -> bool:
 
 def shared_scope(scopes: Sequence[Scope | None]) -> Scope | None:
     """Find the innermost module call around all users of a parameter, backward passes aside."""
-    calls = [s for s in scopes if s is not None and not is_backward(s)]
-    found: Scope | None = calls[0] if calls else None
-    for call in calls[1:]:
-        other: Scope | None = call
-        while found is not other and found is not None and other is not None:
-            if found.depth >= other.depth:
-                found = found.parent
-            else:
-                other = other.parent
-        if found is not other:
-            return None
-    return found
+    calls = {s for s in scopes if s is not None and not is_backward(s)}
+    around = [set(with_callers([call])) for call in calls]
+    return max(set.intersection(*around), key=lambda scope: scope.depth, default=None) if around else None
 
 
 def module_title(module: Any, path: str) -> str:

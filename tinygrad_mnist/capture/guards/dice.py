@@ -26,13 +26,13 @@ class Dice:
             twin = type(generator)(apart(type(generator.bit_generator)))
             twin.bit_generator.state = self.now[id(generator)][1]
             fill(np.empty_like(out), twin, **settings)
-            if different(twin, state_of(generator)):
+            if not alike(state_of(twin), state_of(generator)):
                 self.by_hand.append(generator)
         self.now[id(generator)] = generator, state_of(generator)
 
     def rolled(self) -> list[Any]:
         """List the generators from which something was drawn by hand."""
-        return self.by_hand + [g for g, state in self.now.values() if different(g, state)]
+        return self.by_hand + [g for g, state in self.now.values() if not alike(state_of(g), state)]
 
 
 def state_of(generator: Any) -> Any:
@@ -40,11 +40,6 @@ def state_of(generator: Any) -> Any:
     if isinstance(generator, np.random.RandomState):
         return generator.get_state(legacy=False)
     return generator.bit_generator.state
-
-
-def different(generator: Any, state: Any) -> bool:
-    """Tell whether a generator is in another state."""
-    return not alike(state_of(generator), state)
 
 
 def alike(a: Any, b: Any) -> bool:

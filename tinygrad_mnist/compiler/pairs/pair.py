@@ -157,10 +157,6 @@ class Pairs(Compiled):
             self.forget(key, other)
         return Listener(pair).listening(graft(result, leaves, tensors), outputs)
 
-    def source(self) -> str:
-        """Give the Python source that the latest call ran, forward and backward."""
-        return self.plan().source()  # type: ignore[attr-defined, no-any-return]
-
     def plain(self, args: Any, kwargs: Any) -> tuple[Any, list[Var], dict[int, Var]]:
         """Run the model on leaves in the places of tensors; give its result, the tensors in that, and the leaves."""
         leaves: dict[int, Var] = {}
