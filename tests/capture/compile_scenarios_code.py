@@ -13,8 +13,23 @@ FUNCTION = "def f(y, a=2.0, *, b=1.0): return y * a + b\ndef g(y, a=3.0, *, b=4.
 METHODS = "class C:\n    p = 2.0\n    def f(self, y): return y * self.p\n    @property\n    def q(self): return 2.0\n    @staticmethod\n    def s(): return 2.0\n    @classmethod\n    def k(cls): return cls.p\nc = C()"
 MODULE = "class M(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a, self.l = 2.0, [1.0]\n        self.d = {'k': 1.0}\n    def forward(self, y): return self.act(y) * self.a * self.l[0] * self.d['k']\n    def act(self, y): return y + 1.0\nm = M()"
 
+LAYERS = """
+class M(nn.Module):
+    def __init__(self): self.ls, self.drop = [nn.Linear(3, 3), nn.Linear(3, 3)], nn.Dropout(1.0)
+    def forward(self, y):
+        for l in self.ls: y = l(y)
+        return self.drop(y).detach()
+m = M().eval()
+"""
+
 # name: (setup, body of the step, change, undo or "pass", must)
 CODE = {
+    "property of an attribute": ("class C:\n    a = 1.0\n    @property\n    def twice(self): return 2 * self.a\nc = C()", "return x * c.twice", "c.a = val(k)", "", True),
+    "layer of a list replaced": (LAYERS, "return m(x)", "m.ls[1] = nn.Linear(3, 3)", "", True),
+    "layer appended to a list": (LAYERS, "return m(x)", "m.ls.append(nn.Linear(3, 3))", "", True),
+    "bias taken away": (LAYERS, "return m(x)", "m.ls[0].bias = None", "", True),
+    "dropout alone in training": (LAYERS, "return m(x)", "m.drop.train(k % 2 == 1)", "", True),
+    "dropout replaced": (LAYERS, "return m(x)", "m.drop = nn.ReLU() if k % 2 else nn.Tanh()", "", True),
     "function rebound": ("f = lambda y: y", "return f(x)", "outer f\nf = lambda y: y * val(k)", "", True),
     "function rebound by def": (FUNCTION, "return f(x)", "outer f\nf = g if k % 2 else f", "", True),
     "__defaults__ replaced": (FUNCTION, "return f(x)", "f.__defaults__ = (val(k),)", "", False),
@@ -180,13 +195,11 @@ DRAWS = {
     "NumPy Generator choice": ("r = np.random.default_rng(0)", "float(r.choice([2.0, 3.0, 5.0]))"),
     "NumPy Generator permutation": ("r = np.random.default_rng(0)", "int(r.permutation(5)[0])"),
     "NumPy Generator bound": ("r = np.random.default_rng(0).random", "r()"),
-    "RandomState": ("r = np.random.RandomState(0)", "r.rand()"),
-    "np.random": ("", "np.random.rand()"),
+    "RandomState": ("r = np.random.RandomState(0)", "r.rand()"), "np.random": ("", "np.random.rand()"),
     "np.random.seed": ("", "(np.random.seed(1), 2.0)[1]"),
     "bit generator": ("r = np.random.PCG64(0)", "float(r.random_raw() % 7)"),
     "SeedSequence": ("r = np.random.SeedSequence(0)", "float(len(r.spawn(1)) + r.n_children_spawned)"),
-    "random": ("", "random.random()"),
-    "random.gauss": ("", "random.gauss(0, 1)"),
+    "random": ("", "random.random()"), "random.gauss": ("", "random.gauss(0, 1)"),
     "random.choice": ("", "random.choice([2.0, 3.0, 5.0, 7.0])"),
     "random.Random": ("r = random.Random(0)", "r.random()"),
     "random.Random bound": ("r = random.Random(0).random", "r()"),
@@ -208,8 +221,7 @@ DRAWS = {
     "generator function": ("def gen():\n    for i in range(1, 40): yield float(i)\nr = gen()", "next(r)"),
     "generator send": ("def gen():\n    i = 1.0\n    while True:\n        i += (yield i) or 0.0\nr = gen()\nnext(r)", "r.send(1.0)"),
     "generator __next__": ("r = (float(i) for i in range(1, 40))", "r.__next__()"),
-    "count": ("r = itertools.count(1)", "next(r)"),
-    "cycle": ("r = itertools.cycle([2.0, 3.0, 5.0])", "next(r)"),
+    "count": ("r = itertools.count(1)", "next(r)"), "cycle": ("r = itertools.cycle([2.0, 3.0, 5.0])", "next(r)"),
     "cycle of equals": ("r = itertools.cycle([2.0, 2.0, 2.0, 5.0])", "next(r)"),
     "chain": ("r = itertools.chain([2.0] * 4, [3.0] * 20)", "next(r)"),
     "enumerate": ("r = enumerate([2.0] * 30)", "next(r)[0] + 1.0"),
@@ -217,25 +229,18 @@ DRAWS = {
     "map": ("r = map(float, range(1, 30))", "next(r)"),
     "reversed": ("r = reversed([float(i) for i in range(1, 30)])", "next(r)"),
     "own iterator class": ("class I:\n    n = 0\n    def __iter__(self): return self\n    def __next__(self):\n        self.n += 1\n        return float(self.n)\nr = I()", "next(r)"),
-    "time.time": ("", "time.time() % 1"),
-    "time.monotonic_ns": ("", "float(time.monotonic_ns() % 997)"),
+    "time.time": ("", "time.time() % 1"), "time.monotonic_ns": ("", "float(time.monotonic_ns() % 997)"),
     "time.perf_counter_ns": ("", "float(time.perf_counter_ns() % 997)"),
-    "time.process_time_ns": ("", "float(time.process_time_ns() % 997)"),
-    "time.thread_time": ("", "time.thread_time()"),
+    "time.process_time_ns": ("", "float(time.process_time_ns() % 997)"), "time.thread_time": ("", "time.thread_time()"),
     "time.strftime": ("", "float(time.strftime('%S')) + 1"),
-    "time.localtime": ("", "float(time.localtime().tm_sec) + 1"),
-    "time.gmtime": ("", "float(time.gmtime()[5]) + 1"),
+    "time.localtime": ("", "float(time.localtime().tm_sec) + 1"), "time.gmtime": ("", "float(time.gmtime()[5]) + 1"),
     "time.ctime": ("", "float(time.ctime()[17:19]) + 1"),
     "datetime.now": ("", "float(datetime.datetime.now().microsecond)"),
     "datetime.utcnow": ("", "datetime.datetime.now(datetime.timezone.utc).timestamp() % 1"),
-    "date.today": ("", "float(datetime.date.today().day)"),
-    "os.times": ("", "os.times().elapsed"),
-    "uuid4": ("", "float(uuid.uuid4().int % 97)"),
-    "uuid1": ("", "float(uuid.uuid1().int % 97)"),
-    "os.urandom": ("", "float(os.urandom(1)[0])"),
-    "random.SystemRandom": ("r = random.SystemRandom()", "r.random()"),
-    "secrets": ("import secrets", "float(secrets.randbelow(97))"),
-    "os.getpid": ("", "float(os.getpid() % 7)"),
+    "date.today": ("", "float(datetime.date.today().day)"), "os.times": ("", "os.times().elapsed"),
+    "uuid4": ("", "float(uuid.uuid4().int % 97)"), "uuid1": ("", "float(uuid.uuid1().int % 97)"),
+    "os.urandom": ("", "float(os.urandom(1)[0])"), "random.SystemRandom": ("r = random.SystemRandom()", "r.random()"),
+    "secrets": ("import secrets", "float(secrets.randbelow(97))"), "os.getpid": ("", "float(os.getpid() % 7)"),
     "threading.active_count": ("", "float(threading.active_count())"),
     "queue get": ("r = queue.Queue()\nfor i in range(40): r.put(float(i + 1))", "r.get()"),
     "list pop": ("r = [float(i + 1) for i in range(40)]", "r.pop()"),

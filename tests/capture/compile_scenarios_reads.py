@@ -176,6 +176,4 @@ STATE = [
 ] + [
     Scenario(f"file: {name}", FILES + setup, "", change, body(read), undo=REMOVE)
     for name, (setup, read, change) in IMPORTS.items()
-] + [
-    Scenario(name, setup, "", change, body(read), look) for name, (setup, read, change, look) in COUNTED.items()
-]  # fmt: skip
+] + [Scenario(name, setup, "", change, body(read), look) for name, (setup, read, change, look) in COUNTED.items()]

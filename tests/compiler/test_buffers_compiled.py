@@ -45,8 +45,7 @@ REPEATED = {
     "decay": lambda m, y: m.mean.mul_(0.9).add_(0.1 * y.mean(0)),
     "copy_": lambda m, y: m.mean.copy_(0.5 * m.mean + 0.5 * y.mean(0)),
     "count += 1": add_one, "mean +=": add_to_mean, "items": set_items, "buffers()": all_of_them,
-    "named_buffers()": by_name,
-    "count.add_": lambda m, y: m.count.add_(1),
+    "named_buffers()": by_name, "count.add_": lambda m, y: m.count.add_(1),
     "fill_": lambda m, y: m.other.fill_(2.0), "zero_": lambda m, y: m.mean.zero_(),
     "a mean by counting": lambda m, y: m.mean.add_((y.mean(0) - m.mean) / m.count.add_(1)),
     "where": lambda m, y: m.mean.copy_(tg.where(m.count > 2, y.mean(0), m.mean)),
@@ -79,12 +78,10 @@ def delete(m, y):
 
 REFUSED = {
     "assigned": assign, "count assigned": assign_count, "assigned to None": assign_none_s, "swapped": swap,
-    "deleted": delete,
-    "registered": lambda m, y: m.register_buffer("mean", y.mean(0)),
+    "deleted": delete, "registered": lambda m, y: m.register_buffer("mean", y.mean(0)),
     "a new one": lambda m, y: m.register_buffer(f"b{len(vars(m))}", y.mean(0)),
     "setattr": lambda m, y: setattr(m, "mean", y.mean(0)), "vars": lambda m, y: vars(m).update(mean=y.mean(0)),
-    "item": lambda m, y: m.count.fill_(m.count.item() + 1),
-    "data": lambda m, y: setattr(m.mean, "data", y.mean(0)),
+    "item": lambda m, y: m.count.fill_(m.count.item() + 1), "data": lambda m, y: setattr(m.mean, "data", y.mean(0)),
     "load_state_dict": lambda m, y: m.load_state_dict({"mean": y.mean(0)}, strict=False),
 }  # fmt: skip
 USES = {
