@@ -176,15 +176,9 @@ def from_outside(model, i):
 WAYS = [("numpy", "step"), ("numpy", "model"), ("numba", "step")]
 
 
-def needs(backend):
-    if backend == "numba":
-        pytest.importorskip("numba")
-
-
 @pytest.mark.parametrize(("backend", "kind"), WAYS)
 @pytest.mark.parametrize("name", REPEATED)
 def test_what_a_forward_does_to_buffers_is_repeated(name, backend, kind):
-    needs(backend)
     calls = range(16) if backend == "numpy" else range(9)
     runs = [used(Buffers("less batch", name), kind, b, calls, from_outside) for b in (None, backend)]
     agree(*runs, near=backend == "numba")
@@ -194,7 +188,6 @@ def test_what_a_forward_does_to_buffers_is_repeated(name, backend, kind):
 @pytest.mark.parametrize(("backend", "kind"), WAYS)
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_repeated_is_refused_in_training_alone(name, backend, kind):
-    needs(backend)
     assert used(Buffers(name), kind, backend, [0, 1, 2])[-1] is CaptureError
     model = Buffers(name).eval()
     agree(used(copy.deepcopy(model), kind, None, range(4)), used(model, kind, backend, range(4)), backend == "numba")
@@ -242,7 +235,6 @@ COMPOSED = [*((b, k, s) for b, k in WAYS[:2] for s in range(30)), *(("numba", "m
 
 @pytest.mark.parametrize(("backend", "kind", "seed"), COMPOSED)
 def test_what_is_composed_is_as_eager_or_refused(backend, kind, seed):
-    needs(backend)
     told, between = told_by(np.random.default_rng(seed))
     wanted, found = (used(Buffers(*told), kind, b, range(8), between) for b in (None, backend))
     if found[-1] is CaptureError:
