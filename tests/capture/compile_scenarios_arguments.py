@@ -138,8 +138,6 @@ ARGUMENTS = {
     "tensor's shape": ("", "tg.ones(1 + k)", "return x * a.sum() * len(a)", True),
     "tensor's dtype": ("", "tg.ones(3, dtype=(tg.float32, tg.float64, tg.int64)[k % 3])", "return x * a", True),
     "tensor's layout": ("", "(tg.ones(3, 3) + k).T if k % 2 else tg.ones(3, 3)", "return x @ a", True),
-    "rate set inside": ("w = tg.ones(3, requires_grad=True)\no = optim.SGD([w], lr=1.0)", "val(k)", "for g in o.param_groups: g['lr'] = a\no.zero_grad()\n(x * w).sum().backward()\no.step()\nreturn w.detach() * 1, o.param_groups[0]['lr']", True),
-    "tensor twice, differentiated": ("p, q = (tg.tensor([1.0, 2.0, 3.0], requires_grad=True) for _ in range(2))", "((p, p), (p, q), (q, p))[k % 3]", "a, b = a\na.grad = b.grad = None\n(a * b * b).sum().backward()\nreturn a.detach() * (2.0 if a is b else 3.0), a.grad, b.grad", True),
     "tensor twice": ("", "x0", "return x * a", True),
     "tensor's requires_grad": ("", "tg.ones(3, requires_grad=k % 2 == 0)", "return (x * a).detach() * (2.0 if a.requires_grad else 3.0)", True),
     "list changed inside": (KEPT + "\nl = [1.0]", "l", "a.append(2.0)\nreturn x * sum(a)", False),
@@ -168,6 +166,8 @@ ARGUMENTS = {
     "defaultdict made inside": ("", "k", "d = collections.defaultdict(list)\nd['a'].append(x * 2)\nreturn d", False),
     "NamedTuple made inside": (NAMED, "k", "return T(x * 2, a)", True),
     "dataclass made inside": (DATA, "k", "d = D(x * 2)\nreturn d.a", True),
+    "rate set inside": ("w = tg.ones(3, requires_grad=True)\no = optim.SGD([w], lr=1.0)", "val(k)", "for g in o.param_groups: g['lr'] = a\no.zero_grad()\n(x * w).sum().backward()\no.step()\nreturn w.detach() * 1, o.param_groups[0]['lr']", True),
+    "tensor twice, differentiated": ("p, q = (tg.tensor([1.0, 2.0, 3.0], requires_grad=True) for _ in range(2))", "((p, p), (p, q), (q, p))[k % 3]", "a, b = a\na.grad = b.grad = None\n(a * b * b).sum().backward()\nreturn a.detach() * (2.0 if a is b else 3.0), a.grad, b.grad", True),
 }  # fmt: skip
 
 ARGUMENT_TABLE = [

@@ -225,7 +225,6 @@ PLAIN = {
     "einsum-like": ("a = tg.randn(2, 3)", "return (a.unsqueeze(1) * a.unsqueeze(0) * x).sum(-1)"),
     "one's own primitive": (SOFTPLUS, "return softplus_(x)"),
     "one's own primitive, trained": (SOFTPLUS + "\nw = tg.ones(3, requires_grad=True)", "w.grad = None\nloss = softplus_(w * x).sum()\nloss.backward()\nreturn loss.detach()"),
-    "generator with variables of its own": ("", "a, b, c, d, e = 1.0, 2.0, 3.0, 4.0, 5.0\ndef values():\n    f, g, h, i, j = a, b, c, d, e\n    yield from (v() for v in (lambda: f, lambda: g, lambda: h, lambda: i, lambda: j))\nreturn x * sum(values())"),
     "chain of methods": ("", "return x.exp().log1p().sqrt()"),
     "transposed weights by hand": ("w = tg.randn(2, 3, requires_grad=True)", "w.grad = None\n(x @ w.T).sum().backward()\nreturn x * 2"),
     "stack and sum": ("", "return tg.stack([x, x * 2], 0).sum(0)"), "0-d index": ("", "s = x.sum()\nreturn s[()]"),
@@ -251,13 +250,14 @@ PLAIN = {
 OUTSIDE = {
     "scheduler outside": (NET + "\nsched = optim.lr_scheduler.StepLR(opt, 2)", TRAIN, "sched.step()"),
     "cosine scheduler outside": (NET + "\nsched = optim.lr_scheduler.CosineAnnealingLR(opt, 5)", TRAIN, "sched.step()"),
-    "scheduler outside, its rate given back": (NET + "\nsched = optim.lr_scheduler.StepLR(opt, 1, 0.5)", swapped("return loss.detach()", "return sched.get_last_lr()[0]"), "sched.step()"),
-    "optimizer's rate read by hand": ("\nw = tg.ones(3, requires_grad=True)\no = optim.SGD([w], lr=1.0)", "w.grad = None\n(x * w).sum().backward()\nwith tg.no_grad(): w.sub_(w.grad, alpha=o.param_groups[0]['lr'])\nreturn x * 2", "o.param_groups[0]['lr'] = val(k)"),
     "state_dict outside": (NET, TRAIN, "{n: t.clone() for n, t in net.state_dict().items()}"),
     "init outside": (NET, TRAIN, "nn.init.constant_(net[0].bias, val(k))"),
     "zero_grad outside": (NET, TRAIN, "opt.zero_grad()"), "prints outside": (NET, TRAIN, "str(net)"),
     "draws outside": ("m = nn.Dropout(0.5)", "return m(x)", "tg.rand(2); random.random(); np.random.rand()"),
     "eval between": (NET, TRAIN, "net.eval()\nwith tg.no_grad(): net(xb)\nnet.train()"),
+    "scheduler outside, its rate given back": (NET + "\nsched = optim.lr_scheduler.StepLR(opt, 1, 0.5)", swapped("return loss.detach()", "return sched.get_last_lr()[0]"), "sched.step()"),
+    "optimizer's rate read by hand": ("\nw = tg.ones(3, requires_grad=True)\no = optim.SGD([w], lr=1.0)", "w.grad = None\n(x * w).sum().backward()\nwith tg.no_grad(): w.sub_(w.grad, alpha=o.param_groups[0]['lr'])\nreturn x * 2", "o.param_groups[0]['lr'] = val(k)"),
+    "generator with variables of its own": ("", "a, b, c, d, e = 1.0, 2.0, 3.0, 4.0, 5.0\ndef values():\n    f, g, h, i, j = a, b, c, d, e\n    yield from (v() for v in (lambda: f, lambda: g, lambda: h, lambda: i, lambda: j))\nreturn x * sum(values())", "pass"),
 }  # fmt: skip
 DROPPING = "m = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))"
 SETTINGS = """
