@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 
 from tinygrad_mnist.core import backend
 from tinygrad_mnist.core.errors import MissingDependencyError
+from tinygrad_mnist.core.primitive import registry
 from tinygrad_mnist.core.scope import state
 from tinygrad_mnist.kernels import parallel
 
@@ -64,7 +65,10 @@ def installed(name: str) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item):
-    """Skip, rather than fail, where a fixture ends for want of an optional package."""
+    """Skip, rather than fail, where a fixture ends for want of an optional package; and a test of the backend numba."""
+    chosen = getattr(getattr(item, "callspec", None), "params", {})
+    if any(isinstance(value, str) and value == "numba" for value in chosen.values()):
+        pytest.importorskip("numba", reason="numba is not installed")
     return (yield from skipping())
 
 
@@ -90,9 +94,9 @@ def leaves_no_trace() -> Iterator[None]:
     """Fail a test that leaks grad mode, a module scope, a replaced default generator or NumPy's error handling.
 
     The default generator starts each test from the same seed and gets its former state back, so that no test's result
-    depends on which others ran before it.
+    depends on which others ran before it; primitives that a test makes are forgotten.
     """
-    generator, numpy_errors = backend.default_generator, np.geterr()
+    generator, numpy_errors, primitives = backend.default_generator, np.geterr(), dict(registry)
     parallel.fall_asleep()  # whether products are shared among threads depends on what was computed before
     before = generator._seed, generator._numpy
     generator.manual_seed(0)
@@ -108,6 +112,8 @@ def leaves_no_trace() -> Iterator[None]:
         leaks.append(f"np.seterr was changed to {np.geterr()}")
     state.recording, state.scope, backend.default_generator = True, None, generator
     generator._seed, generator._numpy = before
+    registry.clear()
+    registry.update(primitives)
     np.seterr(**numpy_errors)
     if leaks:
         pytest.fail("; ".join(leaks))

@@ -48,10 +48,8 @@ POWER = "return g * (exponent * power_scalar(x, exponent=exponent - 1)) if expon
 EQUIVALENT = {
     ("cross_entropy_vjp_x", "return less_one_hot(softmax(x, axis=1), g, target, smoothing=smoothing)"): HINT,
     ("max_pool2d_vjp_x", "winners = pool_winners(x, **window)"): HINT,
-    ("sign_vjp_x", "return where(False, out, 0.0)"): ZERO,
-    ("sign_vjp_x", "return where(False, x, 0.0)"): ZERO,
-    ("sign_vjp_x", "return -where(False, g, 0.0)"): ZERO,
-    ("sign_vjp_x", "return where(False, g, 0.0) * 2"): ZERO,
+    ("sign_vjp_x", "return where(False, out, 0.0)"): ZERO, ("sign_vjp_x", "return where(False, x, 0.0)"): ZERO,
+    ("sign_vjp_x", "return -where(False, g, 0.0)"): ZERO, ("sign_vjp_x", "return where(False, g, 0.0) * 2"): ZERO,
     ("sign_vjp_x", "return where(False, g, 0.0) * 0"): ZERO,
     ("clamp_vjp_x", EXCHANGED + "where(False, out, 0.0)"): ZERO,
     ("clamp_vjp_x", EXCHANGED + "where(False, x, 0.0)"): ZERO,

@@ -23,9 +23,7 @@ TORCH = {
     "not_equal": "ne", "power": "pow",
 }  # fmt: skip
 ARGUMENTS = {"x": "input", "a": "input", "b": "other"}
-ALIASES = {
-    "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "clip": "clamp", "view": "reshape",
-}  # fmt: skip
+ALIASES = {"sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "clip": "clamp", "view": "reshape"}
 FIRST = {"condition", "input", "tensor", "tensors"}  # PyTorch's names of a first argument
 METHODS = {"input", "tensor"}  # of what is a method, too
 NO_METHODS = {"pad"}  # in PyTorch too

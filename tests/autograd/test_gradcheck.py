@@ -6,7 +6,7 @@ plants a mistake in every rule there is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,21 +22,12 @@ from tinygrad_mnist.ops.layout import transpose
 from tinygrad_mnist.ops.reduce import restore, sum
 
 
-@pytest.fixture
-def plant() -> Iterator[Callable[..., Primitive]]:
-    """Give a maker of primitives that exist for one test only."""
-    before = dict(registry)
-
-    def make(forward: Callable[..., Any], rules: dict[str, Callable[..., Any]], **options: Any) -> Primitive:
-        options = {"residuals": False, "view": False, "unbroadcast": None, **options}
-        made = Primitive(forward, **options)
-        for argument, rule in rules.items():
-            made.vjp(argument)(rule)
-        return made
-
-    yield make
-    registry.clear()
-    registry.update(before)
+def plant(forward: Callable[..., Any], rules: dict[str, Callable[..., Any]], **options: Any) -> Primitive:
+    """Make a primitive that exists for one test only (conftest.py)."""
+    made = Primitive(forward, **{"residuals": False, "view": False, "unbroadcast": None, **options})
+    for argument, rule in rules.items():
+        made.vjp(argument)(rule)
+    return made
 
 
 def leaf(*shape: int, seed: int = 0) -> tg.Tensor:
@@ -64,7 +55,7 @@ ONE_ARGUMENT: dict[str, Any] = {
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
 @pytest.mark.parametrize("rule", ONE_ARGUMENT.values(), ids=ONE_ARGUMENT)
-def test_a_wrong_rule_is_caught(plant: Any, rule: Any, shape: tuple[int, ...]) -> None:
+def test_a_wrong_rule_is_caught(rule: Any, shape: tuple[int, ...]) -> None:
     op = plant(planted, {"x": rule})
     with pytest.raises(GradcheckError, match="a derivative disagrees"):
         gradcheck(op, leaf(*shape))
@@ -72,13 +63,13 @@ def test_a_wrong_rule_is_caught(plant: Any, rule: Any, shape: tuple[int, ...]) -
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_right_rule_passes(plant: Any, seed: int) -> None:
+def test_a_right_rule_passes(seed: int) -> None:
     op = plant(planted, {"x": right})
     assert gradcheck(op, leaf(2, 3, seed=seed), seed=seed)
     assert gradgradcheck(op, leaf(2, 3, seed=seed), seed=seed)
 
 
-def test_one_wrong_entry_among_many_is_caught(plant: Any) -> None:
+def test_one_wrong_entry_among_many_is_caught() -> None:
     """The random direction weighs each entry; 1 wrong in 2 000 by 20 % is more than rounding allows."""
     x = leaf(2000)
     weight = np.ones(2000)
@@ -90,7 +81,7 @@ def test_one_wrong_entry_among_many_is_caught(plant: Any) -> None:
     assert not gradcheck(plant(planted, {"x": careless}), x, raise_exception=False)
 
 
-def test_the_message_names_input_index_both_numbers_and_seed(plant: Any) -> None:
+def test_the_message_names_input_index_both_numbers_and_seed() -> None:
     def careless(g: Any, out: Any, x: Any) -> Any:
         return g * cos(x) * np.array([1.0, 1.0, 2.0])
 
@@ -106,7 +97,7 @@ def test_the_message_names_input_index_both_numbers_and_seed(plant: Any) -> None
 # ---------------------------------------------------------------- two arguments, axes
 
 
-def test_swapped_arguments_are_caught(plant: Any) -> None:
+def test_swapped_arguments_are_caught() -> None:
     def quotient(a: Any, b: Any) -> Any:
         return a / b
 
@@ -122,7 +113,7 @@ def test_swapped_arguments_are_caught(plant: Any) -> None:
     assert gradcheck(op, [leaf(3).detach(), leaf(3, seed=1)])  # the other rule is right
 
 
-def test_a_dropped_term_is_caught(plant: Any) -> None:
+def test_a_dropped_term_is_caught() -> None:
     def softmax_of_rows(x: Any) -> Any:
         return np.exp(x) / np.exp(x).sum(1, keepdims=True)
 
@@ -143,7 +134,7 @@ def test_a_dropped_term_is_caught(plant: Any) -> None:
             gradcheck(plant(softmax_of_rows, {"x": rule}), leaf(3, 3))
 
 
-def test_a_missing_transpose_is_caught(plant: Any) -> None:
+def test_a_missing_transpose_is_caught() -> None:
     def turn(x: Any) -> Any:
         return x.T * 1
 
@@ -171,7 +162,7 @@ ORDER_2: dict[str, Any] = {
 
 @pytest.mark.parametrize("shape", [(), (2, 3)])
 @pytest.mark.parametrize("rule", ORDER_2.values(), ids=ORDER_2)
-def test_a_rule_right_only_at_order_1_is_caught_at_order_2(plant: Any, rule: Any, shape: tuple[int, ...]) -> None:
+def test_a_rule_right_only_at_order_1_is_caught_at_order_2(rule: Any, shape: tuple[int, ...]) -> None:
     op = plant(planted, {"x": rule})
     assert gradcheck(op, leaf(*shape))
     with pytest.raises(GradcheckError, match="gradient of planted|create_graph"):
@@ -179,7 +170,7 @@ def test_a_rule_right_only_at_order_1_is_caught_at_order_2(plant: Any, rule: Any
     assert not gradgradcheck(op, leaf(*shape), raise_exception=False)
 
 
-def test_a_residual_used_as_a_constant_is_caught(plant: Any) -> None:
+def test_a_residual_used_as_a_constant_is_caught() -> None:
     def softplus(x: Any) -> Any:
         return np.log1p(np.exp(x)), 1 / (1 + np.exp(-x))
 
@@ -199,7 +190,7 @@ def test_a_residual_used_as_a_constant_is_caught(plant: Any) -> None:
     assert gradcheck(op, leaf(3)) and gradgradcheck(op, leaf(3))
 
 
-def test_a_wrong_derivative_of_a_gradient_primitive_is_caught(plant: Any) -> None:
+def test_a_wrong_derivative_of_a_gradient_primitive_is_caught() -> None:
     """The rule of a rule: x -> sin x is right, but the primitive its rule calls has a wrong rule of its own."""
 
     def slope(x: Any) -> Any:
@@ -218,7 +209,7 @@ def test_a_wrong_derivative_of_a_gradient_primitive_is_caught(plant: Any) -> Non
         gradgradcheck(op, leaf(3))
 
 
-def test_a_broadcast_that_is_summed_over_the_wrong_axis_is_caught(plant: Any) -> None:
+def test_a_broadcast_that_is_summed_over_the_wrong_axis_is_caught() -> None:
     def row_sums(x: Any) -> Any:
         return x.sum(1)
 
@@ -261,7 +252,7 @@ def test_checking_leaves_no_gradient_behind() -> None:
     assert x.grad is None
 
 
-def test_a_numeric_derivative_that_is_infinite_is_not_agreement(plant: Any) -> None:
+def test_a_numeric_derivative_that_is_infinite_is_not_agreement() -> None:
     def cliff(x: Any) -> Any:
         return np.where(x > 1.0, np.inf, x)
 

@@ -16,8 +16,7 @@ ATTRIBUTES = "class A(dict):\n    def __getattr__(self, n):\n        try: return
 STRICT = "class S(dict):\n    def __getattr__(self, n): return self[n]"  # raises KeyError
 KEPT = "c = {}"
 ARGUMENTS = {
-    "float": ("", "val(k)", "return x * a", True),
-    "int": ("", "k", "return x * a", True),
+    "float": ("", "val(k)", "return x * a", True), "int": ("", "k", "return x * a", True),
     "bool": ("", "k % 2 == 0", "return x * 2 if a else x", True),
     "1, 1.0, True": ("", "(1, 1.0, True, np.float64(1), np.int64(1))[k]", "return x * 2.0, type(a).__name__", False),
     "0, 0.0, False": ("", "(0, 0.0, False, np.float64(0), 0j)[k]", "return x * 2.0, type(a).__name__", False),
@@ -44,15 +43,13 @@ ARGUMENTS = {
     "enum": ("class E(enum.Enum): a = 1; b = 2", "(E.a, E.b)[k % 2]", "return x * a.value", False),
     "int enum": ("class E(enum.IntEnum): a = 1; b = 2", "(E.a, E.b)[k % 2]", "return x * a.value, type(a).__name__", False),
     "slice": ("", "slice(0, 1 + k % 3)", "return x[a]", False),
-    "range": ("", "range(k + 1)", "return x * len(a)", False),
-    "Ellipsis": ("", "...", "return x[a]", False),
+    "range": ("", "range(k + 1)", "return x * len(a)", False), "Ellipsis": ("", "...", "return x[a]", False),
     "dtype": ("", "(tg.float32, tg.float64)[k % 2]", "return x.to(a)", False),
     "function": ("fs = [lambda y, i=i: y * i for i in range(5)]", "fs[k]", "return a(x)", True),
     "lambda with a closure": ("def mk(i): return lambda y: y * i", "mk(val(k))", "return a(x)", True),
     "module": ("ms = [nn.ReLU(), nn.Tanh()]", "ms[k % 2]", "return a(x)", True),
     "class": ("", "(float, int)[k % 2]", "return x * a(2.5)", False),
-    "set": ("", "{val(k), 1.0}", "return x * sum(a)", False),
-    "set, type": ("", "{1.0}", SHOW, False),
+    "set": ("", "{val(k), 1.0}", "return x * sum(a)", False), "set, type": ("", "{1.0}", SHOW, False),
     "empty set": ("", "set() if k % 2 else {1}", "return x * len(a)", False),
     "frozenset": ("", "frozenset([val(k), 1.0])", "return x * sum(a)", False),
     "frozenset, type": ("", "frozenset([1.0])", SHOW, False),
@@ -169,6 +166,8 @@ ARGUMENTS = {
     "defaultdict made inside": ("", "k", "d = collections.defaultdict(list)\nd['a'].append(x * 2)\nreturn d", False),
     "NamedTuple made inside": (NAMED, "k", "return T(x * 2, a)", True),
     "dataclass made inside": (DATA, "k", "d = D(x * 2)\nreturn d.a", True),
+    "rate set inside": ("w = tg.ones(3, requires_grad=True)\no = optim.SGD([w], lr=1.0)", "val(k)", "for g in o.param_groups: g['lr'] = a\no.zero_grad()\n(x * w).sum().backward()\no.step()\nreturn w.detach() * 1, o.param_groups[0]['lr']", True),
+    "tensor twice, differentiated": ("p, q = (tg.tensor([1.0, 2.0, 3.0], requires_grad=True) for _ in range(2))", "((p, p), (p, q), (q, p))[k % 3]", "a, b = a\na.grad = b.grad = None\n(a * b * b).sum().backward()\nreturn a.detach() * (2.0 if a is b else 3.0), a.grad, b.grad", True),
 }  # fmt: skip
 
 ARGUMENT_TABLE = [

@@ -47,8 +47,7 @@ def of(optimizer: str) -> str:
 
 
 PLAIN = {
-    "training": (NET, TRAIN),
-    "Adam": (of("optim.Adam(net.parameters(), lr=0.01)"), TRAIN),
+    "training": (NET, TRAIN), "Adam": (of("optim.Adam(net.parameters(), lr=0.01)"), TRAIN),
     "AdamW, groups": (of("optim.AdamW([{'params': net[0].parameters()}, {'params': net[2].parameters(), 'lr': 0.1}], lr=0.01)"), TRAIN),
     "clip_grad_norm_": (NET, swapped("opt.step()", "nn.utils.clip_grad_norm_(net.parameters(), 1.0)\nopt.step()")),
     "clip_grad_value_": (NET, swapped("opt.step()", "nn.utils.clip_grad_value_(net.parameters(), 0.1)\nopt.step()")),
@@ -67,12 +66,9 @@ PLAIN = {
     "ema": (NET + "\nema = [p.detach().clone() for p in net.parameters()]", swapped("return", "with tg.no_grad():\n    for e, p in zip(ema, net.parameters()):\n        e.mul_(0.9).add_(p, alpha=0.1) if 0 else e.mul_(0.9).add_(p * 0.1)\nreturn")),
     "autograd.grad": ("w = tg.ones(3, requires_grad=True)", "(g,) = tg.autograd.grad((w * x).exp().sum(), (w,))\nreturn g"),
     "second order": ("w = tg.ones(3, requires_grad=True)", "(g,) = tg.autograd.grad((w * x).exp().sum(), (w,), create_graph=True)\n(h,) = tg.autograd.grad(g.sum(), (w,))\nreturn h"),
-    "dropout": ("m = nn.Dropout(0.5)", "return m(x)"),
-    "functional dropout": ("", "return F.dropout(x, 0.5)"),
-    "dropout in eval": ("m = nn.Dropout(0.5).eval()", "return m(x)"),
-    "tg.rand": ("", "return x * tg.rand(3)"),
-    "tg.randn": ("", "return x + 0.1 * tg.randn(*x.shape)"),
-    "rand_like": ("", "return x + tg.rand_like(x)"),
+    "dropout": ("m = nn.Dropout(0.5)", "return m(x)"), "functional dropout": ("", "return F.dropout(x, 0.5)"),
+    "dropout in eval": ("m = nn.Dropout(0.5).eval()", "return m(x)"), "tg.rand": ("", "return x * tg.rand(3)"),
+    "tg.randn": ("", "return x + 0.1 * tg.randn(*x.shape)"), "rand_like": ("", "return x + tg.rand_like(x)"),
     "Generator of tg": ("g = tg.Generator()\ng.manual_seed(3)", "return x * tg.rand(3, generator=g)"),
     "stochastic depth by tg.rand": ("", "return tg.where(tg.rand(1) < 0.9, x * 2, x)"),
     "normalization by hand": ("class Norm(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.mean = tg.zeros(3)\n    def forward(self, y):\n        if not self.training: return y - self.mean\n        with tg.no_grad(): self.mean.mul_(0.9).add_(0.1 * y.mean(0))\n        return y - y.mean(0)\nm = Norm()\nxb = tg.randn(5, 3)", "return m(xb * x)"),
@@ -154,8 +150,7 @@ PLAIN = {
     "math": ("", "return x * math.sqrt(3.0) * math.log(2.0) * math.cos(math.pi) + math.ceil(2.1)"),
     "math.prod of a shape": ("", "return x / math.prod(x.shape)"),
     "cosine of a number": ("total = 10", "return x * 0.5 * (1 + math.cos(math.pi * 3 / total))"),
-    "np.prod of a shape": ("", "return x / float(np.prod(x.shape))"),
-    "np.float32": ("", "return x * np.float32(2.5)"),
+    "np.prod of a shape": ("", "return x / float(np.prod(x.shape))"), "np.float32": ("", "return x * np.float32(2.5)"),
     "np.sqrt of a number": ("d = 4", "return x / np.sqrt(d)"),
     "np.sqrt of a shape": ("", "return x / float(np.sqrt(x.shape[-1]))"),
     "np.pi, np.log": ("", "return x * np.pi + np.log(2.0) - np.inf * 0 if np.pi < 3 else x * np.pi"),
@@ -165,10 +160,8 @@ PLAIN = {
     "shape of a batch": ("xb = tg.randn(4, 2, 3)", "b, *rest = xb.shape\nreturn (xb * x).reshape(b, -1).view(b, *rest).sum((1, 2))"),
     "slicing": ("i, j = 1, 3", "return x[i:j] + x[:-1] + x[0] + x[None, 1:][0] + x[..., -2:]"),
     "slicing by steps": ("", "return sum(x[i:i + 1] * i for i in range(len(x)))"),
-    "slice object": ("", "s = slice(0, 2)\nreturn x[s]"),
-    "index list": ("", "return x[[0, 2]]"),
-    "index tensor": ("i = tg.tensor([0, 2])", "return x[i]"),
-    "arange inside": ("", "return x * tg.arange(3)"),
+    "slice object": ("", "s = slice(0, 2)\nreturn x[s]"), "index list": ("", "return x[[0, 2]]"),
+    "index tensor": ("i = tg.tensor([0, 2])", "return x[i]"), "arange inside": ("", "return x * tg.arange(3)"),
     "zeros, ones, full inside": ("", "return x + tg.zeros(3) + tg.ones(3) + tg.full((3,), 2.0) + tg.zeros_like(x) + tg.eye(3)[0]"),
     "tensor inside": ("", "return x * tg.tensor([1.0, 2.0, 3.0])"),
     "tensor of a setting": ("ks = [1.0, 2.0, 3.0]", "return x * tg.tensor(ks)"),
@@ -234,8 +227,7 @@ PLAIN = {
     "one's own primitive, trained": (SOFTPLUS + "\nw = tg.ones(3, requires_grad=True)", "w.grad = None\nloss = softplus_(w * x).sum()\nloss.backward()\nreturn loss.detach()"),
     "chain of methods": ("", "return x.exp().log1p().sqrt()"),
     "transposed weights by hand": ("w = tg.randn(2, 3, requires_grad=True)", "w.grad = None\n(x @ w.T).sum().backward()\nreturn x * 2"),
-    "stack and sum": ("", "return tg.stack([x, x * 2], 0).sum(0)"),
-    "0-d index": ("", "s = x.sum()\nreturn s[()]"),
+    "stack and sum": ("", "return tg.stack([x, x * 2], 0).sum(0)"), "0-d index": ("", "s = x.sum()\nreturn s[()]"),
     "outside tensor comes back": ("w = tg.ones(3)", "return x * 2, w"),
     "optimizer's rate read": (NET, TRAIN.replace("return loss.detach()", "return loss.detach(), opt.param_groups[0]['lr']")),
     "flags": ("debug, verbose = False, 0", "if debug or verbose > 1: print(x)\nreturn x * 2"),
@@ -260,10 +252,40 @@ OUTSIDE = {
     "cosine scheduler outside": (NET + "\nsched = optim.lr_scheduler.CosineAnnealingLR(opt, 5)", TRAIN, "sched.step()"),
     "state_dict outside": (NET, TRAIN, "{n: t.clone() for n, t in net.state_dict().items()}"),
     "init outside": (NET, TRAIN, "nn.init.constant_(net[0].bias, val(k))"),
-    "zero_grad outside": (NET, TRAIN, "opt.zero_grad()"),
-    "prints outside": (NET, TRAIN, "str(net)"),
+    "zero_grad outside": (NET, TRAIN, "opt.zero_grad()"), "prints outside": (NET, TRAIN, "str(net)"),
     "draws outside": ("m = nn.Dropout(0.5)", "return m(x)", "tg.rand(2); random.random(); np.random.rand()"),
     "eval between": (NET, TRAIN, "net.eval()\nwith tg.no_grad(): net(xb)\nnet.train()"),
+    "scheduler outside, its rate given back": (NET + "\nsched = optim.lr_scheduler.StepLR(opt, 1, 0.5)", swapped("return loss.detach()", "return sched.get_last_lr()[0]"), "sched.step()"),
+    "optimizer's rate read by hand": ("\nw = tg.ones(3, requires_grad=True)\no = optim.SGD([w], lr=1.0)", "w.grad = None\n(x * w).sum().backward()\nwith tg.no_grad(): w.sub_(w.grad, alpha=o.param_groups[0]['lr'])\nreturn x * 2", "o.param_groups[0]['lr'] = val(k)"),
+    "generator with variables of its own": ("", "a, b, c, d, e = 1.0, 2.0, 3.0, 4.0, 5.0\ndef values():\n    f, g, h, i, j = a, b, c, d, e\n    yield from (v() for v in (lambda: f, lambda: g, lambda: h, lambda: i, lambda: j))\nreturn x * sum(values())", "pass"),
+}  # fmt: skip
+DROPPING = "m = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))"
+SETTINGS = """
+class S:
+    def __init__(self): self.scale, self.table = 2.0, {'shift': 1.0}
+    def __getitem__(self, key): return self.table[key]
+    def __call__(self, y, power): return (y * self.scale + self['shift'] + m.offset) ** power
+m, s = types.ModuleType('m'), S()
+m.offset = 0.0
+f = functools.partial(s, power=2)
+"""
+COUNTING = """
+class T:
+    def __init__(self): self.scale, self.options, self.name, self.seen, self.history = 2.0, {'a': 1.0}, 'a_b', 0, []
+    def __repr__(self): return f'T({self.seen})'
+    def go(self, y):
+        options = self.options.copy()
+        return y * self.scale * options['a'] * len(self.name.replace('_', ''))
+t = T()
+"""
+# name: (setup, body, change, how many plans are made; 0: one for each version)
+PLANS = {
+    "a number of another type": ("c = 2.0", "return x * c + 1", "outer c\nc = (2.0, 3.0, 2, True, 5.0)[k]", 0),
+    "a callable object in a partial": (SETTINGS, "return f(x)", "if k == 2: s.table['shift'] = 5.0\nelif k == 3: m.offset = 7.0\nelse: s.scale = val(k)", 0),
+    "train and eval": (DROPPING, "with tg.no_grad(): return m(x)", "m.train(k % 2 == 0)", 2),
+    "train() where eval() was called": (DROPPING, "m.train()\nwith tg.no_grad(): return m(x), m.training", "m.eval()", 1),
+    "what is counted outside": (COUNTING, "return t.go(x)", "t.history.append(k); t.seen += 1", 1),
+    "what is read beside it": (COUNTING, "return t.go(x)", "t.scale = val(k)", 0),
 }  # fmt: skip
 LOOKS = {"opt = ": "[p.detach() for p in net.parameters()]", "\nw = tg": "w, w.grad", "ema = ": "ema"}
 
@@ -286,4 +308,6 @@ PLAIN_TABLE = [
     for name, (setup, body) in PLAIN.items()
 ] + [
     Scenario(name, setup, "", change, body, look(setup), must=True) for name, (setup, body, change) in OUTSIDE.items()
+] + [
+    Scenario(name, setup, "", change, body, must=True, plans=plans) for name, (setup, body, change, plans) in PLANS.items()
 ]  # fmt: skip

@@ -165,6 +165,24 @@ IMPORTS = {
     "try import": ("", "try: import rm_zz as m\nexcept ImportError: import rm_a as m\nreturn x * m.a", "m = sys.modules['rm_zz'] = types.ModuleType('rm_zz'); m.a = val(k)"),
 }  # fmt: skip
 
+LAYERS = """
+class M(nn.Module):
+    def __init__(self): self.ls, self.drop = [nn.Linear(3, 3), nn.Linear(3, 3)], nn.Dropout(1.0)
+    def forward(self, y):
+        for l in self.ls: y = l(y)
+        return self.drop(y).detach()
+m = M().eval()
+"""
+# name: (setup, body of the step, change); none may be refused
+NEVER_REFUSED = {
+    "property of an attribute": ("class C:\n    a = 1.0\n    @property\n    def twice(self): return 2 * self.a\nc = C()", "return x * c.twice", "c.a = val(k)"),
+    "layer of a list replaced": (LAYERS, "return m(x)", "m.ls[1] = nn.Linear(3, 3)"),
+    "layer appended to a list": (LAYERS, "return m(x)", "m.ls.append(nn.Linear(3, 3))"),
+    "bias taken away": (LAYERS, "return m(x)", "m.ls[0].bias = None"),
+    "dropout alone in training": (LAYERS, "return m(x)", "m.drop.train(k % 2 == 1)"),
+    "dropout replaced": (LAYERS, "return m(x)", "m.drop = nn.ReLU() if k % 2 else nn.Tanh()"),
+}  # fmt: skip
+
 
 def body(text: str) -> str:
     """Complete what is only a number."""
@@ -176,6 +194,4 @@ STATE = [
 ] + [
     Scenario(f"file: {name}", FILES + setup, "", change, body(read), undo=REMOVE)
     for name, (setup, read, change) in IMPORTS.items()
-] + [
-    Scenario(name, setup, "", change, body(read), look) for name, (setup, read, change, look) in COUNTED.items()
-]  # fmt: skip
+] + [Scenario(name, setup, "", change, body(read), look) for name, (setup, read, change, look) in COUNTED.items()]

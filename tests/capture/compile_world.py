@@ -47,8 +47,8 @@ class Scenario:
 
     `read` is a number that the step multiplies x by, or `body` is the whole step. A line `outer c` in the source
     stands for global or nonlocal. `look` is what both twins must agree on after each call besides the result. `must`:
-    the step may not be refused; `refuse`: it has to be, since no second run gives the same. `undo` restores what both
-    twins share.
+    the step may not be refused; `refuse`: it has to be, since no second run gives the same. `plans` is how many plans
+    the step keeps in the end; 0: one for each version that it saw. `undo` restores what both twins share.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Scenario:
     undo: str = "pass"
     must: bool = False
     refuse: bool = False
+    plans: int | None = None
 
     def source(self, place: str) -> str:
         """Write the scenario's module."""
@@ -116,6 +117,7 @@ class Twin:
                 except Exception as error:
                     result = f"raised {type(error).__name__}: {error}"
                 shown.append((result, plain(m.look())))
+            self.plans = len(getattr(step, "order", ()))
         finally:
             m.undo()
             del sys.modules["scenario"]
@@ -145,7 +147,8 @@ def judge(scenario: Scenario, place: str, moment: str | tuple[int, ...]) -> str:
     file = f"/scenarios/{next(files)}.py"
     versions = MOMENTS[moment] if isinstance(moment, str) else moment
     wanted = Twin(scenario, place, file).run(versions, lambda step: step) if not scenario.refuse else []
-    found = Twin(scenario, place, file).run(versions, tg.compile)
+    twin = Twin(scenario, place, file)
+    found = twin.run(versions, tg.compile)
     last = found[-1]
     for call, (want, got) in enumerate(zip(wanted, found, strict=False), 1):
         if isinstance(got, str):
@@ -157,6 +160,8 @@ def judge(scenario: Scenario, place: str, moment: str | tuple[int, ...]) -> str:
         if got[1] != want[1]:
             return f"dropped in call {call}"
     if not isinstance(last, str):
+        if scenario.plans is not None and twin.plans != (scenario.plans or len(set(versions))):
+            return f"{twin.plans} plans"
         return "right" if not scenario.refuse else "stale for good"
     if scenario.must:
         return f"refused in call {len(found)}, though it must not be: {last}"

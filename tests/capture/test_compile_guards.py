@@ -1,22 +1,16 @@
 """What a compiled step takes for granted is checked before every replay; what cannot be repeated is refused."""
 
-import dataclasses
-import functools
 import threading
-import types
 
-import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist import nn
-from tinygrad_mnist.optim import SGD, lr_scheduler
+from tinygrad_mnist.optim import SGD
 
 X = tg.tensor([1.0, 2.0, 3.0])
 
 factor = 2.0
 count = 0
-settings = {"scale": 1.0, "layers": [1.0, 2.0]}
 
 
 def scaled(x):
@@ -28,141 +22,6 @@ def plans(step):
 
 
 # ---------------------------------------------------------------- what may change
-
-
-def test_a_global_number(monkeypatch):
-    step = tg.compile(lambda x: scaled(x) + 1)
-    for value in (2.0, 3.0, 3.0, 2.0, 2, 2.0):
-        monkeypatch.setitem(globals(), "factor", value)
-        assert step(X).tolist() == (X * value + 1).tolist()
-    assert plans(step) == 3  # 2 is not 2.0: the dtype of a result may depend on it
-
-
-def test_a_closure_number():
-    def make():
-        lr = 0.5
-
-        def step(x):
-            return x * lr
-
-        def change(value):
-            nonlocal lr
-            lr = value
-
-        return tg.compile(step), change
-
-    step, change = make()
-    for value in (0.5, 0.25, 0.5, True):
-        change(value)
-        assert step(X).tolist() == (X * value).tolist()
-    assert plans(step) == 3
-
-
-@pytest.mark.filterwarnings("ignore:compile")  # each change is another plan, more than a plain program has
-def test_objects_dicts_and_lists_that_hold_settings(monkeypatch):
-    @dataclasses.dataclass(slots=True)
-    class Slots:
-        shift: float = 1.0
-
-    class Config:
-        kind = "sum"
-
-        def __init__(self):
-            self.scale, self.inner = 1.0, types.SimpleNamespace(power=2)
-
-        @property
-        def twice(self):
-            return 2 * self.scale
-
-    config, slots = Config(), Slots()
-    step = tg.compile(lambda x: (
-        (x * config.twice + slots.shift) ** config.inner.power * settings["scale"] * sum(settings["layers"])
-        + (x if config.kind == "sum" else -x)
-    ))  # fmt: skip
-
-    def want(x):
-        return step.function(x).tolist()
-
-    assert step(X).tolist() == want(X)
-    changes = [
-        (config, "scale", 3.0), (config.inner, "power", 3), (slots, "shift", 0.5), (Config, "kind", "difference"),
-        (config, "inner", types.SimpleNamespace(power=1)),
-    ]  # fmt: skip
-    for thing, name, value in changes:
-        monkeypatch.setattr(thing, name, value)
-        assert step(X).tolist() == want(X), name
-        assert step(X).tolist() == want(X), name
-    monkeypatch.setitem(settings, "scale", 5.0)
-    assert step(X).tolist() == want(X)
-    monkeypatch.setitem(settings, "layers", [1.0, 2.0, 3.0])
-    assert step(X).tolist() == want(X)
-    settings["layers"].append(4.0)
-    assert step(X).tolist() == want(X)
-    settings["layers"][0] = 9.0
-    assert step(X).tolist() == want(X)
-
-
-def test_a_function_that_is_exchanged(monkeypatch):
-    step = tg.compile(lambda x: scaled(x))
-    assert step(X).tolist() == [2.0, 4.0, 6.0]
-    monkeypatch.setitem(globals(), "scaled", lambda x: x - 1)
-    assert step(X).tolist() == step(X).tolist() == [0.0, 1.0, 2.0]
-
-
-@pytest.mark.filterwarnings("ignore:compile")  # each change is another plan, more than a plain program has
-def test_settings_of_modules():
-    class Net(nn.Module):
-        width = 1.0
-
-        def __init__(self):
-            self.layers = [nn.Linear(3, 3), nn.Linear(3, 3)]
-            self.drop = nn.Dropout(0.5)
-            self.options = {"gain": 1.0}
-
-        def forward(self, x):
-            for layer in self.layers:
-                x = layer(x)
-            return self.drop(x) * self.options["gain"] * self.width
-
-    net = Net()
-    step = tg.compile(tg.no_grad()(lambda x: net(x)))
-    x = tg.ones(2, 3)
-
-    def check():
-        for _ in range(3):
-            tg.manual_seed(1)
-            want = step.function(x).tolist()
-            tg.manual_seed(1)
-            assert step(x).tolist() == want
-
-    check()
-    net.drop.p = 0.25
-    check()
-    net.options["gain"] = 3.0
-    check()
-    net.layers[1] = nn.Linear(3, 3)
-    check()
-    net.layers.append(nn.Linear(3, 3))
-    check()
-    net.eval()
-    check()
-    net.drop.train()
-    check()
-    net.drop = nn.ReLU()
-    check()
-    Net.width = 2.0
-    check()
-    net.layers[0].bias = None
-    check()
-
-
-def test_train_and_eval_keep_a_plan_each():
-    net = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))
-    step = tg.compile(tg.no_grad()(lambda x: net(x)))
-    for i in range(6):
-        net.train(i % 2 == 0)
-        step(X)
-    assert plans(step) == 2
 
 
 def test_requires_grad_and_grad_mode():
@@ -238,143 +97,13 @@ def test_what_the_step_itself_changes_is_done_at_every_call_and_named():
     assert results == [2.0, 3.0] * 5
 
 
-def test_a_list_that_a_module_appends_to_is_appended_to_at_every_call():
-    appends = Appends()
-    step = tg.compile(lambda x: appends(x))
-    for i in range(4):
-        assert step(X * i).tolist() == (X * i * 2).tolist()
-    assert [x.array[0] for x in appends.seen] == [0.0, 1.0, 2.0, 3.0]
-
-
-def test_a_new_attribute_set_by_the_step_is_not_forgotten():
-    trainer = types.SimpleNamespace()
-
-    @tg.compile
-    def step(x):
-        trainer.last = x.sum()
-        return trainer.last
-
-    for i in range(4):
-        step(X * i)
-        assert trainer.last.item() == 6.0 * i
-
-
-def test_the_rate_of_a_schedule_that_a_step_returns():
-    w = tg.ones(3, requires_grad=True)
-    optimizer = SGD([w], lr=1.0)
-    schedule = lr_scheduler.StepLR(optimizer, 1, 0.5)
-
-    @tg.compile
-    def step(x):
-        optimizer.zero_grad()
-        (x * w).sum().backward()
-        optimizer.step()
-        return schedule.get_last_lr()[0]
-
-    seen = []
-    for i in range(6):
-        seen.append(step(X))
-        if i % 2:
-            schedule.step()
-    assert seen == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
-
-
-def test_train_called_inside_the_step():
-    model = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))
-
-    @tg.compile
-    @tg.no_grad()
-    def step(x):
-        model.train()
-        return model(x)
-
-    def check():
-        tg.manual_seed(3)
-        want = step.function(X).tolist()
-        tg.manual_seed(3)
-        assert step(X).tolist() == want and model.training
-
-    for i in range(8):
-        if i % 3 == 0:
-            model.eval()
-        check()
-    assert plans(step) == 1
-
-
-def test_a_rate_set_inside_the_step():
-    w = tg.ones(3, requires_grad=True)
-    optimizer = SGD([w], lr=1.0)
-
-    @tg.compile
-    def step(x, lr):
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-        optimizer.zero_grad()
-        (x * w).sum().backward()
-        optimizer.step()
-
-    want = np.ones(3, np.float32)
-    for lr in (1.0, 1.0, 0.5, 1.0, 0.5, 0.5, 0.5):
-        step(X, lr)
-        want -= np.float32(lr) * X.array
-        assert w.tolist() == want.tolist() and optimizer.param_groups[0]["lr"] == lr
-
-
-def test_callable_objects_partial_functions_and_modules_of_settings(monkeypatch):
-    class Step:
-        def __init__(self):
-            self.scale, self.table = 2.0, {"shift": 1.0}
-
-        def __getitem__(self, key):
-            return self.table[key]
-
-        def __call__(self, x, power):
-            return (x * self.scale + self["shift"] + config.offset) ** power
-
-    config = types.ModuleType("config")
-    config.offset = 0.0
-    step = Step()
-    compiled = tg.compile(functools.partial(step, power=2))
-
-    def check():
-        for _ in range(2):
-            assert compiled(X).tolist() == step(X, 2).tolist()
-
-    check()
-    step.scale = 3.0
-    check()
-    step.table["shift"] = 5.0
-    check()
-    config.offset = 7.0
-    check()
-    assert plans(compiled) == 4
-
-
-def test_settings_of_an_optimizer_read_by_hand():
-    w = tg.ones(3, requires_grad=True)
-    optimizer = SGD([w], lr=1.0)
-
-    @tg.compile
-    def step(x):
-        w.grad = None
-        (x * w).sum().backward()
-        with tg.no_grad():
-            w.sub_(w.grad, alpha=optimizer.param_groups[0]["lr"])
-
-    want = np.ones(3, np.float32)
-    for lr in (1.0, 1.0, 0.5, 0.5, 1.0):
-        optimizer.param_groups[0]["lr"] = lr
-        step(X)
-        want -= lr * X.array
-        assert w.tolist() == want.tolist()
-
-
 def test_old_plans_are_forgotten():
     step = tg.compile(lambda x: x * 2)
     with pytest.warns(UserWarning, match="more than 32 kinds of arguments"):
         for n in range(1, 41):
             assert step(tg.ones(n)).tolist() == [2.0] * n
-    assert plans(step) == 32 and sum(map(len, step.plans.values())) == 32
+    assert plans(step) == 32 and sum(map(len, step.plans.values())) == 32 and len(step.captures) <= 128
+    assert len(step.plans) <= 32 and all(step.plans.values())
     assert step(tg.ones(1)).tolist() == [2.0]
 
 
@@ -417,16 +146,6 @@ def test_a_compiled_function_inside_another():
     assert plans(outer) == 2 and plans(inner) == 0
 
 
-def test_a_compiled_model_in_evaluation():
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).eval()
-    fast = tg.compile(model)
-    with tg.no_grad():
-        for _ in range(3):
-            x = tg.rand(5, 3)
-            assert fast(x).tolist() == model(x).tolist()
-    assert fast(x).requires_grad  # and trains: see test_compile_model.py
-
-
 def test_two_threads_call_the_same_step():
     w = tg.zeros(3, requires_grad=True)
     optimizer = SGD([w], lr=1.0)
@@ -452,12 +171,3 @@ def test_two_threads_call_the_same_step():
     for t in threads:
         t.join()
     assert not failures and w.tolist() == [-1200.0] * 3
-
-
-class Appends(nn.Module):
-    def __init__(self):
-        self.seen = []
-
-    def forward(self, x):
-        self.seen.append(x)
-        return x * 2

@@ -33,6 +33,8 @@ def runs(scenario: Scenario, table: str, number: int) -> list[tuple[str, str]]:
     """Choose where and when: two of all combinations per scenario, others for the next."""
     if table == "effects":
         return [("global", "never"), ("closure", "from call 3 on")]
+    if scenario.plans is not None:
+        return [("global", "from call 3 on"), ("closure", "from call 3 on"), ("closure", "and back")]
     return [("global", CHANGING[number % 5]), ("closure", CHANGING[(number + 2) % 5])]
 
 

@@ -101,59 +101,51 @@ def fill(batch):
     batch["y"] = batch["x"] * 2
     return batch["y"]
 
-REFUSED = {
-    "a branch": lambda x: x * 2 if x.sum() > 1 else x,
-    "and": lambda x: (x.sum() > 1 and x) * 1,
-    "while": lambda x: [x for _ in iter(lambda: bool(x.sum() > 99), False)],
-    "item": lambda x: x * x.sum().item(),
-    "float": lambda x: x * float(x.sum()),
-    "int": lambda x: x[: int(x.sum())],
-    "tolist": lambda x: sum(x.tolist()) * x,
-    "numpy": lambda x: x * x.numpy().sum(),
-    "asarray": lambda x: x * np.asarray(x).sum(),
-    "format": lambda x: (f"{x.sum():.3f}", x)[1],
-    "str": lambda x: (str(x), x)[1],
-    "print": lambda x: (print("hello"), x)[1],
-    "print a tensor": lambda x: (print(x), x)[1],
-    "max of Python": lambda x: max(x[0], x[1]),
-    "in": lambda x: x * 2 if x[0] in [x[1]] else x,
-    "range": lambda x: [x for _ in range(x.sum().long())],
-    "a mask": lambda x: x[x > 1],
-    "a list of tensors": lambda x: tg.tensor([x[0], x[1]]),
-    "unrecorded NumPy": lambda x: np.cumsum(x),
-    "an array of NumPy": lambda x: x * np.ones(3, np.float32),
-    "a tensor of NumPy's": leaf_of_numpy,
-    "a result of NumPy's": lambda x: tg.from_numpy(np.ones(3)),
-    "an array as result": lambda x: np.ones(3),
+MADE_BY_TIME = defaultdict(time.time)
+DICE, CLOCK = np.random.default_rng(0), functools.partial(time.perf_counter)
+CALLED_BY_C = {
+    "map": lambda x: x * list(map(operator.call, [time.perf_counter]))[0],
+    "map of print": lambda x: (list(map(print, ["once"])), x)[1],
+    "iter": lambda x: x * next(iter(time.perf_counter, None)),
+    "operator.call": lambda x: x * operator.call(time.perf_counter),
+    "sorted": lambda x: x * sorted([1.0], key=print)[0], "max": lambda x: x * max([1.0], key=print),
+    "filter": lambda x: x * len(list(filter(print, [1]))),
+    "reduce": lambda x: x * functools.reduce(random.gauss, [1.0, 1.0]),
+    "bound": lambda x: x * list(map(DICE.normal, [0.0]))[0], "partial": lambda x: x * CLOCK(),
+    "default": lambda x: x * MADE_BY_TIME[len(MADE_BY_TIME)],
+}  # fmt: skip
+REFUSED = CALLED_BY_C | {
+    "a branch": lambda x: x * 2 if x.sum() > 1 else x, "and": lambda x: (x.sum() > 1 and x) * 1,
+    "while": lambda x: [x for _ in iter(lambda: bool(x.sum() > 99), False)], "item": lambda x: x * x.sum().item(),
+    "float": lambda x: x * float(x.sum()), "int": lambda x: x[: int(x.sum())], "tolist": lambda x: sum(x.tolist()) * x,
+    "numpy": lambda x: x * x.numpy().sum(), "asarray": lambda x: x * np.asarray(x).sum(),
+    "format": lambda x: (f"{x.sum():.3f}", x)[1], "str": lambda x: (str(x), x)[1],
+    "print": lambda x: (print("hello"), x)[1], "print a tensor": lambda x: (print(x), x)[1],
+    "max of Python": lambda x: max(x[0], x[1]), "in": lambda x: x * 2 if x[0] in [x[1]] else x,
+    "range": lambda x: [x for _ in range(x.sum().long())], "a mask": lambda x: x[x > 1],
+    "a list of tensors": lambda x: tg.tensor([x[0], x[1]]), "unrecorded NumPy": lambda x: np.cumsum(x),
+    "an array of NumPy": lambda x: x * np.ones(3, np.float32), "a tensor of NumPy's": leaf_of_numpy,
+    "a result of NumPy's": lambda x: tg.from_numpy(np.ones(3)), "an array as result": lambda x: np.ones(3),
     "an object as result": lambda x: object(),
     "NumPy's old dice": lambda x: x * np.random.rand(),  # noqa: NPY002
     "NumPy's new dice": lambda x: x * numbers.random(3, dtype=np.float32),
-    "Python's dice": lambda x: x * random.random(),
-    "dice of one's own": lambda x: x * dice.random(),
-    "the clock": lambda x: x * time.perf_counter(),
-    "a module's attribute": lambda x: remembers(x),
-    "data": lambda x: [setattr(SHARED, "data", SHARED * 2), x][1],
-    "an argument in place": lambda x: x.add_(1),
+    "Python's dice": lambda x: x * random.random(), "dice of one's own": lambda x: x * dice.random(),
+    "the clock": lambda x: x * time.perf_counter(), "a module's attribute": lambda x: remembers(x),
+    "data": lambda x: [setattr(SHARED, "data", SHARED * 2), x][1], "an argument in place": lambda x: x.add_(1),
     "an argument's item": lambda x: [x.__setitem__(0, 1.0), x][1],
     "a view in place": lambda x: [(y := x * 2), y[:1].add_(1), y][2],
-    "requires_grad": lambda x: [SHARED.requires_grad_(), x][1],
-    "waits for backward": lambda x: (x * W).sum(),
+    "requires_grad": lambda x: [SHARED.requires_grad_(), x][1], "waits for backward": lambda x: (x * W).sum(),
     "retained": lambda x: [(y := (x * W).sum()), y.backward(retain_graph=True), y][2],
-    "an old graph": lambda x: HISTORY.backward(),
-    "one memory, two names": two_names,
+    "an old graph": lambda x: HISTORY.backward(), "one memory, two names": two_names,
     "array read by hand": lambda x: x * float(x.array[0]),
     "array as a number of items": lambda x: x[: int((x.array > 0).sum())],
     "array of a result": lambda x: x * 2 if (x * 2).array.sum() > 3 else x,
     "array changed by hand": lambda x: [SHARED.array.__iadd__(1), x * 1][1],
-    "a file": lambda x: (open(os.devnull).close(), x)[1],
-    "the screen": lambda x: (sys.stdout.write("hello"), x)[1],
+    "a file": lambda x: (open(os.devnull).close(), x)[1], "the screen": lambda x: (sys.stdout.write("hello"), x)[1],
     "a log": lambda x: (logging.getLogger("t").warning("hello"), x)[1],
-    "Python's choice": lambda x: x * random.choice([1, 2]),
-    "a bound of a slice": lambda x: x[: x.sum().long()],
-    "deepcopy": lambda x: [__import__("copy").deepcopy(SHARED), x][1],
-    "version": lambda x: x * SHARED._version,
-    "dice as a number": lambda x: x * numbers.random(),
-    "an iterator": lambda x: x * next(counter),
+    "Python's choice": lambda x: x * random.choice([1, 2]), "a bound of a slice": lambda x: x[: x.sum().long()],
+    "deepcopy": lambda x: [__import__("copy").deepcopy(SHARED), x][1], "version": lambda x: x * SHARED._version,
+    "dice as a number": lambda x: x * numbers.random(), "an iterator": lambda x: x * next(counter),
 }  # fmt: skip
 
 
@@ -163,9 +155,10 @@ def test_refused_with_the_line_and_what_to_do(name, capsys):
     with pytest.raises(CaptureError) as caught, tg.enable_grad():
         tg.compile(step)(tg.tensor([1.0, 2.0, 3.0]))
     text = str(caught.value)
+    assert name not in CALLED_BY_C or re.search(rf"{re.escape(__file__)}:\d+", text)
     assert "compile: " in text and "\n  try " in text
     assert __file__ in text or "copy.py" in text or "the step changes" in text, text
-    assert capsys.readouterr().out == ""
+    assert name in CALLED_BY_C or capsys.readouterr().out == ""
     assert state.recorder is None and state.scope is None and state.recording
     W.grad = None
     eager = (tg.tensor([1.0, 2.0]) * 2).tolist()  # later calls are not affected
@@ -265,19 +258,6 @@ def test_a_step_that_fails_leaves_the_gradient_of_its_argument():
         assert x.grad.tolist() == [2.0, 4.0]
 
 
-def test_a_tensor_that_is_passed_twice_gets_the_gradient_of_both():
-    def step(x, y):
-        x.grad = y.grad = None
-        (x * y * y).sum().backward()
-        return x.detach() * (2.0 if x is y else 3.0)
-
-    x, y = (tg.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
-    compiled = tg.compile(step)
-    for other in (x, y, x, y, x):
-        want = step(x, other).tolist(), x.grad.tolist(), other.grad.tolist()
-        assert (compiled(x, other).tolist(), x.grad.tolist(), other.grad.tolist()) == want
-
-
 def test_unknown_backends_and_what_is_no_function():
     with pytest.raises(ArgumentError, match="unknown backend"):
         tg.compile(lambda x: x, backend="c")
@@ -303,52 +283,6 @@ def test_a_change_of_memory_known_under_another_name_is_refused_at_once(names):
         step(tg.ones(2))
 
 
-def test_what_is_counted_outside_a_step_does_not_change_what_it_reads():
-    """Attributes that only `__init__` and other methods name, or that containers' own methods share a name with."""
-
-    class Trainer:
-        def __init__(self):
-            self.scale, self.options, self.name = 2.0, {"a": 1.0}, "a_b"
-            self.seen, self.history = 0, []
-
-        def __repr__(self):
-            return f"Trainer({self.seen})"
-
-        def step(self, x):
-            options = self.options.copy()
-            return x * self.scale * options["a"] * len(self.name.replace("_", ""))
-
-    trainer = Trainer()
-    step = tg.compile(trainer.step)
-    for _ in range(5):
-        trainer.history.append(step(tg.ones(2)).tolist())
-        trainer.seen += 1
-    assert len(step.order) == 1 and trainer.history == [[4.0, 4.0]] * 5
-    trainer.scale = 3.0
-    assert step(tg.ones(2)).tolist() == [6.0, 6.0]
-
-
-MADE_BY_TIME = defaultdict(time.time)
-CALLED_BY_C = {
-    "map": lambda x: x * list(map(operator.call, [time.perf_counter]))[0],
-    "map of print": lambda x: (list(map(print, ["once"])), x)[1],
-    "iter": lambda x: x * next(iter(time.perf_counter, None)),
-    "operator.call": lambda x: x * operator.call(time.perf_counter),
-    "sorted": lambda x: x * sorted([1.0], key=print)[0], "max": lambda x: x * max([1.0], key=print),
-    "filter": lambda x: x * len(list(filter(print, [1]))),
-    "reduce": lambda x: x * functools.reduce(random.gauss, [1.0, 1.0]),
-    "bound": lambda x: x * list(map(DICE.normal, [0.0]))[0], "partial": lambda x: x * CLOCK(),
-    "default": lambda x: x * MADE_BY_TIME[len(MADE_BY_TIME)],
-}  # fmt: skip
-DICE, CLOCK = np.random.default_rng(0), functools.partial(time.perf_counter)
-
-
-@pytest.mark.parametrize("name", CALLED_BY_C)
-def test_a_call_that_c_makes_of_a_clock_dice_or_the_screen_is_refused(name):
-    with pytest.raises(CaptureError, match=rf"{re.escape(__file__)}:\d+"):
-        tg.compile(CALLED_BY_C[name])(tg.ones(2))
-
-
 ITERATORS = {
     "list": lambda: iter([1.0] * 9), "repeat": lambda: itertools.repeat(1.0, 9),
     "generator": lambda: (1.0 for _ in range(9)), "count": lambda: itertools.count(1), "zip": lambda: zip([1.0] * 9),
@@ -370,17 +304,3 @@ def test_an_iterator_among_the_arguments_is_refused_if_the_step_moves_it(name):
         return
     untouched, idle = tg.compile(lambda x, values: x * 2), make()
     assert [untouched(tg.ones(1), idle).tolist() for _ in range(3)] == [[2.0]] * 3
-
-
-def test_a_generator_with_variables_of_its_own_begins_in_the_step():
-    def step(x):
-        a, b, c, d, e = 1.0, 2.0, 3.0, 4.0, 5.0
-
-        def values():
-            f, g, h, i, j = a, b, c, d, e
-            yield from (v() for v in (lambda: f, lambda: g, lambda: h, lambda: i, lambda: j))
-
-        return x * sum(values())
-
-    compiled = tg.compile(step)
-    assert [compiled(tg.ones(1)).tolist() for _ in range(3)] == [[15.0]] * 3

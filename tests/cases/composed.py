@@ -48,10 +48,8 @@ composed("pow scalar", F.pow, lambda d: one(d, POSITIVE, exponent=d.choose((2, -
 composed("pow tensor", F.pow, lambda d: two(d, left=POSITIVE), np.power)
 composed("add alpha", F.add, lambda d: Call(two(d).args, {"alpha": 3}, d.seed), lambda x, y, alpha: x + alpha * y)
 composed("sub alpha", F.sub, lambda d: Call(two(d).args, {"alpha": 3}, d.seed), lambda x, y, alpha: x - alpha * y)
-composed(
-    "clamp", F.clamp, lambda d: one(d, Domain(-2, 2, (-1.0, 1.0)), min=d.choose((-1.0, None)), max=1.0),
-    lambda x, min, max: np.clip(x, min, max), order=2,
-)  # fmt: skip
+composed("clamp", F.clamp, lambda d: one(d, Domain(-2, 2, (-1.0, 1.0)), min=d.choose((-1.0, None)), max=1.0),
+         lambda x, min, max: np.clip(x, min, max), order=2)  # fmt: skip
 
 
 def build_clamp_tensors(d: Draw) -> Call:
@@ -66,11 +64,9 @@ composed(
     "clamp tensors", F.clamp, build_clamp_tensors, lambda x, low, high: np.minimum(np.maximum(x, low), high), order=2,
     examples=(Example((a(-2, -1, 0, 1, 2), a(-1), a(1)), a(-1, -1, 0, 1, 1), (a(0, 1, 1, 1, 0), a(1), a(1))),),
 )  # fmt: skip
-composed(
-    "clamp min tensor", lambda x, low: F.clamp(x, min=low, max=1.0), lambda d: Call(apart(d).args, {}, d.seed),
-    lambda x, low: np.minimum(np.maximum(x, low), 1.0), order=2,
-    torch=lambda m, x, low: x.clamp(min=low).clamp(max=1.0),
-)  # fmt: skip
+composed("clamp min tensor", lambda x, low: F.clamp(x, min=low, max=1.0), lambda d: Call(apart(d).args, {}, d.seed),
+         lambda x, low: np.minimum(np.maximum(x, low), 1.0), order=2,
+         torch=lambda m, x, low: x.clamp(min=low).clamp(max=1.0))  # fmt: skip
 
 # reductions
 composed("prod", F.prod, lambda d: Call([d.values(d.shape())], {"keepdim": d.boolean()}, d.seed),
@@ -94,10 +90,8 @@ def build_prod_zeros(d: Draw) -> Call:
 
 
 composed("prod dim", F.prod, one_dim, with_dim(np.prod))
-composed(
-    "prod zeros", F.prod, build_prod_zeros, with_dim(np.prod),
-    examples=(Example((a(0, 2, 3),), 0.0, (a(6, 0, 0),), {}), Example((a(0, 2, 0),), 0.0, (a(0, 0, 0),), {})),
-)  # fmt: skip
+composed("prod zeros", F.prod, build_prod_zeros, with_dim(np.prod),
+         examples=(Example((a(0, 2, 3),), 0.0, (a(6, 0, 0),), {}), Example((a(0, 2, 0),), 0.0, (a(0, 0, 0),), {})))
 
 
 def build_std(d: Draw) -> Call:
@@ -108,21 +102,16 @@ def build_std(d: Draw) -> Call:
 composed(
     "std", F.std, build_std, lambda x, dim, correction, keepdim: np.sqrt(var_oracle(x, dim, correction, keepdim)),
     examples=(
-        Example((a(1, 3),), math.sqrt(2), (a(-1, 1) / math.sqrt(2),), {}),
-        Example((a(2, 2),), 0.0, (a(0, 0),), {}),
+        Example((a(1, 3),), math.sqrt(2), (a(-1, 1) / math.sqrt(2),), {}), Example((a(2, 2),), 0.0, (a(0, 0),), {}),
     ),
 )  # fmt: skip
 composed("sum dims", F.sum, lambda d: one(d, least=2, dim=[0, -1]), lambda x, dim: x.sum((0, -1)))
 composed("mean", F.mean, lambda d: Call([d.values(d.shape(empty=False))], {}, d.seed), np.mean)
 FIRST = {"dim": 0, "keepdim": False}
-text(
-    "max dim", lambda m, x, **static: m.max(x, **static).values, lambda d: one_dim(d, empty=False, distinct=True),
-    with_dim(np.max), order=2, examples=(Example((a(3, 1, 3),), 3.0, (a(1, 0, 0),), FIRST),),
-)  # fmt: skip
-text(
-    "min dim", lambda m, x, **static: m.min(x, **static)[0], lambda d: one_dim(d, empty=False, distinct=True),
-    with_dim(np.min), order=2, examples=(Example((a(3, 1, 1),), 1.0, (a(0, 1, 0),), FIRST),),
-)  # fmt: skip
+text("max dim", lambda m, x, **static: m.max(x, **static).values, lambda d: one_dim(d, empty=False, distinct=True),
+     with_dim(np.max), order=2, examples=(Example((a(3, 1, 3),), 3.0, (a(1, 0, 0),), FIRST),))  # fmt: skip
+text("min dim", lambda m, x, **static: m.min(x, **static)[0], lambda d: one_dim(d, empty=False, distinct=True),
+     with_dim(np.min), order=2, examples=(Example((a(3, 1, 1),), 1.0, (a(0, 1, 0),), FIRST),))  # fmt: skip
 TIES = {"order": 2, "examples": (Example((a(2, 2),), 2.0, (a(0.5, 0.5),)),)}
 composed("max", F.max, lambda d: Call([d.distinct(d.shape(empty=False))], {}, d.seed), np.max, **TIES)
 composed("min", F.min, lambda d: Call([d.distinct(d.shape(empty=False))], {}, d.seed), np.min, **TIES)
@@ -152,14 +141,10 @@ def build_unsqueeze(d: Draw) -> Call:
 
 composed("unsqueeze", F.unsqueeze, build_unsqueeze, lambda x, dim: np.expand_dims(x, dim))
 composed("flatten", F.flatten, one, np.ravel)
-composed(
-    "flatten from 1", F.flatten, lambda d: Call([d.values(d.shape(2, empty=False))], {"start_dim": 1}, d.seed),
-    lambda x, start_dim: x.reshape(x.shape[0], -1),
-)  # fmt: skip
-text(
-    "reshape", lambda m, x, shape: m.reshape(x.reshape(*shape or [()]), shape), build_reshape,
-    lambda x, shape: x.reshape(shape),
-)  # fmt: skip
+composed("flatten from 1", F.flatten, lambda d: Call([d.values(d.shape(2, empty=False))], {"start_dim": 1}, d.seed),
+         lambda x, start_dim: x.reshape(x.shape[0], -1))  # fmt: skip
+text("reshape", lambda m, x, shape: m.reshape(x.reshape(*shape or [()]), shape), build_reshape,
+     lambda x, shape: x.reshape(shape))  # fmt: skip
 
 
 def whole(x: Any, size: tuple[int, ...]) -> tuple[int, ...]:
@@ -180,10 +165,8 @@ def build_swap(d: Draw) -> Call:
     return Call([d.values(shape)], {"dim0": d.axis(len(shape)), "dim1": d.axis(len(shape))}, d.seed)
 
 
-text(
-    "expand", lambda m, x, size: x.expand(*size or [()]).expand(size), build_expand,
-    lambda x, size: np.broadcast_to(x, whole(x, size)), raw=False,
-)  # fmt: skip
+text("expand", lambda m, x, size: x.expand(*size or [()]).expand(size), build_expand,
+     lambda x, size: np.broadcast_to(x, whole(x, size)), raw=False)  # fmt: skip
 composed("transpose", F.transpose, build_swap, lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1))
 text("permute", lambda m, x, axes: m.permute(x, axes).permute(*axes or [()]), build_transpose,
      lambda x, axes: x.transpose(axes).transpose(axes), raw=False)  # fmt: skip
@@ -203,17 +186,13 @@ def build_stack(d: Draw) -> Call:
 
 text("cat", lambda m, *xs, dim: m.cat(xs, dim), build_dim_cat, lambda *xs, dim: np.concatenate(xs, dim))
 text("stack", lambda m, *xs, dim: m.stack(xs, dim), build_stack, lambda *xs, dim: np.stack(xs, dim))
-text(
-    "split", lambda m, x, size, dim, part: m.split(x, size, dim)[part],
-    lambda d: Call([d.values((5, 5))], {"size": d.choose((2, 1, 3)), "dim": d.axis(2), "part": d.choose((0, 1))},
-                   d.seed),
-    lambda x, size, dim, part: np.take(x, range(size * part, min(size * (part + 1), 5)), dim),
-)  # fmt: skip
-text(
-    "split sections", lambda m, x, part: m.split(x, [1, 3], 1)[part],
-    lambda d: Call([d.values((2, 4))], {"part": d.choose((0, 1))}, d.seed),
-    lambda x, part: x[:, :1] if part == 0 else x[:, 1:],
-)  # fmt: skip
+text("split", lambda m, x, size, dim, part: m.split(x, size, dim)[part],
+     lambda d: Call([d.values((5, 5))], {"size": d.choose((2, 1, 3)), "dim": d.axis(2), "part": d.choose((0, 1))},
+                    d.seed),
+     lambda x, size, dim, part: np.take(x, range(size * part, min(size * (part + 1), 5)), dim))  # fmt: skip
+text("split sections", lambda m, x, part: m.split(x, [1, 3], 1)[part],
+     lambda d: Call([d.values((2, 4))], {"part": d.choose((0, 1))}, d.seed),
+     lambda x, part: x[:, :1] if part == 0 else x[:, 1:])  # fmt: skip
 
 
 def build_padding(d: Draw) -> Call:
@@ -260,6 +239,5 @@ def in_place_oracle(x: Array, y: Array) -> Array:
 
 composed(
     "in place", in_place,
-    lambda d: Call([d.values((3, 2)), d.values(d.choose(((2,), (), (1,))), POSITIVE)], {}, d.seed),
-    in_place_oracle,
+    lambda d: Call([d.values((3, 2)), d.values(d.choose(((2,), (), (1,))), POSITIVE)], {}, d.seed), in_place_oracle,
 )  # fmt: skip

@@ -69,15 +69,11 @@ def unbatched(losses: Array, x: Array, reduction: str) -> Array:
     return losses.reshape(()) if x.ndim == 1 and reduction == "none" else REDUCE[reduction](losses)
 
 
-composed(
-    "nll_loss", NF.nll_loss, build_class_loss,
-    lambda x, target, reduction: unbatched(class_losses(x, target, lambda row: row), x, reduction),
-)  # fmt: skip
-composed(
-    "cross_entropy", NF.cross_entropy, lambda d: build_class_loss(d, label_smoothing=d.choose((0.0, 0.1, 1.0))),
-    lambda x, target, reduction, label_smoothing: unbatched(
-        class_losses(x, target, log_p, label_smoothing), x, reduction),
-)  # fmt: skip
+composed("nll_loss", NF.nll_loss, build_class_loss,
+         lambda x, target, reduction: unbatched(class_losses(x, target, lambda row: row), x, reduction))  # fmt: skip
+composed("cross_entropy", NF.cross_entropy, lambda d: build_class_loss(d, label_smoothing=d.choose((0.0, 0.1, 1.0))),
+         lambda x, target, reduction, label_smoothing: unbatched(
+             class_losses(x, target, log_p, label_smoothing), x, reduction))  # fmt: skip
 
 
 def build_soft_targets(d: Draw) -> Call:
@@ -128,10 +124,8 @@ def same_oracle(x: Array, w: Array, dilation: Any) -> Array:
     return conv2d_oracle(wide, w, None, stride=(1, 1), padding=(0, 0), dilation=spread, groups=1)
 
 
-text(
-    "conv2d same", lambda m, x, w, dilation: m.nn.functional.conv2d(x, w, padding="same", dilation=dilation),
-    build_same, same_oracle,
-)  # fmt: skip
+text("conv2d same", lambda m, x, w, dilation: m.nn.functional.conv2d(x, w, padding="same", dilation=dilation),
+     build_same, same_oracle)  # fmt: skip
 
 
 def build_conv(d: Draw) -> Call:
@@ -147,13 +141,8 @@ def pairs_of(options: dict[str, Any]) -> dict[str, Any]:
     return {k: v if k == "groups" else pairs.get(v, v) for k, v in options.items()}
 
 
-composed(
-    "conv2d", NF.conv2d, build_conv,
-    lambda x, w, b, **options: conv2d_oracle(x, w, b, **pairs_of(options)),
-)  # fmt: skip
-composed(
-    "max_pool2d", NF.max_pool2d,
-    lambda d: Call([d.distinct((2, 1, 4, 5))],
-                   {"kernel_size": 2, "stride": d.choose((None, 1, (2, 1))), "padding": d.choose((0, 1))}, d.seed),
-    lambda x, **options: pool_oracles(x, **pairs_of(options))[0], order=2,
-)  # fmt: skip
+composed("conv2d", NF.conv2d, build_conv, lambda x, w, b, **options: conv2d_oracle(x, w, b, **pairs_of(options)))
+composed("max_pool2d", NF.max_pool2d,
+         lambda d: Call([d.distinct((2, 1, 4, 5))],
+                        {"kernel_size": 2, "stride": d.choose((None, 1, (2, 1))), "padding": d.choose((0, 1))}, d.seed),
+         lambda x, **options: pool_oracles(x, **pairs_of(options))[0], order=2)  # fmt: skip

@@ -12,10 +12,7 @@ from .case import Example, a, case
 
 # (stride, padding, dilation, groups): each differs from the others in every place, so that no two can be confused
 GEOMETRIES = [
-    ((2, 1), (1, 2), (1, 2), 1),
-    ((1, 1), (0, 0), (1, 1), 1),
-    ((1, 2), (0, 1), (2, 1), 2),
-    ((1, 3), (2, 0), (1, 1), 2),
+    ((2, 1), (1, 2), (1, 2), 1), ((1, 1), (0, 0), (1, 1), 1), ((1, 2), (0, 1), (2, 1), 2), ((1, 3), (2, 0), (1, 1), 2),
 ]
 
 
@@ -87,30 +84,22 @@ def build_weight_gradient(d: Draw) -> Call:
 
 PLAIN = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
 IMAGE, FILTER = a(1, 2, 3).reshape(1, 1, 1, 3), a(10, 1).reshape(1, 1, 1, 2)
-case(
-    conv.conv2d, build_conv2d, conv2d_oracle, torch="conv2d",
-    examples=(
-        Example((IMAGE, FILTER, a(0.5)), a(12.5, 23.5).reshape(1, 1, 1, 2),
-                (a(10, 11, 1).reshape(1, 1, 1, 3), a(3, 5).reshape(1, 1, 1, 2), a(2)), PLAIN),
-    ),
-)  # fmt: skip
+case(conv.conv2d, build_conv2d, conv2d_oracle, torch="conv2d",
+     examples=(Example((IMAGE, FILTER, a(0.5)), a(12.5, 23.5).reshape(1, 1, 1, 2),
+                       (a(10, 11, 1).reshape(1, 1, 1, 3), a(3, 5).reshape(1, 1, 1, 2), a(2)), PLAIN),))  # fmt: skip
 SHARES = a(1, 2).reshape(1, 1, 1, 2)
-case(
-    conv.conv2d_input_gradient, build_input_gradient, input_gradient_oracle,
-    torch=lambda m, y, w, x_shape, **geometry: m.nn.grad.conv2d_input(x_shape, w, y, **geometry),
-    examples=(
-        Example((SHARES, FILTER), a(10, 21, 2).reshape(1, 1, 1, 3),
-                (a(11, 11).reshape(1, 1, 1, 2), a(3, 3).reshape(1, 1, 1, 2)), {"x_shape": (1, 1, 1, 3), **PLAIN}),
-    ),
-)  # fmt: skip
-case(
-    conv.conv2d_weight_gradient, build_weight_gradient, weight_gradient_oracle,
-    torch=lambda m, y, x, w_shape, **geometry: m.nn.grad.conv2d_weight(x, w_shape, y, **geometry),
-    examples=(
-        Example((SHARES, IMAGE), a(5, 8).reshape(1, 1, 1, 2),
-                (a(3, 5).reshape(1, 1, 1, 2), a(1, 3, 2).reshape(1, 1, 1, 3)), {"w_shape": (1, 1, 1, 2), **PLAIN}),
-    ),
-)  # fmt: skip
+case(conv.conv2d_input_gradient, build_input_gradient, input_gradient_oracle,
+     torch=lambda m, y, w, x_shape, **geometry: m.nn.grad.conv2d_input(x_shape, w, y, **geometry),
+     examples=(
+         Example((SHARES, FILTER), a(10, 21, 2).reshape(1, 1, 1, 3),
+                 (a(11, 11).reshape(1, 1, 1, 2), a(3, 3).reshape(1, 1, 1, 2)), {"x_shape": (1, 1, 1, 3), **PLAIN}),
+     ))  # fmt: skip
+case(conv.conv2d_weight_gradient, build_weight_gradient, weight_gradient_oracle,
+     torch=lambda m, y, x, w_shape, **geometry: m.nn.grad.conv2d_weight(x, w_shape, y, **geometry),
+     examples=(
+         Example((SHARES, IMAGE), a(5, 8).reshape(1, 1, 1, 2),
+                 (a(3, 5).reshape(1, 1, 1, 2), a(1, 3, 2).reshape(1, 1, 1, 3)), {"w_shape": (1, 1, 1, 2), **PLAIN}),
+     ))  # fmt: skip
 
 # (kernel_size, stride, padding), again different from each other in every place
 POOLS = [((2, 3), (1, 2), (0, 1)), ((2, 2), (2, 2), (0, 0)), ((3, 2), (1, 1), (1, 0)), ((2, 3), (2, 1), (1, 0))]
@@ -142,22 +131,15 @@ def pixel(at: tuple[int, ...], tap: int, kernel_size: Any, stride: Any, padding:
     return *at[:2], at[2] * stride[0] + row - padding[0], at[3] * stride[1] + column - padding[1]
 
 
-case(
-    pool.max_pool2d, build_pool, lambda x, **static: pool_oracles(x, **static)[0], order=2, torch="max_pool2d",
-    examples=(
-        Example((a(1, 3, 3, 2).reshape(1, 1, 1, 4),), a(3, 3, 3).reshape(1, 1, 1, 3),
-                (a(0, 2, 1, 0).reshape(1, 1, 1, 4),), {"kernel_size": (1, 2), "stride": (1, 1), "padding": (0, 0)}),
-    ),
-)  # fmt: skip
-case(
-    pool.pool_winners, lambda d: build_pool(d, distinct=False), lambda x, **static: pool_oracles(x, **static)[1],
-    order=0,
-    alone="PyTorch numbers the pixels of the image, ours the taps of the window",
-    examples=(
-        Example((a(1, 3, 3, 2).reshape(1, 1, 1, 4),), np.array([1, 0, 0], np.uint8).reshape(1, 1, 1, 3),
-                static={"kernel_size": (1, 2), "stride": (1, 1), "padding": (0, 0)}),
-    ),
-)  # fmt: skip
+case(pool.max_pool2d, build_pool, lambda x, **static: pool_oracles(x, **static)[0], order=2, torch="max_pool2d",
+     examples=(
+         Example((a(1, 3, 3, 2).reshape(1, 1, 1, 4),), a(3, 3, 3).reshape(1, 1, 1, 3),
+                 (a(0, 2, 1, 0).reshape(1, 1, 1, 4),), {"kernel_size": (1, 2), "stride": (1, 1), "padding": (0, 0)}),
+     ))  # fmt: skip
+case(pool.pool_winners, lambda d: build_pool(d, distinct=False), lambda x, **static: pool_oracles(x, **static)[1],
+     order=0, alone="PyTorch numbers the pixels of the image, ours the taps of the window",
+     examples=(Example((a(1, 3, 3, 2).reshape(1, 1, 1, 4),), np.array([1, 0, 0], np.uint8).reshape(1, 1, 1, 3),
+                       static={"kernel_size": (1, 2), "stride": (1, 1), "padding": (0, 0)}),))  # fmt: skip
 
 
 def draw_winners(d: Draw) -> tuple[tuple[int, ...], Array, dict[str, Any]]:
@@ -191,20 +173,10 @@ def pool_gather_oracle(x: Array, winners: Array, **static: Any) -> Array:
 
 WINNERS = np.array([1, 0, 0], np.uint8).reshape(1, 1, 1, 3)  # pixels 1, 1 and 2
 PAIRS = {"kernel_size": (1, 2), "stride": (1, 1), "padding": (0, 0)}
-case(
-    pool.pool_scatter, build_pool_scatter, pool_scatter_oracle,
-    alone="a part of PyTorch's rule of max_pool2d",
-    examples=(
-        Example((a(5, 6, 7).reshape(1, 1, 1, 3), WINNERS), a(0, 11, 7, 0).reshape(1, 1, 1, 4),
-                (a(2, 2, 3).reshape(1, 1, 1, 3),), {"x_shape": (1, 1, 1, 4), **PAIRS},
-                g=a(1, 2, 3, 4).reshape(1, 1, 1, 4)),
-    ),
-)  # fmt: skip
-case(
-    pool.pool_gather, build_pool_gather, pool_gather_oracle,
-    alone="a part of PyTorch's rule of that rule",
-    examples=(
-        Example((a(5, 6, 7, 8).reshape(1, 1, 1, 4), WINNERS), a(6, 6, 7).reshape(1, 1, 1, 3),
-                (a(0, 3, 3, 0).reshape(1, 1, 1, 4),), PAIRS, g=a(1, 2, 3).reshape(1, 1, 1, 3)),
-    ),
-)  # fmt: skip
+case(pool.pool_scatter, build_pool_scatter, pool_scatter_oracle, alone="a part of PyTorch's rule of max_pool2d",
+     examples=(Example((a(5, 6, 7).reshape(1, 1, 1, 3), WINNERS), a(0, 11, 7, 0).reshape(1, 1, 1, 4),
+                       (a(2, 2, 3).reshape(1, 1, 1, 3),), {"x_shape": (1, 1, 1, 4), **PAIRS},
+                       g=a(1, 2, 3, 4).reshape(1, 1, 1, 4)),))  # fmt: skip
+case(pool.pool_gather, build_pool_gather, pool_gather_oracle, alone="a part of PyTorch's rule of that rule",
+     examples=(Example((a(5, 6, 7, 8).reshape(1, 1, 1, 4), WINNERS), a(6, 6, 7).reshape(1, 1, 1, 3),
+                       (a(0, 3, 3, 0).reshape(1, 1, 1, 4),), PAIRS, g=a(1, 2, 3).reshape(1, 1, 1, 3)),))  # fmt: skip

@@ -20,13 +20,9 @@ def build_matmul(d: Draw) -> Call:
     return Call([d.values((*left, rows, inner)), d.values((*right, inner, columns))], {}, d.seed)
 
 
-case(
-    contract.matmul, build_matmul, lambda x, y: np.einsum("...ik,...kj->...ij", x, y), torch="matmul",
-    examples=(
-        Example((np.array([[1.0, 2]]), np.array([[3.0, 4], [5, 6]])), np.array([[13.0, 16]]),
-                (np.array([[7.0, 11]]), np.array([[1.0, 1], [2, 2]]))),
-    ),
-)  # fmt: skip
+case(contract.matmul, build_matmul, lambda x, y: np.einsum("...ik,...kj->...ij", x, y), torch="matmul",
+     examples=(Example((np.array([[1.0, 2]]), np.array([[3.0, 4], [5, 6]])), np.array([[13.0, 16]]),
+                       (np.array([[7.0, 11]]), np.array([[1.0, 1], [2, 2]]))),))  # fmt: skip
 
 
 def build_linear(d: Draw) -> Call:
@@ -40,13 +36,9 @@ def linear_oracle(x: Array, w: Array, b: Array | None) -> Array:
     return np.einsum("...i,oi->...o", x, w) + (0 if b is None else b)
 
 
-case(
-    contract.linear, build_linear, linear_oracle, torch="linear",
-    examples=(
-        Example((np.array([[1.0, 2]]), np.array([[3.0, 4], [5, 6]]), a(10, 20)), np.array([[21.0, 37]]),
-                (np.array([[8.0, 10]]), np.array([[1.0, 2], [1, 2]]), a(1, 1))),
-    ),
-)  # fmt: skip
+case(contract.linear, build_linear, linear_oracle, torch="linear",
+     examples=(Example((np.array([[1.0, 2]]), np.array([[3.0, 4], [5, 6]]), a(10, 20)), np.array([[21.0, 37]]),
+                       (np.array([[8.0, 10]]), np.array([[1.0, 2], [1, 2]]), a(1, 1))),))  # fmt: skip
 
 
 # ---------------------------------------------------------------- softmax and its losses
@@ -62,17 +54,11 @@ def softmax_oracle(x: Array, axis: int) -> Array:
 
 
 THIRDS = a(0, math.log(2))
-case(
-    S.softmax, build_softmax, softmax_oracle, torch="softmax",
-    examples=(
-        Example((THIRDS,), a(1 / 3, 2 / 3), (a(2 / 9, -2 / 9),), {"axis": 0}, g=a(1, 0)),
-        Example((a(1000, 1000),), a(0.5, 0.5), (a(0, 0),), {"axis": -1}),
-    ),
-)  # fmt: skip
-case(
-    S.log_softmax, build_softmax, lambda x, axis: np.log(softmax_oracle(x, axis)), torch="log_softmax",
-    examples=(Example((THIRDS,), a(-math.log(3), math.log(2 / 3)), (a(2 / 3, -2 / 3),), {"axis": 0}, g=a(1, 0)),),
-)  # fmt: skip
+case(S.softmax, build_softmax, softmax_oracle, torch="softmax",
+     examples=(Example((THIRDS,), a(1 / 3, 2 / 3), (a(2 / 9, -2 / 9),), {"axis": 0}, g=a(1, 0)),
+               Example((a(1000, 1000),), a(0.5, 0.5), (a(0, 0),), {"axis": -1}),))  # fmt: skip
+case(S.log_softmax, build_softmax, lambda x, axis: np.log(softmax_oracle(x, axis)), torch="log_softmax",
+     examples=(Example((THIRDS,), a(-math.log(3), math.log(2 / 3)), (a(2 / 3, -2 / 3),), {"axis": 0}, g=a(1, 0)),))
 
 
 def rows_and_classes(d: Draw) -> tuple[Array, Array]:
@@ -93,8 +79,7 @@ def losses_oracle(x: Array, target: Array, smoothing: float) -> Array:
 
 
 case(
-    S.cross_entropy,
-    lambda d: Call([*rows_and_classes(d)], {"smoothing": d.choose(SMOOTHING)}, d.seed), losses_oracle,
+    S.cross_entropy, lambda d: Call([*rows_and_classes(d)], {"smoothing": d.choose(SMOOTHING)}, d.seed), losses_oracle,
     torch=lambda m, x, target, smoothing: m.nn.functional.cross_entropy(
         x, target, reduction="none", label_smoothing=smoothing),
     examples=(
@@ -111,22 +96,18 @@ def build_less_one_hot(d: Draw) -> Call:
     return Call([p, d.values(target.shape), target], {"smoothing": d.choose(SMOOTHING)}, d.seed)
 
 
-case(
-    S.less_one_hot, build_less_one_hot,
-    lambda p, s, target, smoothing: s[:, None] * (p - smooth_one_hot(target, p.shape[1], smoothing)),
-    alone="a part of PyTorch's rule of cross_entropy",
-    examples=(
-        Example((np.array([[0.25, 0.75]]), a(4), np.array([1])), np.array([[1.0, -1]]), (np.array([[4.0, 4]]), a(0)),
-                {"smoothing": 0.0}),
-        Example((np.array([[0.5, 0.75]]), a(4), np.array([1])), np.array([[2.0, -1]]), (np.array([[4.0, 8]]), a(0)),
-                {"smoothing": 0.0}, g=np.array([[1.0, 2]])),
-        Example((np.array([[0.5, 0.75]]), a(4), np.array([1])), np.array([[1.0, 0]]), (np.array([[4.0, 8]]), a(0.25)),
-                {"smoothing": 0.5}, g=np.array([[1.0, 2]])),
-    ),
-)  # fmt: skip
-case(
-    S.pick, lambda d: Call([*rows_and_classes(d)], {}, d.seed),
-    lambda x, target: np.array([row[t] for row, t in zip(x, target, strict=True)], float),
-    torch=lambda m, x, target: x.gather(1, target[:, None])[:, 0],
-    examples=(Example((TABLE, np.array([1, 0])), a(5, 4), (np.array([[0.0, 1], [1, 0]]),)),),
-)  # fmt: skip
+case(S.less_one_hot, build_less_one_hot,
+     lambda p, s, target, smoothing: s[:, None] * (p - smooth_one_hot(target, p.shape[1], smoothing)),
+     alone="a part of PyTorch's rule of cross_entropy",
+     examples=(
+         Example((np.array([[0.25, 0.75]]), a(4), np.array([1])), np.array([[1.0, -1]]), (np.array([[4.0, 4]]), a(0)),
+                 {"smoothing": 0.0}),
+         Example((np.array([[0.5, 0.75]]), a(4), np.array([1])), np.array([[2.0, -1]]), (np.array([[4.0, 8]]), a(0)),
+                 {"smoothing": 0.0}, g=np.array([[1.0, 2]])),
+         Example((np.array([[0.5, 0.75]]), a(4), np.array([1])), np.array([[1.0, 0]]), (np.array([[4.0, 8]]), a(0.25)),
+                 {"smoothing": 0.5}, g=np.array([[1.0, 2]])),
+     ))  # fmt: skip
+case(S.pick, lambda d: Call([*rows_and_classes(d)], {}, d.seed),
+     lambda x, target: np.array([row[t] for row, t in zip(x, target, strict=True)], float),
+     torch=lambda m, x, target: x.gather(1, target[:, None])[:, 0],
+     examples=(Example((TABLE, np.array([1, 0])), a(5, 4), (np.array([[0.0, 1], [1, 0]]),)),))  # fmt: skip

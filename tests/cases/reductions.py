@@ -22,11 +22,9 @@ def build_broadcast_to(d: Draw) -> Call:
     return Call([d.values(shape)], {"shape": lead + stretched}, d.seed)
 
 
-case(
-    broadcast.broadcast_to, build_broadcast_to, lambda x, shape: np.zeros(shape) + x,
-    torch=lambda m, x, shape: x.expand(shape),
-    examples=(Example((a(1, 2),), np.array([[1.0, 2], [1, 2]]), (a(2, 2),), {"shape": (2, 2)}),),
-)  # fmt: skip
+case(broadcast.broadcast_to, build_broadcast_to, lambda x, shape: np.zeros(shape) + x,
+     torch=lambda m, x, shape: x.expand(shape),
+     examples=(Example((a(1, 2),), np.array([[1.0, 2], [1, 2]]), (a(2, 2),), {"shape": (2, 2)}),))  # fmt: skip
 
 
 def build_sum_to(d: Draw) -> Call:
@@ -43,10 +41,8 @@ def sum_to_oracle(x: Array, shape: tuple[int, ...]) -> Array:
     return out
 
 
-case(
-    broadcast.sum_to, build_sum_to, sum_to_oracle, torch=lambda m, x, shape: x.sum_to_size(shape),
-    examples=(Example((np.array([[1.0, 2], [3, 4]]),), a(4, 6), (np.ones((2, 2)),), {"shape": (2,)}),),
-)  # fmt: skip
+case(broadcast.sum_to, build_sum_to, sum_to_oracle, torch=lambda m, x, shape: x.sum_to_size(shape),
+     examples=(Example((np.array([[1.0, 2], [3, 4]]),), a(4, 6), (np.ones((2, 2)),), {"shape": (2,)}),))  # fmt: skip
 
 
 # ---------------------------------------------------------------- reductions
@@ -71,28 +67,16 @@ TABLE = np.array([[1.0, 5.0], [4.0, 2.0]])
 ALL = {"axis": None, "keepdims": False}
 ROWS = {"axis": 1, "keepdims": False}
 
-case(
-    R.sum, build_reduction, numpy_reduction(np.sum), torch="sum",
-    examples=(Example((TABLE,), a(6, 6), (np.ones((2, 2)),), ROWS),),
-)  # fmt: skip
-case(
-    R.mean, lambda d: build_reduction(d, empty=False), numpy_reduction(np.mean), torch="mean",
-    examples=(Example((TABLE,), 3.0, (np.full((2, 2), 0.25),), ALL),),
-)  # fmt: skip
-case(
-    R.amax, lambda d: build_reduction(d, empty=False, distinct=True), numpy_reduction(np.max), order=2, torch="amax",
-    examples=(
-        Example((TABLE,), a(5, 4), (np.array([[0.0, 1], [1, 0]]),), ROWS),
-        Example((a(3, 1, 3),), 3.0, (a(0.5, 0, 0.5),), ALL),
-    ),
-)  # fmt: skip
-case(
-    R.amin, lambda d: build_reduction(d, empty=False, distinct=True), numpy_reduction(np.min), order=2, torch="amin",
-    examples=(
-        Example((TABLE,), a(1, 2), (np.array([[1.0, 0], [0, 1]]),), ROWS),
-        Example((a(1, 3, 1, 1),), 1.0, (a(1 / 3, 0, 1 / 3, 1 / 3),), ALL),
-    ),
-)  # fmt: skip
+case(R.sum, build_reduction, numpy_reduction(np.sum), torch="sum",
+     examples=(Example((TABLE,), a(6, 6), (np.ones((2, 2)),), ROWS),))  # fmt: skip
+case(R.mean, lambda d: build_reduction(d, empty=False), numpy_reduction(np.mean), torch="mean",
+     examples=(Example((TABLE,), 3.0, (np.full((2, 2), 0.25),), ALL),))  # fmt: skip
+case(R.amax, lambda d: build_reduction(d, empty=False, distinct=True), numpy_reduction(np.max), order=2, torch="amax",
+     examples=(Example((TABLE,), a(5, 4), (np.array([[0.0, 1], [1, 0]]),), ROWS),
+               Example((a(3, 1, 3),), 3.0, (a(0.5, 0, 0.5),), ALL),))  # fmt: skip
+case(R.amin, lambda d: build_reduction(d, empty=False, distinct=True), numpy_reduction(np.min), order=2, torch="amin",
+     examples=(Example((TABLE,), a(1, 2), (np.array([[1.0, 0], [0, 1]]),), ROWS),
+               Example((a(1, 3, 1, 1),), 1.0, (a(1 / 3, 0, 1 / 3, 1 / 3),), ALL),))  # fmt: skip
 
 
 def build_share_of_extreme(d: Draw) -> Call:
@@ -117,31 +101,19 @@ def build_position(d: Draw) -> Call:
     return Call([d.array(d.rng.integers(0, 3, shape).astype(float))], {"axis": axis, "keepdims": d.boolean()}, d.seed)
 
 
-case(
-    R.argmax, build_position, numpy_reduction(np.argmax), order=0, torch="argmax",
-    examples=(Example((a(1, 3, 3),), np.int64(1), static=ALL),),
-)  # fmt: skip
-case(
-    R.argmin, build_position, numpy_reduction(np.argmin), order=0, torch="argmin",
-    examples=(Example((a(3, 1, 1),), np.int64(1), static=ALL),),
-)  # fmt: skip
-case(
-    R.all, build_truth, numpy_reduction(np.all), order=0, torch="all",
-    examples=(Example((a(1, 0, 3),), np.False_, static=ALL),)
-)
-case(
-    R.any, build_truth, numpy_reduction(np.any), order=0, torch="any",
-    examples=(Example((a(0, 0, 3),), np.True_, static=ALL),)
-)
-case(
-    R.logsumexp, lambda d: build_reduction(d, empty=False),
-    lambda x, axis, keepdims: np.log(np.exp(x).sum(axis=axis, keepdims=keepdims)),
-    torch=lambda m, x, axis, keepdims: m.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims),
-    examples=(
-        Example((a(0, math.log(3)),), math.log(4), (a(0.25, 0.75),), ALL),
-        Example((a(1000, 1000),), 1000 + math.log(2), (a(0.5, 0.5),), ALL),
-    ),
-)  # fmt: skip
+case(R.argmax, build_position, numpy_reduction(np.argmax), order=0, torch="argmax",
+     examples=(Example((a(1, 3, 3),), np.int64(1), static=ALL),))  # fmt: skip
+case(R.argmin, build_position, numpy_reduction(np.argmin), order=0, torch="argmin",
+     examples=(Example((a(3, 1, 1),), np.int64(1), static=ALL),))  # fmt: skip
+case(R.all, build_truth, numpy_reduction(np.all), order=0, torch="all",
+     examples=(Example((a(1, 0, 3),), np.False_, static=ALL),))
+case(R.any, build_truth, numpy_reduction(np.any), order=0, torch="any",
+     examples=(Example((a(0, 0, 3),), np.True_, static=ALL),))
+case(R.logsumexp, lambda d: build_reduction(d, empty=False),
+     lambda x, axis, keepdims: np.log(np.exp(x).sum(axis=axis, keepdims=keepdims)),
+     torch=lambda m, x, axis, keepdims: m.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims),
+     examples=(Example((a(0, math.log(3)),), math.log(4), (a(0.25, 0.75),), ALL),
+               Example((a(1000, 1000),), 1000 + math.log(2), (a(0.5, 0.5),), ALL),))  # fmt: skip
 
 
 def reduced_count(shape: tuple[int, ...], axis: Any) -> int:
@@ -160,10 +132,6 @@ def var_oracle(x: Array, axis: Any, correction: float, keepdims: bool = False) -
     return ((x - x.mean(axis=axis, keepdims=True)) ** 2).sum(axis=axis, keepdims=keepdims) / (n - correction)
 
 
-case(
-    R.var, build_var, var_oracle, torch="var",
-    examples=(
-        Example((a(1, 2, 6),), 7.0, (a(-2, -1, 3),), {"axis": None, "correction": 1, "keepdims": False}),
-        Example((a(2),), np.nan, (a(np.nan),), {"axis": None, "correction": 2, "keepdims": False}, warns=True),
-    ),
-)  # fmt: skip
+case(R.var, build_var, var_oracle, torch="var",
+     examples=(Example((a(1, 2, 6),), 7.0, (a(-2, -1, 3),), {"axis": None, "correction": 1, "keepdims": False}),
+               Example((a(2),), np.nan, (a(np.nan),), {"axis": None, "correction": 2, "keepdims": False}, warns=True),))

@@ -27,10 +27,8 @@ def build_reshape(d: Draw) -> Call:
     return Call([d.values(shape)], {"shape": d.choose(options)}, d.seed)
 
 
-case(
-    L.reshape, build_reshape, lambda x, shape: x.reshape(shape), torch=lambda m, x, shape: x.reshape(shape),
-    examples=(Example((a(1, 2),), np.array([[1.0], [2]]), (a(1, 1),), {"shape": (2, 1)}),),
-)  # fmt: skip
+case(L.reshape, build_reshape, lambda x, shape: x.reshape(shape), torch=lambda m, x, shape: x.reshape(shape),
+     examples=(Example((a(1, 2),), np.array([[1.0], [2]]), (a(1, 1),), {"shape": (2, 1)}),))  # fmt: skip
 
 
 def build_transpose(d: Draw) -> Call:
@@ -43,10 +41,8 @@ def build_transpose(d: Draw) -> Call:
 case(
     L.transpose, build_transpose, lambda x, axes: np.einsum(x, list(range(x.ndim)), [i % max(x.ndim, 1) for i in axes]),
     torch=lambda m, x, axes: x.permute(axes),
-    examples=(
-        Example((np.array([[1.0, 2]]),), np.array([[1.0], [2]]), (np.array([[3.0, 4]]),), {"axes": (1, 0)},
-                g=np.array([[3.0], [4]])),
-    ),
+    examples=(Example((np.array([[1.0, 2]]),), np.array([[1.0], [2]]), (np.array([[3.0, 4]]),), {"axes": (1, 0)},
+                      g=np.array([[3.0], [4]])),),
 )  # fmt: skip
 
 
@@ -62,10 +58,8 @@ def flip_oracle(x: Array, axis: tuple[int, ...]) -> Array:
     return x[tuple(slice(None, None, -1 if i in flipped else 1) for i in range(x.ndim))]
 
 
-case(
-    L.flip, build_flip, flip_oracle, torch=lambda m, x, axis: x.flip(axis),
-    examples=(Example((a(1, 2),), a(2, 1), (a(4, 3),), {"axis": (0,)}, g=a(3, 4)),),
-)  # fmt: skip
+case(L.flip, build_flip, flip_oracle, torch=lambda m, x, axis: x.flip(axis),
+     examples=(Example((a(1, 2),), a(2, 1), (a(4, 3),), {"axis": (0,)}, g=a(3, 4)),))  # fmt: skip
 
 
 def build_pad(d: Draw) -> Call:
@@ -81,14 +75,10 @@ def pad_oracle(x: Array, width: Any, value: float) -> Array:
     return wider[tuple(slice(max(-before, 0), end) for (before, _), end in zip(width, ends, strict=True))]
 
 
-case(
-    L.pad, build_pad, pad_oracle,
-    torch=lambda m, x, width, value: m.nn.functional.pad(x, [n for pair in width[::-1] for n in pair], value=value),
-    examples=(
-        Example((a(1, 2),), a(9, 1, 2, 9, 9), (a(1, 1),), {"width": ((1, 2),), "value": 9.0}),
-        Example((a(1, 2, 3),), a(2, 3, 0), (a(0, 4, 5),), {"width": ((-1, 1),), "value": 0.0}, g=a(4, 5, 6)),
-    ),
-)  # fmt: skip
+case(L.pad, build_pad, pad_oracle,
+     torch=lambda m, x, width, value: m.nn.functional.pad(x, [n for pair in width[::-1] for n in pair], value=value),
+     examples=(Example((a(1, 2),), a(9, 1, 2, 9, 9), (a(1, 1),), {"width": ((1, 2),), "value": 9.0}),
+               Example((a(1, 2, 3),), a(2, 3, 0), (a(0, 4, 5),), {"width": ((-1, 1),), "value": 0.0}, g=a(4, 5, 6)),))
 
 
 def pieces(d: Draw) -> tuple[list[Array], int]:
@@ -106,32 +96,21 @@ def build_cat(d: Draw) -> Call:
     return Call(arrays, {"axis": axis}, d.seed)
 
 
-case(
-    L.cat, build_cat, lambda *xs, axis: np.concatenate(xs, axis), torch=lambda m, *xs, axis: m.cat(xs, axis),
-    examples=(Example((a(1), a(2, 3)), a(1, 2, 3), (a(4), a(5, 6)), {"axis": 0}, g=a(4, 5, 6)),),
-)  # fmt: skip
+case(L.cat, build_cat, lambda *xs, axis: np.concatenate(xs, axis), torch=lambda m, *xs, axis: m.cat(xs, axis),
+     examples=(Example((a(1), a(2, 3)), a(1, 2, 3), (a(4), a(5, 6)), {"axis": 0}, g=a(4, 5, 6)),))  # fmt: skip
 
 
 # ---------------------------------------------------------------- index
 
 # (shape, static index, index arrays): every kind of index, with elements named twice where arrays allow it
 INDICES: list[tuple[tuple[int, ...], tuple[Any, ...], list[Any]]] = [
-    ((), (Ellipsis,), []),
-    ((), (None,), []),
-    ((4,), (slice(1, 3),), []),
-    ((4,), (-1,), []),
-    ((4, 3), (slice(None, None, -2), 1), []),
-    ((4, 3), (Ellipsis, None, slice(0, 2)), []),
-    ((2, 3, 2), (1, Ellipsis, 0), []),
-    ((4,), (ARRAY,), [[0, 2, 2, -1]]),
-    ((4, 3), (ARRAY,), [[[3, 0], [0, 0]]]),
-    ((4, 3), (slice(None), ARRAY), [[1, 1]]),
-    ((4, 3), (ARRAY, ARRAY), [[[0], [3]], [2, 2]]),
-    ((4, 3), (ARRAY, slice(1, None)), [[1, 3, 1]]),
-    ((4, 3), (ARRAY,), [[True, False, True, True]]),
+    ((), (Ellipsis,), []), ((), (None,), []), ((4,), (slice(1, 3),), []), ((4,), (-1,), []),
+    ((4, 3), (slice(None, None, -2), 1), []), ((4, 3), (Ellipsis, None, slice(0, 2)), []),
+    ((2, 3, 2), (1, Ellipsis, 0), []), ((4,), (ARRAY,), [[0, 2, 2, -1]]), ((4, 3), (ARRAY,), [[[3, 0], [0, 0]]]),
+    ((4, 3), (slice(None), ARRAY), [[1, 1]]), ((4, 3), (ARRAY, ARRAY), [[[0], [3]], [2, 2]]),
+    ((4, 3), (ARRAY, slice(1, None)), [[1, 3, 1]]), ((4, 3), (ARRAY,), [[True, False, True, True]]),
     ((2, 3), (ARRAY,), [[[True, False, True], [False, False, True]]]),
-    ((2, 3), (slice(None), ARRAY), [[False, False, False]]),
-    ((2, 3), (ARRAY, ARRAY), [[True, False], [1, 1]]),
+    ((2, 3), (slice(None), ARRAY), [[False, False, False]]), ((2, 3), (ARRAY, ARRAY), [[True, False], [1, 1]]),
     ((0, 3), (slice(None), 1), []),
 ]
 
@@ -180,11 +159,9 @@ def setitem_oracle(x: Array, value: Array, *arrays: Array, index: Any) -> Array:
     return out.reshape(x.shape)
 
 
-case(
-    I.getitem, build_getitem, lambda x, *arrays, index: x[I.fill(index, arrays)],
-    torch=lambda m, x, *arrays, index: m.take(x, m.tensor(places(x.shape, index, arrays))),
-    examples=(Example((a(5, 6, 7), np.array([2, 0, 2])), a(7, 5, 7), (a(1, 0, 2),), {"index": (ARRAY,)}),),
-)  # fmt: skip
+case(I.getitem, build_getitem, lambda x, *arrays, index: x[I.fill(index, arrays)],
+     torch=lambda m, x, *arrays, index: m.take(x, m.tensor(places(x.shape, index, arrays))),
+     examples=(Example((a(5, 6, 7), np.array([2, 0, 2])), a(7, 5, 7), (a(1, 0, 2),), {"index": (ARRAY,)}),))
 case(
     I.put, build_put, put_oracle,
     torch=lambda m, x, *arrays, index, shape: x.new_zeros(shape).put(
@@ -215,10 +192,8 @@ def stays_oracle(x: Array, *arrays: Array, index: Any) -> Array:
     return np.array([at not in later[i + 1 :] for i, at in enumerate(later)], float).reshape(np.shape(positions))
 
 
-case(
-    I.stays, build_getitem, stays_oracle, order=0, alone="as setitem",
-    examples=(Example((a(5, 6, 7), np.array([2, 0, 2])), a(0, 1, 1), static={"index": (ARRAY,)}),),
-)  # fmt: skip
+case(I.stays, build_getitem, stays_oracle, order=0, alone="as setitem",
+     examples=(Example((a(5, 6, 7), np.array([2, 0, 2])), a(0, 1, 1), static={"index": (ARRAY,)}),))  # fmt: skip
 
 
 def draw_along(d: Draw) -> tuple[tuple[int, ...], Array, int]:
@@ -258,15 +233,9 @@ def scatter_oracle(x: Array, index: Array, axis: int, shape: tuple[int, ...]) ->
 
 
 PICK = np.array([[1], [0]])
-case(
-    I.gather, build_gather, gather_oracle, torch=lambda m, x, index, axis: m.gather(x, axis, index),
-    examples=(Example((TABLE, PICK), np.array([[5.0], [4]]), (np.array([[0.0, 1], [1, 0]]),), {"axis": 1}),),
-)  # fmt: skip
-case(
-    I.scatter, build_scatter, scatter_oracle,
-    torch=lambda m, x, index, axis, shape: x.new_zeros(shape).scatter_add(axis, index, x),
-    examples=(
-        Example((np.array([[7.0], [8]]), PICK), np.array([[0.0, 7], [8, 0]]), (np.array([[5.0], [4]]),),
-                {"axis": 1, "shape": (2, 2)}, g=TABLE),
-    ),
-)  # fmt: skip
+case(I.gather, build_gather, gather_oracle, torch=lambda m, x, index, axis: m.gather(x, axis, index),
+     examples=(Example((TABLE, PICK), np.array([[5.0], [4]]), (np.array([[0.0, 1], [1, 0]]),), {"axis": 1}),))
+case(I.scatter, build_scatter, scatter_oracle,
+     torch=lambda m, x, index, axis, shape: x.new_zeros(shape).scatter_add(axis, index, x),
+     examples=(Example((np.array([[7.0], [8]]), PICK), np.array([[0.0, 7], [8, 0]]), (np.array([[5.0], [4]]),),
+                       {"axis": 1, "shape": (2, 2)}, g=TABLE),))  # fmt: skip

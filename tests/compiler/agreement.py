@@ -77,10 +77,8 @@ def agree(make, data, between=None):
         for (name, a), (_, b) in zip(its[1], mine[1], strict=True):
             np.testing.assert_equal(a, b, err_msg=f"{name} after call {i}")
     if importlib.util.find_spec("numba") is not None:
-        plain_numba = importlib.import_module("test_compile_numba")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(plain_numba.numba_plan, "compiled_module", plain_numba.plain_module)
-            patch.setattr(plain_numba.numba_calls, "Launcher", plain_numba.PlainLauncher)
+            importlib.import_module("numba_as_python").in_place_of_numba(patch)
             got, _ = logged(make, data[:FEW], between, tg.compile(backend="numba"))
         for i, (mine, its) in enumerate(zip(want[:FEW], got, strict=True)):
             near(its, mine, f"numba, call {i}")

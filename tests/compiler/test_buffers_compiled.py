@@ -45,8 +45,7 @@ REPEATED = {
     "decay": lambda m, y: m.mean.mul_(0.9).add_(0.1 * y.mean(0)),
     "copy_": lambda m, y: m.mean.copy_(0.5 * m.mean + 0.5 * y.mean(0)),
     "count += 1": add_one, "mean +=": add_to_mean, "items": set_items, "buffers()": all_of_them,
-    "named_buffers()": by_name,
-    "count.add_": lambda m, y: m.count.add_(1),
+    "named_buffers()": by_name, "count.add_": lambda m, y: m.count.add_(1),
     "fill_": lambda m, y: m.other.fill_(2.0), "zero_": lambda m, y: m.mean.zero_(),
     "a mean by counting": lambda m, y: m.mean.add_((y.mean(0) - m.mean) / m.count.add_(1)),
     "where": lambda m, y: m.mean.copy_(tg.where(m.count > 2, y.mean(0), m.mean)),
@@ -79,12 +78,10 @@ def delete(m, y):
 
 REFUSED = {
     "assigned": assign, "count assigned": assign_count, "assigned to None": assign_none_s, "swapped": swap,
-    "deleted": delete,
-    "registered": lambda m, y: m.register_buffer("mean", y.mean(0)),
+    "deleted": delete, "registered": lambda m, y: m.register_buffer("mean", y.mean(0)),
     "a new one": lambda m, y: m.register_buffer(f"b{len(vars(m))}", y.mean(0)),
     "setattr": lambda m, y: setattr(m, "mean", y.mean(0)), "vars": lambda m, y: vars(m).update(mean=y.mean(0)),
-    "item": lambda m, y: m.count.fill_(m.count.item() + 1),
-    "data": lambda m, y: setattr(m.mean, "data", y.mean(0)),
+    "item": lambda m, y: m.count.fill_(m.count.item() + 1), "data": lambda m, y: setattr(m.mean, "data", y.mean(0)),
     "load_state_dict": lambda m, y: m.load_state_dict({"mean": y.mean(0)}, strict=False),
 }  # fmt: skip
 USES = {
@@ -179,15 +176,9 @@ def from_outside(model, i):
 WAYS = [("numpy", "step"), ("numpy", "model"), ("numba", "step")]
 
 
-def needs(backend):
-    if backend == "numba":
-        pytest.importorskip("numba")
-
-
 @pytest.mark.parametrize(("backend", "kind"), WAYS)
 @pytest.mark.parametrize("name", REPEATED)
 def test_what_a_forward_does_to_buffers_is_repeated(name, backend, kind):
-    needs(backend)
     calls = range(16) if backend == "numpy" else range(9)
     runs = [used(Buffers("less batch", name), kind, b, calls, from_outside) for b in (None, backend)]
     agree(*runs, near=backend == "numba")
@@ -197,7 +188,6 @@ def test_what_a_forward_does_to_buffers_is_repeated(name, backend, kind):
 @pytest.mark.parametrize(("backend", "kind"), WAYS)
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_repeated_is_refused_in_training_alone(name, backend, kind):
-    needs(backend)
     assert used(Buffers(name), kind, backend, [0, 1, 2])[-1] is CaptureError
     model = Buffers(name).eval()
     agree(used(copy.deepcopy(model), kind, None, range(4)), used(model, kind, backend, range(4)), backend == "numba")
@@ -245,7 +235,6 @@ COMPOSED = [*((b, k, s) for b, k in WAYS[:2] for s in range(30)), *(("numba", "m
 
 @pytest.mark.parametrize(("backend", "kind", "seed"), COMPOSED)
 def test_what_is_composed_is_as_eager_or_refused(backend, kind, seed):
-    needs(backend)
     told, between = told_by(np.random.default_rng(seed))
     wanted, found = (used(Buffers(*told), kind, b, range(8), between) for b in (None, backend))
     if found[-1] is CaptureError:

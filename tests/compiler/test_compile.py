@@ -141,18 +141,17 @@ def test_train_eval_train_with_a_compiled_evaluation():
 def test_parameters_and_optimizer_may_be_loaded_between_calls():
     def make():
         tg.manual_seed(4)
-        model, optimizer = Mlp(), None
+        model = Mlp()
         optimizer = Adam(model.parameters(), lr=0.01)
-        saved = {}
-        return trained(model, optimizer), model, optimizer, Saved(saved)
+        return trained(model, optimizer), model, optimizer, {}
 
     def between(i, model, optimizer, saved):
         if i == 2:
-            saved.values["model"] = {k: v.array.copy() for k, v in model.state_dict().items()}
-            saved.values["optimizer"] = copy.deepcopy(optimizer.state_dict())
+            saved["model"] = {k: v.array.copy() for k, v in model.state_dict().items()}
+            saved["optimizer"] = copy.deepcopy(optimizer.state_dict())
         if i in (5, 9):
-            model.load_state_dict(saved.values["model"])
-            optimizer.load_state_dict(saved.values["optimizer"])
+            model.load_state_dict(saved["model"])
+            optimizer.load_state_dict(saved["optimizer"])
         if i == 7:
             for p in model.parameters():
                 p.data = p.array * 0.5
@@ -161,11 +160,6 @@ def test_parameters_and_optimizer_may_be_loaded_between_calls():
             weight.data = np.asfortranarray(weight.array)
 
     agree(make, list(batches(count=14)), between)
-
-
-class Saved:
-    def __init__(self, values):
-        self.values = values
 
 
 def test_optimizer_settings_and_groups_may_change_between_calls():

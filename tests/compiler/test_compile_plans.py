@@ -144,54 +144,35 @@ def recipes(draw):
     return draw(st.lists(st.tuples(st.integers(0, 18), places, places), min_size=1, max_size=16))
 
 
+def running(a, b, j, buffer):
+    with tg.no_grad():
+        buffer.mul_(0.9).add_(a if a.shape == buffer.shape else a.T)
+    return buffer * 1.0 if j % 2 else buffer + 0
+
+
+def with_a_row(a, b, j, buffer):
+    c = a * 1.0
+    c[0] = b[0]
+    return c
+
+
+OPERATIONS = [
+    lambda a, b, *_: a + b, lambda a, b, *_: a * b, lambda a, *_: a.relu(), lambda a, *_: a.T,
+    lambda a, *_: (a - a.mean()).tanh(), lambda a, *_: a.softmax(1), lambda a, *_: a + a.sum(0, keepdim=True),
+    lambda a, *_: a.flip(0), lambda a, *_: a.reshape(-1).reshape(*reversed(a.shape)),
+    lambda a, b, *_: a.clone().mul_(0.5).add_(b), lambda a, b, *_: tg.where(a > b, a, b * 0.5),
+    lambda a, b, *_: a @ (b + 0.5).T @ b, running, lambda a, *_: nn.functional.dropout(a, 0.5),
+    lambda a, b, j, _: a[j % a.shape[0]].unsqueeze(0) + a, with_a_row, lambda a, *_: a.sigmoid() + a.sigmoid(),
+    lambda a, *_: a.expand(2, *a.shape).sum(0) * 0.5, lambda a, *_: a.clamp(-1, 1).exp().detach(),
+]  # fmt: skip
+
+
 def follow(recipe, x, w, buffer):
     """Compute on 3 x 4 matrices (and 4 x 3 ones), with views, repeats, changes in place and effects."""
     made = [x, w * 1.0]
     for kind, i, j in recipe:
         a, b = made[i % len(made)], made[j % len(made)]
-        b = b.T if b.shape != a.shape else b
-        if kind == 0:
-            made.append(a + b)
-        elif kind == 1:
-            made.append(a * b)
-        elif kind == 2:
-            made.append(a.relu())
-        elif kind == 3:
-            made.append(a.T)
-        elif kind == 4:
-            made.append((a - a.mean()).tanh())
-        elif kind == 5:
-            made.append(a.softmax(1))
-        elif kind == 6:
-            made.append(a + a.sum(0, keepdim=True))
-        elif kind == 7:
-            made.append(a.flip(0))
-        elif kind == 8:
-            made.append(a.reshape(-1).reshape(*reversed(a.shape)))
-        elif kind == 9:
-            made.append(a.clone().mul_(0.5).add_(b))
-        elif kind == 10:
-            made.append(tg.where(a > b, a, b * 0.5))
-        elif kind == 11:
-            made.append(a @ (b + 0.5).T @ b)
-        elif kind == 12:
-            with tg.no_grad():
-                buffer.mul_(0.9).add_(a if a.shape == buffer.shape else a.T)
-            made.append(buffer * 1.0 if j % 2 else buffer + 0)
-        elif kind == 13:
-            made.append(nn.functional.dropout(a, 0.5))
-        elif kind == 14:
-            made.append(a[j % a.shape[0]].unsqueeze(0) + a)
-        elif kind == 15:
-            c = a * 1.0
-            c[0] = b[0]
-            made.append(c)
-        elif kind == 16:
-            made.append(a.sigmoid() + a.sigmoid())
-        elif kind == 17:
-            made.append(a.expand(2, *a.shape).sum(0) * 0.5)
-        else:
-            made.append(a.clamp(-1, 1).exp().detach())
+        made.append(OPERATIONS[kind](a, b if b.shape == a.shape else b.T, j, buffer))
     loss = sum((m.square().mean() for m in made[1:]), start=tg.zeros())
     w.grad = None
     loss.backward()

@@ -8,8 +8,6 @@ import math
 
 import numpy as np
 import pytest
-from cases import CASES
-from strategies import seeded
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.core.errors import CaptureError, DTypeError
@@ -21,22 +19,10 @@ BACKENDS = ["numpy", "numba"]
 
 
 @pytest.fixture(autouse=True)
-def own(monkeypatch):
-    """Forget primitives that a test makes; run what is written for numba as the Python it is."""
-    before = dict(registry)
+def as_python(monkeypatch):
+    """Run what is written for numba as the Python it is."""
     if importlib.util.find_spec("numba"):
-        plain = importlib.import_module("test_compile_numba")
-        monkeypatch.setattr(plain.numba_plan, "compiled_module", plain.plain_module)
-        monkeypatch.setattr(plain.numba_calls, "Launcher", plain.PlainLauncher)
-    yield
-    registry.clear()
-    registry.update(before)
-
-
-def compiled(step, backend):
-    if backend == "numba":
-        pytest.importorskip("numba", reason="numba is not installed")
-    return tg.compile(step, backend=backend)
+        importlib.import_module("numba_as_python").in_place_of_numba(monkeypatch)
 
 
 def numbers(*shape, seed=0):
@@ -52,31 +38,6 @@ def test_every_primitive_is_fast_everywhere_or_says_why_not():
         replayed = p.takes_out or p.view
         machine_code = p.loop or p.rows or p.view or hasattr(lowering, f"lower_{name}")
         assert bool(replayed and machine_code) != bool(p.slow), f"{name}: {p.slow or 'gives no reason'}"
-
-
-@pytest.mark.parametrize("name", [name for name, p in registry.items() if (p.loop or p.rows) and name != "clone"])
-def test_what_has_a_loop_is_left_to_numba(name):
-    p, kinds = registry[name], {"mask": np.bool_, "condition": np.bool_}
-    kinds |= dict.fromkeys(("x", "a", "b"), np.bool_) if name.startswith("logical") else {}
-    arrays = [tg.tensor((np.abs(numbers(4, 3, seed=i)) + 0.5).astype(kinds.get(argument, np.float32)))
-              for i, argument in enumerate(p.arguments)]  # fmt: skip
-    if "target" in p.arguments:
-        arrays[-1] = tg.tensor([0, 2, 1, 1])
-    if name == "less_one_hot":
-        arrays[1] = tg.tensor(numbers(4))
-    static = CASES[name].build(seeded(0)).static | {"axis": 1, "dtype": np.dtype(np.float32)}
-    static = {k: v for k, v in static.items() if k in p.static} | ({"shape": (4, 1)} if name == "sum_to" else {})
-
-    def step(*arrays):
-        out = p(*(x * 1.0 if x.dtype == np.float32 else x for x in arrays), **static)
-        return out, arrays[0].float() * 2.0
-
-    run = compiled(step, "numba")
-    for _ in range(3):
-        for mine, its in zip(step(*arrays), run(*arrays), strict=True):
-            np.testing.assert_allclose(its.array, mine.array, rtol=1e-5)
-    tasks = [task for task in run.latest.replay.tasks if task.step.name == name]
-    assert tasks and all(task.rows for task in tasks)
 
 
 def test_a_ufunc_is_one_primitive_and_is_it_on_tensors():
@@ -95,7 +56,8 @@ def test_a_ufunc_is_one_primitive_and_is_it_on_tensors():
 def test_a_primitive_takes_its_own_arguments_only():
     x, y = tg.tensor(numbers(3)), tg.tensor(numbers(3, seed=1))
     before = y.array.copy()
-    for call in (lambda: registry["exp"](x, y), lambda: registry["exp"](x, out=y), lambda: registry["relu"](x, where=y)):
+    exp, relu = registry["exp"], registry["relu"]
+    for call in (lambda: exp(x, y), lambda: exp(x, out=y), lambda: relu(x, where=y)):
         with pytest.raises(DTypeError, match=r"takes \(x\), got"):
             call()
     np.testing.assert_array_equal(y.array, before)
@@ -117,6 +79,11 @@ def first_rows(x, out):
     for i in range(len(x)):
         for j in range(x.shape[1]):
             out[i, j] = x[i, j] * x[i, j] + 1
+
+
+def wrong_rows(x, out):
+    for i in range(len(x)):
+        out[i] = x[i]
 
 
 FORWARDS, LOOPS, OVER = [plain, memory], [None, "x * x + 1", lambda: "x * x + 1"], [(), (0,)]
@@ -210,7 +177,7 @@ def test_own_ufuncs_broadcast_and_serve_numpy(shapes, loop, backend):
 
 
 def agree(step, backend, *shapes):
-    run = compiled(step, backend)
+    run = tg.compile(step, backend=backend)
     for seed in range(4):
         found = []
         for call in (step, run):
@@ -224,7 +191,7 @@ def agree(step, backend, *shapes):
 
 
 def compiled_plan(step, backend, *shapes):
-    run = compiled(step, backend)
+    run = tg.compile(step, backend=backend)
     run(*(tg.tensor(numbers(*shape), requires_grad=True) for shape in shapes))
     return run.latest.replay
 
@@ -269,28 +236,18 @@ def test_own_loops_are_one_kernel_for_real(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("backend", "card"), [
-    ("numba", {"loop": "x * x + 2"}), ("numba", {"rows": "wrong_rows"}), ("numpy", {"computes": "ignores"}),
+    ("numba", {"loop": "x * x + 2"}), ("numba", {"rows": wrong_rows}),
+    ("numpy", {"computes": lambda x, *, out=None: x * x + 1}),
 ])  # fmt: skip
 def test_a_card_that_computes_something_else_is_noticed(backend, card):
-    def ignores(x, *, out=None):
-        return x * x + 1
-
-    card = {k: {"ignores": ignores, "wrong_rows": wrong_rows}.get(v, v) for k, v in card.items()}
-
     @primitive(card.pop("computes", plain), **card)
     def p(x):
         """Square and add one."""
 
-    step = compiled(lambda x: p(x * 2.0) * 3.0, backend)
+    step = tg.compile(lambda x: p(x * 2.0) * 3.0, backend=backend)
     with pytest.raises(CaptureError, match=r"(?s)the result differs.*own loop= and out="):
         for seed in range(3):
             step(tg.tensor(numbers(4, 3, seed=seed)))
-
-
-def wrong_rows(x, out):
-    for i in range(len(x)):
-        for j in range(x.shape[1]):
-            out[i, j] = x[i, j]
 
 
 @pytest.mark.parametrize(("loop", "error"), [
@@ -307,4 +264,4 @@ def test_a_loop_that_cannot_be_is_refused_where_it_stands(loop, error):
 def test_a_loop_of_a_function_that_there_is_not_is_refused_when_it_is_compiled():
     p = primitive(plain, loop="loops.sigmoids(x)")(memory)
     with pytest.raises(TypeError, match=r"memory: its loop calls loops\.sigmoids, which there is not"):
-        compiled(lambda x: p(x * 2.0), "numba")(tg.tensor(numbers(4, 3)))
+        tg.compile(lambda x: p(x * 2.0), backend="numba")(tg.tensor(numbers(4, 3)))

@@ -15,7 +15,7 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.core import errors as E
-from tinygrad_mnist.core.primitive import primitive, registry
+from tinygrad_mnist.core.primitive import primitive
 
 
 def message(kind, f):
@@ -107,15 +107,6 @@ def test_channels_last_images():
     layer(tg.zeros(4, 28, 28, 1).permute(0, 3, 1, 2))  # what was proposed works
 
 
-def test_images_without_a_channel_or_batch_axis():
-    layer = nn.Conv2d(1, 8, 3)
-    assert "use x.unsqueeze(1)" in message(E.ShapeError, lambda: layer(tg.zeros(4, 28, 28)))
-    assert "use x.unsqueeze(0)" in message(E.ShapeError, lambda: nn.Conv2d(3, 8, 3)(tg.zeros(3, 28, 28)))
-    assert "x.reshape(-1, 1, height, width)" in message(E.ShapeError, lambda: layer(tg.zeros(4, 784)))
-    assert "Conv2d(in_channels=3, ...)" in message(E.ShapeError, lambda: layer(tg.zeros(4, 3, 28, 28)))
-    assert "the kernel is larger than the padded input" in message(E.ShapeError, lambda: layer(tg.zeros(4, 1, 2, 2)))
-
-
 def test_other_shapes():
     assert message(E.ShapeError, lambda: tg.zeros(2, 3).reshape(4, 2)) == (
         "reshape: 6 elements do not fill (4, 2).\n"
@@ -160,6 +151,8 @@ def test_integer_pixels_given_to_a_layer():
         "  expected  x of dtype float32\n"
         "  try       x.float() / 255 for pixels, x.float() otherwise"
     )
+    pixels = np.ones((1, 1, 2, 2), np.uint8)
+    assert "x.float() / 255 for pixels" in message(E.DTypeError, lambda: nn.Conv2d(1, 1, 1)(pixels))
 
 
 def test_arguments_that_are_not_numbers():
@@ -211,30 +204,26 @@ def test_labels_in_a_column_or_too_few():
 # ---------------------------------------------------------------- the wrong thing in the wrong place
 
 
-@pytest.mark.parametrize(
-    ("call", "kind", "told"),
-    [
-        (lambda: nn.CrossEntropyLoss(tg.zeros(2, 3), tg.tensor([0, 1])), E.DTypeError, "make it first: loss"),
-        (lambda: nn.MSELoss(tg.zeros(2)), E.DTypeError, "make it first: loss_function ="),
-        (lambda: tg.optim.SGD(nn.Linear(2, 2)), E.DTypeError, "model.parameters(), with its parentheses"),
-        (lambda: tg.optim.SGD(nn.Linear(2, 2).parameters), E.DTypeError, "model.parameters(), with its parentheses"),
-        (lambda: tg.optim.SGD(nn.Linear(2, 2).parameters(), lr="0.1"), E.DTypeError, "lr must be a number"),
-        (lambda: tg.optim.Adam(nn.Linear(2, 2).parameters(), lr=None), E.DTypeError, "lr must be a number"),
-        (lambda: tg.optim.SGD([{"parms": [tg.ones(1)]}]), E.ArgumentError, "a group without 'params'"),
-        (lambda: nn.Linear(2, 2).load_state_dict("best.npz"), E.StateDictError, "model.load_state_dict(tg.load(path))"),
-        (lambda: nn.Linear(2, 2).load_state_dict(None), E.StateDictError, "not a state dict"),
-        (lambda: nn.Linear(2, 2)([[1.0, 2.0]]), E.DTypeError, "tg.tensor(data)"),
-        (lambda: F.linear(nn.Linear(2, 2), tg.ones(2, 2)), E.DTypeError, "call the module on its input first"),
-        (lambda: F.cross_entropy(tg.tensor([0, 1]), tg.zeros(2, 3)), E.DTypeError, "are they swapped?"),
-        (lambda: F.cross_entropy("logits", tg.tensor([0])), E.DTypeError, "neither a tensor nor an array"),
-        (lambda: nn.Sequential([nn.ReLU()]), E.DTypeError, "Sequential(*layers)"),
-        (lambda: nn.Sequential(nn.ReLU), E.DTypeError, "ReLU() instead of ReLU"),
-        (lambda: tg.optim.lr_scheduler.StepLR(nn.Linear(1, 1), 3), E.DTypeError, "must be an optimizer"),
-        (lambda: tg.optim.lr_scheduler.StepLR(tg.optim.SGD([tg.ones(1)]), 0), E.ArgumentError, "step_size"),
-        (lambda: tg.ones(2, 3) @ tg.ones(2), E.ShapeError, "a (2, 3), b (2,)"),
-        (lambda: np.linalg.norm(tg.ones(2, requires_grad=True)), E.GradientError, "it has no rule"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("call", "kind", "told"), [
+    (lambda: nn.CrossEntropyLoss(tg.zeros(2, 3), tg.tensor([0, 1])), E.DTypeError, "make it first: loss"),
+    (lambda: nn.MSELoss(tg.zeros(2)), E.DTypeError, "make it first: loss_function ="),
+    (lambda: tg.optim.SGD(nn.Linear(2, 2)), E.DTypeError, "model.parameters(), with its parentheses"),
+    (lambda: tg.optim.SGD(nn.Linear(2, 2).parameters), E.DTypeError, "model.parameters(), with its parentheses"),
+    (lambda: tg.optim.SGD(nn.Linear(2, 2).parameters(), lr="0.1"), E.DTypeError, "lr must be a number"),
+    (lambda: tg.optim.Adam(nn.Linear(2, 2).parameters(), lr=None), E.DTypeError, "lr must be a number"),
+    (lambda: tg.optim.SGD([{"parms": [tg.ones(1)]}]), E.ArgumentError, "a group without 'params'"),
+    (lambda: nn.Linear(2, 2).load_state_dict("best.npz"), E.StateDictError, "model.load_state_dict(tg.load(path))"),
+    (lambda: nn.Linear(2, 2).load_state_dict(None), E.StateDictError, "not a state dict"),
+    (lambda: nn.Linear(2, 2)([[1.0, 2.0]]), E.DTypeError, "tg.tensor(data)"),
+    (lambda: F.linear(nn.Linear(2, 2), tg.ones(2, 2)), E.DTypeError, "call the module on its input first"),
+    (lambda: F.cross_entropy(tg.tensor([0, 1]), tg.zeros(2, 3)), E.DTypeError, "are they swapped?"),
+    (lambda: F.cross_entropy("logits", tg.tensor([0])), E.DTypeError, "neither a tensor nor an array"),
+    (lambda: nn.Sequential([nn.ReLU()]), E.DTypeError, "Sequential(*layers)"),
+    (lambda: tg.optim.lr_scheduler.StepLR(nn.Linear(1, 1), 3), E.DTypeError, "must be an optimizer"),
+    (lambda: tg.optim.lr_scheduler.StepLR(tg.optim.SGD([tg.ones(1)]), 0), E.ArgumentError, "step_size"),
+    (lambda: tg.ones(2, 3) @ tg.ones(2), E.ShapeError, "a (2, 3), b (2,)"),
+    (lambda: np.linalg.norm(tg.ones(2, requires_grad=True)), E.GradientError, "it has no rule"),
+])  # fmt: skip
 def test_the_wrong_kind_of_thing_is_told_with_the_right_one(call, kind, told):
     text = message(kind, call)
     assert told in text and "array = array + tensor" not in text
@@ -264,16 +253,11 @@ def test_a_primitive_may_be_defined_again_in_a_notebook_only():
         """Do nothing."""
         return x
 
-    before = dict(registry)
-    try:
-        twice_defined.__module__ = "__main__"
-        assert primitive()(twice_defined) is not primitive()(twice_defined)
-        twice_defined.__module__ = "some.module"
-        with pytest.raises(TypeError, match="two primitives are called twice_defined"):
-            primitive()(twice_defined)
-    finally:
-        registry.clear()
-        registry.update(before)
+    twice_defined.__module__ = "__main__"
+    assert primitive()(twice_defined) is not primitive()(twice_defined)
+    twice_defined.__module__ = "some.module"
+    with pytest.raises(TypeError, match="two primitives are called twice_defined"):
+        primitive()(twice_defined)
 
 
 # ---------------------------------------------------------------- gradients
@@ -309,15 +293,6 @@ def test_tensor_changed_in_place():
         "  expected  values that stay as they were until backward",
         "  try       write y = y + 1 instead of y += 1, clone() first, or step the optimizer after backward",
     ]
-
-
-def test_weight_stepped_before_backward():
-    layers = nn.Linear(2, 2), nn.Linear(2, 1)
-    net = nn.Sequential(*layers)
-    loss = net(tg.ones(1, 2)).sum()
-    loss.backward(retain_graph=True)
-    optim.SGD(net.parameters(), lr=0.1).step()
-    assert "linear in 1 Linear: its argument w was changed in place" in message(E.InPlaceError, loss.backward)
 
 
 def test_changes_in_place_that_are_refused_at_once():
@@ -437,12 +412,6 @@ def test_optimizer_without_parameters():
         "Adam: got no parameters.\n"
         "  expected  at least one tensor\n"
         "  try       model.parameters(); a generator can be used only once; layers must be attributes of the model"
-    )
-
-
-def test_a_class_in_the_place_of_a_layer():
-    assert message(E.DTypeError, lambda: nn.Sequential(nn.Linear(1, 1), nn.ReLU)).endswith(
-        "try       ReLU() instead of ReLU"
     )
 
 

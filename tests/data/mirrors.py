@@ -50,8 +50,7 @@ def make_catalogue() -> Catalogue:
 
     names = list(RAW)
     return Catalogue(
-        train=(entry(names[0]), entry(names[1])),
-        test=(entry(names[2]), entry(names[3])),
+        train=(entry(names[0]), entry(names[1])), test=(entry(names[2]), entry(names[3])),
         look_alikes={hashlib.md5(packed).hexdigest(): "Fashion-MNIST" for packed in OTHER_GZ.values()},
     )
 
@@ -101,6 +100,9 @@ class LocalMirror:
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
+
+
+StartMirror = Callable[..., LocalMirror]  # what the fixture start_mirror gives
 
 
 def send(handler: http.server.BaseHTTPRequestHandler, body: bytes, length: int | None = None) -> None:

@@ -27,6 +27,7 @@ from mirrors import (
     TRAIN_LABELS,
     Answer,
     LocalMirror,
+    StartMirror,
     find,
     flip,
     message,
@@ -67,7 +68,7 @@ def redirect_to(target: str) -> Callable[[http.server.BaseHTTPRequestHandler], N
 # --- downloading ------------------------------------------------------------------------------------------------
 
 
-def test_download_reports_progress_and_names_itself(own_cache: Path, start_mirror: Callable[..., LocalMirror]) -> None:
+def test_download_reports_progress_and_names_itself(own_cache: Path, start_mirror: StartMirror) -> None:
     mirror = start_mirror()
     reports: list[tuple[str, int, int]] = []
     find(mirrors=network(mirror), progress=lambda *report: reports.append(report))
@@ -79,9 +80,7 @@ def test_download_reports_progress_and_names_itself(own_cache: Path, start_mirro
     assert names == kept | {locks.NAME}
 
 
-def test_what_the_progress_callback_raises_is_not_a_mirror_s_fault(
-    own_cache: Path, start_mirror: Callable[..., LocalMirror]
-) -> None:
+def test_what_the_progress_callback_raises_is_not_a_mirror_s_fault(own_cache: Path, start_mirror: StartMirror) -> None:
     def interrupted(*_: object) -> None:
         raise ValueError("from the callback")
 
@@ -90,7 +89,7 @@ def test_what_the_progress_callback_raises_is_not_a_mirror_s_fault(
     assert [path.name for path in own_cache.iterdir()] == [locks.NAME]
 
 
-def test_a_mirror_may_compress_differently_or_not_at_all(start_mirror: Callable[..., LocalMirror]) -> None:
+def test_a_mirror_may_compress_differently_or_not_at_all(start_mirror: StartMirror) -> None:
     mirror = start_mirror(
         train_images_idx3_ubyte=gzip.compress(RAW[TRAIN_IMAGES], 1, mtime=5), train_labels_idx1_ubyte=RAW[TRAIN_LABELS]
     )
@@ -98,8 +97,7 @@ def test_a_mirror_may_compress_differently_or_not_at_all(start_mirror: Callable[
 
 
 BAD_ANSWERS: dict[str, tuple[Answer | None, str]] = {
-    "404": (None, "HTTP 404 Not Found"),
-    "403": (lambda handler: handler.send_error(403), "HTTP 403 Forbidden"),
+    "404": (None, "HTTP 404 Not Found"), "403": (lambda handler: handler.send_error(403), "HTTP 403 Forbidden"),
     "503": (lambda handler: handler.send_error(503), "HTTP 503 Service Unavailable"),
     "html": (HTML, "the answer is not an IDX file of images (an HTML page"),
     "empty": (b"", "the answer is not an IDX file of images (an empty file)"),
@@ -121,9 +119,7 @@ BAD_ANSWERS: dict[str, tuple[Answer | None, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD_ANSWERS)
-def test_bad_answers_are_named_and_the_next_mirror_asked(
-    own_cache: Path, case: str, start_mirror: Callable[..., LocalMirror]
-) -> None:
+def test_bad_answers_are_named_and_the_next_mirror_asked(own_cache: Path, case: str, start_mirror: StartMirror) -> None:
     answer, words = BAD_ANSWERS[case]
     bad, good = start_mirror(), start_mirror()
     if answer is None:
@@ -141,7 +137,7 @@ def test_bad_answers_are_named_and_the_next_mirror_asked(
     assert not bad.asked[f"{TRAIN_LABELS}.gz"]  # the mirror that answered is asked first from then on
 
 
-def test_only_https_in_production(start_mirror: Callable[..., LocalMirror]) -> None:
+def test_only_https_in_production(start_mirror: StartMirror) -> None:
     mirror = start_mirror()
     with pytest.raises(DataError, match=r"refused: http://127\.0\.0\.1:\d+/mnist/.* is not https"):
         find(mirrors=Network((mirror.url,), 5.0))
@@ -169,15 +165,13 @@ def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch) -> None:
         fetch("https://example.com/", limit=1, patience=1.0)
 
 
-def test_proxies_of_the_environment_are_used(
-    monkeypatch: pytest.MonkeyPatch, start_mirror: Callable[..., LocalMirror]
-) -> None:
+def test_proxies_of_the_environment_are_used(monkeypatch: pytest.MonkeyPatch, start_mirror: StartMirror) -> None:
     monkeypatch.setenv("https_proxy", start_mirror().url)  # it does not know CONNECT, and says so
     with pytest.raises(DataError, match="Tunnel connection failed: 501"):
         fetch("https://example.com/", limit=1, patience=5.0)
 
 
-def test_a_hanging_mirror_costs_its_patience_only(start_mirror: Callable[..., LocalMirror]) -> None:
+def test_a_hanging_mirror_costs_its_patience_only(start_mirror: StartMirror) -> None:
     hanging = start_mirror()
 
     def hang(handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -207,16 +201,14 @@ def test_a_hanging_name_lookup_costs_its_patience_only(monkeypatch: pytest.Monke
         find(mirrors=Network(MIRRORS, 5.0))
 
 
-def test_a_trickling_mirror_is_given_up(
-    monkeypatch: pytest.MonkeyPatch, start_mirror: Callable[..., LocalMirror]
-) -> None:
+def test_a_trickling_mirror_is_given_up(monkeypatch: pytest.MonkeyPatch, start_mirror: StartMirror) -> None:
     monkeypatch.setattr(download, "GRACE_SECONDS", 0.0)
     monkeypatch.setattr(download, "SLOWEST", 1e12)
     with pytest.raises(DataError, match="too slow: "):
         find(mirrors=network(start_mirror()))
 
 
-def test_offline_variable(monkeypatch: pytest.MonkeyPatch, start_mirror: Callable[..., LocalMirror]) -> None:
+def test_offline_variable(monkeypatch: pytest.MonkeyPatch, start_mirror: StartMirror) -> None:
     mirror = start_mirror()
     for value in ("1", "yes"):
         monkeypatch.setenv("TINYGRAD_MNIST_OFFLINE", value)
@@ -230,7 +222,7 @@ def test_offline_variable(monkeypatch: pytest.MonkeyPatch, start_mirror: Callabl
 
 
 def test_a_cache_that_cannot_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start_mirror: Callable[..., LocalMirror]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start_mirror: StartMirror
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
@@ -245,7 +237,7 @@ def test_a_python_that_cannot_download(monkeypatch: pytest.MonkeyPatch) -> None:
         find(mirrors=Network())
 
 
-def test_threads_download_once(own_cache: Path, start_mirror: Callable[..., LocalMirror]) -> None:
+def test_threads_download_once(own_cache: Path, start_mirror: StartMirror) -> None:
     mirror = start_mirror()
     mirror.answers[f"{TRAIN_IMAGES}.gz"] = send_late(0.2, GZ[TRAIN_IMAGES])
     results: list[Found] = []
@@ -285,7 +277,7 @@ def start_child(mirror: LocalMirror) -> subprocess.Popen[str]:
     return child
 
 
-def test_processes_download_once(own_cache: Path, start_mirror: Callable[..., LocalMirror]) -> None:
+def test_processes_download_once(own_cache: Path, start_mirror: StartMirror) -> None:
     mirror = start_mirror()
     mirror.answers[f"{TRAIN_IMAGES}.gz"] = send_late(0.5, GZ[TRAIN_IMAGES])
     children = [start_child(mirror) for _ in range(2)]
@@ -295,7 +287,7 @@ def test_processes_download_once(own_cache: Path, start_mirror: Callable[..., Lo
     find()
 
 
-def test_killed_in_mid_download(own_cache: Path, start_mirror: Callable[..., LocalMirror]) -> None:
+def test_killed_in_mid_download(own_cache: Path, start_mirror: StartMirror) -> None:
     mirror = start_mirror()
     half_sent = threading.Event()
 

@@ -199,17 +199,14 @@ def test_scikit_learn_data_names_another_home(tmp_path: Path, monkeypatch: pytes
     assert find_split(None, train=True, download=False, catalogue=TINY).canonical
 
 
-@pytest.mark.parametrize(
-    ("data", "told"),
-    [
-        (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n1,")), "no table of pixels and labels"),
-        (openml_table(lambda text: text.replace("\n@DATA\n", "\n@DATA\nabc,")), "something other than numbers"),
-        (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n" + ",".join(["300"] * 785) + "\n")), "no table of"),
-        (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n" + ",".join(["3"] * 785) + "\n")), "other content"),
-        (openml_table()[:-20], "scikit-learn: "),
-        (gzip.compress(b"<html>no table</html>"), "no table of pixels and labels"),
-    ],
-)
+@pytest.mark.parametrize(("data", "told"), [
+    (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n1,")), "no table of pixels and labels"),
+    (openml_table(lambda text: text.replace("\n@DATA\n", "\n@DATA\nabc,")), "something other than numbers"),
+    (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n" + ",".join(["300"] * 785) + "\n")), "no table of"),
+    (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n" + ",".join(["3"] * 785) + "\n")), "other content"),
+    (openml_table()[:-20], "scikit-learn: "),
+    (gzip.compress(b"<html>no table</html>"), "no table of pixels and labels"),
+])  # fmt: skip
 def test_a_damaged_table_is_passed_over(home: Path, own_cache: Path, data: bytes, told: str) -> None:
     put_openml(home, data)
     with pytest.raises(DataError) as caught:

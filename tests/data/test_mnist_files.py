@@ -24,7 +24,7 @@ from mirrors import (
     TINY,
     TRAIN_IMAGES,
     TRAIN_LABELS,
-    LocalMirror,
+    StartMirror,
     find,
     flip,
     message,
@@ -56,23 +56,16 @@ def test_idx_round_trip_is_writable_and_own_memory() -> None:
     assert parse_idx(format_idx(np.zeros((0, 28, 28), np.uint8)), "images", "x").shape == (0, 28, 28)
 
 
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"", "an empty file"),
-        (GZ[TRAIN_IMAGES], "a gzip file"),
-        (b"PK\x03\x04rest", "a zip or npz archive"),
-        (b"\x80\x04\x95pickle", "a pickle (never loaded"),
-        (b"\x93NUMPY\x01\x00", "a .npy file"),
-        (HTML, "an HTML page"),
-        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "an XML page"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "a git-lfs pointer"),
-        (RAW[TRAIN_LABELS], "IDX labels: magic number 2049"),
-        (bytes([0, 0, 0x0D, 3]) + bytes(12), "IDX of float32: magic number 3331"),
-        (bytes([0, 0, 8, 2]) + bytes(8), "IDX an array of 2 axes"),
-        (b"\xde\xad\xbe\xef", "bytes that begin with de ad be ef"),
-    ],
-)
+@pytest.mark.parametrize(("data", "words"), [
+    (b"", "an empty file"), (GZ[TRAIN_IMAGES], "a gzip file"), (b"PK\x03\x04rest", "a zip or npz archive"),
+    (b"\x80\x04\x95pickle", "a pickle (never loaded"), (b"\x93NUMPY\x01\x00", "a .npy file"),
+    (HTML, "an HTML page"), (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "an XML page"),
+    (b"version https://git-lfs.github.com/spec/v1\n", "a git-lfs pointer"),
+    (RAW[TRAIN_LABELS], "IDX labels: magic number 2049"),
+    (bytes([0, 0, 0x0D, 3]) + bytes(12), "IDX of float32: magic number 3331"),
+    (bytes([0, 0, 8, 2]) + bytes(8), "IDX an array of 2 axes"),
+    (b"\xde\xad\xbe\xef", "bytes that begin with de ad be ef"),
+])  # fmt: skip
 def test_wrong_magic_says_what_was_found(data: bytes, words: str) -> None:
     with pytest.raises(DataError) as error:
         parse_idx(data, "images", "some/file")
@@ -142,17 +135,13 @@ def test_npz_as_file_and_in_a_folder(tmp_path: Path) -> None:
     assert find(path).labels.dtype == np.uint8
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"y_train": np.array([1, None], dtype=object)}, "Object arrays cannot be loaded when allow_pickle=False"),
-        ({"y_train": None}, "has no array y_train"),
-        ({"x_train": IMAGES.astype(np.float32)}, "wrong shape or dtype"),
-        ({"x_train": IMAGES.reshape(6, 784)}, "wrong shape or dtype"),
-        ({"y_train": LABELS.astype(np.int64) + 256}, "values outside 0..255"),
-        ({"y_train": LABELS[::-1].copy()}, "canonical images beside other labels"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"y_train": np.array([1, None], dtype=object)}, "Object arrays cannot be loaded when allow_pickle=False"),
+    ({"y_train": None}, "has no array y_train"), ({"x_train": IMAGES.astype(np.float32)}, "wrong shape or dtype"),
+    ({"x_train": IMAGES.reshape(6, 784)}, "wrong shape or dtype"),
+    ({"y_train": LABELS.astype(np.int64) + 256}, "values outside 0..255"),
+    ({"y_train": LABELS[::-1].copy()}, "canonical images beside other labels"),
+])  # fmt: skip
 def test_npz_refused(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     path = put_npz(tmp_path / "mnist.npz", **changes)
     with pytest.raises(DataError) as error:
@@ -195,15 +184,12 @@ def test_half_a_canonical_pair_is_a_damaged_mnist(tmp_path: Path) -> None:
         find(folder)
 
 
-@pytest.mark.parametrize(
-    ("images", "labels", "words"),
-    [
-        (np.zeros((3, 28, 28), np.uint8), np.zeros(4, np.uint8), "do not fit together"),
-        (np.zeros((3, 8, 8), np.uint8), np.zeros(3, np.uint8), "do not fit together"),
-        (np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8), "do not fit together"),
-        (np.zeros((1, 28, 28), np.uint8), np.full(1, 26, np.uint8), "labels above 9"),
-    ],
-)
+@pytest.mark.parametrize(("images", "labels", "words"), [
+    (np.zeros((3, 28, 28), np.uint8), np.zeros(4, np.uint8), "do not fit together"),
+    (np.zeros((3, 8, 8), np.uint8), np.zeros(3, np.uint8), "do not fit together"),
+    (np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8), "do not fit together"),
+    (np.zeros((1, 28, 28), np.uint8), np.full(1, 26, np.uint8), "labels above 9"),
+])  # fmt: skip
 def test_pairs_that_are_no_digits(tmp_path: Path, images: Any, labels: Any, words: str) -> None:
     folder = put(tmp_path, {TRAIN_IMAGES: format_idx(images), TRAIN_LABELS: format_idx(labels)})
     with pytest.raises(DataError, match=words):
@@ -214,11 +200,8 @@ def test_pairs_that_are_no_digits(tmp_path: Path, images: Any, labels: Any, word
 
 
 def test_order_of_sources(
-    tmp_path: Path,
-    home: Path,
-    own_cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    start_mirror: Callable[..., LocalMirror],
+    tmp_path: Path, home: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch,
+    start_mirror: StartMirror,
 ) -> None:
     mirror = start_mirror()
     path = put(tmp_path / "path", GZ, ".gz")
@@ -278,9 +261,7 @@ def test_cache_folder_default(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
 # --- when all has failed ----------------------------------------------------------------------------------------
 
 
-def test_error_when_every_source_failed(
-    tmp_path: Path, home: Path, own_cache: Path, start_mirror: Callable[..., LocalMirror]
-) -> None:
+def test_error_when_every_source_failed(tmp_path: Path, home: Path, own_cache: Path, start_mirror: StartMirror) -> None:
     first, second = start_mirror(train_images_idx3_ubyte=HTML), start_mirror()
     second.answers.clear()
     mine = put(tmp_path / "mine", {TRAIN_IMAGES: GZ[TRAIN_IMAGES][:-30]}, ".gz")
@@ -360,7 +341,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_cache_is_repaired(own_cache: Path, damage: str, start_mirror: Callable[..., LocalMirror]) -> None:
+def test_damaged_cache_is_repaired(own_cache: Path, damage: str, start_mirror: StartMirror) -> None:
     mirror = start_mirror()
     fill(own_cache)
     path = own_cache / TRAIN_IMAGES
@@ -398,7 +379,7 @@ def test_lock_excludes_threads_and_is_left_by_exceptions(own_cache: Path) -> Non
         assert again
 
 
-def test_leftovers_of_killed_writers_are_removed(own_cache: Path, start_mirror: Callable[..., LocalMirror]) -> None:
+def test_leftovers_of_killed_writers_are_removed(own_cache: Path, start_mirror: StartMirror) -> None:
     own_cache.mkdir(parents=True)
     old, young = own_cache / ".x.1.2.part", own_cache / ".y.1.2.part"
     for part in (old, young):

@@ -82,10 +82,8 @@ MODELS = {
         nn.Linear(12, 7), nn.Sigmoid(), nn.Linear(7, 5), nn.Sigmoid(), nn.Linear(5, 3))),
     "dropout": ((12,), lambda: nn.Sequential(nn.Linear(12, 9), nn.Tanh(), nn.Dropout(0.4), nn.Linear(9, 3))),
     "no bias": ((12,), lambda: nn.Sequential(nn.Linear(12, 9, bias=False), nn.ReLU(), nn.Linear(9, 3, bias=False))),
-    "unknown operations": ((3, 4), Residual),
-    "convolution": ((1, 7, 7), conv_net),
-    "padded": ((1, 7, 7), lambda: conv_net(padding=1)),
-    "one convolution": ((1, 7, 7), lambda: conv_net(second=False)),
+    "unknown operations": ((3, 4), Residual), "convolution": ((1, 7, 7), conv_net),
+    "padded": ((1, 7, 7), lambda: conv_net(padding=1)), "one convolution": ((1, 7, 7), lambda: conv_net(second=False)),
     "overlapping pools": ((1, 7, 7), lambda: nn.Sequential(
         nn.Conv2d(1, 2, 2, stride=1), nn.MaxPool2d(3, stride=1), nn.Sigmoid(), nn.Flatten(), nn.Linear(32, 3))),
     "strided": ((2, 7, 7), lambda: nn.Sequential(
@@ -106,8 +104,7 @@ OPTIMIZERS = {
     "sgd": lambda p: tg.optim.SGD(p, lr=0.1, weight_decay=0.01),
     "momentum": lambda p: tg.optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.1),
     "nesterov": lambda p: tg.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
-    "adam": lambda p: tg.optim.Adam(p, lr=0.01, weight_decay=0.01),
-    "adamw": lambda p: tg.optim.AdamW(p, lr=0.01),
+    "adam": lambda p: tg.optim.Adam(p, lr=0.01, weight_decay=0.01), "adamw": lambda p: tg.optim.AdamW(p, lr=0.01),
 }
 
 

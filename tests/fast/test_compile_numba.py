@@ -210,15 +210,6 @@ def test_operations_that_the_loops_do_not_know_go_to_numpy(as_python):
     assert {"conv2d", "conv2d_weight_gradient"} <= whole and "linear" not in whole
 
 
-def test_a_model_in_evaluation(as_python):
-    model = MODELS["convolution"][1]()
-    predict = tg.compile(model, backend="numba")
-    x = tg.randn(4, 1, 7, 7)
-    with tg.no_grad():
-        for _ in range(3):
-            np.testing.assert_allclose(predict(x).array, model(x).array, rtol=1e-5, atol=1e-6)
-
-
 def test_an_optimizer_that_changes_update_alone_is_left_to_numpy(as_python):
     class Signed(tg.optim.SGD):
         def update(self, p, g, state, group):

@@ -123,8 +123,7 @@ def test_another_number_of_threads_is_another_plan(as_python, monkeypatch):
 
 @pytest.mark.parametrize(("buffer", "said"), [
     (np.zeros((7, 13), np.float32), r"got       float32 \(7, 13\)\n  expected  float32 \(7, 12\)"),
-    (np.zeros((7, 12)), r"got       float64 \(7, 12\)"),
-    ([[0.0] * 12] * 7, "got       list"),
+    (np.zeros((7, 12)), r"got       float64 \(7, 12\)"), ([[0.0] * 12] * 7, "got       list"),
     (np.zeros((7, 12), np.float32, order="F"), "np.ascontiguousarray"),
 ])  # fmt: skip
 def test_optimizer_arrays_that_do_not_fit_are_refused(as_python, buffer, said):
@@ -203,8 +202,6 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
 
 
 def test_backends_are_named():
-    with pytest.raises(tg.TinygradError, match="unknown backend 'cuda'"):
-        tg.compile(lambda x: x, backend="cuda")
     assert set(compiled.PLANNERS) == {"numpy", "numba"}
 
 

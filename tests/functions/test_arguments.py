@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.core.errors import ArgumentError, InPlaceError, TinygradError
+from tinygrad_mnist.core.errors import ArgumentError, TinygradError
 from tinygrad_mnist.nn import functional as F
 
 torch = pytest.importorskip("torch")
@@ -224,15 +224,6 @@ def test_linear_with_a_vector_has_gradients():
     np.testing.assert_allclose(x.grad.numpy(), np.tile(values((3,)), (2, 1)))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [lambda e: e.__setitem__(0, 1.0), lambda e: e.zero_(), lambda e: e.add_(1), lambda e: e.__setitem__((0, 0), 1.0)],
-)
-def test_an_expanded_tensor_is_not_written_to(change):
-    with pytest.raises(InPlaceError, match="read-only"):
-        change(tg.ones(1, 3).expand(2, 3))
-
-
 OUT_OF_RANGE = [
     (order, bad)
     for order in ("<i8", ">i8", "<u8", ">u8")
@@ -253,9 +244,6 @@ def test_labels_in_any_byte_order(order, loss):
 @pytest.mark.parametrize("backend", [None, "numpy", "numba"])
 @pytest.mark.parametrize(("order", "bad"), OUT_OF_RANGE)
 def test_labels_out_of_range_are_refused(order, bad, backend):
-    if backend == "numba":
-        pytest.importorskip("numba")
-
     def step(x, t):
         return F.cross_entropy(x, t)
 

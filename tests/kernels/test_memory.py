@@ -55,12 +55,9 @@ def calls(n=6, dtype=np.float32):
         "max_pool2d_values": lambda **k: max_pool2d_values(x, **pooling, **k),
         "pool_scatter": lambda **k: pool_scatter(pooled, winners, x_shape=x.shape, **pooling, **k),
         "pool_scatter, tiles": lambda **k: pool_scatter(small, chosen, x_shape=x.shape, **tiles, **k),
-        "pool_gather": lambda **k: pool_gather(x, winners, **pooling, **k),
-        "erf": lambda **k: erf(x, **k),
-        "relu": lambda **k: relu(x, **k),
-        "relu, last": lambda **k: relu(last, **k),
-        "keep": lambda **k: keep(x, x > 0.5, **k),
-        "product": lambda **k: matrix_product(x, x, **k),
+        "pool_gather": lambda **k: pool_gather(x, winners, **pooling, **k), "erf": lambda **k: erf(x, **k),
+        "relu": lambda **k: relu(x, **k), "relu, last": lambda **k: relu(last, **k),
+        "keep": lambda **k: keep(x, x > 0.5, **k), "product": lambda **k: matrix_product(x, x, **k),
     }  # fmt: skip
     return found
 

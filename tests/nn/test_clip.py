@@ -53,8 +53,6 @@ def test_hand_computed_clipping():
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_a_compiled_step_clips_as_well(backend):
-    if backend == "numba":
-        pytest.importorskip("numba")
     found = []
     for compile in (False, backend):
         model = network()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
@@ -56,6 +58,19 @@ def test_2000_levels_take_time_in_proportion(kind):
     look(nested(kind, 20), 20)  # imports
     few, many = look(small, 250), look(large, 2000)
     assert many < 8 * 4 * few + 1, f"{few:.2f} s for 250 levels and {many:.2f} s for 2,000"  # quadratic would be 64
+
+
+@pytest.mark.parametrize("kind", [nn.Sequential, Wrap])
+def test_modules_nest_2000_levels(kind):
+    model, x = nested(kind, 2000), tg.ones(4, 3)
+    out = model(x)
+    out.sum().backward()
+    text = repr(model)
+    assert text.count("\n") == 4000 and "in_features" in text or "Linear(" in text
+    twin = copy.deepcopy(model)
+    assert np.array_equal(np.asarray(twin(x)), np.asarray(out))
+    assert not {id(p) for p in twin.parameters()} & {id(p) for p in model.parameters()}
+    twin.eval().train().load_state_dict(model.state_dict())
 
 
 def test_a_folded_picture_opens_as_many_levels_as_fit():

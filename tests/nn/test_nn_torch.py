@@ -88,18 +88,14 @@ def train(m, dtype, build, optimizer, x, target, start):
 
 
 MODELS = {
-    "MLP": lambda nn, t: nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 16, dtype=t), nn.ReLU(), nn.Linear(16, 10, dtype=t)
-    ),
+    "MLP": lambda nn, t: nn.Sequential(nn.Flatten(), nn.Linear(64, 16, dtype=t), nn.ReLU(), nn.Linear(16, 10, dtype=t)),
     "CNN": lambda nn, t: nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1, dtype=t), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3, dtype=t), nn.Tanh(),
-        nn.Flatten(),
-        nn.Linear(24, 10, dtype=t),
+        nn.Flatten(), nn.Linear(24, 10, dtype=t),
     ),
 }  # fmt: skip
 OPTIMIZERS = {
-    "SGD": lambda optim, p: optim.SGD(p, lr=0.1, momentum=0.9),
-    "Adam": lambda optim, p: optim.Adam(p, lr=0.01),
+    "SGD": lambda optim, p: optim.SGD(p, lr=0.1, momentum=0.9), "Adam": lambda optim, p: optim.Adam(p, lr=0.01),
     "AdamW": lambda optim, p: optim.AdamW(p, lr=0.01),
 }
 

@@ -114,34 +114,6 @@ def test_numbers_by_hand(case: Case, example: Any) -> None:
 # ---------------------------------------------------------------- what the matrix does not reach
 
 
-@pytest.mark.parametrize("left", [np.float32, np.float64])
-def test_mixed_dtypes(left: Any) -> None:
-    """Each argument's gradient has that argument's dtype, also where the cotangent has another, raw and recorded."""
-    right = np.float64 if left is np.float32 else np.float32
-    x, y = tg.tensor(np.ones(2, left), requires_grad=True), tg.tensor(np.full(2, 3, right), requires_grad=True)
-    for create_graph in (False, True):
-        gx, gy = tg.autograd.grad((x * y).sum(), [x, y], create_graph=create_graph)
-        assert (gx.dtype, gy.dtype) == (left, right)
-        np.testing.assert_array_equal(gx.numpy() if not create_graph else gx.detach().numpy(), [3, 3])
-
-
-@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "maximum", "power"])
-def test_a_number_never_widens(name: str) -> None:
-    x = tg.tensor(np.array([1.0, 2.0], np.float32), requires_grad=True)
-    for args in ((x, 2.5), (x, 2), (2.5, x)):
-        out = registry[name](*args)
-        (gx,) = tg.autograd.grad(out.sum(), x)
-        assert out.dtype == gx.dtype == np.float32
-
-
-@pytest.mark.parametrize("name", ["divide", "exp", "sqrt", "reciprocal", "mean", "sigmoid", "softmax"])
-def test_whole_numbers_become_float32(name: str) -> None:
-    x = tg.tensor(np.array([1, 4]))
-    static = {"mean": {"axis": None, "keepdims": False}, "softmax": {"axis": 0}}.get(name, {})
-    out = registry[name](*([x, x] if name == "divide" else [x]), **static)
-    assert x.dtype == np.int64 and out.dtype == np.float32
-
-
 @pytest.mark.parametrize("name", ["amax", "amin", "argmax", "argmin"])
 def test_an_extreme_of_nothing_is_an_error(name: str) -> None:
     with pytest.raises(ShapeError, match=f"{name}: no elements"):

@@ -42,8 +42,7 @@ OPERATIONS: dict[str, Operation] = {
     **{name: method(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     **{name: method(name) for name in ("add_", "sub_", "mul_", "div_", "pow_")},
     **{f.__name__: lambda m, a, b, f=f: f(a, b) for f in (operator.add, operator.and_, operator.or_, operator.lt)},
-    "where": lambda m, a, b: m.where(m.tensor([True, False, True]), a, b),
-    "cat": lambda m, a, b: m.cat([a, b], 0),
+    "where": lambda m, a, b: m.where(m.tensor([True, False, True]), a, b), "cat": lambda m, a, b: m.cat([a, b], 0),
     "stack": lambda m, a, b: m.stack([a, b], 0),
 }
 
@@ -91,17 +90,14 @@ def test_every_pair_of_dtypes_and_ranks_meets_as_in_torch(name: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    ("a", "i", "b", "j", "result"),
-    [
-        ("float32", 1, "float64", 0, "float32"), ("float64", 0, "float32", 1, "float32"),
-        ("float32", 0, "float64", 0, "float64"), ("float32", 1, "float64", 1, "float64"),
-        ("float16", 1, "float32", 0, "float16"), ("float16", 1, "int64", 1, "float16"),
-        ("int32", 1, "int64", 0, "int32"), ("uint8", 1, "int8", 0, "uint8"), ("uint8", 1, "int8", 1, "int16"),
-        ("int64", 1, "float16", 0, "float16"), ("int64", 1, "float64", 0, "float64"), ("bool", 1, "int8", 0, "int8"),
-        ("int64", 0, "float32", 1, "float32"), ("bool", 0, "bool", 1, "bool"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("a", "i", "b", "j", "result"), [
+    ("float32", 1, "float64", 0, "float32"), ("float64", 0, "float32", 1, "float32"),
+    ("float32", 0, "float64", 0, "float64"), ("float32", 1, "float64", 1, "float64"),
+    ("float16", 1, "float32", 0, "float16"), ("float16", 1, "int64", 1, "float16"),
+    ("int32", 1, "int64", 0, "int32"), ("uint8", 1, "int8", 0, "uint8"), ("uint8", 1, "int8", 1, "int16"),
+    ("int64", 1, "float16", 0, "float16"), ("int64", 1, "float64", 0, "float64"), ("bool", 1, "int8", 0, "int8"),
+    ("int64", 0, "float32", 1, "float32"), ("bool", 0, "bool", 1, "bool"),
+])  # fmt: skip
 def test_a_scalar_tensor_counts_only_across_kinds(a: str, i: int, b: str, j: int, result: str) -> None:
     x, y = tg.tensor(operand(a, i)), tg.tensor(operand(b, j))
     assert (x * y).dtype == result
@@ -128,8 +124,6 @@ def test_gradients_come_back_in_the_dtype_of_each_leaf(f: Any) -> None:
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_a_compiled_step_meets_in_the_same_dtype(backend: str) -> None:
-    if backend == "numba":
-        pytest.importorskip("numba")
     scale = tg.tensor(0.3, dtype=tg.float64)
 
     def step(x: Any) -> Any:
@@ -176,6 +170,14 @@ OF_FLOATS: dict[str, Callable[[Any, Any], Any]] = {
     "std": lambda m, x: m.std(x.float() if m is not tg else x, 1),
     **{f"power {n}": lambda m, x, n=n: x**n for n in (2, 3, 2.0, 0.5)},
     **{f"over {n}": lambda m, x, n=n: x / n for n in (3, 0.5, 200.0)},
+    # these stay what they are, or count
+    **{name: lambda m, x, name=name: getattr(x, name)() for name in (
+        "abs", "argmax", "argmin", "long", "int", "bool")},
+    "any": lambda m, x: (x > 100).any(), "all": lambda m, x: (x.int() > -100).all(),
+    "minus": lambda m, x: -x.int(), "not": lambda m, x: ~(x > 0), "any of rows": lambda m, x: (x > 0).any(1),
+    "all of columns": lambda m, x: (x != 0).all(0, keepdim=True), "count": lambda m, x: (x > 0).sum(),
+    "places": lambda m, x: x.max(1).indices, "argmax of rows": lambda m, x: m.argmax(x, dim=1, keepdim=True),
+    "argmin of columns": lambda m, x: m.argmin(x, dim=0), "between": lambda m, x: x.int().clamp(-3, 3),
     "below 3": lambda m, x: 3 / x, "over itself": lambda m, x: x / x, "power of 2.5": lambda m, x: 2.5**x,
 }  # fmt: skip
 
@@ -203,8 +205,6 @@ def test_functions_of_floats_take_integers_as_float32(name: str, dtype: str) -> 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "bool"])
 @pytest.mark.filterwarnings("ignore")
 def test_a_compiled_step_does_the_same_to_integers(name: str, dtype: str, backend: str) -> None:
-    if backend == "numba":
-        pytest.importorskip("numba")
     step = tg.compile(lambda x: OF_FLOATS[name](tg, x), backend=backend)
     for seed in range(3):
         x = tg.tensor(integers(dtype, seed))
@@ -216,9 +216,6 @@ def test_a_compiled_step_does_the_same_to_integers(name: str, dtype: str, backen
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("dtype", ["int8", "int64"])
 def test_a_compiled_step_raises_integers_to_any_power(backend: str, dtype: str) -> None:
-    if backend == "numba":
-        pytest.importorskip("numba")
-
     def powers(x: Any) -> Any:
         return 2**x + (-1) ** x * x**x, x.float() ** x
 

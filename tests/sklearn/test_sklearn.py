@@ -121,20 +121,16 @@ def test_the_penalty_is_scikit_learns(solver):
 # ---------------------------------------------------------------- parameters
 
 
-@pytest.mark.parametrize(
-    "kwargs",
-    [
-        dict(solver="sgd"), dict(solver="adamw", alpha=0.1), dict(solver=lambda p: SGD(p, lr=0.05)), dict(dropout=0.2),
-        dict(activation="tanh"), dict(activation="logistic", learning_rate_init=0.05), dict(activation="identity"),
-        dict(schedule="cosine"), dict(schedule="one_cycle"),
-        dict(schedule=lambda o, steps: ExponentialLR(o, 0.1 ** (1 / steps))), dict(clip_norm=0.5), dict(shuffle=False),
-        dict(batch_size=13), dict(compile=False), dict(compile=True), dict(hidden_layer_sizes=7),
-        dict(hidden_layer_sizes=(9, 8)), dict(early_stopping=True), dict(nesterovs_momentum=False, solver="sgd"),
-        dict(class_weight={"red": 2, "green": 1, "blue": 1}), dict(tol=1e-3, n_iter_no_change=2, max_iter=500),
-        dict(module=lambda n, m: nn.Sequential(nn.Linear(n, 12), nn.Tanh(), nn.Dropout(0.1), nn.Linear(12, m))),
-    ],
-    ids=lambda kwargs: "-".join(kwargs),
-)  # fmt: skip
+@pytest.mark.parametrize("kwargs", [
+    dict(solver="sgd"), dict(solver="adamw", alpha=0.1), dict(solver=lambda p: SGD(p, lr=0.05)), dict(dropout=0.2),
+    dict(activation="tanh"), dict(activation="logistic", learning_rate_init=0.05), dict(activation="identity"),
+    dict(schedule="cosine"), dict(schedule="one_cycle"),
+    dict(schedule=lambda o, steps: ExponentialLR(o, 0.1 ** (1 / steps))), dict(clip_norm=0.5), dict(shuffle=False),
+    dict(batch_size=13), dict(compile=False), dict(compile=True), dict(hidden_layer_sizes=7),
+    dict(hidden_layer_sizes=(9, 8)), dict(early_stopping=True), dict(nesterovs_momentum=False, solver="sgd"),
+    dict(class_weight={"red": 2, "green": 1, "blue": 1}), dict(tol=1e-3, n_iter_no_change=2, max_iter=500),
+    dict(module=lambda n, m: nn.Sequential(nn.Linear(n, 12), nn.Tanh(), nn.Dropout(0.1), nn.Linear(12, m))),
+], ids=lambda kwargs: "-".join(kwargs))  # fmt: skip
 def test_every_parameter_does_something_and_learns(blobs, kwargs):
     x, y = blobs
     plain = quick().fit(x, y)
@@ -361,25 +357,20 @@ def test_not_converged_is_said(blobs):
 # ---------------------------------------------------------------- mistakes
 
 
-@pytest.mark.parametrize(
-    ("kwargs", "said"),
-    [
-        (dict(hidden_layer_sizes=(5, 0)), "hidden_layer_sizes must be whole numbers above 0"),
-        (dict(hidden_layer_sizes=(5.5,)), "hidden_layer_sizes must be whole numbers above 0"),
-        (dict(tol=-1.0), "tol must be"), (dict(tol="small"), "tol must be"),
-        (dict(activation="swish"), "activation is 'swish'"),
-        (dict(solver="lbfgs"), "solver is 'lbfgs'"), (dict(schedule="linear"), "schedule is 'linear'"),
-        (dict(max_iter=0), "max_iter must be"), (dict(alpha=-1), "alpha must be"), (dict(dropout=1.5), "dropout"),
-        (dict(batch_size=0), "batch_size must be"), (dict(batch_size="all"), "batch_size must be"),
-        (dict(validation_fraction=1.0), "validation_fraction must"),
-        (dict(n_iter_no_change=0), "n_iter_no_change must"),
-        (dict(early_stopping=True, validation_fraction=0.005), "validation set is too small|should be greater"),
-        (dict(learning_rate_init=-1.0), "lr"), (dict(dtype="int32"), "dtype must be"),
-        (dict(alpha=float("nan")), "alpha must be"), (dict(dtype="float64", module=nn.Linear), "dtype is for"),
-        (dict(compile="fortran"), "fortran"),
-    ],
-    ids=lambda x: "-".join(x) if isinstance(x, dict) else "",
-)  # fmt: skip
+@pytest.mark.parametrize(("kwargs", "said"), [
+    (dict(hidden_layer_sizes=(5, 0)), "hidden_layer_sizes must be whole numbers above 0"),
+    (dict(hidden_layer_sizes=(5.5,)), "hidden_layer_sizes must be whole numbers above 0"),
+    (dict(tol=-1.0), "tol must be"), (dict(tol="small"), "tol must be"),
+    (dict(activation="swish"), "activation is 'swish'"),
+    (dict(solver="lbfgs"), "solver is 'lbfgs'"), (dict(schedule="linear"), "schedule is 'linear'"),
+    (dict(max_iter=0), "max_iter must be"), (dict(alpha=-1), "alpha must be"), (dict(dropout=1.5), "dropout"),
+    (dict(batch_size=0), "batch_size must be"), (dict(batch_size="all"), "batch_size must be"),
+    (dict(validation_fraction=1.0), "validation_fraction must"), (dict(n_iter_no_change=0), "n_iter_no_change must"),
+    (dict(early_stopping=True, validation_fraction=0.005), "validation set is too small|should be greater"),
+    (dict(learning_rate_init=-1.0), "lr"), (dict(dtype="int32"), "dtype must be"),
+    (dict(alpha=float("nan")), "alpha must be"), (dict(dtype="float64", module=nn.Linear), "dtype is for"),
+    (dict(compile="fortran"), "fortran"),
+], ids=lambda x: "-".join(x) if isinstance(x, dict) else "")  # fmt: skip
 def test_parameters_out_of_range(blobs, kwargs, said):
     with pytest.raises(ValueError, match=said):
         quick().set_params(**kwargs).fit(*blobs)
@@ -417,19 +408,17 @@ def test_factories_that_make_something_else(blobs):
 
 def test_partial_fits_mistakes(blobs):
     x, y = blobs
-    with pytest.raises(ValueError, match="classes must be given"):
-        quick().partial_fit(x, y)
-    with pytest.raises(ValueError, match="does not support early_stopping"):
-        quick(early_stopping=True).partial_fit(x, y, classes=np.unique(y))
-    model = quick().partial_fit(x, y, classes=np.unique(y))
-    with pytest.raises(ValueError, match="not what it was"):
-        model.partial_fit(x, y, classes=["red"])
-    with pytest.raises(ValueError, match="not there before"):
-        model.partial_fit(x, np.full(len(x), "violet"))
-    with pytest.raises(ValueError, match="another number of outputs"):
-        NeuralRegressor(max_iter=1, tol=None).partial_fit(x, x[:, 0]).partial_fit(x, x[:, :2])
-    with pytest.raises(ValueError, match="early_stopping"):
-        NeuralRegressor(early_stopping=True).partial_fit(x, x[:, 0])
+    model, classes = quick().partial_fit(x, y, classes=np.unique(y)), np.unique(y)
+    regressor = NeuralRegressor(max_iter=1, tol=None).partial_fit(x, x[:, 0])
+    for estimator, target, given, said in (
+        (quick(), y, {}, "classes must be given"), (model, y, {"classes": ["red"]}, "not what it was"),
+        (quick(early_stopping=True), y, {"classes": classes}, "does not support early_stopping"),
+        (model, np.full(len(x), "violet"), {}, "not there before"),
+        (regressor, x[:, :2], {}, "another number of outputs"),
+        (NeuralRegressor(early_stopping=True), x[:, 0], {}, "early_stopping"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            estimator.partial_fit(x, target, **given)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")

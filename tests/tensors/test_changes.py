@@ -14,90 +14,40 @@ def w3():
     return leaf(1.0, 2.0, 3.0)
 
 
-def under_no_grad(t):
-    with tg.no_grad():
-        t.mul_(2)
+def in_no_grad(change):
+    """Let a change be made without recording."""
 
+    def changed(t):
+        with tg.no_grad():
+            change(t)
 
-def through_detach(t):
-    t.detach().mul_(2)
-
-
-def through_view(t):
-    with tg.no_grad():
-        t[1:] *= 2
-
-
-def through_row_of_view(t):
-    with tg.no_grad():
-        t.reshape(1, 3)[0].mul_(2)
-
-
-def through_setitem_on_detached(t):
-    t.detach()[0] = 9.0
-
-
-def through_numpy_out(t):
-    with tg.no_grad():
-        np.multiply(t, 2, out=t)
-
-
-def through_numpy_copyto(t):
-    with tg.no_grad():
-        np.copyto(t, 7.0)
-
-
-def through_fill_diagonal(t):
-    with tg.no_grad():
-        np.fill_diagonal(t.view(1, 3), 9)
-
-
-def through_add_at(t):
-    with tg.no_grad():
-        np.add.at(t, [0], 5)
-
-
-def through_parameter(t):
-    nn.Parameter(t.detach()).detach().zero_()
-
-
-def through_copy(t):
-    with tg.no_grad():
-        t.copy_(np.array([5.0, 5, 5]))
-
-
-def through_fill(t):
-    with tg.no_grad():
-        t.fill_(0.5)
+    return changed
 
 
 CHANGES = [
-    under_no_grad, through_detach, through_view, through_row_of_view, through_setitem_on_detached, through_numpy_out,
-    through_numpy_copyto, through_fill_diagonal, through_add_at, through_parameter, through_copy, through_fill,
+    lambda t: t.detach().mul_(2), lambda t: t.detach().__setitem__(0, 9.0),
+    lambda t: nn.Parameter(t.detach()).detach().zero_(),
+    *map(in_no_grad, [
+        lambda t: t.mul_(2), lambda t: t[1:].mul_(2), lambda t: t[1].zero_(), lambda t: t.reshape(1, 3)[0].mul_(2),
+        lambda t: np.multiply(t, 2, out=t), lambda t: np.copyto(t, 7.0), lambda t: np.fill_diagonal(t.view(1, 3), 9),
+        lambda t: np.add.at(t, [0], 5), lambda t: t.copy_(np.array([5.0, 5, 5])), lambda t: t.fill_(0.5),
+    ]),
 ]  # fmt: skip
 
 # name: (what is computed from w and c, which of "w", "c", "y" (the result) the rule reads)
 READS = {
-    "multiply": (lambda w, c: w * c, {"c"}),
-    "square": (lambda w, c: w.square(), {"w"}),
-    "exp": (lambda w, c: w.exp(), {"y"}),
-    "sqrt": (lambda w, c: w.sqrt(), {"y"}),
-    "relu": (lambda w, c: w.relu(), {"y"}),
-    "sigmoid": (lambda w, c: w.sigmoid(), {"y"}),
-    "log": (lambda w, c: w.log(), {"w"}),
-    "sin": (lambda w, c: w.sin(), {"w"}),
-    "add": (lambda w, c: w + c, set()),
-    "subtract": (lambda w, c: c - w, set()),
-    "divide": (lambda w, c: w / c, {"c"}),
-    "negative": (lambda w, c: -w, set()),
-    "clone": (lambda w, c: w.clone(), set()),
+    "multiply": (lambda w, c: w * c, {"c"}), "square": (lambda w, c: w.square(), {"w"}),
+    "exp": (lambda w, c: w.exp(), {"y"}), "sqrt": (lambda w, c: w.sqrt(), {"y"}),
+    "relu": (lambda w, c: w.relu(), {"y"}), "sigmoid": (lambda w, c: w.sigmoid(), {"y"}),
+    "log": (lambda w, c: w.log(), {"w"}), "sin": (lambda w, c: w.sin(), {"w"}), "add": (lambda w, c: w + c, set()),
+    "subtract": (lambda w, c: c - w, set()), "divide": (lambda w, c: w / c, {"c"}),
+    "negative": (lambda w, c: -w, set()), "clone": (lambda w, c: w.clone(), set()),
     "mean": (lambda w, c: w.mean(0, keepdim=True).expand(3) * 1, set()),
     "cat": (lambda w, c: tg.cat([w, c]), {"w", "c"}),  # stricter than needed: it reads sizes only
     "softmax": (lambda w, c: w.softmax(0), {"y"}),
     "maximum": (lambda w, c: tg.maximum(w, c), {"w", "c"}),
     "matmul": (lambda w, c: c.reshape(3, 1) @ w.reshape(1, 3), {"c"}),
-    "where": (lambda w, c: tg.where(c > 2, w, c), set()),
-    "flip": (lambda w, c: w.flip(0) * 1, set()),
+    "where": (lambda w, c: tg.where(c > 2, w, c), set()), "flip": (lambda w, c: w.flip(0) * 1, set()),
     "cumulative": (lambda w, c: (w * c) * w, {"w", "c"}),
 }
 
@@ -123,15 +73,6 @@ def test_change_between_forward_and_backward(name, what):
         else:
             y.backward(np.ones(y.shape))
             np.testing.assert_array_equal(w.grad.array, want.array)
-
-
-def test_error_names_the_operation_and_the_module():
-    model = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
-    y = model(tg.ones(1, 2))
-    with tg.no_grad():
-        y += 1
-    with pytest.raises(InPlaceError, match=r"tanh in 1 Tanh: its result was changed in place"):
-        y.sum().backward()
 
 
 def test_optimizer_step_between_forward_and_backward():
@@ -363,12 +304,6 @@ def test_shared_memory_cannot_be_changed_while_recording(alias):
     y += 1
     y.sum().backward()
     assert values(w.grad) == [[2, 2], [2, 2]]
-
-
-def test_memory_without_writing_rights():
-    y = tg.zeros(1).expand(3)
-    with pytest.raises(InPlaceError, match="read-only"):
-        y += 1
 
 
 def test_views_see_changes_and_changes_see_views():

@@ -55,16 +55,16 @@ BINARY = [
 ]  # fmt: skip
 VIEWS = [
     lambda t: t.reshape(-1), lambda t: t.T, lambda t: t[1:], lambda t: t.flip(0), lambda t: t[:1],
-    lambda t: t.unsqueeze(0), lambda t: t[..., ::2],
+    lambda t: t.unsqueeze(0), lambda t: t[..., ::2], lambda t: t[0] if t.ndim > 1 else t[-1:],
+    lambda t: t.squeeze() if t.numel() > 1 else t.split(1)[0], lambda t: list(t)[-1] if t.ndim > 1 else t.to(t.dtype),
 ]  # fmt: skip
 IN_PLACE = [
-    (lambda t, o: t.add_(o), lambda t, o: t + o),
-    (lambda t, o: t.mul_(o), lambda t, o: t * o),
-    (lambda t, o: t.sub_(o), lambda t, o: t - o),
-    (lambda t, o: t.copy_(o), lambda t, o: o + t * 0),
+    (lambda t, o: t.add_(o), lambda t, o: t + o), (lambda t, o: t.mul_(o), lambda t, o: t * o),
+    (lambda t, o: t.sub_(o), lambda t, o: t - o), (lambda t, o: t.copy_(o), lambda t, o: o + t * 0),
     (lambda t, o: t.__itruediv__(2 + o * o), lambda t, o: t / (2 + o * o)),
     (lambda t, o: t.__setitem__(slice(0, 1), o[:1] * 1), lambda t, o: tg.cat([o[:1], t[1:]])),
-    (lambda t, o: t.zero_(), lambda t, o: t * 0 + o * 0),
+    (lambda t, o: t.zero_(), lambda t, o: t * 0 + o * 0), (lambda t, o: t.fill_(3.0), lambda t, o: t * 0 + 3 + o * 0),
+    (lambda t, o: t.pow_(2), lambda t, o: t**2 + 0 * o.detach()),
     (lambda t, o: t.__iadd__(1.0), lambda t, o: t + 1.0 + 0 * o.detach()),
     (lambda t, o: np.add(t.detach(), 0.5, out=t.detach()), None),  # a writer outside the graph
 ]

@@ -55,39 +55,33 @@ def test_methods_that_nothing_calls_are_told():
     assert helped.seen == 2
 
 
-@pytest.mark.parametrize(
-    ("kwargs", "error", "said"),
-    [
-        ({"epochs": 0}, ArgumentError, "epochs must be a whole number"),
-        ({"epochs": 2.0}, ArgumentError, "epochs must be a whole number"),
-        ({"batch_size": -1}, ArgumentError, "batch_size must be"),
-        ({"l2": -1.0}, ArgumentError, "l2 is out of range"),
-        ({"metrics": ["precision"]}, ArgumentError, "'precision' is unknown"),
-        ({"metrics": {"loss": accuracy}}, ArgumentError, "cannot be used"),
-        ({"schedule_every": "step"}, ArgumentError, "schedule_every is 'step'"),
-        ({"on_interrupt": "ignore"}, ArgumentError, "on_interrupt is 'ignore'"),
-        ({"resume": True}, ArgumentError, "needs a checkpoint"),
-        ({"clip_norm": 0.0}, ArgumentError, "clip_norm must be positive"),
-        ({"valid": samples(0)}, ArgumentError, "gives no batch"),
-        ({"valid": Nothing()}, TrainingError, "gave no batch"),
-        ({"optimizer": "adam"}, DTypeError, "(?s)str 'adam'.*optimizer=tg.optim.Adam"),
-        ({"optimizer": SGD}, DTypeError, "the class SGD"),
-        ({"schedule": ExponentialLR}, DTypeError, "the class ExponentialLR"),
-        ({"loss_function": "mse"}, DTypeError, "(?s)str 'mse'.*MSELoss"),
-        ({"loss_function": nn.MSELoss}, DTypeError, "with brackets"),
-        ({"callbacks": EarlyStopping()}, DTypeError, "must be a list"),
-        ({"callbacks": [EarlyStopping]}, DTypeError, "with brackets"),
-        ({"callbacks": [lambda run: None]}, DTypeError, "derived from"),
-        ({"callbacks": [Checkpoint("run.npz")]}, DTypeError, r"fit\(checkpoint=\.\.\.\) takes it"),
-        ({"callbacks": "best"}, DTypeError, "must be a list"),
-        ({"metrics": [same_name(1.0), same_name(2.0)]}, ArgumentError, "two metrics are called 'constant'"),
-        ({"metrics": [lambda outputs, targets: 0.0]}, ArgumentError, "functions that have a name"),
-        ({"optimizer": SGD([nn.Parameter(np.zeros(3, np.float32))], lr=1.0)}, ArgumentError, "no parameter of this"),
-        ({"schedule": ExponentialLR(SGD([nn.Parameter([1.0])], lr=1.0), 0.5)}, ArgumentError, "another optimizer"),
-        ({"compile": "fortran"}, ArgumentError, "fortran"),
-    ],
-    ids=lambda x: "-".join(x) if isinstance(x, dict) else "",
-)
+@pytest.mark.parametrize(("kwargs", "error", "said"), [
+    ({"epochs": 0}, ArgumentError, "epochs must be a whole number"),
+    ({"epochs": 2.0}, ArgumentError, "epochs must be a whole number"),
+    ({"batch_size": -1}, ArgumentError, "batch_size must be"), ({"l2": -1.0}, ArgumentError, "l2 is out of range"),
+    ({"metrics": ["precision"]}, ArgumentError, "'precision' is unknown"),
+    ({"metrics": {"loss": accuracy}}, ArgumentError, "cannot be used"),
+    ({"schedule_every": "step"}, ArgumentError, "schedule_every is 'step'"),
+    ({"on_interrupt": "ignore"}, ArgumentError, "on_interrupt is 'ignore'"),
+    ({"resume": True}, ArgumentError, "needs a checkpoint"),
+    ({"clip_norm": 0.0}, ArgumentError, "clip_norm must be positive"),
+    ({"valid": samples(0)}, ArgumentError, "gives no batch"), ({"valid": Nothing()}, TrainingError, "gave no batch"),
+    ({"optimizer": "adam"}, DTypeError, "(?s)str 'adam'.*optimizer=tg.optim.Adam"),
+    ({"optimizer": SGD}, DTypeError, "the class SGD"),
+    ({"schedule": ExponentialLR}, DTypeError, "the class ExponentialLR"),
+    ({"loss_function": "mse"}, DTypeError, "(?s)str 'mse'.*MSELoss"),
+    ({"loss_function": nn.MSELoss}, DTypeError, "with brackets"),
+    ({"callbacks": EarlyStopping()}, DTypeError, "must be a list"),
+    ({"callbacks": [EarlyStopping]}, DTypeError, "with brackets"),
+    ({"callbacks": [lambda run: None]}, DTypeError, "derived from"),
+    ({"callbacks": [Checkpoint("run.npz")]}, DTypeError, r"fit\(checkpoint=\.\.\.\) takes it"),
+    ({"callbacks": "best"}, DTypeError, "must be a list"),
+    ({"metrics": [same_name(1.0), same_name(2.0)]}, ArgumentError, "two metrics are called 'constant'"),
+    ({"metrics": [lambda outputs, targets: 0.0]}, ArgumentError, "functions that have a name"),
+    ({"optimizer": SGD([nn.Parameter(np.zeros(3, np.float32))], lr=1.0)}, ArgumentError, "no parameter of this"),
+    ({"schedule": ExponentialLR(SGD([nn.Parameter([1.0])], lr=1.0), 0.5)}, ArgumentError, "another optimizer"),
+    ({"compile": "fortran"}, ArgumentError, "fortran"),
+], ids=lambda x: "-".join(x) if isinstance(x, dict) else "")  # fmt: skip
 def test_arguments_that_do_not_fit(kwargs, error, said):
     with pytest.raises(error, match=said):
         fit(network(), samples(10), **{"epochs": 1, **kwargs})
@@ -95,25 +89,22 @@ def test_arguments_that_do_not_fit(kwargs, error, said):
 
 def test_data_and_models_that_do_not_fit():
     x, y = samples(10)
-    with pytest.raises(DTypeError, match="must be a Module"):
-        fit(lambda x: x, (x, y))
-    with pytest.raises(DTypeError, match="only once"):
-        fit(network(), iter([(x, y)]))
     fit(network(), (x.tolist(), y.tolist()), epochs=1, metrics="accuracy")
-    with pytest.raises(DTypeError, match="no source of batches"):
-        fit(network(), 3)
-    with pytest.raises(ArgumentError, match=r"must be \(inputs, targets\)"):
-        fit(network(), DataLoader(TensorDataset(x), batch_size=5))
+    for model, data, error, said in (
+        (lambda x: x, (x, y), DTypeError, "must be a Module"), (network(), iter([(x, y)]), DTypeError, "only once"),
+        (network(), 3, DTypeError, "no source of batches"),
+        (network(), [x, y], DTypeError, "(?s)a list of 2 arrays.*a tuple"),
+        (network(), DataLoader(TensorDataset(x), batch_size=5), ArgumentError, r"must be \(inputs, targets\)"),
+        (network(), DataLoader(TensorDataset(x[:5], y[:5]), batch_size=10, drop_last=True), ArgumentError,
+         "(?s)5 samples, batch_size 10, drop_last.*smaller batch_size"),
+        (Forgetful(), (x, y), DTypeError, r"(?s)Forgetful: its forward gave None.*return in Forgetful\.forward"),
+    ):  # fmt: skip
+        with pytest.raises(error, match=said):
+            fit(model, data)
     with pytest.raises(ShapeError, match="accuracy"):
         accuracy(np.zeros((3, 2)), np.zeros(4))
-    with pytest.raises(DTypeError, match="(?s)a list of 2 arrays.*a tuple"):
-        fit(network(), [x, y])
     with pytest.raises(DTypeError, match="evaluate: the data can be no source"):
         evaluate(network(), {"x": x, "y": y})
-    with pytest.raises(ArgumentError, match="(?s)5 samples, batch_size 10, drop_last.*smaller batch_size"):
-        fit(network(), DataLoader(TensorDataset(x[:5], y[:5]), batch_size=10, drop_last=True))
-    with pytest.raises(DTypeError, match=r"(?s)Forgetful: its forward gave None.*return in Forgetful\.forward"):
-        fit(Forgetful(), (x, y))
     optimizer = SGD((model := network()).parameters(), lr=0.1)
     with pytest.raises(ArgumentError, match="looks at epochs"):
         schedule = ReduceLROnPlateau(optimizer)

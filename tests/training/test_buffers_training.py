@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+from worlds import KillAfter, Killed
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -39,22 +40,6 @@ class Running(nn.Module):
         return x - self.mean
 
 
-class Stop(Exception):
-    """What breaks a training off."""
-
-
-class StopAfter(Callback):
-    """Break off after so many batches."""
-
-    def __init__(self, batches):
-        self.left = batches
-
-    def on_batch_end(self, run):
-        self.left -= 1
-        if self.left == 0:
-            raise Stop
-
-
 def trained(path, stop=0, registered=True, epochs=3, **kwargs):
     """Train, from a checkpoint if there is one; give all that must be the same in the end."""
     tg.manual_seed(1)
@@ -62,19 +47,18 @@ def trained(path, stop=0, registered=True, epochs=3, **kwargs):
     best = KeepBest("valid_loss")
     fit(
         model, (X, Y), valid=(X[:20], Y[:20]), epochs=epochs, batch_size=9, optimizer=SGD(model.parameters(), 0.5),
-        callbacks=[best, StopAfter(stop)], checkpoint=Checkpoint(path, batches=1, seconds=None), resume=True, **kwargs,
+        callbacks=[best, KillAfter(stop)], checkpoint=Checkpoint(path, batches=1, seconds=None), resume=True, **kwargs,
     )  # fmt: skip
     return [x.array.tobytes() for x in model.state_dict().values()], best.best_epoch, int(model[0].count)
 
 
 @pytest.mark.parametrize("backend", [False, "numpy", "numba"])
 def test_a_resumed_run_has_its_buffers(tmp_path, backend):
-    pytest.importorskip("numba") if backend == "numba" else None
     wanted = trained(tmp_path / "whole.npz", compile=backend)
     assert wanted[2] == 5 * wanted[1]  # the count of the best epoch
     for stop in (1, 4, 5, 7, 13) if backend != "numba" else (7,):
         path = tmp_path / f"{stop}.npz"
-        with pytest.raises(Stop):
+        with pytest.raises(Killed):
             trained(path, stop, compile=backend)
         assert trained(path, compile=backend) == wanted, stop
 
@@ -99,7 +83,7 @@ def test_buffers_that_begin_and_grow_are_resumed_and_given_back(tmp_path, monkey
     wanted = trained(tmp_path / "whole.npz")
     for stop in (1, 6, 12):
         path = tmp_path / f"{stop}.npz"
-        with pytest.raises(Stop):
+        with pytest.raises(Killed):
             trained(path, stop)
         assert trained(path) == wanted, stop
 
@@ -139,7 +123,7 @@ def form_1(state, registered):
 @pytest.mark.parametrize("stop", [2, 7])  # before there are best weights, and after
 def test_a_checkpoint_of_form_1_goes_on(tmp_path, stop):
     wanted, path = trained(tmp_path / "whole.npz"), tmp_path / "run.npz"
-    with pytest.raises(Stop):
+    with pytest.raises(Killed):
         trained(path, stop)
     tg.save(form_1(tg.load(path), True), path)
     assert trained(path) == wanted
@@ -199,7 +183,6 @@ def test_a_buffer_that_is_not_saved_is_not_in_a_checkpoint(tmp_path):
 @pytest.mark.parametrize("compile", [False, "numpy", "numba"])
 def test_estimators_have_buffers(compile):
     pytest.importorskip("sklearn")
-    pytest.importorskip("numba") if compile == "numba" else None
     network = tg.sklearn.NeuralClassifier(
         module=lambda n, m: nn.Sequential(Running(), nn.Linear(n, m)), max_iter=4, tol=None, batch_size=10,
         random_state=0, compile=compile,

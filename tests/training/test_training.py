@@ -4,6 +4,8 @@ A killed run that is resumed: test_checkpoints.py.
 """
 
 import csv
+import dataclasses
+import inspect
 import json
 import math
 import sys
@@ -18,7 +20,8 @@ from tinygrad_mnist.core.errors import ArgumentError, MissingDependencyError, Tr
 from tinygrad_mnist.data import DataLoader, TensorDataset
 from tinygrad_mnist.optim import SGD, Adam
 from tinygrad_mnist.optim.lr_scheduler import ExponentialLR, OneCycleLR
-from tinygrad_mnist.training import Log, accuracy, evaluate, fit, predict
+from tinygrad_mnist.training import Callback, Log, accuracy, evaluate, fit, predict
+from tinygrad_mnist.training.settings import Settings
 
 
 def same(first, second):
@@ -241,3 +244,27 @@ def test_a_bar_without_tqdm(monkeypatch):
     assert len(fit(network(), samples(20), epochs=1)) == 1
     with pytest.raises(MissingDependencyError, match="tqdm"):
         fit(network(), samples(20), epochs=1, progress=True)
+
+
+# ---------------------------------------------------------------- what a run is told
+
+
+def test_settings_are_frozen_and_what_a_run_makes_of_them_is_not():
+    seen = []
+
+    class Shorter(Callback):
+        def on_epoch_end(self, run):
+            seen.append({f.name: getattr(run, f.name) for f in dataclasses.fields(Settings)})
+            run.epochs = 2
+
+    model = nn.Linear(5, 3)
+    history = fit(model, samples(), epochs=5, l2=0.5, callbacks=[Shorter()])
+    assert len(history) == 2 and [s["epochs"] for s in seen] == [5, 2]
+    assert seen[0]["model"] is model and seen[0]["l2"] == 0.5 and seen[0]["schedule_every"] == "epoch"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings(**seen[0]).epochs = 3
+
+
+@pytest.mark.parametrize("name", ["callbacks", "checkpoint", "settings", "step"])
+def test_what_a_run_stands_on_does_not_import_it(name):
+    assert "import Run" not in inspect.getsource(getattr(tg.training, name))  # not even for types

@@ -153,19 +153,12 @@ def test_values_can_be_left_out():
     assert "…" not in source and "grad" not in source and "(4, 6) float32" in source
 
 
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        (np.float32([[1.5]]), "1.5"),
-        (np.float32([1, 2, np.nan]), "1 … 2, 1 NaN"),
-        (np.float32([np.nan, np.nan]), "2 NaN"),
-        (np.float32([1, np.inf]), "1 … inf"),
-        (np.float32([3, 3]), "all 3"),
-        (np.zeros((0, 3), np.float32), "no elements"),
-        (np.array([True, False, True]), "2 of 3 true"),
-        (np.array([7, -2]), "-2 … 7"),
-    ],
-)
+@pytest.mark.parametrize(("data", "text"), [
+    (np.float32([[1.5]]), "1.5"), (np.float32([1, 2, np.nan]), "1 … 2, 1 NaN"),
+    (np.float32([np.nan, np.nan]), "2 NaN"), (np.float32([1, np.inf]), "1 … inf"), (np.float32([3, 3]), "all 3"),
+    (np.zeros((0, 3), np.float32), "no elements"), (np.array([True, False, True]), "2 of 3 true"),
+    (np.array([7, -2]), "-2 … 7"),
+])  # fmt: skip
 def test_ranges(data, text):
     assert Dot(viz.graph(tg.from_numpy(data))).labels["v0"].split("|")[2] == text
 
@@ -387,14 +380,12 @@ def test_wrong_arguments_are_explained():
         viz.graph(Mlp())
     assert "summary(model" in str(error.value)
     x = tg.tensor([1.0])
-    with pytest.raises(DTypeError, match="expected a tensor"):
-        viz.graph([])
-    with pytest.raises(DTypeError, match="names must give"):
-        viz.graph(x, {"x": 3})
-    with pytest.raises(ArgumentError, match="direction"):
-        viz.graph(x, direction="up")
-    with pytest.raises(ArgumentError, match="depth counts"):
-        viz.graph(x, depth=-1)
+    for of, options, kind, said in (
+        ([], {}, DTypeError, "expected a tensor"), (x, {"names": {"x": 3}}, DTypeError, "names must give"),
+        (x, {"direction": "up"}, ArgumentError, "direction"), (x, {"depth": -1}, ArgumentError, "depth counts"),
+    ):  # fmt: skip
+        with pytest.raises(kind, match=said):
+            viz.graph(of, **options)
 
 
 def test_drawing_changes_nothing():
