@@ -2,9 +2,10 @@
 
     python tests/public_names.py    after a primitive or a function came, went or got another name; a second
 
-A primitive of ops/ that takes arrays alone, element by element, gets its function in functions/elementwise.py. Of what
-is written by hand in functions/, public is what names its first argument as PyTorch does. test_public_names.py holds
-what is checked in against this; nothing of it runs in the package.
+A primitive of ops/ that takes arrays alone, element by element, gets its function in functions/elementwise.py; where
+PyTorch calls it otherwise, or by a second name too, TORCH and ALIASES say so. Of what is written by hand in functions/,
+public is what names its first argument as PyTorch does. test_public_names.py holds what is checked in against this;
+nothing of it runs in the package.
 """
 
 from __future__ import annotations
@@ -130,4 +131,6 @@ def texts() -> dict[Path, str]:
 
 if __name__ == "__main__":
     for path, text in texts().items():
-        path.write_text(text, encoding="utf-8")
+        if path.read_text(encoding="utf-8") != text:
+            print(f"written: {path.relative_to(PACKAGE.parent)}")
+            path.write_text(text, encoding="utf-8")

@@ -256,7 +256,7 @@ def test_a_primitive_may_be_defined_again_in_a_notebook_only():
     twice_defined.__module__ = "__main__"
     assert primitive()(twice_defined) is not primitive()(twice_defined)
     twice_defined.__module__ = "some.module"
-    with pytest.raises(TypeError, match="two primitives are called twice_defined"):
+    with pytest.raises(TypeError, match="has a primitive called twice_defined: give that of"):
         primitive()(twice_defined)
 
 

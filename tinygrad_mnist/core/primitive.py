@@ -105,7 +105,8 @@ class Primitive:
         if not registered:
             return
         if self.name in registry and self.__module__ != "__main__":  # a notebook may run a cell twice
-            raise TypeError(f"two primitives are called {self.name}")
+            known = registry[self.name].__module__
+            raise TypeError(f"{known} has a primitive called {self.name}: give that of {self.__module__} another name")
         registry[self.name] = self
         answers = answers or self.ufunc
         if answers is not None:
