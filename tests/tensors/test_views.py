@@ -35,16 +35,12 @@ VIEWS = {  # what PyTorch gives as a view; some are refused for some shapes
     "numpy": lambda x, t: t.from_numpy(x.detach().numpy()),
 }  # fmt: skip
 COPIES = {  # what PyTorch gives in memory of its own, whatever the sizes
-    "flip": lambda x, t: x.flip(0),
-    "flip nothing": lambda x, t: x.flip(()),
-    "prod": lambda x, t: x.prod(),
+    "flip": lambda x, t: x.flip(0), "flip nothing": lambda x, t: x.flip(()), "prod": lambda x, t: x.prod(),
     **{f"{name} {dim} {keep}": (lambda x, t, name=name, dim=dim, keep=keep: getattr(x, name)(dim, keep))
        for name in ("sum", "mean", "amax", "amin", "prod", "logsumexp") for dim in (0, -1) for keep in (False, True)},
     **{f"{name} {dim}": (lambda x, t, name=name, dim=dim: getattr(x, name)(dim)[0])
        for name in ("max", "min") for dim in (0, -1)},
-    "x[[0]]": lambda x, t: x[[0]],
-    "mask": lambda x, t: x[x > -100],
-    "clone": lambda x, t: x.clone(),
+    "x[[0]]": lambda x, t: x[[0]], "mask": lambda x, t: x[x > -100], "clone": lambda x, t: x.clone(),
     **{f"pad by nothing, {mode}": lambda x, t, mode=mode: t.nn.functional.pad(x, (0, 0), mode)
        for mode in ("constant", "reflect", "replicate", "circular")},
     "cat": lambda x, t: t.cat([x]),
