@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..facts import Facts, held, hidden, keys_of
-from ..graph import SLOT
+from ..graph import Var
 from ..tensor import Tensor
 from .pure import PYTHON
 from .things import (
@@ -205,7 +205,7 @@ class Members(Facts):
             if not is_foreign(kind):
                 self.count_attributes(kind, kind.__name__)
             value = vars(kind).get(word, MISSING)
-            if value is SLOT or word in ("array", "__dict__", "__weakref__"):
+            if (kind is Var and word == "array") or word in ("__dict__", "__weakref__"):
                 return
             if value is MISSING:
                 continue
