@@ -153,8 +153,12 @@ def show_ratios(study, found, samples):
         {alone[1] / theirs.cpu:.0%} of theirs, so nothing could be more than {bound:.2f} times as fast; outside them
         ours spends {rest[0]:.1f} ms an epoch and theirs {rest[1]:.1f} ms.""")
     if not study.quick:  # short fits are mostly start-up
-        study.check("total time: times as fast as scikit-learn on float64, as the study had it", ratio, 2, widest)
-        study.check("total time: times as fast as scikit-learn on float32, equal precision", equal, 1, bound)
+        study.check(
+            "total time: times as fast as scikit-learn on float64, as the study had it", ratio, 2, widest, timed=True
+        )
+        study.check(
+            "total time: times as fast as scikit-learn on float32, equal precision", equal, 1, bound, timed=True
+        )
 
 
 def begin():
@@ -187,9 +191,11 @@ def show_processes(study, serial, spread_out, start):
     differ = max(abs(row["accuracy"] - serial.rows[w]["accuracy"]) for w, row in spread_out.rows.items())
     study.check("scores over 2 processes less those in one, the largest", differ, 0, 1e-3)
     if not study.quick:  # threads that fight for the cores would spin, and use processor time
-        study.check("processor time of an epoch over two processes, against alone", cost[1] / cost[0], 0.7, 1.5)
+        study.check(
+            "processor time of an epoch over two processes, against alone", cost[1] / cost[0], 0.7, 1.5, timed=True
+        )
     if not study.quick and used > 0.85:
-        study.check("over two processes, times as fast as in one, workers started", ready, 1.2, 2.2)
+        study.check("over two processes, times as fast as in one, workers started", ready, 1.2, 2.2, timed=True)
 
 
 # ------------------------------------------------------------ what it finds

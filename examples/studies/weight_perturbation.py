@@ -96,7 +96,7 @@ def exact_methods(study, w, data):
         h = 1e-5. As written, {epochs} epochs are {epochs * STEPS * (WEIGHTS + 1):,} losses of {BATCH} images; they took
         {seconds:.0f} s, and the median angle to the gradient is {angles[0]:.0f} degrees in epoch 1, {angles[1]:.0f} in
         epoch {epochs}. Corrected it is {angles[2]:.0e} degrees.""")
-    study.check("seconds for the epochs as written", seconds, 0, 600)
+    study.check("seconds for the epochs as written", seconds, 0, 600, timed=True)
     study.check(f"corrected, accuracy after epoch {last}", new[0][-1], *((72, 76) if study.quick else (91.4, 92.5)))
     study.check("corrected minus backprop on the same batches, in points", new[0][-1] - bp_new[last - 1], -0.15, 0.15)
     ends = {"after backprop": bp_end, "after perturbation": wp_end}
@@ -268,7 +268,9 @@ def cost(study, w, batch63, batch):
     study.compare("backprop, pass per weight, batch 63", "0.19 ms, 1.85 s: 9,500x",
                   f"{bp:.2f} ms, {each / 1e3:.2f} s: {each / bp:,.0f}x", f"tables: {table:.1f} ms, {table / bp:.0f}x",
                   f"another machine: a pass takes {each / WEIGHTS:.2f} ms here, 0.12 ms there")  # fmt: skip
-    study.check("one pass per weight against tables, batch 630: times slower", rows[1][3] / rows[3][3], 20, 1e5)
+    study.check(
+        "one pass per weight against tables, batch 630: times slower", rows[1][3] / rows[3][3], 20, 1e5, timed=True
+    )
 
 
 def agreement(study, places, batch63, batch):

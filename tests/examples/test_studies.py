@@ -70,6 +70,13 @@ def test_a_check_that_fails_fails_the_study(study, tmp_path, capsys, value):
     assert "1 checks FAILED" in capsys.readouterr().out
 
 
+def test_a_time_that_is_not_as_expected_is_said_and_fails_nothing(study, tmp_path, capsys):
+    made = record(study, tmp_path)
+    made.check("times as fast", 0.5, 1, 2, timed=True)
+    assert made.finish() == 0
+    assert "not so here, where other programs may have run: times as fast: 0.5 in [1, 2]" in capsys.readouterr().out
+
+
 def test_a_quick_run_says_so_first(study, tmp_path, capsys):
     made = record(study, tmp_path, quick=True)
     made.finish()
