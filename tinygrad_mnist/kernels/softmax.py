@@ -112,13 +112,13 @@ def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float, out: Ar
     Shapes:  p (N, C), s (N,), target (N,) -> (N, C); out may be p
     """
     n, classes = p.shape
+    same = s.strides == (0,) and n > 0  # in a mean every row has the same share
+    share = s[0] if same else stretched("rows", s[:, None], p.shape)
     if smoothing:
         out = np.subtract(p, smoothing / classes, out=out)
-        out *= stretched("rows", s[:, None], out.shape)
-    elif s.strides == (0,) and n:  # of a mean, of which every row has the same share
-        out = np.multiply(p, s[0], out=out)
+        out *= share
     else:
-        out = np.multiply(p, stretched("rows", s[:, None], p.shape), out=out)
+        out = np.multiply(p, share, out=out)
     if not out.flags.c_contiguous:
         out[np.arange(n), target] -= s * (1 - smoothing)
         return out
