@@ -187,6 +187,16 @@ def test_out_may_be_positional_and_settings_have_defaults(backend):
             call()
 
 
+def test_a_function_may_read_an_argument_after_it_has_written_out():
+    def twice_and(x, y, *, out=None):
+        out = np.multiply(x, 2, out=out)
+        return np.add(out, y, out=out)
+
+    p = elementwise(twice_and)(declared("p", "x, y"))
+    agree(lambda x, y: [p(x * 1.0, y * 1.0), p(x, p(y * 3.0, y)), p(p(x, x), x * 5.0)], "numpy", 2)
+    assert p.over == () and elementwise(np.hypot)(declared("q", "x, y")).over == (0, 1)
+
+
 def softmax(x, out):
     for i in range(len(x)):
         out[i] = x[i, 0] * 2

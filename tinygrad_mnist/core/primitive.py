@@ -53,7 +53,7 @@ class Primitive:
              answers: the ufunc that this is on tensors, where another function computes; None: `computes`.
              differentiable: False for what is constant to differentiation, whose result needs no gradient.
              modular: Python's integers count modulo 2ⁿ of the integer arrays that they meet.
-             over: positions of the arguments in whose memory the result may be computed; None: of any.
+             over: positions of the arguments in whose memory the result may be computed; None: of all of a ufunc's.
              loop: for numba: one element as Python on the arguments' names, or a function of the static ones that
              gives it. `math.f`, or `loops.f` of kernels/loops.py; numbers have the step's dtype.
              rows: for numba: a loop over the rows of a matrix, of the arguments (matrices alike, vectors of a number
@@ -93,7 +93,8 @@ class Primitive:
         self.defaults = {k: v for k, v in defaults.items() if k in (*self.arguments, *self.static)}
         # a ufunc or kernel would take more, as `out`; what is not given is known to rules and loops, too
         self.strict = (computes is not None and self.variadic is None) or self.count < count or bool(self.defaults)
-        over = tuple(range(self.count)) if over is None else over
+        # a ufunc reads an element before it writes it; a function may write all of `out` and then read an argument
+        over = over if over is not None else () if self.ufunc is None else tuple(range(self.count))
         self.over, self.loop, self.rows, self.check, self.slow = over, loop, rows, check, slow
         self.residuals, self.view, self.unbroadcast = residuals, view, unbroadcast if self.count > 1 else None
         self.differentiable, self.promote, self.modular = differentiable, promote if self.count > 1 else None, modular

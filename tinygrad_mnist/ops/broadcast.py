@@ -46,6 +46,6 @@ def elementwise(
 ) -> Declaration:
     """Make a primitive that computes each element by itself, of arguments that broadcast; card: see Primitive.
 
-    Cotangents are summed back to each argument's shape. The result may take the memory of any argument.
+    Cotangents are summed back to each argument's shape. The result of a ufunc may take the memory of any argument.
     """
     return primitive(computes, **{"over": None, "unbroadcast": sum_to, **card}, promote=promote)
