@@ -13,6 +13,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.core.errors import DTypeError
+from tinygrad_mnist.core.primitive import registry
 from tinygrad_mnist.primitive import elementwise, primitive
 
 BACKENDS = ["numpy", "numba"]
@@ -195,6 +196,20 @@ def test_a_function_may_read_an_argument_after_it_has_written_out():
     p = elementwise(twice_and)(declared("p", "x, y"))
     agree(lambda x, y: [p(x * 1.0, y * 1.0), p(x, p(y * 3.0, y)), p(p(x, x), x * 5.0)], "numpy", 2)
     assert p.over == () and elementwise(np.hypot)(declared("q", "x, y")).over == (0, 1)
+
+
+def test_a_notebook_may_run_a_cell_twice_but_not_take_a_ufunc_from_the_package():
+    cells = ("q", np.hypot, False), ("q", np.hypot, False), ("r", np.hypot, True), ("add", np.add, True)
+    for name, ufunc, taken in cells:
+        function = declared(name, "x, y")
+        function.__module__ = "__main__"
+        before = registry.get(name)
+        if not taken:
+            assert elementwise(ufunc)(function) is registry[name] is not before
+            continue
+        with pytest.raises(TypeError, match=rf"{name}: np\.{ufunc.__name__} is .* already"):
+            elementwise(ufunc)(function)
+        assert registry.get(name) is before
 
 
 def softmax(x, out):

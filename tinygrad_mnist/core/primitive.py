@@ -84,20 +84,21 @@ class Primitive:
             self.forward = lambda x, out=None: forward(convert(x)) if out is None else forward(convert(x), out)
         self.takes_out = self.ufunc is not None or takes(forward, "out") and residuals <= takes(forward, "saved")
         self.arguments = tuple(x for x in code.co_varnames[:count] if x not in MEMORY or x not in defaults)
-        self.count = len(self.arguments)
         named = count + code.co_kwonlyargcount
         self.static = tuple(x for x in code.co_varnames[count:named] if x not in MEMORY)
         # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
         self.variadic = code.co_varnames[named] if code.co_flags & CO_VARARGS else None
         defaults |= declared.__kwdefaults__ or {}
         self.defaults = {k: v for k, v in defaults.items() if k in (*self.arguments, *self.static)}
-        # a ufunc or kernel would take more, as `out`; what is not given is known to rules and loops, too
-        self.strict = (computes is not None and self.variadic is None) or self.count < count or bool(self.defaults)
+        # a ufunc or kernel would take more, as `out`; defaults are put in at every call, for rules and loops
+        size = len(self.arguments)
+        self.strict = (computes is not None and self.variadic is None) or size < count or bool(self.defaults)
+        self.count = -1 if self.defaults else size
         # a ufunc reads an element before it writes it; a function may write all of `out` and then read an argument
-        over = over if over is not None else () if self.ufunc is None else tuple(range(self.count))
+        over = over if over is not None else () if self.ufunc is None else tuple(range(size))
         self.over, self.loop, self.rows, self.check, self.slow = over, loop, rows, check, slow
-        self.residuals, self.view, self.unbroadcast = residuals, view, unbroadcast if self.count > 1 else None
-        self.differentiable, self.promote, self.modular = differentiable, promote if self.count > 1 else None, modular
+        self.residuals, self.view, self.unbroadcast = residuals, view, unbroadcast if size > 1 else None
+        self.differentiable, self.promote, self.modular = differentiable, promote if size > 1 else None, modular
         self.rules: dict[str, Rule] = {}
         self.unrecorded, self.unchecked = unrecorded, unchecked
         self.__doc__ = declared.__doc__
@@ -106,16 +107,16 @@ class Primitive:
         check_card(self)
         if not registered:
             return
-        if self.name in registry and self.__module__ != "__main__":  # a notebook may run a cell twice
-            known = registry[self.name].__module__
-            raise TypeError(f"{known} has a primitive called {self.name}: give that of {self.__module__} another name")
-        registry[self.name] = self
+        name, module = self.name, self.__module__
+        if name in registry and module != "__main__":  # a notebook may run a cell twice
+            known = registry[name].__module__
+            raise TypeError(f"{known} has a primitive called {name}: give that of {module} another name")
         answers = answers or self.ufunc
+        first = answering.get(answers, self)
+        if registry.get(first.name) is first and (first.name, first.__module__) != (name, module):
+            raise TypeError(f"{name}: np.{answers.__name__} is {first.name} already; a ufunc is one primitive")
+        registry[name] = self
         if answers is not None:
-            first = answering.setdefault(answers, self)
-            if first.name != self.name and registry.get(first.name) is first:
-                del registry[self.name]
-                raise TypeError(f"{self.name}: np.{answers.__name__} is {first.name} already; a ufunc is one primitive")
             answering[answers] = self
 
     def __repr__(self) -> str:
@@ -150,7 +151,7 @@ class Primitive:
         return self.rules.get(str(self.variadic)), {"which": position - len(self.arguments)}
 
     def __call__(self, *args: Any, **static: Any) -> Any:
-        if self.strict and (len(args) != self.count or len(static) != len(self.static) or "out" in static):
+        if self.strict and (len(args) != self.count or static and (not self.static or "out" in static)):
             args, static = self.completed(args, static)
         for x in args:
             if isinstance(x, Var):
@@ -162,11 +163,11 @@ class Primitive:
         given, rest = self.arguments[: len(args)], self.arguments[len(args) :]
         static = {k: v for k, v in self.defaults.items() if k not in given} | static
         other = static.keys() - {*self.static}
-        if other == {*rest} and (len(args) <= self.count or self.variadic):
+        if other == {*rest} and (len(args) <= len(self.arguments) or self.variadic):
             return (*args, *map(static.pop, rest)), static
         got = ", ".join([f"{len(args)} arguments", *sorted(other - self.defaults.keys())])
         expected = ", ".join([*self.arguments, *(f"{name}=" for name in self.static)])
-        arrays = [x.array if isinstance(x, Var) else x for x in args[: self.count]]
+        arrays = [x.array if isinstance(x, Var) else x for x in args[: len(self.arguments)]]
         raise self.explain(TypeError(f"takes ({expected}), got {got}."), arrays)
 
     def on_arrays(self, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
