@@ -21,7 +21,7 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 FLOORS = {
     "core/errors": 0, "core/backend": 0, "core/locks": 0, "core/files": 0.1, "core/archive": 0.1, "kernels": 1,
     "core/scope": 1, "core/versions": 1, "core/draws": 1.1, "core/mode": 1.1,
-    "core/explain": 1.1, "core/numbers": 1.2, "core/graph": 2, "core/primitive": 3,
+    "core/explain": 1.1, "core/numbers": 1.2, "core/card": 1.3, "core/graph": 2, "core/primitive": 3,
     "core/stale": 3.1, "core/seeds": 3.1, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,
     "functions": 6, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1, "tensors/methods": 6.1,
     "tensors/tensor": 6.2,

@@ -27,11 +27,13 @@ from ..ops import elementwise, promotion
 from .guards.dice import Dice
 from .guards.guard import Guard
 from .guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
-from .program import Array, Instruction, Program, Value
+from .program import EFFECTS, Array, Instruction, Program, Value
 from .way import CapturedWay
 
 FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
-TAKEN = {"np", "step", *dir(builtins), *dir(draws), *keyword.kwlist, *registry}  # names that the source uses itself
+OWN = {p: name for name, p in registry.items()}  # the package's
+# names that the source uses itself
+TAKEN = {"np", "step", "result", "saved", *EFFECTS, *dir(builtins), *dir(draws), *keyword.kwlist, *registry}
 
 
 class Recorder:
@@ -135,7 +137,8 @@ class Recorder:
         outputs = [self.new(out, "result", base=base)]
         if saved is not None:
             outputs.append(self.new(saved, "result"))
-        self.append(Instruction(primitive.name, inputs, outputs, static, primitive))
+        name = primitive.name if primitive in OWN or primitive.name not in TAKEN else f"{primitive.name}_"
+        self.append(Instruction(name, inputs, outputs, static, primitive))  # of a user's, passes know the name only
 
     def draw(self, fill: Callable[..., Any], generator: Any, settings: dict[str, Any], out: Array) -> None:
         """Write down a draw of random numbers."""

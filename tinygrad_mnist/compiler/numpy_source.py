@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..capture.program import Instruction, Program, Value
-from ..core.primitive import MEMORY, takes
+from ..core.card import MEMORY, takes
 from ..kernels.product import product
 from ..kernels.scratch import stretched
 from ..ops.contract import linear
@@ -63,7 +63,7 @@ class Writer:
 
     def function(self, function: Any, name: str = "") -> str:
         """Name a function that the source calls."""
-        own = function.__name__
+        own = getattr(function, "__name__", "")
         return f"np.{own}" if getattr(np, own, None) is function else self.named(function, name or own)
 
     def named(self, thing: Any, name: str) -> str:

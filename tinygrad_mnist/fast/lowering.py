@@ -6,15 +6,15 @@ next at source.py, which writes the loops.
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
-import textwrap
 from typing import Any
 
 from ..capture.program import EFFECTS, Instruction, Program, Value
 from ..core.primitive import Primitive
+from ..kernels import loops
 from ..ops import elementwise
+from .elements import source_of
 from .tasks import Task
 
 LARGE_PRODUCT = 1 << 20  # multiplications, from which on another meeting of the threads pays
@@ -30,15 +30,6 @@ def is_number(x: Any) -> bool:
     if not isinstance(x, Value):
         return True
     return x.origin == "constant" and bool(x.source.size and (x.source == x.source.reshape(-1)[0]).all())
-
-
-def source_of(function: Any) -> str:
-    """Give the source of a function that is to be compiled, "" where there is none, as of a lambda."""
-    try:
-        text = textwrap.dedent(inspect.getsource(function))
-    except OSError:
-        return ""
-    return text if text.startswith("def ") else ""
 
 
 def in_order(v: Value) -> bool:
@@ -61,6 +52,7 @@ class Lowering:
         self.made_by = {v: s for s in program.instructions for v in s.outputs}
         self.turned: dict[Value, Value] = {}
         self.index = 0
+        self.rows: dict[Any, str] = {}  # users' loops over rows, by name
         kinds = {v.dtype.char for v in self.made_by if v.dtype.kind == "f"}
         self.kind = kinds.pop() if len(kinds) == 1 and kinds <= {"f", "d"} else ""
         for step in program.instructions:
@@ -185,10 +177,21 @@ class Lowering:
         last = step.static.get("axis", 1) in (1, -1, (1,), (-1,)) and len(outputs) == 1 + p.residuals
         last = last and ("shape" not in step.static or step.static["shape"] == (x.shape[0], 1))
         late = p.check is not None and any(v.root in labels for task in self.tasks if task.rows for v in task.outputs)
-        alike = all(v.shape[:1] == x.shape[:1] for v in (*step.values(), *outputs))
+        alike = all(v.shape in (x.shape, x.shape[:1]) for v in step.values())
+        alike = alike and all(v.shape[:1] == x.shape[:1] for v in outputs)
         if not all(fit) or not last or late or not alike or not source_of(p.rows):
             return False
-        return self.add(step, "by_row", step.inputs, outputs, x.shape[0], range(len(step.inputs)), p)
+        own, name = range(len(step.inputs)), self.loop_name(p.rows)
+        return self.add(step, "by_row", step.inputs, outputs, x.shape[0], own, p, loop=name)
+
+    def loop_name(self, rows: Any) -> str:
+        """Name a loop over rows: those of two users may be called the same, or as one of the package."""
+        name = str(rows.__name__)
+        if vars(loops).get(name) is rows:
+            return name
+        while (name := f"{name}_rows") in {*self.taken, *self.rows.values()} and rows not in self.rows:
+            pass
+        return self.rows.setdefault(rows, name)
 
     # ------------------------------------------------------------ products and sums
 

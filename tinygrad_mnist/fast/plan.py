@@ -23,7 +23,8 @@ from ..core.graph import Var
 from ..kernels import image_loops, loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
-from .lowering import Lowering, Shares, source_of
+from .elements import source_of
+from .lowering import Lowering, Shares
 from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape
 from .tasks import Phase, schedule
@@ -46,7 +47,7 @@ class NumbaPlan(NumpyPlan):
         self.program, self.given = program, program.give_away()
         self.threads = get_num_threads()
         lowering = Lowering(program, self.threads)
-        self.kind, self.phases = lowering.kind, schedule(lowering.tasks)
+        self.kind, self.phases, self.rows = lowering.kind, schedule(lowering.tasks), lowering.rows
         self.tasks = [task for phase in self.phases for task in (*phase.whole, *phase.shared)]
         self.writer = Writer(program)
         self.kernels: list[Kernel] = []
@@ -125,12 +126,12 @@ class NumbaPlan(NumpyPlan):
     def kernel_source(self) -> str:
         """Give the source that numba compiles: the loops that are used, then the phases."""
         used = set().union(*(phase.loops for kernel in self.kernels for phase in kernel.phases))
-        used |= {name for f in used & LOOPS.keys() for name in LOOPS[f].__code__.co_names}  # which they call
+        called = [*(LOOPS[name] for name in used & LOOPS.keys()), *self.rows]
+        used |= {name for f in called for name in f.__code__.co_names}
         parts = [HEAD]
-        rows = {f.__name__: f for s in self.program.instructions if s.primitive and (f := s.primitive.rows)}
-        for name, loop in (rows | LOOPS).items():  # in the files' order: each behind those that it calls
-            if name in used:
-                parts.append("@njit(**LOOP)\n" + str(source_of(loop)))
+        loops = {name: source_of(f) for name, f in LOOPS.items() if name in used}  # each behind those that it calls
+        loops |= {name: re.sub(r"def \w+", f"def {name}", source_of(f), count=1) for f, name in self.rows.items()}
+        parts += [f"@njit(**LOOP)\n{loop}" for loop in loops.values()]
         parts += [kernel.source() for kernel in self.kernels]
         return "\n\n".join([*parts, TAIL])
 
@@ -234,7 +235,6 @@ def assign_by_phase(program: Program, phases: list[Phase]) -> tuple[dict[Value, 
 def avoid_names(program: Program) -> None:
     """Rename values that are called as something else is in the generated functions."""
     taken = {"t", "n", "k", "threads", "rates", "places", "np", "math", "step", "share"}
-    taken |= {s.primitive.rows.__name__ for s in program.instructions if s.primitive and s.primitive.rows}
     taken |= {*LOOPS, *re.findall(r"\w+", HEAD)}
     values = [v for s in program.instructions for v in (*s.values(), *s.outputs)]
     used = {v.name for v in (*program.inputs, *values, *program.kept())}

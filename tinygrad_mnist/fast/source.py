@@ -7,15 +7,13 @@ image in cache and never a whole array. Look next at plan.py.
 
 from __future__ import annotations
 
-import math
-import re
 from typing import Any
 
 import numpy as np
 
 from ..capture.program import Value
-from ..core.primitive import MEMORY
-from ..kernels import loops
+from ..core.card import MEMORY
+from .elements import Spelling
 from .images import ImageTasks
 from .lowering import Shares, is_number
 from .tasks import Phase, Task
@@ -45,8 +43,6 @@ KINDS = {"f": "float32", "d": "float64", "l": "int64", "q": "int64", "B": "uint8
 RATES = 9  # numbers that an update takes, at most
 # Tasks that go over a thread's rows at once; the others go row by row, several tasks on one row before the next.
 BLOCKS = frozenset({"dot", "dot_columns", "by_row", "sum_columns", "mean", "unpack_sum", "update"})
-TOKEN = re.compile(r"(math|loops)\.(\w+)|[a-zA-Z_]\w*|\d[\d.]*(?:e-?\d+)?")  # of a loop: functions, names, numbers
-ASKED = re.compile(r"\b(if|and|or|not) \?( else| and| or|$)|^\? (and|or)\b")  # where an operand is true or not
 
 
 class PhaseWriter(ImageTasks):
@@ -146,26 +142,11 @@ class PhaseWriter(ImageTasks):
 
     def spelled(self, task: Task, operands: list[str]) -> str:
         """Spell what one element is: the loop of a card, with operands, and numbers and functions of the dtype."""
-        p, loop = task.of, task.of.element(task.step.static)
+        p = task.of
         booleans = [isinstance(x, Value) and x.dtype.kind == "b" and not is_number(x) for x in task.inputs]
         known = dict(zip(p.arguments, zip(operands, booleans, strict=True), strict=True))
         known |= {name: (self.literal(x), False) for name, x in task.step.static.items() if isinstance(x, int | float)}
-
-        def replaced(m: re.Match[str]) -> str:
-            if m[1]:
-                double = f"{m[2]}_double" if self.kind == "d" else ""
-                own = hasattr(loops, m[2]) and (self.kind == "f" or m[1] == "loops")
-                if not own and not hasattr(math, m[2]):
-                    raise TypeError(f"{p.name}: its loop calls {m[0]}, which there is not")
-                return self.loop(double) if hasattr(loops, double) else self.loop(m[2]) if own else m[0]
-            if m[0][0].isdigit():
-                return self.literal(float(m[0]))
-            text, boolean = known.get(m[0], (m[0], False))
-            if boolean and not ASKED.search(f"{loop[: m.start()]}?{loop[m.end() :]}"):  # among numbers it is 1 or 0
-                text = f"({self.literal(1.0)} if {text} else {self.literal(0.0)})"
-            return str(text)
-
-        return TOKEN.sub(replaced, loop)
+        return Spelling(self, p.name, known).spelled(p.element(task.step.static))
 
     def element(self, x: Any, out: Value, made: set[Value], matrix: bool) -> str:
         """Spell one element of an operand."""
@@ -216,7 +197,8 @@ class PhaseWriter(ImageTasks):
         known |= {name: self.block(v, task)[:-1] + end for name, v in zip(MEMORY, task.outputs, strict=False)}
         code = p.rows.__code__
         names = code.co_varnames[: code.co_argcount]
-        self.call(task, code.co_name, *(known.get(name) or self.literal(task.step.static[name]) for name in names))
+        arguments = (known.get(name) or self.literal(task.step.static[name]) for name in names)
+        self.call(task, task.static["loop"], *arguments)
 
     def sum_columns(self, task: Task) -> None:
         """Sums over rows, for a thread's columns."""

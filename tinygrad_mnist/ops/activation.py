@@ -28,7 +28,7 @@ def tanh_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (1 - out * out)
 
 
-@elementwise(kernel.sigmoid, loop="loops.sigmoid(x)")
+@elementwise(kernel.sigmoid, over=(0,), loop="loops.sigmoid(x)")
 def sigmoid(x: Array) -> Any:
     """Logistic function 1 / (1 + e⁻ˣ), accurate to the end of the range on either side."""
 
@@ -38,7 +38,7 @@ def sigmoid_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (out * (1 - out))
 
 
-@elementwise(kernel.relu, loop="0 if x <= 0 else x")
+@elementwise(kernel.relu, over=(0,), loop="0 if x <= 0 else x")
 def relu(x: Array) -> Any:
     """Rectifier max(x, 0); its derivative at 0 is 0."""
 

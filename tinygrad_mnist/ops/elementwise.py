@@ -80,7 +80,7 @@ def divide_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return -g * out / b
 
 
-@elementwise(loop="a ** b")
+@elementwise(over=(0, 1), loop="a ** b")
 def power(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """Power a ** b of two arrays; `power_scalar` serves a number as exponent."""
     if out is not None and out.dtype.kind != "f":  # where a failure would leave half a result
@@ -109,7 +109,7 @@ def power_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g * (out * log(a + logical_and(equal(a, 0), greater_equal(b, 0))))
 
 
-@elementwise(loop=lambda exponent: "x * x" if exponent == 2 else "x ** exponent")
+@elementwise(over=(0,), loop=lambda exponent: "x * x" if exponent == 2 else "x ** exponent")
 def power_scalar(x: Array, *, exponent: float, out: Array | None = None) -> Array:
     """Power x ** exponent for a Python number."""
     if x.dtype.kind == "b":
@@ -146,7 +146,7 @@ def absolute_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * sign(x)
 
 
-@elementwise(answers=np.sign, loop="1 if x > 0 else -1 if x < 0 else 0 if x == 0 else x")
+@elementwise(answers=np.sign, over=(0,), loop="1 if x > 0 else -1 if x < 0 else 0 if x == 0 else x")
 def sign(x: Array, *, out: Array | None = None) -> Array:
     """Sign of x: -1, 0 or 1. Its derivative is 0 everywhere."""
     return np.logical_or(x, False, out=out) if x.dtype.kind == "b" else np.sign(x, out=out)
@@ -177,7 +177,7 @@ def sqrt_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return 0.5 * g / out
 
 
-@elementwise(answers=np.reciprocal, loop="1 / x")
+@elementwise(answers=np.reciprocal, over=(0,), loop="1 / x")
 def reciprocal(x: Array, *, out: Array | None = None) -> Array:
     """Reciprocal 1 / x; of integers, a float."""
     return np.true_divide(1, x, out=out)
@@ -251,7 +251,7 @@ def cos_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return -g * sin(x)
 
 
-@elementwise(kernel.erf, loop="math.erf(x)")
+@elementwise(kernel.erf, over=(0,), loop="math.erf(x)")
 def erf(x: Array) -> Any:
     """Error function 2/√π ∫₀ˣ e^(-t²) dt."""
 
@@ -264,7 +264,7 @@ def erf_vjp_x(g: Any, out: Any, x: Any) -> Any:
 # ---------------------------------------------------------------- copies
 
 
-@elementwise(loop="x")
+@elementwise(over=(0,), loop="x")
 def clone(x: Array, *, out: Array | None = None) -> Array:
     """Copy x to memory of its own; the gradient passes through."""
     if out is None:
