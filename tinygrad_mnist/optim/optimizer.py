@@ -64,13 +64,13 @@ class Optimizer:
     def _name(self) -> str:
         return type(self).__name__
 
-    def add_param_group(self, group: Group) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Add parameters with settings of their own; what is not set takes the defaults."""
         if hasattr(self, "state"):
             refuse_captured("add_param_group()", "add the group before the step")
-        if "params" not in group:
-            raise ArgumentError(f"{self._name}: a group without 'params'.", got=", ".join(map(str, group)))
-        listed = group["params"]
+        if "params" not in param_group:
+            raise ArgumentError(f"{self._name}: a group without 'params'.", got=", ".join(map(str, param_group)))
+        listed = param_group["params"]
         params = [listed] if isinstance(listed, Var) else list(listed)
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
@@ -85,10 +85,10 @@ class Optimizer:
             if id(p) in known:
                 raise ArgumentError(f"{self._name}: params[{i}] {p.shape} was given twice.", expected="each once")
             known.add(id(p))
-        unknown = sorted(set(group) - {"params", *self.defaults, *SCHEDULED})
+        unknown = sorted(set(param_group) - {"params", *self.defaults, *SCHEDULED})
         if unknown:
             raise ArgumentError(f"{self._name}: unknown setting {unknown[0]!r}.", expected=", ".join(self.defaults))
-        self.param_groups.append({**self.defaults, **group, "params": params})
+        self.param_groups.append({**self.defaults, **param_group, "params": params})
         self.check(self.param_groups[-1])
 
     def check(self, group: Group) -> None:

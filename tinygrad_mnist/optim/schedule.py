@@ -15,7 +15,7 @@ from .optimizer import Optimizer
 
 
 class Scheduler:
-    """Base: a subclass writes `get_lr()`.
+    """Base: a subclass writes `get_lr()`, or `factor(t)` for a multiple of the initial lr.
 
     Args:    last_epoch: -1 to begin; otherwise the last step taken, with "initial_lr" in every group
     Raises:  ArgumentError where a group was added to the optimizer that the schedule has no numbers for
@@ -39,9 +39,13 @@ class Scheduler:
         self._advance()
         self._first = False
 
+    def factor(self, t: int) -> float:
+        """Give the multiple of the initial lr after t steps."""
+        raise TypeError(f"{type(self).__name__} must define factor(t) or get_lr()")
+
     def get_lr(self) -> list[float]:
         """Compute every group's next rate; for the present one ask `get_last_lr()`."""
-        raise TypeError(f"{type(self).__name__} must define get_lr()")
+        return [lr * self.factor(self.last_epoch) for lr in self._of_groups(self.base_lrs)]
 
     def _of_groups(self, numbers: list[Any]) -> list[Any]:
         """Give numbers by group, one for each group that there is now."""
