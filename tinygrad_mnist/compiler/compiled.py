@@ -1,6 +1,6 @@
 """`compile`: a function of tensors that is captured at its first call and replayed afterwards.
 
-A plan serves calls with the same shapes, dtypes and settings. What it must not bake in is guarded (guards.py), and
+A plan serves calls with the same shapes, dtypes and settings. What it must not bake in is guarded (capture/guards/), and
 whether it repeats the function is checked once (verify.py). Read last.
 """
 
