@@ -16,10 +16,10 @@ import numpy as np
 from ..capture.forms import copied
 from ..capture.overlaps import overlapping
 from ..capture.program import Array, Instruction, Program, Value, name_values
-from ..core.backend import apart
+from ..core.backend import isolated
 from ..core.graph import Var
 from ..core.scope import state
-from .numpy_source import Writer, fixed_views, moves, write_source
+from .numpy_source import Writer, fixed_views, is_moved, write_source
 from .passes import assign_memory, run_in_place, simplify, write_through
 from .rewrites import pool_before_rectifying
 
@@ -92,7 +92,7 @@ class NumpyPlan:
         things = self.bound.states, self.bound.outside, self.bound.leaves
         tensors = [*things[0].values(), *(x for x in things[1].values() if isinstance(x, Var)), *things[2]]
         copies: dict[int, Any] = {id(t): copied(t) for t in tensors}
-        return type(self.bound)(self, *apart(copy.deepcopy, things, copies))  # of generators, too
+        return type(self.bound)(self, *isolated(copy.deepcopy, things, copies))  # of generators, too
 
     def measure(self, arrays: list[Array], repeat: int = 20) -> None:
         """Time every instruction, on copies of all that the step changes."""
@@ -239,7 +239,7 @@ def make_views(program: Program, arrays: dict[Value, Array], writer: Writer) -> 
     named: dict[str, Any] = {}
     for value in values:
         holder = value.holder
-        if holder.base is None and not moves(value):
+        if holder.base is None and not is_moved(value):
             named[holder.name] = holder.source if holder.origin == "constant" else arrays[holder]
     for name, expression in fixed_views(program, writer).items():
         named[name] = eval(expression, writer.names, named)

@@ -84,7 +84,8 @@ class Primitive:
         self.forward: Callable[..., Any] = forward
         if convert is not None:
             self.forward = lambda x, out=None: forward(convert(x)) if out is None else forward(convert(x), out)
-        self.takes_out = self.ufunc is not None or takes(forward, "out") and residuals <= takes(forward, "saved")
+        replayed = has_argument(forward, "out") and residuals <= has_argument(forward, "saved")
+        self.takes_out = self.ufunc is not None or replayed
         self.over, self.loop, self.rows, self.check, self.slow = over, loop, rows, check, slow
         self.residuals, self.view, self.unbroadcast = residuals, view, unbroadcast
         self.differentiable, self.promote, self.modular = differentiable, promote, modular
@@ -269,7 +270,7 @@ def primitive(computes: Callable[..., Any] | None = None, **card: Any) -> Callab
     return lambda declared: Primitive(declared, computes=computes, **card)
 
 
-def takes(function: Any, name: str) -> bool:
+def has_argument(function: Any, name: str) -> bool:
     """Tell whether a function has an argument of this name."""
     code = getattr(function, "__code__", None)
     return code is not None and name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
