@@ -133,9 +133,9 @@ def test_every_error_is_in_errors():
                 assert name in internal or getattr(tg.errors, name) is value
 
 
-@pytest.mark.parametrize("room", ["functions", "tensors", "nn"])
+@pytest.mark.parametrize("room", ["autograd", "compiler", "functions", "nn", "optim", "tensors"])
 def test_sections_of_docstrings_have_their_text_below_the_heading(room):
-    for path in (PACKAGE / room).glob("*.py"):
+    for path in (PACKAGE / room).rglob("*.py"):
         beside = re.findall(r"^ +(?:Args|Math|Raises|Shapes|Source|Units): .*", path.read_text("utf-8"), re.MULTILINE)
         assert not beside, path.name
 

@@ -27,10 +27,15 @@ def gradcheck(
 ) -> bool:  # fmt: skip
     """Check the first derivatives of a function of float64 tensors against central differences.
 
-    Math:    ⟨u, (f(x + h v) - f(x - h v)) / 2h⟩ against ⟨Jᵀu, v⟩ for random u, v; then, on disagreement, each J_ij
-    Args:    func: takes the inputs, gives a tensor or several; inputs: those with requires_grad are checked;
-             eps: the step h; seed: of the directions
-    Raises:  GradcheckError naming input, worst entry, both numbers and the seed, unless raise_exception is False
+    Math:
+        ⟨u, (f(x + h v) - f(x - h v)) / 2h⟩ against ⟨Jᵀu, v⟩ for random u, v; then, on disagreement, each J_ij
+    Args:
+        func: takes the inputs, gives a tensor or several
+        inputs: those with requires_grad are checked
+        eps: the step h
+        seed: of the directions
+    Raises:
+        GradcheckError naming input, worst entry, both numbers and the seed, unless raise_exception is False
     """
     arguments = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = [i for i, x in enumerate(arguments) if isinstance(x, Tensor) and x.requires_grad]

@@ -34,8 +34,10 @@ def check_at_least(name: str, low: float, below: float = float("inf"), **values:
 class Optimizer:
     """Changes parameters in place along their gradients.
 
-    Args:    params: tensors, or dicts {"params": tensors, "lr": ..., ...} with settings of their own
-    Raises:  ArgumentError for an empty list, a parameter given twice or a setting out of range
+    Args:
+        params: tensors, or dicts {"params": tensors, "lr": ..., ...} with settings of their own
+    Raises:
+        ArgumentError for an empty list, a parameter given twice or a setting out of range
     """
 
     def __init__(self, params: Iterable[Any], defaults: Group) -> None:
@@ -162,7 +164,8 @@ class Optimizer:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from settings and state that `state_dict` gave; arrays are copied.
 
-        Raises:  StateDictError unless groups, their sizes and the shapes of arrays match; then nothing has changed
+        Raises:
+            StateDictError unless groups, their sizes and the shapes of arrays match; then nothing has changed
         """
         groups, order = state_dict.get("param_groups"), [p for g in self.param_groups for p in g["params"]]
         sizes = [len(g["params"]) for g in self.param_groups]

@@ -17,8 +17,10 @@ from .optimizer import Optimizer
 class Scheduler:
     """Base: a subclass writes `get_lr()`, or `factor(t)` for a multiple of the initial lr.
 
-    Args:    last_epoch: -1 to begin; otherwise the last step taken, with "initial_lr" in every group
-    Raises:  ArgumentError where a group was added to the optimizer that the schedule has no numbers for
+    Args:
+        last_epoch: -1 to begin; otherwise the last step taken, with "initial_lr" in every group
+    Raises:
+        ArgumentError where a group was added to the optimizer that the schedule has no numbers for
     """
 
     own: tuple[str, ...] = ()  # further attributes that the state of a subclass needs
@@ -104,7 +106,8 @@ class Scheduler:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave, before or after the optimizer is loaded.
 
-        Raises:  StateDictError if it is another schedule's, or of other groups; then nothing has changed
+        Raises:
+            StateDictError if it is another schedule's, or of other groups; then nothing has changed
         """
         missing = sorted({"last_epoch", "base_lrs", *self.own} - set(state_dict))
         count = len(self.optimizer.param_groups)
