@@ -2,9 +2,7 @@
 
 A primitive called on raw arrays is just its function. Called on a Var it computes on the raw arrays, wraps the result
 and, where a gradient may be asked for, records a Node. A rule (vector-Jacobian product) has the signature
-
     rule(g, out, *arguments, *, static arguments) -> cotangent of one argument
-
 and is written with operators and other primitives only. Given arrays it computes; given Vars it records, so the same
 text serves every order of derivative. Knows no operation. Look next at ops/elementwise.py for rules, engine.py for
 their use.

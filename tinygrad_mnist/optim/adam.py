@@ -1,5 +1,6 @@
-"""Adam and AdamW: steps scaled by running moments of the gradient. kernels/update.py has the arithmetic; read after
-sgd.py.
+"""Adam and AdamW: steps scaled by running moments of the gradient.
+
+The arithmetic is in kernels/update.py. Read after sgd.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The schedule of one cycle, of the rate and of momentum. Read after lr_scheduler.py, which exports it."""
+"""The schedule of one cycle: the rate rises and falls once, momentum the other way round.
+
+Knows no optimizer but by its settings. Read after lr_scheduler.py, which exports it.
+"""
 
 from __future__ import annotations
 

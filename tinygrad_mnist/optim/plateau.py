@@ -1,4 +1,7 @@
-"""The schedule that looks at a figure. Read after lr_scheduler.py, which exports it."""
+"""The schedule that looks at a figure: the rate falls when the loss of the validation, say, gets no better.
+
+Knows no training loop, which calls it with the figure. Read after lr_scheduler.py, which exports it.
+"""
 
 from __future__ import annotations
 

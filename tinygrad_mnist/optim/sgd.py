@@ -1,4 +1,7 @@
-"""Stochastic gradient descent, with momentum. kernels/update.py has the arithmetic; read after optimizer.py."""
+"""Stochastic gradient descent, with momentum.
+
+The arithmetic is in kernels/update.py. Read after optimizer.py.
+"""
 
 from __future__ import annotations
 
