@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -166,6 +167,17 @@ def test_files_are_short_named_and_introduced(path):
     assert len(text.splitlines()) <= 360, f"{path.name} has {len(text.splitlines())} lines"
     docstring = ast.get_docstring(ast.parse(text))
     assert docstring and docstring.strip().endswith("."), f"{path.name} must say what it is"
+    assert path.name in ("__init__.py", "primitive.py") or 3 <= len(docstring.splitlines()) <= 8, path.name
+
+
+def test_files_that_are_named_exist():
+    root = Path(__file__).parents[1]
+    pages = [*FILES, *root.glob("examples/**/*.py")]
+    files = [*pages, *root.glob("tests/**/*.py")]
+    for page in [root / "README.md", *root.glob("docs/*.md"), *pages]:
+        for name in re.findall(r"(?<![\w./])[a-z_/]+\.py\b", page.read_text(encoding="utf-8")):
+            found = any(str(file).endswith(f"/{name}") for file in files)
+            assert found or name == "torchvision/datasets/mnist.py", f"{page.name}: {name}"
 
 
 def test_the_tests_mirror_the_rooms_in_short_files():

@@ -4,15 +4,19 @@ Exports only; nothing is computed and nothing read at import. To read the code s
 """
 
 import importlib as _importlib
+import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from . import autograd, data, nn, optim, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
 from .compiler.pairs import compile
+from .compiler.pairs import model as _model
+from .core import backend as _backend
 from .core import errors
 from .core.errors import TinygradError
 from .kernels.parallel import get_num_threads, set_num_threads
+from .tensors import tensor as _tensor
 from .tensors.saving import load, save
 from .tensors.tensor import Tensor
 from .viz import summary
@@ -41,6 +45,10 @@ if _TYPE_CHECKING:
 bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
 
 __version__ = "0.1.0"
+
+# as which `import tinygrad_mnist.errors` and pickles of 0.1.0 know them
+for _name, _module in {"errors": errors, "backend": _backend, "tensor": _tensor, "pairs.model": _model}.items():
+    _sys.modules[f"{__name__}.{_name}"] = _module
 
 
 def __getattr__(name: str) -> _Any:

@@ -93,6 +93,22 @@ def test_arguments_have_pytorchs_names_in_pytorchs_order(name):
         assert here == sorted(here, key=placed.index)
 
 
+ROOMS = {"nn": tg.nn, "optim": tg.optim, "optim.lr_scheduler": tg.optim.lr_scheduler, "utils.data": tg.data}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_classes_and_their_methods_have_pytorchs_argument_names(room):
+    torch = pytest.importorskip("torch")
+    theirs = importlib.import_module(f"{torch.__name__}.{room}")
+    shared = [n for n in dir(ROOMS[room]) if isinstance(getattr(theirs, n, None), type) and n != "Parameter"]
+    assert len(shared) > 2
+    for cls, twin in ((getattr(ROOMS[room], name), getattr(theirs, name)) for name in shared):
+        for name in {"__init__", *(n for n in dir(cls) if n[0] != "_" and callable(getattr(cls, n)))} & {*dir(twin)}:
+            known, own = (inspect.signature(getattr(c, name)).parameters.values() for c in (twin, cls))
+            unknown = {p.name for p in own if "VAR" not in p.kind.name} - {p.name for p in known} - {"generator"}
+            assert not unknown or any(p.kind is p.VAR_KEYWORD for p in known), f"{cls.__name__}.{name}"
+
+
 def test_what_stands_for_nothing_in_pytorch_is_so():
     torch = pytest.importorskip("torch")
     assert not [name for name in OURS if hasattr(torch, name)]
@@ -117,9 +133,9 @@ def test_every_error_is_in_errors():
                 assert name in internal or getattr(tg.errors, name) is value
 
 
-@pytest.mark.parametrize("room", ["functions", "tensors", "nn"])
+@pytest.mark.parametrize("room", ["autograd", "compiler", "functions", "nn", "optim", "tensors"])
 def test_sections_of_docstrings_have_their_text_below_the_heading(room):
-    for path in (PACKAGE / room).glob("*.py"):
+    for path in (PACKAGE / room).rglob("*.py"):
         beside = re.findall(r"^ +(?:Args|Math|Raises|Shapes|Source|Units): .*", path.read_text("utf-8"), re.MULTILINE)
         assert not beside, path.name
 

@@ -321,3 +321,16 @@ def test_compiled_steps_read_changed_settings(kind, backend, what):
             np.testing.assert_array_equal(a, b)
         else:
             np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6)
+
+
+def test_a_schedule_of_ones_own_gives_a_factor_or_rates():
+    class Halving(lr_scheduler.Scheduler):
+        def factor(self, t):
+            return 0.5**t
+
+    ours, _ = pair("SGD", [0.8, 0.4])
+    schedule = Halving(ours)
+    schedule.step()
+    assert schedule.get_last_lr() == [0.4, 0.2]
+    with pytest.raises(TypeError, match=r"Scheduler must define factor\(t\) or get_lr\(\)"):
+        lr_scheduler.Scheduler(ours)

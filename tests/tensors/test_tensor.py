@@ -4,6 +4,7 @@ Look next at test_engine.py for gradients and test_parity_torch.py for every fun
 """
 
 import copy
+import importlib
 import inspect
 import io
 import pickle
@@ -223,6 +224,15 @@ def test_pickle_of_leaves(protocol):
             assert u.grad.tolist() == [2 * v for v in np.atleast_1d(t.array)]
     model = pickle.loads(pickle.dumps(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), protocol))
     assert model(tg.ones(1, 2)).shape == (1, 3)
+
+
+def test_paths_and_pickles_of_the_first_version_stay():
+    for name, thing in {"errors": tg.errors.ShapeError, "backend": tg.Generator, "tensor": tg.Tensor}.items():
+        assert getattr(importlib.import_module(f"tinygrad_mnist.{name}"), thing.__name__) is thing
+    array = pickle.dumps(np.ones(2), 0)[:-1]
+    rebuilt = b"ctinygrad_mnist.tensor\n_rebuild\n(ctinygrad_mnist.nn.module\nParameter\n"
+    p = pickle.loads(rebuilt + array + b"I01\ntR.")
+    assert type(p) is nn.Parameter and p.requires_grad and p.tolist() == [1, 1] and callable(tg.tensor)
 
 
 def test_copy_module_and_io():

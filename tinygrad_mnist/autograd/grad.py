@@ -22,9 +22,12 @@ def grad(
 ) -> tuple[Tensor | None, ...]:  # fmt: skip
     """Compute the gradients of the sum of outputs with respect to inputs; `.grad` of no tensor changes.
 
-    Args:    grad_outputs: cotangents, needed for outputs with more than one element; create_graph: record, so that the
-             gradients can be differentiated again; allow_unused: None for an input that the outputs do not depend on
-    Raises:  GradientError on such an input otherwise, and wherever backward raises
+    Args:
+        grad_outputs: cotangents, needed for outputs with more than one element
+        create_graph: record, so that the gradients can be differentiated again
+        allow_unused: None for an input that the outputs do not depend on
+    Raises:
+        GradientError on such an input otherwise, and wherever backward raises
     """
     roots = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     targets = [inputs] if isinstance(inputs, Tensor) else list(inputs)

@@ -1,7 +1,7 @@
 """`compile`: a function of tensors that is captured at its first call and replayed afterwards.
 
-A plan serves calls with the same shapes, dtypes and settings. What it must not bake in is guarded (guards.py), and
-whether it repeats the function is checked once (verify.py). Read last.
+A plan serves calls with the same shapes, dtypes and settings. What it must not bake in is guarded (capture/guards/),
+and whether it repeats the function is checked once (capture/verify.py). Read last.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..capture.program import Instruction, Program, Value
-from ..core.card import MEMORY, takes
+from ..core.card import MEMORY, has_argument
 from ..kernels.product import product
 from ..kernels.scratch import stretched
 from ..ops.contract import linear
@@ -49,7 +49,7 @@ class Writer:
 
     def view(self, x: Value, expression: str) -> str:
         """Name a view of a value: made once where the value's memory stays, at every call where it is an input's."""
-        if moves(x):
+        if is_moved(x):
             return self.of(x) + expression
         name = self.of(x) + "".join(c if c.isalnum() else "_" for c in expression).rstrip("_")
         self.views[name] = self.of(x) + expression
@@ -75,7 +75,7 @@ class Writer:
         return self.known[id(thing)]
 
 
-def moves(x: Value) -> bool:
+def is_moved(x: Value) -> bool:
     """Tell whether the memory of a value is another at every call."""
     return x.root.fresh or x.root.origin in ("input", "gradient")
 
@@ -153,7 +153,7 @@ def lines_of(w: Writer, s: Instruction) -> list[str]:
     given = p.takes_out and p.residuals == (len(memory) == 2)
     pair = p.residuals and (p.unrecorded is None or len(memory) == 2)
     if p.residuals and not pair:
-        forward, given = p.unrecorded, takes(p.unrecorded, "out")
+        forward, given = p.unrecorded, has_argument(p.unrecorded, "out")
     elif p.ufunc is not None and (p.convert is None or all(v.dtype.kind == "f" for v in s.values())):
         forward = p.ufunc
     elif p.unchecked is not None and out.dtype.kind == "f" and all(v.dtype == out.dtype for v in s.values()):
@@ -190,7 +190,7 @@ def write_source(program: Program) -> Writer:
             lines = lines_of(w, s)
         else:
             lines = [f"{s.outputs[0].name} = {view_of(w, s)}"]  # also where made once: what it names must be there
-            lines = lines if moves(s.outputs[0]) else []
+            lines = lines if is_moved(s.outputs[0]) else []
         w.lines += lines
         w.owners += [s] * len(lines)
     return w
@@ -198,5 +198,5 @@ def write_source(program: Program) -> Writer:
 
 def fixed_views(program: Program, w: Writer) -> dict[str, str]:
     """List the views that are made once, with the expression of each."""
-    views = {s.outputs[0].name: view_of(w, s) for s in program.instructions if s.is_view and not moves(s.outputs[0])}
+    views = {s.outputs[0].name: view_of(w, s) for s in program.instructions if s.is_view and not is_moved(s.outputs[0])}
     return views | w.views

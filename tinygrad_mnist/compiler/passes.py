@@ -117,15 +117,17 @@ def share_common(program: Program) -> None:
 
 
 def own_gradients(program: Program) -> None:
-    """Give every `.grad` memory of its own: a value that something else may hold is copied."""
+    """Give every `.grad` memory of its own: a value that something else may hold is copied; what was there stays."""
     taken: set[Value] = {v.root for v in program.results}
-    for i, (leaf, value) in enumerate(program.gradients):
-        if value is None or value.origin == "gradient" or leaf is None:
+    same = [v is not None and v.holder.origin == "gradient" and v.holder.source is x for x, v in program.gradients]
+    program.gradients = [pair for pair, stays in zip(program.gradients, same, strict=True) if not stays]
+    for i, (_, value) in enumerate(program.gradients):
+        if value is None:
             continue
         if value.root.origin != "result" or value.base is not None or value in taken:
             copy = Value(next_index(program), value.shape, value.dtype, tuple(range(len(value.shape))))
             program.instructions.append(Instruction("clone", [value], [copy], {}, elementwise.clone))
-            program.gradients[i] = (leaf, copy)
+            program.gradients[i] = (program.gradients[i][0], copy)
         taken.add(program.gradients[i][1].root)  # type: ignore[union-attr]
 
 

@@ -27,7 +27,7 @@ bool_ = np.dtype(np.bool_)
 half, double, long = float16, float64, int64  # PyTorch's further names; those of builtins are given in __init__.py
 
 
-def apart(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+def isolated(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Call what uses np.errstate, which an interruption (Ctrl-C) inside its own lines would leave changed."""
     return copy_context().run(function, *args, **kwargs)
 
@@ -46,12 +46,12 @@ class Generator:
     def numpy(self) -> np.random.Generator:
         """The NumPy generator that does the drawing."""
         if self._numpy is None:
-            self._numpy = apart(np.random.default_rng, self._seed)
+            self._numpy = isolated(np.random.default_rng, self._seed)
         return self._numpy
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream again from a seed."""
-        self._seed, self._numpy = seed, apart(np.random.default_rng, seed)
+        self._seed, self._numpy = seed, isolated(np.random.default_rng, seed)
         return self
 
     def get_state(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def named(code: Any) -> tuple[str, ...]:
     return names
 
 
-def takes(function: Any, name: str) -> bool:
+def has_argument(function: Any, name: str) -> bool:
     """Tell whether a function has an argument of this name."""
     code = getattr(function, "__code__", None)
     return code is not None and name in named(code)

@@ -2,9 +2,7 @@
 
 A primitive called on raw arrays is just its function. Called on a Var it computes on the raw arrays, wraps the result
 and, where a gradient may be asked for, records a Node. A rule (vector-Jacobian product) has the signature
-
     rule(g, out, *arguments, *, static arguments) -> cotangent of one argument
-
 and is written with operators and other primitives only. Given arrays it computes; given Vars it records, so the same
 text serves every order of derivative. Knows no operation. Look next at ops/elementwise.py for rules, engine.py for
 their use.
@@ -18,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .card import CO_VARARGS, MEMORY, check_card, check_function, check_loop, check_rule, takes
+from .card import CO_VARARGS, MEMORY, check_card, check_function, check_loop, check_rule, has_argument
 from .explain import explained
 from .graph import Node, Var
 from .numbers import FLOAT64, constant, narrow, within
@@ -82,7 +80,8 @@ class Primitive:
         self.forward: Callable[..., Any] = forward
         if convert is not None:
             self.forward = lambda x, out=None: forward(convert(x)) if out is None else forward(convert(x), out)
-        self.takes_out = self.ufunc is not None or takes(forward, "out") and residuals <= takes(forward, "saved")
+        replayed = has_argument(forward, "out") and residuals <= has_argument(forward, "saved")
+        self.takes_out = self.ufunc is not None or replayed
         self.arguments = tuple(x for x in code.co_varnames[:count] if x not in MEMORY or x not in defaults)
         named = count + code.co_kwonlyargcount
         self.static = tuple(x for x in code.co_varnames[count:named] if x not in MEMORY)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..capture.program import Array, Instruction, Program, Value, name_values
-from ..compiler.numpy_source import Writer, lines_of, moves, view_of
+from ..compiler.numpy_source import Writer, is_moved, lines_of, view_of
 from ..compiler.passes import Replaced, placed, simplify
 from ..compiler.replay import Bound, NumpyPlan
 from ..compiler.rewrites import pool_before_rectifying
@@ -95,7 +95,7 @@ class NumbaPlan(NumpyPlan):
         w, beyond = self.writer, self.used_beyond()
         lines: list[tuple[str, Instruction]] = []
         for step in self.program.instructions:
-            if step.is_view and moves(step.outputs[0]):
+            if step.is_view and is_moved(step.outputs[0]):
                 lines.append((f"{step.outputs[0].name} = {view_of(w, step)}", step))
         current: Kernel | None = None
         for number, phase in enumerate(self.phases):
@@ -112,7 +112,7 @@ class NumbaPlan(NumpyPlan):
             current.add(phase, number)
         for kernel in self.kernels:
             at = next(i for i, (line, _) in enumerate(lines) if line == f"kernel_{kernel.number}")
-            inputs = [v.holder.name for v in kernel.arrays.values() if moves(v)]
+            inputs = [v.holder.name for v in kernel.arrays.values() if is_moved(v)]
             lines[at] = (f"kernel_{kernel.number}({', '.join(inputs)})", lines[at][1])
             for check, task in kernel.checks.values():
                 lines.insert(at, (f"{w.function(check, 'check')}({', '.join(map(w.of, task.inputs))})", task.step))
@@ -168,9 +168,9 @@ class NumbaBound(Bound):
         places = calls.Places(len(given))
         rates = np.zeros(*given["rates"][1:])
         places.put(0, rates)
-        dynamic = [(given[name][0], v) for name, v in kernel.arrays.items() if moves(v)]
+        dynamic = [(given[name][0], v) for name, v in kernel.arrays.items() if is_moved(v)]
         for name, v in kernel.arrays.items():
-            if v.fresh or not moves(v):
+            if v.fresh or not is_moved(v):
                 array = v.empty() if v.fresh else arrays.get(v)
                 array = v.source if v.origin == "constant" else views[v.holder.name] if array is None else array
                 rows = as_rows(array, v)
@@ -198,7 +198,7 @@ class NumbaBound(Bound):
                     known[i] = rates[i, : len(numbers)] = numbers
                 for buffer in buffers:
                     if buffer is not seen[at]:
-                        places.put(at, fitting(buffer, p, optimizer).reshape(sizes[at]))
+                        places.put(at, checked_buffer(buffer, p, optimizer).reshape(sizes[at]))
                         seen[at] = buffer
                     at += 1
                 p.version.bump()
@@ -264,7 +264,7 @@ def give_results_their_names(program: Program) -> None:
     program.instructions = kept
 
 
-def fitting(buffer: Any, p: Var, optimizer: Any) -> Array:
+def checked_buffer(buffer: Any, p: Var, optimizer: Any) -> Array:
     """Check one of an optimizer's arrays: machine code takes it for what it should be."""
     got = f"{buffer.dtype} {buffer.shape}" if isinstance(buffer, np.ndarray) else type(buffer).__name__
     expected = f"{p.dtype} {p.shape}"

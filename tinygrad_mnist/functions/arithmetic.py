@@ -15,7 +15,7 @@ from ..core.graph import Var, no_grad
 from ..core.numbers import constant
 from ..core.scope import unchanging
 from ..ops import compare, elementwise, promotion
-from .numbers import fitting, number
+from .numbers import number, storable
 from .types import Tensor, TensorLike
 
 
@@ -85,7 +85,7 @@ def clamp(input: TensorLike, min: TensorLike | None = None, max: TensorLike | No
     if kind is not None and kind.kind in "iu":
         for bound in (min, max):
             if isinstance(bound, int):
-                fitting("clamp", bound, kind, wraps=False)
+                storable("clamp", bound, kind, wraps=False)
     if isinstance(min, Var | np.ndarray) or isinstance(max, Var | np.ndarray):
         return _clamp_between(input, min, max)
     return compare.clamp(input, low=min, high=max)

@@ -28,7 +28,7 @@ def number(name: str, value: Any) -> Any:
     raise DTypeError(f"{name}: expected a number.", got=f"{type(value).__name__} {value!r:.60}")
 
 
-def fitting(name: str, value: Any, dtype: Any, *, wraps: bool = True) -> Any:
+def storable(name: str, value: Any, dtype: Any, *, wraps: bool = True) -> Any:
     """Read a number that is to be stored in a dtype and fits; in an integer dtype a float loses its fraction.
 
     wraps: unsigned dtypes take the negatives of what they can hold, from the end, as PyTorch's do.

@@ -17,7 +17,7 @@ from ..core.scope import unchanging
 from ..ops import index, layout
 from ..ops.elementwise import clone
 from .dims import integer
-from .numbers import fitting
+from .numbers import storable
 from .types import Tensor
 
 MODES = ("constant", "reflect", "replicate", "circular")
@@ -57,7 +57,7 @@ def pad(input: Tensor | Array, pad: Sequence[int], mode: str = "constant", value
     width = ((0, 0),) * (ndim - len(pairs)) + tuple(reversed(pairs))
     if mode == "constant":
         _check_cut(input, tuple((min(before, 0), min(after, 0)) for before, after in width))  # PyTorch cuts first
-        fill = fitting("pad", 0 if value is None else value, input.dtype, wraps=False)
+        fill = storable("pad", 0 if value is None else value, input.dtype, wraps=False)
         return layout.pad(input, width=width, value=fill)
     if value:
         raise ArgumentError(f"pad: mode {mode!r} takes no value.", got=f"value = {value!r:.60}")

@@ -3,9 +3,8 @@
 `winners` holds, per window, the number of its winning tap in row order: one byte for windows of up to 256 taps.
 Scatter and gather go tap by tap over strided views, with no arithmetic on indices, and are each other's adjoint, so
 pooling's derivatives of every order are these two again. Work goes over blocks of images that stay in cache. All
-results keep the memory order of the input, channels last or not, since a copy into the other order costs more than
-the pooling; `out` may be of either order and is overwritten.
-
+results keep the memory order of the input, since a copy into the other costs more than the pooling; `out` may be of
+either.
 Must not know: Tensor, gradients' bookkeeping, layers. Look next at shapes.py (geometry), ops/pool.py (the calculus).
 """
 

@@ -14,22 +14,22 @@ from .module import Module
 class ReLU(Module):
     """Rectifier max(x, 0), element by element."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.relu(input)
 
 
 class Tanh(Module):
     """Hyperbolic tangent, element by element."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.tanh(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.tanh(input)
 
 
 class Sigmoid(Module):
     """Logistic function 1 / (1 + e⁻ˣ), element by element."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.sigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.sigmoid(input)
 
 
 class Softmax(Module):
@@ -38,8 +38,8 @@ class Softmax(Module):
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.softmax(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softmax(input, self.dim)
 
     def extra_repr(self) -> str:
         """Name the dimension."""
@@ -49,8 +49,8 @@ class Softmax(Module):
 class LogSoftmax(Softmax):
     """Log-probabilities from logits along a dimension; NLLLoss takes them."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.log_softmax(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.log_softmax(input, self.dim)
 
 
 class Dropout(Module):
@@ -64,8 +64,8 @@ class Dropout(Module):
         F.check_probability("Dropout: p", p)
         self.p, self.generator = p, generator
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.p, self.training, generator=self.generator)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout(input, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
         """Name the probability."""

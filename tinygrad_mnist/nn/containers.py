@@ -71,8 +71,8 @@ class Sequential(ModuleList):
     def __init__(self, *modules: Module) -> None:
         super().__init__(modules)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, input: Any) -> Any:
         """Call the modules in order."""
         for module in self._list():
-            x = module(x)
-        return x
+            input = module(input)
+        return input

@@ -26,7 +26,7 @@ class Conv2d(Module):
     Math:
         out[n,o,i,j] = b[o] + Σ w[o,c,p,q] · x[n, c, i·s + p·d - pad, j·s + q·d - pad]
     Shapes:
-        x (N, in_channels, H, W) -> (N, out_channels, OH, OW); OH = ⌊(H + 2 pad - d (KH - 1) - 1) / s⌋ + 1
+        input (N, in_channels, H, W) -> (N, out_channels, OH, OW); OH = ⌊(H + 2 pad - d (KH - 1) - 1) / s⌋ + 1
     Args:
         kernel_size, stride, padding, dilation: ints or (height, width); padding may be "same" or "valid"
         bias: starts, as the weight, from U(-1/√fan_in, 1/√fan_in) with fan_in = in_channels / groups · KH · KW
@@ -52,8 +52,8 @@ class Conv2d(Module):
         self.weight = fan_in_uniform(Parameter(zeros(*shape, dtype=dtype)), fan_in, generator)
         self.bias = fan_in_uniform(Parameter(zeros(out_channels, dtype=dtype)), fan_in, generator) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         """Name the sizes, and the settings that are not the default."""
@@ -67,7 +67,7 @@ class MaxPool2d(Module):
     """Largest element of every window, side by side unless a stride is given; of equal ones the first has the gradient.
 
     Shapes:
-        x (N, C, H, W) -> (N, C, OH, OW); OH = ⌊(H + 2 pad - KH) / s⌋ + 1
+        input (N, C, H, W) -> (N, C, OH, OW); OH = ⌊(H + 2 pad - KH) / s⌋ + 1
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class MaxPool2d(Module):
         self.stride = self.kernel_size if stride is None else F.pair(stride, "MaxPool2d: stride")
         self.padding = F.pair(padding, "MaxPool2d: padding")
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.max_pool2d(x, self.kernel_size, self.stride, self.padding)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.max_pool2d(input, self.kernel_size, self.stride, self.padding)
 
     def extra_repr(self) -> str:
         """Name the window, and the settings that are not the default."""

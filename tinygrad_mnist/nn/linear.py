@@ -40,7 +40,7 @@ class Linear(Module):
     Math:
         out = x wᵀ + b
     Shapes:
-        x (*, in_features) -> (*, out_features); weight (out_features, in_features), bias (out_features,)
+        input (*, in_features) -> (*, out_features); weight (out_features, in_features), bias (out_features,)
     Args:
         bias: starts, as the weight, from U(-1/√in_features, 1/√in_features)
     """
@@ -55,8 +55,8 @@ class Linear(Module):
         self.weight = fan_in_uniform(Parameter(weight), in_features, generator)
         self.bias = fan_in_uniform(Parameter(offset), in_features, generator) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """Name the sizes."""
@@ -67,14 +67,14 @@ class Flatten(Module):
     """Join the dimensions from start_dim to end_dim: by default everything but the batch.
 
     Shapes:
-        x (N, *A) -> (N, ΠA)
+        input (N, *A) -> (N, ΠA)
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.flatten(x, self.start_dim, self.end_dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         """Name the dimensions where they are not the default."""

@@ -1,5 +1,6 @@
-"""Adam and AdamW: steps scaled by running moments of the gradient. kernels/update.py has the arithmetic; read after
-sgd.py.
+"""Adam and AdamW: steps scaled by running moments of the gradient.
+
+The arithmetic is in kernels/update.py. Read after sgd.py.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from .optimizer import Group, Optimizer, State, check_at_least
 class Adam(Optimizer):
     """Adam: every number gets a step of about lr, whatever the scale of its gradient.
 
-    Math:    m = β₁ m + (1 - β₁) g;  v = β₂ v + (1 - β₂) g²;  p = p - lr · (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
-    Units:   lr per step
-    Args:    weight_decay: added to the gradient as weight_decay · p
-    Source:  Kingma & Ba 2015, Algorithm 1 (arXiv:1412.6980)
+    Math:
+        m = β₁ m + (1 - β₁) g;  v = β₂ v + (1 - β₂) g²;  p = p - lr · (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
+    Units:
+        lr per step
+    Args:
+        weight_decay: added to the gradient as weight_decay · p
+    Source:
+        Kingma & Ba 2015, Algorithm 1 (arXiv:1412.6980)
     """
 
     decoupled = False
@@ -70,7 +75,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: the parameter shrinks by lr · weight_decay, apart from the gradient.
 
-    Source:  Loshchilov & Hutter 2019, Algorithm 2 (arXiv:1711.05101)
+    Source:
+        Loshchilov & Hutter 2019, Algorithm 2 (arXiv:1711.05101)
     """
 
     decoupled = True

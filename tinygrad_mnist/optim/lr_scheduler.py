@@ -70,8 +70,10 @@ class ExponentialLR(Scheduler):
 class CosineAnnealingLR(Scheduler):
     """Lower the lr to eta_min along half a cosine of T_max steps; later steps go up again, as in PyTorch.
 
-    Math:    lr = eta_min + (lr - eta_min) · (1 + cos(πt/T_max)) / (1 + cos(π(t-1)/T_max))
-    Source:  Loshchilov & Hutter 2017 (arXiv:1608.03983), without restarts
+    Math:
+        lr = eta_min + (lr - eta_min) · (1 + cos(πt/T_max)) / (1 + cos(π(t-1)/T_max))
+    Source:
+        Loshchilov & Hutter 2017 (arXiv:1608.03983), without restarts
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:

@@ -1,4 +1,7 @@
-"""The schedule of one cycle, of the rate and of momentum. Read after lr_scheduler.py, which exports it."""
+"""The schedule of one cycle: the rate rises and falls once, momentum the other way round.
+
+Knows no optimizer but by its settings. Read after lr_scheduler.py, which exports it.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,15 @@ from .schedule import Scheduler, by_group, check_whole, checked_optimizer
 class OneCycleLR(Scheduler):
     """Raise the lr to max_lr, then lower it far below its start; momentum, or beta1, goes the other way.
 
-    Args:    max_lr, base_momentum, max_momentum: a number, or a list with one for each group; total_steps: length of
-             the cycle, otherwise epochs · steps_per_epoch; pct_start: share of it spent rising; the start is max_lr /
-             div_factor, the end that start / final_div_factor; three_phase: fall as long as it rose, then to the end
-    Raises:  ArgumentError on a step beyond total_steps, for an optimizer without momentum, a setting out of range
-    Source:  Smith & Topin 2018 (arXiv:1708.07120)
+    Args:
+        max_lr, base_momentum, max_momentum: a number, or a list with one for each group
+        total_steps: length of the cycle, otherwise epochs · steps_per_epoch
+        pct_start: share of it spent rising; the start is max_lr / div_factor, the end that start / final_div_factor
+        three_phase: fall as long as it rose, then to the end
+    Raises:
+        ArgumentError on a step beyond total_steps, for an optimizer without momentum, a setting out of range
+    Source:
+        Smith & Topin 2018 (arXiv:1708.07120)
     """
 
     def __init__(

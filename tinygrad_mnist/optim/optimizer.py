@@ -34,8 +34,10 @@ def check_at_least(name: str, low: float, below: float = float("inf"), **values:
 class Optimizer:
     """Changes parameters in place along their gradients.
 
-    Args:    params: tensors, or dicts {"params": tensors, "lr": ..., ...} with settings of their own
-    Raises:  ArgumentError for an empty list, a parameter given twice or a setting out of range
+    Args:
+        params: tensors, or dicts {"params": tensors, "lr": ..., ...} with settings of their own
+    Raises:
+        ArgumentError for an empty list, a parameter given twice or a setting out of range
     """
 
     def __init__(self, params: Iterable[Any], defaults: Group) -> None:
@@ -64,13 +66,13 @@ class Optimizer:
     def _name(self) -> str:
         return type(self).__name__
 
-    def add_param_group(self, group: Group) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Add parameters with settings of their own; what is not set takes the defaults."""
         if hasattr(self, "state"):
             refuse_captured("add_param_group()", "add the group before the step")
-        if "params" not in group:
-            raise ArgumentError(f"{self._name}: a group without 'params'.", got=", ".join(map(str, group)))
-        listed = group["params"]
+        if "params" not in param_group:
+            raise ArgumentError(f"{self._name}: a group without 'params'.", got=", ".join(map(str, param_group)))
+        listed = param_group["params"]
         params = [listed] if isinstance(listed, Var) else list(listed)
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
@@ -85,10 +87,10 @@ class Optimizer:
             if id(p) in known:
                 raise ArgumentError(f"{self._name}: params[{i}] {p.shape} was given twice.", expected="each once")
             known.add(id(p))
-        unknown = sorted(set(group) - {"params", *self.defaults, *SCHEDULED})
+        unknown = sorted(set(param_group) - {"params", *self.defaults, *SCHEDULED})
         if unknown:
             raise ArgumentError(f"{self._name}: unknown setting {unknown[0]!r}.", expected=", ".join(self.defaults))
-        self.param_groups.append({**self.defaults, **group, "params": params})
+        self.param_groups.append({**self.defaults, **param_group, "params": params})
         self.check(self.param_groups[-1])
 
     def check(self, group: Group) -> None:
@@ -162,7 +164,8 @@ class Optimizer:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from settings and state that `state_dict` gave; arrays are copied.
 
-        Raises:  StateDictError unless groups, their sizes and the shapes of arrays match; then nothing has changed
+        Raises:
+            StateDictError unless groups, their sizes and the shapes of arrays match; then nothing has changed
         """
         groups, order = state_dict.get("param_groups"), [p for g in self.param_groups for p in g["params"]]
         sizes = [len(g["params"]) for g in self.param_groups]

@@ -1,4 +1,7 @@
-"""The schedule that looks at a figure. Read after lr_scheduler.py, which exports it."""
+"""The schedule that looks at a figure: the rate falls when the loss of the validation, say, gets no better.
+
+Knows no training loop, which calls it with the figure. Read after lr_scheduler.py, which exports it.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,16 @@ from .schedule import Scheduler, by_group, checked_optimizer
 class ReduceLROnPlateau(Scheduler):
     """Multiply the lr by factor when a figure has not got better for more than `patience` steps.
 
-    Args:    mode: "min" where less is better, "max" where more is; threshold: gain that counts as better, a share of
-             the best figure, or with threshold_mode="abs" itself; cooldown: steps after a fall in which nothing is
-             counted; min_lr: the lowest lr, or a list by group; eps: smaller falls are left out. Call `step(figure)`,
-             once per epoch.
-    Raises:  ArgumentError for another mode or a factor that is not below 1
+    Call `step(figure)` once per epoch.
+
+    Args:
+        mode: "min" where less is better, "max" where more is
+        threshold: gain that counts as better, a share of the best figure, or with threshold_mode="abs" itself
+        cooldown: steps after a fall in which nothing is counted
+        min_lr: the lowest lr, or a list by group
+        eps: smaller falls are left out
+    Raises:
+        ArgumentError for another mode or a factor that is not below 1
     """
 
     own = "best", "waited"

@@ -15,10 +15,12 @@ from .optimizer import Optimizer
 
 
 class Scheduler:
-    """Base: a subclass writes `get_lr()`.
+    """Base: a subclass writes `get_lr()`, or `factor(t)` for a multiple of the initial lr.
 
-    Args:    last_epoch: -1 to begin; otherwise the last step taken, with "initial_lr" in every group
-    Raises:  ArgumentError where a group was added to the optimizer that the schedule has no numbers for
+    Args:
+        last_epoch: -1 to begin; otherwise the last step taken, with "initial_lr" in every group
+    Raises:
+        ArgumentError where a group was added to the optimizer that the schedule has no numbers for
     """
 
     own: tuple[str, ...] = ()  # further attributes that the state of a subclass needs
@@ -39,9 +41,13 @@ class Scheduler:
         self._advance()
         self._first = False
 
+    def factor(self, t: int) -> float:
+        """Give the multiple of the initial lr after t steps."""
+        raise TypeError(f"{type(self).__name__} must define factor(t) or get_lr()")
+
     def get_lr(self) -> list[float]:
         """Compute every group's next rate; for the present one ask `get_last_lr()`."""
-        raise TypeError(f"{type(self).__name__} must define get_lr()")
+        return [lr * self.factor(self.last_epoch) for lr in self._of_groups(self.base_lrs)]
 
     def _of_groups(self, numbers: list[Any]) -> list[Any]:
         """Give numbers by group, one for each group that there is now."""
@@ -100,7 +106,8 @@ class Scheduler:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave, before or after the optimizer is loaded.
 
-        Raises:  StateDictError if it is another schedule's, or of other groups; then nothing has changed
+        Raises:
+            StateDictError if it is another schedule's, or of other groups; then nothing has changed
         """
         missing = sorted({"last_epoch", "base_lrs", *self.own} - set(state_dict))
         count = len(self.optimizer.param_groups)

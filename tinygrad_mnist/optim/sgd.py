@@ -1,4 +1,7 @@
-"""Stochastic gradient descent, with momentum. kernels/update.py has the arithmetic; read after optimizer.py."""
+"""Stochastic gradient descent, with momentum.
+
+The arithmetic is in kernels/update.py. Read after optimizer.py.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,13 @@ from .optimizer import Group, Optimizer, State, check_at_least
 class SGD(Optimizer):
     """Stochastic gradient descent.
 
-    Math:    d = g + weight_decay · p;  v = momentum · v + (1 - dampening) · d  (v = d at the first step);
-             p = p - lr · v, with Nesterov p - lr · (d + momentum · v), without momentum p - lr · d
-    Units:   lr per step
-    Source:  Sutskever et al. 2013 for Nesterov's form; velocity in units of the gradient, as in PyTorch
+    Math:
+        d = g + weight_decay · p;  v = momentum · v + (1 - dampening) · d  (v = d at the first step);
+        p = p - lr · v, with Nesterov p - lr · (d + momentum · v), without momentum p - lr · d
+    Units:
+        lr per step
+    Source:
+        Sutskever et al. 2013 for Nesterov's form; velocity in units of the gradient, as in PyTorch
     """
 
     def __init__(

@@ -1,4 +1,7 @@
-"""NeuralClassifier: classes from a neural network. Read after estimator.py."""
+"""NeuralClassifier: classes from a neural network, and their probabilities.
+
+Knows labels, weights of classes and their loss; the rest is in estimator.py, which is read before.
+"""
 
 from __future__ import annotations
 

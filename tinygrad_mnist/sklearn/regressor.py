@@ -1,4 +1,7 @@
-"""NeuralRegressor: numbers from a neural network. Read after estimator.py."""
+"""NeuralRegressor: numbers from a neural network, one target or several.
+
+Knows targets and their loss; the rest is in estimator.py, which is read before.
+"""
 
 from __future__ import annotations
 

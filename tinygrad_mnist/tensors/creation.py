@@ -19,7 +19,7 @@ from ..core.graph import Array, Var, no_grad
 from ..core.scope import refuse_captured, state, unchanging
 from ..core.seeds import check_differentiable
 from ..functions.dims import Size, integer, sizes
-from ..functions.numbers import fitting, number
+from ..functions.numbers import number, storable
 from ..ops import promotion
 from .tensor import Tensor
 
@@ -67,7 +67,7 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
 def _fitted(data: Any, dtype: Any) -> Array:
     """Store Python's integers in a dtype that NumPy found too small for some of them."""
     values = np.array(data, dtype=object)
-    return np.array([fitting("tensor", v, dtype) for v in values.flat], dtype=dtype).reshape(values.shape)
+    return np.array([storable("tensor", v, dtype) for v in values.flat], dtype=dtype).reshape(values.shape)
 
 
 def from_numpy(array: Array) -> Tensor:
@@ -120,7 +120,7 @@ def full(size: Sequence[int], fill_value: float, dtype: DType = None, requires_g
     shape = _listed("full", size)
     value = number("full", fill_value)
     kind = _dtype("full", dtype or tensor(value if isinstance(value, int) else float(value)).dtype)
-    return _leaf(np.full(shape, fitting("full", value, kind), kind), requires_grad, "full")
+    return _leaf(np.full(shape, storable("full", value, kind), kind), requires_grad, "full")
 
 
 def _listed(name: str, size: Any) -> tuple[int, ...]:
@@ -171,7 +171,7 @@ def linspace(start: float, end: float, steps: int, dtype: DType = np.float32, re
     first, last = number("linspace", start), number("linspace", end)
     if kind.kind == "f":
         return _leaf(np.linspace(first, last, count, dtype=kind), requires_grad, "linspace")
-    first, last = (int(fitting("linspace", v, kind)) for v in (first, last))
+    first, last = (int(storable("linspace", v, kind)) for v in (first, last))
     at, step = np.arange(count), (last - first) / max(count - 1, 1)  # from both ends, then cut: PyTorch's values
     values = np.where(at < count // 2, first + at * step, last - (count - 1 - at) * step)
     values = np.trunc(values if count > 1 else np.full(count, first))

@@ -17,7 +17,7 @@ from ..core.graph import Array, V, Var
 from ..core.primitive import Primitive
 from ..core.scope import refuse_captured, state, unchanging
 from ..functions.arithmetic import scaled
-from ..functions.numbers import fitting, number
+from ..functions.numbers import number, storable
 from ..ops import elementwise
 from ..ops import index as indexing
 from ..ops.index import ARRAY
@@ -177,7 +177,7 @@ def copy_(self: V, other: Any) -> V:
 def fill_(self: V, value: float) -> V:
     """Set every element."""
     if isinstance(value, int | float) and self.dtype.kind in "iu":
-        value = fitting("fill_", value, self.dtype)
+        value = storable("fill_", value, self.dtype)
     return change(self, indexing.setitem, value, index=(Ellipsis,))
 
 
@@ -225,7 +225,7 @@ def getitem(self: Var, key: Any) -> Any:
 def setitem(self: Var, key: Any, value: Any) -> None:
     """Write self[key] = value."""
     if isinstance(value, int | float) and self.dtype.kind in "iu":
-        value = fitting("indexing", value, self.dtype)
+        value = storable("indexing", value, self.dtype)
     if not self.array.flags.writeable:
         raise read_only("indexing", self)
     index, arrays = split_index(key)

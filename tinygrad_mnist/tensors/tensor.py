@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..core.backend import apart
+from ..core.backend import isolated
 from ..core.engine import backward
 from ..core.errors import ArgumentError, GradientError, ShapeError
 from ..core.graph import Array, Node, Var
@@ -267,7 +267,7 @@ class Tensor(Methods):
 
     def __repr__(self) -> str:
         refuse_captured("printing")
-        text = apart(np.array2string, self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
+        text = isolated(np.array2string, self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
         notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
         if self.node is not None:
             notes.append(f"grad_fn=<{self.node.where()}>")
@@ -303,3 +303,8 @@ class Tensor(Methods):
 
 
 Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tensor
+
+
+def _rebuild(kind: type[Tensor], *of: Any) -> Tensor:
+    """Read a pickle of 0.1.0, which names this function."""
+    return kind.wrap(*of)

@@ -38,7 +38,7 @@ def parts_of(batch: Any) -> tuple[Any, list[Any], int]:
     return batch[0], list(batch[1:]), len(first)
 
 
-def call(model: Module, inputs: Any) -> Any:
+def model_outputs(model: Module, inputs: Any) -> Any:
     """Call a model on its inputs, several of them where they are a tuple.
 
     Raises:  DTypeError if it gives nothing
@@ -50,7 +50,7 @@ def call(model: Module, inputs: Any) -> Any:
     return outputs
 
 
-def compare(loss_function: Callable[..., Any], outputs: Any, targets: Sequence[Any]) -> Any:
+def batch_loss(loss_function: Callable[..., Any], outputs: Any, targets: Sequence[Any]) -> Any:
     """Compute the loss of a batch.
 
     Raises:  ArgumentError for cross-entropy of what is no classification: it would be 0 whatever the model gives
@@ -69,16 +69,16 @@ def compare(loss_function: Callable[..., Any], outputs: Any, targets: Sequence[A
     return loss_function(outputs, *targets)
 
 
-def each(function: Callable[[Any], Any], outputs: Any) -> Any:
+def map_outputs(function: Callable[[Any], Any], outputs: Any) -> Any:
     """Apply a function to what a model gives: a tensor, or tuples, lists and dicts of tensors."""
     if isinstance(outputs, dict):
-        return {k: each(function, v) for k, v in outputs.items()}
+        return {k: map_outputs(function, v) for k, v in outputs.items()}
     if isinstance(outputs, tuple | list):
-        return type(outputs)([each(function, v) for v in outputs])
+        return type(outputs)([map_outputs(function, v) for v in outputs])
     return function(outputs)
 
 
-def add(
+def add_figures(
     sums: Sums, loss: float, metrics: Mapping[str, Metric], outputs: Any, targets: Sequence[Any], size: int
 ) -> None:
     """Add what is told of a batch, its loss and its metrics, means over the batch, to sums over samples."""
@@ -119,7 +119,7 @@ def evaluated(
             inputs, targets, size = parts_of(batch)
             fall_asleep()
             outputs, loss = judge(inputs, *targets)
-            add(sums, float(loss.item()), metrics, outputs, targets, size)
+            add_figures(sums, float(loss.item()), metrics, outputs, targets, size)
             samples += size
             if pause is not None:
                 pause()

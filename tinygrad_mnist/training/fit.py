@@ -18,9 +18,9 @@ from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
 from ..optim.optimizer import check_at_least
 from .callbacks import Callback, check_callbacks
 from .checkpoint import Checkpoint
-from .evaluation import call, compare, each, evaluated, evaluating
+from .evaluation import batch_loss, evaluated, evaluating, map_outputs, model_outputs
 from .history import History
-from .metrics import array, chosen
+from .metrics import as_array, metrics_by_name
 from .progress import Progress
 from .run import Run
 from .settings import Settings
@@ -105,7 +105,7 @@ def fit(
         raise ArgumentError("fit: the optimizer has no parameter of this model.", hint=hint)
     run = Run(Settings(
         model, as_loader(train, batch_size, shuffle=True), None if valid is None else as_loader(valid, 500),
-        epochs=epochs, loss_function=loss, optimizer=optimizer, metrics=chosen(metrics, loss, "fit"),
+        epochs=epochs, loss_function=loss, optimizer=optimizer, metrics=metrics_by_name(metrics, loss, "fit"),
         schedule=schedule, schedule_every=schedule_every, l2=l2, clip_norm=clip_norm, callbacks=list(callbacks),
         checkpoint=checkpoint if checkpoint is None or isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint),
         compile="numpy" if compile is True else compile or None, progress=Progress(progress),
@@ -150,11 +150,11 @@ def evaluate(
     loss = checked_loss("evaluate", loss_function)
 
     def judge(inputs: Any, *targets: Any) -> Any:
-        outputs = call(model, inputs)
-        return outputs, compare(loss, outputs, targets)
+        outputs = model_outputs(model, inputs)
+        return outputs, batch_loss(loss, outputs, targets)
 
     loader = as_loader(data, batch_size, who="evaluate")
-    return evaluated(model, loader, judge, chosen(metrics, loss, "evaluate"))
+    return evaluated(model, loader, judge, metrics_by_name(metrics, loss, "evaluate"))
 
 
 def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
@@ -173,7 +173,7 @@ def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
             hint="predict(model, x); of a loader: [model(x) for x, _ in loader] under tg.no_grad(), after model.eval()",
         )
     kind = next((p.dtype for p in model.parameters()), np.dtype(np.float32))  # that Python's floats are taken for
-    values = [array(x) if hasattr(x, "shape") else in_dtype(np.asarray(x), kind) for x in given]
+    values = [as_array(x) if hasattr(x, "shape") else in_dtype(np.asarray(x), kind) for x in given]
     count = len(values[0]) if values[0].ndim else 1
     single = not several and values[0].ndim < 2  # one number per sample, or one sample, which must not be cut
     size = max(count, 1) if single else batch_size
@@ -181,9 +181,9 @@ def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
     with evaluating(model):
         for i in range(0, max(count, 1), size):
             part = [v[i : i + size] if v.ndim else v for v in values]
-            pieces.append(each(array, call(model, tuple(part) if several else part[0])))
+            pieces.append(map_outputs(as_array, model_outputs(model, tuple(part) if several else part[0])))
     if single:
-        each(lambda outputs: check_count(outputs, count, values[0].shape), pieces[0])
+        map_outputs(lambda outputs: check_count(outputs, count, values[0].shape), pieces[0])
     return joined(pieces)
 
 

@@ -17,7 +17,7 @@ from ..nn import CrossEntropyLoss, NLLLoss
 Metric = Callable[..., Any]
 
 
-def array(x: Any) -> Any:
+def as_array(x: Any) -> Any:
     """Give the numbers of a tensor or array."""
     return np.asarray(x.array if isinstance(x, Var) else x)
 
@@ -28,7 +28,7 @@ def accuracy(outputs: Any, targets: Any, *_: Any) -> float:
     Shapes:  outputs (N, C, ...), targets (N, ...) of class numbers or (N, C, ...) of probabilities -> a number
     Units:   from 0 to 1
     """
-    scores, classes = array(outputs), array(targets)
+    scores, classes = as_array(outputs), as_array(targets)
     if scores.ndim < 2 or classes.shape not in ((len(scores), *scores.shape[2:]), scores.shape):
         raise ShapeError(
             "accuracy: outputs and targets do not fit together.",
@@ -50,7 +50,7 @@ def accuracy(outputs: Any, targets: Any, *_: Any) -> float:
 NAMED: dict[str, Metric] = {"accuracy": accuracy}
 
 
-def chosen(metrics: Any, loss_function: Any, who: str) -> dict[str, Metric]:
+def metrics_by_name(metrics: Any, loss_function: Any, who: str) -> dict[str, Metric]:
     """Read the argument `metrics`: None for what suits the loss, names, functions, or functions by name."""
     if metrics is None:
         return dict(NAMED) if isinstance(loss_function, CrossEntropyLoss | NLLLoss) else {}

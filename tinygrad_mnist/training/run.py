@@ -22,7 +22,7 @@ from ..nn import Module
 from ..nn.nesting import join
 from ..optim.lr_scheduler import ReduceLROnPlateau
 from .callbacks import Callback, KeepBest, give_back
-from .evaluation import Sums, add, evaluated, means, parts_of
+from .evaluation import Sums, add_figures, evaluated, means, parts_of
 from .history import History, Row
 from .interrupt import HeldInterrupt
 from .settings import Settings
@@ -199,7 +199,7 @@ class Run(Settings):
             )
         if self.schedule is not None and self.schedule_every == "batch":
             self.schedule.step()
-        add(self.sums, self.loss, self.metrics, outputs, targets, size)
+        add_figures(self.sums, self.loss, self.metrics, outputs, targets, size)
         self.samples += size
         self.batch += 1
 

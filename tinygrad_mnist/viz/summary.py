@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backend import apart, default_generator
+from ..core.backend import default_generator, isolated
 from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Array, Node, Var, enable_grad, no_grad, reachable
 from ..core.scope import Scope, state
@@ -227,7 +227,7 @@ def own_parameters(model: Any, rows: list[Row]) -> None:
 def make_inputs(input_size: Any, dtype: np.dtype[Any]) -> list[Tensor]:
     """Make the tensors to run on: copies of those given, and random numbers in [0, 1) of the sizes given."""
     several = isinstance(input_size, list | tuple) and not is_size(input_size)
-    generator = apart(np.random.default_rng, 0)  # its own: the default generator must not notice
+    generator = isolated(np.random.default_rng, 0)  # its own: the default generator must not notice
     result = []
     for item in input_size if several else [input_size]:
         if isinstance(item, Var | np.ndarray):

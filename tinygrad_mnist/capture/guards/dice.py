@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.backend import apart
+from ...core.backend import isolated
 
 
 class Dice:
@@ -23,7 +23,7 @@ class Dice:
     def drawn(self, fill: Callable[..., None], generator: Any, settings: dict[str, Any], out: Any) -> None:
         """Follow a draw that tensors were made of: whatever else has moved the generator was done by hand."""
         if id(generator) in self.now:
-            twin = type(generator)(apart(type(generator.bit_generator)))
+            twin = type(generator)(isolated(type(generator.bit_generator)))
             twin.bit_generator.state = self.now[id(generator)][1]
             fill(np.empty_like(out), twin, **settings)
             if not alike(state_of(twin), state_of(generator)):

@@ -94,8 +94,10 @@ def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy
     names and modes. What it computes trains as the model does: forward and backward are captured as a pair at the first
     call of a signature, compared with the model, and replayed in any eager loop. A backward with create_graph=True runs
     the model itself once more.
-    Args:    backend: "numpy", or "numba" for one compiled parallel function (extra `fast`)
-    Raises:  CaptureError, naming the line, for what cannot be repeated with other values
+    Args:
+        backend: "numpy", or "numba" for one compiled parallel function (extra `fast`)
+    Raises:
+        CaptureError, naming the line, for what cannot be repeated with other values
     """
     if backend not in PLANNERS:
         raise ArgumentError(f"compile: unknown backend {backend!r}.", expected="'numpy' or 'numba'")

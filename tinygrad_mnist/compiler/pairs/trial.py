@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...capture.forms import anything, form_of, visit
-from ...core.backend import apart
+from ...core.backend import isolated
 from ...core.engine import differentiate
 from ...core.errors import InPlaceError
 from ...core.graph import Array, Var, reachable
@@ -134,5 +134,5 @@ def laid_out(shape: tuple[int, ...], dtype: Any, layout: tuple[int, ...]) -> Arr
     low, high = sum(min(s, 0) for s in spans), sum(max(s, 0) for s in spans)
     if 0 in shape or any(stride % dtype.itemsize for stride in layout):
         return np.ones(shape, dtype)
-    memory = apart(np.random.default_rng, 0).standard_normal((high - low) // dtype.itemsize + 1).astype(dtype)
+    memory = isolated(np.random.default_rng, 0).standard_normal((high - low) // dtype.itemsize + 1).astype(dtype)
     return np.lib.stride_tricks.as_strided(memory[-low // dtype.itemsize :], shape, layout)
