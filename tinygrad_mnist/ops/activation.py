@@ -15,10 +15,9 @@ from ..core.primitive import primitive
 from ..kernels import activation as kernel
 from .broadcast import elementwise
 from .compare import keep
-from .promotion import floating
 
 
-@elementwise(np.tanh, convert=floating, loop="math.tanh(x)")
+@elementwise(np.tanh, loop="math.tanh(x)")
 def tanh(x: Array) -> Any:
     """Hyperbolic tangent."""
 

@@ -15,7 +15,7 @@ from ..core.graph import Array
 from ..core.primitive import Declaration, Promote, primitive
 from ..kernels import loops
 from ..kernels import sums as kernel
-from .promotion import promoted
+from .promotion import floating, promoted
 
 Shape = tuple[int, ...]
 
@@ -46,6 +46,9 @@ def elementwise(
 ) -> Declaration:
     """Make a primitive that computes each element by itself, of arguments that broadcast; card: see Primitive.
 
-    Cotangents are summed back to each argument's shape. The result of a ufunc may take the memory of any argument.
+    Cotangents are summed back to each argument's shape. The result of a ufunc may take the memory of any argument;
+    one that has floats alone gets integers as floats.
     """
+    if isinstance(computes, np.ufunc) and "e->e" in computes.types and "b->b" not in computes.types:
+        card = {"convert": floating, **card}
     return primitive(computes, **{"over": None, "unbroadcast": sum_to, **card}, promote=promote)

@@ -15,7 +15,7 @@ from ..core.graph import Array
 from ..kernels import activation as kernel
 from .broadcast import elementwise
 from .compare import equal, greater_equal, isnan, logical_and, logical_or, not_equal, where
-from .promotion import counting, floating, promoted_floats
+from .promotion import counting, promoted_floats
 
 # ---------------------------------------------------------------- arithmetic
 
@@ -167,7 +167,7 @@ def square_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (2 * x)
 
 
-@elementwise(np.sqrt, convert=floating, loop="math.sqrt(x)")
+@elementwise(np.sqrt, loop="math.sqrt(x)")
 def sqrt(x: Array) -> Any:
     """Square root √x."""
 
@@ -191,7 +191,7 @@ def reciprocal_vjp_x(g: Any, out: Any, x: Any) -> Any:
 # ---------------------------------------------------------------- exponentials, logarithms, circular functions
 
 
-@elementwise(np.exp, convert=floating, loop="math.exp(x)")
+@elementwise(np.exp, loop="math.exp(x)")
 def exp(x: Array) -> Any:
     """Exponential eˣ."""
 
@@ -201,7 +201,7 @@ def exp_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * out
 
 
-@elementwise(np.expm1, convert=floating, loop="math.expm1(x)")
+@elementwise(np.expm1, loop="math.expm1(x)")
 def expm1(x: Array) -> Any:
     """eˣ - 1, accurate near 0."""
 
@@ -211,7 +211,7 @@ def expm1_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (out + 1)
 
 
-@elementwise(np.log, convert=floating, loop="math.log(x)")
+@elementwise(np.log, loop="math.log(x)")
 def log(x: Array) -> Any:
     """Natural logarithm."""
 
@@ -221,7 +221,7 @@ def log_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g / x
 
 
-@elementwise(np.log1p, convert=floating, loop="math.log1p(x)")
+@elementwise(np.log1p, loop="math.log1p(x)")
 def log1p(x: Array) -> Any:
     """log(1 + x), accurate near 0."""
 
@@ -231,7 +231,7 @@ def log1p_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g / (1 + x)
 
 
-@elementwise(np.sin, convert=floating, loop="math.sin(x)")
+@elementwise(np.sin, loop="math.sin(x)")
 def sin(x: Array) -> Any:
     """Sine of x in radians."""
 
@@ -241,7 +241,7 @@ def sin_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * cos(x)
 
 
-@elementwise(np.cos, convert=floating, loop="math.cos(x)")
+@elementwise(np.cos, loop="math.cos(x)")
 def cos(x: Array) -> Any:
     """Cosine of x in radians."""
 
