@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -60,49 +61,53 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def type_checking_only(module: ast.Module) -> set[int]:
-    """Ids of the imports under `if TYPE_CHECKING:`, which never run."""
-    return {
-        id(inner)
-        for node in ast.walk(module)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-
-
-def imported_rooms(path: Path) -> list[tuple[int, str, str]]:
-    """List (line, room, file within it) for every import from inside the package."""
-    module, found = tree(path), []
-    skip = type_checking_only(module)
-    for node in ast.walk(module):
-        if not isinstance(node, ast.ImportFrom) or node.level == 0 or id(node) in skip:
-            continue
-        base = path.parent
-        for _ in range(node.level - 1):
-            base = base.parent
-        parts = [*base.relative_to(PACKAGE).parts, *(node.module or "").split(".")]
-        parts = [p for p in parts if p]
-        for alias in node.names:
-            full = (*parts, alias.name)
-            found.append((node.lineno, floor_of(full), full[1] if len(full) > 1 else ""))
+def imports(path: Path) -> list[tuple[int, tuple[str, ...]]]:
+    """List (line, parts of what is named) for every import from inside the package, TYPE_CHECKING or not."""
+    found = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = (*path.parents[node.level - 1].relative_to(PACKAGE).parts, *(node.module or "").split("."))
+            found += [(node.lineno, (*filter(None, base), alias.name)) for alias in node.names]
     return found
+
+
+def module_of(parts: tuple[str, ...]) -> Path:
+    """Find the file that a name in the package comes from: a module, or the one of its room that has it."""
+    for path in (PACKAGE.joinpath(*parts), PACKAGE.joinpath(*parts[:-1])):
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if file.is_file():
+                return file
+    raise AssertionError(f"there is no {parts}")
+
+
+# the one arrow upward, which type checkers alone see: what functions give is a Tensor
+UPWARD = ("functions/types.py", ("tensors", "tensor", "Tensor"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_imports_only_point_down(path):
-    here = room(path)
-    for line, there, _ in imported_rooms(path):
-        assert there in FLOORS, f"{path.name}:{line} imports {there}, which is on no floor"
-        if there != here:
-            assert FLOORS[there] < FLOORS[here], f"{path.name}:{line}: {here} must not import {there}"
-    assert not here.startswith("core/") or not type_checking_only(tree(path)), path.name
+    here, name = room(path), str(path.relative_to(PACKAGE))
+    for line, parts in imports(path):
+        there = floor_of(parts)
+        assert there in FLOORS, f"{name}:{line} imports {there}, which is on no floor"
+        if there != here and (name, parts) != UPWARD:
+            assert FLOORS[there] < FLOORS[here], f"{name}:{line}: {here} must not import {there}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {path: {module_of(parts) for _, parts in imports(path)} for path in FILES}
+    graph[PACKAGE / UPWARD[0]].remove(module_of(UPWARD[1]))
+    try:
+        assert len([*graphlib.TopologicalSorter(graph).static_order()]) == len(FILES)
+    except graphlib.CycleError as error:
+        pytest.fail(" -> ".join(str(path.relative_to(PACKAGE)) for path in error.args[1]))
 
 
 @pytest.mark.parametrize("name", OPS)
 def test_op_families_stand_on_each_other(name):
-    for line, there, family in imported_rooms(PACKAGE / "ops" / f"{name}.py"):
-        if there == "ops" and family in OPS:
-            assert OPS.index(family) < OPS.index(name), f"ops/{name}.py:{line} imports ops/{family}.py"
+    for line, (there, *family) in imports(PACKAGE / "ops" / f"{name}.py"):
+        if there == "ops" and family[0] in OPS:
+            assert OPS.index(family[0]) < OPS.index(name), f"ops/{name}.py:{line} imports ops/{family[0]}.py"
 
 
 def test_every_op_family_is_listed():

@@ -200,6 +200,13 @@ def anything(x: Any) -> Any:
     return None if isinstance(x, dict | list | tuple) else x
 
 
+def tensors_in(x: Any) -> list[Var]:
+    """List the tensors in a result, each once."""
+    found: list[Var] = []
+    form_of(x, found, anything)
+    return found
+
+
 def filled(form: Any, tensors: list[Any], held: Sequence[Any] = ()) -> Any:
     """Put tensors where their Places are, and what else was there before."""
     if type(form) in (Place, Held, Kept):

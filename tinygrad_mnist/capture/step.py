@@ -17,7 +17,7 @@ from ..core.errors import CaptureError
 from ..core.graph import Var
 from ..tensors.tensor import Tensor
 from .capture import Recorder, capture
-from .forms import Held, Kept, Place, anything, containers, filled, form_of
+from .forms import Held, Kept, Place, containers, filled, form_of, tensors_in
 from .guards.guard import Guard
 from .guards.watch import refused
 from .overlaps import check_overlaps
@@ -98,9 +98,7 @@ class Captured:
 
     def with_views(self, found: list[Array], result: Any) -> list[Array]:
         """Put the views that the function itself gave in the places of those that its plan made of copies."""
-        own: list[Var] = []
-        form_of(result, own, anything)
-        computed = [t.array for t, p in zip(own, self.places, strict=False) if p is None]
+        computed = [t.array for t, p in zip(tensors_in(result), self.places, strict=False) if p is None]
         return [computed[i] if i in self.views else a for i, a in enumerate(found)]
 
 

@@ -16,7 +16,7 @@ from ...core.errors import ArgumentError
 from ...core.scope import state
 from ...nn.module import Module, as_tensors
 from ..compiled import PLANNERS, Compiled
-from .pair import Pairs
+from .pairs import Pairs
 
 
 class CompiledModule(Module):

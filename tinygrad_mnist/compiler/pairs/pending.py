@@ -1,27 +1,27 @@
 """A replayed forward pass that waits for its backward: the nodes that stand for it in the graph, and their gradients.
 
 Every output has two nodes: one takes its cotangent, the other hands out gradients, all of which are computed at once,
-when the cotangents of every output are known. Look next at pair.py.
+when the cotangents of every output are known. Look next at pairs.py.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from ...capture.forms import visit
+from ...capture.forms import is_data, stand_in, tensors_in, visit
 from ...core.engine import differentiate
 from ...core.errors import GradientError, InPlaceError
 from ...core.graph import Array, Node, Var, reachable
 from ...core.primitive import Primitive
 from ...core.versions import Version
 from ...tensors.tensor import Tensor
+from .pair import Pair
 from .past import Past
 from .trial import Layout, layout_of
-
-if TYPE_CHECKING:
-    from .pair import Pair
 
 
 class Part:
@@ -68,10 +68,10 @@ class Pending:
         self.index, self.seeds = 0, dict[int, Any]()
         self.gradients: dict[int, Any] | None = None
 
-    def outputs(self, arrays: list[Array]) -> list[Var]:
+    def outputs(self, part: Part, arrays: list[Array]) -> list[Var]:
         """Make the outputs: tensors whose history is this call."""
         reach = [[self.tensors[x] if type(x) is int else x for x in xs] for xs in self.pair.reach]
-        nodes = self.pair.pairs.part.nodes(self, arrays, reach)
+        nodes = part.nodes(self, arrays, reach)
         self.index = nodes[-1].index if nodes else 0
         return [Tensor.wrap(node.out, True, node) for node in nodes]
 
@@ -107,7 +107,7 @@ class Pending:
             version, t = self.versions[kind][source], things[kind][source]
             if (t.version if isinstance(t, Var) and t.differentiable else version).tick > self.index:
                 raise self.changed(t)
-        with pair.pairs.lock:
+        with pair.model.lock:
             return half.run(found=self.found, input=self.arrays, state=self.memory, cotangent=self.seeds)
 
     def again(self, recorded: bool) -> dict[int, Any]:
@@ -126,11 +126,11 @@ class Pending:
             if not pair.guard.holds():
                 changed = pair.guard.changed()
                 raise GradientError(
-                    f"backward: the compiled {pair.pairs.name} runs once more for this backward, and has changed.",
+                    f"backward: the compiled {pair.model.name} runs once more for this backward, and has changed.",
                     got=f"another {changed[0] if changed else 'setting'} than when it was called",
                     hint="call backward before the model is changed",
                 )
-            _, own, leaves = pair.pairs.plain(*self.call)
+            _, own, leaves = plain(pair.model.function, *self.call)
         finally:
             if present is not None:
                 present.restore()
@@ -145,7 +145,7 @@ class Pending:
     def changed(self, x: Any) -> InPlaceError:
         """Explain that the backward needs a value that is gone."""
         return InPlaceError(
-            f"{self.pair.pairs.name}: a tensor that the compiled model used was changed in place after the forward "
+            f"{self.pair.model.name}: a tensor that the compiled model used was changed in place after the forward "
             "pass, and the gradient needs the old value.",
             got=f"a tensor {x.shape} {x.dtype}",
             expected="values that stay as they were until backward",
@@ -160,20 +160,36 @@ def assign(attributes: list[tuple[Any, str, Any]]) -> None:
             setattr(x, name, value)
 
 
+def plain(model: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, list[Var], dict[int, Var]]:
+    """Run the model on leaves in the places of tensors; give its result, the tensors in that, and the leaves."""
+    leaves: dict[int, Var] = {}
+    positions = itertools.count()
+
+    def replace(x: Any, _: str) -> Any:
+        position = next(positions) if isinstance(x, Var) or is_data(x) else 0
+        if isinstance(x, Var) and x.differentiable:
+            x = leaves[position] = stand_in(x)
+            x.node = None
+        return x
+
+    new_kwargs, new_args = visit((kwargs, args), "", replace)
+    result = model(*new_args, **new_kwargs)
+    return result, tensors_in(result), leaves
+
+
 def graft(result: Any, leaves: dict[int, Var], tensors: list[Any]) -> Any:
     """Put the callers' tensors in the places of the leaves that stood for them, in a graph and in what it computes."""
-    swap = {id(leaf): (leaf, tensors[i]) for i, leaf in leaves.items()}
+    swap = {id(leaf): tensors[i] for i, leaf in leaves.items()}
 
     def replace(x: Any, _: str) -> Any:
         if id(x) in swap:
-            return swap[id(x)][1]
+            return swap[id(x)]
         if isinstance(x, Var) and x.node is not None and swap:
             for node in reachable([x.node]):
                 for i, parent in enumerate(node.parents):
-                    if isinstance(parent, Var) and id(parent) in swap:
-                        original = swap[id(parent)][1]
+                    if (original := swap.get(id(parent))) is not None:
                         node.parents[i] = original.node or original
-                        if node.args[i] is parent.array:
+                        if isinstance(parent, Var) and node.args[i] is parent.array:
                             node.args[i] = original.array
         return x
 
@@ -198,9 +214,9 @@ class Listener:
             self.layouts = {}
         return g
 
-    def listening(self, result: Any, outputs: list[Var]) -> Any:
+    def listening(self, part: Part, result: Any, outputs: list[Var]) -> Any:
         """Put other tensors in the places of outputs: the same memory, and two nodes more."""
-        nodes = self.pair.pairs.part.nodes(self, [x.array for x in outputs], [[x] for x in outputs])
+        nodes = part.nodes(self, [x.array for x in outputs], [[x] for x in outputs])
         made: dict[Var, Var] = {}
         for x, node in zip(outputs, nodes, strict=True):
             node.version = x.version
