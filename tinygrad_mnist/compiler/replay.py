@@ -19,8 +19,9 @@ from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..core.backend import apart
 from ..core.graph import Var
 from ..core.scope import state
+from .memory import assign_memory, run_in_place, write_through
 from .numpy_source import Writer, fixed_views, moves, write_source
-from .passes import assign_memory, run_in_place, simplify, write_through
+from .passes import simplify
 from .rewrites import pool_before_rectifying
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..capture.program import Array, Instruction, Program, Value, name_values
+from ..compiler.memory import placed
 from ..compiler.numpy_source import Writer, lines_of, moves, view_of
-from ..compiler.passes import Replaced, placed, simplify
+from ..compiler.passes import Replaced, simplify
 from ..compiler.replay import Bound, NumpyPlan
 from ..compiler.rewrites import pool_before_rectifying
 from ..core.errors import ArgumentError

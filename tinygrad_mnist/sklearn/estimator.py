@@ -26,30 +26,13 @@ from ..data import DataLoader, TensorDataset
 from ..functions import mean
 from ..nn import Module
 from ..nn import functional as F
-from ..training import Callback, EarlyStopping, KeepBest, fit, predict
+from ..training import EarlyStopping, KeepBest, fit, predict
 from ..training.callbacks import check_callbacks
 from ..training.sources import in_dtype
 from . import network
+from .callbacks import Converged, HistoryKeeper, Verbose
 
 MANY_STEPS = 150  # from here on, capturing a step costs less than it saves
-
-
-class Converged(EarlyStopping):
-    """Stop when the training loss gets no better; keep the weights of the last epoch, as MLPClassifier does."""
-
-    def on_epoch_end(self, run: Any) -> None:
-        """Count epochs without progress; copy nothing."""
-        super().on_epoch_end(run)
-        self.kept = None
-
-
-class Verbose(Callback):
-    """Print a line per epoch."""
-
-    def on_epoch_end(self, run: Any) -> None:
-        """Print it."""
-        row = run.history[-1]
-        print(", ".join(f"{k} {v:.6g}" for k, v in row.items()), flush=True)
 
 
 @dataclass(eq=False, repr=False)
@@ -299,13 +282,3 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         kind = next(self.module_.parameters()).dtype
         return predict(self.module_, X.astype(kind, copy=False))
-
-
-class HistoryKeeper(Callback):
-    """Hold on to the history of a training that does not come to its end."""
-
-    history: Any = None
-
-    def on_start(self, run: Any) -> None:
-        """Remember it."""
-        self.history = run.history

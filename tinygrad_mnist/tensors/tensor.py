@@ -136,12 +136,9 @@ class Tensor(Methods):
         """Give the only element as a Python number."""
         refuse_captured("item()")
         if self.array.size != 1:
-            raise ArgumentError(
-                f"item: the tensor has {self.array.size} elements.",
-                got=f"tensor {self.shape}",
-                expected="exactly one element",
-                hint="tolist(), or reduce first: t.sum().item()",
-            )
+            got, hint = f"tensor {self.shape}", "tolist(), or reduce first: t.sum().item()"
+            what = f"item: the tensor has {self.array.size} elements."
+            raise ArgumentError(what, got=got, expected="exactly one element", hint=hint)
         return self.array.item()
 
     def tolist(self) -> Any:
@@ -268,12 +265,10 @@ class Tensor(Methods):
     def __repr__(self) -> str:
         refuse_captured("printing")
         text = apart(np.array2string, self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
-        notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
-        if self.node is not None:
-            notes.append(f"grad_fn=<{self.node.where()}>")
-        elif self.requires_grad:
-            notes.append("requires_grad=True")
-        return f"tensor({', '.join([text, *notes])})"
+        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f"dtype={self.dtype}"
+        leaf = "requires_grad=True" if self.requires_grad else ""
+        history = leaf if self.node is None else f"grad_fn=<{self.node.where()}>"
+        return f"tensor({', '.join(filter(None, (text, dtype, history)))})"
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         refuse_captured("deepcopy()")
