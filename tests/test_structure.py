@@ -168,7 +168,7 @@ def test_rules_are_named_after_primitive_and_argument():
 def test_files_are_short_named_and_introduced(path):
     text = path.read_text(encoding="utf-8")
     assert path.stem not in {"utils", "util", "helpers", "helper", "common", "misc"}
-    assert len(text.splitlines()) <= 360, f"{path.name} has {len(text.splitlines())} lines"
+    assert len(text.splitlines()) <= 300, f"{path.name} has {len(text.splitlines())} lines"
     docstring = ast.get_docstring(ast.parse(text))
     assert docstring and docstring.strip().endswith("."), f"{path.name} must say what it is"
 

@@ -24,7 +24,8 @@ from ..core.graph import Var
 from ..kernels import image_loops, loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
-from .lowering import Lowering, Shares, source_of
+from .lowering import Lowering, source_of
+from .rows import Shares
 from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape
 from .tasks import Phase, schedule
