@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from ..core.backend import default_generator, generator_or_default
-from ..core.graph import Var, slots_watched
+from ..core.draws import Source
+from ..core.graph import Node, Var, slots_watched
 from ..core.primitive import Primitive
 from ..core.scope import Scope, state
-from ..core.versions import tick
+from ..core.versions import Version, tick
 from ..ops import elementwise, promotion
 from .guards.dice import Dice
 from .guards.guard import Guard
@@ -36,11 +37,11 @@ class Recorder(Values):
     def __init__(self, inputs: dict[str, Var], guard: Guard) -> None:
         super().__init__(guard)
         self.start = tick()
-        self.entries: list[tuple[Any, Value | None, str]] = []  # leaf, its `.grad` before the step
-        self.history: list[tuple[int, Any, Value | None]] = []  # number of the next instruction, leaf, its new `.grad`
-        self.known: dict[int, Any] = {}  # the leaves in both, by id
+        self.entries: list[tuple[weakref.ref[Var], Value | None, str]] = []  # leaf, its `.grad` before the step
+        self.history: list[tuple[int, weakref.ref[Var], Value | None]] = []  # next instruction, leaf, its new `.grad`
+        self.known: dict[int, weakref.ref[Var]] = {}  # the leaves in both, by id
         self.changing: Callable[[Var], None] | None = None  # is told first of what is about to change
-        self.copied: list[tuple[Any, Any]] = []  # versions of memory, and of copies that stand for views of it
+        self.copied: list[tuple[Version, Version]] = []  # versions of memory, and of copies that stand for views of it
         self.written: set[Value] = set()
         self.outer = state.around
         self.generator = default_generator.numpy
@@ -49,7 +50,7 @@ class Recorder(Values):
 
     # ------------------------------------------------------------ what is told: computation
 
-    def call(self, primitive: Primitive, args: Any, arrays: Any, static: Any, result: Var, saved: Any) -> None:
+    def call(self, primitive: Primitive, args: Any, arrays: Any, static: Any, result: Var, saved: Array | None) -> None:
         """Write down a call of a primitive."""
         inputs: list[Any] = []
         base, out = None, result.array
@@ -71,7 +72,7 @@ class Recorder(Values):
             outputs.append(self.new(saved, "result"))
         self.append(Instruction(primitive.name, inputs, outputs, static, primitive))
 
-    def draw(self, fill: Callable[..., Any], generator: Any, settings: dict[str, Any], out: Array) -> None:
+    def draw(self, fill: Callable[..., Any], generator: Source | None, settings: dict[str, Any], out: Array) -> None:
         """Write down a draw of random numbers."""
         self.dice.drawn(fill, generator_or_default(generator), settings, out)
         action = fill, default_generator if generator is None else generator
@@ -81,7 +82,7 @@ class Recorder(Values):
         """Give the engine's way of a backward pass."""
         return CapturedWay(self, create_graph)
 
-    def pulls_back(self, node: Any) -> None:
+    def pulls_back(self, node: Node | None) -> None:
         """Note whose rules run from now on (None: no one's)."""
         if node is not None and node.index < self.start:
             raise refused("backward through a graph recorded before the step", "compute all of it inside, or detach()")
@@ -155,7 +156,7 @@ class Recorder(Values):
         self.append(step)
         step.where = step.where or type(optimizer).__name__
 
-    def effect(self, action: Callable[[], Any]) -> None:
+    def effect(self, action: Callable[[], object]) -> None:
         """Write down something to be done again at every call."""
         step = Instruction("effect", [], [], action=action)
         self.append(step)
@@ -197,7 +198,7 @@ class Recorder(Values):
         if var.differentiable is not value and outside:
             raise refused("a change of requires_grad", "change it outside the step, or use x.detach()")
 
-    def around(self, scope: Scope, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def around(self, scope: Scope, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Note that a module was called; its settings must be the same at a replay."""
         module: Any = scope.module
         if id(module) not in self.guard.labels:
@@ -207,9 +208,9 @@ class Recorder(Values):
 
     # ------------------------------------------------------------ the end
 
-    def gradients(self) -> list[tuple[Any, Value | None]]:
+    def gradients(self) -> list[tuple[weakref.ref[Var], Value | None]]:
         """List the leaves whose `.grad` the step has set (by reference), with what it is now."""
-        found: dict[int, tuple[Any, Value | None]] = {}
+        found: dict[int, tuple[weakref.ref[Var], Value | None]] = {}
         for _, reference, _ in self.history:
             leaf = reference()
             # else a leaf that the step made and forgets
@@ -225,8 +226,8 @@ class Recorder(Values):
         gc.collect(0)  # collecting was off during the step: all that it made is young
         for value, (tensor, array, differentiable, place) in self.states.items():
             value.source = tensor()
-            if value.source is None and array() is not None:
-                value.source = Var.wrap(array())
+            if value.source is None and (memory := array()) is not None:
+                value.source = Var.wrap(memory)
             if value.source is None:
                 raise refused("an array that NumPy made inside the step", FROM_NOWHERE, place)
             self.guard.expect(

@@ -30,9 +30,9 @@ ALONE = 2  # references to a thing that only one variable holds, as getrefcount 
 class GradOf:
     """Stands for the `.grad` of an argument, by number, or of a tensor from outside, by reference."""
 
-    leaf: Any
+    leaf: int | Callable[[], Any]
 
-    def find(self, tensors: list[Any], result: list[Any]) -> Any:
+    def find(self, tensors: list[Any], result: list[Var]) -> Any:
         """Give the `.grad`."""
         return (tensors[self.leaf] if isinstance(self.leaf, int) else self.leaf()).gradient
 
@@ -41,11 +41,11 @@ class GradOf:
 class PartOf:
     """Stands for a view of another tensor of the result, by number, or of a `.grad`, which began at start."""
 
-    owner: Any
+    owner: GradOf | int
     interface: dict[str, Any]
     start: int
 
-    def find(self, tensors: list[Any], result: list[Any]) -> Any:
+    def find(self, tensors: list[Any], result: list[Var]) -> Var:
         """Make the view."""
         owner = self.owner.find(tensors, result) if isinstance(self.owner, GradOf) else result[self.owner]
         data = owner.array.ctypes.data + self.interface["data"][0] - self.start, False

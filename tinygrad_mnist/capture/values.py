@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core import draws
 from ..core.explain import caller
-from ..core.graph import Var
+from ..core.graph import Node, Var
 from ..core.primitive import registry
 from ..core.scope import Scope, state
 from .guards.guard import Guard
@@ -28,13 +28,14 @@ class Values:
         self.guard = guard
         self.instructions: list[Instruction] = []
         self.values: dict[int, Value] = {}  # by id of the array
-        self.alive: list[Any] = []  # so that no id is used twice
+        self.alive: list[Array] = []  # so that no id is used twice
         self.count = 0
         self.taken: set[str] = set(TAKEN)
         self.paths: dict[int, dict[int, str]] = {}  # of the modules inside each outermost one, by id
-        self.node: Any = None  # whose rules are running
+        self.node: Node | None = None  # whose rules are running
         # What comes from outside is held weakly: an array that NumPy makes inside is found out by its death.
-        self.states: dict[Value, tuple[Any, Any, bool, str]] = {}  # tensor, array, requires_grad, who used it first
+        # tensor, array, requires_grad, who used it first
+        self.states: dict[Value, tuple[weakref.ref[Var], weakref.ref[Array], bool, str]] = {}
 
     def new(self, array: Array, origin: str, source: Any = None, base: Value | None = None, name: str = "") -> Value:
         """Make a value for an array and remember that the array holds it."""
@@ -50,7 +51,7 @@ class Values:
         self.alive.append(array)
         return value
 
-    def value(self, x: Any, array: Array) -> Value:
+    def value(self, x: Var | Array, array: Array) -> Value:
         """Find the value that an argument stands for; an unknown one comes from outside the step."""
         known = self.values.get(id(array))
         if known is not None:
@@ -60,7 +61,7 @@ class Values:
         self.states[value] = weakref.ref(x), weakref.ref(array), x.differentiable, caller()
         return value
 
-    def name_of(self, x: Any) -> str:
+    def name_of(self, x: object) -> str:
         """Name a tensor from outside: by the module that uses it, else by where the step's code finds it."""
         scope: Scope | None = state.scope if self.node is None else self.node.scope
         for key, member in vars(scope.module).items() if scope is not None else ():

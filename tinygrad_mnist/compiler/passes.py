@@ -5,6 +5,7 @@ Each pass is a function of a Program. Look next at memory.py.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def skip_identities(program: Program) -> None:
 
 def share_common(program: Program) -> None:
     """Compute what is the same once. A clone stays: its purpose is memory of its own."""
-    known: dict[Any, list[Value]] = {}
+    known: dict[Hashable, list[Value]] = {}
     changes: dict[Value, int] = {}  # how often memory from outside has been written so far
     replaced = Replaced()
     kept = []

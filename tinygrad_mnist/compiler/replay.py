@@ -81,7 +81,7 @@ class NumpyPlan:
         """Bind the plan to copies of everything outside, so that running it changes nothing."""
         things = self.bound.states, self.bound.outside, self.bound.leaves
         tensors = [*things[0].values(), *(x for x in things[1].values() if isinstance(x, Var)), *things[2]]
-        copies: dict[int, Any] = {id(t): copied(t) for t in tensors}
+        copies: dict[int, Var] = {id(t): copied(t) for t in tensors}
         return type(self.bound)(self, *apart(copy.deepcopy, things, copies))  # of generators, too
 
     def measure(self, arrays: list[Array], repeat: int = 20) -> None:

@@ -40,7 +40,7 @@ class TensorDataset:
     def __len__(self) -> int:
         return len(self._arrays[0])
 
-    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+    def __getitem__(self, index: int | slice | Array) -> tuple[Tensor, ...]:
         return tuple(from_numpy(np.asarray(a[index])) for a in self._arrays)
 
 
@@ -50,7 +50,7 @@ class Subset:
     Raises:  DTypeError for indices that are no whole numbers; ShapeError for a mask of another length
     """
 
-    def __init__(self, dataset: Any, indices: Any) -> None:
+    def __init__(self, dataset: Any, indices: Sequence[int] | Array) -> None:
         chosen = np.asarray(indices)
         if chosen.dtype == np.bool_:
             if chosen.shape != (len(dataset),):
@@ -64,7 +64,7 @@ class Subset:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice | Array) -> Any:
         return self.dataset[self.indices[index]]
 
 

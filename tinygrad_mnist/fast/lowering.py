@@ -10,6 +10,7 @@ import inspect
 import math
 import re
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from ..capture.program import EFFECTS, Instruction, Program, Value
@@ -20,7 +21,7 @@ from .tasks import Task
 LARGE_PRODUCT = 1 << 20  # multiplications, from which on another meeting of the threads pays
 
 
-def source_of(function: Any) -> str:
+def source_of(function: Callable[..., Any]) -> str:
     """Give the source of a function that is to be compiled, "" where there is none, as of a lambda."""
     try:
         text = textwrap.dedent(inspect.getsource(function))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..capture.program import Instruction, Program, Value
@@ -14,7 +15,7 @@ def channels_last(v: Value) -> bool:
     return len(v.shape) == 4 and (v.axes == (0, 2, 3, 1) or (v.shape[1] == 1 and v.axes == (0, 1, 2, 3)))
 
 
-def is_number(x: Any) -> bool:
+def is_number(x: object) -> bool:
     """Tell whether an operand is one number: one of Python's, or a constant all of whose elements are the same."""
     if not isinstance(x, Value):
         return True
@@ -45,8 +46,8 @@ class Rows:
         self.kind = kinds.pop() if len(kinds) == 1 and kinds <= {"f", "d"} else ""
 
     def add(
-        self, step: Instruction, name: str, inputs: Any, outputs: Any, rows: int, own: Any, of: Primitive | None = None,
-        **static: Any,
+        self, step: Instruction, name: str, inputs: Sequence[Any], outputs: Sequence[Value], rows: int,
+        own: Iterable[int], of: Primitive | None = None, **static: Any,
     ) -> bool:  # fmt: skip
         """Append a task, unless an array is empty or a result would lie in memory as rows do not."""
         if any(isinstance(v, Value) and 0 in v.shape for v in (*inputs, *outputs)):
@@ -57,8 +58,9 @@ class Rows:
         return True
 
     def value(
-        self, name: str, shape: tuple[int, ...], axes: Any = None, dtype: Any = None, kind: type[Value] = Value
-    ) -> Value:
+        self, name: str, shape: tuple[int, ...], axes: tuple[int, ...] | None = None, dtype: str = "",
+        kind: type[Value] = Value,
+    ) -> Value:  # fmt: skip
         """Make a value that the program does not have, and whose name no value of it has."""
         self.index += 1
         while f"{name}_{self.index}" in self.taken:
@@ -66,7 +68,7 @@ class Rows:
         order = tuple(range(len(shape))) if axes is None else axes
         return kind(self.index, shape, dtype or self.kind, order, name=f"{name}_{self.index}")
 
-    def plain(self, x: Any) -> bool:
+    def plain(self, x: object) -> bool:
         """Tell whether a value is an array whose memory can be taken as rows: not stretched, transposed or cut."""
         if not isinstance(x, Value) or x.dtype.char not in (self.kind, "l", "q", "B", "?") or not x.dtype.isnative:
             return False

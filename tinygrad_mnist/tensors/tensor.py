@@ -23,7 +23,7 @@ from ..core.seeds import check_differentiable, seed_for
 from ..core.versions import Version
 from ..functions import shapes
 from ..functions.arithmetic import power_of, reflected
-from ..functions.types import TensorLike
+from ..functions.types import DTypeLike, TensorLike
 from ..ops import compare, elementwise
 from . import in_place, numpy_protocol
 from .methods import Methods
@@ -38,7 +38,7 @@ class Tensor(Methods):
     __slots__ = ()
     __array_priority__ = 1000.0
 
-    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+    def __init__(self, data: TensorLike, requires_grad: bool = False) -> None:
         array = np.array(data.array if isinstance(data, Var) else data)
         if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray | np.generic):
             array = array.astype(np.float32)  # Python floats
@@ -67,7 +67,7 @@ class Tensor(Methods):
         return gradient
 
     @grad.setter
-    def grad(self, value: Any) -> None:
+    def grad(self, value: Tensor | None) -> None:
         if value is not None and (not isinstance(value, Var) or value.shape != self.shape):
             raise ShapeError(
                 "grad: a gradient must be a tensor of the shape of its owner, or None.",
@@ -284,13 +284,13 @@ class Tensor(Methods):
             result.gradient = self.gradient.detach().clone()
         return result
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         refuse_captured("pickling")
         return type(self).wrap, (self.detach().array, self.requires_grad and self.node is None)
 
     # ------------------------------------------------------------ NumPy's protocols
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         refuse_captured("conversion to a NumPy array")
         return np.array(self.array, dtype=dtype, copy=copy)
 

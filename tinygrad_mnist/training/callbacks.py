@@ -76,7 +76,7 @@ FOREIGN = (
 )  # fmt: skip
 
 
-def check_callbacks(who: str, callbacks: Any) -> None:
+def check_callbacks(who: str, callbacks: object) -> None:
     """Raise DTypeError for what is no list of callbacks; warn of methods that other frameworks would call."""
     if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
         got = f"{type(callbacks).__name__}"

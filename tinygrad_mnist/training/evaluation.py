@@ -6,7 +6,7 @@ Look next at run.py, which trains.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -93,7 +93,7 @@ def means(sums: Sums, samples: int) -> Sums:
 
 
 @contextmanager
-def evaluating(model: Module) -> Any:
+def evaluating(model: Module) -> Iterator[None]:
     """Put a model into evaluation mode without gradients, and each of its modules back into the mode it had."""
     modes = [(m, m.training) for m in model.modules()]
     model.eval()

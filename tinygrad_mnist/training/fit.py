@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.graph import Array
 from ..nn import CrossEntropyLoss, Module
 from ..optim import Adam, Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
@@ -120,7 +121,7 @@ def fit(
         run.interrupt.end()
 
 
-def checked_loss(who: str, loss_function: Any) -> Callable[..., Any]:
+def checked_loss(who: str, loss_function: Callable[..., Any] | None) -> Callable[..., Any]:
     """Give cross-entropy where no loss is named; refuse names and classes."""
     loss = CrossEntropyLoss() if loss_function is None else loss_function
     if isinstance(loss, type) or not callable(loss):
@@ -132,7 +133,7 @@ def checked_loss(who: str, loss_function: Any) -> Callable[..., Any]:
     return loss
 
 
-def _named(value: Any) -> str:
+def _named(value: object) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else f"{type(value).__name__} {value!r:.60}"
 
 
@@ -196,7 +197,7 @@ def joined(pieces: list[Any]) -> Any:
     return np.concatenate(pieces)
 
 
-def check_count(outputs: Any, count: int, shape: tuple[int, ...]) -> None:
+def check_count(outputs: Array, count: int, shape: tuple[int, ...]) -> None:
     """Raise unless there is an output for each sample."""
     if outputs.ndim == 0 or len(outputs) != count:
         raise ShapeError(

@@ -8,11 +8,11 @@ picture.py.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ArgumentError, DTypeError
-from ..core.graph import Node, Var
+from ..core.graph import Array, Node, Var
 from ..core.scope import Scope
 from .fold import Fold, Unit, units
 from .label import escape, markup, module_lines, node_label, small, value_label
@@ -36,7 +36,7 @@ FONT = "Helvetica,Arial,sans-serif"
 
 def graph(
     tensors: Var | Sequence[Var],
-    names: Mapping[str, Any] | None = None,
+    names: Mapping[str, Var | Array] | None = None,
     *,
     depth: int | None = None,
     max_nodes: int = 400,
@@ -82,7 +82,7 @@ class Layout:
                 self.unit_of[node] = unit
         self.closed = {f.scope for f in shown if isinstance(f, Fold) and f.scope is not None}
         self.seen: dict[Scope, Scope | None] = {}  # what `visible` found
-        self.ids: dict[Any, str] = {}
+        self.ids: dict[Hashable, str] = {}
         self.folded: dict[Fold, list[Value]] = {}
         self.frames: dict[Scope | None, list[Any]] = {None: []}  # what stands directly in each frame, in order of calls
 
@@ -159,7 +159,7 @@ class Layout:
             thing, frame = frame, frame.parent if frame is not None else None
         self.frames[frame].append(thing)
 
-    def write_frame(self, picture: Any, frame: Scope | None) -> None:
+    def write_frame(self, picture: Picture, frame: Scope | None) -> None:
         """Write what stands in a frame, frames inside it included (they nest as deep as the module calls did)."""
         todo = [iter(self.frames[frame])]
         while todo:
@@ -208,7 +208,7 @@ class Layout:
         lines = [escape(line) for line in module_lines(fold.scope, self.trace.paths.of(fold.scope))]
         return markup([f"<b>{'<br/>'.join(lines)}</b>", small(count), *details])
 
-    def write_edges(self, picture: Any) -> None:
+    def write_edges(self, picture: Picture) -> None:
         """Draw inputs into operations and operations into results; into and out of a fold, each edge once."""
         seen: set[tuple[str, str]] = set()
         for node in self.trace.nodes:

@@ -43,7 +43,7 @@ class Pair(Plan):
         self.reach = [[trial.targets[number] for number in reach] for reach in trial.reach]
         self.flags = [flag for place, flag in zip(self.places, trial.computed, strict=True) if place is None]
 
-    def placed(self, computed: list[Any], tensors: list[Any]) -> list[Any]:
+    def placed(self, computed: list[Var], tensors: list[Any]) -> list[Var]:
         """List the tensors of the result: those computed, arguments, and tensors from outside."""
         rest, given = iter(computed), [t if isinstance(t, Var) else Tensor.wrap(t) for t in tensors]
         return [next(rest) if p is None else given[p] if isinstance(p, int) else p for p in self.places]

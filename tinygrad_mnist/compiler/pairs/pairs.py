@@ -7,7 +7,7 @@ for the caller; the halves, on copies, must give what the second run gives. Look
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from typing import Any
 
@@ -34,7 +34,7 @@ class Pairs(Compiled):
     def __init__(self, function: Callable[..., Any], backend: str) -> None:
         super().__init__(function, backend)
         self.name = type(function).__name__
-        self.plans: dict[Any, list[Any]] = {}
+        self.plans: dict[Hashable, list[Any]] = {}
         self.part = Part(self.name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -63,7 +63,7 @@ class Pairs(Compiled):
         pending.versions["found"] = [t.version for t in made]
         return filled(pair.form, pair.placed(made, tensors))
 
-    def capture(self, key: Any, tensors: list[Any], numbers: list[Any], args: Any, kwargs: Any) -> Any:
+    def capture(self, key: Hashable, tensors: list[Any], numbers: list[Any], args: Any, kwargs: Any) -> Any:
         """Keep a pair for calls like this one; run the model for the caller, and compare the two."""
         guard, inputs, names, new_args, new_kwargs = self.prepared(args, kwargs)
         for x in inputs.values():

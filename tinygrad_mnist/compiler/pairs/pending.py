@@ -28,11 +28,11 @@ class Part:
     """Two primitives that stand in graphs for the outputs of a model: its own, and no operation's."""
 
     def __init__(self, name: str) -> None:
-        def takes(g: Any, out: Any, call: tuple[Any, int], *xs: Any, which: int) -> Any:
+        def takes(g: Any, out: Any, call: tuple[Pending | Listener, int], *xs: Any, which: int) -> Any:
             call[0].take(call[1], g)
             return g
 
-        def gives(g: Any, out: Any, call: tuple[Any, int], *xs: Any, which: int) -> Any:
+        def gives(g: Any, out: Any, call: tuple[Pending | Listener, int], *xs: Any, which: int) -> Any:
             return call[0].give(call[1], which, g)
 
         self.takes, self.gives = [Primitive(lambda call, *xs: None, registered=False) for _ in range(2)]
@@ -40,7 +40,7 @@ class Part:
         self.takes.vjp("xs")(takes)
         self.gives.vjp("xs")(gives)
 
-    def nodes(self, call: Any, outs: list[Array], reach: list[list[Any]]) -> list[Node]:
+    def nodes(self, call: Pending | Listener, outs: list[Array], reach: list[list[Any]]) -> list[Node]:
         """Make the nodes of outputs. reach: of each output, the tensors that its cotangent is passed on to."""
         cores = []
         for i, xs in enumerate(reach):
@@ -59,8 +59,7 @@ class Pending:
         self, pair: Pair, found: list[Array], arrays: list[Array], tensors: list[Any], past: Past | None, call: Any
     ) -> None:
         self.pair, self.found, self.arrays, self.tensors = pair, found, arrays, tensors
-        self.past, self.call = past, call
-        self.memory = [t.array for t in pair.states]
+        self.past, self.call, self.memory = past, call, [t.array for t in pair.states]
         self.versions = {
             "state": [t.version for t in pair.states],
             "input": [t.version if isinstance(t, Var) else Version() for t in tensors],
@@ -75,7 +74,7 @@ class Pending:
         self.index = nodes[-1].index if nodes else 0
         return [Tensor.wrap(node.out, True, node) for node in nodes]
 
-    def take(self, i: int, g: Any) -> None:
+    def take(self, i: int, g: Var | Array) -> None:
         """Note the cotangent of an output; the first one begins a new backward."""
         if self.gradients is not None:
             self.gradients, self.seeds = None, {}
@@ -142,7 +141,7 @@ class Pending:
             graft(list(found.values()), leaves, self.tensors)
         return {i: found[t] for i, t in enumerate(targets) if t in found}
 
-    def changed(self, x: Any) -> InPlaceError:
+    def changed(self, x: Var | Array) -> InPlaceError:
         """Explain that the backward needs a value that is gone."""
         return InPlaceError(
             f"{self.pair.model.name}: a tensor that the compiled model used was changed in place after the forward "
@@ -203,11 +202,11 @@ class Listener:
         self.pair = pair
         self.layouts: dict[int, Layout] = {}
 
-    def take(self, i: int, g: Any) -> None:
+    def take(self, i: int, g: Var | Array) -> None:
         """Note how the cotangent of an output lies in memory."""
         self.layouts[i] = layout_of(g.array if isinstance(g, Var) else np.asarray(g))
 
-    def give(self, i: int, which: int, g: Any) -> Any:
+    def give(self, i: int, which: int, g: Var | Array) -> Var | Array:
         """Pass a cotangent on; the first to come here tells that all of this backward are known."""
         if self.layouts:
             self.pair.asks(tuple([self.layouts.get(n) for n in range(len(self.pair.trial.reach))]))
