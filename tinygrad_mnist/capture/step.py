@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.errors import CaptureError
 from ..core.graph import Var
+from ..core.primitive import share
 from ..tensors.tensor import Tensor
 from .capture import Recorder, capture
 from .forms import Held, Kept, Place, containers, filled, form_of, tensors_in
@@ -224,6 +225,5 @@ def looking(interface: dict[str, Any], memory: Array) -> Array:
 def view_of(owner: Var, array: Array) -> Var:
     """Make a tensor of an array that looks at another tensor's memory."""
     result = Tensor.wrap(array)
-    result.version = owner.version
-    owner.version.share(owner, result)
+    share(result, owner)
     return result

@@ -93,14 +93,9 @@ class DataLoader:
     """
 
     def __init__(
-        self,
-        dataset: Any,
-        batch_size: int = 1,
-        shuffle: bool = False,
-        drop_last: bool = False,
-        generator: Generator | None = None,
-        collate_fn: Callable[[list[Any]], Any] | None = None,
-    ) -> None:
+        self, dataset: Any, batch_size: int = 1, shuffle: bool = False, drop_last: bool = False,
+        generator: Generator | None = None, collate_fn: Callable[[list[Any]], Any] | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ArgumentError("DataLoader: batch_size must be a whole number of at least 1.", got=f"{batch_size!r}")
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, int(batch_size), shuffle, drop_last

@@ -106,12 +106,9 @@ def evaluating(model: Module) -> Iterator[None]:
 
 
 def evaluated(
-    model: Module,
-    data: Iterable[Any],
-    judge: Callable[..., Any],
-    metrics: Mapping[str, Metric],
+    model: Module, data: Iterable[Any], judge: Callable[..., Any], metrics: Mapping[str, Metric],
     pause: Callable[[], None] | None = None,
-) -> Sums:
+) -> Sums:  # fmt: skip
     """Compute mean loss and metrics over batches; judge: gives outputs and loss; pause: is called after each batch."""
     sums, samples = dict.fromkeys(["loss", *metrics], 0.0), 0
     with evaluating(model):

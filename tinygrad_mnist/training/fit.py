@@ -17,6 +17,7 @@ from ..nn import CrossEntropyLoss, Module
 from ..optim import Adam, Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
 from ..optim.optimizer import check_at_least
+from ..optim.schedule import check_whole
 from .callbacks import Callback, check_callbacks
 from .checkpoint import Checkpoint
 from .evaluation import call, compare, each, evaluated, evaluating
@@ -29,26 +30,12 @@ from .sources import as_loader, in_dtype
 
 
 def fit(
-    model: Module,
-    train: Any,
-    *,
-    epochs: int = 10,
-    valid: Any = None,
-    batch_size: int = 64,
-    loss_function: Callable[..., Any] | None = None,
-    optimizer: Optimizer | None = None,
-    metrics: Any = None,
-    schedule: Scheduler | None = None,
-    schedule_every: str = "epoch",
-    l2: float = 0.0,
-    clip_norm: float | None = None,
-    callbacks: Sequence[Callback] = (),
-    checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
-    resume: bool = False,
-    compile: bool | str = False,
-    progress: bool | None = None,
-    on_interrupt: str = "raise",
-) -> History:
+    model: Module, train: Any, *, epochs: int = 10, valid: Any = None, batch_size: int = 64,
+    loss_function: Callable[..., Any] | None = None, optimizer: Optimizer | None = None, metrics: Any = None,
+    schedule: Scheduler | None = None, schedule_every: str = "epoch", l2: float = 0.0, clip_norm: float | None = None,
+    callbacks: Sequence[Callback] = (), checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+    resume: bool = False, compile: bool | str = False, progress: bool | None = None, on_interrupt: str = "raise",
+) -> History:  # fmt: skip
     """Train a model on batches of (inputs, targets), and tell how it went.
 
     Math:    each step lowers loss + l2/2 · Σ w² over parameters with two or more dimensions (biases are left alone)
@@ -71,9 +58,7 @@ def fit(
     if not isinstance(model, Module):
         raise DTypeError("fit: the first argument must be a Module.", got=type(model).__name__, hint="fit(model, data)")
     check_at_least("fit", 0, l2=l2)
-    for name, number in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-            raise ArgumentError(f"fit: {name} must be a whole number of at least 1.", got=f"{name} = {number!r}")
+    check_whole("fit", epochs=epochs, batch_size=batch_size)
     for name, word, allowed in (
         ("schedule_every", schedule_every, ("epoch", "batch")), ("on_interrupt", on_interrupt, ("raise", "return")),
     ):  # fmt: skip
@@ -138,12 +123,9 @@ def _named(value: object) -> str:
 
 
 def evaluate(
-    model: Module,
-    data: Any,
-    loss_function: Callable[..., Any] | None = None,
-    metrics: Any = None,
+    model: Module, data: Any, loss_function: Callable[..., Any] | None = None, metrics: Any = None,
     batch_size: int = 500,
-) -> dict[str, float]:
+) -> dict[str, float]:  # fmt: skip
     """Compute the mean loss and metrics of a model, in evaluation mode and without gradients.
 
     Args:    as for fit

@@ -35,14 +35,9 @@ FONT = "Helvetica,Arial,sans-serif"
 
 
 def graph(
-    tensors: Var | Sequence[Var],
-    names: Mapping[str, Var | Array] | None = None,
-    *,
-    depth: int | None = None,
-    max_nodes: int = 400,
-    direction: str = "TB",
-    show_values: bool = True,
-) -> Picture:
+    tensors: Var | Sequence[Var], names: Mapping[str, Var | Array] | None = None, *, depth: int | None = None,
+    max_nodes: int = 400, direction: str = "TB", show_values: bool = True,
+) -> Picture:  # fmt: skip
     """Draw how tensors were computed: values, gradients, operations, the modules that called them.
 
     Draw before backward or after: what backward freed is said. A gradient computed with create_graph=True is drawn like
