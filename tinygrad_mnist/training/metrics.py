@@ -6,7 +6,7 @@ Any such function will do for `fit(metrics=...)`. Read any one alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ..core.graph import Array, Var
 from ..functions.types import TensorLike
 from ..nn import CrossEntropyLoss, NLLLoss
 
-Metric = Callable[..., float]
+Metric = Callable[..., SupportsFloat]
 
 
 def array(x: TensorLike) -> Array:

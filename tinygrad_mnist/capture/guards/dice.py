@@ -12,15 +12,15 @@ import numpy as np
 
 from ...core.backend import Array, apart
 
-Source = np.random.Generator | np.random.RandomState
+NumpySource = np.random.Generator | np.random.RandomState
 
 
 class Dice:
     """NumPy's generators that a step can reach: has it drawn from one by hand, which nothing tells of?"""
 
-    def __init__(self, generators: Iterable[Source]) -> None:
+    def __init__(self, generators: Iterable[NumpySource]) -> None:
         self.now = {id(g): (g, state_of(g)) for g in generators}
-        self.by_hand: list[Source] = []
+        self.by_hand: list[NumpySource] = []
 
     def drawn(self, fill: Callable[..., None], generator: Any, settings: dict[str, Any], out: Array) -> None:
         """Follow a draw that tensors were made of: whatever else has moved the generator was done by hand."""
@@ -32,12 +32,12 @@ class Dice:
                 self.by_hand.append(generator)
         self.now[id(generator)] = generator, state_of(generator)
 
-    def rolled(self) -> list[Source]:
+    def rolled(self) -> list[NumpySource]:
         """List the generators from which something was drawn by hand."""
         return self.by_hand + [g for g, state in self.now.values() if not alike(state_of(g), state)]
 
 
-def state_of(generator: Source) -> Any:
+def state_of(generator: NumpySource) -> Any:
     """Give the state of one of NumPy's generators."""
     if isinstance(generator, np.random.RandomState):
         return generator.get_state(legacy=False)

@@ -21,7 +21,7 @@ import numpy as np
 
 from ...core.graph import Var
 from .bytecode import names_in
-from .dice import Source
+from .dice import NumpySource
 from .facts import CONTAINERS, contents
 from .members import Members
 from .pure import is_pure
@@ -45,7 +45,7 @@ class Walk(Members):
         self.codes: set[CodeType] = set()  # of the functions reached
         self.ran: set[CodeType] = set()
         self.impure: list[str] = []  # labels of functions written in C that do more than compute
-        self.dice: list[tuple[Source, str]] = []  # NumPy's generators
+        self.dice: list[tuple[NumpySource, str]] = []  # NumPy's generators
         self.tensors: list[tuple[Var, str]] = []
 
     # ------------------------------------------------------------ the walk
