@@ -10,7 +10,7 @@ import functools
 import importlib
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from types import MethodType
 from typing import Any
 
@@ -43,9 +43,9 @@ class Compiled:
         functools.update_wrapper(self, function, updated=())
         self.function, self.backend = function, backend
         self.name = getattr(function, "__name__", type(function).__name__)
-        self.plans: dict[Any, list[Plan]] = {}
-        self.order: list[tuple[Any, Plan]] = []  # oldest first
-        self.captures: dict[Any, int] = {}
+        self.plans: dict[Hashable, list[Plan]] = {}
+        self.order: list[tuple[Hashable, Plan]] = []  # oldest first
+        self.captures: dict[Hashable, int] = {}
         self.crowded = False
         self.latest: Plan | None = None
         self.lock = threading.RLock()
@@ -66,12 +66,12 @@ class Compiled:
                     return self.verify(key, plan, tensors, *call) if not plan.verified else plan.run(tensors, *call)
             return self.capture(key, tensors, numbers, args, kwargs)
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 
     # ------------------------------------------------------------ capture
 
-    def capture(self, key: Any, tensors: list[Any], numbers: list[Any], args: Any, kwargs: Any) -> Any:
+    def capture(self, key: Hashable, tensors: list[Any], numbers: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function for real, and keep a plan for calls like this one."""
         guard, inputs, names, new_args, new_kwargs = self.prepared(args, kwargs)
         before = forms.identities([new_args, new_kwargs])
@@ -114,7 +114,7 @@ class Compiled:
         guard.explore()
         return guard, inputs, names, new_args, new_kwargs
 
-    def keep(self, key: Any, plan: Plan) -> None:
+    def keep(self, key: Hashable, plan: Plan) -> None:
         """Keep a plan, unless the step itself changes what the plan takes for granted; say so if that goes on."""
         self.latest = plan
         before = self.plans.get(key, [])
@@ -132,7 +132,7 @@ class Compiled:
         if not plan.step.changed:
             self.store(key, plan)
 
-    def store(self, key: Any, plan: Plan) -> None:
+    def store(self, key: Hashable, plan: Plan) -> None:
         """Serve calls by a plan from now on, and let go of the oldest one if there are too many."""
         self.plans[key] = [plan, *self.plans.get(key, [])]
         self.order.append((key, plan))
@@ -147,13 +147,13 @@ class Compiled:
                 )
             self.crowded = True
 
-    def forget(self, key: Any, plan: Plan) -> None:
+    def forget(self, key: Hashable, plan: Plan) -> None:
         """Let go of a plan."""
         self.plans[key].remove(plan)
         self.plans = {k: plans for k, plans in self.plans.items() if plans}
         self.order.remove((key, plan))
 
-    def verify(self, key: Any, plan: Plan, tensors: list[Any], args: Any, kwargs: Any) -> Any:
+    def verify(self, key: Hashable, plan: Plan, tensors: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function for real once more and the plan on copies, and compare everything that either changed."""
         plan.verified = True
         try:

@@ -6,7 +6,7 @@ next at replay.py, which gives the names their arrays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -39,11 +39,11 @@ class Writer:
         self.known: dict[int, str] = {}  # their names, by id
         self.views: dict[str, str] = {}  # name -> expression of a view, evaluated once
 
-    def of(self, x: Any) -> str:
+    def of(self, x: object) -> str:
         """Name a value, or spell a number or a setting."""
         return x.holder.name if isinstance(x, Value) else self.setting(x, "number")
 
-    def setting(self, x: Any, name: str) -> str:
+    def setting(self, x: object, name: str) -> str:
         """Spell a static argument, or name what cannot be spelled."""
         return spelled(x) if is_literal(x) else self.named(x, name)
 
@@ -55,18 +55,18 @@ class Writer:
         self.views[name] = self.of(x) + expression
         return name
 
-    def refer(self, thing: Any, name: str) -> str:
+    def refer(self, thing: object, name: str) -> str:
         """Give a Python object from outside a name in the source."""
         name = self.named(thing, name)
         self.outside[name] = thing
         return name
 
-    def function(self, function: Any, name: str = "") -> str:
+    def function(self, function: Callable[..., Any], name: str = "") -> str:
         """Name a function that the source calls."""
         own = getattr(function, "__name__", "")
         return f"np.{own}" if getattr(np, own, None) is function else self.named(function, name or own)
 
-    def named(self, thing: Any, name: str) -> str:
+    def named(self, thing: object, name: str) -> str:
         """Give a Python object a name in the source."""
         if id(thing) not in self.known:
             while name in self.names:
@@ -80,7 +80,7 @@ def is_moved(x: Value) -> bool:
     return x.root.fresh or x.root.origin in ("input", "gradient")
 
 
-def spelled(x: Any) -> str:
+def spelled(x: object) -> str:
     """Spell a number or a setting in Python."""
     if isinstance(x, float) and (x != x or x in (float("inf"), float("-inf"))):
         return f"float('{x}')"

@@ -19,8 +19,9 @@ from ..capture.program import Array, Instruction, Program, Value, name_values
 from ..core.backend import isolated
 from ..core.graph import Var
 from ..core.scope import state
+from .memory import assign_memory, run_in_place, write_through
 from .numpy_source import Writer, fixed_views, is_moved, write_source
-from .passes import assign_memory, run_in_place, simplify, write_through
+from .passes import simplify
 from .rewrites import pool_before_rectifying
 
 
@@ -91,7 +92,7 @@ class NumpyPlan:
         """Bind the plan to copies of everything outside, so that running it changes nothing."""
         things = self.bound.states, self.bound.outside, self.bound.leaves
         tensors = [*things[0].values(), *(x for x in things[1].values() if isinstance(x, Var)), *things[2]]
-        copies: dict[int, Any] = {id(t): copied(t) for t in tensors}
+        copies: dict[int, Var] = {id(t): copied(t) for t in tensors}
         return type(self.bound)(self, *isolated(copy.deepcopy, things, copies))  # of generators, too
 
     def measure(self, arrays: list[Array], repeat: int = 20) -> None:

@@ -40,7 +40,7 @@ class TensorDataset:
     def __len__(self) -> int:
         return len(self._arrays[0])
 
-    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+    def __getitem__(self, index: int | slice | Array) -> tuple[Tensor, ...]:
         return tuple(from_numpy(np.asarray(a[index])) for a in self._arrays)
 
 
@@ -50,7 +50,7 @@ class Subset:
     Raises:  DTypeError for indices that are no whole numbers; ShapeError for a mask of another length
     """
 
-    def __init__(self, dataset: Any, indices: Any) -> None:
+    def __init__(self, dataset: Any, indices: Sequence[int] | Array) -> None:
         chosen = np.asarray(indices)
         if chosen.dtype == np.bool_:
             if chosen.shape != (len(dataset),):
@@ -64,7 +64,7 @@ class Subset:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice | Array) -> Any:
         return self.dataset[self.indices[index]]
 
 
@@ -93,14 +93,9 @@ class DataLoader:
     """
 
     def __init__(
-        self,
-        dataset: Any,
-        batch_size: int = 1,
-        shuffle: bool = False,
-        drop_last: bool = False,
-        generator: Generator | None = None,
-        collate_fn: Callable[[list[Any]], Any] | None = None,
-    ) -> None:
+        self, dataset: Any, batch_size: int = 1, shuffle: bool = False, drop_last: bool = False,
+        generator: Generator | None = None, collate_fn: Callable[[list[Any]], Any] | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ArgumentError("DataLoader: batch_size must be a whole number of at least 1.", got=f"{batch_size!r}")
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, int(batch_size), shuffle, drop_last

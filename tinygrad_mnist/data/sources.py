@@ -56,14 +56,9 @@ class Network(NamedTuple):
 
 
 def find_split(
-    path: str | os.PathLike[str] | None,
-    *,
-    train: bool,
-    download: bool = True,
-    progress: Progress | None = None,
-    network: Network | None = None,
-    catalogue: Catalogue = MNIST_FILES,
-) -> Found:
+    path: str | os.PathLike[str] | None, *, train: bool, download: bool = True, progress: Progress | None = None,
+    network: Network | None = None, catalogue: Catalogue = MNIST_FILES,
+) -> Found:  # fmt: skip
     """Find one split of MNIST.
 
     Args:    path: a folder (of IDX files, or a torchvision root) or an .npz file, asked first; only there are

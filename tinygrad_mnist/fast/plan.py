@@ -9,13 +9,15 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..capture.program import Array, Instruction, Program, Value, name_values
+from ..compiler.memory import placed
 from ..compiler.numpy_source import Writer, is_moved, lines_of, view_of
-from ..compiler.passes import Replaced, placed, simplify
+from ..compiler.passes import Replaced, simplify
 from ..compiler.replay import Bound, NumpyPlan
 from ..compiler.rewrites import pool_before_rectifying
 from ..core.errors import ArgumentError
@@ -24,7 +26,8 @@ from ..kernels import image_loops, loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
 from .elements import source_of
-from .lowering import Lowering, Shares
+from .lowering import Lowering
+from .rows import Shares
 from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape
 from .tasks import Phase, schedule
@@ -160,7 +163,7 @@ class NumbaBound(Bound):
         views = super().named(arrays)
         return views | {f"kernel_{k.number}": self.caller(k, arrays, views) for k in self.plan.kernels}
 
-    def caller(self, kernel: Kernel, arrays: dict[Value, Array], views: dict[str, Any]) -> Any:
+    def caller(self, kernel: Kernel, arrays: dict[Value, Array], views: dict[str, Any]) -> Callable[..., None]:
         """Make the function that calls a kernel's phases; it is given the arrays that differ from call to call."""
         plan = self.plan
         calls = importlib.import_module("..calls", __name__)
@@ -183,7 +186,7 @@ class NumbaBound(Bound):
         names = {id(thing): name for name, thing in plan.writer.outside.items()}
         updates = [[self.outside[names[id(x)]] for x in task.step.action] for task in kernel.updates]
         known: list[list[float]] = [[]] * len(updates)
-        seen: list[Any] = [None] * len(given)
+        seen: list[Array | None] = [None] * len(given)
         sizes = [size for _, size, _ in given.values()]
         blas = Blas(importlib.import_module("scipy.linalg.cython_blas"))
         launch = calls.Launcher(plan.module, [f"phase_{phase.number}" for phase in kernel.phases], plan.threads)
@@ -264,7 +267,7 @@ def give_results_their_names(program: Program) -> None:
     program.instructions = kept
 
 
-def checked_buffer(buffer: Any, p: Var, optimizer: Any) -> Array:
+def checked_buffer(buffer: Array, p: Var, optimizer: object) -> Array:
     """Check one of an optimizer's arrays: machine code takes it for what it should be."""
     got = f"{buffer.dtype} {buffer.shape}" if isinstance(buffer, np.ndarray) else type(buffer).__name__
     expected = f"{p.dtype} {p.shape}"

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ def own_folder() -> Path:
     return folder
 
 
-def compiled_module(source: str) -> Any:
+def compiled_module(source: str) -> ModuleType:
     """Import the generated source from the cache, so that numba finds there what it compiled before."""
     calls = inspect.getsource(importlib.import_module("..calls", __name__))  # compiled into it
     name = "step_" + hashlib.sha256((source + calls).encode()).hexdigest()[:24]

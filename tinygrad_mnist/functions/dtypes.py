@@ -6,17 +6,16 @@ Integers and booleans carry no gradient, so a conversion to them leaves the grap
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from ..core.errors import ArgumentError
 from ..core.graph import Var
 from ..ops import promotion
-from .types import Tensor
+from .types import DTypeLike, Tensor
 
 
-def to(self: Tensor, dtype: Any) -> Tensor:
+def to(self: Tensor, dtype: DTypeLike) -> Tensor:
     """Convert to a dtype (or to the dtype of a tensor); `"cpu"` is accepted and changes nothing."""
     if isinstance(dtype, str) and dtype.partition(":")[0] == "cpu":
         return self

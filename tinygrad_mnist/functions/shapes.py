@@ -76,7 +76,7 @@ def squeeze(input: Any, dim: Dims = None) -> Tensor:
     return layout.reshape(input, shape=tuple(s for i, s in enumerate(input.shape) if s != 1 or i not in drop))
 
 
-def size(self: Tensor, dim: int | None = None) -> Any:
+def size(self: Tensor, dim: int | None = None) -> int | tuple[int, ...]:
     """Shape, or the size of one dimension."""
     if dim is None:
         return self.shape

@@ -54,7 +54,7 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
 
 
 @functools.cache
-def _one_from(dtype: Any) -> float:
+def _one_from(dtype: np.dtype[Any]) -> float:
     """Give a number from which on the sigmoid is 1 in this dtype."""
     return float(2 - np.log(np.finfo(dtype).eps))
 

@@ -26,6 +26,8 @@ from .shapes import Pair, check_window, conv_output_size, empty_channels_last, i
 _BLOCKS, _MOST_BYTES, _FEW_BYTES = 4, 3 << 20, 1 << 20
 _BOOL = np.dtype(bool)
 
+Tap = tuple[slice, ...]  # an index of what the windows see at one of their places
+
 
 def max_pool2d(
     x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, out: Array | None = None, saved: Array | None = None
@@ -134,7 +136,7 @@ def pool_gather(
     return out
 
 
-def _first_maxima(x: Array, taps: list[Any], first: Array, best: Array, chosen: Array, last: bool) -> None:
+def _first_maxima(x: Array, taps: list[Tap], first: Array, best: Array, chosen: Array, last: bool) -> None:
     """Write the largest of the taps, and the number of the first tap that has it, into best and chosen."""
     here = scratch("pool tap", best.shape, best.dtype)
     better = scratch("pool mask", best.shape, _BOOL)
@@ -184,7 +186,7 @@ def _framed(x: Array, padding: Pair, last: bool) -> Array:
     return framed
 
 
-def _taps(shape: tuple[int, ...], kernel: Pair, stride: Pair, last: bool) -> list[Any]:
+def _taps(shape: tuple[int, ...], kernel: Pair, stride: Pair, last: bool) -> list[Tap]:
     """Index for each tap, in row order, what the windows see there in the framed input."""
     rows = [slice(p, p + (shape[2] - 1) * stride[0] + 1, stride[0]) for p in range(kernel[0])]
     columns = [slice(q, q + (shape[3] - 1) * stride[1] + 1, stride[1]) for q in range(kernel[1])]
@@ -193,14 +195,14 @@ def _taps(shape: tuple[int, ...], kernel: Pair, stride: Pair, last: bool) -> lis
 
 def _tap_slices(
     x_shape: tuple[int, ...], shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair, last: bool
-) -> list[tuple[Any, Any]]:
+) -> list[tuple[Tap, Tap]]:
     """Return for each tap, in row order, the windows whose pixel there exists, and those pixels: two indices."""
     rows = [tap_slices(p - padding[0], x_shape[2], stride[0], shape[2]) for p in range(kernel[0])]
     columns = [tap_slices(q - padding[1], x_shape[3], stride[1], shape[3]) for q in range(kernel[1])]
     return [(_at(row[0], column[0], last), _at(row[1], column[1], last)) for row in rows for column in columns]
 
 
-def _at(row: slice, column: slice, last: bool) -> Any:
+def _at(row: slice, column: slice, last: bool) -> Tap:
     """Index height and width of axes in the order of memory."""
     return (slice(None), row, column) if last else (slice(None), slice(None), row, column)
 

@@ -5,8 +5,6 @@ Must not know: Tensor, gradients' bookkeeping, layers. Look next at ops/softmax.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..core.backend import Array
@@ -47,7 +45,7 @@ def _floating(x: Array) -> Array:
     return x if x.dtype.kind == "f" else x.astype(np.float32)
 
 
-def _peak(x: Array, axis: int, out: Array | None = None) -> Any:
+def _peak(x: Array, axis: int, out: Array | None = None) -> Array:
     return np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf if x.dtype.kind == "f" else None, out=out)
 
 

@@ -6,7 +6,6 @@ Written in tensor operations, so that a compiled step clips as well. Read after 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from ..core.errors import ArgumentError, GradientError
 from ..core.graph import Var, no_grad
@@ -17,15 +16,15 @@ from ..tensors.creation import tensor
 from ..tensors.tensor import Tensor
 
 
-def _gradients(name: str, parameters: Any, limit: str, value: float) -> list[Any]:
+def _gradients(name: str, parameters: Tensor | Iterable[Tensor], limit: str, value: float) -> list[Tensor]:
     """List the gradients that there are; check the limit."""
     if isinstance(value, bool) or not value > 0:
         raise ArgumentError(f"{name}: {limit} must be positive.", got=f"{limit} = {value!r}")
-    listed: Iterable[Any] = [parameters] if isinstance(parameters, Var) else parameters
+    listed: Iterable[Tensor] = [parameters] if isinstance(parameters, Var) else parameters
     return [p.grad for p in listed if p.grad is not None]
 
 
-def total_norm(gradients: list[Any], norm_type: float = 2.0) -> Tensor:
+def total_norm(gradients: list[Tensor], norm_type: float = 2.0) -> Tensor:
     """Compute the norm of all numbers of several tensors, as if they were one vector.
 
     Math:
@@ -44,7 +43,7 @@ def total_norm(gradients: list[Any], norm_type: float = 2.0) -> Tensor:
 
 @no_grad()
 def clip_grad_norm_(
-    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
     """Scale all gradients, in place and by one factor, so that their common norm is at most max_norm.
 
@@ -73,7 +72,7 @@ def clip_grad_norm_(
 
 
 @no_grad()
-def clip_grad_value_(parameters: Any, clip_value: float) -> None:
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Bring every number of every gradient, in place, into [-clip_value, clip_value]."""
     for g in _gradients("clip_grad_value_", parameters, "clip_value", clip_value):
         g.copy_(clamp(g, -clip_value, clip_value))

@@ -56,7 +56,7 @@ class ModuleList(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self._list())
 
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, index: int | slice) -> Module:
         chosen = self._list()[index]
         if isinstance(chosen, Module):
             return chosen

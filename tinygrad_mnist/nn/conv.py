@@ -5,12 +5,11 @@ Read after linear.py; ops/conv.py has the calculus and kernels/conv.py the arith
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..core.backend import Generator
 from ..core.errors import ArgumentError
+from ..functions.types import DTypeLike
 from ..kernels.shapes import Pair
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
@@ -35,7 +34,7 @@ class Conv2d(Module):
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int | Pair, stride: int | Pair = 1,
         padding: int | Pair | str = 0, dilation: int | Pair = 1, groups: int = 1, bias: bool = True,
-        dtype: Any = np.float32, generator: Generator | None = None,
+        dtype: DTypeLike = np.float32, generator: Generator | None = None,
     ) -> None:  # fmt: skip
         positive("Conv2d", in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:

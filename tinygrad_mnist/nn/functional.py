@@ -25,7 +25,7 @@ from ..ops import activation, contract, conv, elementwise, pool, promotion
 from ..ops import softmax as softmaxes
 
 
-def pair(value: Any, name: str) -> Pair:
+def pair(value: object, name: str) -> Pair:
     """Read an int or a pair of ints as (height, width)."""
     single = isinstance(value, int | np.integer)
     result = (value, value) if single else tuple(value) if isinstance(value, list | tuple) else ()
@@ -34,7 +34,7 @@ def pair(value: Any, name: str) -> Pair:
     return int(result[0]), int(result[1])
 
 
-def like_weight(name: str, x: Any, w: Tensor | Array) -> Tensor | Array:
+def like_weight(name: str, x: Tensor | Array, w: Tensor | Array) -> Tensor | Array:
     """Bring the input of a layer to the dtype of its weight: floats with a warning, integers never."""
     if not isinstance(x, Tensor | np.ndarray):
         raise DTypeError(

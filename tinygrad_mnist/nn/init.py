@@ -8,20 +8,19 @@ these; read any one alone.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from ..core.backend import Generator
 from ..core.draws import draw, normal, uniform
 from ..core.errors import ArgumentError, ShapeError
-from ..core.graph import no_grad
+from ..core.graph import Array, no_grad
 from ..tensors.tensor import Tensor
 
 Draw = Generator | None
 
 
-def _fill(tensor: Tensor, values: Any) -> Tensor:
+def _fill(tensor: Tensor, values: Array | float) -> Tensor:
     with no_grad():
         tensor.copy_(values)
     return tensor

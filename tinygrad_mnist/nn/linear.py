@@ -6,12 +6,12 @@ Read after module.py; functional.py has the operation.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from ..core.backend import Generator
 from ..core.errors import ArgumentError
+from ..functions.types import DTypeLike
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
 from . import functional as F
@@ -46,7 +46,7 @@ class Linear(Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, dtype: Any = np.float32,
+        self, in_features: int, out_features: int, bias: bool = True, dtype: DTypeLike = np.float32,
         generator: Generator | None = None,
     ) -> None:  # fmt: skip
         positive("Linear", in_features=in_features, out_features=out_features)

@@ -157,7 +157,7 @@ class Module:
         if name in registered(self):
             self._buffer_names = {k: v for k, v in registered(self).items() if k != name}
 
-    def name_of(self, module: Any) -> str | None:
+    def name_of(self, module: object) -> str | None:
         """Find the path of a module inside this one."""
         return next((name for name, m in self.named_modules() if m is module), None)
 
@@ -264,7 +264,7 @@ def registered(module: Module) -> dict[str, bool]:
     return names
 
 
-def _parameters(module: Module) -> list[tuple[str, Any]]:
+def _parameters(module: Module) -> list[tuple[str, Parameter]]:
     """List a module's own Parameters."""
     return [(name, x) for name, x in members(vars(module), (Parameter, Module)) if isinstance(x, Parameter)]
 

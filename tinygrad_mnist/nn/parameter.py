@@ -5,13 +5,12 @@ Knows nothing of modules, which find it among their attributes. Look next at mod
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..core.graph import Var
 from ..core.seeds import check_differentiable
 from ..core.versions import Version
+from ..functions.types import TensorLike
 from ..tensors.tensor import Tensor
 
 
@@ -20,7 +19,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+    def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
         """Share the memory of a tensor or array, or copy other data."""
         array = data.array if isinstance(data, Var) else np.asarray(data)
         if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray):

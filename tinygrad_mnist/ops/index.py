@@ -42,7 +42,7 @@ def distinct(arrays: tuple[Any, ...]) -> bool:
     return not arrays or (len(arrays) == 1 and arrays[0].dtype.kind == "b")
 
 
-def zeros(shape: Shape, dtype: Any, out: Array | None) -> Array:
+def zeros(shape: Shape, dtype: np.dtype[Any], out: Array | None) -> Array:
     """Give an array of zeros: `out`, if there is one."""
     if out is None:
         return np.zeros(shape, dtype)

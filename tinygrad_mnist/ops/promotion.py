@@ -23,7 +23,7 @@ RANK = {"b": 0, "i": 1, "u": 1, "f": 2}  # of kinds: signed or not, integers are
 
 
 @primitive(loop=lambda dtype: "x != 0" if np.dtype(dtype).kind == "b" else "x")
-def cast(x: Array, *, dtype: Any, out: Array | None = None) -> Array:
+def cast(x: Array, *, dtype: DType, out: Array | None = None) -> Array:
     """Convert to another dtype; the gradient is converted back."""
     if out is None:
         return x.astype(dtype)

@@ -126,7 +126,7 @@ class Scheduler:
         self._last_lr = list(map(float, state_dict.get("last_lr", self._rates())))
 
 
-def checked_optimizer(name: str, optimizer: Any) -> Optimizer:
+def checked_optimizer(name: str, optimizer: object) -> Optimizer:
     """Refuse what is no optimizer."""
     if not isinstance(optimizer, Optimizer):
         raise DTypeError(
@@ -137,7 +137,7 @@ def checked_optimizer(name: str, optimizer: Any) -> Optimizer:
     return optimizer
 
 
-def check_whole(name: str, **values: Any) -> None:
+def check_whole(name: str, **values: object) -> None:
     """Raise unless every count is a whole number of at least 1."""
     for label, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,15 +20,16 @@ from ..core.scope import refuse_captured, state, unchanging
 from ..core.seeds import check_differentiable
 from ..functions.dims import Size, integer, sizes
 from ..functions.numbers import number, storable
+from ..functions.types import DTypeLike, TensorLike
 from ..ops import promotion
 from .tensor import Tensor
 
-DType = Any
+DType: TypeAlias = DTypeLike | None
 HELD = np.ndarray, Var  # what a list of numbers may hold besides
 LARGEST = 2**59  # elements: in bytes, what addresses can name
 
 
-def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: TensorLike, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor by copying numbers, nested lists, an array or another tensor.
 
     Raises:
@@ -64,7 +65,7 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
     return _leaf(array, requires_grad, "tensor")
 
 
-def _fitted(data: Any, dtype: Any) -> Array:
+def _fitted(data: TensorLike, dtype: np.dtype[Any]) -> Array:
     """Store Python's integers in a dtype that NumPy found too small for some of them."""
     values = np.array(data, dtype=object)
     return np.array([storable("tensor", v, dtype) for v in values.flat], dtype=dtype).reshape(values.shape)
@@ -85,7 +86,7 @@ def _leaf(array: Array, requires_grad: bool, name: str) -> Tensor:
     return Tensor.wrap(unchanging(array), requires_grad)
 
 
-def _dtype(name: str, dtype: DType, kinds: str = "fiub") -> Any:
+def _dtype(name: str, dtype: DType, kinds: str = "fiub") -> np.dtype[Any]:
     """Read a dtype that a tensor can have; None is float32, not NumPy's float64."""
     try:
         kind = np.dtype(np.float32 if dtype is None else dtype)
@@ -96,7 +97,7 @@ def _dtype(name: str, dtype: DType, kinds: str = "fiub") -> Any:
     return kind
 
 
-def _shape(name: str, size: Any) -> tuple[int, ...]:
+def _shape(name: str, size: object) -> tuple[int, ...]:
     """Read the shape of a new tensor; refuse what no memory holds, where NumPy has several errors."""
     shape = sizes(name, size)
     count = math.prod(shape)
@@ -123,7 +124,7 @@ def full(size: Sequence[int], fill_value: float, dtype: DType = None, requires_g
     return _leaf(np.full(shape, storable("full", value, kind), kind), requires_grad, "full")
 
 
-def _listed(name: str, size: Any) -> tuple[int, ...]:
+def _listed(name: str, size: object) -> tuple[int, ...]:
     """Read a shape that must be one sequence."""
     if not isinstance(size, list | tuple):
         raise DTypeError(f"{name}: the size must be a tuple of ints.", got=f"{size!r:.60}", hint=f"({size!r:.60},)")
@@ -203,7 +204,8 @@ def randn(
 
 
 def randint(
-    low: int = 0, high: Any = None, size: Any = None, dtype: DType = np.int64, generator: Generator | None = None
+    low: int = 0, high: int | Size | None = None, size: Size | None = None, dtype: DType = np.int64,
+    generator: Generator | None = None,
 ) -> Tensor:
     """Draw integers from low (0 if only one bound is given) up to, but not including, high."""
     if size is None and isinstance(high, Sequence):

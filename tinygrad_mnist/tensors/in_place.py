@@ -18,6 +18,7 @@ from ..core.primitive import Primitive
 from ..core.scope import refuse_captured, state, unchanging
 from ..functions.arithmetic import scaled
 from ..functions.numbers import number, storable
+from ..functions.types import Tensor, TensorLike
 from ..ops import elementwise
 from ..ops import index as indexing
 from ..ops.index import ARRAY
@@ -117,7 +118,7 @@ def read_only(name: str, x: Var) -> InPlaceError:
     )
 
 
-def replace(x: Var, value: Any) -> None:
+def replace(x: Var, value: Var | Array) -> None:
     """Give x the memory of a tensor or array of the same dtype instead of its own."""
     if not isinstance(value, Var | np.ndarray) or value.dtype != x.dtype:
         raise DTypeError(
@@ -141,27 +142,27 @@ def clear_gradient(x: Var, set_to_none: bool) -> None:
         x.gradient = x.result_type.wrap(unchanging(np.zeros(x.shape, x.dtype)))
 
 
-def add_(self: V, other: Any, *, alpha: float = 1) -> V:
+def add_(self: V, other: TensorLike, *, alpha: float = 1) -> V:
     """Add alpha * other in place."""
     return change(self, elementwise.add, scaled(self, other, alpha))
 
 
-def sub_(self: V, other: Any, *, alpha: float = 1) -> V:
+def sub_(self: V, other: TensorLike, *, alpha: float = 1) -> V:
     """Subtract alpha * other in place."""
     return change(self, elementwise.subtract, scaled(self, other, alpha))
 
 
-def mul_(self: V, other: Any) -> V:
+def mul_(self: V, other: TensorLike) -> V:
     """Multiply in place."""
     return change(self, elementwise.multiply, other)
 
 
-def div_(self: V, other: Any) -> V:
+def div_(self: V, other: TensorLike) -> V:
     """Divide in place."""
     return change(self, elementwise.divide, other)
 
 
-def pow_(self: V, exponent: Any) -> V:
+def pow_(self: V, exponent: Tensor | Array | float) -> V:
     """Raise to a power in place, a number or a tensor."""
     if isinstance(exponent, Var | np.ndarray):
         return change(self, elementwise.power, exponent)
@@ -169,7 +170,7 @@ def pow_(self: V, exponent: Any) -> V:
     return change(self, elementwise.power_scalar, exponent=float(exponent) if self.dtype.kind == "f" else exponent)
 
 
-def copy_(self: V, other: Any) -> V:
+def copy_(self: V, other: TensorLike) -> V:
     """Take over the values of another tensor or array, which broadcast."""
     return change(self, indexing.setitem, other, index=(Ellipsis,))
 
@@ -216,13 +217,13 @@ def split_index(key: Any) -> tuple[indexing.Index, list[Any]]:
     return tuple(index), arrays
 
 
-def getitem(self: Var, key: Any) -> Any:
+def getitem(self: Var, key: Any) -> Tensor:
     """Read self[key]; a view of the memory unless the index holds arrays."""
     index, arrays = split_index(key)
     return indexing.getitem(self, *arrays, index=index)
 
 
-def setitem(self: Var, key: Any, value: Any) -> None:
+def setitem(self: Var, key: Any, value: TensorLike) -> None:
     """Write self[key] = value."""
     if isinstance(value, int | float) and self.dtype.kind in "iu":
         value = storable("indexing", value, self.dtype)

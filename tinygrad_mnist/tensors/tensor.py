@@ -23,7 +23,7 @@ from ..core.seeds import check_differentiable, seed_for
 from ..core.versions import Version
 from ..functions import shapes
 from ..functions.arithmetic import power_of, reflected
-from ..functions.types import TensorLike
+from ..functions.types import DTypeLike, TensorLike
 from ..ops import compare, elementwise
 from . import in_place, numpy_protocol
 from .methods import Methods
@@ -38,7 +38,7 @@ class Tensor(Methods):
     __slots__ = ()
     __array_priority__ = 1000.0
 
-    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+    def __init__(self, data: TensorLike, requires_grad: bool = False) -> None:
         array = np.array(data.array if isinstance(data, Var) else data)
         if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray | np.generic):
             array = array.astype(np.float32)  # Python floats
@@ -46,8 +46,6 @@ class Tensor(Methods):
             check_differentiable(array.dtype, "Tensor")
         self.array, self._differentiable = array, requires_grad
         self._gradient, self.node, self.version = None, None, Version()
-
-    # ------------------------------------------------------------ facts
 
     @property
     def T(self) -> Tensor:
@@ -67,7 +65,7 @@ class Tensor(Methods):
         return gradient
 
     @grad.setter
-    def grad(self, value: Any) -> None:
+    def grad(self, value: Tensor | None) -> None:
         if value is not None and (not isinstance(value, Var) or value.shape != self.shape):
             raise ShapeError(
                 "grad: a gradient must be a tensor of the shape of its owner, or None.",
@@ -136,12 +134,9 @@ class Tensor(Methods):
         """Give the only element as a Python number."""
         refuse_captured("item()")
         if self.array.size != 1:
-            raise ArgumentError(
-                f"item: the tensor has {self.array.size} elements.",
-                got=f"tensor {self.shape}",
-                expected="exactly one element",
-                hint="tolist(), or reduce first: t.sum().item()",
-            )
+            got, hint = f"tensor {self.shape}", "tolist(), or reduce first: t.sum().item()"
+            what = f"item: the tensor has {self.array.size} elements."
+            raise ArgumentError(what, got=got, expected="exactly one element", hint=hint)
         return self.array.item()
 
     def tolist(self) -> Any:
@@ -237,7 +232,7 @@ class Tensor(Methods):
 
     __hash__ = object.__hash__  # identity, since == compares elements
 
-    # ------------------------------------------------------------ Python's conversions
+    # ------------------------------------------------------------ Python's conversions, NumPy's protocols
 
     def __bool__(self) -> bool:
         refuse_captured("a branch (if, while, and, or, not)")
@@ -268,12 +263,10 @@ class Tensor(Methods):
     def __repr__(self) -> str:
         refuse_captured("printing")
         text = isolated(np.array2string, self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
-        notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
-        if self.node is not None:
-            notes.append(f"grad_fn=<{self.node.where()}>")
-        elif self.requires_grad:
-            notes.append("requires_grad=True")
-        return f"tensor({', '.join([text, *notes])})"
+        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f"dtype={self.dtype}"
+        leaf = "requires_grad=True" if self.requires_grad else ""
+        history = leaf if self.node is None else f"grad_fn=<{self.node.where()}>"
+        return f"tensor({', '.join(filter(None, (text, dtype, history)))})"
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         refuse_captured("deepcopy()")
@@ -283,19 +276,16 @@ class Tensor(Methods):
                 got=f"the result of {self.node.where()}",
                 hint="t.detach().clone()",
             )
-        result = type(self).wrap(self.array.copy(), self.requires_grad)
-        memo[id(self)] = result
+        memo[id(self)] = result = type(self).wrap(self.array.copy(), self.requires_grad)
         if self.gradient is not None:
             result.gradient = self.gradient.detach().clone()
         return result
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         refuse_captured("pickling")
         return type(self).wrap, (self.detach().array, self.requires_grad and self.node is None)
 
-    # ------------------------------------------------------------ NumPy's protocols
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         refuse_captured("conversion to a NumPy array")
         return np.array(self.array, dtype=dtype, copy=copy)
 

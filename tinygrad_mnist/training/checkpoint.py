@@ -147,7 +147,7 @@ def upgraded(state: dict[str, Any], model: Module) -> dict[str, Any]:
     return {**state, "model": joined(state["model"]), "callbacks": callbacks}
 
 
-def difference(name: str, saved: Any, own: Any) -> str:
+def difference(name: str, saved: object, own: object) -> str:
     """Say in which line two descriptions differ first."""
     if isinstance(saved, str) and isinstance(own, str) and "\n" in saved + own:
         pairs = itertools.zip_longest(saved.splitlines(), own.splitlines(), fillvalue="nothing")

@@ -6,7 +6,7 @@ Look next at run.py, which trains.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -93,7 +93,7 @@ def means(sums: Sums, samples: int) -> Sums:
 
 
 @contextmanager
-def evaluating(model: Module) -> Any:
+def evaluating(model: Module) -> Iterator[None]:
     """Put a model into evaluation mode without gradients, and each of its modules back into the mode it had."""
     modes = [(m, m.training) for m in model.modules()]
     model.eval()
@@ -106,12 +106,9 @@ def evaluating(model: Module) -> Any:
 
 
 def evaluated(
-    model: Module,
-    data: Iterable[Any],
-    judge: Callable[..., Any],
-    metrics: Mapping[str, Metric],
+    model: Module, data: Iterable[Any], judge: Callable[..., Any], metrics: Mapping[str, Metric],
     pause: Callable[[], None] | None = None,
-) -> Sums:
+) -> Sums:  # fmt: skip
     """Compute mean loss and metrics over batches; judge: gives outputs and loss; pause: is called after each batch."""
     sums, samples = dict.fromkeys(["loss", *metrics], 0.0), 0
     with evaluating(model):

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.graph import Array
 from ..nn import CrossEntropyLoss, Module
 from ..optim import Adam, Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
 from ..optim.optimizer import check_at_least
+from ..optim.schedule import check_whole
 from .callbacks import Callback, check_callbacks
 from .checkpoint import Checkpoint
 from .evaluation import batch_loss, evaluated, evaluating, map_outputs, model_outputs
@@ -28,26 +30,12 @@ from .sources import as_loader, in_dtype
 
 
 def fit(
-    model: Module,
-    train: Any,
-    *,
-    epochs: int = 10,
-    valid: Any = None,
-    batch_size: int = 64,
-    loss_function: Callable[..., Any] | None = None,
-    optimizer: Optimizer | None = None,
-    metrics: Any = None,
-    schedule: Scheduler | None = None,
-    schedule_every: str = "epoch",
-    l2: float = 0.0,
-    clip_norm: float | None = None,
-    callbacks: Sequence[Callback] = (),
-    checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
-    resume: bool = False,
-    compile: bool | str = False,
-    progress: bool | None = None,
-    on_interrupt: str = "raise",
-) -> History:
+    model: Module, train: Any, *, epochs: int = 10, valid: Any = None, batch_size: int = 64,
+    loss_function: Callable[..., Any] | None = None, optimizer: Optimizer | None = None, metrics: Any = None,
+    schedule: Scheduler | None = None, schedule_every: str = "epoch", l2: float = 0.0, clip_norm: float | None = None,
+    callbacks: Sequence[Callback] = (), checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+    resume: bool = False, compile: bool | str = False, progress: bool | None = None, on_interrupt: str = "raise",
+) -> History:  # fmt: skip
     """Train a model on batches of (inputs, targets), and tell how it went.
 
     Math:    each step lowers loss + l2/2 · Σ w² over parameters with two or more dimensions (biases are left alone)
@@ -70,9 +58,7 @@ def fit(
     if not isinstance(model, Module):
         raise DTypeError("fit: the first argument must be a Module.", got=type(model).__name__, hint="fit(model, data)")
     check_at_least("fit", 0, l2=l2)
-    for name, number in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-            raise ArgumentError(f"fit: {name} must be a whole number of at least 1.", got=f"{name} = {number!r}")
+    check_whole("fit", epochs=epochs, batch_size=batch_size)
     for name, word, allowed in (
         ("schedule_every", schedule_every, ("epoch", "batch")), ("on_interrupt", on_interrupt, ("raise", "return")),
     ):  # fmt: skip
@@ -120,7 +106,7 @@ def fit(
         run.interrupt.end()
 
 
-def checked_loss(who: str, loss_function: Any) -> Callable[..., Any]:
+def checked_loss(who: str, loss_function: Callable[..., Any] | None) -> Callable[..., Any]:
     """Give cross-entropy where no loss is named; refuse names and classes."""
     loss = CrossEntropyLoss() if loss_function is None else loss_function
     if isinstance(loss, type) or not callable(loss):
@@ -132,17 +118,14 @@ def checked_loss(who: str, loss_function: Any) -> Callable[..., Any]:
     return loss
 
 
-def _named(value: Any) -> str:
+def _named(value: object) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else f"{type(value).__name__} {value!r:.60}"
 
 
 def evaluate(
-    model: Module,
-    data: Any,
-    loss_function: Callable[..., Any] | None = None,
-    metrics: Any = None,
+    model: Module, data: Any, loss_function: Callable[..., Any] | None = None, metrics: Any = None,
     batch_size: int = 500,
-) -> dict[str, float]:
+) -> dict[str, float]:  # fmt: skip
     """Compute the mean loss and metrics of a model, in evaluation mode and without gradients.
 
     Args:    as for fit
@@ -196,7 +179,7 @@ def joined(pieces: list[Any]) -> Any:
     return np.concatenate(pieces)
 
 
-def check_count(outputs: Any, count: int, shape: tuple[int, ...]) -> None:
+def check_count(outputs: Array, count: int, shape: tuple[int, ...]) -> None:
     """Raise unless there is an output for each sample."""
     if outputs.ndim == 0 or len(outputs) != count:
         raise ShapeError(

@@ -6,23 +6,24 @@ Any such function will do for `fit(metrics=...)`. Read any one alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError
-from ..core.graph import Var
+from ..core.graph import Array, Var
+from ..functions.types import TensorLike
 from ..nn import CrossEntropyLoss, NLLLoss
 
-Metric = Callable[..., Any]
+Metric = Callable[..., SupportsFloat]
 
 
-def as_array(x: Any) -> Any:
+def as_array(x: TensorLike) -> Array:
     """Give the numbers of a tensor or array."""
     return np.asarray(x.array if isinstance(x, Var) else x)
 
 
-def accuracy(outputs: Any, targets: Any, *_: Any) -> float:
+def accuracy(outputs: TensorLike, targets: TensorLike, *_: object) -> float:
     """Give the share of samples whose largest output is at the target class.
 
     Shapes:  outputs (N, C, ...), targets (N, ...) of class numbers or (N, C, ...) of probabilities -> a number
@@ -50,7 +51,7 @@ def accuracy(outputs: Any, targets: Any, *_: Any) -> float:
 NAMED: dict[str, Metric] = {"accuracy": accuracy}
 
 
-def metrics_by_name(metrics: Any, loss_function: Any, who: str) -> dict[str, Metric]:
+def metrics_by_name(metrics: Any, loss_function: Callable[..., Any], who: str) -> dict[str, Metric]:
     """Read the argument `metrics`: None for what suits the loss, names, functions, or functions by name."""
     if metrics is None:
         return dict(NAMED) if isinstance(loss_function, CrossEntropyLoss | NLLLoss) else {}

@@ -54,7 +54,7 @@ class Run(Settings):
         self.epoch_generators: list[Any] = []  # their states when the epoch began
         self.before: list[Any] | None = None  # ... and when the validation under way did
         self.whole = False  # at places where a checkpoint may be written
-        self.loose: dict[str, Any] = {}  # tensors of modules that are no buffers, as they were
+        self.loose: dict[str, Array] = {}  # tensors of modules that are no buffers, as they were
         self.interrupt, self.step = HeldInterrupt(), Step(self)
 
     def stop(self, reason: str) -> None:
@@ -102,7 +102,7 @@ class Run(Settings):
             del error  # its traceback holds this frame, and with it the model
         return self.history
 
-    def _last(self, work: Callable[[], Any], error: BaseException | None) -> BaseException | None:
+    def _last(self, work: Callable[[], object], error: BaseException | None) -> BaseException | None:
         """Do a part of what ends a training; give the first error of all, with later ones as notes."""
         try:
             work()

@@ -80,7 +80,7 @@ class Settings:
         """
         found: dict[int, np.random.Generator] = {id(default_generator.numpy): default_generator.numpy}
         seen: set[int] = set()
-        stack: list[Any] = [*reversed(self.callbacks), self.loss_function, self.model, self.valid, self.loader]
+        stack: list[object] = [*reversed(self.callbacks), self.loss_function, self.model, self.valid, self.loader]
         while stack:
             x = stack.pop()
             if id(x) in seen or isinstance(x, Var | np.ndarray | str | bytes | type | ModuleType):
@@ -107,7 +107,7 @@ class Settings:
             generator.bit_generator.state = state
 
 
-def settings_of(schedule: Any) -> dict[str, Any]:
+def settings_of(schedule: object) -> dict[str, Any]:
     """Give the numbers that a schedule was made with."""
     given = {k: v for k, v in vars(schedule).items() if k[0] != "_" and isinstance(v, int | float | str) and v == v}
     return plain(given)

@@ -6,7 +6,7 @@ Knows nothing of models. Look next at evaluation.py.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ class SeveralInputs:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+    def __getitem__(self, index: int | slice | Array) -> tuple[Any, ...]:
         return (self.inputs[index], *self.targets[index])
 
 
@@ -88,7 +88,7 @@ def _loader(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
     return data
 
 
-def batches_after(loader: Any, skipped: int) -> Iterator[Any]:
+def batches_after(loader: Iterable[Any], skipped: int) -> Iterator[Any]:
     """Go through a loader's batches without the first ones, which a plain DataLoader does not even make."""
     kind, own = type(loader), ("__iter__", "order", "batches", "fetch")
     if isinstance(loader, DataLoader) and all(getattr(kind, n) is getattr(DataLoader, n) for n in own):
@@ -107,6 +107,6 @@ def as_array(values: Any) -> Any:
     return found.astype(np.float32) if found.dtype == np.float64 else found
 
 
-def in_dtype(values: Any, kind: Any) -> Any:
+def in_dtype(values: Array, kind: np.dtype[Any]) -> Array:
     """Bring floating numbers to a dtype; leave others as they are."""
     return values.astype(kind, copy=False) if values.dtype.kind == "f" else values

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler.pairs import compile
-from ..core.graph import Var
+from ..core.graph import Array, Var
 from ..functions import square
 from ..functions import sum as _sum
 from ..kernels.parallel import fall_asleep
@@ -73,7 +73,7 @@ def not_finite(inputs: Any, targets: list[Any]) -> str:
     """Say which parts of a batch have numbers that are none."""
     found = []
     for name, part in (("inputs", inputs), ("targets", targets)):
-        flat: list[Any] = []
+        flat: list[Array] = []
         map_outputs(lambda x, flat=flat: flat.append(as_array(x)), part)  # type: ignore[misc]
         count = sum(int((~np.isfinite(x)).sum()) for x in flat if x.dtype.kind == "f")
         found += [f"{count} numbers of the {name} are nan or infinite"] if count else []

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Array
 from ..core.errors import MissingDependencyError, ShapeError
 from ..core.files import write_whole
+from ..functions.types import TensorLike
 
 INK, TRAIN, VALID, GRID = "#22303c", "#3b75af", "#d9822b", "#d5dbe1"
 
@@ -67,7 +69,7 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | os.PathLike[
     return _write(figure, path)
 
 
-def confusion_matrix(labels: Any, predictions: Any, classes: int) -> Any:
+def confusion_matrix(labels: TensorLike, predictions: TensorLike, classes: int) -> Array:
     """Count how often each class (row) was taken for each class (column).
 
     Shapes:  labels (N,), predictions (N,) of integers below `classes` -> (classes, classes) of int64
@@ -80,7 +82,7 @@ def confusion_matrix(labels: Any, predictions: Any, classes: int) -> Any:
 
 
 def plot_confusion(
-    labels: Any, predictions: Any, names: Sequence[str], path: str | os.PathLike[str], title: str = ""
+    labels: TensorLike, predictions: TensorLike, names: Sequence[str], path: str | os.PathLike[str], title: str = ""
 ) -> Path:
     """Draw the confusion matrix: counts in every cell, mistakes coloured by how many there are.
 

@@ -179,7 +179,7 @@ class Watch:
 
 
 @contextmanager
-def undisturbed(model: Any, parameters: list[Any], watch: Watch) -> Iterator[None]:
+def undisturbed(model: Any, parameters: list[Tensor], watch: Watch) -> Iterator[None]:
     """Evaluate, record and watch inside; put everything back, whatever happens."""
     modules = list(model.modules())
     flags = [vars(m).get("training") for m in modules]
@@ -246,7 +246,7 @@ def make_inputs(input_size: Any, dtype: np.dtype[Any]) -> list[Tensor]:
     return result
 
 
-def is_size(x: Any) -> bool:
+def is_size(x: object) -> bool:
     """Tell whether x is the shape of one input."""
     return isinstance(x, list | tuple) and bool(x) and all(isinstance(n, int | np.integer) for n in x)
 
