@@ -329,7 +329,7 @@ def report(mutants: list[Mutant], killers: list[str | None], seconds: float) -> 
     real = [(m, k) for m, k in zip(mutants, killers, strict=True) if not m.equivalent]
     survivors = [m for m, k in real if k is None]
     for m in survivors:
-        print(f"SURVIVED  {m}")
+        print(f"SURVIVED  {m}: add an Example that tells, or, if it computes the same, the reason to EQUIVALENT")
     wrong = [m for m, k in equivalent if k is not None]
     for m in wrong:
         print(f"NOT EQUIVALENT  {m}")

@@ -224,4 +224,4 @@ def test_every_loop_is_tested_here():
     tested = {n.attr for n in ast.walk(ast.parse(inspect.getsource(inspect.getmodule(test_adam))))
               if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id.endswith("loops")}
     functions = {name for file in (loops, image_loops) for name, f in vars(file).items() if inspect.isfunction(f)}
-    assert functions - tested == {"patches", "collect"}  # which conv_..._image call
+    assert functions - tested == {"patches", "collect"}, "add the loop to ROWS above"  # two that conv_..._image call
