@@ -71,6 +71,10 @@ def test_functions_take_pytorchs_names_and_defaults(name):
         plain = flat(call(torch, name, {**given, **{k: v for k, v in extra.items() if k != key}}))
         for a, b in zip(named, plain, strict=True):
             np.testing.assert_array_equal(a, b, err_msg=f"{name}({key}={parameter.default})")
+        if key == "keepdim":
+            kept = {**given, "dim": 1, "keepdim": True}
+            for a, b in zip(flat(call(tg, name, kept)), flat(call(torch, name, kept)), strict=True):
+                assert a.shape == b.shape, f"{name}(keepdim=True) does not keep the dimension"
 
 
 DIFFERENT_DEFAULTS = {
