@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 import pytest
-from training_data import Nothing, network, samples, weights_of
+from training_data import Nothing, calling, module, network, samples, weights_of
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -20,7 +20,7 @@ from tinygrad_mnist.core.errors import ArgumentError, MissingDependencyError, Tr
 from tinygrad_mnist.data import DataLoader, TensorDataset
 from tinygrad_mnist.optim import SGD, Adam
 from tinygrad_mnist.optim.lr_scheduler import ExponentialLR, OneCycleLR
-from tinygrad_mnist.training import Callback, Log, accuracy, evaluate, fit, predict
+from tinygrad_mnist.training import Log, accuracy, evaluate, fit, predict
 from tinygrad_mnist.training.settings import Settings
 
 
@@ -154,14 +154,7 @@ def test_other_data_and_losses():
                 part = slice(i, i + 10)
                 yield (x[part, :2], x[part, 2:]), y[part], np.full(10, 2, np.float32)
 
-    class Two(nn.Module):
-        def __init__(self):
-            self.layer = nn.Linear(5, 3)
-
-        def forward(self, left, right):
-            return self.layer(tg.cat([left, right], 1))
-
-    model = Two()
+    model = module(lambda self, left, right: self.layer(tg.cat([left, right], 1)), layer=nn.Linear(5, 3))
     history = fit(
         model, Batches(), epochs=2, optimizer=SGD(model.parameters(), lr=0.1), metrics=["accuracy"],
         loss_function=lambda outputs, labels, weights: (
@@ -252,13 +245,12 @@ def test_a_bar_without_tqdm(monkeypatch):
 def test_settings_are_frozen_and_what_a_run_makes_of_them_is_not():
     seen = []
 
-    class Shorter(Callback):
-        def on_epoch_end(self, run):
-            seen.append({f.name: getattr(run, f.name) for f in dataclasses.fields(Settings)})
-            run.epochs = 2
+    def shorter(run):
+        seen.append({f.name: getattr(run, f.name) for f in dataclasses.fields(Settings)})
+        run.epochs = 2
 
     model = nn.Linear(5, 3)
-    history = fit(model, samples(), epochs=5, l2=0.5, callbacks=[Shorter()])
+    history = fit(model, samples(), epochs=5, l2=0.5, callbacks=[calling(on_epoch_end=shorter)])
     assert len(history) == 2 and [s["epochs"] for s in seen] == [5, 2]
     assert seen[0]["model"] is model and seen[0]["l2"] == 0.5 and seen[0]["schedule_every"] == "epoch"
     with pytest.raises(dataclasses.FrozenInstanceError):
