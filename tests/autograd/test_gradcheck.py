@@ -47,9 +47,8 @@ def right(g: Any, out: Any, x: Any) -> Any:
 
 ONE_ARGUMENT: dict[str, Any] = {
     "wrong_factor": lambda g, out, x: g * cos(x) * 1.001, "wrong_sign": lambda g, out, x: -g * cos(x),
-    "dropped_cotangent": lambda g, out, x: cos(x), "dropped_factor": lambda g, out, x: g,
-    "nothing": lambda g, out, x: g * 0, "not_a_number": lambda g, out, x: g * float("nan"),
-    "infinite": lambda g, out, x: g * 0 + float("inf"),
+    "dropped_cotangent": lambda g, out, x: cos(x), "dropped_factor": lambda g, out, x: g, "nothing": lambda g, out,
+    x: g * 0, "not_a_number": lambda g, out, x: g * float("nan"), "infinite": lambda g, out, x: g * 0 + float("inf"),
 }  # fmt: skip
 
 

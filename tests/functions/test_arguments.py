@@ -138,9 +138,8 @@ INTEGERS = [
     "2 ** (-x)", "1 ** (-x)", "(-1) ** (-x)", "0 ** (-x)", "x ** (-x)", "300 ** x", "m.where(x > 0, x, 300)",
     "m.full((2,), 300, dtype=x.dtype)", "m.full((2,), -1, dtype=x.dtype)", "m.full((2,), 2**70, dtype=x.dtype)",
     "m.add(x, 300, alpha=2)", "m.sub(x, -300, alpha=3)", "m.add(x, 'a', alpha=2)", "'a' ** x", "None ** x",
-    "x.clone().pow_('a')",
-    "m.where(x > 0, x, None)", "m.where(x > 0, None, x)", "m.maximum(x, m.tensor(2**63))", "x == None", "x != None",
-    "m.tensor([300], dtype=x.dtype)", "m.tensor(-1, dtype=x.dtype)", "m.full_like(x, 300)",
+    "x.clone().pow_('a')", "m.where(x > 0, x, None)", "m.where(x > 0, None, x)", "m.maximum(x, m.tensor(2**63))",
+    "x == None", "x != None", "m.tensor([300], dtype=x.dtype)", "m.tensor(-1, dtype=x.dtype)", "m.full_like(x, 300)",
     "F.pad(x, (1, 1), value=300)", "F.pad(x, (1, 1), value=-1)",
 ]  # fmt: skip
 

@@ -167,15 +167,12 @@ def test_module_methods_exist_in_pytorch_with_its_arguments():
 def test_creation_takes_pytorchs_names():
     for call_ in (
         lambda m: m.tensor([1.0], dtype=m.float64, requires_grad=True),
-        lambda m: m.zeros(2, 3, dtype=m.float64, requires_grad=True),
-        lambda m: m.zeros((2, 3)), lambda m: m.ones(2), lambda m: m.full((2,), fill_value=3.0),
-        lambda m: m.full((2,), 3),
-        lambda m: m.arange(5), lambda m: m.arange(1, 5, 2), lambda m: m.arange(0.0, 1.0, 0.25),
-        lambda m: m.arange(start=0, end=4, step=2),
+        lambda m: m.zeros(2, 3, dtype=m.float64, requires_grad=True), lambda m: m.zeros((2, 3)), lambda m: m.ones(2),
+        lambda m: m.full((2,), fill_value=3.0), lambda m: m.full((2,), 3), lambda m: m.arange(5),
+        lambda m: m.arange(1, 5, 2), lambda m: m.arange(0.0, 1.0, 0.25), lambda m: m.arange(start=0, end=4, step=2),
         lambda m: m.linspace(0, 1, steps=5), lambda m: m.eye(3), lambda m: m.eye(2, m=3),
-        lambda m: m.zeros_like(input=m.ones(2)),
-        lambda m: m.full_like(m.ones(2), 4), lambda m: m.ones_like(m.ones(2, dtype=m.int64)),
-        lambda m: m.tensor([True]), lambda m: m.tensor(2),
+        lambda m: m.zeros_like(input=m.ones(2)), lambda m: m.full_like(m.ones(2), 4),
+        lambda m: m.ones_like(m.ones(2, dtype=m.int64)), lambda m: m.tensor([True]), lambda m: m.tensor(2),
     ):  # fmt: skip
         ours, theirs = call_(tg), call_(torch)
         np.testing.assert_allclose(np.asarray(ours), theirs.detach().numpy())
@@ -183,9 +180,8 @@ def test_creation_takes_pytorchs_names():
         assert ours.requires_grad == theirs.requires_grad
     for call_ in (
         lambda m: m.rand(2, 3), lambda m: m.randn((2, 3)), lambda m: m.randint(5, (2, 3)),
-        lambda m: m.randint(low=1, high=5, size=(2, 3)),
-        lambda m: m.randperm(6), lambda m: m.rand_like(m.ones(2, 3)), lambda m: m.randn_like(input=m.ones(2)),
-        lambda m: m.randint_like(m.ones(2), 5),
+        lambda m: m.randint(low=1, high=5, size=(2, 3)), lambda m: m.randperm(6), lambda m: m.rand_like(m.ones(2, 3)),
+        lambda m: m.randn_like(input=m.ones(2)), lambda m: m.randint_like(m.ones(2), 5),
     ):  # fmt: skip
         ours, theirs = call_(tg), call_(torch)
         assert ours.shape == tuple(theirs.shape) and str(ours.dtype) == str(theirs.dtype).removeprefix("torch.")

@@ -200,14 +200,13 @@ def test_a_value_not_chosen_gets_nothing_even_of_an_infinite_gradient() -> None:
 
 SPECIAL = [0.0, 1.0, -1.0, 2.5, INF, -INF, NAN]
 CHOSEN: dict[str, Callable[..., Any]] = {
-    "relu": lambda m, x, y: m.relu(x), "relu, root": lambda m, x, y: m.relu(x) ** 0.5,
-    "clamp": lambda m, x, y: x.clamp(-1, 1), "clamp crossed": lambda m, x, y: x.clamp(1, -1),
-    "clamp by NaN": lambda m, x, y: x.clamp(min=NAN), "clamp, root": lambda m, x, y: x.clamp(min=0.5).sqrt(),
-    "least a tensor": lambda m, x, y: x.clamp(min=y), "most a tensor": lambda m, x, y: x.clamp(max=y),
-    "between tensors": lambda m, x, y: x.clamp(y, m.ones_like(y)),
-    "maximum": lambda m, x, y: m.maximum(x, y), "minimum": lambda m, x, y: m.minimum(x, y),
-    "where": lambda m, x, y: m.where(x > y, x, y), "root of one": lambda m, x, y: m.where(x > 0, m.sqrt(x), y),
-    "power": lambda m, x, y: m.pow(x, y), "power 0": lambda m, x, y: x**0 * y,
+    "relu": lambda m, x, y: m.relu(x), "relu, root": lambda m, x, y: m.relu(x) ** 0.5, "clamp": lambda m, x,
+    y: x.clamp(-1, 1), "clamp crossed": lambda m, x, y: x.clamp(1, -1), "clamp by NaN": lambda m, x,
+    y: x.clamp(min=NAN), "clamp, root": lambda m, x, y: x.clamp(min=0.5).sqrt(), "least a tensor": lambda m, x,
+    y: x.clamp(min=y), "most a tensor": lambda m, x, y: x.clamp(max=y), "between tensors": lambda m, x,
+    y: x.clamp(y, m.ones_like(y)), "maximum": lambda m, x, y: m.maximum(x, y), "minimum": lambda m, x,
+    y: m.minimum(x, y), "where": lambda m, x, y: m.where(x > y, x, y), "root of one": lambda m, x,
+    y: m.where(x > 0, m.sqrt(x), y), "power": lambda m, x, y: m.pow(x, y), "power 0": lambda m, x, y: x**0 * y,
     "max": lambda m, x, y: m.max(x, 0)[0], "gather": lambda m, x, y: x.gather(0, m.tensor([0])),
     "sum with itself": lambda m, x, y: x.logsumexp(0), "softmax": lambda m, x, y: x.log_softmax(0),
 }  # fmt: skip

@@ -154,10 +154,9 @@ def test_values_can_be_left_out():
 
 
 @pytest.mark.parametrize(("data", "text"), [
-    (np.float32([[1.5]]), "1.5"), (np.float32([1, 2, np.nan]), "1 … 2, 1 NaN"),
-    (np.float32([np.nan, np.nan]), "2 NaN"), (np.float32([1, np.inf]), "1 … inf"), (np.float32([3, 3]), "all 3"),
-    (np.zeros((0, 3), np.float32), "no elements"), (np.array([True, False, True]), "2 of 3 true"),
-    (np.array([7, -2]), "-2 … 7"),
+    (np.float32([[1.5]]), "1.5"), (np.float32([1, 2, np.nan]), "1 … 2, 1 NaN"), (np.float32([np.nan, np.nan]), "2 NaN"),
+    (np.float32([1, np.inf]), "1 … inf"), (np.float32([3, 3]), "all 3"), (np.zeros((0, 3), np.float32), "no elements"),
+    (np.array([True, False, True]), "2 of 3 true"), (np.array([7, -2]), "-2 … 7"),
 ])  # fmt: skip
 def test_ranges(data, text):
     assert Dot(viz.graph(tg.from_numpy(data))).labels["v0"].split("|")[2] == text
