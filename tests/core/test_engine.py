@@ -39,9 +39,6 @@ def rule_calls(monkeypatch):
     return counts
 
 
-# ---------------------------------------------------------------- the garbage collector waits
-
-
 def test_no_search_for_cycles_while_a_graph_grows():
     model = nn.Sequential(*(part for _ in range(400) for part in (nn.Linear(2, 2), nn.Tanh())))
     x, searches = tg.randn(3, 2), []

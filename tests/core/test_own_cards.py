@@ -27,9 +27,6 @@ def declared(name, arguments="x"):
     return made[name]
 
 
-# ---------------------------------------------------------------- mistakes, refused where they stand
-
-
 def outside(x, out):
     for i in range(len(x)):
         out[i] = x[i, 0] * SHARE

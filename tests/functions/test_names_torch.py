@@ -31,7 +31,6 @@ METHODS_ONLY = {"view", "expand", "pad"}  # pad is in torch.nn.functional
 NO_NONE = {"amax", "amin", "prod", "max", "min", "squeeze"}
 
 
-
 def call(m, name, given):
     return getattr(m, name)(**{k: convert(m, v) for k, v in given.items()})
 

@@ -67,9 +67,6 @@ def test_every_layer_was_tried():
             assert name in tried | {"Module", "ModuleList", "Loss"}, name
 
 
-# ---------------------------------------------------------------- training
-
-
 def train(m, dtype, build, optimizer, x, target, start):
     model = build(m.nn, dtype)
     model.load_state_dict(start)

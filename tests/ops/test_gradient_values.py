@@ -29,9 +29,6 @@ def doubled(x: Any) -> Any:
     return x * 2
 
 
-# ---------------------------------------------------------------- a rule that is missing
-
-
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_a_forgotten_rule_is_an_error_of_backward_alone(create_graph: bool) -> None:
     f = made(doubled)
@@ -111,9 +108,6 @@ def test_a_rule_that_returns_no_cotangent_is_named(returned: Any) -> None:
             run(tg.ones(3, requires_grad=True))
 
 
-# ---------------------------------------------------------------- memory that a rule keeps
-
-
 class Held:
     """Places in which a rule may keep the array that it returns."""
 
@@ -167,9 +161,6 @@ def test_an_array_that_a_rule_keeps_never_becomes_a_gradient(place: str) -> None
     loss.backward()
     assert z.grad.tolist() == [8] * 3
     assert kept().tolist() == [1] * 3
-
-
-# ---------------------------------------------------------------- nothing times infinity
 
 
 def of(f: Callable[..., Any], *values: Any) -> list[Any]:
@@ -226,9 +217,6 @@ def test_values_and_gradients_beside_infinity_and_nan_are_pytorch_s(name: str) -
 
     for x, y, g in itertools.product(SPECIAL, SPECIAL, (1.0, INF, NAN)):
         np.testing.assert_allclose(run(tg, x, y, g), run(torch, x, y, g), 1e-12, err_msg=f"{x}, {y}, of {g}")
-
-
-# ---------------------------------------------------------------- sigmoid to the ends of its range
 
 
 @pytest.mark.parametrize(("dtype", "wide", "low"), [("f", np.float64, -87.0), ("d", np.longdouble, -708.0)])

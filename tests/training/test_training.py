@@ -28,9 +28,6 @@ def same(first, second):
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-# ---------------------------------------------------------------- the loop
-
-
 @pytest.mark.parametrize("compile", [False, True])
 def test_fit_does_what_the_loop_written_out_does(compile):
     x, y = samples()
@@ -193,9 +190,6 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_says_where():
         fit(network(), Nothing())
 
 
-# ---------------------------------------------------------------- logs and bars
-
-
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
 def test_logs(tmp_path, suffix):
     path = tmp_path / "new" / f"log.{suffix}"
@@ -237,9 +231,6 @@ def test_a_bar_without_tqdm(monkeypatch):
     assert len(fit(network(), samples(20), epochs=1)) == 1
     with pytest.raises(MissingDependencyError, match="tqdm"):
         fit(network(), samples(20), epochs=1, progress=True)
-
-
-# ---------------------------------------------------------------- what a run is told
 
 
 def test_settings_are_frozen_and_what_a_run_makes_of_them_is_not():

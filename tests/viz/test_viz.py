@@ -238,9 +238,6 @@ def test_two_models_are_told_apart():
     assert dot.one("Sequential.0.weight") and dot.one("Mlp.fc1.weight")
 
 
-# ---------------------------------------------------------------- derivatives of derivatives
-
-
 def second_derivative():
     x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     y = (x**3).sum()
@@ -275,9 +272,6 @@ def test_a_backward_pass_that_says_so_has_its_own_frame_and_colour():
     dot = Dot(viz.graph(z))
     assert [title for title, _, _ in dot.frames()] == ["backward pass"]
     assert "#475569" in dot.attributes[dot.one("exp")] and "#7c4d79" in dot.attributes[dot.one("sin")]
-
-
-# ---------------------------------------------------------------- escaping
 
 
 NASTY = [
