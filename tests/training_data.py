@@ -30,9 +30,9 @@ class Nothing:
         return iter(())
 
 
-def module(forward, **parts):
+def module(forward, called="Made", **parts):
     """Make a model of its parts and of what its forward does with them."""
-    made = type("Made", (nn.Module,), {"forward": forward})()
+    made = type(called, (nn.Module,), {"forward": forward})()
     vars(made).update(parts)
     return made
 

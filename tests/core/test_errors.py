@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+from training_data import module
 
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
@@ -247,11 +248,8 @@ def test_warnings_point_at_the_line_of_the_caller():
 
 
 def test_arrays_anywhere_among_the_arguments_become_tensors():
-    class Mean(nn.Module):
-        def forward(self, x, more=()):
-            return (x + sum(more)).unsqueeze(0)
-
-    assert Mean()(x=np.ones(2, dtype=np.float32), more=[np.ones(2, dtype=np.float32)]).tolist() == [[2, 2]]
+    mean = module(lambda self, x, more=(): (x + sum(more)).unsqueeze(0))
+    assert mean(x=np.ones(2, dtype=np.float32), more=[np.ones(2, dtype=np.float32)]).tolist() == [[2, 2]]
 
 
 def test_a_primitive_may_be_defined_again_in_a_notebook_only():
@@ -320,15 +318,6 @@ def test_grad_of_a_non_leaf_explains_itself():
 
 
 def test_the_module_path_is_named_for_any_operation():
-    class Inner(nn.Module):
-        def forward(self, x):
-            return x + tg.zeros(5)
-
-    class Outer(nn.Module):
-        def __init__(self):
-            self.blocks = [nn.ReLU(), {"deep": Inner()}]
-
-        def forward(self, x):
-            return self.blocks[1]["deep"](self.blocks[0](x))
-
-    assert "\n  in        blocks.1.deep Inner of Outer\n" in message(E.ShapeError, lambda: Outer()(tg.zeros(3)))
+    blocks = [nn.ReLU(), {"deep": module(lambda self, x: x + tg.zeros(5), called="Inner")}]
+    outer = module(lambda self, x: self.blocks[1]["deep"](self.blocks[0](x)), called="Outer", blocks=blocks)
+    assert "\n  in        blocks.1.deep Inner of Outer\n" in message(E.ShapeError, lambda: outer(tg.zeros(3)))

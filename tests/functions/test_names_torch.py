@@ -42,9 +42,7 @@ def convert(m, value):
 
 
 def flat(result):
-    if isinstance(result, tuple | list):
-        return [np.asarray(r) for r in result]
-    return [np.asarray(result)]
+    return [np.asarray(r) for r in (result if isinstance(result, tuple | list) else [result])]
 
 
 @pytest.mark.parametrize("name", sorted(set(tg.functions.__all__) - METHODS_ONLY))
@@ -56,11 +54,7 @@ def test_functions_take_pytorchs_names_and_defaults(name):
         np.testing.assert_allclose(a, b)
     function = getattr(tg, name)
     for key, parameter in inspect.signature(function).parameters.items():
-        if (
-            parameter.default is inspect.Parameter.empty
-            or key in given
-            or (parameter.default is None and name in NO_NONE)
-        ):
+        if parameter.default is parameter.empty or key in given or (parameter.default is None and name in NO_NONE):
             continue
         extra = {key: parameter.default}
         if key == "keepdim" and name in NO_NONE | {"sum", "mean"}:
@@ -68,8 +62,7 @@ def test_functions_take_pytorchs_names_and_defaults(name):
             assert inspect.signature(function).parameters["keepdim"].default is False
         named = flat(call(torch, name, {**given, **extra}))
         plain = flat(call(torch, name, {**given, **{k: v for k, v in extra.items() if k != key}}))
-        for a, b in zip(named, plain, strict=True):
-            np.testing.assert_array_equal(a, b, err_msg=f"{name}({key}={parameter.default})")
+        np.testing.assert_equal(named, plain, err_msg=f"{name}({key}={parameter.default})")
 
 
 DIFFERENT_DEFAULTS = {
@@ -82,9 +75,7 @@ DIFFERENT_DEFAULTS = {
 def compare_signatures(name, ours, theirs):
     mine, other = inspect.signature(ours).parameters, inspect.signature(theirs).parameters
     for key, parameter in mine.items():
-        if key == "generator":
-            continue
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        if key == "generator" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         assert key in other, f"{name}: {key} is not an argument of PyTorch's"
         if (name, key) not in DIFFERENT_DEFAULTS:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training_data import calling
+from training_data import calling, weights_of
 from worlds import BATCHES, EPOCHS, WORLDS, KillAfter, Killed, Others, World, mlp, samples
 
 import tinygrad_mnist as tg
@@ -127,8 +127,7 @@ def test_a_finished_run_is_given_back(tmp_path):
     history = first.fit()
     again = World("momentum", path)
     assert again.fit().rows == history.rows
-    for p, q in zip(first.model.parameters(), again.model.parameters(), strict=True):
-        np.testing.assert_array_equal(p.detach().numpy(), q.detach().numpy())
+    np.testing.assert_equal(weights_of(again.model), weights_of(first.model))
     kept = again.stopper.kept  # the best weights, though the file has the last
     assert kept and again.stopper.best_epoch == first.stopper.best_epoch
 
@@ -305,12 +304,11 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, what):
 
     go(mlp())
     model = mlp()
-    before = [p.detach().numpy().copy() for p in model.parameters()]
+    before = weights_of(model)
     with pytest.raises(StateDictError, match="of another training") as caught:
         go(model, **OTHERS[what])
     assert f"{what} " in str(caught.value)
-    for p, q in zip(before, model.parameters(), strict=True):
-        np.testing.assert_array_equal(p, q.detach().numpy())
+    np.testing.assert_equal(weights_of(model), before)
 
 
 def test_files_that_are_no_checkpoints(tmp_path):

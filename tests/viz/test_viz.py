@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import Mlp
+from training_data import module
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, viz
@@ -191,16 +192,9 @@ def test_an_array_used_twice_is_one_box_and_a_view_is_named():
 
 
 def test_a_shared_parameter_is_drawn_once_in_the_frame_around_its_users():
-    class Tied(nn.Module):
-        def __init__(self):
-            self.a = nn.Linear(3, 3)
-            self.b = nn.Linear(3, 3)
-            self.b.weight = self.a.weight
-
-        def forward(self, x):
-            return self.b(self.a(x))
-
-    dot = Dot(viz.graph(Tied()(tg.rand(2, 3))))
+    tied = module(lambda self, x: self.b(self.a(x)), called="Tied", a=nn.Linear(3, 3), b=nn.Linear(3, 3))
+    tied.b.weight = tied.a.weight
+    dot = Dot(viz.graph(tied(tg.rand(2, 3))))
     frames = {title: ids for title, _, ids in dot.frames()}
     weight = dot.one("a.weight")
     assert sum(tail == weight for tail, _ in dot.edges) == 2
@@ -208,14 +202,7 @@ def test_a_shared_parameter_is_drawn_once_in_the_frame_around_its_users():
 
 
 def test_a_module_called_twice_gives_two_frames():
-    class Twice(nn.Module):
-        def __init__(self):
-            self.fc = nn.Linear(3, 3)
-
-        def forward(self, x):
-            return self.fc(self.fc(x))
-
-    y = Twice()(tg.rand(2, 3))
+    y = module(lambda self, x: self.fc(self.fc(x)), called="Twice", fc=nn.Linear(3, 3))(tg.rand(2, 3))
     dot = Dot(viz.graph(y))
     assert [title for title, _, _ in dot.frames()] == ["Twice", "fc Linear(3, 3)", "fc Linear(3, 3)"]
     folded = Dot(viz.graph(y, depth=1))  # then both boxes count the parameters, and none is drawn
