@@ -3,10 +3,10 @@
 import math
 import os
 import signal
-import threading
 
 import numpy as np
 import pytest
+from graphs import in_threads
 from training_data import calling, module, network, samples
 
 import tinygrad_mnist as tg
@@ -148,9 +148,7 @@ def test_a_handler_of_the_program_is_left_alone():
 
 def test_fit_in_another_thread():
     found = []
-    thread = threading.Thread(target=lambda: found.append(fit(network(), samples(20), epochs=2)))
-    thread.start()
-    thread.join()
+    in_threads(lambda: found.append(fit(network(), samples(20), epochs=2)))
     assert len(found[0]) == 2
 
 
