@@ -5,7 +5,6 @@ The Cases are those of the primitives' matrix (cases/), so that a new operation 
 
 from __future__ import annotations
 
-import importlib
 import warnings
 
 import numpy as np
@@ -69,9 +68,7 @@ def test_replayed_with_numpy(name):
 
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - OWN_GENERATOR))
-def test_written_for_numba(name, monkeypatch):
-    importlib.import_module("numba_as_python").in_place_of_numba(monkeypatch)
-
+def test_written_for_numba(name, as_python):
     def close(b, a, dtype):
         tolerance = 1e-4 if dtype is np.float32 else 1e-9
         np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance)

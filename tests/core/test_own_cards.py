@@ -6,25 +6,18 @@ What a card serves when it is right, test_cards.py tells.
 from __future__ import annotations
 
 import functools
-import importlib.util
 
 import numpy as np
 import pytest
+from cards import BACKENDS, SMALL, agree, by_numpy
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.core.errors import DTypeError
 from tinygrad_mnist.core.primitive import registry
 from tinygrad_mnist.primitive import elementwise, primitive
 
-BACKENDS = ["numpy", "numba"]
-SMALL, OTHER, SHARE = (4, 3), 2.0, 0.5
-
-
-@pytest.fixture(autouse=True)
-def as_python(monkeypatch):
-    """Run what is written for numba as the Python it is."""
-    if importlib.util.find_spec("numba"):
-        importlib.import_module("numba_as_python").in_place_of_numba(monkeypatch)
+pytestmark = pytest.mark.usefixtures("as_python")
+SHARE = 0.5
 
 
 def declared(name, arguments="x"):
@@ -32,25 +25,6 @@ def declared(name, arguments="x"):
     made = {}
     exec(f"def {name}({arguments}): ...", made)
     return made[name]
-
-
-def agree(step, backend, count=1, shape=SMALL):
-    """Compare three compiled calls with eager ones; give the plan."""
-    run = tg.compile(step, backend=backend)
-    for seed in range(3):
-        draw = np.random.default_rng(seed)
-        xs = [tg.tensor(draw.normal(size=shape).astype(np.float32)) for _ in range(count)]
-        for mine, its in zip(step(*xs), run(*xs), strict=True):
-            assert its.dtype == mine.dtype
-            np.testing.assert_allclose(its.array, mine.array, rtol=0 if backend == "numpy" else 1e-5)
-    return run.latest.replay
-
-
-def by_numpy(plan):
-    return {task.step.name for task in plan.tasks if task.rows is None}
-
-
-# ---------------------------------------------------------------- mistakes, refused where they stand
 
 
 def outside(x, out):
@@ -178,7 +152,7 @@ def test_out_may_be_positional_and_settings_have_defaults(backend):
     def step(x, b):
         return [line(x * 1.0, b), line(x, b=b, k=3.0), line(k=1.0, x=x, b=b), maybe(x * 2.0), maybe(x, k=False)]
 
-    plan = agree(step, backend, 2)
+    plan = agree(step, backend, SMALL, SMALL)
     assert backend == "numpy" or by_numpy(plan) == {"maybe"}  # whose second argument is no number
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     line(x, x.detach()).sum().backward()
@@ -194,7 +168,7 @@ def test_a_function_may_read_an_argument_after_it_has_written_out():
         return np.add(out, y, out=out)
 
     p = elementwise(twice_and)(declared("p", "x, y"))
-    agree(lambda x, y: [p(x * 1.0, y * 1.0), p(x, p(y * 3.0, y)), p(p(x, x), x * 5.0)], "numpy", 2)
+    agree(lambda x, y: [p(x * 1.0, y * 1.0), p(x, p(y * 3.0, y)), p(p(x, x), x * 5.0)], "numpy", SMALL, SMALL)
     assert p.over == () and elementwise(np.hypot)(declared("q", "x, y")).over == (0, 1)
 
 
@@ -251,7 +225,7 @@ def test_loops_over_rows_may_share_a_name(backend):
 def test_rows_go_over_matrices_that_are_alike(backend):
     p = primitive(lambda x, w: (x * w).sum(1), rows=row_products)(declared("p", "x, w"))
     for part, slow in ((slice(None), set()), (slice(1), {"p"})):  # a column, which the loop would read beyond its end
-        plan = agree(lambda x, w, part=part: [p(x * 1.0, w[:, part].clone() * 2.0)], backend, 2)
+        plan = agree(lambda x, w, part=part: [p(x * 1.0, w[:, part].clone() * 2.0)], backend, SMALL, SMALL)
         assert backend == "numpy" or by_numpy(plan) & {"p"} == slow
 
 
@@ -262,7 +236,7 @@ def test_names_of_the_compilers_own_mean_nothing_to_it(name, backend):
     function.__module__ = "__main__"  # where a name of the package's may be taken again
     p = elementwise(lambda x: x * 3 + 1, loop="x * 3 + 1")(function)
     agree(lambda x: [p(p(x * 2.0) + 1.0) + p(x)], backend)
-    agree(lambda x: [p(p(x * 2.0))], backend, shape=(2, 3, 2))
+    agree(lambda x: [p(p(x * 2.0))], backend, (2, 3, 2))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -278,4 +252,4 @@ def test_arguments_may_have_the_names_of_what_is_generated(backend):
         (p(x) * saved).sum().backward()
         return [result * 1.0, saved * 1.0, x.grad.detach()]
 
-    agree(step, backend, 2)
+    agree(step, backend, SMALL, SMALL)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from graphs import in_threads
 from mirrors import (
     GZ,
     HTML,
@@ -241,11 +242,7 @@ def test_threads_download_once(own_cache: Path, start_mirror: StartMirror) -> No
     mirror = start_mirror()
     mirror.answers[f"{TRAIN_IMAGES}.gz"] = send_late(0.2, GZ[TRAIN_IMAGES])
     results: list[Found] = []
-    threads = [threading.Thread(target=lambda: results.append(find(mirrors=network(mirror)))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(*[lambda: results.append(find(mirrors=network(mirror)))] * 4)
     assert len(results) == 4
     assert mirror.asked == {f"{TRAIN_IMAGES}.gz": 1, f"{TRAIN_LABELS}.gz": 1}
 

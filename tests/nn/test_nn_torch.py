@@ -41,9 +41,8 @@ LAYERS = {
     "MaxPool2d": (lambda nn, t: nn.MaxPool2d(2), IMAGES),
     "MaxPool2d options": (lambda nn, t: nn.MaxPool2d(3, 2, 1), IMAGES), "Flatten": (lambda nn, t: nn.Flatten(), IMAGES),
     "Flatten dims": (lambda nn, t: nn.Flatten(0, 2), IMAGES), "ReLU": (lambda nn, t: nn.ReLU(), ROWS),
-    "Tanh": (lambda nn, t: nn.Tanh(), ROWS),
-    "Sigmoid": (lambda nn, t: nn.Sigmoid(), ROWS), "Softmax": (lambda nn, t: nn.Softmax(dim=1), ROWS),
-    "LogSoftmax": (lambda nn, t: nn.LogSoftmax(dim=-1), ROWS),
+    "Tanh": (lambda nn, t: nn.Tanh(), ROWS), "Sigmoid": (lambda nn, t: nn.Sigmoid(), ROWS),
+    "Softmax": (lambda nn, t: nn.Softmax(dim=1), ROWS), "LogSoftmax": (lambda nn, t: nn.LogSoftmax(dim=-1), ROWS),
     "Dropout off": (lambda nn, t: nn.Dropout(0.5).eval(), ROWS), "Dropout 1": (lambda nn, t: nn.Dropout(1.0), ROWS),
     "CrossEntropyLoss": (lambda nn, t: nn.CrossEntropyLoss(), ROWS, LABELS),
     "NLLLoss": (lambda nn, t: nn.NLLLoss(reduction="sum"), ROWS, LABELS),
@@ -70,9 +69,6 @@ def test_every_layer_was_tried():
         if isinstance(kind, type) and issubclass(kind, tg.nn.Module) and name == kind.__name__:
             assert getattr(tg.nn, name, None) is kind and name in tg.nn.__all__, f"export {name} in nn/__init__.py"
             assert name in tried | {"Module", "ModuleList", "Loss"}, f"add {name} to LAYERS"
-
-
-# ---------------------------------------------------------------- training
 
 
 def train(m, dtype, build, optimizer, x, target, start):

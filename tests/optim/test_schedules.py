@@ -258,8 +258,6 @@ def test_other_misuse_is_refused():
         lr_scheduler.OneCycleLR(Plain([tg.ones(1)], {"lr": 0.1}), 1.0, 9)
 
 
-# ---------------------------------------------------------------- compiled steps read the settings at each call
-
 CHANGES = {
     "SGD": [{"lr": 0.03}, {"weight_decay": 0.1}, {"momentum": 0.5}, {"dampening": 0.3}, {"dampening": 0.0},
             {"nesterov": True}, {"momentum": 0.0, "nesterov": False}, {"momentum": 0.9}, {"lr": np.array(0.02)}],

@@ -29,8 +29,7 @@ def test_integers_divide_to_float32_and_count_as_int64():
     i = tg.tensor([1, 2, 4])
     for r in (
         i / 2, i / i, 1 / i, i.mean(), i.float().mean(), i.exp(), i.sqrt(), i.sigmoid(), i.softmax(0), i.reciprocal(),
-        i + 0.5, i * np.float64(1.5),
-        i**-1.0,
+        i + 0.5, i * np.float64(1.5), i**-1.0,
     ):  # fmt: skip
         assert r.dtype == np.float32, r
     for r in (i + 1, i * i, i - True, i.sum(), i**2, 2**i, i.max(), i.argmax(), abs(i), -i, (i > 1).sum(), i.prod()):
