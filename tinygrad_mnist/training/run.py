@@ -240,15 +240,12 @@ class Run(Settings):
     def state_dict(self) -> dict[str, Any]:
         """Give all that a killed run needs to go on, as `tg.save` takes it."""
         return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict() if self.schedule is not None else None,
-            "callbacks": [c.state_dict() for c in self.callbacks],
-            "history": self.history.rows,
-            **{name: getattr(self, name) for name in PLACE},
-            "seconds": self.elapsed(),
+            "callbacks": [c.state_dict() for c in self.callbacks], "history": self.history.rows,
+            **{name: getattr(self, name) for name in PLACE}, "seconds": self.elapsed(),
             "generators": self.before or self.generator_states(),
-        }
+        }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
