@@ -124,11 +124,9 @@ class Pending:
             assign(then)
             if not pair.guard.holds():
                 changed = pair.guard.changed()
-                raise GradientError(
-                    f"backward: the compiled {pair.model.name} runs once more for this backward, and has changed.",
-                    got=f"another {changed[0] if changed else 'setting'} than when it was called",
-                    hint="call backward before the model is changed",
-                )
+                what = f"backward: the compiled {pair.model.name} runs once more for this backward, and has changed."
+                got = f"another {changed[0] if changed else 'setting'} than when it was called"
+                raise GradientError(what, got=got, hint="call backward before the model is changed")
             _, own, leaves = plain(pair.model.function, *self.call)
         finally:
             if present is not None:
