@@ -189,14 +189,11 @@ class Run(Settings):
         outputs, loss = self.step(inputs, targets)
         self.loss = float(loss.item())
         if not math.isfinite(self.loss):
-            bad = not_finite(inputs, targets)
-            raise TrainingError(
-                f"fit: the loss became {self.loss}.",
-                got=f"epoch {self.epoch + 1}, batch {self.batch + 1}, lr {self.optimizer.param_groups[0]['lr']:g}"
-                + (f"; {bad}" if bad else ""),
-                expected="a finite loss",
-                hint=("np.isfinite finds these numbers: leave them out or fill them; or " if bad else "") + CALM,
-            )
+            lr, hint = self.optimizer.param_groups[0]["lr"], CALM
+            got = f"epoch {self.epoch + 1}, batch {self.batch + 1}, lr {lr:g}"
+            if bad := not_finite(inputs, targets):
+                got, hint = f"{got}; {bad}", f"np.isfinite finds these numbers: leave them out or fill them; or {CALM}"
+            raise TrainingError(f"fit: the loss became {self.loss}.", got=got, expected="a finite loss", hint=hint)
         if self.schedule is not None and self.schedule_every == "batch":
             self.schedule.step()
         add_figures(self.sums, self.loss, self.metrics, outputs, targets, size)
