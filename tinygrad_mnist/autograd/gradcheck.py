@@ -45,11 +45,8 @@ def gradcheck(
         )
     for i in checked:
         if arguments[i].dtype != np.float64:
-            raise DTypeError(
-                f"gradcheck: inputs[{i}] is {arguments[i].dtype}; rounding would drown the difference.",
-                expected="float64",
-                hint="x.double().detach().requires_grad_()",
-            )
+            what = f"gradcheck: inputs[{i}] is {arguments[i].dtype}; rounding would drown the difference."
+            raise DTypeError(what, expected="float64", hint="x.double().detach().requires_grad_()")
     rng = isolated(np.random.default_rng, seed)
     outputs = _outputs(func(*arguments))
     directions = [_direction(rng, arguments[i].shape) for i in checked]
@@ -64,12 +61,10 @@ def gradcheck(
     problem = _worst(func, arguments, checked, eps, atol, rtol)
     if problem is None:
         problem = f"along a random direction the numeric derivative is {left:.10g}, the computed one {right:.10g}"
-    raise GradcheckError(
-        f"gradcheck: {_name(func)}: a derivative disagrees with its numeric estimate.",
-        got=problem,
-        expected=f"equal to {atol:g} + {rtol:g} · magnitude (seed {seed})",
-        hint="check the rule of that input; near a kink (relu at 0) move the input or lower eps",
-    )
+    what = f"gradcheck: {_name(func)}: a derivative disagrees with its numeric estimate."
+    wanted = f"equal to {atol:g} + {rtol:g} · magnitude (seed {seed})"
+    hint = "check the rule of that input; near a kink (relu at 0) move the input or lower eps"
+    raise GradcheckError(what, got=problem, expected=wanted, hint=hint)
 
 
 def gradgradcheck(

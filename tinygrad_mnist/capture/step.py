@@ -184,11 +184,9 @@ def captured(
     recorder.settle(program)
     check_overlaps(recorder, stand_ins, tensors)
     if changed is not None and changed[1]:
-        raise CaptureError(
-            f"compile: the step changes {changed[0]}, at {guard.place_of(changed[0])}.",
-            expected="a forward pass that changes nothing but tensors",
-            hint="return the value from the step, or register a tensor and change it in place under tg.no_grad()",
-        )
+        what = f"compile: the step changes {changed[0]}, at {guard.place_of(changed[0])}."
+        hint = "return the value from the step, or register a tensor and change it in place under tg.no_grad()"
+        raise CaptureError(what, expected="a forward pass that changes nothing but tensors", hint=hint)
     places = [p.source if isinstance(p, Value) else p for p in places]
     for i, (root, interface) in views.items():
         views[i] = root.source

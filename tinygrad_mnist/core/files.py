@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .errors import OutputError
+from .errors import OutputError, reason
 
 Buffer = bytes | bytearray | memoryview
 KINDS = {
@@ -56,11 +56,8 @@ def unwritable(owner: str, path: object, error: BaseException) -> OutputError:
     """Say that a file cannot be written, and why."""
     if isinstance(error, OutputError):
         return OutputError(f"{owner}: {error.problem}", got=error.got, expected=error.expected, hint=error.hint)
-    failure = OutputError(
-        f"{owner}: {_shown(path)} cannot be written.",
-        got=(error.strerror if isinstance(error, OSError) else None) or _shown(error) or type(error).__name__,
-        expected="a folder that exists, with permission and room",
-    )
+    wanted = "a folder that exists, with permission and room"
+    failure = OutputError(f"{owner}: {_shown(path)} cannot be written.", got=_shown(reason(error)), expected=wanted)
     if isinstance(error, OSError):
         failure.errno, failure.strerror = error.errno, error.strerror
     return failure
@@ -94,12 +91,9 @@ def output_folder(folder: str | os.PathLike[str]) -> Path:
         write_whole(probe, b"")
         probe.unlink()
     except (OSError, ValueError, TypeError) as error:
-        raise OutputError(
-            f"Files cannot be written to the folder {_shown(folder)}.",
-            got=(error.strerror if isinstance(error, OSError) else None) or _shown(error),
-            expected="a folder that exists or can be made, with permission to write",
-            hint="choose another folder",
-        ) from error
+        what = f"Files cannot be written to the folder {_shown(folder)}."
+        wanted = "a folder that exists or can be made, with permission to write"
+        raise OutputError(what, got=_shown(reason(error)), expected=wanted, hint="choose another folder") from error
     return path
 
 
@@ -168,12 +162,9 @@ def _shown(x: object) -> str:
 
 def _alive(process: int) -> bool:
     """Tell whether a process of this machine is still there; True where that cannot be told."""
-    if os.name == "nt":
-        return True
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
+        if os.name != "nt":
+            os.kill(process, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True

@@ -23,10 +23,8 @@ def constant(x: Any, name: str) -> Any:
         return x.item()
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"{name}: cannot compute with {type(x).__name__} {x!r:.60}.",
-            expected="a tensor, an array, a number, or nested lists of numbers",
-        )
+        wanted = "a tensor, an array, a number, or nested lists of numbers"
+        raise DTypeError(f"{name}: cannot compute with {type(x).__name__} {x!r:.60}.", expected=wanted)
     return array.astype(np.float32) if array.dtype is FLOAT64 and not isinstance(x, np.ndarray) else array
 
 
@@ -41,12 +39,9 @@ def within(
     if all(low <= x <= high for x in numbers):
         raise error  # of the forward's own
     if not modular or kind.kind not in "iu" or not all(-(2**63) <= x < 2**63 for x in numbers):
-        raise ArgumentError(
-            f"{name}: a number does not fit into {kind}.",
-            got=", ".join(describe(x) for x in arrays if x is not None),
-            expected=f"from {low} to {high}",
-            hint="a wider dtype: x.long(), or x.float()",
-        )
+        got = ", ".join(describe(x) for x in arrays if x is not None)
+        wanted, hint = f"from {low} to {high}", "a wider dtype: x.long(), or x.float()"
+        raise ArgumentError(f"{name}: a number does not fit into {kind}.", got=got, expected=wanted, hint=hint)
     size = high - low + 1
     return tuple((int(x) - low) % size + low if type(x) is int or isinstance(x, np.integer) else x for x in args)
 

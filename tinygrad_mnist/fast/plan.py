@@ -275,11 +275,9 @@ def checked_buffer(buffer: Array, p: Var, optimizer: object) -> Array:
         name = type(optimizer).__name__
         raise ArgumentError(f"{name}: the state of a parameter does not fit it.", got=got, expected=expected)
     if not buffer.flags.carray:
-        raise ArgumentError(
-            f"{type(optimizer).__name__}: an array of the state is not contiguous, or cannot be written.",
-            got=f"strides {buffer.strides}, writeable {buffer.flags.writeable}",
-            hint="replace it by np.ascontiguousarray(...) of itself, or compile with backend='numpy'",
-        )  # fmt: skip
+        what = f"{type(optimizer).__name__}: an array of the state is not contiguous, or cannot be written."
+        hint = "replace it by np.ascontiguousarray(...) of itself, or compile with backend='numpy'"
+        raise ArgumentError(what, got=f"strides {buffer.strides}, writeable {buffer.flags.writeable}", hint=hint)
     return np.asarray(buffer)
 
 

@@ -48,12 +48,9 @@ def pow(input: Var | TensorLike, exponent: TensorLike) -> Tensor:
     if isinstance(exponent, np.generic):
         exponent = exponent.item()
     if isinstance(exponent, int) and exponent < 0 and isinstance(input, Var | np.ndarray) and input.dtype.kind in "iub":
-        raise ArgumentError(
-            "pow: an integer has no negative powers.",
-            got=f"x {tuple(input.shape)} {input.dtype}, exponent {exponent}",
-            expected="an exponent of at least 0, or floats",
-            hint="x.float() ** exponent",
-        )
+        got = f"x {tuple(input.shape)} {input.dtype}, exponent {exponent}"
+        wanted, hint = "an exponent of at least 0, or floats", "x.float() ** exponent"
+        raise ArgumentError("pow: an integer has no negative powers.", got=got, expected=wanted, hint=hint)
     if isinstance(exponent, int | float):
         return elementwise.power_scalar(input, exponent=exponent)
     return elementwise.power(input, exponent)

@@ -22,10 +22,8 @@ def to(self: Tensor, dtype: DTypeLike) -> Tensor:
     try:
         kind = dtype.dtype if isinstance(dtype, Var) else np.dtype(dtype)
     except TypeError:
-        raise ArgumentError(
-            f"to: {dtype!r} is neither a dtype nor the device this package has.",
-            expected="a dtype such as tg.float64, or 'cpu'",
-        ) from None
+        what = f"to: {dtype!r} is neither a dtype nor the device this package has."
+        raise ArgumentError(what, expected="a dtype such as tg.float64, or 'cpu'") from None
     if kind == self.dtype:
         return self
     return promotion.cast(self if kind.kind == "f" else self.detach(), dtype=kind)

@@ -48,11 +48,8 @@ def pad(input: Tensor | Array, pad: Sequence[int], mode: str = "constant", value
     flat = [integer("pad", "a width", p) for p in pad]
     ndim = input.ndim
     if len(flat) % 2 or len(flat) > 2 * ndim:
-        raise ShapeError(
-            f"pad: {len(flat)} widths for {ndim} dimensions.",
-            got=f"x {tuple(input.shape)}, pad {tuple(flat)}",
-            expected="two for each padded dimension, the last one first",
-        )
+        got, wanted = f"x {tuple(input.shape)}, pad {tuple(flat)}", "two for each padded dimension, the last one first"
+        raise ShapeError(f"pad: {len(flat)} widths for {ndim} dimensions.", got=got, expected=wanted)
     pairs = list(zip(flat[::2], flat[1::2], strict=True))
     width = ((0, 0),) * (ndim - len(pairs)) + tuple(reversed(pairs))
     if mode == "constant":
@@ -62,12 +59,9 @@ def pad(input: Tensor | Array, pad: Sequence[int], mode: str = "constant", value
     if value:
         raise ArgumentError(f"pad: mode {mode!r} takes no value.", got=f"value = {value!r:.60}")
     if len(pairs) not in (1, 2, 3) or ndim - len(pairs) not in (1, 2):
-        raise ShapeError(
-            f"pad: mode {mode!r} does not pad {len(pairs)} of {ndim} dimensions.",
-            got=f"x {tuple(input.shape)}, pad {tuple(flat)}",
-            expected="the last 1, 2 or 3 dimensions of an input with one or two more",
-            hint="unsqueeze(0) adds one",
-        )
+        what = f"pad: mode {mode!r} does not pad {len(pairs)} of {ndim} dimensions."
+        wanted, hint = "the last 1, 2 or 3 dimensions of an input with one or two more", "unsqueeze(0) adds one"
+        raise ShapeError(what, got=f"x {tuple(input.shape)}, pad {tuple(flat)}", expected=wanted, hint=hint)
     _check_cut(input, width)
     left = [size + sum(w) for size, w in zip(input.shape, width, strict=True)][-len(pairs) :]
     if mode != "circular" and max(left) == 0:
@@ -87,11 +81,8 @@ def _check_cut(input: Tensor | Array, width: tuple[tuple[int, int], ...]) -> Non
     """Raise where the widths cut away more than there is."""
     for axis, (size, (before, after)) in enumerate(zip(input.shape, width, strict=True)):
         if (before or after) and size + before + after < 0:
-            raise ShapeError(
-                f"pad: {(before, after)} leaves {size + before + after} of the {size} elements of dimension {axis}.",
-                got=f"x {tuple(input.shape)}",
-                expected="at least 0",
-            )
+            what = f"pad: {(before, after)} leaves {size + before + after} of the {size} elements of dimension {axis}."
+            raise ShapeError(what, got=f"x {tuple(input.shape)}", expected="at least 0")
 
 
 def _places(mode: str, size: int, before: int, after: int) -> Array:
@@ -101,11 +92,9 @@ def _places(mode: str, size: int, before: int, after: int) -> Array:
         before, after = max(before, 0), max(after, 0)
     most = {"reflect": size - 1, "circular": size, "replicate": max(before, after)}[mode]
     if max(before, after) > most or (size == 0 and max(before, after) > 0):
-        raise ShapeError(
-            f"pad: mode {mode!r} cannot pad {size} elements by {max(before, after)}.",
-            got=f"a dimension of {size}, widths {(before, after)}",
-            expected=f"at most {max(most, 0)}" if size else "at least one element",
-        )
+        what = f"pad: mode {mode!r} cannot pad {size} elements by {max(before, after)}."
+        got = f"a dimension of {size}, widths {(before, after)}"
+        raise ShapeError(what, got=got, expected=f"at most {max(most, 0)}" if size else "at least one element")
     places = np.arange(-before, size + after)
     if mode == "replicate":
         return places.clip(0, size - 1)

@@ -60,11 +60,8 @@ def clip_grad_norm_(
     gradients = _gradients("clip_grad_norm_", parameters, "max_norm", max_norm)
     norm = total_norm(gradients, norm_type)
     if error_if_nonfinite and not isfinite(norm):
-        raise GradientError(
-            "clip_grad_norm_: the gradients' norm is not finite, so nothing was scaled.",
-            got=f"norm {norm.item()}",
-            hint="a lower learning rate, or inputs scaled to about 0 to 1",
-        )
+        what, got = "clip_grad_norm_: the gradients' norm is not finite, so nothing was scaled.", f"norm {norm.item()}"
+        raise GradientError(what, got=got, hint="a lower learning rate, or inputs scaled to about 0 to 1")
     factor = clamp(max_norm / (norm + 1e-6), max=1.0)
     for g in gradients:
         g.mul_(factor)

@@ -8,24 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..core.errors import DTypeError
+from ..core.errors import DTypeError, shown
 from .module import Module
 
 
 def _checked(owner: str, modules: Iterable[Any]) -> list[Module]:
     result = list(modules)
-    for i, module in enumerate(result):
-        if not isinstance(module, Module):
-            raise DTypeError(
-                f"{owner}: entry {i} is not a Module.",
-                got=f"{type(module).__name__} {module!r:.60}",
-                expected="instances such as Linear(784, 10) or ReLU()",
-                hint="ReLU() instead of ReLU"
-                if isinstance(module, type)
-                else f"{owner}(*layers)"
-                if isinstance(module, list | tuple | dict)
-                else "wrap a function in a Module",
-            )
+    for i, x in enumerate(result):
+        if not isinstance(x, Module):
+            hint = f"{owner}(*layers)" if isinstance(x, list | tuple | dict) else "wrap a function in a Module"
+            hint = "ReLU() instead of ReLU" if isinstance(x, type) else hint
+            wanted = "instances such as Linear(784, 10) or ReLU()"
+            raise DTypeError(f"{owner}: entry {i} is not a Module.", got=shown(x), expected=wanted, hint=hint)
     return result
 
 

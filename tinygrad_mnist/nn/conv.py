@@ -38,10 +38,8 @@ class Conv2d(Module):
     ) -> None:  # fmt: skip
         positive("Conv2d", in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
-            raise ArgumentError(
-                "Conv2d: groups must divide in_channels and out_channels.",
-                got=f"in_channels = {in_channels}, out_channels = {out_channels}, groups = {groups}",
-            )
+            got = f"in_channels = {in_channels}, out_channels = {out_channels}, groups = {groups}"
+            raise ArgumentError("Conv2d: groups must divide in_channels and out_channels.", got=got)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = F.pair(kernel_size, "Conv2d: kernel_size")
         self.stride, self.dilation = F.pair(stride, "Conv2d: stride"), F.pair(dilation, "Conv2d: dilation")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, StateDictError
+from ..core.errors import ArgumentError, DTypeError, StateDictError, shown
 from ..core.graph import no_grad
 from ..core.scope import DEEP, Scope, call_depth, state
 from ..tensors.creation import from_numpy
@@ -208,12 +208,8 @@ class Module:
             StateDictError listing every missing, unexpected and misshaped key; then nothing has been changed
         """
         if not isinstance(state_dict, dict):
-            raise StateDictError(
-                "load_state_dict: not a state dict.",
-                got=f"{type(state_dict).__name__} {state_dict!r:.60}",
-                expected="tensors or arrays by path",
-                hint="model.load_state_dict(tg.load(path))",
-            )
+            what, hint = "load_state_dict: not a state dict.", "model.load_state_dict(tg.load(path))"
+            raise StateDictError(what, got=shown(state_dict), expected="tensors or arrays by path", hint=hint)
         own = self._saved()
         given = {k: np.asarray(v) for k, v in state_dict.items()}
         missing = [k for k in own if k not in given]
@@ -225,12 +221,10 @@ class Module:
         if strict:
             problems += [("missing", missing), ("unexpected", unexpected)]
         if any(rows for _, rows in problems):
-            raise StateDictError(
-                f"load_state_dict: these values are not of this {type(self).__name__}; nothing was loaded.",
-                got="; ".join(f"{label}: {', '.join(rows)}" for label, rows in problems if rows),
-                expected=", ".join(f"{k} {p.shape}" for k, p in own.items()),
-                hint="build the model as it was when saved, or strict=False to skip missing and unexpected keys",
-            )
+            what = f"load_state_dict: these values are not of this {type(self).__name__}; nothing was loaded."
+            got = "; ".join(f"{label}: {', '.join(rows)}" for label, rows in problems if rows)
+            hint = "build the model as it was when saved, or strict=False to skip missing and unexpected keys"
+            raise StateDictError(what, got=got, expected=", ".join(f"{k} {p.shape}" for k, p in own.items()), hint=hint)
         with no_grad():
             for _, x, v in both:
                 x.copy_(v)
@@ -275,12 +269,9 @@ def _buffers(module: Module, persistent: bool = False) -> list[tuple[str, Tensor
     for name, lasting in registered(module).items():
         x = vars(module).get(name)
         if x is not None and not isinstance(x, Tensor | Module):
-            raise DTypeError(
-                f"{type(module).__name__}: the buffer {name!r} is no tensor any more.",
-                got=f"{type(x).__name__} {x!r:.60}",
-                expected="a tensor or None",
-                hint=f"self.{name}.fill_(value), or self.{name} = tg.tensor(value)",
-            )
+            what = f"{type(module).__name__}: the buffer {name!r} is no tensor any more."
+            hint = f"self.{name}.fill_(value), or self.{name} = tg.tensor(value)"
+            raise DTypeError(what, got=shown(x), expected="a tensor or None", hint=hint)
         if isinstance(x, Tensor) and not isinstance(x, Parameter) and lasting >= persistent:
             found.append((name, x))
     return found

@@ -132,11 +132,8 @@ def gather(x: Array, index: Array, *, axis: int) -> Array:
     # too large ones are found by NumPy, but for those that it would wrap to negative ones
     wraps = index.dtype.char in "LQ" and index.size and index.max() >= x.shape[axis]
     if wraps or (index.size and np.minimum.reduce(index, axis=None) < 0):
-        raise IndexRangeError(
-            f"gather: there is no index {index.min() if index.min() < 0 else index.max()}.",
-            got=f"x {x.shape}, axis {axis}",
-            expected=f"from 0 to {x.shape[axis] - 1}",
-        )
+        what = f"gather: there is no index {index.min() if index.min() < 0 else index.max()}."
+        raise IndexRangeError(what, got=f"x {x.shape}, axis {axis}", expected=f"from 0 to {x.shape[axis] - 1}")
     return np.asarray(x[along(index, axis)])
 
 

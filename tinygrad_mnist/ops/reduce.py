@@ -53,12 +53,8 @@ def restore(g: Any, shape: Shape, axis: Axis) -> Any:
 def check_elements(x: Array, axis: Axis, name: str) -> None:
     """Raise where a reduction without a neutral element meets no elements."""
     if count(x.shape, axis) == 0 and (x.size or 0 in [x.shape[a] for a in reduced_axes(x.ndim, axis)]):
-        raise ShapeError(
-            f"{name}: no elements to choose from along axis {axis}.",
-            got=f"x {x.shape}",
-            expected="at least one element along every reduced axis",
-            hint="check for an empty batch first",
-        )
+        what, hint = f"{name}: no elements to choose from along axis {axis}.", "check for an empty batch first"
+        raise ShapeError(what, got=f"x {x.shape}", expected="at least one element along every reduced axis", hint=hint)
 
 
 @primitive(rows=loops.row_sums)

@@ -65,12 +65,9 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
             self.classes_ = np.unique(y)
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
-            raise ArgumentError(
-                f"{type(self).__name__}: y has labels that were not there before.",
-                got=f"{unknown[:5]}",
-                expected=f"{self.classes_}",
-                hint="warm_start=False to begin anew; name all classes at the first partial_fit",
-            )
+            what = f"{type(self).__name__}: y has labels that were not there before."
+            hint = "warm_start=False to begin anew; name all classes at the first partial_fit"
+            raise ArgumentError(what, got=f"{unknown[:5]}", expected=f"{self.classes_}", hint=hint)
         self.n_outputs_ = len(self.classes_)
         return np.searchsorted(self.classes_, y).astype(np.int64)
 

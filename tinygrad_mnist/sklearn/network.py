@@ -93,12 +93,9 @@ def built(module: Callable[[int, int], Module], features: int, outputs: int, gen
         finally:
             default_generator._seed, default_generator._numpy = before
     if not isinstance(made, Module) or next(made.parameters(), None) is None:
-        raise DTypeError(
-            "module must make an nn.Module with parameters.",
-            got=type(made).__name__,
-            expected="a function of (n_features, n_outputs)",
-            hint="module=lambda n, m: nn.Sequential(nn.Linear(n, 50), nn.ReLU(), nn.Linear(50, m))",
-        )
+        what = "module must make an nn.Module with parameters."
+        hint = "module=lambda n, m: nn.Sequential(nn.Linear(n, 50), nn.ReLU(), nn.Linear(50, m))"
+        raise DTypeError(what, got=type(made).__name__, expected="a function of (n_features, n_outputs)", hint=hint)
     made = copy.deepcopy(made)  # a factory that gives the same network each time would have folds share it
     for part in made.modules():
         if isinstance(part, Dropout) and part.generator is None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.backend import Generator
 from ..core.draws import draw, integers, normal, permutation, uniform
-from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.errors import ArgumentError, DTypeError, ShapeError, shown
 from ..core.graph import Array, Var, no_grad
 from ..core.scope import refuse_captured, state, unchanging
 from ..core.seeds import check_differentiable
@@ -55,11 +55,8 @@ def tensor(data: TensorLike, dtype: DType = None, requires_grad: bool = False) -
     if dtype is None and not typed and array.dtype == np.uint64:  # in NumPy, not in PyTorch
         array = _fitted(data, np.dtype(np.int64))
     if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"tensor: cannot hold {array.dtype} data.",
-            got=f"{type(data).__name__} {data!r:.60}",
-            expected="numbers: floats, integers or booleans",
-        )
+        wanted = "numbers: floats, integers or booleans"
+        raise DTypeError(f"tensor: cannot hold {array.dtype} data.", got=shown(data), expected=wanted)
     if dtype is None and not typed and array.dtype == np.float64:
         array = array.astype(np.float32)
     return _leaf(array, requires_grad, "tensor")
@@ -151,11 +148,8 @@ def arange(
     if not all(abs(v) < 2**63 for v in values):
         raise ArgumentError("arange: not a range of finite numbers.", got=got)
     if stride == 0 or (high - low) * stride < 0:
-        raise ArgumentError(
-            "arange: the step is 0." if stride == 0 else "arange: the step leads away from the end.",
-            got=got,
-            expected="step > 0 and end >= start, or step < 0 and end <= start",
-        )
+        what = "arange: the step is 0." if stride == 0 else "arange: the step leads away from the end."
+        raise ArgumentError(what, got=got, expected="step > 0 and end >= start, or step < 0 and end <= start")
     (count,) = _shape("arange", (-math.floor((low - high) / stride),))
     if kind.kind in "iu":
         low, stride = int(low), int(stride)
@@ -219,10 +213,8 @@ def randint(
     if kind.kind in "iu":
         least, most = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
     if not least <= low < high <= most + 1:
-        raise ArgumentError(
-            f"randint: {kind} has no integers from {low} up to, but not including, {high}.",
-            expected=f"{least} <= low < high <= {most + 1}",
-        )
+        what = f"randint: {kind} has no integers from {low} up to, but not including, {high}."
+        raise ArgumentError(what, expected=f"{least} <= low < high <= {most + 1}")
     return Tensor.wrap(draw(integers, shape, kind, generator, low=low, high=high))
 
 

@@ -64,18 +64,14 @@ def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
 def recordable(x: Var, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     """Refuse a recorded change of memory that others look at; give the arguments, copied where they are in it."""
     if x.differentiable and x.node is None:
-        raise InPlaceError(
-            f"{name}: a leaf that requires a gradient cannot be changed in place while recording.",
-            got=f"leaf {x.shape}, requires_grad=True",
-            hint="with tg.no_grad(): p -= lr * p.grad  (an update), or p = p - ... (a new tensor)",
-        )
+        what = f"{name}: a leaf that requires a gradient cannot be changed in place while recording."
+        hint = "with tg.no_grad(): p -= lr * p.grad  (an update), or p = p - ... (a new tensor)"
+        raise InPlaceError(what, got=f"leaf {x.shape}, requires_grad=True", hint=hint)
     if x.version.others(x):
-        raise InPlaceError(
-            f"{name}: the memory of this tensor is shared with another one (a slice, reshape, transpose or detach).",
-            got=f"tensor {x.shape}, changed in place while gradients are recorded",
-            expected="memory of its own, or no_grad",
-            hint="write x = x + 1 instead of x += 1, or clone() first",
-        )
+        what = f"{name}: the memory of this tensor is shared with another one (a slice, reshape, transpose or detach)."
+        got = f"tensor {x.shape}, changed in place while gradients are recorded"
+        wanted = "memory of its own, or no_grad"
+        raise InPlaceError(what, got=got, expected=wanted, hint="write x = x + 1 instead of x += 1, or clone() first")
     if not x.array.flags.writeable:  # before anything is recorded
         raise read_only(name, x)
     return tuple(a.copy() if isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a for a in args)
@@ -84,18 +80,11 @@ def recordable(x: Var, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
 def overwrite(x: Var, value: Array, name: str) -> None:
     """Write a value over the memory of x, if shape, dtype and memory allow."""
     if value.shape != x.shape:
-        raise ShapeError(
-            f"{name}: a change in place cannot change the shape.",
-            got=f"result {value.shape}",
-            expected=f"{x.shape}",
-            hint="write x = x + y instead of x += y",
-        )
+        what, got = f"{name}: a change in place cannot change the shape.", f"result {value.shape}"
+        raise ShapeError(what, got=got, expected=f"{x.shape}", hint="write x = x + y instead of x += y")
     if not (value.dtype.kind in "iu" and x.dtype.kind in "iu" or np.can_cast(value.dtype, x.dtype, "same_kind")):
-        raise DTypeError(
-            f"{name}: a {value.dtype} result does not fit into a {x.dtype} tensor in place.",
-            expected="a result of the same kind",
-            hint="convert first: x = x.float()",
-        )
+        what = f"{name}: a {value.dtype} result does not fit into a {x.dtype} tensor in place."
+        raise DTypeError(what, expected="a result of the same kind", hint="convert first: x = x.float()")
     if not x.array.flags.writeable:
         raise read_only(name, x)
     np.copyto(x.array, value, casting="unsafe")
@@ -111,22 +100,16 @@ def write(x: Var, bare: list[Any], index: indexing.Index) -> None:
 
 def read_only(name: str, x: Var) -> InPlaceError:
     """Explain that the memory of a tensor cannot be changed."""
-    return InPlaceError(
-        f"{name}: the memory is read-only (expanded, or from a read-only array).",
-        got=f"tensor {x.shape}",
-        hint="clone() first",
-    )
+    what = f"{name}: the memory is read-only (expanded, or from a read-only array)."
+    return InPlaceError(what, got=f"tensor {x.shape}", hint="clone() first")
 
 
 def replace(x: Var, value: Var | Array) -> None:
     """Give x the memory of a tensor or array of the same dtype instead of its own."""
     if not isinstance(value, Var | np.ndarray) or value.dtype != x.dtype:
-        raise DTypeError(
-            "data: the values can be replaced by a tensor or an array of the same dtype only.",
-            got=f"{type(value).__name__} {getattr(value, 'dtype', '')}".strip(),
-            expected=f"a tensor or array of {x.dtype}",
-            hint="t.data = tg.tensor(values)",
-        )
+        what = "data: the values can be replaced by a tensor or an array of the same dtype only."
+        got = f"{type(value).__name__} {getattr(value, 'dtype', '')}".strip()
+        raise DTypeError(what, got=got, expected=f"a tensor or array of {x.dtype}", hint="t.data = tg.tensor(values)")
     refuse_captured("assignment to .data", "with tg.no_grad(): x.copy_(values)")
     source = value if isinstance(value, Var) else x.result_type.wrap(value)
     x.array, x.version = source.array, source.version
@@ -201,11 +184,8 @@ def split_index(key: Any) -> tuple[indexing.Index, list[Any]]:
             part = slice(*(int(v) if hasattr(v, "array") else v for v in bounds))
         if isinstance(part, ARRAYS):
             if part.dtype.kind not in "iub":
-                raise DTypeError(
-                    "indexing: an index tensor must hold integers or booleans.",
-                    got=f"{part.dtype} {part.shape}",
-                    hint="index.long()",
-                )
+                what = "indexing: an index tensor must hold integers or booleans."
+                raise DTypeError(what, got=f"{part.dtype} {part.shape}", hint="index.long()")
             if part.ndim == 0 and part.dtype.kind != "b" and state.recorder is None:
                 # one position: the result is a view, as of x[0]
                 index.append(int(part.array if isinstance(part, Var) else part))

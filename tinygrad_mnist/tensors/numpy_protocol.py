@@ -98,15 +98,14 @@ def on_arrays(name: str, function: Callable[..., Any], args: Any, kwargs: Any, i
     """Run a NumPy function on the bare arrays, unless that would drop a gradient."""
     used = list(_variables([args, kwargs]))
     if state.recording and any(v.differentiable for v in used):
-        plain = "the result goes into a plain array (out=, or array += tensor)"
-        where = plain if into is not None else "it has no rule"
-        raise GradientError(
-            f"{name}: cannot record this call on a tensor that requires grad: {where}.",
-            got=", ".join(f"tensor {v.shape} {v.dtype}" for v in used),
-            expected="a function that tinygrad_mnist records, writing to a new tensor",
-            hint=("array = array + tensor instead of +=; or " if into is not None else "")
-            + "tensor.detach() where no gradient is wanted",
-        )
+        why, hint = "it has no rule", "tensor.detach() where no gradient is wanted"
+        if into is not None:
+            why = "the result goes into a plain array (out=, or array += tensor)"
+            hint = f"array = array + tensor instead of +=; or {hint}"
+        what = f"{name}: cannot record this call on a tensor that requires grad: {why}."
+        got = ", ".join(f"tensor {v.shape} {v.dtype}" for v in used)
+        wanted = "a function that tinygrad_mnist records, writing to a new tensor"
+        raise GradientError(what, got=got, expected=wanted, hint=hint)
     refuse_captured(f"{name}, which is not one of the recorded operations")
     result = function(*_bare(args), **_bare(kwargs))
     for v in _variables(into):

@@ -67,11 +67,8 @@ class Tensor(Methods):
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None and (not isinstance(value, Var) or value.shape != self.shape):
-            raise ShapeError(
-                "grad: a gradient must be a tensor of the shape of its owner, or None.",
-                got=f"{type(value).__name__} {np.shape(value)}",
-                expected=f"Tensor {self.shape}",
-            )
+            what = "grad: a gradient must be a tensor of the shape of its owner, or None."
+            raise ShapeError(what, got=f"{type(value).__name__} {np.shape(value)}", expected=f"Tensor {self.shape}")
         self.gradient = value
 
     @property
@@ -123,11 +120,9 @@ class Tensor(Methods):
         """Give the array itself (shared memory); refuses where that would lose a gradient unnoticed."""
         refuse_captured("numpy()")
         if self.requires_grad:
-            raise GradientError(
-                "numpy: this tensor requires a gradient, which an array cannot carry.",
-                got=f"tensor {self.shape} {self.dtype}, requires_grad=True",
-                hint="t.detach().numpy(), or np.asarray(t) to look at or plot it",
-            )
+            what = "numpy: this tensor requires a gradient, which an array cannot carry."
+            got = f"tensor {self.shape} {self.dtype}, requires_grad=True"
+            raise GradientError(what, got=got, hint="t.detach().numpy(), or np.asarray(t) to look at or plot it")
         return self.array
 
     def item(self) -> Any:
@@ -160,11 +155,8 @@ class Tensor(Methods):
         if requires_grad:
             check_differentiable(self.dtype, "requires_grad_")
         elif self.node is not None:
-            raise GradientError(
-                "requires_grad_: only a leaf can stop requiring a gradient.",
-                got=f"the result of {self.node.where()}",
-                hint="t.detach()",
-            )
+            what = "requires_grad_: only a leaf can stop requiring a gradient."
+            raise GradientError(what, got=f"the result of {self.node.where()}", hint="t.detach()")
         self.differentiable = bool(requires_grad)
         return self
 
@@ -237,11 +229,8 @@ class Tensor(Methods):
     def __bool__(self) -> bool:
         refuse_captured("a branch (if, while, and, or, not)")
         if self.array.size != 1:
-            raise ArgumentError(
-                "bool: the truth of a tensor with other than one element is ambiguous.",
-                got=f"tensor {self.shape}",
-                hint="(a == b).all(), .any(), or compare .item()",
-            )
+            what = "bool: the truth of a tensor with other than one element is ambiguous."
+            raise ArgumentError(what, got=f"tensor {self.shape}", hint="(a == b).all(), .any(), or compare .item()")
         return self.array.item() != 0
 
     def __float__(self) -> float:
@@ -271,11 +260,8 @@ class Tensor(Methods):
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         refuse_captured("deepcopy()")
         if self.node is not None:
-            raise GradientError(
-                "deepcopy: only leaves can be copied together with their gradient.",
-                got=f"the result of {self.node.where()}",
-                hint="t.detach().clone()",
-            )
+            what = "deepcopy: only leaves can be copied together with their gradient."
+            raise GradientError(what, got=f"the result of {self.node.where()}", hint="t.detach().clone()")
         memo[id(self)] = result = type(self).wrap(self.array.copy(), self.requires_grad)
         if self.gradient is not None:
             result.gradient = self.gradient.detach().clone()

@@ -152,13 +152,10 @@ class KeepBest(Callback):
             ending = column.rpartition("_")[2]
             alike = [c for c in reversed(run.columns) if c.endswith(f"_{ending}")]  # valid_... before train_...
             validated = any(c.startswith("valid_") for c in run.columns)
-            advice = "valid=... (in an estimator early_stopping=True) for figures on data that is not trained on"
-            hint = "" if validated else advice
-            raise ArgumentError(
-                f"{type(self).__name__}: the history will have no column {column!r}.",
-                expected=", ".join(run.columns),
-                hint=f"monitor={alike[0]!r}" if alike and (validated or column == ending) else hint,
-            )
+            hint = "valid=... (in an estimator early_stopping=True) for figures on data that is not trained on"
+            hint = f"monitor={alike[0]!r}" if alike and (validated or column == ending) else "" if validated else hint
+            what = f"{type(self).__name__}: the history will have no column {column!r}."
+            raise ArgumentError(what, expected=", ".join(run.columns), hint=hint)
         if self.mode is None and not column.endswith(("loss", "accuracy", "score")):
             wanted = "mode='min' or mode='max'"
             raise ArgumentError(f"{type(self).__name__}: is less better, or more, of {column}?", expected=wanted)

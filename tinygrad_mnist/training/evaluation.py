@@ -27,11 +27,9 @@ def parts_of(batch: Any) -> tuple[Any, list[Any], int]:
     Raises:  ArgumentError unless it is a tuple or list of at least two parts
     """
     if not isinstance(batch, tuple | list) or len(batch) < 2:
-        raise ArgumentError(
-            "A batch must be (inputs, targets).",
-            got=f"{type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, tuple | list) else ""),
-            hint="TensorDataset(inputs, targets), or a loader that yields pairs",
-        )
+        got = f"{type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, tuple | list) else "")
+        hint = "TensorDataset(inputs, targets), or a loader that yields pairs"
+        raise ArgumentError("A batch must be (inputs, targets).", got=got, hint=hint)
     first = batch[1]
     while isinstance(first, tuple | list) and first:
         first = first[0]
@@ -60,12 +58,10 @@ def batch_loss(loss_function: Callable[..., Any], outputs: Any, targets: Sequenc
         wanted, kind = tuple(getattr(target, "shape", ())), getattr(target, "dtype", "no dtype")
         numbers = str(kind).startswith("float") and wanted != shape
         if numbers or len(shape) < 2 or shape[1] == 1:
-            raise ArgumentError(
-                "Cross-entropy compares outputs for several classes with class numbers.",
-                got=f"outputs {shape}, targets {wanted} of {kind}",
-                expected="outputs (N, classes), targets (N,) of whole numbers",
-                hint="loss_function=nn.MSELoss() to predict numbers; an output for each of two classes",
-            )
+            what = "Cross-entropy compares outputs for several classes with class numbers."
+            expected = "outputs (N, classes), targets (N,) of whole numbers"
+            hint = "loss_function=nn.MSELoss() to predict numbers; an output for each of two classes"
+            raise ArgumentError(what, got=f"outputs {shape}, targets {wanted} of {kind}", expected=expected, hint=hint)
     return loss_function(outputs, *targets)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.errors import ArgumentError, DTypeError, ShapeError, shown
 from ..core.graph import Array
 from ..nn import CrossEntropyLoss, Module
 from ..optim import Adam, Optimizer
@@ -110,16 +110,13 @@ def checked_loss(who: str, loss_function: Callable[..., Any] | None) -> Callable
     """Give cross-entropy where no loss is named; refuse names and classes."""
     loss = CrossEntropyLoss() if loss_function is None else loss_function
     if isinstance(loss, type) or not callable(loss):
-        raise DTypeError(
-            f"{who}: loss_function must be a function of (outputs, *targets).",
-            got=_named(loss),
-            hint="loss_function=nn.MSELoss(), with brackets: an object",
-        )
+        what = f"{who}: loss_function must be a function of (outputs, *targets)."
+        raise DTypeError(what, got=_named(loss), hint="loss_function=nn.MSELoss(), with brackets: an object")
     return loss
 
 
 def _named(value: object) -> str:
-    return f"the class {value.__name__}" if isinstance(value, type) else f"{type(value).__name__} {value!r:.60}"
+    return f"the class {value.__name__}" if isinstance(value, type) else shown(value)
 
 
 def evaluate(
@@ -150,11 +147,9 @@ def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
     several = isinstance(inputs, tuple)
     given = inputs if several else (inputs,)
     if not all(hasattr(x, "shape") or (isinstance(x, Sequence) and not isinstance(x, str)) for x in given):
-        raise DTypeError(
-            "predict: the inputs must be an array or a tensor, or a tuple of them.",
-            got=" and ".join(type(x).__name__ for x in given),
-            hint="predict(model, x); of a loader: [model(x) for x, _ in loader] under tg.no_grad(), after model.eval()",
-        )
+        got = " and ".join(type(x).__name__ for x in given)
+        hint = "predict(model, x); of a loader: [model(x) for x, _ in loader] under tg.no_grad(), after model.eval()"
+        raise DTypeError("predict: the inputs must be an array or a tensor, or a tuple of them.", got=got, hint=hint)
     kind = next((p.dtype for p in model.parameters()), np.dtype(np.float32))  # that Python's floats are taken for
     values = [as_array(x) if hasattr(x, "shape") else in_dtype(np.asarray(x), kind) for x in given]
     count = len(values[0]) if values[0].ndim else 1
@@ -182,9 +177,6 @@ def joined(pieces: list[Any]) -> Any:
 def check_count(outputs: Array, count: int, shape: tuple[int, ...]) -> None:
     """Raise unless there is an output for each sample."""
     if outputs.ndim == 0 or len(outputs) != count:
-        raise ShapeError(
-            "predict: the model does not give one output per sample.",
-            got=f"inputs {shape}, outputs {outputs.shape}",
-            expected="inputs (N, ...) and outputs (N, ...)",
-            hint="x[None] for a single sample",
-        )
+        got, wanted = f"inputs {shape}, outputs {outputs.shape}", "inputs (N, ...) and outputs (N, ...)"
+        hint = "x[None] for a single sample"
+        raise ShapeError("predict: the model does not give one output per sample.", got=got, expected=wanted, hint=hint)

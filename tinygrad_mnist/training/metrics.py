@@ -31,18 +31,13 @@ def accuracy(outputs: TensorLike, targets: TensorLike, *_: object) -> float:
     """
     scores, classes = as_array(outputs), as_array(targets)
     if scores.ndim < 2 or classes.shape not in ((len(scores), *scores.shape[2:]), scores.shape):
-        raise ShapeError(
-            "accuracy: outputs and targets do not fit together.",
-            got=f"outputs {scores.shape}, targets {classes.shape}",
-            expected="outputs (N, classes, ...), targets (N, ...) or as outputs",
-        )
+        got = f"outputs {scores.shape}, targets {classes.shape}"
+        wanted = "outputs (N, classes, ...), targets (N, ...) or as outputs"
+        raise ShapeError("accuracy: outputs and targets do not fit together.", got=got, expected=wanted)
     if scores.shape[1] == 1:
-        raise ShapeError(
-            "accuracy: a single output is always the largest.",
-            got=f"outputs {scores.shape}",
-            expected="outputs (N, classes, ...)",
-            hint="an output for each class; for numbers another metric, or metrics=[]",
-        )
+        what = "accuracy: a single output is always the largest."
+        hint = "an output for each class; for numbers another metric, or metrics=[]"
+        raise ShapeError(what, got=f"outputs {scores.shape}", expected="outputs (N, classes, ...)", hint=hint)
     if classes.shape == scores.shape:
         classes = classes.argmax(1)
     return float((scores.argmax(1) == classes).mean()) if len(scores) else float("nan")
@@ -62,11 +57,9 @@ def metrics_by_name(metrics: Any, loss_function: Callable[..., Any], who: str) -
         for metric in [metrics] if isinstance(metrics, str) or callable(metrics) else metrics:
             name = metric if isinstance(metric, str) else getattr(metric, "__name__", "")
             if not (metric in NAMED if isinstance(metric, str) else name.isidentifier()):
-                raise ArgumentError(
-                    f"{who}: the metric {metric!r} is unknown.",
-                    expected=f"names among {', '.join(NAMED)}, functions that have a name, or a dict of functions",
-                    hint="metrics={'name': lambda outputs, targets: ...}",
-                )
+                wanted = f"names among {', '.join(NAMED)}, functions that have a name, or a dict of functions"
+                hint = "metrics={'name': lambda outputs, targets: ...}"
+                raise ArgumentError(f"{who}: the metric {metric!r} is unknown.", expected=wanted, hint=hint)
             if name in found:
                 raise ArgumentError(f"{who}: two metrics are called {name!r}.", hint="a dict: {'name': function}")
             found[name] = NAMED[metric] if isinstance(metric, str) else metric

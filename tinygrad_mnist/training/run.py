@@ -189,14 +189,11 @@ class Run(Settings):
         outputs, loss = self.step(inputs, targets)
         self.loss = float(loss.item())
         if not math.isfinite(self.loss):
-            bad = not_finite(inputs, targets)
-            raise TrainingError(
-                f"fit: the loss became {self.loss}.",
-                got=f"epoch {self.epoch + 1}, batch {self.batch + 1}, lr {self.optimizer.param_groups[0]['lr']:g}"
-                + (f"; {bad}" if bad else ""),
-                expected="a finite loss",
-                hint=("np.isfinite finds these numbers: leave them out or fill them; or " if bad else "") + CALM,
-            )
+            lr, hint = self.optimizer.param_groups[0]["lr"], CALM
+            got = f"epoch {self.epoch + 1}, batch {self.batch + 1}, lr {lr:g}"
+            if bad := not_finite(inputs, targets):
+                got, hint = f"{got}; {bad}", f"np.isfinite finds these numbers: leave them out or fill them; or {CALM}"
+            raise TrainingError(f"fit: the loss became {self.loss}.", got=got, expected="a finite loss", hint=hint)
         if self.schedule is not None and self.schedule_every == "batch":
             self.schedule.step()
         add_figures(self.sums, self.loss, self.metrics, outputs, targets, size)
@@ -240,15 +237,12 @@ class Run(Settings):
     def state_dict(self) -> dict[str, Any]:
         """Give all that a killed run needs to go on, as `tg.save` takes it."""
         return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict() if self.schedule is not None else None,
-            "callbacks": [c.state_dict() for c in self.callbacks],
-            "history": self.history.rows,
-            **{name: getattr(self, name) for name in PLACE},
-            "seconds": self.elapsed(),
+            "callbacks": [c.state_dict() for c in self.callbacks], "history": self.history.rows,
+            **{name: getattr(self, name) for name in PLACE}, "seconds": self.elapsed(),
             "generators": self.before or self.generator_states(),
-        }
+        }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave."""

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ArgumentError, DTypeError
+from ..core.errors import ArgumentError, DTypeError, shown
 from ..core.graph import Array, Node, Var
 from ..core.scope import Scope
 from .fold import Fold, Unit, units
@@ -52,11 +52,8 @@ def graph(
     """
     roots = [tensors] if isinstance(tensors, Var) else list(tensors) if isinstance(tensors, list | tuple) else []
     if not roots or not all(isinstance(r, Var) for r in roots):
-        raise DTypeError(
-            "graph: expected a tensor, or a list of tensors.",
-            got=f"{type(tensors).__name__} {tensors!r:.60}",
-            hint="draw a result, such as loss or model(x); for the layers of a model: summary(model, input_size)",
-        )
+        hint = "draw a result, such as loss or model(x); for the layers of a model: summary(model, input_size)"
+        raise DTypeError("graph: expected a tensor, or a list of tensors.", got=shown(tensors), hint=hint)
     if direction not in ("TB", "LR", "BT", "RL"):
         raise ArgumentError("graph: unknown direction.", got=repr(direction), expected="'TB' down or 'LR' to the right")
     if max_nodes < 3 or (depth is not None and depth < 0):

@@ -29,11 +29,9 @@ GET_DOT = (
 
 def without_dot() -> MissingDependencyError:
     """Explain what needs the program `dot` and how to get it."""
-    return MissingDependencyError(
-        "viz.graph: the program `dot` of graphviz, which lays pictures out, is not on the PATH.",
-        got="the DOT text (.source, .save('graph.dot')), which is complete",
-        hint=GET_DOT,
-    )
+    what = "viz.graph: the program `dot` of graphviz, which lays pictures out, is not on the PATH."
+    got = "the DOT text (.source, .save('graph.dot')), which is complete"
+    return MissingDependencyError(what, got=got, hint=GET_DOT)
 
 
 def render_whole(

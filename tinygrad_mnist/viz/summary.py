@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..core.backend import default_generator, isolated
-from ..core.errors import ArgumentError, DTypeError
+from ..core.errors import ArgumentError, DTypeError, shown
 from ..core.graph import Array, Node, Var, enable_grad, no_grad, reachable
 from ..core.scope import Scope, state
 from ..tensors.tensor import Tensor
@@ -118,7 +118,7 @@ def summary(model: Any, input_size: Any) -> Summary:
     Raises:  DTypeError if model is not a module or input_size none of these; ArgumentError for a negative size
     """
     if not callable(model) or not hasattr(model, "named_modules"):
-        got, hint = f"{type(model).__name__} {model!r:.60}", "summary(model, (64, 784))"
+        got, hint = shown(model), "summary(model, (64, 784))"
         raise DTypeError("summary: the first argument must be a model.", got=got, hint=hint)
     parameters = list(model.parameters())
     inputs = make_inputs(input_size, next((p.dtype for p in parameters if p.dtype.kind == "f"), np.dtype(np.float32)))
@@ -233,11 +233,8 @@ def make_inputs(input_size: Any, dtype: np.dtype[Any]) -> list[Tensor]:
         if isinstance(item, Var | np.ndarray):
             array: Array = np.array(item.array if isinstance(item, Var) else item)
         elif not is_size(item):
-            raise DTypeError(
-                "summary: input_size is neither a shape nor a tensor.",
-                got=f"{type(item).__name__} {item!r:.60}",
-                expected="(64, 1, 28, 28), a tensor or array, or a list of these for several inputs",
-            )
+            wanted = "(64, 1, 28, 28), a tensor or array, or a list of these for several inputs"
+            raise DTypeError("summary: input_size is neither a shape nor a tensor.", got=shown(item), expected=wanted)
         elif any(n < 0 for n in item):
             raise ArgumentError("summary: a size cannot be negative.", got=f"{item}")
         else:

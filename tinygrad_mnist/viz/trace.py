@@ -117,11 +117,8 @@ class Names:
         self._held: list[object] = []  # keeps alive what is known by id
         for name, thing in names.items():
             if not isinstance(name, str) or not isinstance(thing, Var | np.ndarray):
-                raise DTypeError(
-                    "graph: names must give a tensor or an array for each name.",
-                    got=f"{name!r}: {type(thing).__name__}",
-                    expected="names={'x': x, 'target': y}",
-                )
+                what = "graph: names must give a tensor or an array for each name."
+                raise DTypeError(what, got=f"{name!r}: {type(thing).__name__}", expected="names={'x': x, 'target': y}")
             self._note(name, thing)
         modules: list[Any] = [s.module for s in with_callers(n.scope for n in nodes) if s.parent is None]
         outermost = {id(m): m for m in modules if hasattr(m, "named_parameters") and [*m.named_parameters()]}

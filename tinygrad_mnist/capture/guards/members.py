@@ -21,19 +21,7 @@ from ...core.graph import DOORS, Var
 from ...tensors.tensor import Tensor
 from .facts import Facts, held, hidden, keys_of
 from .pure import PYTHON
-from .things import (
-    BARE,
-    HEAP,
-    MEMORY,
-    PACKAGE,
-    attributes,
-    is_closed,
-    is_foreign,
-    is_module,
-    is_set,
-    is_unsafe,
-    progress,
-)  # fmt: skip
+from .things import BARE, HEAP, MEMORY, PACKAGE, attributes, is_closed, is_foreign, is_module, is_unsafe, progress
 
 FEW = 12  # of longer lists and dicts the items are compared in one go
 # rooms of classes whose methods may be called, though the names in them are not looked at: UserDict, Template, poly1d
@@ -210,9 +198,9 @@ class Members(Facts):
             if value is MISSING:
                 continue
             if isinstance(value, MemberDescriptorType) and not isinstance(thing, type):  # a slot
-                if is_set(thing, value):
+                try:
                     self.read(f"{self.refer(thing)}.{word}", value.__get__(thing), label)
-                else:
+                except AttributeError:  # it has no value
                     self.hold(f"not hasattr({self.refer(thing)}, {word!r})", label)
                 return
             self.expect(f"{self.attributes_of(kind)}[{word!r}]", value, label)

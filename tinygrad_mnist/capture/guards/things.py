@@ -50,15 +50,6 @@ def attributes(thing: object) -> Mapping[str, Any]:
     return inside if isinstance(inside, dict) else BARE
 
 
-def is_set(thing: object, slot: Any) -> bool:
-    """Tell whether a slot has a value."""
-    try:
-        slot.__get__(thing)
-    except AttributeError:
-        return False
-    return True
-
-
 def is_module(thing: object) -> bool:
     """Tell whether a thing is a Module, not the class of one."""
     kind = type(thing)

@@ -17,6 +17,7 @@ from ...core.engine import differentiate
 from ...core.errors import GradientError, InPlaceError
 from ...core.graph import Array, Node, Var, reachable
 from ...core.primitive import Primitive
+from ...core.stale import overwritten
 from ...core.versions import Version
 from ...tensors.tensor import Tensor
 from .pair import Pair
@@ -124,11 +125,9 @@ class Pending:
             assign(then)
             if not pair.guard.holds():
                 changed = pair.guard.changed()
-                raise GradientError(
-                    f"backward: the compiled {pair.model.name} runs once more for this backward, and has changed.",
-                    got=f"another {changed[0] if changed else 'setting'} than when it was called",
-                    hint="call backward before the model is changed",
-                )
+                what = f"backward: the compiled {pair.model.name} runs once more for this backward, and has changed."
+                got = f"another {changed[0] if changed else 'setting'} than when it was called"
+                raise GradientError(what, got=got, hint="call backward before the model is changed")
             _, own, leaves = plain(pair.model.function, *self.call)
         finally:
             if present is not None:
@@ -143,13 +142,8 @@ class Pending:
 
     def changed(self, x: Var | Array) -> InPlaceError:
         """Explain that the backward needs a value that is gone."""
-        return InPlaceError(
-            f"{self.pair.model.name}: a tensor that the compiled model used was changed in place after the forward "
-            "pass, and the gradient needs the old value.",
-            got=f"a tensor {x.shape} {x.dtype}",
-            expected="values that stay as they were until backward",
-            hint="clone() first, or step the optimizer after backward",
-        )
+        what, hint = "a tensor that the compiled model used", "clone() first, or step the optimizer after backward"
+        return overwritten(f"{self.pair.model.name}: {what}", f"a tensor {x.shape} {x.dtype}", hint)
 
 
 def assign(attributes: list[tuple[Any, str, Any]]) -> None:
