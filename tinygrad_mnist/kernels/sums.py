@@ -76,6 +76,21 @@ def sum_rows(x: Array, dtype: Any = None, out: Array | None = None) -> Array:
     return sums
 
 
+def norm(x: Array, axes: tuple[int, ...], *, keepdims: bool, out: Array | None = None) -> Array:
+    """Take the root of the sum of squares over axes, counted from 0, without an array of squares.
+
+    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
+    """
+    every = list(range(x.ndim))
+    kept = [i for i in every if i not in axes]
+    kind = np.result_type(x, np.float32)  # the squares of half precision would soon be infinite
+    sums = None if out is None or kind != out.dtype else out.reshape([x.shape[i] for i in kept])
+    sums = np.asarray(np.einsum(x, every, x, every, kept, out=sums, dtype=kind))
+    if keepdims:
+        sums = sums.reshape([1 if i in axes else size for i, size in enumerate(x.shape)])
+    return np.asarray(np.sqrt(sums, out=sums if out is None else out), x.dtype if out is None else None)
+
+
 def _ones_of(n: int, dtype: np.dtype[Any]) -> Array:
     ones = _ones.get((dtype, n))
     if ones is None:

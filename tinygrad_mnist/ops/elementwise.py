@@ -1,7 +1,7 @@
 """Operations on each element by itself: arithmetic, powers, exponentials, logarithms, circular functions, copies.
 
 Arguments broadcast as in NumPy: x (*A) -> (*A), and a (*A), b (*B) -> (*broadcast(A, B)). The derivative of |x| at 0 is
-0, as in PyTorch. Look next at activation.py.
+0, as in PyTorch. Look next at elementary.py.
 """
 
 from __future__ import annotations

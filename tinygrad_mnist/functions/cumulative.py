@@ -1,0 +1,80 @@
+"""PyTorch's names for running results along a dimension: cumsum, cumprod, cummax, cummin, logcumsumexp.
+
+Look next at order.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.graph import Var
+from ..core.scope import state
+from ..ops import cumulate, index, layout, promotion
+from ..ops.elementwise import clone
+from .dims import as_axis
+from .names import numpy_names
+from .reductions import ValuesAndIndices
+from .types import Tensor, TensorLike
+
+
+@numpy_names
+def cumsum(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
+    """Sum of the elements up to each one along a dimension."""
+    x, axis, shape = _rows("cumsum", input, dim, dtype)
+    return layout.reshape(cumulate.cumsum(x, axis=axis, reverse=False), shape=shape)
+
+
+@numpy_names
+def cumprod(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
+    """Product of the elements up to each one along a dimension; its gradient is right where elements are 0."""
+    x, axis, shape = _rows("cumprod", input, dim, dtype)
+    wanted = isinstance(x, Var) and x.differentiable and state.recording
+    if wanted and x.shape[axis] and (state.recorder is not None or not x.array.all()):
+        return layout.reshape(_products(x, axis), shape=shape)
+    return layout.reshape(cumulate.cumprod(x, axis=axis), shape=shape)
+
+
+def _products(x: Any, axis: int) -> Any:
+    """Multiply each element with all before it, those 1, 2, 4 ... places before in turn: products of two alone."""
+    lead, step = (slice(None),) * axis, 1
+    while step < x.shape[axis]:
+        first, rest = (index.getitem(x, index=(*lead, s)) for s in (slice(0, step), slice(step, None)))
+        x = layout.cat(first, rest * index.getitem(x, index=(*lead, slice(0, -step))), axis=axis)
+        step *= 2
+    return x
+
+
+@numpy_names
+def logcumsumexp(input: TensorLike, dim: int) -> Tensor:
+    """Logarithm of the sum of the exponentials up to each element along a dimension, without overflow."""
+    x, axis, shape = _rows("logcumsumexp", input, dim, None)
+    return layout.reshape(cumulate.logcumsumexp(x, axis=axis, reverse=False), shape=shape)
+
+
+@numpy_names
+def cummax(input: Tensor, dim: int) -> ValuesAndIndices:
+    """Largest element so far along a dimension and where it is, the last of equal ones."""
+    return _extremes("cummax", input, dim, True)
+
+
+@numpy_names
+def cummin(input: Tensor, dim: int) -> ValuesAndIndices:
+    """Smallest element so far along a dimension and where it is, the last of equal ones."""
+    return _extremes("cummin", input, dim, False)
+
+
+def _extremes(name: str, input: Tensor, dim: int, largest: bool) -> ValuesAndIndices:
+    x, axis, shape = _rows(name, input, dim, None)
+    at = cumulate.running_extreme(x, axis=axis, largest=largest)
+    values = index.gather(x, at, axis=axis) if x.ndim else clone(x)
+    return ValuesAndIndices(layout.reshape(values, shape=shape), layout.reshape(at, shape=shape))
+
+
+def _rows(name: str, input: Any, dim: int, dtype: Any) -> tuple[Any, int, tuple[int, ...]]:
+    """Give the input in the dtype wanted, a scalar as a vector of one; the axis; and the shape to come back to."""
+    axis, shape = as_axis(name, dim, np.ndim(input)), tuple(np.shape(input))
+    if dtype is not None:
+        input = promotion.cast(input, dtype=np.dtype(dtype))
+    return input if shape else layout.reshape(input, shape=(1,)), axis, shape

@@ -1,0 +1,79 @@
+"""Running results along an axis: sums, products, log Σ eˣ, and where the extreme so far was.
+
+x (*A) -> (*A). `reverse` runs from the end; the rule of a running sum is the running sum the other way. Look next at
+order.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.graph import Array
+from ..core.primitive import primitive
+from .compare import greater, where
+from .elementwise import exp, log
+from .promotion import floating
+
+LEAST = -1e37  # its exponential is 0, and unlike that of -∞ its difference from itself is a number
+RARE = "one element after the other: NumPy is as fast"
+
+
+def turned(x: Array, axis: int, reverse: bool) -> Array:
+    """Look at an array from its end."""
+    return np.flip(x, axis) if reverse else x
+
+
+@primitive(slow=RARE)
+def cumsum(x: Array, *, axis: int, reverse: bool) -> Any:
+    """Sum of the elements up to each one; booleans and integers as int64."""
+    x = turned(x, axis, reverse)
+    # singles are added up in double precision, as in PyTorch
+    wide = np.cumsum(x, axis=axis, dtype=np.float64 if x.dtype.kind == "f" else np.int64)
+    return turned(wide.astype(x.dtype if x.dtype.kind == "f" else np.int64, copy=False), axis, reverse)
+
+
+@cumsum.vjp("x")
+def cumsum_vjp_x(g: Any, out: Any, x: Any, *, axis: int, reverse: bool) -> Any:
+    return cumsum(g, axis=axis, reverse=not reverse)
+
+
+@primitive(slow=RARE)
+def cumprod(x: Array, *, axis: int) -> Any:
+    """Product of the elements up to each one, of which none may be 0 where a gradient is wanted."""
+    return np.cumprod(x, axis=axis, dtype=None if x.dtype.kind == "f" else np.int64)
+
+
+@cumprod.vjp("x")
+def cumprod_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
+    return cumsum(g * out, axis=axis, reverse=True) / x
+
+
+@primitive(slow=RARE)
+def logcumsumexp(x: Array, *, axis: int, reverse: bool) -> Any:
+    """Logarithm of the sum of the exponentials up to each element, without overflow."""
+    running = np.logaddexp.accumulate(turned(floating(x), axis, reverse), axis=axis)
+    return turned(running, axis, reverse)
+
+
+@logcumsumexp.vjp("x")
+def logcumsumexp_vjp_x(g: Any, out: Any, x: Any, *, axis: int, reverse: bool) -> Any:
+    return share(g, out, x, axis, reverse) - share(-g, out, x, axis, reverse)
+
+
+def share(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any:
+    """Give what the positive part of a cotangent sends back, in logarithms: eˣ Σ g e^(-out)."""
+    positive = greater(g, 0)
+    size = where(positive, log(where(positive, g, 1.0)), LEAST)
+    return exp(logcumsumexp(size - out, axis=axis, reverse=not reverse) + x)
+
+
+@primitive(differentiable=False, slow=RARE)
+def running_extreme(x: Array, *, axis: int, largest: bool) -> Any:
+    """Position of the largest (smallest) element so far, of equal ones the last; NaN stays. int64."""
+    extremes = (np.maximum if largest else np.minimum).accumulate(x, axis=axis)
+    shape = [1] * x.ndim
+    shape[axis] = x.shape[axis]
+    at = np.where((x == extremes) | (x != x), np.arange(x.shape[axis]).reshape(shape), 0)
+    return np.maximum.accumulate(at, axis=axis)
