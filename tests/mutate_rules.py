@@ -64,6 +64,12 @@ EQUIVALENT = {
         "where an index is distinct every value stays: asking first only saves time",
     ("setitem_vjp_value", "gx = gx if distinct(arrays) else gx * stays(x, *arrays, index=index)"):
         "stays uses no more than the shape, which x and g share",
+    ("xlogy_vjp_a", "return where(logical_and(equal(out, 0), less_equal(b, 0)), 0.0, xlogy(g, b))"):
+        "where b is at most 0 the result is 0 for a = 0 alone",
+    **{(f"{name}_vjp_{x}", f"return where(logical_or({than}(a, out), isnan(b)), {chosen})"): "the result is a or b"
+       for name, than in (("fmax", "greater_equal"), ("fmin", "less_equal"))
+       for x, chosen in (("a", "g, 0.0"), ("b", "0.0, g"))},
+    ("share", "size = where(positive, log(where(positive, g, 2.0)), LEAST)"): "what is not positive is not chosen",
     ("conv2d_vjp_b", "return sum(g, axis=(0, -2, 3), keepdims=False)"): "axis -2 of four axes is axis 2",
 }  # fmt: skip
 
@@ -75,7 +81,7 @@ SWAPS: dict[type[ast.AST], list[type[ast.AST]]] = {
 }  # fmt: skip
 ORDERED = (ast.Sub, ast.Div, ast.MatMult, ast.Pow, ast.FloorDiv, ast.Mod)  # operands that cannot be exchanged
 # calls whose arguments can; share_of_extreme only asks where its two are equal
-SYMMETRIC = {"equal", "not_equal", "logical_or", "logical_and", "max", "min", "share_of_extreme"}
+SYMMETRIC = {"equal", "not_equal", "logical_or", "logical_and", "max", "min", "per_square", "share_of_extreme"}
 METADATA = {"shape", "ndim", "dtype"}
 
 

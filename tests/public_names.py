@@ -22,7 +22,7 @@ import numpy as np
 PACKAGE = next(p for p in Path(__file__).resolve().parents if (p / "tinygrad_mnist").is_dir()) / "tinygrad_mnist"
 # the files of ops/ whose primitives work element by element
 FAMILIES = ("activation", "compare", "elementary", "elementwise", "special")
-INTERNAL = {"dropout", "keep"}  # bricks of rules
+INTERNAL = {"dropout", "keep", "trunc_divide"}  # bricks of rules and functions
 ARGUMENTS = {"x": "input", "a": "input", "b": "other"}
 ALIASES = {
     "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "clip": "clamp", "view": "reshape",

@@ -56,6 +56,8 @@ def pow(input: Var | TensorLike, exponent: TensorLike) -> Tensor:
         )
     if isinstance(exponent, int | float):
         return elementwise.power_scalar(input, exponent=exponent)
+    if getattr(exponent, "dtype", None) == np.bool_ and getattr(input, "dtype", np.dtype(bool)) != np.bool_:
+        exponent = promotion.cast(exponent, dtype=input.dtype)  # type: ignore[union-attr]
     return elementwise.power(input, exponent)
 
 
@@ -79,14 +81,9 @@ def divide(input: TensorLike, other: TensorLike, *, rounding_mode: str | None = 
     """Quotient input / other: of integers a float, or rounded down ("floor") or towards 0 ("trunc")."""
     if rounding_mode is None:
         return elementwise.divide(input, other)
-    if rounding_mode == "floor":
-        return elementary.floor_divide(input, other)
-    if rounding_mode != "trunc":
+    if rounding_mode not in ("floor", "trunc"):
         raise ArgumentError(f"div: {rounding_mode!r} is no rounding_mode.", expected="None, 'trunc' or 'floor'")
-    if all(isinstance(x, int) or getattr(x, "dtype", np.dtype("f")).kind in "iub" for x in (input, other)):
-        whole = elementwise.subtract(input, elementary.fmod(input, other))
-        return elementary.floor_divide(whole, other)
-    return elementary.trunc(elementwise.divide(input, other))
+    return (elementary.floor_divide if rounding_mode == "floor" else elementary.trunc_divide)(input, other)
 
 
 def true_divide(input: TensorLike, other: TensorLike) -> Tensor:

@@ -24,8 +24,12 @@ def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
     decimals = integer("round", "decimals", decimals)
     if not decimals:
         return elementary.rint(input)
-    if getattr(input, "dtype", np.dtype("f")).kind != "f":
+    kind = getattr(input, "dtype", np.dtype("f"))
+    if kind.kind != "f":
         raise DTypeError("round: decimals of integers.", got=f"decimals = {decimals}", hint="x.float().round(...)")
+    if kind.char == "e":  # which would overflow
+        wide = round(promotion.cast(input, dtype=np.dtype(np.float32)), decimals=decimals)
+        return promotion.cast(wide, dtype=kind)
     scale = 10.0 ** abs(decimals)
     if decimals > 0:
         return elementwise.divide(elementary.rint(elementwise.multiply(input, scale)), scale)
@@ -57,8 +61,8 @@ def sinc(input: TensorLike) -> Tensor:
 
 def logit(input: TensorLike, eps: float | None = None) -> Tensor:
     """Logarithm of input / (1 - input), the inverse of the sigmoid; eps: input is limited to [eps, 1 - eps] first."""
-    x = input if eps is None else clamp(input, eps, 1 - eps)
-    return elementwise.log(x) - elementwise.log1p(elementwise.multiply(x, -1.0))
+    x = elementwise.add(input if eps is None else clamp(input, eps, 1 - eps), 0.0)  # -0 counts as 0
+    return elementwise.log(x) - elementwise.log1p(-x)
 
 
 def digamma(input: TensorLike) -> Tensor:

@@ -88,6 +88,20 @@ def floor_divide(a: Any, b: Any, out: Array | None = None) -> Any:
     return by_pieces(_floor_divide, (a, b), out, np.float64)
 
 
+def trunc_divide(a: Any, b: Any, out: Array | None = None) -> Any:
+    """Give a / b, rounded towards 0."""
+    if np.result_type(a, b).kind == "f":
+        return np.trunc(np.true_divide(a, b), out=out)
+    return np.floor_divide(np.subtract(a, np.fmod(a, _divisor(a, b))), b, out=out)
+
+
+def heaviside(a: Any, b: Any, out: Array | None = None) -> Any:
+    """Give 0 where a < 0, b where a = 0, 1 where a > 0."""
+    if np.result_type(a, b).kind == "f":
+        return np.heaviside(a, b, out=out)
+    return np.where(np.equal(a, 0), b, np.greater(a, 0))
+
+
 def _floor_divide(a: Array, b: Array, out: Array) -> None:
     np.floor(np.divide(a, b, out=out), out=out)
     endless = np.isinf(a) | np.isinf(b)

@@ -17,7 +17,7 @@ from ..core.graph import Array
 from ..core.primitive import Primitive, Promote, Rule, primitive
 from ..kernels import loops
 from ..kernels import sums as kernel
-from .promotion import promoted
+from .promotion import alike, promoted
 
 Shape = tuple[int, ...]
 
@@ -72,7 +72,7 @@ def row(
     rules = {k: card.pop(k) for k in declared.__code__.co_varnames if k in card}
     card |= {"loop": loop} if loop else {"slow": "rarely needed"}
     if not isinstance(computes, np.ufunc):
-        card.setdefault("over", ())  # a kernel may read an argument again
+        card = {"over": (), "promote": alike} | card  # a kernel may read an argument again
     made = elementwise(computes, differentiable=bool(rules), **card)(declared)
     for argument, rule in rules.items():
         rule.__name__ = f"{name}_vjp_{argument}"

@@ -49,7 +49,7 @@ atanh = row("atanh", np.arctanh, "Inverse of the hyperbolic tangent, for x betwe
               convert=floating, x=lambda g, out, x: g / (1 - x * x))  # fmt: skip
 atan2 = row("atan2", kernel.arctan2, "Angle of the point (b, a), in radians from -π to π.", "math.atan2(a, b)",
               "a, b", answers=np.arctan2, a=lambda g, out, a, b: g * (b * per_square(a, b)),
-              b=lambda g, out, a, b: g * (-a * per_square(a, b)))  # fmt: skip
+              b=lambda g, out, a, b: -g * (a * per_square(a, b)))  # fmt: skip
 hypot = row("hypot", kernel.hypot, "Length √(a² + b²), without overflow.", "math.hypot(a, b)", "a, b",
             answers=np.hypot, a=lambda g, out, a, b: g * (a / out), b=lambda g, out, a, b: g * (b / out))  # fmt: skip
 
@@ -57,8 +57,7 @@ hypot = row("hypot", kernel.hypot, "Length √(a² + b²), without overflow.", "
 def per_square(a: Any, b: Any) -> Any:
     """Give 1 / (a² + b²), and 0 at the origin."""
     squares = a * a + b * b
-    origin = equal(squares, 0)
-    return where(origin, 0.0, reciprocal(where(origin, 1.0, squares)))
+    return reciprocal(where(equal(squares, 0), math.inf, squares))
 
 
 # ---------------------------------------------------------------- powers, logarithms
@@ -111,6 +110,8 @@ rint = row("rint", kernel.rint, "Nearest whole number, an even one halfway.", "l
            x=lambda g, out, x: zero(g))  # fmt: skip
 floor_divide = row("floor_divide", kernel.floor_divide, "Quotient a / b, rounded down.", "", "a, b", modular=True,
                    answers=np.floor_divide, a=lambda g, out, a, b: zero(g), b=lambda g, out, a, b: zero(g))  # fmt: skip
+trunc_divide = row("trunc_divide", kernel.trunc_divide, "Quotient a / b, rounded towards 0.", "", "a, b", modular=True,
+                   a=lambda g, out, a, b: zero(g), b=lambda g, out, a, b: zero(g))  # fmt: skip
 remainder = row("remainder", kernel.remainder, "Remainder of a / b, with the sign of b.", "", "a, b", modular=True,
                 answers=np.remainder, a=lambda g, out, a, b: g,
                 b=lambda g, out, a, b: -g * floor_divide(a, b))  # fmt: skip
@@ -130,8 +131,8 @@ fmin = row("fmin", np.fmin, "Smaller of a and b, the number beside one that is n
 
 # ---------------------------------------------------------------- constant to differentiation
 
-heaviside = row("heaviside", np.heaviside, "Step: 0 where a < 0, b where a = 0, 1 where a > 0.",
-                "0 if a < 0 else 1 if a > 0 else b if a == 0 else a")  # fmt: skip
+heaviside = row("heaviside", kernel.heaviside, "Step: 0 where a < 0, b where a = 0, 1 where a > 0.",
+                "0 if a < 0 else 1 if a > 0 else b if a == 0 else a", "a, b", answers=np.heaviside)  # fmt: skip
 logical_xor = row("logical_xor", np.logical_xor, "Tell where one of a and b is true (not 0), the other false.",
                   "(a != 0) != (b != 0)")  # fmt: skip
 isinf = row("isinf", np.isinf, "Tell where x is infinite.", "abs(x) == math.inf")
