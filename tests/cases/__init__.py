@@ -10,6 +10,6 @@ from .case import CASES, Case, Example
 
 PRIMITIVE_CASES = dict(CASES)
 
-from . import composed, composed_nn  # noqa: E402, F401
+from . import composed, composed_breadth, composed_nn  # noqa: E402, F401
 
 __all__ = ["CASES", "PRIMITIVE_CASES", "Call", "Case", "Example"]

@@ -49,7 +49,8 @@ TEXTS_OF_TWO = [f"m.{name}(x,y)" for name in TWO + WHOLE] + """
 FLOATS, INTS = ["float32", "float64", "float16"], ["int64", "int32", "int8", "uint8", "bool"]
 # where PyTorch has no kernel for a dtype, ours may have one: it gives the result of the formula
 MISSING = ("not implemented", "not supported", "dtype", "must be Tensor", "did not match", "result type", "only supports",
-           "Unsupported input")
+           "Unsupported input", "not support", "overflow", "Expected a floating",
+           "0 sized")
 # text -> why PyTorch gives another slope somewhere (of polygamma: value)
 APART = {
     "m.polygamma(1,x)": "1e15 or 1e32 at the poles, where it is infinite", "m.digamma(x)": "as polygamma",
@@ -65,7 +66,7 @@ def to_array(t):
 
 
 def run(text, module, arrays, grad):
-    made = [module.tensor(a) for a in arrays]
+    made = [module.tensor(np.array(a, order="C") if module is torch else a) for a in arrays]
     if grad:
         made = [t.requires_grad_() if "float" in str(t.dtype) else t for t in made]
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -156,12 +157,15 @@ REDUCED = """
 """.replace("\n", " ").split(";")  # fmt: skip
 
 
+# PyTorch: mode gives NaN or not by how often it sorts; the variance of infinities; slopes NaN beside NaN, where ours go to it
+AT_NAN = ("amax", "aminmax", "prod", "mode", "var", "std")
+
+
 def fillings(text):
     for p in ("0", "1", "2", "3", "0.5", "1.5", "-1", "-2.5", "inf", "-inf") if "{p}" in text else ("",):
         for a in ("0", "-1", "1", "5") if "{d}" in text or "{k}" in text or "{a}" in text else ("",):
             for i in ("linear", "lower", "higher", "midpoint", "nearest", "odd") if "{i}" in text else ("",):
-                p = p.replace("inf", "float('inf')")
-                yield text.strip().format(p=p, d=f",{a}", k=f",dim={a}", a=a, i=i)
+                yield text.strip().format(p=p.replace("inf", "float('inf')"), d=f",{a}", k=f",dim={a}", a=a, i=i)
 
 
 def tables(dtype):
@@ -181,4 +185,11 @@ def test_reductions(text):
     for filled in fillings(text):
         for dtype in ("float64", "float32", "int64", "uint8", "bool"):
             for x in tables(dtype):
-                check(filled, [x])
+                nans = x.dtype.kind == "f" and not np.isfinite(x).all()
+                ties = len(np.unique(x)) < x.size
+                if nans and any(word in text for word in ("mode", "var", "std")):  # see AT_NAN
+                    continue
+                if any(word in text and there for word, there in (("median", ties or not x.size), ("cumm", not x.size))):
+                    continue  # which of equal ones is named; of nothing PyTorch takes any dimension
+                grad = not (nans and any(word in text for word in AT_NAN)) and not (ties and "quantile" in text)
+                check(filled, [x], grad and "correction=2" not in text)

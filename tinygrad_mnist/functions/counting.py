@@ -53,7 +53,7 @@ def unique_consecutive(
     x, axis = _values("unique_consecutive", input, dim)
     rows = x.reshape(-1) if axis is None else np.moveaxis(x, axis, 0)
     begins = np.ones(len(rows), bool)
-    begins[1:] = (rows[1:] != rows[:-1]).reshape(max(len(rows) - 1, 0), -1).any(1)
+    begins[1:] = (rows[1:] != rows[:-1]).any(axis=tuple(range(1, rows.ndim)))
     counts = np.diff(np.append(np.flatnonzero(begins), len(rows)))
     inverse = (np.cumsum(begins) - 1).reshape(x.shape if axis is None else (-1,))
     values = rows[begins] if axis is None else np.moveaxis(rows[begins], 0, axis)
@@ -94,6 +94,8 @@ def _values(name: str, input: Any, dim: Any) -> tuple[Array, int | None]:
     """Read an array on which the shape of a result depends."""
     refuse_captured(f"{name}, whose result has a shape that depends on the values")
     x = np.asarray(input.array if isinstance(input, Var) else input)
+    if dim is not None and not x.ndim:
+        raise ShapeError(f"{name}: a scalar has no dimensions.", got=f"dim = {dim!r:.60}")
     return x, None if dim is None else as_axis(name, dim, x.ndim)
 
 

@@ -15,7 +15,7 @@ from ..ops import cumulate, index, layout, promotion
 from ..ops.elementwise import clone
 from .dims import as_axis
 from .names import numpy_names
-from .reductions import ValuesAndIndices
+from .reductions import ValuesAndIndices, in_dtype
 from .types import Tensor, TensorLike
 
 
@@ -23,7 +23,8 @@ from .types import Tensor, TensorLike
 def cumsum(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
     """Sum of the elements up to each one along a dimension."""
     x, axis, shape = _rows("cumsum", input, dim, dtype)
-    return layout.reshape(cumulate.cumsum(x, axis=axis, reverse=False), shape=shape)
+    out = layout.reshape(cumulate.cumsum(x, axis=axis, reverse=False), shape=shape)
+    return out if dtype is None else in_dtype(out, dtype)
 
 
 @numpy_names
@@ -33,7 +34,8 @@ def cumprod(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
     wanted = isinstance(x, Var) and x.differentiable and state.recording
     if wanted and x.shape[axis] and (state.recorder is not None or not x.array.all()):
         return layout.reshape(_products(x, axis), shape=shape)
-    return layout.reshape(cumulate.cumprod(x, axis=axis), shape=shape)
+    out = layout.reshape(cumulate.cumprod(x, axis=axis), shape=shape)
+    return out if dtype is None else in_dtype(out, dtype)
 
 
 def _products(x: Any, axis: int) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError
+from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..ops import compare, elementwise, promotion, reduce
 from .dims import Dims, axes_or_all, flag
 from .names import numpy_names
@@ -40,9 +40,12 @@ def norm(
     if abs(order) == math.inf:
         return (reduce.amax if order > 0 else reduce.amin)(size, axis=axes, keepdims=keep)
     if order == 0:
-        return reduce.sum(elementwise.sign(size), axis=axes, keepdims=keep)
+        ones = compare.where(compare.not_equal(x, 0), 1.0, elementwise.sign(size))  # whose derivative is 0
+        return reduce.sum(ones, axis=axes, keepdims=keep)
     if order == 1:
         return reduce.sum(size, axis=axes, keepdims=keep)
+    if order < 0 and not reduce.count(tuple(np.shape(x)), axes):
+        raise ShapeError(f"norm: there is no norm of order {p} of nothing.", got=f"x {tuple(np.shape(x))}")
     nothing = compare.equal(size, 0)  # where |x|ᵖ has no derivative
     powers = elementwise.power_scalar(compare.where(nothing, 1.0, size), exponent=order)
     total = reduce.sum(compare.where(nothing, 0.0 if order > 0 else math.inf, powers), axis=axes, keepdims=keep)

@@ -31,7 +31,7 @@ class Extremes(NamedTuple):
 @numpy_names
 def aminmax(input: TensorLike, *, dim: int | None = None, keepdim: bool = False) -> Extremes:
     """Smallest and largest element, of all or along a dimension; equal ones share the gradient."""
-    axis = None if dim is None or not np.ndim(input) else as_axis("aminmax", dim, np.ndim(input))
+    axis = None if dim is None else as_axis("aminmax", dim, np.ndim(input))
     low, high = (f(input, axis=axis, keepdims=flag("aminmax", "keepdim", keepdim)) for f in (reduce.amin, reduce.amax))
     return Extremes(low, high)
 
@@ -122,7 +122,7 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
     if axis is not None and ndim:
         x = layout.transpose(x, axes=(*(i for i in range(ndim) if i != axis), axis))
     size = x.shape[-1]
-    if not size:
+    if 0 in input.shape:
         raise ShapeError(f"{name}: there are no elements.", got=f"x {tuple(input.shape)}")
     with no_grad():
         places = order.ranked(x, axis=x.ndim - 1)

@@ -32,8 +32,9 @@ class ValuesAndIndices(NamedTuple):
 @numpy_names
 def sum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions (None: all); dtype: convert to it first."""
-    input = input if dtype is None else cast(input, dtype=np.dtype(dtype))
-    return reduce.sum(input, axis=axes_or_all("sum", dim, np.ndim(input)), keepdims=flag("sum", "keepdim", keepdim))
+    x = input if dtype is None else cast(input, dtype=np.dtype(dtype))
+    total = reduce.sum(x, axis=axes_or_all("sum", dim, np.ndim(x)), keepdims=flag("sum", "keepdim", keepdim))
+    return total if dtype is None else in_dtype(total, dtype)
 
 
 @numpy_names
@@ -84,14 +85,16 @@ def argmin(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> 
 def all(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Tell whether every element is true."""
     axis = None if dim is None else as_axes("all", dim, np.ndim(input))  # as PyTorch: of (), element by element
-    return reduce.all(input, axis=None if np.ndim(input) == 0 else axis, keepdims=flag("all", "keepdim", keepdim))
+    axis = None if np.ndim(input) == 0 else axis
+    return _truth(input, reduce.all(input, axis=axis, keepdims=flag("all", "keepdim", keepdim)))
 
 
 @numpy_names
 def any(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Tell whether some element is true."""
     axis = None if dim is None else as_axes("any", dim, np.ndim(input))  # as PyTorch: of (), element by element
-    return reduce.any(input, axis=None if np.ndim(input) == 0 else axis, keepdims=flag("any", "keepdim", keepdim))
+    axis = None if np.ndim(input) == 0 else axis
+    return _truth(input, reduce.any(input, axis=axis, keepdims=flag("any", "keepdim", keepdim)))
 
 
 @numpy_names
@@ -203,8 +206,19 @@ def _variance(name: str, input: TensorLike, dim: Any, unbiased: Any, keepdim: bo
 @numpy_names
 def prod(input: TensorLike, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Product of all elements or along one dimension; its gradient is right where elements are 0."""
-    input = input if dtype is None else cast(input, dtype=np.dtype(dtype))
-    return reduce.prod(input, _axis("prod", dim, np.ndim(input)), flag("prod", "keepdim", keepdim))
+    x = input if dtype is None else cast(input, dtype=np.dtype(dtype))
+    product = reduce.prod(x, _axis("prod", dim, np.ndim(x)), flag("prod", "keepdim", keepdim))
+    return product if dtype is None else in_dtype(product, dtype)
+
+
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """Convert unless there is nothing to convert."""
+    return x if x.dtype == np.dtype(dtype) else cast(x, dtype=np.dtype(dtype))
+
+
+def _truth(input: Any, found: Any) -> Any:
+    """Give the truth about bytes as bytes, as PyTorch does."""
+    return cast(found, dtype=input.dtype) if getattr(input, "dtype", None) == np.uint8 else found
 
 
 def _axis(name: str, dim: Any, ndim: int) -> int | None:
