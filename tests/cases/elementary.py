@@ -87,14 +87,17 @@ case(E.atan2, angles, np.arctan2, torch="atan2",
 case(E.hypot, angles, lambda x, y: np.sqrt(x * x + y * y), torch="hypot",
      examples=(Example((a(3, 1e200), a(4, 0)), a(5, 1e200), (a(0.6, 1), a(0.8, 0))),))  # fmt: skip
 case(E.logaddexp, two, lambda x, y: np.log(np.exp(x) + np.exp(y)), torch="logaddexp",
-     examples=(Example((a(0, 1000, -INF), a(0, 0, 1)), a(math.log(2), 1000, 1), (a(0.5, 1, 0), a(0.5, 0, 1)), warns=True),
+     examples=(Example((a(0, 1000, -INF), a(0, 0, 1)), a(math.log(2), 1000, 1), (a(0.5, 1, 0), a(0.5, 0, 1)),
+          warns=True),
                Example((a(0), a(math.log(3))), a(math.log(4)), (a(0.25), a(0.75))),))  # fmt: skip
 case(E.logaddexp2, two, lambda x, y: np.log2(2**x + 2**y), torch="logaddexp2",
      examples=(Example((a(0, 2000), a(0, 0)), a(1, 2000), (a(0.5, 1), a(0.5, 0)), warns=True),
                Example((a(0), a(math.log2(3))), a(2), (a(0.25), a(0.75))),))  # fmt: skip
 case(E.xlogy, lambda d: two(d, right=POSITIVE), lambda x, y: x * np.log(y), torch="xlogy",
-     examples=(Example((a(0, 0, 2), a(0, 2, math.e)), a(0, 0, 2), (a(0, math.log(2), 1), a(NAN, 0, 2 / math.e)), warns=True),
-               Example((a(0, 1, 0), a(-1, math.e, 0.5)), a(0, 1, 0), (a(0, 1, -math.log(2)), a(0, 1 / math.e, 0)), warns=True),))  # fmt: skip
+     examples=(Example((a(0, 0, 2), a(0, 2, math.e)), a(0, 0, 2), (a(0, math.log(2), 1), a(NAN, 0, 2 / math.e)),
+          warns=True),
+               Example((a(0, 1, 0), a(-1, math.e, 0.5)), a(0, 1, 0), (a(0, 1, -math.log(2)), a(0, 1 / math.e, 0)),
+                    warns=True),))  # fmt: skip
 
 
 def build_lerp(d: Draw) -> Call:
@@ -108,7 +111,8 @@ case(E.lerp, build_lerp, lambda x, y, w: x + w * (y - x), torch="lerp",
 
 def build_scaled(d: Draw) -> Call:
     first, second, third = d.broadcasting(3)
-    return Call([d.values(first), d.values(second), d.values(third, POSITIVE)], {"value": d.choose((1, 0.5, -2))}, d.seed)
+    return Call([d.values(first), d.values(second), d.values(third, POSITIVE)], {"value": d.choose((1, 0.5, -2))},
+         d.seed)
 
 
 case(E.addcmul, build_scaled, lambda x, y, z, value: x + value * y * z, torch="addcmul",
@@ -159,10 +163,12 @@ case(E.copysign, angles, np.copysign, order=2, torch="copysign",
      examples=(Example((a(3, -3, 3, 0), a(-1, 1, -0.0, -2)), a(-3, 3, -3, 0), (a(-1, -1, -1, 0), a(0, 0, 0, 0)),),
                Example((a(3, -3), a(-1, 1)), a(-3, 3), (a(-INF, -INF), a(0, 0)), g=INFINITE),))  # fmt: skip
 case(E.fmax, apart, np.maximum, order=2, torch="fmax",
-     examples=(Example((a(1, 2, 3, NAN, 5), a(3, 2, 1, 4, NAN)), a(3, 2, 3, 4, 5), (a(0, 1, 1, 0, 1), a(1, 0, 0, 1, 0))),
+     examples=(Example((a(1, 2, 3, NAN, 5), a(3, 2, 1, 4, NAN)), a(3, 2, 3, 4, 5), (a(0, 1, 1, 0, 1), a(1, 0, 0, 1,
+          0))),
                Example((a(1, 3), a(3, 1)), a(3, 3), (a(0, INF), a(INF, 0)), g=INFINITE),))  # fmt: skip
 case(E.fmin, apart, np.minimum, order=2, torch="fmin",
-     examples=(Example((a(1, 2, 3, NAN, 5), a(3, 2, 1, 4, NAN)), a(1, 2, 1, 4, 5), (a(1, 1, 0, 0, 1), a(0, 0, 1, 1, 0))),
+     examples=(Example((a(1, 2, 3, NAN, 5), a(3, 2, 1, 4, NAN)), a(1, 2, 1, 4, 5), (a(1, 1, 0, 0, 1), a(0, 0, 1, 1,
+          0))),
                Example((a(1, 3), a(3, 1)), a(1, 1), (a(INF, 0), a(0, INF)), g=INFINITE),))  # fmt: skip
 
 # ---------------------------------------------------------------- constant to differentiation
@@ -196,8 +202,10 @@ case(E.bitwise_not, lambda d: Call(whole(d, truths=True).args[:1], {}, d.seed),
 for p, by, results in ((E.bitwise_left_shift, 1, [48, -32, 0]), (E.bitwise_right_shift, -1, [0, -1, 0])):
     case(p, partial(whole, low=0, high=7), lambda x, y, by=by: np.floor(x * 2.0 ** (by * y)).astype(int), order=0,
          torch=p.name, examples=(Example((I3[0], np.array([3, 5, 1])), np.array(results)),))  # fmt: skip
-case(E.gcd, whole, np.vectorize(math.gcd, [np.int64]), order=0, torch="gcd", examples=(Example(I3, np.array([3, 1, 2])),))
-case(E.lcm, whole, np.vectorize(math.lcm, [np.int64]), order=0, torch="lcm", examples=(Example(I3, np.array([6, 5, 0])),))
+case(E.gcd, whole, np.vectorize(math.gcd, [np.int64]), order=0, torch="gcd", examples=(Example(I3, np.array([3, 1,
+     2])),))
+case(E.lcm, whole, np.vectorize(math.lcm, [np.int64]), order=0, torch="lcm", examples=(Example(I3, np.array([6, 5,
+     0])),))
 case(E.logical_xor, flags, np.not_equal, order=0, torch="logical_xor",
      examples=(Example((a(0, 0, 2, 3), a(0, 1, 0, 1)), np.array([False, True, True, False])),))  # fmt: skip
 unary(E.isinf, lambda x: np.abs(x) == INF, order=0, torch="isinf",
@@ -207,13 +215,16 @@ unary(E.signbit, lambda x: x < 0, order=0, torch="signbit",
 case(E.heaviside, two, lambda x, y: np.where(x < 0, 0, np.where(x > 0, 1.0, y)), order=0, torch="heaviside",
      examples=(Example((a(-1, 0, 2), a(5, 5, 5)), a(0, 5, 1)),))  # fmt: skip
 CLOSE = {"rtol": 0.01, "atol": 0.1, "equal_nan": True}
-case(E.isclose, lambda d: Call(two(d).args, CLOSE, d.seed), lambda x, y, rtol, atol, equal_nan: abs(x - y) <= 0.1 + 0.01 * abs(y),
+case(E.isclose, lambda d: Call(two(d).args, CLOSE, d.seed), lambda x, y, rtol, atol,
+     equal_nan: abs(x - y) <= 0.1 + 0.01 * abs(y),
      order=0, torch="isclose",
-     examples=(Example((a(1, 100, NAN, INF), a(1.2, 101, NAN, INF)), np.array([False, True, True, True]), static=CLOSE),))
+     examples=(Example((a(1, 100, NAN, INF), a(1.2, 101, NAN, INF)), np.array([False, True, True, True]),
+          static=CLOSE),))
 
 # ---------------------------------------------------------------- norms, running results, ranks
 
-case(R.norm, lambda d: Call([d.values((s := d.shape()), NOT_ZERO)], {"axis": d.axes(len(s)), "keepdims": d.boolean()}, d.seed),
+case(R.norm, lambda d: Call([d.values((s := d.shape()), NOT_ZERO)], {"axis": d.axes(len(s)),
+     "keepdims": d.boolean()}, d.seed),
      numpy_reduction(lambda x, axis, keepdims: np.sqrt((x * x).sum(axis, keepdims=keepdims))), torch="norm",
      examples=(Example((np.array([[3.0, 4], [0, 0]]),), a(5, 0), (np.array([[0.6, 0.8], [0, 0]]),), ROWS),
                Example((a(2, -1, 2),), 3.0, (a(2 / 3, -1 / 3, 2 / 3),), ALL),))  # fmt: skip
@@ -247,6 +258,27 @@ case(C.cumsum, lambda d: rows(d, reverse=d.boolean()), running(np.add),
                Example((a(1, 2, 3),), a(6, 5, 3), (a(1, 3, 6),), {"axis": 0, "reverse": True}, g=a(1, 2, 3)),))
 case(C.cumprod, lambda d: rows(d, POSITIVE), running(np.multiply), torch="cumprod",
      examples=(Example((a(2, 3, 4),), a(2, 6, 24), (a(16, 10, 6),), {"axis": 0}),))  # fmt: skip
+
+
+def build_recurrence(d: Draw) -> Call:
+    call = rows(d, reverse=d.boolean())
+    w = d.values(call.args[0].shape, NOT_ZERO)
+    return Call([call.args[0], d.array(np.where(d.rng.random(w.shape) < 0.3, 0, w))], call.static, d.seed)
+
+
+def recurrence_oracle(x: Array, w: Array, axis: int, reverse: bool) -> Array:
+    out, w = np.moveaxis(np.array(x), axis, 0), np.moveaxis(w, axis, 0)
+    if reverse:
+        out, w = out[::-1], np.roll(w[::-1], 1, axis=0)
+    for i in range(1, len(out)):
+        out[i] += w[i] * out[i - 1]
+    return np.moveaxis(out[::-1] if reverse else out, 0, axis)
+
+
+case(C.recurrence, build_recurrence, recurrence_oracle, alone="a part of the rule of cumprod",
+     examples=(Example((a(1, 2, 3), a(9, 2, 0)), a(1, 4, 3), (a(3, 1, 1), a(0, 1, 4)), {"axis": 0, "reverse": False}),
+               Example((a(1, 2, 3), a(9, 2, 4)), a(29, 14, 3), (a(1, 3, 13), a(0, 14, 9)),
+                       {"axis": 0, "reverse": True}),))  # fmt: skip
 case(C.logcumsumexp, lambda d: rows(d, reverse=d.boolean()), running(lambda x, y: np.log(np.exp(x) + np.exp(y))),
      torch=lambda m, x, axis, reverse: from_end(m, m.logcumsumexp, x, axis, reverse),
      examples=(Example((a(0, math.log(2)),), a(0, math.log(3)), (a(4 / 3, 2 / 3),), {"axis": 0, "reverse": False}),
@@ -293,7 +325,9 @@ case(O.middle, distinct_rows, one_at(lambda r: [*r].index(sorted(r)[(len(r) - 1)
      torch=lambda m, x, axis: m.median(x, axis, keepdim=True).indices,
      examples=(Example((a(3, 1, 4, 2),), np.array([3]), static={"axis": 0}),
                Example((a(3, NAN, 4),), np.array([1]), static={"axis": 0}),))  # fmt: skip
-case(O.most_common, tied_rows, one_at(commonest), order=0, torch=lambda m, x, axis: m.mode(x, axis, keepdim=True).indices,
+case(O.most_common, tied_rows, one_at(commonest), order=0, torch=lambda m, x, axis: m.mode(x, axis,
+     keepdim=True).indices,
      examples=(Example((a(2, 1, 2, 1, 3),), np.array([3]), static={"axis": 0}),))  # fmt: skip
-case(O.among, lambda d: whole(d), lambda x, y: np.vectorize(lambda v: v in np.ravel(y), [bool])(x), order=0, torch="isin",
+case(O.among, lambda d: whole(d), lambda x, y: np.vectorize(lambda v: v in np.ravel(y), [bool])(x), order=0,
+     torch="isin",
      examples=(Example((a(1, 2, 3), a(3, 1)), np.array([True, False, True])),))  # fmt: skip

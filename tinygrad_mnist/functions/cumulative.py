@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.graph import Var
-from ..core.scope import state
 from ..ops import cumulate, index, layout, promotion
 from ..ops.elementwise import clone
 from .dims import as_axis
@@ -31,21 +29,8 @@ def cumsum(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
 def cumprod(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
     """Product of the elements up to each one along a dimension; its gradient is right where elements are 0."""
     x, axis, shape = _rows("cumprod", input, dim, dtype)
-    wanted = isinstance(x, Var) and x.differentiable and state.recording
-    if wanted and x.shape[axis] and (state.recorder is not None or not x.array.all()):
-        return layout.reshape(_products(x, axis), shape=shape)
     out = layout.reshape(cumulate.cumprod(x, axis=axis), shape=shape)
     return out if dtype is None else in_dtype(out, dtype)
-
-
-def _products(x: Any, axis: int) -> Any:
-    """Multiply each element with all before it, those 1, 2, 4 ... places before in turn: products of two alone."""
-    lead, step = (slice(None),) * axis, 1
-    while step < x.shape[axis]:
-        first, rest = (index.getitem(x, index=(*lead, s)) for s in (slice(0, step), slice(step, None)))
-        x = layout.cat(first, rest * index.getitem(x, index=(*lead, slice(0, -step))), axis=axis)
-        step *= 2
-    return x
 
 
 @numpy_names

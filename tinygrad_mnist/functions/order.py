@@ -13,9 +13,9 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError
 from ..core.graph import no_grad
+from ..core.scope import unchanging
 from ..ops import compare, elementary, index, layout, order, promotion, reduce
-from ..ops.broadcast import broadcast_to
-from .dims import as_axes, as_axis, axes_or_all, flag
+from .dims import as_axis, flag
 from .names import numpy_names
 from .reductions import ValuesAndIndices
 from .types import Tensor, TensorLike
@@ -128,7 +128,7 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
         places = order.ranked(x, axis=x.ndim - 1)
         numbers = reduce.sum(compare.equal(x, x), axis=-1, keepdims=True)
         top = promotion.cast(compare.maximum(numbers - 1, 0), dtype=x.dtype)
-        rank = top * shares.reshape(-1).astype(x.dtype)
+        rank = top * unchanging(shares.reshape(-1).astype(x.dtype))
         if not ignore:
             rank = compare.where(compare.less(numbers, size), float(size - 1), rank)
         if interpolation in ("lower", "higher", "nearest"):

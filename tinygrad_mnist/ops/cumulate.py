@@ -12,8 +12,11 @@ import numpy as np
 
 from ..core.graph import Array
 from ..core.primitive import primitive
+from ..kernels import sums as kernel
 from .compare import greater, where
 from .elementwise import exp, log
+from .index import getitem
+from .layout import cat
 from .promotion import floating
 
 LEAST = -1e37  # its exponential is 0, and unlike that of -∞ its difference from itself is a number
@@ -41,13 +44,37 @@ def cumsum_vjp_x(g: Any, out: Any, x: Any, *, axis: int, reverse: bool) -> Any:
 
 @primitive(slow=RARE)
 def cumprod(x: Array, *, axis: int) -> Any:
-    """Product of the elements up to each one, of which none may be 0 where a gradient is wanted."""
+    """Product of the elements up to each one; of integers in int64. Nothing is divided, so that 0 does no harm."""
     return np.cumprod(x, axis=axis, dtype=None if x.dtype.kind == "f" else np.int64)
 
 
 @cumprod.vjp("x")
 def cumprod_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
-    return cumsum(g * out, axis=axis, reverse=True) / x
+    return recurrence(g, x, axis=axis, reverse=True) * delayed(out, axis, 1.0)
+
+
+def delayed(x: Any, axis: int, first: float) -> Any:
+    """Move elements one place on along an axis."""
+    lead = (slice(None),) * axis
+    head = where(False, getitem(x, index=(*lead, slice(1))), first)
+    return cat(head, getitem(x, index=(*lead, slice(-1))), axis=axis)
+
+
+@primitive(slow=RARE)
+def recurrence(x: Array, w: Array, *, axis: int, reverse: bool) -> Any:
+    """Sum up with weights, out_i = x_i + w_i out_(i-1); in reverse out_i = x_i + w_(i+1) out_(i+1)."""
+    return np.moveaxis(kernel.recurrence(np.moveaxis(x, axis, 0), np.moveaxis(w, axis, 0), reverse), 0, axis)
+
+
+@recurrence.vjp("x")
+def recurrence_vjp_x(g: Any, out: Any, x: Any, w: Any, *, axis: int, reverse: bool) -> Any:
+    return recurrence(g, w, axis=axis, reverse=not reverse)
+
+
+@recurrence.vjp("w")
+def recurrence_vjp_w(g: Any, out: Any, x: Any, w: Any, *, axis: int, reverse: bool) -> Any:
+    back = recurrence(g, w, axis=axis, reverse=not reverse)
+    return out * delayed(back, axis, 0.0) if reverse else delayed(out, axis, 0.0) * back
 
 
 @primitive(slow=RARE)
