@@ -226,3 +226,9 @@ def test_every_loop_is_tested_here():
               if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id.endswith("loops")}
     functions = {name for file in (loops, image_loops) for name, f in vars(file).items() if inspect.isfunction(f)}
     assert functions - tested == {"patches", "collect"}  # which conv_..._image call
+
+
+@pytest.mark.parametrize("loop", [loops.floor, loops.ceil, loops.trunc, loops.rint])
+def test_rounding(loop):
+    for x in (-1.5, -0.5, 0.0, 0.5, 2.5, np.inf):
+        assert loop(x) == getattr(np, loop.__name__)(x)

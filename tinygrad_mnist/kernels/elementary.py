@@ -73,7 +73,7 @@ def _divided(rounded: Any, exact: Any) -> Callable[..., Any]:
 
 
 def _divisor(a: Any, b: Any) -> Any:
-    if np.result_type(a, b).kind in "iu" and not np.all(b):
+    if np.result_type(a, b).kind in "iu" and np.equal(b, 0).any():
         raise ArgumentError("an integer divided by 0 is no number.", expected="divisors other than 0, or floats")
     return b
 
@@ -196,7 +196,10 @@ def _lerp(a: Array, b: Array, w: Array, out: Array) -> None:
     elif far.all():
         np.subtract(b, np.multiply(out, 1 - w, out=out), out=out)
     else:
-        np.copyto(out, np.where(far, b - out * (1 - w), a + w * out))
+        other = b - out * (1 - w)
+        out *= w
+        out += a
+        put(out, far, other)
 
 
 def addcmul(x: Any, a: Any, b: Any, out: Array | None = None, *, value: float) -> Any:

@@ -33,7 +33,7 @@ def cumsum(x: Array, *, axis: int, reverse: bool) -> Any:
     """Sum of the elements up to each one; booleans and integers as int64."""
     x = turned(x, axis, reverse)
     # singles are added up in double precision, as in PyTorch
-    wide = np.cumsum(x, axis=axis, dtype=np.float64 if x.dtype.kind == "f" else np.int64)
+    wide = np.cumsum(x.astype(np.float64 if x.dtype.kind == "f" else np.int64, copy=False), axis=axis)
     return turned(wide.astype(x.dtype if x.dtype.kind == "f" else np.int64, copy=False), axis, reverse)
 
 

@@ -18,7 +18,7 @@ RARE = "orders rows, which kernels do not"
 @primitive(differentiable=False, slow=RARE)
 def ranked(x: Array, *, axis: int) -> Any:
     """Positions of the elements along an axis from the smallest to the largest, NaN last. int64."""
-    return np.argsort(x, axis=axis, kind="stable")
+    return np.argsort(x, axis=axis)
 
 
 @primitive(differentiable=False, slow=RARE)
