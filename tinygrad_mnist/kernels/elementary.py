@@ -66,15 +66,15 @@ def _divided(rounded: Any, exact: Any) -> Callable[..., Any]:
 
     def rest(a: Any, b: Any, out: Array | None = None) -> Any:
         if np.result_type(a, b).char not in "ef":
-            return exact(a, _divisor(a, b), out=out)
+            return exact(a, _divisor(exact.__name__, a, b), out=out)
         return by_pieces(lambda a, b, out: _rest(a, b, out, rounded, exact), (a, b), out, np.float64)
 
     return rest
 
 
-def _divisor(a: Any, b: Any) -> Any:
+def _divisor(name: str, a: Any, b: Any) -> Any:
     if np.result_type(a, b).kind in "iu" and np.equal(b, 0).any():
-        raise ArgumentError("an integer divided by 0 is no number.", expected="divisors other than 0, or floats")
+        raise ArgumentError(f"{name}: an integer cannot be divided by 0.", expected="other divisors, or floats")
     return b
 
 
@@ -84,7 +84,7 @@ fmod, remainder = _divided(np.trunc, np.fmod), _divided(np.floor, np.remainder)
 def floor_divide(a: Any, b: Any, out: Array | None = None) -> Any:
     """Give a / b, rounded down."""
     if np.result_type(a, b).char not in "ef":
-        return np.floor_divide(a, _divisor(a, b), out=out)
+        return np.floor_divide(a, _divisor("floor_divide", a, b), out=out)
     return by_pieces(_floor_divide, (a, b), out, np.float64)
 
 
@@ -92,7 +92,7 @@ def trunc_divide(a: Any, b: Any, out: Array | None = None) -> Any:
     """Give a / b, rounded towards 0."""
     if np.result_type(a, b).kind == "f":
         return np.trunc(np.true_divide(a, b), out=out)
-    return np.floor_divide(np.subtract(a, np.fmod(a, _divisor(a, b))), b, out=out)
+    return np.floor_divide(np.subtract(a, np.fmod(a, _divisor("div", a, b))), b, out=out)
 
 
 def heaviside(a: Any, b: Any, out: Array | None = None) -> Any:
