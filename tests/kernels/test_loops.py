@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mnist.core.primitive import registry
-from tinygrad_mnist.kernels import conv, image_loops, loops, pool, softmax, update
+from tinygrad_mnist.kernels import conv, image_loops, loops, pool, softmax, update, update_loops
 
 
 @pytest.fixture
@@ -81,6 +81,7 @@ ROWS = {
     "sum": loops.row_sums, "mean": loops.row_means, "amax": loops.row_maxima, "amin": loops.row_minima,
     "argmax": loops.first_maxima, "argmin": loops.first_minima, "logsumexp": loops.row_logsumexp,
     "var": loops.row_variances, "log_softmax": loops.log_softmax, "pick": loops.pick,
+    "norm": loops.row_norms,
 }  # fmt: skip
 
 
@@ -198,11 +199,11 @@ def test_sgd(rng, weight_decay, nesterov):
     numbers = {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "weight_decay": weight_decay, "nesterov": nesterov}
     update.sgd(p, g, v, first=False, **numbers)
     ahead, along = (0.1, 0.09) if nesterov else (0.0, 0.1)
-    loops.sgd_momentum(q, g, u, *map(np.float32, (0.9, 1.0, weight_decay, ahead, along)))
+    update_loops.sgd_momentum(q, g, u, *map(np.float32, (0.9, 1.0, weight_decay, ahead, along)))
     near(q, p)
     near(u, v)
     update.sgd(p, g, None, first=False, **{**numbers, "momentum": 0.0, "nesterov": False})
-    loops.sgd(q, g, *map(np.float32, (0.1, weight_decay)))
+    update_loops.sgd(q, g, *map(np.float32, (0.1, weight_decay)))
     near(q, p)
 
 
@@ -214,7 +215,7 @@ def test_adam(rng, weight_decay, decoupled):
                 step=3)
     rate, root = 0.01 / (1 - 0.9**3), 1 / np.sqrt(1 - 0.99**3)
     decay, shrink = (0.0, 1 - 0.01 * weight_decay) if decoupled else (weight_decay, 1.0)
-    loops.adam(q, g, m2, v2, *map(np.float32, (rate, 0.9, 0.1, 0.99, 0.01, 1e-8, root, decay, shrink)))
+    update_loops.adam(q, g, m2, v2, *map(np.float32, (rate, 0.9, 0.1, 0.99, 0.01, 1e-8, root, decay, shrink)))
     near(q, p)
     near(m2, m)
     near(v2, v)
@@ -223,5 +224,12 @@ def test_adam(rng, weight_decay, decoupled):
 def test_every_loop_is_tested_here():
     tested = {n.attr for n in ast.walk(ast.parse(inspect.getsource(inspect.getmodule(test_adam))))
               if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id.endswith("loops")}
-    functions = {name for file in (loops, image_loops) for name, f in vars(file).items() if inspect.isfunction(f)}
+    files = (loops, image_loops, update_loops)
+    functions = {name for file in files for name, f in vars(file).items() if inspect.isfunction(f)}
     assert functions - tested == {"patches", "collect"}, "add the loop to ROWS above"  # two that conv_..._image call
+
+
+@pytest.mark.parametrize("loop", [loops.floor, loops.ceil, loops.trunc, loops.rint])
+def test_rounding(loop):
+    for x in (-1.5, -0.5, 0.0, 0.5, 2.5, np.inf):
+        assert loop(x) == getattr(np, loop.__name__)(x)

@@ -22,7 +22,7 @@ from ..compiler.replay import Bound, NumpyPlan
 from ..compiler.rewrites import pool_before_rectifying
 from ..core.errors import ArgumentError
 from ..core.graph import Var
-from ..kernels import image_loops, loops
+from ..kernels import image_loops, loops, update_loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
 from .elements import source_of
@@ -32,7 +32,7 @@ from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape
 from .tasks import Phase, schedule
 
-LOOPS = {name: f for file in (loops, image_loops) for name, f in vars(file).items() if inspect.isfunction(f)}
+LOOPS = {n: f for file in (loops, image_loops, update_loops) for n, f in vars(file).items() if inspect.isfunction(f)}
 
 
 class NumbaPlan(NumpyPlan):

@@ -62,6 +62,26 @@ def sigmoid_double(x: Number) -> Number:
     return (1.0 if x >= 0 else e) / (1.0 + e) if x == x else x
 
 
+def floor(x: Number) -> Number:
+    """Round a number down."""
+    return np.floor(x)
+
+
+def ceil(x: Number) -> Number:
+    """Round a number up."""
+    return np.ceil(x)
+
+
+def trunc(x: Number) -> Number:
+    """Round a number towards 0."""
+    return np.trunc(x)
+
+
+def rint(x: Number) -> Number:
+    """Round a number to the nearest whole one, an even one halfway."""
+    return np.rint(x)
+
+
 def total(x: Array) -> Number:
     """Add up a vector."""
     result = x.dtype.type(0)
@@ -163,6 +183,15 @@ def row_means(x: Array, out: Array) -> None:
         out[i] = total(x[i]) / x.dtype.type(x.shape[1])
 
 
+def row_norms(x: Array, out: Array) -> None:
+    """Take the root of the sum of squares of each row."""
+    for i in range(len(x)):
+        squares = x.dtype.type(0)
+        for j in range(x.shape[1]):
+            squares += x[i, j] * x[i, j]
+        out[i] = math.sqrt(squares)
+
+
 def largest(x: Array) -> int:
     """Find where the largest element of a vector is, the first of equal ones; NaN wins."""
     best = 0
@@ -245,44 +274,3 @@ def copy_columns(x: Array, low: int, out: Array) -> None:
         row, part = x[i, low : low + out.shape[1]], out[i]
         for j in range(len(part)):
             part[j] = row[j]
-
-
-# ---------------------------------------------------------------- optimizers
-
-
-def sgd(p: Array, g: Array, lr: Number, weight_decay: Number) -> None:
-    """Step down the gradient: flat pieces of a parameter and its gradient."""
-    for i in range(len(p)):
-        p[i] -= lr * (g[i] + weight_decay * p[i])
-
-
-def sgd_momentum(
-    p: Array, g: Array, v: Array, momentum: Number, share: Number, weight_decay: Number, ahead: Number,
-    along: Number,
-) -> None:  # fmt: skip
-    """Step along the velocity v.
-
-    Args:    share: 1 - dampening, 1 at the first step; ahead, along: factors of the step on d and on v: 0 and lr, with
-             Nesterov lr and lr · momentum
-    """
-    for i in range(len(p)):
-        d = g[i] + weight_decay * p[i]
-        v[i] = momentum * v[i] + share * d
-        p[i] -= ahead * d + along * v[i]
-
-
-def adam(
-    p: Array, g: Array, m: Array, v: Array, rate: Number, beta1: Number, rest1: Number, beta2: Number, rest2: Number,
-    eps: Number, root: Number, decay: Number, shrink: Number,
-) -> None:  # fmt: skip
-    """Step down the gradient over its running size.
-
-    Args:    rate: lr / (1 - β₁ᵗ); rest1, rest2: 1 - β; root: 1 / √(1 - β₂ᵗ); decay: weight decay of Adam; shrink: the
-             factor on p of AdamW, else 1
-    """
-    for i in range(len(p)):
-        shrunk = p[i] * shrink
-        d = g[i] + decay * shrunk
-        m[i] = beta1 * m[i] + rest1 * d
-        v[i] = beta2 * v[i] + rest2 * (d * d)
-        p[i] = shrunk - rate * m[i] / (math.sqrt(v[i]) * root + eps)

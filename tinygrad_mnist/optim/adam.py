@@ -57,11 +57,11 @@ class Adam(Optimizer):
         )  # fmt: skip
 
     def loop_name(self, p: Tensor, group: Group) -> str:
-        """Name the loop in kernels/loops.py that does the next step."""
+        """Name the loop in kernels/update_loops.py that does the next step."""
         return "adam"
 
     def loop(self, p: Tensor, group: Group) -> tuple[str, list[Array], list[float]]:
-        """Describe the next step for kernels/loops.py: the loop, its arrays beside p and its gradient, its numbers."""
+        """Describe the next step for update_loops.py: the loop, its arrays beside p and its gradient, its numbers."""
         state, lr = self.state_of(p, group), group["lr"]
         decay, eps = float(group["weight_decay"]), float(group["eps"])  # an array of these may change in place
         state["step"] += 1

@@ -67,11 +67,11 @@ class SGD(Optimizer):
         state["step"] += 1
 
     def loop_name(self, p: Tensor, group: Group) -> str:
-        """Name the loop in kernels/loops.py that does the next step."""
+        """Name the loop in kernels/update_loops.py that does the next step."""
         return "sgd_momentum" if group["momentum"] else "sgd"
 
     def loop(self, p: Tensor, group: Group) -> tuple[str, list[Array], list[float]]:
-        """Describe the next step for kernels/loops.py: the loop, its arrays beside p and its gradient, its numbers."""
+        """Describe the next step for update_loops.py: the loop, its arrays beside p and its gradient, its numbers."""
         state = self.state_of(p, group)
         lr, momentum = float(group["lr"]), float(group["momentum"])  # an array of these may change in place
         first = state["step"] == 0
