@@ -25,9 +25,12 @@ TORCH = {
 }  # fmt: skip
 ARGUMENTS = {"x": "input", "a": "input", "b": "other"}
 ALIASES = {"sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "clip": "clamp", "view": "reshape"}
-FIRST = {"condition", "input", "tensor", "tensors"}  # PyTorch's names of a first argument
+ALIASES |= {"concat": "cat", "row_stack": "vstack", "moveaxis": "movedim", "ger": "outer"}
+FIRST = {  # PyTorch's names of a first argument
+    "a", "condition", "equation", "input", "matrices", "shapes", "sorted_sequence", "tensor", "tensors", "x1",
+}  # fmt: skip
 METHODS = {"input", "tensor"}  # of what is a method, too
-NO_METHODS = {"pad"}  # in PyTorch too
+NO_METHODS = {"bucketize", "combinations", "pad"}  # in PyTorch too
 
 
 def functions_of(file: str) -> list[ast.FunctionDef]:
@@ -36,11 +39,16 @@ def functions_of(file: str) -> list[ast.FunctionDef]:
     return [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
 
 
+def first_of(f: ast.FunctionDef) -> str:
+    """Name the first argument of a function, which may stand for any number."""
+    return f.args.args[0].arg if f.args.args else f.args.vararg.arg if f.args.vararg else ""
+
+
 def by_hand() -> dict[str, list[ast.FunctionDef]]:
     """Find the public functions that are written by hand, file by file."""
-    files = sorted({path.stem for path in (PACKAGE / "functions").glob("*.py")} - {"__init__", "elementwise"})
+    files = sorted({path.stem for path in (PACKAGE / "functions").glob("*.py")} - {"__init__", "elementwise", "linalg"})
     found = {
-        file: [f for f in functions_of(f"functions/{file}.py") if {a.arg for a in f.args.args[:1]} & FIRST]
+        file: [f for f in functions_of(f"functions/{file}.py") if first_of(f) in FIRST]
         for file in files
     }
     return {file: functions for file, functions in found.items() if functions}
@@ -103,13 +111,16 @@ def imported(text: str) -> set[str]:
 def texts() -> dict[Path, str]:
     """Give the text of every file of which something is written here."""
     hand = by_hand()
-    first = {f.name: f.args.args[0].arg for functions in hand.values() for f in functions}
+    first = {f.name: first_of(f) for functions in hand.values() for f in functions}
     thin = {name: found for name, found in primitives().items() if name not in first}
     first |= {name: ARGUMENTS.get(a := f.args.args[0].arg, a) for name, (_, f) in thin.items()}
     first |= {alias: first[name] for alias, name in ALIASES.items()}
     files = {file: sorted(f.name for f in functions) for file, functions in hand.items()} | {"elementwise": [*thin]}
     lists = "".join(packed(f"from .{file} import ", names) for file, names in sorted(files.items()))
-    lists += f"\n{', '.join(ALIASES)} = {', '.join(ALIASES.values())}\n\n{exports(first)}"
+    pairs = list(ALIASES.items())
+    for some in (pairs[:6], pairs[6:]):
+        lists += f"\n{', '.join(n for n, _ in some)} = {', '.join(n for _, n in some)}"
+    lists += f"\n\n{exports(first)}"
     hung = class_body(n for n, argument in first.items() if argument in METHODS and n not in NO_METHODS)
     imports = packed("from .functions import ", sorted(first))
     imports += packed("from .tensors.creation import ", sorted(f.name for f in functions_of("tensors/creation.py")))
@@ -117,7 +128,7 @@ def texts() -> dict[Path, str]:
         "functions/elementwise.py": ("(?<=TensorLike\n).*", "".join(definition(n, *x) for n, x in thin.items())),
         "functions/__init__.py": ("(?<=# isort: off\n).*", lists),
         "tensors/methods.py": ("(?<=# written by tests/public_names.py\n).*", hung),
-        "__init__.py": ("from .functions import .*?(?=# isort: on)", imports),
+        "__init__.py": (r"from .functions import \(.*?(?=# isort: on)", imports),
     }
     result = {}
     for file, (pattern, new) in parts.items():

@@ -12,6 +12,7 @@ from .autograd import enable_grad, is_grad_enabled, no_grad
 from .compiler.pairs import compile
 from .core import errors
 from .core.errors import TinygradError
+from .functions import linalg
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors.saving import load, save
 from .tensors.tensor import Tensor
@@ -23,15 +24,23 @@ from .core.backend import (
 )  # fmt: skip
 # what follows here and __all__ are written by tests/public_names.py
 from .functions import (
-    abs, add, all, amax, amin, any, argmax, argmin, cat, clamp, clip, clone, cos, div, divide, eq, erf, exp, expand,
-    expm1, flatten, flip, gather, ge, gt, isfinite, isnan, le, log, log1p, log_softmax, logsumexp, lt, matmul, max,
-    maximum, mean, min, minimum, mul, multiply, ne, neg, negative, pad, permute, pow, prod, reciprocal, relu, reshape,
-    sigmoid, sign, sin, softmax, split, sqrt, square, squeeze, stack, std, sub, subtract, sum, tanh, transpose,
-    unsqueeze, var, view, where,
+    abs, add, addbmm, addmm, addmv, addr, all, amax, amin, any, argmax, argmin, argsort, argwhere, atleast_1d,
+    atleast_2d, atleast_3d, baddbmm, bernoulli, block_diag, bmm, broadcast_shapes, broadcast_tensors, broadcast_to,
+    bucketize, cartesian_prod, cat, cdist, chain_matmul, cholesky, chunk, clamp, clip, clone, column_stack,
+    combinations, concat, concatenate, cos, cross, det, diag, diag_embed, diagflat, diagonal, div, divide, dot, dsplit,
+    dstack, einsum, eq, erf, exp, expand, expm1, flatten, flip, fliplr, flipud, gather, ge, ger, gt, hsplit, hstack,
+    index_add, index_copy, index_fill, index_select, inner, inverse, isfinite, isnan, kron, kthvalue, le, log, log1p,
+    log_softmax, logdet, logsumexp, lt, masked_fill, masked_scatter, masked_select, matmul, matrix_exp, matrix_power,
+    max, maximum, mean, meshgrid, min, minimum, mm, moveaxis, movedim, msort, mul, multinomial, multiply, mv, narrow,
+    ne, neg, negative, nonzero, outer, pad, permute, pinverse, pow, prod, put, qr, ravel, reciprocal, relu,
+    repeat_interleave, reshape, roll, rot90, row_stack, scatter, scatter_add, scatter_reduce, searchsorted, select,
+    sigmoid, sign, sin, slogdet, softmax, sort, split, sqrt, square, squeeze, stack, std, sub, subtract, sum, svd,
+    swapaxes, swapdims, t, take, take_along_dim, tanh, tensor_split, tensordot, tile, topk, trace, transpose, tril,
+    triu, unbind, unflatten, unsqueeze, var, vdot, view, vsplit, vstack, where,
 )  # fmt: skip
 from .tensors.creation import (
-    arange, eye, from_numpy, full, full_like, linspace, ones, ones_like, rand, rand_like, randint, randint_like, randn,
-    randn_like, randperm, tensor, zeros, zeros_like,
+    arange, eye, from_numpy, full, full_like, linspace, normal, ones, ones_like, rand, rand_like, randint, randint_like,
+    randn, randn_like, randperm, tensor, tril_indices, triu_indices, zeros, zeros_like,
 )  # fmt: skip
 # isort: on
 
@@ -51,15 +60,25 @@ def __getattr__(name: str) -> _Any:
 
 
 __all__ = [
-    "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin",
-    "autograd", "bool_", "cat", "clamp", "clip", "clone", "compile", "cos", "data", "div", "divide", "double",
-    "enable_grad", "eq", "erf", "errors", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32",
-    "float64", "from_numpy", "full", "full_like", "gather", "ge", "get_num_threads", "gt", "half", "int16", "int32",
-    "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "le", "linspace", "load", "log", "log1p", "log_softmax",
-    "logsumexp", "long", "lt", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "multiply",
-    "ne", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod", "rand",
-    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "reshape", "save",
-    "set_num_threads", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub",
-    "subtract", "sum", "summary", "tanh", "tensor", "training", "transpose", "uint8", "unsqueeze", "var", "view", "viz",
-    "where", "zeros", "zeros_like",
+    "Generator", "Tensor", "TinygradError", "abs", "add", "addbmm", "addmm", "addmv", "addr", "all", "amax", "amin",
+    "any", "arange", "argmax", "argmin", "argsort", "argwhere", "atleast_1d", "atleast_2d", "atleast_3d", "autograd",
+    "baddbmm", "bernoulli", "block_diag", "bmm", "bool_", "broadcast_shapes", "broadcast_tensors", "broadcast_to",
+    "bucketize", "cartesian_prod", "cat", "cdist", "chain_matmul", "cholesky", "chunk", "clamp", "clip", "clone",
+    "column_stack", "combinations", "compile", "concat", "concatenate", "cos", "cross", "data", "det", "diag",
+    "diag_embed", "diagflat", "diagonal", "div", "divide", "dot", "double", "dsplit", "dstack", "einsum", "enable_grad",
+    "eq", "erf", "errors", "exp", "expand", "expm1", "eye", "flatten", "flip", "fliplr", "flipud", "float16", "float32",
+    "float64", "from_numpy", "full", "full_like", "gather", "ge", "ger", "get_num_threads", "gt", "half", "hsplit",
+    "hstack", "index_add", "index_copy", "index_fill", "index_select", "inner", "int16", "int32", "int64", "int8",
+    "inverse", "is_grad_enabled", "isfinite", "isnan", "kron", "kthvalue", "le", "linalg", "linspace", "load", "log",
+    "log1p", "log_softmax", "logdet", "logsumexp", "long", "lt", "manual_seed", "masked_fill", "masked_scatter",
+    "masked_select", "matmul", "matrix_exp", "matrix_power", "max", "maximum", "mean", "meshgrid", "min", "minimum",
+    "mm", "moveaxis", "movedim", "msort", "mul", "multinomial", "multiply", "mv", "narrow", "ne", "neg", "negative",
+    "nn", "no_grad", "nonzero", "normal", "ones", "ones_like", "optim", "outer", "pad", "permute", "pinverse", "pow",
+    "prod", "put", "qr", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "ravel",
+    "reciprocal", "relu", "repeat_interleave", "reshape", "roll", "rot90", "row_stack", "save", "scatter",
+    "scatter_add", "scatter_reduce", "searchsorted", "select", "set_num_threads", "sigmoid", "sign", "sin", "slogdet",
+    "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "summary", "svd",
+    "swapaxes", "swapdims", "t", "take", "take_along_dim", "tanh", "tensor", "tensor_split", "tensordot", "tile",
+    "topk", "trace", "training", "transpose", "tril", "tril_indices", "triu", "triu_indices", "uint8", "unbind",
+    "unflatten", "unsqueeze", "var", "vdot", "view", "viz", "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

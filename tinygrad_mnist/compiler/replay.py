@@ -119,7 +119,8 @@ class Bound:
         arena = aligned(plan.program.size)
         arrays = self.own | {v: v.empty(arena[offset:]) for v, offset in plan.program.offsets.items()}
         arrays |= {v: self.states[v.name].array for v in plan.used if v.origin == "state"}
-        self.names = plan.writer.names | self.outside | self.named(arrays)
+        named = self.named(arrays)  # which names functions, too, in the writer
+        self.names = plan.writer.names | self.outside | named
         text, self.owners = plan.text()
         exec(compile(text, "<compiled step>", "exec"), self.names)
         self.function = self.names["step"]

@@ -1,4 +1,4 @@
-"""What functions take and give, for people and type checkers: Tensor and TensorLike.
+"""What functions take and give, for people and type checkers: Tensor, Values and TensorLike.
 
 Tensor stands one floor up, in tensors/, and is known here by name alone: while the program runs the name means Var,
 what a Tensor is to the floors below it. Of arrays alone a function gives an array, which no annotation here says. Look
@@ -20,4 +20,5 @@ if TYPE_CHECKING:
 else:
     Tensor = Var
 
+Values: TypeAlias = Tensor | Array
 TensorLike: TypeAlias = Tensor | Array | np.generic | float | Sequence[Any]  # lists of numbers

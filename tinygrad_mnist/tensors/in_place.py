@@ -8,13 +8,13 @@ the class.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import DTypeError, InPlaceError, ShapeError
 from ..core.graph import Array, V, Var
-from ..core.primitive import Primitive
 from ..core.scope import refuse_captured, state, unchanging
 from ..functions.arithmetic import scaled
 from ..functions.numbers import fitting, number
@@ -25,9 +25,9 @@ from ..ops.index import ARRAY
 SEQUENCES, ARRAYS, NO_INDEX = (list, tuple, range), (Var, np.ndarray), (str, float)  # isinstance takes longer with `|`
 
 
-def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
-    """Make x become operation(x, ...), in the same memory: the one way of every change in place."""
-    name, recorder = operation.name, state.recorder
+def change(x: V, operation: Callable[..., Any], *args: Any, **static: Any) -> V:
+    """Make x become operation(x, ...), a primitive or composed, in the same memory: so everything changes in place."""
+    name, recorder = operation.__name__, state.recorder
     recorded, bare = x.differentiable, []
     for a in args:
         recorded = recorded or (isinstance(a, Var) and a.differentiable)
