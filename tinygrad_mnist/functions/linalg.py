@@ -65,7 +65,9 @@ def vector_norm(x: Values, ord: float = 2, dim: Dims = None, keepdim: bool = Fal
         return (reduce.amax if p > 0 else reduce.amin)(elementwise.absolute(x), **over)
     if p == 1:
         return reduce.sum(elementwise.absolute(x), **over)
-    if p == 2:
+    if p == 2 and over["axis"] is None and x.ndim and not over["keepdims"]:
+        total = matmul(moving.ravel(x), moving.ravel(x))
+    elif p == 2:
         total = reduce.sum(elementwise.square(x), **over)
     else:
         zero = equal(x, 0)  # where the slope, or that of the slope, is infinite
@@ -225,7 +227,15 @@ def lstsq(A: Values, B: Values, rcond: float | None = None, *, driver: str | Non
     vector = _is_vector(A, B)
     right = unsqueeze(B, -1) if vector else B
     _check_rows("lstsq", A, right, A.shape[-2], -2)
-    solution, rank = matmul(pinv(A, rtol=rcond), right), matrix_rank(A, rtol=rcond)
+    tall = A.shape[-2] >= A.shape[-1]
+    q, r = qr(A if tall else swap(A))
+    size = np.abs(np.asarray(diagonal(r)))
+    least = _tolerances("lstsq", A, None, rcond)["rtol"] * size.max(-1, initial=0, keepdims=True)
+    if np.all(size > least):
+        solution = D.solve(r, matmul(swap(q), right)) if tall else matmul(q, D.solve(swap(r), right))
+        rank = reduce.sum(compare.not_equal(diagonal(r), 0), axis=-1, keepdims=False)
+    else:
+        solution, rank = matmul(pinv(A, rtol=rcond), right), matrix_rank(A, rtol=rcond)
     with no_grad():
         residuals = empty = getitem(moving.ravel(A), index=(slice(0, 0),))
     if A.shape[-2] > A.shape[-1] and np.all(np.asarray(rank) == A.shape[-1]):

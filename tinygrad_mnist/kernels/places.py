@@ -20,13 +20,13 @@ def along(index: Array, axis: int, shape: tuple[int, ...]) -> Array:
 
     Shapes:  index (*B), as many axes as the shape -> (*B)
     """
-    axis %= len(shape)
     steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    places: Array = index.astype(np.intp) * steps[axis]
-    for i, (size, step) in enumerate(zip(index.shape, steps, strict=True)):
-        if i != axis and size > 1:
-            places += (np.arange(size) * step).reshape((-1,) + (1,) * (index.ndim - i - 1))
-    return places
+    own, others = steps.pop(axis), [size for i, size in enumerate(index.shape) if i != axis % len(shape)]
+    start: Any = 0
+    for i, (size, step) in enumerate(zip(others, steps, strict=True)):
+        start = start + (np.arange(size) * step).reshape((-1,) + (1,) * (len(others) - i - 1))
+    index = index if own == 1 else np.multiply(index, own, dtype=np.intp)
+    return np.asarray(np.add(index, np.expand_dims(start, axis) if others else start, dtype=np.intp))
 
 
 def indexed(where: tuple[Any, ...], shape: tuple[int, ...]) -> Array:

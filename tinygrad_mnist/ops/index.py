@@ -139,6 +139,8 @@ def check_within(name: str, index: Array, size: int) -> None:
     """Raise unless 0 <= index < size."""
     if index.size == 0:
         return
+    if index.dtype.char in "lq" and index.view(f"u{index.itemsize}").max() < size:  # in one pass: negatives are large
+        return
     low, high = int(index.min()), int(index.max())
     if low < 0 or high >= size:
         raise IndexRangeError(

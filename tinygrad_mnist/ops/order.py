@@ -56,7 +56,8 @@ def chosen(weights: Array, drawn: Array, *, count: int, replacement: bool) -> Ar
 
     Shapes:  weights (R, N), drawn (R, count), without replacement (R, N) -> (R, count)
     """
-    if not np.isfinite(weights).all() or weights.min(initial=0) < 0 or (weights.sum(axis=-1) <= 0).any():
+    summed = np.cumsum(weights, axis=-1, dtype=np.float64)
+    if not (np.isfinite(summed[:, -1]) & (summed[:, -1] > 0)).all() or weights.min(initial=0) < 0:
         raise ArgumentError(
             "multinomial: the weights must be finite, at least 0, and not all 0.", got=f"weights {weights.shape}"
         )
@@ -65,7 +66,7 @@ def chosen(weights: Array, drawn: Array, *, count: int, replacement: bool) -> Ar
     if not replacement:  # the order of exponential waiting times
         with np.errstate(divide="ignore"):
             return np.argsort(-np.log1p(-drawn) / weights, axis=-1, kind="stable")[:, :count]
-    summed = np.cumsum(weights, axis=-1, dtype=np.float64)
-    last = weights.shape[-1] - 1 - np.argmax(weights[:, ::-1] > 0, axis=-1)  # where rounding would go beyond it
     found = places.searched(summed, drawn * summed[:, -1:], True) if len(summed) else np.zeros(drawn.shape, np.int64)
-    return np.asarray(np.minimum(found, last[:, None]))
+    if found.max(initial=0) == weights.shape[-1]:  # rounded beyond the last of them
+        return np.asarray(np.minimum(found, weights.shape[-1] - 1 - np.argmax(weights[:, ::-1] > 0, axis=-1)[:, None]))
+    return found
