@@ -248,7 +248,8 @@ table({
     "nonzero as tuple": (lambda m, x: m.nonzero(x > 0, as_tuple=True)[1], lambda x: np.nonzero(x > 0)[1], (FOUR, {})),
 }, raw=False, order=0)  # fmt: skip
 table({  # where chance has no choice
-    "bernoulli": (lambda m, x: m.bernoulli(m.where(x > 0, x * 0 + 1, x * 0)), lambda x: np.where(x > 0, 1.0, 0.0), (FOUR, {})),
+    "bernoulli": (lambda m, x: m.bernoulli(m.where(x > 0, x * 0 + 1, x * 0)), lambda x: np.where(x > 0, 1.0, 0.0),
+        (FOUR, {})),
     "bernoulli_": (lambda m, x: (x * 1).bernoulli_((x > 0) * 1.0), lambda x: np.where(x > 0, 1.0, 0.0), (FOUR, {})),
     "multinomial": (lambda m, x, again: m.multinomial(x, 1, again), lambda x, again: np.array([[0], [0]]),
                     *((Of((2, 1), POSITIVE), {"again": again}) for again in (True, False))),

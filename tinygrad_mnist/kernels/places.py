@@ -8,25 +8,38 @@ in flat memory first. Must not know: Tensor, gradients' bookkeeping. Look next a
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..core.backend import Array
 
+BLOCK = 1 << 15  # places that are counted at a time
 
-def along(index: Array, axis: int, shape: tuple[int, ...]) -> Array:
+
+def along(index: Array, axis: int, shape: tuple[int, ...]) -> Iterator[tuple[slice, Array]]:
     """Count the places, in a C-ordered array of this shape, that `index` picks on one axis and its own on every other.
 
-    Shapes:  index (*B), as many axes as the shape -> (*B)
+    Gives a few rows at a time, so that what is counted stays in the processor's cache.
+
+    Shapes:  index (*B), as many axes as the shape -> (slice of its first axis, places)
     """
-    steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    own, others = steps.pop(axis), [size for i, size in enumerate(index.shape) if i != axis % len(shape)]
+    steps, axis = [math.prod(shape[i + 1 :]) for i in range(len(shape))], axis % len(shape)
     start: Any = 0
-    for i, (size, step) in enumerate(zip(others, steps, strict=True)):
-        start = start + (np.arange(size) * step).reshape((-1,) + (1,) * (len(others) - i - 1))
-    index = index if own == 1 else np.multiply(index, own, dtype=np.intp)
-    return np.asarray(np.add(index, np.expand_dims(start, axis) if others else start, dtype=np.intp))
+    for i, (size, step) in enumerate(zip(index.shape, steps, strict=True)):
+        if i not in (0, axis):
+            start = start + (np.arange(size) * step).reshape((-1,) + (1,) * (index.ndim - i - 1))
+    rows = max(BLOCK * len(index) // max(index.size, 1), 1)
+    for first in range(0, len(index), rows):
+        part = index[first : first + rows]
+        if axis:
+            lead = (np.arange(first, first + len(part)) * steps[0]).reshape((-1,) + (1,) * (index.ndim - 1))
+            own: Any = part if steps[axis] == 1 else part * np.intp(steps[axis])
+            places = np.add(own, lead + start if index.ndim > 2 else lead, dtype=np.intp)
+        else:
+            places = np.add(np.multiply(part, steps[0], dtype=np.intp), start)
+        yield slice(first, first + rows), np.asarray(places)
 
 
 def indexed(where: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
@@ -50,21 +63,28 @@ def at(ufunc: np.ufunc, out: Array, places: Array, values: Array) -> None:
         out[...] = flat.reshape(out.shape)
 
 
+def at_index(ufunc: np.ufunc, out: Array, index: Array, axis: int, values: Array) -> None:
+    """Do what `at` does, at the places that an index picks along an axis."""
+    for rows, places in along(index, axis, out.shape):
+        at(ufunc, out, places, values[rows])
+
+
+def put(out: Array, index: Array, axis: int, value: Any) -> None:
+    """Write a value, an array like the index or a number, along an axis of an array in C order."""
+    for rows, places in along(index, axis, out.shape):
+        out.reshape(-1)[places] = value[rows] if isinstance(value, np.ndarray) else value
+
+
 def take(x: Array, index: Array, axis: int) -> Array:
     """Pick from x along one axis, by an index that is known to be within."""
-    if x.flags.c_contiguous and index.size > 64:
-        return x.reshape(-1).take(along(index, axis, x.shape), mode="clip")
-    return np.asarray(np.take_along_axis(x, index, axis) if _same_outside(x, index, axis) else x[_grid(index, axis)])
-
-
-def _same_outside(x: Array, index: Array, axis: int) -> bool:
-    return all(a == b for i, (a, b) in enumerate(zip(x.shape, index.shape, strict=True)) if i != axis)
-
-
-def _grid(index: Array, axis: int) -> tuple[Any, ...]:
+    if x.flags.c_contiguous:
+        out = np.empty(index.shape, x.dtype)
+        for rows, places in along(index, axis, x.shape):
+            x.reshape(-1).take(places, out=out[rows], mode="clip")
+        return out
     grid: list[Any] = list(np.ogrid[tuple(slice(size) for size in index.shape)])
     grid[axis] = index
-    return tuple(grid)
+    return np.asarray(x[tuple(grid)])
 
 
 # ---------------------------------------------------------------- order

@@ -160,7 +160,7 @@ def scatter(x: Array, index: Array, *, axis: int, shape: Shape, out: Array | Non
     """Add x into zeros at the places that gather reads."""
     check_within("scatter", index, shape[axis])
     out = zeros(shape, x.dtype, out)
-    places.at(np.add, out, places.along(index, axis, shape), x)
+    places.at_index(np.add, out, index, axis, x)
     return out
 
 
@@ -174,7 +174,7 @@ def place(x: Array, value: Any, index: Array, *, axis: int) -> Array:
     """Copy x and write the value, an array like the index or a number, at the places that gather reads."""
     check_within("scatter", index, x.shape[axis])
     out = np.array(x, order="C")
-    out.reshape(-1)[places.along(index, axis, x.shape)] = value
+    places.put(out, index, axis, value)
     return out
 
 
@@ -193,7 +193,7 @@ def extreme_at(x: Array, value: Array, index: Array, *, axis: int, largest: bool
     """Larger (smaller) of x and all that `value` brings to the places that gather reads; ties share the gradient."""
     check_within("scatter_reduce", index, x.shape[axis])
     out = np.array(x, order="C")
-    places.at(np.maximum if largest else np.minimum, out, places.along(index, axis, x.shape), value)
+    places.at_index(np.maximum if largest else np.minimum, out, index, axis, value)
     return out
 
 
@@ -202,7 +202,7 @@ def ties_at(x: Array, extreme: Array, value: Array, index: Array, *, axis: int) 
     """Count, at each place, how many of x and the values are the extreme there; at least 1."""
     hit = value == places.take(extreme, index, axis)
     count = (x == extreme).astype(x.dtype)
-    places.at(np.add, count, places.along(index, axis, x.shape), hit.astype(x.dtype))
+    places.at_index(np.add, count, index, axis, hit.astype(x.dtype))
     return np.asarray(np.maximum(count, 1))
 
 
@@ -222,7 +222,7 @@ def multiply_at(x: Array, value: Array, index: Array, *, axis: int) -> Array:
     """Multiply x by all that `value` brings to the places that gather reads."""
     check_within("scatter_reduce", index, x.shape[axis])
     out = np.array(x, order="C")
-    places.at(np.multiply, out, places.along(index, axis, x.shape), value)
+    places.at_index(np.multiply, out, index, axis, value)
     return out
 
 
