@@ -164,7 +164,9 @@ def scatter_reduce(
     x, at, values, axis = _scattered("scatter_reduce", input, dim, index, _same_kind("scatter_reduce", input, src))
     shape, kind = tuple(x.shape), np.dtype(x.dtype)
     if not flag("scatter_reduce", "include_self", include_self):
-        low, high = (-math.inf, math.inf) if kind.kind == "f" else (np.iinfo(kind).min, np.iinfo(kind).max)
+        low, high = (-math.inf, math.inf)
+        if kind.kind != "f":
+            low, high = (False, True) if kind.kind == "b" else (np.iinfo(kind).min, np.iinfo(kind).max)
         x = places.place(x, {"prod": 1, "amax": low, "amin": high}.get(reduce, 0), at, axis=axis)
     if reduce == "prod":
         out = places.multiply_at(x, values, at, axis=axis)

@@ -32,7 +32,7 @@ from .types import Tensor, Values
 __all__ = [
     "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq", "matmul",
     "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
-    "solve_triangular", "svd", "svdvals", "vecdot", "vector_norm",
+    "solve_triangular", "svd", "svdvals", "vector_norm",
 ]  # fmt: skip
 
 
@@ -133,12 +133,6 @@ def cond(A: Values, p: Any = None) -> Tensor:
         return elementwise.multiply(size, matrix_norm(D.inv(A), p))
     except LinAlgError:
         return elementwise.multiply(size, math.inf)
-
-
-def vecdot(x: Values, y: Values, *, dim: int = -1) -> Tensor:
-    """Sum of products along a dimension; the others broadcast."""
-    product = elementwise.multiply(x, y)
-    return reduce.sum(product, axis=as_axis("vecdot", dim, product.ndim), keepdims=False)
 
 
 # ---------------------------------------------------------------- solutions and inverses

@@ -62,7 +62,7 @@ def unbind(input: Values, dim: int = 0) -> tuple[Tensor, ...]:
 def chunk(input: Values, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Cut into at most so many pieces of one size, of which the last may be smaller."""
     axis, count = _axis("chunk", dim, input), integer("chunk", "chunks", chunks)
-    need(count > 0, f"chunk: {count} chunks; expected at least 1.", kind=ArgumentError)
+    need(count > 0, f"chunk: {count} chunks; expected at least 1.", input, kind=ArgumentError)
     size = input.shape[axis]
     return split(input, -(-size // count), axis) if size else tuple(_at(input, axis, slice(0, 0)) for _ in range(count))
 
@@ -77,7 +77,7 @@ def tensor_split(input: Values, indices_or_sections: Sections, dim: int = 0) -> 
         bounds = [integer("tensor_split", "an index", i) for i in given]
     else:
         count = integer("tensor_split", "the number of sections", given)
-        need(count > 0, f"tensor_split: {count} sections; expected at least 1.", kind=ArgumentError)
+        need(count > 0, f"tensor_split: {count} sections; expected at least 1.", input, kind=ArgumentError)
         bounds = list(itertools.accumulate(size // count + (i < size % count) for i in range(count - 1)))
     return tuple(_at(input, axis, slice(a, b)) for a, b in itertools.pairwise([0, *bounds, size]))
 

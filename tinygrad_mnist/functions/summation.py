@@ -78,7 +78,7 @@ def _labels(equation: str, operands: Any) -> tuple[list[Labels], Labels]:
     texts = left.split(",")
     letters = equation.replace(" ", "").replace("->", "").replace("...", "").replace(",", "")
     legal = all(c.isascii() and c.isalpha() for c in letters) and all(t.count("...") < 2 for t in (*texts, right))
-    need(legal, f"einsum: {equation!r} is no equation: letters, commas, ... and one ->.", kind=ArgumentError)
+    need(legal, f"einsum: {equation!r} is no equation: letters, commas, ... and one ->.", *operands, kind=ArgumentError)
     fits = len(texts) == len(operands) and all(isinstance(x, Var | np.ndarray) for x in operands)
     need(fits, f"einsum: {equation!r} has {len(texts)} operands.", *operands, kind=ArgumentError)
     rest = [x.ndim - len(t.replace("...", "")) for x, t in zip(operands, texts, strict=True)]

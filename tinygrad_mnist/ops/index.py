@@ -21,6 +21,7 @@ from .compare import equal, keep, where
 
 LARGEST = np.iinfo(np.intp).max
 MOVED = "elements are moved, not computed: as quick in NumPy"
+ALL = slice(None)
 ARRAY = "array"  # stands in a static index where the next index array belongs
 
 Index = tuple[Any, ...]
@@ -116,6 +117,12 @@ def stays(x: Array, *arrays: Array, index: Index) -> Array:
 
     Shapes:  x (*A) -> A[index]
     """
+    if len(arrays) == 1 and index[-1] is ARRAY and arrays[0].ndim == 1 and set(map(repr, index[:-1])) <= {repr(ALL)}:
+        axis, rows = len(index) - 1, np.arange(arrays[0].size)  # whole rows: each stays or goes as one
+        last = np.zeros(x.shape[axis], np.int64)
+        last[arrays[0]] = rows
+        kept = (last[arrays[0]] == rows).reshape((-1,) + (1,) * (x.ndim - axis - 1))
+        return np.broadcast_to(kept, (*x.shape[:axis], rows.size, *x.shape[axis + 1 :])).astype(x.dtype)
     at = fill(index, arrays)
     writer = np.zeros(x.shape, dtype=np.int64)
     order = np.arange(writer[at].size).reshape(writer[at].shape)

@@ -49,7 +49,8 @@ def transpose_vjp_x(g: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
 
 @primitive(slow=MOVED)
 def flip(x: Array, *, axis: tuple[int, ...], out: Array | None = None) -> Array:
-    """Reverse the order along the given axes, in memory of its own (as PyTorch, whose views have no negative strides)."""
+    """Reverse the order along the given axes, in memory of its own (as PyTorch, whose views have no negative strides).
+    """
     if out is None:
         return np.array(np.flip(x, axis))
     np.copyto(out, np.flip(x, axis))

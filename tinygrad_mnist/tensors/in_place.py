@@ -231,8 +231,8 @@ def getitem(self: Var, key: Any) -> Any:
 def set_apart(self: Var, index: indexing.Index, arrays: list[Any]) -> tuple[int, int, int] | None:
     """Tell where the dimensions of index arrays belong that an integer elsewhere in the index makes NumPy put first.
 
-    PyTorch takes integers first, and then the arrays. Gives how many dimensions come before them, how many they are, and
-    how many the result has; None where both agree.
+    PyTorch takes integers first, and then the arrays. Gives how many dimensions come before them, how many they are,
+    and how many the result has; None where both agree.
     """
     at = [i for i, part in enumerate(index) if isinstance(part, str)]
     chosen = [i for i, part in enumerate(index) if isinstance(part, str | int)]
