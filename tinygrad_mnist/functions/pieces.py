@@ -191,7 +191,7 @@ def broadcast_tensors(*tensors: Values) -> tuple[Tensor, ...]:
     """Stretch tensors to the one shape to which they broadcast, without copying."""
     given = listed(tensors)
     shape = broadcast_shapes(*(tuple(t.shape) for t in given))
-    return tuple(_stretch(t, shape=shape) for t in given)
+    return tuple(t if tuple(t.shape) == shape else _stretch(t, shape=shape) for t in given)
 
 
 def meshgrid(*tensors: Values, indexing: str | None = None) -> tuple[Tensor, ...]:
