@@ -67,6 +67,7 @@ twins = [c for c in CASES.values() if c.torch]
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")  # PyTorch's remark on even kernels
+@pytest.mark.filterwarnings("ignore:torch.* is deprecated:UserWarning")
 @pytest.mark.parametrize("dtype", NEAR)
 @pytest.mark.parametrize("case", twins, ids=[c.name for c in twins])
 def test_a_case_and_its_twin(case, dtype):

@@ -27,6 +27,7 @@ FLOORS = {
     "core/explain": 1.1, "core/numbers": 1.2, "core/card": 1.3, "core/graph": 2, "core/primitive": 3,
     "core/stale": 3.1, "core/seeds": 3.1, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,
     "functions": 6, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1, "tensors/methods": 6.15,
+    "tensors/forms": 6.15,
     "tensors/tensor": 6.2,
     "tensors/creation": 6.3, "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7, "capture/program": 7.1,
     "capture/guards": 7.3, "capture": 7.4, "compiler": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8, "viz": 8,
@@ -39,8 +40,8 @@ LAZY = {
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
-    "promotion", "broadcast", "compare", "elementwise", "elementary", "special", "activation", "index", "layout",
-    "reduce", "cumulate", "order", "contract", "conv", "pool", "softmax",
+    "promotion", "broadcast", "compare", "elementwise", "elementary", "special", "activation", "index", "views",
+    "order", "layout", "reduce", "cumulate", "contract", "decompositions", "conv", "pool", "softmax",
 ]  # fmt: skip
 
 
@@ -228,7 +229,7 @@ def test_no_assert_for_user_errors_and_no_getattr_magic():
 
 
 def test_exports_exist_and_are_listed():
-    rooms = ("nn", "optim", "data", "viz", "autograd", "training")
+    rooms = ("nn", "optim", "data", "viz", "autograd", "training", "linalg")
     for module in (tinygrad_mnist, *(getattr(tinygrad_mnist, n) for n in rooms)):
         assert len(set(module.__all__)) == len(module.__all__)
         for name in module.__all__:

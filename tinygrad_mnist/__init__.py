@@ -17,6 +17,7 @@ from .compiler.pairs import model as _model
 from .core import backend as _backend
 from .core import errors
 from .core.errors import TinygradError
+from .functions import linalg
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors import tensor as _tensor
 from .tensors.saving import load, save
@@ -29,23 +30,31 @@ from .core.backend import (
 )  # fmt: skip
 # what follows here and __all__ are written by tests/public_names.py
 from .functions import (
-    abs, absolute, acos, acosh, add, addcdiv, addcmul, all, allclose, amax, amin, aminmax, any, arccos, arccosh, arcsin,
-    arcsinh, arctan, arctan2, arctanh, argmax, argmin, asin, asinh, atan, atan2, atanh, bincount, bitwise_and,
-    bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, cat, ceil, clamp, clamp_max,
-    clamp_min, clip, clone, copysign, cos, cosh, count_nonzero, cummax, cummin, cumprod, cumsum, deg2rad, digamma, div,
-    divide, eq, equal, erf, erfc, erfinv, exp, exp2, expand, expm1, fix, flatten, flip, float_power, floor,
-    floor_divide, fmax, fmin, fmod, frac, gather, gcd, ge, greater, greater_equal, gt, heaviside, histc, hypot, isclose,
-    isfinite, isin, isinf, isnan, isneginf, isposinf, lcm, le, lerp, less, less_equal, lgamma, log, log10, log1p, log2,
-    log_softmax, logaddexp, logaddexp2, logcumsumexp, logical_and, logical_not, logical_or, logical_xor, logit,
-    logsumexp, lt, matmul, max, maximum, mean, median, min, minimum, mode, mul, multiply, nan_to_num, nanmean,
-    nanmedian, nanquantile, nansum, ne, neg, negative, norm, not_equal, pad, permute, polygamma, pow, prod, quantile,
-    rad2deg, reciprocal, relu, remainder, reshape, round, rsqrt, sgn, sigmoid, sign, signbit, sin, sinc, sinh, softmax,
-    split, sqrt, square, squeeze, stack, std, std_mean, sub, subtract, sum, tan, tanh, transpose, true_divide, trunc,
-    unique, unique_consecutive, unsqueeze, var, var_mean, view, where, xlogy,
+    abs, absolute, acos, acosh, add, addbmm, addcdiv, addcmul, addmm, addmv, addr, all, allclose, amax, amin, aminmax,
+    any, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, argmax, argmin, argsort, argwhere, asin, asinh,
+    atan, atan2, atanh, atleast_1d, atleast_2d, atleast_3d, baddbmm, bernoulli, bincount, bitwise_and,
+    bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, block_diag, bmm, broadcast_shapes,
+    broadcast_tensors, broadcast_to, bucketize, cartesian_prod, cat, cdist, ceil, chain_matmul, cholesky, chunk, clamp,
+    clamp_max, clamp_min, clip, clone, column_stack, combinations, concat, concatenate, copysign, cos, cosh,
+    count_nonzero, cross, cummax, cummin, cumprod, cumsum, deg2rad, det, diag, diag_embed, diagflat, diagonal, digamma,
+    div, divide, dot, dsplit, dstack, einsum, eq, equal, erf, erfc, erfinv, exp, exp2, expand, expm1, fix, flatten,
+    flip, fliplr, flipud, float_power, floor, floor_divide, fmax, fmin, fmod, frac, gather, gcd, ge, ger, greater,
+    greater_equal, gt, heaviside, histc, hsplit, hstack, hypot, index_add, index_copy, index_fill, index_select, inner,
+    inverse, isclose, isfinite, isin, isinf, isnan, isneginf, isposinf, kron, kthvalue, lcm, le, lerp, less, less_equal,
+    lgamma, log, log10, log1p, log2, log_softmax, logaddexp, logaddexp2, logcumsumexp, logdet, logical_and, logical_not,
+    logical_or, logical_xor, logit, logsumexp, lt, masked_fill, masked_scatter, masked_select, matmul, matrix_exp,
+    matrix_power, max, maximum, mean, median, meshgrid, min, minimum, mm, mode, moveaxis, movedim, msort, mul,
+    multinomial, multiply, mv, nan_to_num, nanmean, nanmedian, nanquantile, nansum, narrow, ne, neg, negative, nonzero,
+    norm, not_equal, outer, pad, permute, pinverse, polygamma, pow, prod, put, qr, quantile, rad2deg, ravel, reciprocal,
+    relu, remainder, repeat_interleave, reshape, roll, rot90, round, row_stack, rsqrt, scatter, scatter_add,
+    scatter_reduce, searchsorted, select, sgn, sigmoid, sign, signbit, sin, sinc, sinh, slogdet, softmax, sort, split,
+    sqrt, square, squeeze, stack, std, std_mean, sub, subtract, sum, svd, swapaxes, swapdims, t, take, take_along_dim,
+    tan, tanh, tensor_split, tensordot, tile, topk, trace, transpose, tril, triu, true_divide, trunc, unbind, unflatten,
+    unique, unique_consecutive, unsqueeze, var, var_mean, vdot, view, vsplit, vstack, where, xlogy,
 )  # fmt: skip
 from .tensors.creation import (
-    arange, eye, from_numpy, full, full_like, linspace, ones, ones_like, rand, rand_like, randint, randint_like, randn,
-    randn_like, randperm, tensor, zeros, zeros_like,
+    arange, eye, from_numpy, full, full_like, linspace, normal, ones, ones_like, rand, rand_like, randint, randint_like,
+    randn, randn_like, randperm, tensor, tril_indices, triu_indices, zeros, zeros_like,
 )  # fmt: skip
 # isort: on
 
@@ -71,8 +80,9 @@ def __getattr__(name: str) -> _Any:
 __all__ = [
     "Generator", "Tensor", "TinygradError", "arange", "autograd", "bool_", "compile", "data", "double", "enable_grad",
     "errors", "eye", "float16", "float32", "float64", "from_numpy", "full", "full_like", "get_num_threads", "half",
-    "int16", "int32", "int64", "int8", "is_grad_enabled", "linspace", "load", "long", "manual_seed", "nn", "no_grad",
-    "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
-    "save", "set_num_threads", "summary", "tensor", "training", "uint8", "viz", "zeros", "zeros_like",
+    "int16", "int32", "int64", "int8", "is_grad_enabled", "linalg", "linspace", "load", "long", "manual_seed", "nn",
+    "no_grad", "normal", "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randint_like", "randn",
+    "randn_like", "randperm", "save", "set_num_threads", "summary", "tensor", "training", "tril_indices",
+    "triu_indices", "uint8", "viz", "zeros", "zeros_like",
 ]
 __all__ += functions.__all__  # fmt: skip

@@ -319,8 +319,6 @@ def commonest(line: Array) -> int:
     return len(values) - 1 - values[::-1].index(best)
 
 
-case(O.ranked, distinct_rows, lambda x, axis: np.apply_along_axis(lambda r: [*map([*r].index, sorted(r))], axis, x),
-     order=0, torch="argsort", examples=(Example((a(3, NAN, 1),), np.array([2, 0, 1]), static={"axis": 0}),))
 case(O.middle, distinct_rows, one_at(lambda r: [*r].index(sorted(r)[(len(r) - 1) // 2])), order=0,
      torch=lambda m, x, axis: m.median(x, axis, keepdim=True).indices,
      examples=(Example((a(3, 1, 4, 2),), np.array([3]), static={"axis": 0}),

@@ -14,13 +14,32 @@ KEYS = [
     0, -1, slice(None), slice(1, 3), slice(None, None, 2), slice(None, None, -1), slice(2, None, -2), None, Ellipsis,
     (0, 1), (0, 1, 2), (slice(None), 1), (Ellipsis, 0), (0, Ellipsis), (None, 1, None),
     (slice(1), Ellipsis, slice(2, 4)), [0, 2], [0, 0, 1], ([0, 1], [2, 3]), (slice(None), [1, 1]),
-    ([0, 0], slice(None), [4, 4]), (0, [1, 2]), (0, slice(1, 3), [1, 1, 1]), (Ellipsis, [0, 0]), ((0, 0), slice(None)),
+    ([0, 0], slice(None), [4, 4]), (0, [1, 2]), (Ellipsis, [0, 0]), ((0, 0), slice(None)),
     (slice(None), (2, 2, 2)), range(2), (slice(None), range(1, 4)), np.array([1, 1, 2]), np.array([[0, 1], [1, 2]]),
     np.array(2), np.int64(1), np.array([True, False, True]), (slice(None), np.array([True, False, True, True])),
     (np.array([True, False, True]), 0), (np.array([0, 1]), np.array([True, True, False, False])), X > 30,
     (X > 30)[:, :, 0], slice(3, 3), [], np.zeros(3, bool), (slice(None), None, 1), True,
     (np.array([2, 0]), None, [1, 1]),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "order"), [
+    ((0, slice(1, 3), [1, 1, 1]), (1, 0)), ((1, None, [0, 2]), (1, 0)), ((slice(None), [0, 1], None, 2), (1, 0, 2)),
+    ((slice(None), 2, None, [[0, 1]]), (2, 3, 0, 1)),
+], ids=str)  # fmt: skip
+def test_integers_are_taken_before_index_arrays_as_in_pytorch(key, order):
+    x = tg.tensor(X, requires_grad=True)
+    y, theirs = x[key], np.moveaxis(X[key], range(len(order)), order) if len(order) < 4 else X[:, 2][:, None][:, :,
+        [[0, 1]]]
+    np.testing.assert_array_equal(y.array, theirs)
+    y.sum().backward()
+    assert x.grad.sum().item() == y.numel()
+    with tg.no_grad():
+        z = tg.zeros(3, 4, 5, dtype=tg.float64)
+        z[key] = y
+        np.testing.assert_array_equal(z[key].array, theirs)
+        z[key] = theirs[0] if len(theirs) else 0
+        np.testing.assert_array_equal(z[key].array, np.broadcast_to(theirs[0], theirs.shape))
 
 
 def as_tensors(key):

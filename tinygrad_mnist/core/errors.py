@@ -53,6 +53,10 @@ class ArgumentError(TinygradError, ValueError):
     """A value outside the range that the argument allows."""
 
 
+class LinAlgError(ArgumentError, RuntimeError):
+    """A matrix that has no inverse, no Cholesky factor, or for which an algorithm does not converge."""
+
+
 class GradientError(TinygradError, RuntimeError):
     """A derivative that is not defined or was asked for in the wrong way."""
 

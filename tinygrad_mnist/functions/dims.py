@@ -18,6 +18,13 @@ Size = int | Sequence[int]  # or sizes one by one
 Dims = Size | None
 
 
+def need(holds: Any, problem: str, *given: Any, kind: type[TinygradError] = ShapeError, hint: str = "") -> None:
+    """Raise an error that shows what was given, tensors by shape and dtype, unless something holds."""
+    if not holds:
+        shown = (f"{tuple(x.shape)} {x.dtype}" if hasattr(x, "dtype") else f"{x!r:.60}" for x in given)
+        raise kind(problem, got=", ".join(shown), hint=hint)
+
+
 def integer(name: str, what: str, value: Any) -> int:
     """Read an integer: Python's, NumPy's or a tensor of one element; a bool, float or string is a DTypeError."""
     if type(value) is int:

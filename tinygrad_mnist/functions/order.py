@@ -49,7 +49,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
     def middle(x: Any, axis: int) -> Any:
         numbers = reduce.sum(compare.equal(x, x), axis=axis, keepdims=True)
         k = compare.maximum(elementary.floor_divide(numbers - 1, 2), 0)
-        return index.gather(order.ranked(x, axis=axis), k, axis=axis)
+        return index.gather(order.argsort(x, axis=axis, descending=False), k, axis=axis)
 
     return _median("nanmedian", input, dim, keepdim, middle)
 
@@ -125,7 +125,7 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
     if 0 in input.shape:
         raise ShapeError(f"{name}: there are no elements.", got=f"x {tuple(input.shape)}")
     with no_grad():
-        places = order.ranked(x, axis=x.ndim - 1)
+        places = order.argsort(x, axis=x.ndim - 1, descending=False)
         numbers = reduce.sum(compare.equal(x, x), axis=-1, keepdims=True)
         top = promotion.cast(compare.maximum(numbers - 1, 0), dtype=x.dtype)
         rank = top * unchanging(shares.reshape(-1).astype(x.dtype))

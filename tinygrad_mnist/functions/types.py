@@ -1,4 +1,4 @@
-"""What functions take and give, for people and type checkers: Tensor, TensorLike and DTypeLike.
+"""What functions take and give, for people and type checkers: Tensor, Values, TensorLike and DTypeLike.
 
 Tensor stands one floor up, in tensors/, and is known here by name alone: while the program runs the name means Var,
 what a Tensor is to the floors below it. Of arrays alone a function gives an array, which no annotation here says. Look
@@ -22,4 +22,5 @@ if TYPE_CHECKING:
 else:
     DTypeLike, Tensor = Any, Var
 
+Values: TypeAlias = Tensor | Array
 TensorLike: TypeAlias = Tensor | Array | np.generic | float | Sequence[Any]  # lists of numbers

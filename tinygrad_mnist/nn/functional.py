@@ -17,11 +17,13 @@ from ..core.draws import draw, kept
 from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.explain import outside
 from ..core.graph import Array, Var
+from ..core.scope import refuse_captured, unchanging
 from ..functions import flatten, log_softmax, matmul, mean, pad, permute, relu, sigmoid, softmax, tanh
 from ..functions import sum as _sum
+from ..functions.dims import integer, need
 from ..functions.types import Tensor, TensorLike
 from ..kernels.shapes import Pair
-from ..ops import activation, contract, conv, elementwise, pool, promotion
+from ..ops import activation, contract, conv, elementwise, index, layout, pool, promotion
 from ..ops import softmax as softmaxes
 
 
@@ -266,7 +268,23 @@ def mse_loss(input: Tensor, target: TensorLike, reduction: str = "mean") -> Tens
     return reduced(elementwise.square(input - target), reduction)
 
 
+def one_hot(tensor: Tensor | Array, num_classes: int = -1) -> Tensor:
+    """Write class numbers as rows of zeros with a one: (*A) integers -> (*A, num_classes), int64.
+
+    Args:
+        num_classes: unless given, as many as the numbers need
+    """
+    need(tensor.dtype.kind in "iu", "one_hot: expected integers.", tensor, kind=DTypeError, hint="x.long()")
+    count = integer("one_hot", "num_classes", num_classes)
+    if count == -1:
+        refuse_captured("a shape that depends on values (one_hot)", "one_hot(x, num_classes)")
+        need(0 not in tensor.shape, "one_hot: without elements num_classes must be given.", tensor, kind=ArgumentError)
+        count = int(np.max(np.asarray(tensor))) + 1
+    at = layout.reshape(tensor, shape=(*tensor.shape, 1))
+    return index.place(unchanging(np.zeros((*tensor.shape, count), np.int64)), 1, at, axis=tensor.ndim)
+
+
 __all__ = [
     "conv2d", "cross_entropy", "dropout", "flatten", "linear", "log_softmax", "max_pool2d", "mse_loss", "nll_loss",
-    "pad", "relu", "sigmoid", "softmax", "tanh",
+    "one_hot", "pad", "relu", "sigmoid", "softmax", "tanh",
 ]  # fmt: skip

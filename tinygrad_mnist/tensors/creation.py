@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..core import draws
 from ..core.backend import Generator
-from ..core.draws import draw, integers, normal, permutation, uniform
+from ..core.draws import draw, integers, permutation, uniform
 from ..core.errors import ArgumentError, DTypeError, ShapeError, shown
 from ..core.graph import Array, Var, no_grad
 from ..core.scope import refuse_captured, state, unchanging
@@ -194,7 +195,7 @@ def randn(
 ) -> Tensor:  # fmt: skip
     """Draw from the normal distribution of mean 0 and variance 1."""
     shape = _shape("randn", (size,) + more)
-    return Tensor.wrap(draw(normal, shape, _dtype("randn", dtype, "f"), generator), requires_grad)
+    return Tensor.wrap(draw(draws.normal, shape, _dtype("randn", dtype, "f"), generator), requires_grad)
 
 
 def randint(
@@ -221,6 +222,42 @@ def randint(
 def randperm(n: int, generator: Generator | None = None) -> Tensor:
     """Draw an order of the integers from 0 to n - 1."""
     return Tensor.wrap(draw(permutation, _shape("randperm", (n,)), np.int64, generator))
+
+
+def normal(
+    mean: Any, std: Any = 1.0, size: Any = None, *, dtype: DType = None, requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
+    """Draw from normal distributions whose means and standard deviations are numbers or tensors that broadcast.
+
+    Args:
+        size: only if both are numbers
+    """
+    given = [x for x in (mean, std) if isinstance(x, Var | np.ndarray)]
+    if bool(given) == (size is not None):
+        raise ArgumentError("normal: a size is needed, and only, where mean and std are numbers.", got=f"size {size}")
+    shape = np.broadcast_shapes(*(tuple(x.shape) for x in given)) if given else _listed("normal", size)
+    with no_grad():
+        out: Tensor = (
+            randn(shape, dtype=given[0].dtype if given else dtype or np.float32, generator=generator) * std + mean
+        )
+    out.requires_grad = requires_grad
+    return out
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType = np.int64) -> Tensor:
+    """List the positions of a lower triangle, row by row: the rows, and below them the columns."""
+    rows, columns = _shape("tril_indices", (row, col))
+    return _leaf(
+        np.stack(np.nonzero(np.tri(rows, columns, offset))).astype(_dtype("tril_indices", dtype)), False, "tril_indices"
+    )
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType = np.int64) -> Tensor:
+    """List the positions of an upper triangle, row by row: the rows, and below them the columns."""
+    rows, columns = _shape("triu_indices", (row, col))
+    found = np.stack(np.nonzero(1 - np.tri(rows, columns, offset - 1)))
+    return _leaf(found.astype(_dtype("triu_indices", dtype)), False, "triu_indices")
 
 
 def zeros_like(input: Tensor | Array, dtype: DType = None, requires_grad: bool = False) -> Tensor:

@@ -16,10 +16,11 @@ import numpy as np
 
 from ..core.errors import DTypeError, InPlaceError, ShapeError
 from ..core.graph import Array, V, Var
-from ..core.primitive import Primitive
 from ..core.scope import refuse_captured, state, unchanging
 from ..functions.arithmetic import scaled
+from ..functions.moving import movedim
 from ..functions.numbers import number, storable
+from ..functions.shapes import reshape
 from ..functions.types import Tensor, TensorLike
 from ..ops import elementwise
 from ..ops import index as indexing
@@ -48,9 +49,9 @@ def of(function: Any) -> Callable[..., Any]:
     return method
 
 
-def change(x: V, operation: Any, *args: Any, **static: Any) -> V:
-    """Make x become operation(x, ...), in the same memory: the one way of every change in place."""
-    name, recorder = operation.name if isinstance(operation, Primitive) else operation.__name__, state.recorder
+def change(x: V, operation: Callable[..., Any], *args: Any, **static: Any) -> V:
+    """Make x become operation(x, ...), a primitive or composed, in the same memory: so everything changes in place."""
+    name, recorder = operation.__name__, state.recorder
     recorded, bare = x.differentiable, []
     for a in args:
         recorded = recorded or (isinstance(a, Var) and a.differentiable)
@@ -226,7 +227,29 @@ def split_index(key: Any) -> tuple[indexing.Index, list[Any]]:
 def getitem(self: Var, key: Any) -> Tensor:
     """Read self[key]; a view of the memory unless the index holds arrays."""
     index, arrays = split_index(key)
-    return indexing.getitem(self, *arrays, index=index)
+    out = indexing.getitem(self, *arrays, index=index)
+    if arrays and (apart := set_apart(self, index, arrays)):
+        lead, count, _ = apart
+        out = movedim(out, tuple(range(count)), tuple(range(lead, lead + count)))
+    return out
+
+
+def set_apart(self: Var, index: indexing.Index, arrays: list[Any]) -> tuple[int, int, int] | None:
+    """Tell where the dimensions of index arrays belong that an integer elsewhere in the index makes NumPy put first.
+
+    PyTorch takes integers first, and then the arrays. Gives how many dimensions come before them, how many they are,
+    and how many the result has; None where both agree.
+    """
+    at = [i for i, part in enumerate(index) if isinstance(part, str)]
+    chosen = [i for i, part in enumerate(index) if isinstance(part, str | int)]
+    if len(chosen) == len(at) or chosen[-1] - chosen[0] < len(chosen) or at[-1] - at[0] >= len(at):
+        return None
+    used = [a.ndim if a.dtype.kind == "b" else 1 for a in arrays]
+    slices = sum(isinstance(part, slice) for part in index)
+    rest = self.ndim - sum(used) - (len(chosen) - len(at)) - slices  # what ... stands for, or what follows the index
+    before = sum(rest if part is Ellipsis else part is None or isinstance(part, slice) for part in index[: at[0]])
+    count = max(1 if a.dtype.kind == "b" else a.ndim for a in arrays)
+    return before, count, count + rest + slices + index.count(None)
 
 
 def setitem(self: Var, key: Any, value: TensorLike) -> None:
@@ -236,4 +259,9 @@ def setitem(self: Var, key: Any, value: TensorLike) -> None:
     if not self.array.flags.writeable:
         raise read_only("indexing", self)
     index, arrays = split_index(key)
+    if arrays and np.ndim(value) and (apart := set_apart(self, index, arrays)):
+        lead, count, ndim = apart
+        value = value if isinstance(value, ARRAYS) else np.asarray(value, self.dtype)
+        value = reshape(value, (1,) * (ndim - value.ndim) + tuple(value.shape))
+        value = movedim(value, tuple(range(lead, lead + count)), tuple(range(count)))
     change(self, indexing.setitem, value, *arrays, index=index)

@@ -26,10 +26,11 @@ from ..functions.arithmetic import power_of, reflected
 from ..functions.types import DTypeLike, TensorLike
 from ..ops import compare, elementary, elementwise
 from . import in_place, numpy_protocol
+from .forms import Forms
 from .methods import Methods
 
 
-class Tensor(Methods):
+class Tensor(Methods, Forms):
     """An n-dimensional array that remembers how it was computed.
 
     Make one with `tg.tensor(data)`, which copies, or `tg.from_numpy(array)`, which shares memory.
@@ -46,11 +47,6 @@ class Tensor(Methods):
             check_differentiable(array.dtype, "Tensor")
         self.array, self._differentiable = array, requires_grad
         self._gradient, self.node, self.version = None, None, Version()
-
-    @property
-    def T(self) -> Tensor:
-        """The tensor with its dimensions in reverse order."""
-        return F.permute(self, tuple(reversed(range(self.ndim))))
 
     @property
     def grad(self) -> Tensor | None:
