@@ -18,12 +18,17 @@ from ..tensors.tensor import Tensor
 
 State = dict[str, Any]
 Group = dict[str, Any]
-SCHEDULED = "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"  # what schedules keep in groups
+# what schedules keep in groups
+SCHEDULED = "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum", "swa_lr"
+# of PyTorch's loops over parameters, of which there is one here, and of graphs that go through a step
+UNUSED = "foreach", "fused", "capturable", "differentiable"
 
 
 def check_at_least(name: str, low: float, below: float = float("inf"), **values: float) -> None:
     """Raise unless every hyper-parameter lies in [low, below)."""
     for label, value in values.items():
+        if isinstance(value, np.ndarray) and value.size == 1:  # whoever shares it may change it
+            value = value.item()
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
             raise DTypeError(f"{name}: {label} must be a number.", got=f"{label} = {value!r:.60}")
         if not low <= value < below:
@@ -31,17 +36,39 @@ def check_at_least(name: str, low: float, below: float = float("inf"), **values:
             raise ArgumentError(f"{name}: {label} is out of range.", got=f"{label} = {value}", expected=limit)
 
 
+def settings(given: dict[str, Any], *also: str) -> Group:
+    """Take an `__init__`'s settings from its local names."""
+    return {k: v for k, v in given.items() if k not in ("self", "__class__", "params") or k in also}
+
+
+class Hook:
+    """What registering a hook gives: `remove()` ends it."""
+
+    def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> None:
+        self.hooks = hooks
+        hooks[id(self)] = hook
+
+    def remove(self) -> None:
+        """End the hook."""
+        self.hooks.pop(id(self), None)
+
+
 class Optimizer:
     """Changes parameters in place along their gradients.
 
-    Args:    params: tensors, or dicts {"params": tensors, "lr": ..., ...} with settings of their own
+    Args:    params: tensors, pairs of name and tensor, or dicts {"params": tensors or pairs, "lr": ..., ...} with
+             settings of their own; a setting may be a tensor of one number, which is then read at every step
     Raises:  ArgumentError for an empty list, a parameter given twice or a setting out of range
     """
+
+    optional: tuple[str, ...] = ()  # what only some settings need in the state of a parameter: arrays of its shape
 
     def __init__(self, params: Iterable[Any], defaults: Group) -> None:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
+        self._before: dict[int, Callable[..., Any]] = {}
+        self._after: dict[int, Callable[..., Any]] = {}
         if isinstance(params, Var):
             raise DTypeError(f"{self._name}: params is a single tensor.", hint=f"{self._name}([tensor], ...)")
         if not isinstance(params, Iterable):
@@ -71,7 +98,13 @@ class Optimizer:
         if "params" not in group:
             raise ArgumentError(f"{self._name}: a group without 'params'.", got=", ".join(map(str, group)))
         listed = group["params"]
+        if isinstance(listed, set):
+            raise DTypeError(f"{self._name}: params is a set, which has no order.", hint="a list")
         params = [listed] if isinstance(listed, Var) else list(listed)
+        names = [p[0] for p in params if isinstance(p, tuple) and len(p) == 2]
+        params = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in params]
+        if names and len(names) < len(params) or any(bool(names) != ("param_names" in g) for g in self.param_groups):
+            raise ArgumentError(f"{self._name}: some parameters have names and some have none.", expected="all or none")
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
             if not isinstance(p, Tensor) or not p.is_leaf or p.dtype.kind != "f":
@@ -85,11 +118,34 @@ class Optimizer:
             if id(p) in known:
                 raise ArgumentError(f"{self._name}: params[{i}] {p.shape} was given twice.", expected="each once")
             known.add(id(p))
-        unknown = sorted(set(group) - {"params", *self.defaults, *SCHEDULED})
+        unknown = sorted(set(group) - {"params", "param_names", *self.defaults, *SCHEDULED, *UNUSED})
         if unknown:
             raise ArgumentError(f"{self._name}: unknown setting {unknown[0]!r}.", expected=", ".join(self.defaults))
-        self.param_groups.append({**self.defaults, **group, "params": params})
-        self.check(self.param_groups[-1])
+        made = {k: self._plain(k, v) for k, v in {**self.defaults, **group, "params": params}.items()}
+        for name in (name for name in UNUSED if made.get(name)):
+            raise ArgumentError(f"{self._name}: {name}={made[name]} is PyTorch's alone.", hint=f"leave {name} out")
+        self.param_groups.append(made | ({"param_names": names} if names else {}))
+        try:
+            self.check(made)
+        except Exception:
+            self.param_groups.pop()
+            raise
+
+    def _plain(self, name: str, value: Any) -> Any:
+        """Look at the number in a tensor of one: a schedule, or whoever holds the tensor, may write to it."""
+        if not isinstance(value, Var):
+            return value
+        if value.array.size != 1 or value.differentiable:
+            raise ArgumentError(f"{self._name}: {name} must be one number without a gradient.", got=f"{value.shape}")
+        return value.array.reshape(())
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> Hook:
+        """Have hook(optimizer, args, kwargs) called before every step; it may return (args, kwargs) for it."""
+        return Hook(self._before, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> Hook:
+        """Have hook(optimizer, args, kwargs) called after every step."""
+        return Hook(self._after, hook)
 
     def check(self, group: Group) -> None:
         """Raise ArgumentError unless the settings of a group make sense; a subclass may write this."""
@@ -99,8 +155,13 @@ class Optimizer:
         raise TypeError(f"{self._name} must define init_state(p, group)")
 
     def state_like(self, saved: State, p: Tensor, group: Group) -> State:
-        """Make what a saved state must be like, where it depends on more than the settings."""
-        return self.init_state(p, group)
+        """Make what a saved state must be like: settings may have been turned on or off since the last step."""
+        wanted = {k: v for k, v in self.init_state(p, group).items() if k not in self.optional}
+        return wanted | {k: np.zeros(p.shape, p.dtype) for k in self.optional if k in saved}
+
+    def adopted(self, saved: State) -> State:
+        """Bring a saved state, which may be PyTorch's, to the form of this optimizer's."""
+        return saved
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
         """Change the array p in place, given the array g of its gradient."""
@@ -114,6 +175,21 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. closure: computes the loss again and is called first."""
+        if self._before or self._after:
+            return self._with_hooks(closure)
+        return self._step(closure)
+
+    def _with_hooks(self, *args: Any, **kwargs: Any) -> Any:
+        refuse_captured("an optimizer's step with hooks", "remove the hooks, or call them in the step itself")
+        for hook in list(self._before.values()):
+            changed = hook(self, args, kwargs)
+            args, kwargs = (args, kwargs) if changed is None else changed
+        result = self._step(*args, **kwargs)
+        for hook in list(self._after.values()):
+            hook(self, args, kwargs)
+        return result
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with enable_grad():
@@ -157,10 +233,10 @@ class Optimizer:
         groups = [
             {k: [number[id(p)] for p in v] if k == "params" else v for k, v in g.items()} for g in self.param_groups
         ]
-        return {"state": {str(number[id(p)]): dict(s) for p, s in self.state.items()}, "param_groups": groups}
+        return {"state": {number[id(p)]: dict(s) for p, s in self.state.items()}, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from settings and state that `state_dict` gave; arrays are copied.
+        """Go on from settings and state that `state_dict` gave, or PyTorch's; arrays are copied.
 
         Raises:  StateDictError unless groups, their sizes and the shapes of arrays match; then nothing has changed
         """
@@ -174,9 +250,10 @@ class Optimizer:
             )
         problems, loaded = [], {}
         settings = [{**own, **g} for own, g in zip(self.param_groups, groups, strict=True) for _ in own["params"]]
-        for key, saved in state_dict["state"].items():
-            p = order[int(key)] if int(key) < len(order) else None
-            wanted = None if p is None else self.state_like(saved, p, settings[int(key)])
+        place = {str(k): i for i, k in enumerate(k for g in groups for k in g["params"])}
+        for key, saved in ((place.get(str(k), len(order)), self.adopted(s)) for k, s in state_dict["state"].items()):
+            p = order[key] if key < len(order) else None
+            wanted = None if p is None else self.state_like(saved, p, settings[key])
             if p is None or wanted is None or set(saved) != set(wanted):
                 problems.append(f"parameter {key}: {sorted(saved)}")
                 continue
@@ -184,7 +261,7 @@ class Optimizer:
                 if np.shape(value) != np.shape(wanted[name]):
                     problems.append(f"parameter {key}: {name} {np.shape(value)} instead of {np.shape(wanted[name])}")
             loaded[p] = {
-                k: np.array(v, dtype=wanted[k].dtype) if isinstance(wanted[k], np.ndarray) else type(wanted[k])(v)
+                k: np.array(np.asarray(v), wanted[k].dtype) if isinstance(wanted[k], np.ndarray) else type(wanted[k])(v)
                 for k, v in saved.items()
             }
         if problems:
@@ -193,12 +270,14 @@ class Optimizer:
             )
         self.state = loaded
         for own, saved in zip(self.param_groups, groups, strict=True):
-            own.update({k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k != "params"})
+            skipped = ("params", *UNUSED)
+            own.update({k: tuple(v) if isinstance(v, list) and k != "param_names" else v for k, v in saved.items()
+                        if k not in skipped})  # fmt: skip
 
     def __repr__(self) -> str:
         rows = []
         for i, group in enumerate(self.param_groups):
             count = sum(p.numel() for p in group["params"])
-            settings = ", ".join(f"{k}={v}" for k, v in group.items() if k != "params")
+            settings = ", ".join(f"{k}={v}" for k, v in group.items() if k not in ("params", "param_names", *UNUSED))
             rows.append(f"  group {i}: {len(group['params'])} tensors, {count} numbers, {settings}")
         return f"{self._name}(\n" + "\n".join(rows) + "\n)"
