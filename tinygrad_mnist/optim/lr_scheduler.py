@@ -1,24 +1,34 @@
 """Learning-rate schedules: call `step()` after the optimizer's, once per epoch or per batch, as the schedule counts.
 
 Each changes the rate that it finds, as PyTorch's do: schedules on one optimizer multiply, and a rate set by hand
-stays. (LambdaLR and OneCycleLR set it anew, there as here.) Read after schedule.py; one_cycle.py and plateau.py are
-the longer ones.
+stays. (LambdaLR, the cyclic ones and those with restarts set it anew, there as here.) Read after schedule.py;
+one_cycle.py, cyclic.py, sequence.py and plateau.py have the longer ones.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from types import FunctionType
+from typing import Any
 
-from ..core.errors import DTypeError
+from ..core.errors import ArgumentError, DTypeError
 from ..functions.numbers import number
+from .cyclic import CosineAnnealingWarmRestarts, CyclicLR
 from .one_cycle import OneCycleLR
 from .optimizer import Optimizer, check_at_least
 from .plateau import ReduceLROnPlateau
 from .schedule import Scheduler, by_group
+from .sequence import ChainedScheduler, SequentialLR
+
+LRScheduler = Scheduler
 
 __all__ = [
-    "CosineAnnealingLR", "ExponentialLR", "LambdaLR", "OneCycleLR", "ReduceLROnPlateau", "Scheduler", "StepLR",
+    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR",
+    "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR", "PolynomialLR",
+    "ReduceLROnPlateau", "Scheduler", "SequentialLR", "StepLR",
 ]  # fmt: skip
 
 
@@ -29,16 +39,37 @@ class LambdaLR(Scheduler):
         self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:  # fmt: skip
-        self.lr_lambdas = by_group("LambdaLR", "lr_lambda", lr_lambda, optimizer)
+        name = type(self).__name__
+        self.lr_lambdas = by_group(name, "lr_lambda", lr_lambda, optimizer)
         for function in self.lr_lambdas:
             if not callable(function):
-                raise DTypeError("LambdaLR: lr_lambda must be a function.", got=f"{function!r:.60}")
+                raise DTypeError(f"{name}: lr_lambda must be a function.", got=f"{function!r:.60}")
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
         """Ask the functions."""
         pairs = zip(self._of_groups(self.base_lrs), self.lr_lambdas, strict=True)
         return [lr * function(self.last_epoch) for lr, function in pairs]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what is needed to continue, also the attributes of functions that are objects."""
+        kept = [None if isinstance(f, FunctionType) else dict(getattr(f, "__dict__", {})) for f in self.lr_lambdas]
+        return super().state_dict() | ({"lr_lambdas": kept} if any(kept) else {})
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave."""
+        super().load_state_dict(state_dict)
+        for function, kept in zip(self.lr_lambdas, state_dict.get("lr_lambdas", ()), strict=False):
+            vars(function).update(kept or {})
+
+
+class MultiplicativeLR(LambdaLR):
+    """Multiply the lr, every step, by a function of the step number: one for all groups, or a list."""
+
+    def get_lr(self) -> list[float]:
+        """Ask the functions, but at the start."""
+        pairs = zip(self._rates(), self._of_groups(self.lr_lambdas), strict=True)
+        return self._rates() if self._first else [lr * function(self.last_epoch) for lr, function in pairs]
 
 
 class StepLR(Scheduler):
@@ -54,6 +85,81 @@ class StepLR(Scheduler):
         falls = self.last_epoch > 0 and self.last_epoch % self.step_size == 0
         return [lr * self.gamma for lr in self._rates()] if falls else self._rates()
 
+    def closed_form(self) -> list[float]:
+        """Multiply once for every whole step_size."""
+        return [lr * self.gamma ** (self.last_epoch // self.step_size) for lr in self._of_groups(self.base_lrs)]
+
+
+class MultiStepLR(Scheduler):
+    """Multiply the lr by gamma at every milestone, twice at one that is named twice."""
+
+    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1,
+                 last_epoch: int = -1) -> None:  # fmt: skip
+        self.milestones, self.gamma = Counter(milestones), number("MultiStepLR: gamma", gamma)
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """Multiply at milestones."""
+        if self.last_epoch not in self.milestones:
+            return self._rates()
+        return [lr * self.gamma ** self.milestones[self.last_epoch] for lr in self._rates()]
+
+    def closed_form(self) -> list[float]:
+        """Multiply once for every milestone so far."""
+        passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
+        return [lr * self.gamma**passed for lr in self._of_groups(self.base_lrs)]
+
+
+class ConstantLR(Scheduler):
+    """Multiply the lr by factor for the first total_iters steps."""
+
+    def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5,
+                 last_epoch: int = -1) -> None:  # fmt: skip
+        check_at_least("ConstantLR", 0, math.nextafter(1, 2), factor=factor)
+        self.factor, self.total_iters = factor, total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """Multiply at the start, divide at the end."""
+        if self.last_epoch == 0:
+            return [lr * self.factor for lr in self._rates()]
+        if self.last_epoch != self.total_iters:
+            return self._rates()
+        return [lr * (1.0 / self.factor) for lr in self._rates()] if self.factor else self._of_groups(self.base_lrs)
+
+    def closed_form(self) -> list[float]:
+        """Multiply before the end."""
+        factor = self.factor + (self.last_epoch >= self.total_iters) * (1 - self.factor)
+        return [lr * factor for lr in self._of_groups(self.base_lrs)]
+
+
+class LinearLR(Scheduler):
+    """Multiply the lr by a factor that goes in a line from start_factor to end_factor, in total_iters steps."""
+
+    def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0,
+                 total_iters: int = 5, last_epoch: int = -1) -> None:  # fmt: skip
+        check_at_least("LinearLR", 0, math.nextafter(1, 2), start_factor=start_factor, end_factor=end_factor)
+        if start_factor == 0:
+            raise ArgumentError("LinearLR: start_factor must not be 0, from where no factor leads.")
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """Multiply by the ratio of two factors of the line."""
+        if self.last_epoch == 0:
+            return [lr * self.start_factor for lr in self._rates()]
+        if self._first or self.last_epoch > self.total_iters:
+            return self._rates()
+        rise = self.end_factor - self.start_factor
+        ratio = 1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
+        return [lr * ratio for lr in self._rates()]
+
+    def closed_form(self) -> list[float]:
+        """Multiply by the line's factor."""
+        rise, passed = self.end_factor - self.start_factor, min(self.total_iters, self.last_epoch)
+        factor = self.start_factor + rise * passed / (self.total_iters or 1)
+        return [lr * factor for lr in self._of_groups(self.base_lrs)]
+
 
 class ExponentialLR(Scheduler):
     """Multiply the lr by gamma every step."""
@@ -65,6 +171,31 @@ class ExponentialLR(Scheduler):
     def get_lr(self) -> list[float]:
         """Multiply, but at the start."""
         return self._rates() if self._first else [lr * self.gamma for lr in self._rates()]
+
+    def closed_form(self) -> list[float]:
+        """Multiply once for every step."""
+        return [lr * self.gamma**self.last_epoch for lr in self._of_groups(self.base_lrs)]
+
+
+class PolynomialLR(Scheduler):
+    """Lower the lr to 0 in total_iters steps, along (1 - t / total_iters)^power."""
+
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        self.total_iters, self.power = total_iters, number("PolynomialLR: power", power)
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """Multiply by the ratio of two points of the curve."""
+        t, length = self.last_epoch, self.total_iters
+        if self._first or t > length:
+            return self._rates()
+        ratio = ((1.0 - t / length) / (1.0 - (t - 1) / length)) ** self.power
+        return [lr * ratio for lr in self._rates()]
+
+    def closed_form(self) -> list[float]:
+        """Multiply by the curve's point."""
+        share = (1.0 - min(self.total_iters, self.last_epoch) / (self.total_iters or 1)) ** self.power
+        return [lr * share for lr in self._of_groups(self.base_lrs)]
 
 
 class CosineAnnealingLR(Scheduler):
@@ -90,3 +221,8 @@ class CosineAnnealingLR(Scheduler):
             return [lr + (base - self.eta_min) * rise for lr, base in pairs]
         ratio = (1 + math.cos(math.pi * t / length)) / (1 + math.cos(math.pi * (t - 1) / length))
         return [ratio * (lr - self.eta_min) + self.eta_min for lr in rates]
+
+    def closed_form(self) -> list[float]:
+        """Give the cosine's points."""
+        share = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+        return [self.eta_min + (lr - self.eta_min) * share for lr in self._of_groups(self.base_lrs)]
