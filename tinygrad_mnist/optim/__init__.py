@@ -1,6 +1,6 @@
 """Optimizers and learning-rate schedules. Exports only; start reading with optimizer.py."""
 
-from . import lr_scheduler
+from . import lr_scheduler, swa_utils
 from .adam import Adam, AdamW
 from .adaptive import Adadelta, Adagrad, Adamax, NAdam, RAdam, RMSprop
 from .lbfgs import LBFGS
@@ -10,5 +10,5 @@ from .signs import ASGD, Muon, Rprop
 
 __all__ = [
     "ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop",
-    "Rprop", "SGD", "lr_scheduler",
+    "Rprop", "SGD", "lr_scheduler", "swa_utils",
 ]  # fmt: skip
