@@ -370,7 +370,7 @@ def test_other_misuse_is_refused():
         (lambda: lr_scheduler.CosineAnnealingWarmRestarts(ours, 0), ArgumentError, "T_0 must be a whole"),
         (lambda: lr_scheduler.SequentialLR(ours, [], []), ArgumentError, "got no schedulers"),
         (lambda: lr_scheduler.SequentialLR(ours, [lr_scheduler.LinearLR(ours)], [3]), ArgumentError, "a milestone"),
-        (lambda: lr_scheduler.ChainedScheduler([lr_scheduler.ReduceLROnPlateau(ours)]), ArgumentError, "a figure"),
+        (lambda: lr_scheduler.ChainedScheduler([lr_scheduler.ReduceLROnPlateau(ours)]), ArgumentError, "of several"),
     ):  # fmt: skip
         with pytest.raises(kind, match=said):
             make()

@@ -2,11 +2,11 @@
 
 from . import lr_scheduler, swa_utils
 from .adam import Adam, AdamW
-from .adaptive import Adadelta, Adagrad, Adamax, NAdam, RAdam, RMSprop
+from .adaptive import ASGD, Adadelta, Adagrad, Adamax, NAdam, RAdam, RMSprop, Rprop
 from .lbfgs import LBFGS
+from .muon import Muon
 from .optimizer import Optimizer
 from .sgd import SGD
-from .signs import ASGD, Muon, Rprop
 
 __all__ = [
     "ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop",

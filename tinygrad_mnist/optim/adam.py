@@ -26,7 +26,7 @@ class Adam(Optimizer):
     Source:  Kingma & Ba 2015, Algorithm 1 (arXiv:1412.6980)
     """
 
-    optional = ("max_exp_avg_sq",)
+    optional = {"max_exp_avg_sq": "amsgrad"}
 
     def __init__(
         self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
@@ -43,7 +43,7 @@ class Adam(Optimizer):
 
     def init_state(self, p: Tensor, group: Group) -> State:
         """Remember both moments and count the steps."""
-        names = ["exp_avg", "exp_avg_sq", *self.optional * group["amsgrad"]]
+        names = ["exp_avg", "exp_avg_sq", *(self.optional if group["amsgrad"] else ())]
         return {"step": 0} | {name: np.zeros(p.shape, p.dtype) for name in names}
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:

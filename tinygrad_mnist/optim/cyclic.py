@@ -15,7 +15,7 @@ from .one_cycle import MomentumScheduler
 from .optimizer import Optimizer, check_at_least
 from .schedule import Scheduler, by_group, check_whole, checked_optimizer
 
-MODES = {"triangular": "cycle", "triangular2": "cycle", "exp_range": "iterations"}  # what each counts
+MODES = "triangular", "triangular2", "exp_range"
 
 
 class CyclicLR(MomentumScheduler):
@@ -23,7 +23,6 @@ class CyclicLR(MomentumScheduler):
 
     Args:    mode: "triangular", "triangular2" (each cycle half as high) or "exp_range" (gamma^t as high); scale_fn: the
              height, in their place, of the cycle or, with scale_mode="iterations", the step
-    Raises:  ArgumentError for another mode, or an optimizer without momentum
     Source:  Smith 2017 (arXiv:1506.01186)
     """
 
@@ -37,35 +36,30 @@ class CyclicLR(MomentumScheduler):
         self.optimizer = checked_optimizer("CyclicLR", optimizer)
         if mode not in MODES and scale_fn is None:
             raise ArgumentError(f"CyclicLR: mode {mode!r} is unknown.", expected=", ".join(map(repr, MODES)))
-        up = float(step_size_up)
-        self.total_size = up + (up if step_size_down is None else float(step_size_down))
-        check_at_least("CyclicLR", 0, step_size_up=up, step_size_down=self.total_size - up)
-        if self.total_size == 0:
-            raise ArgumentError("CyclicLR: a cycle of no steps.", expected="step_size_up of at least 1")
-        self.step_ratio, self.mode, self.gamma = up / self.total_size, mode, number("CyclicLR: gamma", gamma)
-        self.scale_fn, self.scale_mode = scale_fn, scale_mode if scale_fn is not None else MODES[mode]
-        lows = [number("CyclicLR: base_lr", x) for x in by_group("CyclicLR", "base_lr", base_lr, optimizer)]
-        self.max_lrs = [number("CyclicLR: max_lr", x) for x in by_group("CyclicLR", "max_lr", max_lr, optimizer)]
+        down = step_size_up if step_size_down is None else step_size_down
+        check_at_least("CyclicLR", 0, step_size_up=step_size_up, step_size_down=down, cycle=step_size_up + down - 1)
+        self.total_size = float(step_size_up + down)
+        self.step_ratio, self.mode, self.gamma = step_size_up / self.total_size, mode, number("CyclicLR: gamma", gamma)
+        self.scale_fn, self.scale_mode = scale_fn, scale_mode
         self._take_momenta(cycle_momentum, base_momentum, max_momentum, last_epoch == -1)
-        self.momenta = [by_group("CyclicLR", "momentum", x, optimizer) for x in (base_momentum, max_momentum)]
+        given = (base_lr, max_lr, base_momentum, max_momentum)
+        lows, self.max_lrs, *self.momenta = (by_group("CyclicLR", "lr", x, optimizer) for x in given)
         if last_epoch == -1:
             self._set(lows)
         super().__init__(optimizer, last_epoch)
-        self.base_lrs = lows
+        self.base_lrs = list(map(float, lows))
 
     def _height(self, cycle: int) -> float:
-        count = cycle if self.scale_mode == "cycle" else self.last_epoch
         if self.scale_fn is not None:
-            return self.scale_fn(count)
+            return self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
         if self.mode == "exp_range":
-            return float(self.gamma**count)
-        return 1.0 if self.mode == "triangular" else 1 / 2.0 ** (count - 1)
+            return float(self.gamma**self.last_epoch)
+        return 1.0 if self.mode == "triangular" else 0.5 ** (cycle - 1)
 
     def get_lr(self) -> list[float]:
         """Compute the rates, and set the momenta."""
-        rates, t = self._of_groups(self.base_lrs), self.last_epoch
-        cycle = math.floor(1 + t / self.total_size)
-        x = 1.0 + t / self.total_size - cycle
+        rates, cycle = self._of_groups(self.base_lrs), math.floor(1 + self.last_epoch / self.total_size)
+        x = 1.0 + self.last_epoch / self.total_size - cycle
         share = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
         height = self._height(cycle)
         if self.cycle_momentum:
@@ -96,21 +90,18 @@ class CosineAnnealingWarmRestarts(Scheduler):
 
     def _advance(self, epoch: Any = None) -> None:
         self._of_groups(self.base_lrs)  # before anything changes
-        if epoch is None and self.last_epoch < 0:
-            epoch = 0
-        if epoch is None:
+        if epoch is None and self.last_epoch >= 0:
             epoch, self.T_cur = self.last_epoch + 1, self.T_cur + 1
             if self.T_cur >= self.T_i:
                 self.T_cur, self.T_i = self.T_cur % self.T_i, self.T_i * self.T_mult
         else:
+            epoch = epoch or 0
             check_at_least("CosineAnnealingWarmRestarts", 0, epoch=epoch)
-            count = 0  # of restarts
-            if epoch >= self.T_0 and self.T_mult > 1:
-                count = int(math.log(epoch / self.T_0 * (self.T_mult - 1) + 1, self.T_mult))
-                self.T_cur = epoch - self.T_0 * (self.T_mult**count - 1) / (self.T_mult - 1)
-            else:
-                self.T_cur = epoch % self.T_0
-            self.T_i = self.T_0 * self.T_mult**count if epoch < self.T_0 or self.T_mult > 1 else self.T_i
+            times, self.T_cur, self.T_i = self.T_mult - 1, epoch % self.T_0, self.T_0
+            if epoch >= self.T_0 and times:
+                count = int(math.log(epoch / self.T_0 * times + 1, self.T_mult))  # of restarts
+                self.T_i = self.T_0 * self.T_mult**count
+                self.T_cur = epoch - (self.T_i - self.T_0) / times
         self.last_epoch = math.floor(epoch)
         self._set(self.get_lr())
         self._last_lr = self._rates()

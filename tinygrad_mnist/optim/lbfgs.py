@@ -19,6 +19,7 @@ from ..tensors.tensor import Tensor
 from .optimizer import Group, Optimizer, State, check_at_least, settings
 
 ARMIJO, CURVATURE = 1e-4, 0.9  # Wolfe's two conditions
+LISTS = "old_dirs", "old_stps", "ro"  # in the state
 CURVED = 1e-10  # less curvature along a step than this is not remembered
 
 
@@ -64,17 +65,16 @@ class LBFGS(Optimizer):
 
     def state_like(self, saved: State, p: Tensor, group: Group) -> State:
         """Expect what there is."""
-        return {k: np.zeros(np.shape(v), p.dtype) if isinstance(v, np.ndarray) else v for k, v in saved.items()}
+        return saved
 
     def adopted(self, saved: State) -> State:
-        """Take lists and tensors of a file as arrays and numbers."""
-        def plain(v: Any) -> Any:
-            v = np.asarray(v)
-            return v.item() if v.ndim == 0 else np.array(v)
+        """Take lists and tensors of a file as arrays and numbers; al is PyTorch's working memory."""
+        def plain(x: Any) -> Any:
+            x = np.array(np.asarray(x))
+            return x if x.ndim else x.item()
 
-        lists = "old_dirs", "old_stps", "ro"
-        kept = {k: v for k, v in saved.items() if v is not None and k != "al"}  # al: PyTorch's working memory
-        return {k: [plain(x) for x in v] if k in lists else plain(v) for k, v in kept.items()}
+        kept = {k: v for k, v in saved.items() if v is not None and k != "al"}
+        return {k: [plain(x) for x in v] if k in LISTS else plain(v) for k, v in kept.items()}
 
     def _gather(self) -> Array:
         """Give all gradients as one vector."""
@@ -95,7 +95,9 @@ class LBFGS(Optimizer):
             raise ArgumentError("LBFGS.step: the closure is missing.", hint="step(closure)")
         refuse_captured("LBFGS.step()", "compile the closure: its loss and backward; a line search reads the loss")
         group = self.param_groups[0]
-        params, most, lr = group["params"], group["max_eval"], float(group["lr"])
+        params, most, tolerance, lr = group["params"], group["max_eval"], group["tolerance_change"], float(group["lr"])
+        state = self.state_of(params[0], group)
+        before = state["func_evals"]
 
         def evaluate() -> tuple[float, Array, Any]:
             with enable_grad():
@@ -104,43 +106,31 @@ class LBFGS(Optimizer):
             return float(loss), self._gather(), loss
 
         def trial(t: float) -> Point:
+            start = [p.clone() for p in params]
             self._move(t, d)
             loss, gradient, _ = evaluate()
             for p, x in zip(params, start, strict=True):
                 p.copy_(x)
             return Point(t, loss, gradient, float(gradient @ d))
 
-        state = self.state_of(params[0], group)
-        before = state["func_evals"]
         loss, g, first = evaluate()
-        if _largest(g) <= group["tolerance_grad"]:
-            return first
-        for n in range(1, group["max_iter"] + 1):
-            state["n_iter"] += 1
+        done, n = _largest(g) <= group["tolerance_grad"], 0
+        while not done and n < group["max_iter"]:
+            n, state["n_iter"], last = n + 1, state["n_iter"] + 1, loss
             d = self._direction(state, g, group["history_size"])
-            state["d"], state["prev_flat_grad"], last = d, g, loss
-            state["prev_loss"] = loss
-            t = state["t"] = min(1.0, 1.0 / float(np.abs(g).sum())) * lr if state["n_iter"] == 1 else lr
-            slope = float(g @ d)
-            if slope > -group["tolerance_change"]:
+            t = min(1.0, 1.0 / float(np.abs(g).sum())) * lr if state["n_iter"] == 1 else lr
+            state |= {"d": d, "t": t, "prev_flat_grad": g, "prev_loss": loss}
+            if (slope := float(g @ d)) > -tolerance:
                 break
             if group["line_search_fn"] is not None:
-                start = [p.clone() for p in params]
                 left = most - (state["func_evals"] - before)
-                found = strong_wolfe(trial, t, d, Point(0.0, loss, g, slope), left, group["tolerance_change"])
-                loss, g, t = found.loss, found.gradient, found.t
-                self._move(t, d)
-            else:
-                self._move(t, d)
-                if n != group["max_iter"]:
-                    loss, g, _ = evaluate()
+                t, loss, g, _ = strong_wolfe(trial, t, _largest(d), Point(0.0, loss, g, slope), left, tolerance)
+            self._move(t, d)
+            if group["line_search_fn"] is None and n != group["max_iter"]:
+                loss, g, _ = evaluate()
             state["t"] = t
-            if (
-                n == group["max_iter"] or state["func_evals"] - before >= most
-                or _largest(g) <= group["tolerance_grad"] or _largest(d * t) <= group["tolerance_change"]
-                or abs(loss - last) < group["tolerance_change"]
-            ):  # fmt: skip
-                break
+            done = state["func_evals"] - before >= most or _largest(g) <= group["tolerance_grad"]
+            done = done or _largest(d * t) <= tolerance or abs(loss - last) < tolerance
         return first
 
     def _direction(self, state: State, g: Array, history: int) -> Array:
@@ -148,15 +138,12 @@ class LBFGS(Optimizer):
         if state["n_iter"] == 1:
             state |= {"old_dirs": [], "old_stps": [], "ro": [], "H_diag": 1.0}
             return -g
-        changes, moves, weights = state["old_dirs"], state["old_stps"], state["ro"]
+        changes, moves, weights = (state[k] for k in LISTS)
         y, s = g - state["prev_flat_grad"], state["d"] * state["t"]
-        ys = float(y @ s)
-        if ys > CURVED:
+        if (ys := float(y @ s)) > CURVED:
             if len(changes) == history:
                 del changes[0], moves[0], weights[0]
-            changes.append(y)
-            moves.append(s)
-            weights.append(1.0 / ys)
+            changes.append(y), moves.append(s), weights.append(1.0 / ys)
             state["H_diag"] = ys / float(y @ y)
         q, shares = -g, []
         for y, s, w in zip(reversed(changes), reversed(moves), reversed(weights), strict=True):
@@ -172,67 +159,53 @@ def _largest(x: Array) -> float:
     return float(np.abs(x).max())
 
 
-def cubic(a: Point, b: Point, low: float | None = None, high: float | None = None) -> float:
+def cubic(a: Point, b: Point, low: float, high: float) -> float:
     """Find where the cubic through two points with these slopes is least, between bounds."""
-    low, high = (min(a.t, b.t), max(a.t, b.t)) if low is None or high is None else (low, high)
-    if a.t == b.t:
-        return (low + high) / 2
-    d1 = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.t - b.t)
-    square = d1**2 - a.slope * b.slope
-    if not square >= 0:
-        return (low + high) / 2
     a, b = (a, b) if a.t <= b.t else (b, a)
-    d2 = math.sqrt(square)
+    d1 = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.t - b.t) if a.t != b.t else math.nan
+    square = d1**2 - a.slope * b.slope
+    d2 = math.sqrt(square) if square >= 0 else math.nan
     bottom = b.slope - a.slope + 2 * d2
-    if bottom == 0:
+    if not abs(bottom) > 0:
         return (low + high) / 2
     return min(max(b.t - (b.t - a.t) * ((b.slope + d2 - d1) / bottom), low), high)
 
 
 def strong_wolfe(
-    trial: Callable[[float], Point], t: float, d: Array, start: Point, most: int, tolerance: float
+    trial: Callable[[float], Point], t: float, longest: float, start: Point, most: int, tolerance: float
 ) -> Point:
-    """Search along d for a point of enough descent and little slope: first a bracket, then inside it."""
-    longest = _largest(d)
+    """Search along a direction for a point of enough descent and little slope: first a bracket, then inside it."""
 
-    def too_high(new: Point) -> bool:
-        return new.loss > start.loss + ARMIJO * new.t * start.slope
+    def too_high(x: Point) -> bool:
+        return x.loss > start.loss + ARMIJO * x.t * start.slope
 
-    new, previous, count, done = trial(t), start, 0, False
-    bracket = None
-    while bracket is None and count < most:
-        if too_high(new) or (count > 1 and new.loss >= previous.loss):
-            bracket = [previous, new]
-        elif abs(new.slope) <= -CURVATURE * start.slope:
+    def flat(x: Point) -> bool:
+        return abs(x.slope) <= -CURVATURE * start.slope
+
+    new, previous, count, stuck = trial(t), start, 0, False
+    while count < most and not (too_high(new) or (count > 1 and new.loss >= previous.loss)):
+        if flat(new):
             return new
-        elif new.slope >= 0:
-            bracket = [previous, new]
-        else:
-            step = cubic(previous, new, new.t + 0.01 * (new.t - previous.t), new.t * 10)
-            new, previous, count = trial(step), new, count + 1
-    bracket = bracket or [start, new]
-    stuck = False
-    low = 0 if bracket[0].loss <= bracket[1].loss else 1
-    while not done and count < most:
-        ends = bracket[0].t, bracket[1].t
-        if abs(ends[1] - ends[0]) * longest < tolerance:
+        if new.slope >= 0:
             break
-        t, margin = cubic(bracket[0], bracket[1]), 0.1 * (max(ends) - min(ends))
-        if min(max(ends) - t, t - min(ends)) < margin:
-            if stuck or t >= max(ends) or t <= min(ends):
-                t = max(ends) - margin if abs(t - max(ends)) < abs(t - min(ends)) else min(ends) + margin
-                stuck = False
-            else:
-                stuck = True
-        else:
-            stuck = False
-        new, count = trial(t), count + 1
-        if too_high(new) or new.loss >= bracket[low].loss:
-            bracket[1 - low] = new
-            low = 0 if bracket[0].loss <= bracket[1].loss else 1
-        else:
-            done = abs(new.slope) <= -CURVATURE * start.slope
-            if not done and new.slope * (bracket[1 - low].t - bracket[low].t) >= 0:
-                bracket[1 - low] = bracket[low]
-            bracket[low] = new
-    return bracket[low]
+        step = cubic(previous, new, new.t + 0.01 * (new.t - previous.t), new.t * 10)
+        new, previous, count = trial(step), new, count + 1
+    ends = [previous if count < most else start, new]
+    low = int(ends[0].loss > ends[1].loss)
+    while count < most and abs(ends[1].t - ends[0].t) * longest >= tolerance:
+        first, last = sorted((ends[0].t, ends[1].t))
+        t, margin = cubic(ends[0], ends[1], first, last), 0.1 * (last - first)
+        near = min(last - t, t - first) < margin
+        if near and (stuck or t >= last or t <= first):
+            t, near = last - margin if abs(t - last) < abs(t - first) else first + margin, False
+        new, count, stuck = trial(t), count + 1, near
+        if too_high(new) or new.loss >= ends[low].loss:
+            ends[1 - low] = new
+            low = int(ends[0].loss > ends[1].loss)
+            continue
+        if flat(new):
+            return new
+        if new.slope * (ends[1 - low].t - ends[low].t) >= 0:
+            ends[1 - low] = ends[low]
+        ends[low] = new
+    return ends[low]

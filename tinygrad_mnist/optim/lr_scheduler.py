@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
 from typing import Any
@@ -72,7 +71,27 @@ class MultiplicativeLR(LambdaLR):
         return self._rates() if self._first else [lr * function(self.last_epoch) for lr, function in pairs]
 
 
-class StepLR(Scheduler):
+class _ByFactor(Scheduler):
+    """Base of those that multiply every rate by the same factors."""
+
+    def get_lr(self) -> list[float]:
+        """Multiply by this step's factor."""
+        factor = self._factor(self.last_epoch)
+        return [lr * factor for lr in self._rates()]
+
+    def closed_form(self) -> list[float]:
+        """Multiply the initial rates by the product of all factors."""
+        product = self._product(self.last_epoch)
+        return [lr * product for lr in self._of_groups(self.base_lrs)]
+
+    def _factor(self, t: int) -> float:
+        raise NotImplementedError
+
+    def _product(self, t: int) -> float:
+        raise NotImplementedError
+
+
+class StepLR(_ByFactor):
     """Multiply the lr by gamma every step_size steps."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
@@ -80,37 +99,29 @@ class StepLR(Scheduler):
         self.step_size, self.gamma = step_size, number("StepLR: gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        """Multiply at whole step_sizes."""
-        falls = self.last_epoch > 0 and self.last_epoch % self.step_size == 0
-        return [lr * self.gamma for lr in self._rates()] if falls else self._rates()
+    def _factor(self, t: int) -> float:
+        return float(self.gamma) if t > 0 and t % self.step_size == 0 else 1.0
 
-    def closed_form(self) -> list[float]:
-        """Multiply once for every whole step_size."""
-        return [lr * self.gamma ** (self.last_epoch // self.step_size) for lr in self._of_groups(self.base_lrs)]
+    def _product(self, t: int) -> float:
+        return float(self.gamma ** (t // self.step_size))
 
 
-class MultiStepLR(Scheduler):
+class MultiStepLR(_ByFactor):
     """Multiply the lr by gamma at every milestone, twice at one that is named twice."""
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1,
                  last_epoch: int = -1) -> None:  # fmt: skip
-        self.milestones, self.gamma = Counter(milestones), number("MultiStepLR: gamma", gamma)
+        self.milestones, self.gamma = sorted(milestones), number("MultiStepLR: gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        """Multiply at milestones."""
-        if self.last_epoch not in self.milestones:
-            return self._rates()
-        return [lr * self.gamma ** self.milestones[self.last_epoch] for lr in self._rates()]
+    def _factor(self, t: int) -> float:
+        return float(self.gamma ** self.milestones.count(t))
 
-    def closed_form(self) -> list[float]:
-        """Multiply once for every milestone so far."""
-        passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
-        return [lr * self.gamma**passed for lr in self._of_groups(self.base_lrs)]
+    def _product(self, t: int) -> float:
+        return float(self.gamma ** bisect_right(self.milestones, t))
 
 
-class ConstantLR(Scheduler):
+class ConstantLR(_ByFactor):
     """Multiply the lr by factor for the first total_iters steps."""
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5,
@@ -119,21 +130,16 @@ class ConstantLR(Scheduler):
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        """Multiply at the start, divide at the end."""
-        if self.last_epoch == 0:
-            return [lr * self.factor for lr in self._rates()]
-        if self.last_epoch != self.total_iters:
-            return self._rates()
-        return [lr * (1.0 / self.factor) for lr in self._rates()] if self.factor else self._of_groups(self.base_lrs)
+    def _factor(self, t: int) -> float:
+        if t == self.total_iters > 0 and not self.factor:
+            raise ArgumentError("ConstantLR: no factor leads back from a rate of 0.", hint="a factor above 0")
+        return self.factor if t == 0 else 1.0 / self.factor if t == self.total_iters else 1.0
 
-    def closed_form(self) -> list[float]:
-        """Multiply before the end."""
-        factor = self.factor + (self.last_epoch >= self.total_iters) * (1 - self.factor)
-        return [lr * factor for lr in self._of_groups(self.base_lrs)]
+    def _product(self, t: int) -> float:
+        return 1.0 if t >= self.total_iters else self.factor
 
 
-class LinearLR(Scheduler):
+class LinearLR(_ByFactor):
     """Multiply the lr by a factor that goes in a line from start_factor to end_factor, in total_iters steps."""
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0,
@@ -144,58 +150,44 @@ class LinearLR(Scheduler):
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        """Multiply by the ratio of two factors of the line."""
-        if self.last_epoch == 0:
-            return [lr * self.start_factor for lr in self._rates()]
-        if self._first or self.last_epoch > self.total_iters:
-            return self._rates()
+    def _factor(self, t: int) -> float:
+        if t == 0 or self._first or t > self.total_iters:
+            return 1.0 if t else self.start_factor
         rise = self.end_factor - self.start_factor
-        ratio = 1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
-        return [lr * ratio for lr in self._rates()]
+        return 1.0 + rise / (self.total_iters * self.start_factor + (t - 1) * rise)
 
-    def closed_form(self) -> list[float]:
-        """Multiply by the line's factor."""
-        rise, passed = self.end_factor - self.start_factor, min(self.total_iters, self.last_epoch)
-        factor = self.start_factor + rise * passed / (self.total_iters or 1)
-        return [lr * factor for lr in self._of_groups(self.base_lrs)]
+    def _product(self, t: int) -> float:
+        passed = min(t, self.total_iters) / (self.total_iters or 1)
+        return self.start_factor + (self.end_factor - self.start_factor) * passed
 
 
-class ExponentialLR(Scheduler):
+class ExponentialLR(_ByFactor):
     """Multiply the lr by gamma every step."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = number("ExponentialLR: gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        """Multiply, but at the start."""
-        return self._rates() if self._first else [lr * self.gamma for lr in self._rates()]
+    def _factor(self, t: int) -> float:
+        return 1.0 if self._first else float(self.gamma)
 
-    def closed_form(self) -> list[float]:
-        """Multiply once for every step."""
-        return [lr * self.gamma**self.last_epoch for lr in self._of_groups(self.base_lrs)]
+    def _product(self, t: int) -> float:
+        return float(self.gamma**t)
 
 
-class PolynomialLR(Scheduler):
+class PolynomialLR(_ByFactor):
     """Lower the lr to 0 in total_iters steps, along (1 - t / total_iters)^power."""
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters, self.power = total_iters, number("PolynomialLR: power", power)
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        """Multiply by the ratio of two points of the curve."""
-        t, length = self.last_epoch, self.total_iters
-        if self._first or t > length:
-            return self._rates()
-        ratio = ((1.0 - t / length) / (1.0 - (t - 1) / length)) ** self.power
-        return [lr * ratio for lr in self._rates()]
+    def _factor(self, t: int) -> float:
+        left = max(self.total_iters - t, -1)
+        return 1.0 if self._first or left < 0 else float((left / (left + 1)) ** self.power)
 
-    def closed_form(self) -> list[float]:
-        """Multiply by the curve's point."""
-        share = (1.0 - min(self.total_iters, self.last_epoch) / (self.total_iters or 1)) ** self.power
-        return [lr * share for lr in self._of_groups(self.base_lrs)]
+    def _product(self, t: int) -> float:
+        return float((1.0 - min(self.total_iters, t) / (self.total_iters or 1)) ** self.power)
 
 
 class CosineAnnealingLR(Scheduler):

@@ -6,7 +6,9 @@ A subclass writes `init_state` and `update`, nothing else. Knows no module. Look
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,18 +43,6 @@ def settings(given: dict[str, Any], *also: str) -> Group:
     return {k: v for k, v in given.items() if k not in ("self", "__class__", "params") or k in also}
 
 
-class Hook:
-    """What registering a hook gives: `remove()` ends it."""
-
-    def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> None:
-        self.hooks = hooks
-        hooks[id(self)] = hook
-
-    def remove(self) -> None:
-        """End the hook."""
-        self.hooks.pop(id(self), None)
-
-
 class Optimizer:
     """Changes parameters in place along their gradients.
 
@@ -61,14 +51,13 @@ class Optimizer:
     Raises:  ArgumentError for an empty list, a parameter given twice or a setting out of range
     """
 
-    optional: tuple[str, ...] = ()  # what only some settings need in the state of a parameter: arrays of its shape
+    optional: ClassVar[dict[str, str]] = {}  # arrays in the state of a parameter that only a setting needs, and which
 
     def __init__(self, params: Iterable[Any], defaults: Group) -> None:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
-        self._before: dict[int, Callable[..., Any]] = {}
-        self._after: dict[int, Callable[..., Any]] = {}
+        self._hooks: dict[Any, tuple[bool, Callable[..., Any]]] = {}  # whether before the step, and what to call
         if isinstance(params, Var):
             raise DTypeError(f"{self._name}: params is a single tensor.", hint=f"{self._name}([tensor], ...)")
         if not isinstance(params, Iterable):
@@ -121,7 +110,12 @@ class Optimizer:
         unknown = sorted(set(group) - {"params", "param_names", *self.defaults, *SCHEDULED, *UNUSED})
         if unknown:
             raise ArgumentError(f"{self._name}: unknown setting {unknown[0]!r}.", expected=", ".join(self.defaults))
-        made = {k: self._plain(k, v) for k, v in {**self.defaults, **group, "params": params}.items()}
+        made = {**self.defaults, **group, "params": params}
+        for name, x in made.items():
+            if isinstance(x, Var):  # a number that a schedule, or whoever holds the tensor, may change
+                if x.array.size != 1 or x.differentiable:
+                    raise ArgumentError(f"{self._name}: {name} must be one number, no gradient.", got=f"{x.shape}")
+                made[name] = x.array.reshape(())
         for name in (name for name in UNUSED if made.get(name)):
             raise ArgumentError(f"{self._name}: {name}={made[name]} is PyTorch's alone.", hint=f"leave {name} out")
         self.param_groups.append(made | ({"param_names": names} if names else {}))
@@ -131,21 +125,15 @@ class Optimizer:
             self.param_groups.pop()
             raise
 
-    def _plain(self, name: str, value: Any) -> Any:
-        """Look at the number in a tensor of one: a schedule, or whoever holds the tensor, may write to it."""
-        if not isinstance(value, Var):
-            return value
-        if value.array.size != 1 or value.differentiable:
-            raise ArgumentError(f"{self._name}: {name} must be one number without a gradient.", got=f"{value.shape}")
-        return value.array.reshape(())
+    def register_step_pre_hook(self, hook: Callable[..., Any], before: bool = True) -> Any:
+        """Have hook(optimizer, args, kwargs) called before every step, until what is returned is told to `remove()`."""
+        key = object()
+        self._hooks[key] = before, hook
+        return SimpleNamespace(remove=partial(self._hooks.pop, key, None))
 
-    def register_step_pre_hook(self, hook: Callable[..., Any]) -> Hook:
-        """Have hook(optimizer, args, kwargs) called before every step; it may return (args, kwargs) for it."""
-        return Hook(self._before, hook)
-
-    def register_step_post_hook(self, hook: Callable[..., Any]) -> Hook:
-        """Have hook(optimizer, args, kwargs) called after every step."""
-        return Hook(self._after, hook)
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> Any:
+        """Have hook(optimizer, args, kwargs) called after every step, until what is returned is told to `remove()`."""
+        return self.register_step_pre_hook(hook, False)
 
     def check(self, group: Group) -> None:
         """Raise ArgumentError unless the settings of a group make sense; a subclass may write this."""
@@ -175,18 +163,15 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. closure: computes the loss again and is called first."""
-        if self._before or self._after:
-            return self._with_hooks(closure)
-        return self._step(closure)
-
-    def _with_hooks(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._hooks:
+            return self._step(closure)
         refuse_captured("an optimizer's step with hooks", "remove the hooks, or call them in the step itself")
-        for hook in list(self._before.values()):
-            changed = hook(self, args, kwargs)
-            args, kwargs = (args, kwargs) if changed is None else changed
-        result = self._step(*args, **kwargs)
-        for hook in list(self._after.values()):
-            hook(self, args, kwargs)
+        arguments: Any = (() if closure is None else (closure,), {})
+        for _, hook in [x for x in self._hooks.values() if x[0]]:
+            arguments = hook(self, *arguments) or arguments
+        result = self._step(*arguments[0], **arguments[1])
+        for _, hook in [x for x in self._hooks.values() if not x[0]]:
+            hook(self, *arguments)
         return result
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:

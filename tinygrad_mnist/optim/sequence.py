@@ -6,32 +6,37 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.errors import ArgumentError, DTypeError, StateDictError
+from ..core.errors import ArgumentError, StateDictError
 from .optimizer import Optimizer
 from .plateau import ReduceLROnPlateau
 from .schedule import Scheduler, checked_optimizer
 
 
-class _Several(Scheduler):
-    """Base: holds schedules of one optimizer."""
+class ChainedScheduler(Scheduler):
+    """Step several schedules of one optimizer at once, each from the rate that the one before has set."""
 
-    def __init__(self, schedulers: Sequence[Scheduler], optimizer: Optimizer | None) -> None:
+    def __init__(self, schedulers: Sequence[Scheduler], optimizer: Optimizer | None = None) -> None:
         name, self.schedulers = type(self).__name__, list(schedulers)
-        if not self.schedulers:
-            raise ArgumentError(f"{name}: got no schedulers.", expected="at least one")
         for i, one in enumerate(self.schedulers):
-            if not isinstance(one, Scheduler):
-                raise DTypeError(f"{name}: schedulers[{i}] is no schedule.", got=f"{one!r:.60}")
-            if isinstance(one, ReduceLROnPlateau):
-                raise ArgumentError(f"{name}: ReduceLROnPlateau wants a figure.", hint="step it by itself")
+            if not isinstance(one, Scheduler) or isinstance(one, ReduceLROnPlateau):
+                raise ArgumentError(f"{name}: schedulers[{i}] cannot be one of several.", got=f"{one!r:.60}")
             if one.optimizer is not (optimizer or self.schedulers[0].optimizer):
                 raise ArgumentError(f"{name}: schedulers[{i}] is of another optimizer.", expected="one for all")
+        if not self.schedulers:
+            raise ArgumentError(f"{name}: got no schedulers.", expected="at least one")
         self.optimizer = checked_optimizer(name, optimizer or self.schedulers[0].optimizer)
-        self.base_lrs = list(self.schedulers[0].base_lrs)
+        self.base_lrs, self.last_epoch, self._last_lr = list(self.schedulers[0].base_lrs), 0, self._rates()
 
-    def get_lr(self) -> list[float]:
-        """Refuse to begin in the middle."""
-        raise ArgumentError(f"{type(self).__name__}: a schedule of schedules cannot begin after another schedule.")
+    def _advance(self, epoch: int | None = None) -> None:
+        if epoch is not None:
+            raise ArgumentError(f"{type(self).__name__}: cannot go to an epoch, or begin after another schedule.")
+        self.last_epoch += 1
+        self._step()
+
+    def _step(self) -> None:
+        for one in self.schedulers:
+            one._advance()
+        self._last_lr = self._rates()
 
     def state_dict(self) -> dict[str, Any]:
         """Give what is needed to continue all of them."""
@@ -48,7 +53,7 @@ class _Several(Scheduler):
         super().load_state_dict({"last_epoch": self.last_epoch, "base_lrs": self.base_lrs, **state_dict})
 
 
-class SequentialLR(_Several):
+class SequentialLR(ChainedScheduler):
     """Follow one schedule after the other; each begins anew at its milestone.
 
     Args:    milestones: the steps at which the second, third ... begins
@@ -66,40 +71,23 @@ class SequentialLR(_Several):
         _undo(self.schedulers)
         first = self.schedulers[bisect_right(self.milestones, 0)]
         first._begin()
-        self._last_lr = first.get_last_lr()
+        self._last_lr = first._latest()
 
-    def _advance(self, epoch: int | None = None) -> None:
-        if epoch is not None:
-            raise ArgumentError("SequentialLR.step: there is no epoch to go to.", hint="step()")
-        self.last_epoch += 1
+    def _step(self) -> None:
         index = bisect_right(self.milestones, self.last_epoch)
         one = self.schedulers[index]
-        if index > 0 and self.milestones[index - 1] == self.last_epoch:
+        begins = index > 0 and self.milestones[index - 1] == self.last_epoch
+        if begins and not isinstance(one, ChainedScheduler):
             Scheduler._advance(one, 0)
         else:
-            one._advance()
+            one._advance(0 if begins else None)
         self._last_lr = one._latest()
-
-
-class ChainedScheduler(_Several):
-    """Step several schedules of one optimizer at once, each from the rate that the one before has set."""
-
-    def __init__(self, schedulers: Sequence[Scheduler], optimizer: Optimizer | None = None) -> None:
-        super().__init__(schedulers, optimizer)
-        self.last_epoch, self._last_lr = 0, self._rates()
-
-    def _advance(self, epoch: int | None = None) -> None:
-        if epoch is not None:
-            raise ArgumentError("ChainedScheduler.step: there is no epoch to go to.", hint="step()")
-        for one in self.schedulers:
-            one._advance()
-        self.last_epoch, self._last_lr = self.last_epoch + 1, self._rates()
 
 
 def _undo(schedulers: Sequence[Scheduler]) -> None:
     """Take back the first step of schedules, which `__init__` took."""
     for one in schedulers:
-        if isinstance(one, _Several):
+        if isinstance(one, ChainedScheduler):
             _undo(one.schedulers)
         else:
             one.last_epoch -= 1

@@ -23,7 +23,7 @@ class SGD(Optimizer):
     Source:  Sutskever et al. 2013 for Nesterov's form; velocity in units of the gradient, as in PyTorch
     """
 
-    optional = ("momentum_buffer",)
+    optional = {"momentum_buffer": "momentum"}
 
     def __init__(
         self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,

@@ -21,15 +21,6 @@ from .optimizer import Optimizer, check_at_least
 from .schedule import Scheduler, by_group, checked_optimizer
 
 Average = Callable[[Any, Any, Any], Any]
-__all__ = [
-    "AveragedModel", "SWALR", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn",
-    "update_bn",
-]  # fmt: skip
-
-
-def _checked(decay: float) -> float:
-    check_at_least("get_ema_avg_fn", 0, math.nextafter(1, 2), decay=decay)
-    return decay
 
 
 def _towards(averages: Sequence[Any], values: Sequence[Any], share: float) -> None:
@@ -44,8 +35,8 @@ def _towards(averages: Sequence[Any], values: Sequence[Any], share: float) -> No
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Average:
     """Make the function that moves averages by 1 - decay towards the values: lists of both."""
-    share = 1 - _checked(decay)
-    return lambda averages, values, count: _towards(averages, values, share)
+    check_at_least("get_ema_multi_avg_fn", 0, math.nextafter(1, 2), decay=decay)
+    return lambda averages, values, count: _towards(averages, values, 1 - decay)
 
 
 def get_swa_multi_avg_fn() -> Average:
@@ -55,8 +46,8 @@ def get_swa_multi_avg_fn() -> Average:
 
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
     """Make the function that gives decay · average + (1 - decay) · value."""
-    kept = _checked(decay)
-    return lambda average, value, count: kept * average + (1 - kept) * value
+    check_at_least("get_ema_avg_fn", 0, math.nextafter(1, 2), decay=decay)
+    return lambda average, value, count: decay * average + (1 - decay) * value
 
 
 def get_swa_avg_fn() -> Average:
@@ -92,19 +83,16 @@ class AveragedModel(Module):
     def update_parameters(self, model: Module) -> None:
         """Take the weights of a model into the average; the first are the average."""
         mine, its = ([m.parameters(), *([m.buffers()] if self.use_buffers else [])] for m in (self.module, model))
-        pairs = list(zip(chain(*mine), chain(*its), strict=False))
+        pairs = [(p, q.detach()) for p, q in zip(chain(*mine), chain(*its), strict=False)]
         count: Any = vars(self)["n_averaged"]
-        if int(count) == 0:
-            for p, q in pairs:
-                p.copy_(q)
-        elif self.multi_avg_fn is not None:
+        if int(count) and self.multi_avg_fn is not None:
             for dtype in dict.fromkeys(p.dtype for p, _ in pairs):
-                some = [(p, q.detach()) for p, q in pairs if p.dtype == dtype]
+                some = [pair for pair in pairs if pair[0].dtype == dtype]
                 self.multi_avg_fn([p for p, _ in some], [q for _, q in some], count)
         else:
-            average = self.avg_fn or get_swa_avg_fn()
+            average = (self.avg_fn or get_swa_avg_fn()) if int(count) else (lambda p, q, count: q)
             for p, q in pairs:
-                p.copy_(average(p.detach(), q.detach(), count))
+                p.copy_(average(p.detach(), q, count))
         for p, q in () if self.use_buffers else zip(self.module.buffers(), model.buffers(), strict=True):
             p.copy_(q)
         count.add_(1)
@@ -112,20 +100,15 @@ class AveragedModel(Module):
 
 @no_grad()
 def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
-    """Compute the running statistics of batch norms anew, as plain means over all batches of a loader.
-
-    Args:    loader: of inputs, or of tuples that begin with one; device: cpu or None
-    """
+    """Compute the running statistics of batch norms anew, as means over the batches (or their first members)."""
     norms: list[Any] = [m for m in model.modules() if any("BatchNorm" in c.__name__ for c in type(m).__mro__)]
-    if not norms:
-        return
     before, training = [m.momentum for m in norms], model.training
     try:
-        model.train()
         for m in norms:
             m.reset_running_stats()
             m.momentum = None
-        for batch in loader:
+        model.train()
+        for batch in loader if norms else ():
             model(batch[0] if isinstance(batch, list | tuple) else batch)
     finally:
         for m, momentum in zip(norms, before, strict=True):
@@ -138,10 +121,8 @@ class SWALR(Scheduler):
 
     own = ("count",)
 
-    def __init__(
-        self, optimizer: Optimizer, swa_lr: float | Sequence[float], anneal_epochs: int = 10,
-        anneal_strategy: str = "cos", last_epoch: int = -1,
-    ) -> None:  # fmt: skip
+    def __init__(self, optimizer: Optimizer, swa_lr: float | Sequence[float], anneal_epochs: int = 10,
+                 anneal_strategy: str = "cos", last_epoch: int = -1) -> None:  # fmt: skip
         rates = by_group("SWALR", "swa_lr", swa_lr, checked_optimizer("SWALR", optimizer))
         if anneal_strategy not in ("cos", "linear"):
             raise ArgumentError(f"SWALR: anneal_strategy {anneal_strategy!r} is unknown.", expected="'cos' or 'linear'")
@@ -167,7 +148,6 @@ class SWALR(Scheduler):
         """Undo the share of the step before, and apply the next."""
         step = self.count if self.anneal_epochs else max(1, self.count)
         before, now = self._share(step - 1), self._share(step)
-        ends = [group["swa_lr"] for group in self.optimizer.param_groups]
-        starts = [end if before == 1 else (lr - before * end) / (1 - before)
-                  for lr, end in zip(self._rates(), ends, strict=True)]  # fmt: skip
-        return [end * now + start * (1 - now) for start, end in zip(starts, ends, strict=True)]
+        pairs = [(lr, group["swa_lr"]) for lr, group in zip(self._rates(), self.optimizer.param_groups, strict=True)]
+        starts = [end if before == 1 else (lr - before * end) / (1 - before) for lr, end in pairs]
+        return [end * now + start * (1 - now) for start, (_, end) in zip(starts, pairs, strict=True)]

@@ -1,7 +1,4 @@
-"""Weights of a given norm, as parametrizations: PyTorch's `nn.utils.parametrizations`.
-
-Each is a module with a forward and, where there is one, a right inverse. Read after parametrize.py.
-"""
+"""Weights of a given norm, as parametrizations: PyTorch's `nn.utils.parametrizations`. Read after parametrize.py."""
 
 from __future__ import annotations
 
@@ -19,16 +16,13 @@ from .parametrize import register_parametrization
 
 def norm_but(x: Any, dim: int) -> Any:
     """Take the norm over all axes but one, kept; over all for dim = -1, as PyTorch counts here."""
-    return _sum(square(x)) ** 0.5 if dim == -1 else _sum(square(x), _others(x.ndim, dim), keepdim=True) ** 0.5
-
-
-def _others(ndim: int, dim: int) -> tuple[int, ...]:
-    return tuple(i for i in range(ndim) if i != dim % ndim)
+    others = tuple(i for i in range(x.ndim) if i != dim % x.ndim)
+    return _sum(square(x)) ** 0.5 if dim == -1 else _sum(square(x), others, keepdim=True) ** 0.5
 
 
 def as_matrix(x: Any, dim: int) -> Any:
     """Lay a weight out as (length of dim, everything else)."""
-    return flatten(permute(x, (dim, *_others(x.ndim, dim))) if dim else x, 1)
+    return flatten(permute(x, (dim, *(i for i in range(x.ndim) if i != dim))) if dim else x, 1)
 
 
 def normalized(x: Any, eps: float) -> Any:
@@ -36,15 +30,13 @@ def normalized(x: Any, eps: float) -> Any:
     return x / clamp(_sum(square(x)) ** 0.5, min=eps)
 
 
-def directions(w: Any, eps: float) -> tuple[Tensor, Tensor]:
+def directions(w: Any, eps: float) -> list[Any]:
     """Draw a unit vector for either side of a matrix."""
-    made = (Tensor.wrap(draw(normal, (size,), w.dtype, None)) for size in w.shape)
-    u, v = (normalized(x, eps) for x in made)
-    return u, v
+    return [normalized(Tensor.wrap(draw(normal, (size,), w.dtype, None)), eps) for size in w.shape]
 
 
-def power(w: Any, u: Any, v: Any, count: int, eps: float) -> tuple[Any, Any]:
-    """Turn u and v towards the first singular vectors of a matrix, and write them down."""
+def power(w: Any, u: Any, v: Any, count: int, eps: float) -> None:
+    """Turn u and v, in place, towards the first singular vectors of a matrix."""
     with no_grad():
         new_u, new_v = u, v
         for _ in range(count):
@@ -52,10 +44,14 @@ def power(w: Any, u: Any, v: Any, count: int, eps: float) -> tuple[Any, Any]:
             new_v = normalized(matmul(w.T, new_u), eps)
         u.copy_(new_u)
         v.copy_(new_v)
-    return new_u, new_v
 
 
-class _WeightNorm(Module):
+def stretched(w: Any, u: Any, v: Any) -> Any:
+    """Give the singular value of singular vectors as they are now."""
+    return matmul(u.clone(), matmul(w, v.clone()))
+
+
+class WeightNorm(Module):
     """A weight from its length g and direction v."""
 
     def __init__(self, dim: int | None = 0) -> None:
@@ -69,7 +65,7 @@ class _WeightNorm(Module):
         return norm_but(weight, self.dim), weight
 
 
-class _SpectralNorm(Module):
+class SpectralNorm(Module):
     """A weight over its largest singular value, which is estimated by steps of power iteration."""
 
     _u: Tensor
@@ -82,21 +78,18 @@ class _SpectralNorm(Module):
             raise ArgumentError("spectral_norm: the weight has no such dim.", got=f"dim {dim} of {weight.shape}")
         self.dim, self.eps, self.n_power_iterations = dim % weight.ndim, eps, n_power_iterations
         if weight.ndim > 1:
-            with no_grad():
-                w = as_matrix(weight.detach(), self.dim)
-                u, v = directions(w, eps)
-            self.register_buffer("_u", u)
-            self.register_buffer("_v", v)
+            w = as_matrix(weight.detach(), self.dim)
+            for name, x in zip(("_u", "_v"), directions(w, eps), strict=True):
+                self.register_buffer(name, x)
             power(w, self._u, self._v, 15, eps)
 
     def forward(self, weight: Any) -> Any:
         if weight.ndim == 1:
             return normalized(weight, self.eps)
         w = as_matrix(weight, self.dim)
-        u, v = self._u.clone(), self._v.clone()
         if self.training:
-            u, v = power(w.detach(), self._u, self._v, self.n_power_iterations, self.eps)
-        return weight / matmul(u, matmul(w, v))
+            power(w.detach(), self._u, self._v, self.n_power_iterations, self.eps)
+        return weight / stretched(w, self._u, self._v)
 
     def right_inverse(self, value: Any) -> Any:
         """Take any weight of norm 1 for itself."""
@@ -111,7 +104,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     Source:
         Salimans & Kingma 2016 (arXiv:1602.07868)
     """
-    return register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
+    return register_parametrization(module, name, WeightNorm(dim), unsafe=True)
 
 
 def spectral_norm(
@@ -127,8 +120,8 @@ def spectral_norm(
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):
         raise ArgumentError(f"spectral_norm: {type(module).__name__} has no parameter or buffer {name!r}.")
-    axis = default_dim(module) if dim is None else dim
-    return register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, axis, eps))
+    norm = SpectralNorm(weight, n_power_iterations, default_dim(module) if dim is None else dim, eps)
+    return register_parametrization(module, name, norm)
 
 
 def default_dim(module: Module) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import Any
 
-from ...core.errors import ArgumentError, DTypeError, ShapeError
+from ...core.errors import ArgumentError, ShapeError
 from ...core.graph import no_grad
 from ...tensors.in_place import replace
 from ...tensors.tensor import Tensor
@@ -21,47 +21,34 @@ from ..parameter import Parameter
 class Parametrizations(Module):
     """What a module's computed weights are made of, by their names."""
 
-    def __getitem__(self, name: str) -> ParametrizationList:
-        found: ParametrizationList = vars(self)[name]
-        return found
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(vars(self).get(str(name)), ParametrizationList)
+    def __getitem__(self, name: str) -> Any:
+        return vars(self)[name]
 
     def names(self) -> tuple[str, ...]:
         """List the names."""
-        return tuple(name for name in vars(self) if name in self)
+        return tuple(name for name, x in vars(self).items() if isinstance(x, ParametrizationList))
 
 
 class ParametrizationList(ModuleList):
     """The modules that make one weight, one after the other, and the parameters that it is made from."""
 
-    def __init__(self, modules: list[Module], original: Tensor) -> None:
-        super().__init__(modules)
+    def __init__(self, module: Any, original: Tensor) -> None:
+        super().__init__([module])
         with no_grad():
-            made: Any = original
-            for module in reversed(modules):
-                made = module.right_inverse(made) if hasattr(module, "right_inverse") else made
+            made = module.right_inverse(original) if hasattr(module, "right_inverse") else original
         self.several = isinstance(made, tuple | list)
-        for i, x in enumerate(made if self.several else ()):
-            is_parameter = isinstance(original, Parameter)
-            value = Parameter(x.detach(), original.requires_grad) if is_parameter else x.detach()
-            setattr(self, f"original{i}", value) if is_parameter else self.register_buffer(f"original{i}", value)
-        if not self.several:
-            if made is not original:
-                replace(original, made.detach())
-            if isinstance(original, Parameter):
-                self.original = original
-            else:
-                self.register_buffer("original", original)
+        if not self.several and made is not original:
+            replace(original, made.detach())
+        learned = isinstance(original, Parameter)
+        for i, x in enumerate(made if self.several else [original]):
+            name = f"original{i}" if self.several else "original"
+            put(self, name, Parameter(x.detach(), original.requires_grad) if self.several and learned else x)
 
     def originals(self) -> list[Any]:
         """List what the weight is made from."""
-        names = [k for k in vars(self) if k.startswith("original") and k[8:].isdigit() == self.several]
-        return [getattr(self, name) for name in names]
+        return [x for name, x in vars(self).items() if name.startswith("original")]
 
     def forward(self) -> Any:
-        """Make the weight."""
         first, *others = self._list()
         x = first(*self.originals())
         for module in others:
@@ -81,10 +68,10 @@ class ParametrizationList(ModuleList):
 
 
 @cache
-def dressed(base: Any, names: tuple[str, ...], older: tuple[str, ...] = ()) -> type[Module]:
+def dressed(base: Any, names: tuple[str, ...], older: tuple[str, ...] = ()) -> Any:
     """Make the class of a module whose weights of these names are computed; older: by an object of normed.py."""
     body: dict[str, Any] = {"__module__": base.__module__, "_base": base}
-    body |= {name: _computed(name) for name in names}
+    body |= {name: property(partial(_weight, name=name), partial(_assign, name=name)) for name in names}
     body |= {name: property(partial(_older_weight, name=name), _unchangeable) for name in older}
     if older:
         body["forward"] = _older_forward
@@ -92,14 +79,12 @@ def dressed(base: Any, names: tuple[str, ...], older: tuple[str, ...] = ()) -> t
     return type(f"Parametrized{base.__name__}" if names else base.__name__, (base,), body)
 
 
-def _computed(name: str) -> property:
-    def weight(self: Any) -> Any:
-        return self.parametrizations[name]()
+def _weight(self: Any, name: str) -> Any:
+    return self.parametrizations[name]()
 
-    def assign(self: Any, value: Any) -> None:
-        self.parametrizations[name].right_inverse(value)
 
-    return property(weight, assign)
+def _assign(self: Any, value: Any, name: str) -> None:
+    self.parametrizations[name].right_inverse(value)
 
 
 def _older_weight(self: Any, name: str) -> Any:
@@ -116,37 +101,34 @@ def _unchangeable(self: Module, value: Any) -> None:
     raise ArgumentError(f"{type(self).__name__}: a weight that is computed cannot be assigned.", hint="remove the norm")
 
 
-def _bare(base: Any, names: tuple[str, ...], older: tuple[str, ...]) -> Module:
+def _bare(base: Any, names: tuple[str, ...], older: tuple[str, ...]) -> Any:
     kind = dressed(base, names, older)
     return kind.__new__(kind)
 
 
-def lists_of(module: Module) -> Parametrizations:
-    """Give what a module's computed weights are made of."""
-    found = vars(module).get("parametrizations")
-    return found if isinstance(found, Parametrizations) else Parametrizations()
-
-
-def undressed(module: Module) -> type[Module]:
-    """Give the class that a module was written as."""
-    kind: type[Module] = getattr(type(module), "_base", type(module))
-    return kind
-
-
-def dress(module: Module) -> None:
+def dress(module: Any) -> None:
     """Give a module the class that its computed weights need."""
-    names = lists_of(module).names()
-    older = tuple(vars(module).get("_normed", ()))
-    base: Any = undressed(module)
+    names, older = lists_of(module).names(), tuple(vars(module).get("_normed", ()))
+    base: Any = getattr(type(module), "_base", type(module))
     module.__class__ = dressed(base, names, older) if names or older else base
 
 
-def taken(module: Module, name: str, what: str) -> Tensor:
+def lists_of(module: Module) -> Parametrizations:
+    """Give what a module's computed weights are made of."""
+    found: Any = vars(module).get("parametrizations")
+    return found if isinstance(found, Parametrizations) else Parametrizations()
+
+
+def put(module: Any, name: str, x: Tensor) -> None:
+    """Make a tensor a parameter of a module, or a buffer."""
+    setattr(module, name, x) if isinstance(x, Parameter) else module.register_buffer(name, x)
+
+
+def taken(module: Module, name: str, what: str) -> Any:
     """Find a parameter or buffer of a module that is to be computed from now on."""
     x = vars(module).get(name)
-    if not isinstance(x, Tensor) or not (isinstance(x, Parameter) or name in registered(module)):
-        hint = ", ".join(k for k, v in vars(module).items() if isinstance(v, Parameter))
-        raise ArgumentError(f"{what}: {type(module).__name__} has no parameter or buffer {name!r}.", expected=hint)
+    if not isinstance(x, Parameter) and not (isinstance(x, Tensor) and name in registered(module)):
+        raise ArgumentError(f"{what}: {type(module).__name__} has no parameter or buffer {name!r}.")
     return x
 
 
@@ -166,34 +148,25 @@ def register_parametrization(
         unsafe: let shape and dtype change
     Raises:
         ArgumentError where there is no such parameter
-        ShapeError, DTypeError where the value has another shape or dtype
+        ShapeError where the value has another shape or dtype
     """
-    parametrization.train(module.training)
-    if is_parametrized(module, tensor_name):
-        before, after = getattr(module, tensor_name), parametrization(getattr(module, tensor_name))
-        _check_alike(tensor_name, before, after, unsafe)
-        lists_of(module)[tensor_name].append(parametrization)
-        return module
-    original = taken(module, tensor_name, "register_parametrization")
-    shape, dtype = original.shape, original.dtype
-    made = ParametrizationList([parametrization], original).train(module.training)
+    known = is_parametrized(module, tensor_name)
+    before = getattr(module, tensor_name) if known else taken(module, tensor_name, "register_parametrization")
+    was, made = (before.shape, before.dtype), parametrization if known else ParametrizationList(parametrization, before)
     with no_grad():
-        value = made()
-    if not unsafe and (value.shape, value.dtype) != (shape, dtype):
-        _check_alike(tensor_name, original, value, unsafe)
+        after = parametrization(before) if known else made()
+    if not unsafe and (after.shape, after.dtype) != was:
+        problem, got = f"register_parametrization: {tensor_name} would be of another shape or dtype.", str(after.shape)
+        raise ShapeError(problem, got=f"{got}, {after.dtype}", expected=f"{was[0]}, {was[1]}", hint="unsafe=True")
+    made.train(module.training)
+    if known:
+        lists_of(module)[tensor_name].append(made)
+        return module
     delattr(module, tensor_name)
     module.parametrizations = lists_of(module)  # type: ignore[attr-defined]
     setattr(lists_of(module), tensor_name, made)
     dress(module)
     return module
-
-
-def _check_alike(name: str, before: Any, after: Any, unsafe: bool) -> None:
-    problem = f"register_parametrization: {name} would be of another"
-    if not unsafe and before.shape != after.shape:
-        raise ShapeError(f"{problem} shape.", got=f"{after.shape}", expected=f"{before.shape}", hint="unsafe=True")
-    if not unsafe and before.dtype != after.dtype:
-        raise DTypeError(f"{problem} dtype.", got=f"{after.dtype}", expected=f"{before.dtype}", hint="unsafe=True")
 
 
 def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized: bool = True) -> Module:
@@ -208,16 +181,16 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     if made.several and not leave_parametrized:
         problem = "remove_parametrizations: a weight made from several parameters has no original."
         raise ArgumentError(problem, hint="leave_parametrized=True")
-    first: Any = made.originals()[0]
+    first = made.originals()[0]
     with no_grad():
-        value = getattr(module, tensor_name)
+        value = getattr(module, tensor_name).detach()
     if made.several:
-        first = Parameter(value.detach(), first.requires_grad) if isinstance(first, Parameter) else value.detach()
+        first = Parameter(value, first.requires_grad) if isinstance(first, Parameter) else value
     elif leave_parametrized:
-        replace(first, value.detach().clone())
+        replace(first, value.clone())
     delattr(lists_of(module), tensor_name)
     if not lists_of(module).names():
         delattr(module, "parametrizations")
     dress(module)
-    setattr(module, tensor_name, first) if isinstance(first, Parameter) else module.register_buffer(tensor_name, first)
+    put(module, tensor_name, first)
     return module

@@ -1,33 +1,24 @@
-"""Parameters as one vector, and back: for optimizers that see a model as a point."""
+"""Parameters as one vector, and back: for optimizers that see a model as a point. utils/ exports them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from ...core.errors import ShapeError
-from ...functions import cat, reshape
-from ...tensors.in_place import replace
-from ...tensors.tensor import Tensor
+from ..core.errors import ShapeError
+from ..functions import cat, reshape
+from ..tensors.in_place import replace
+from ..tensors.tensor import Tensor
 
 
 def parameters_to_vector(parameters: Iterable[Any]) -> Tensor:
-    """Lay all numbers of several tensors behind each other.
-
-    Shapes:
-        n tensors (*Aᵢ) -> (Σ |Aᵢ|,)
-    """
+    """Lay all numbers of several tensors behind each other."""
     result: Tensor = cat([reshape(p, -1) for p in parameters])
     return result
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Any]) -> None:
-    """Give the parameters the memory of a vector, piece by piece: they look at it from then on, as in PyTorch.
-
-    Raises:
-        ShapeError where the vector is shorter than the parameters are together; then nothing has changed
-        DTypeError where a parameter has another dtype
-    """
+    """Give the parameters the memory of a vector, piece by piece: they look at it from then on, as in PyTorch."""
     listed, at = list(parameters), 0
     needed = sum(p.numel() for p in listed)
     if vec.ndim != 1 or vec.numel() < needed:
