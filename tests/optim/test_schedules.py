@@ -445,3 +445,39 @@ def test_compiled_steps_read_changed_settings(kind, backend, what):
             np.testing.assert_array_equal(a, b)
         else:
             np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6)
+
+
+SCHEDULES = {
+    "MultiStepLR": {"milestones": [2, 4, 4]}, "ConstantLR": {"total_iters": 3}, "LinearLR": {"total_iters": 4},
+    "PolynomialLR": {"total_iters": 20}, "MultiplicativeLR": {"lr_lambda": lambda t: 0.9},
+    "CyclicLR": {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 3},
+    "CosineAnnealingWarmRestarts": {"T_0": 3, "T_mult": 2}, "SequentialLR": {}, "ChainedScheduler": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_step_inside_compiled_steps(name, backend):
+    def make(wrap):
+        w = tg.ones(3, requires_grad=True)
+        optimizer = optim.RMSprop([w], lr=0.2, momentum=0.5)
+        several = [lr_scheduler.LinearLR(optimizer), lr_scheduler.ExponentialLR(optimizer, 0.9)]
+        more = [optimizer] if name == "SequentialLR" else []
+        given = {"SequentialLR": (*more, several, [4]), "ChainedScheduler": (several,)}.get(name, (optimizer,))
+        schedule = getattr(lr_scheduler, name)(*given, **SCHEDULES[name])
+
+        def step(x):
+            optimizer.zero_grad()
+            (w * x).sum().backward()
+            optimizer.step()
+            schedule.step()
+
+        step, found = wrap(step), []
+        for i in range(12):
+            step(tg.full((3,), i - 5.5))
+            found.append([*w.tolist(), *schedule.get_last_lr(), optimizer.param_groups[0]["momentum"]])
+        return found
+
+    if backend == "numba":
+        pytest.importorskip("numba")
+    assert make(lambda f: f) == make(tg.compile(backend=backend))

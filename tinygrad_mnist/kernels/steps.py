@@ -151,4 +151,4 @@ def asgd(p: Array, d: Array, s: Array, t: Array, mean: Array, *, lambd: Any, rat
     """ASGD: gradient descent, and the mean of where it has been."""
     p *= 1 - lambd * rate
     p -= np.multiply(d, rate, out=s)
-    lerp(mean, p, share, s)
+    lerp(mean, p, share, s) if share != 1 else np.copyto(mean, p)
