@@ -111,6 +111,21 @@ def test_float32_and_defaults_are_pytorchs(name):
     assert {k: p.default for k, p in ours.items()} == {k: p.default for k, p in theirs.items()}
 
 
+SPECIAL = [[np.nan, 1, 2], [np.inf, 1, 2], [0.0, 0, 0], [-np.inf, 1e300, 1e-300], []]
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name not in ("Muon", "Adam", "AdamW")])
+def test_gradients_that_are_no_numbers_and_odd_shapes_are_pytorchs(name):
+    for values in (*SPECIAL, 0.5):
+        g = np.array(values, np.float64)
+        made = both(name, np.random.default_rng(0), [{}], shapes=(g.shape,))
+        for _ in range(3):
+            for optimizer, (p,) in made:
+                p.grad = tg.tensor(g) if optimizer is made[0][0] else torch.tensor(g)
+                optimizer.step()
+        np.testing.assert_allclose(made[0][1][0].array, made[1][1][0].detach().numpy(), atol=1e-12)
+
+
 def test_muon_is_near_pytorchs_bfloat16(monkeypatch):
     monkeypatch.undo()
     rng = np.random.default_rng(1)
@@ -255,7 +270,7 @@ def test_named_parameters_are_kept_by_name_as_pytorch_keeps_them():
         assert [g["param_names"] for g in other.param_groups] == [names[:2], names[2:]]
 
 
-def test_a_rate_that_is_a_tensor_is_read_at_every_step():
+def test_a_rate_that_is_a_tensor_is_read_at_every_step(tmp_path):
     rate, p = tg.tensor(0.1, dtype=tg.float64), tg.ones(1, dtype=tg.float64, requires_grad=True)
     optimizer = optim.Adagrad([p], lr=rate)
     schedule = optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
@@ -264,6 +279,13 @@ def test_a_rate_that_is_a_tensor_is_read_at_every_step():
     assert p.item() == pytest.approx(0.9)
     schedule.step()
     assert rate.item() == 0.05
+    other = optim.Adagrad([tg.ones(1, dtype=tg.float64, requires_grad=True)])
+    tg.save(optimizer.state_dict(), tmp_path / "state.npz")
+    other.load_state_dict(tg.load(tmp_path / "state.npz"))
+    rate.fill_(7.0)
+    assert other.param_groups[0]["lr"] == 0.05
+    other.param_groups[0]["params"][0].grad = tg.ones(1, dtype=tg.float64)
+    other.step()
     with pytest.raises(ArgumentError, match="lr must be one number"):
         optim.SGD([p], lr=tg.ones(2))
 

@@ -31,7 +31,8 @@ def step(rule: Callable[..., None], p: Array, g: Array, arrays: Sequence[Array],
         if decoupled and decay:
             p *= 1 - o["lr"] * decay
         s, t = scratch("update", p.shape, p.dtype), scratch("second", p.shape, p.dtype)
-        rule(p, d, s, t, *arrays, **numbers)
+        with np.errstate(all="ignore"):  # PyTorch says nothing of infinite gradients
+            rule(p, d, s, t, *arrays, **numbers)
 
     by_blocks(change, p, g, *arrays)
 
@@ -142,9 +143,8 @@ def rprop(p: Array, d: Array, s: Array, t: Array, before: Array, size: Array, *,
     np.clip(size, *step_sizes, out=size)
     np.copyto(before, d)
     np.copyto(before, 0, where=turned)
-    np.sign(before, out=s)
-    s *= size
-    p -= s
+    np.subtract(p, size, out=p, where=np.greater(before, 0, out=same))
+    np.add(p, size, out=p, where=np.less(before, 0, out=turned))
 
 
 def asgd(p: Array, d: Array, s: Array, t: Array, mean: Array, *, lambd: Any, rate: Any, share: Any) -> None:

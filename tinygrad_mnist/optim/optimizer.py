@@ -256,8 +256,10 @@ class Optimizer:
         self.state = loaded
         for own, saved in zip(self.param_groups, groups, strict=True):
             skipped = ("params", *UNUSED)
-            own.update({k: tuple(v) if isinstance(v, list) and k != "param_names" else v for k, v in saved.items()
-                        if k not in skipped})  # fmt: skip
+            for k, v in ((k, v) for k, v in saved.items() if k not in skipped):
+                listed = isinstance(v, list) and k != "param_names"
+                array = hasattr(v, "__array__") and not isinstance(v, np.generic)
+                own[k] = tuple(v) if listed else np.array(np.asarray(v)).reshape(()) if array else v
 
     def __repr__(self) -> str:
         rows = []
