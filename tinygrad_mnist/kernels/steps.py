@@ -78,9 +78,8 @@ def adagrad(p: Array, d: Array, s: Array, t: Array, v: Array, *, rate: Any, eps:
     less_quotient(p, d, s, rate, s)
 
 
-def adamax(
-    p: Array, d: Array, s: Array, t: Array, m: Array, u: Array, *, beta1: Any, beta2: Any, rate: Any, eps: Any
-) -> None:
+def adamax(p: Array, d: Array, s: Array, t: Array, m: Array, u: Array, *, beta1: Any, beta2: Any, rate: Any,
+           eps: Any) -> None:  # fmt: skip
     """Adamax: u the decaying largest gradient."""
     lerp(m, d, 1 - beta1, s)
     u *= beta2
@@ -88,10 +87,8 @@ def adamax(
     less_quotient(p, m, u, rate, s)
 
 
-def nadam(
-    p: Array, d: Array, s: Array, t: Array, m: Array, v: Array, *, beta1: Any, beta2: Any, eps: Any, rest2: Any,
-    rate: Any, ahead: Any,
-) -> None:  # fmt: skip
+def nadam(p: Array, d: Array, s: Array, t: Array, m: Array, v: Array, *, beta1: Any, beta2: Any, eps: Any, rest2: Any,
+          rate: Any, ahead: Any) -> None:  # fmt: skip
     """NAdam: one share of the step along the gradient, one along its mean; rest2: the correction of v."""
     lerp(m, d, 1 - beta1, s)
     mix_square(v, d, beta2, s)
@@ -100,10 +97,8 @@ def nadam(
     less_quotient(p, m, s, ahead, t)
 
 
-def radam(
-    p: Array, d: Array, s: Array, t: Array, m: Array, v: Array, *, beta1: Any, beta2: Any, eps: Any, rate: Any,
-    adaptive: Any,
-) -> None:  # fmt: skip
+def radam(p: Array, d: Array, s: Array, t: Array, m: Array, v: Array, *, beta1: Any, beta2: Any, eps: Any, rate: Any,
+          adaptive: Any) -> None:  # fmt: skip
     """RAdam: the step of Adam where its variance is tractable, else that of momentum."""
     lerp(m, d, 1 - beta1, s)
     mix_square(v, d, beta2, s)
@@ -113,10 +108,8 @@ def radam(
         p -= np.multiply(m, rate, out=s)
 
 
-def rmsprop(
-    p: Array, d: Array, s: Array, t: Array, v: Array, *others: Array, lr: Any, alpha: Any, eps: Any, momentum: Any,
-    centered: Any,
-) -> None:  # fmt: skip
+def rmsprop(p: Array, d: Array, s: Array, t: Array, v: Array, *others: Array, lr: Any, alpha: Any, eps: Any,
+            momentum: Any, centered: Any) -> None:  # fmt: skip
     """RMSprop; others: the mean of gradients where centered, the velocity where there is momentum."""
     mix_square(v, d, alpha, s)
     if centered:

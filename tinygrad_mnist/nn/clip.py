@@ -43,9 +43,8 @@ def total_norm(gradients: list[Any], norm_type: float = 2.0) -> Tensor:
 
 
 @no_grad()
-def get_total_norm(
-    tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
-) -> Tensor:
+def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+                   foreach: bool | None = None) -> Tensor:  # fmt: skip
     """Compute the norm of all numbers of several tensors, as if they were one vector.
 
     Raises:
@@ -70,10 +69,8 @@ def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, 
 
 
 @no_grad()
-def clip_grad_norm_(
-    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
-    foreach: bool | None = None,
-) -> Tensor:  # fmt: skip
+def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+                    foreach: bool | None = None) -> Tensor:  # fmt: skip
     """Scale all gradients, in place and by one factor, so that their common norm is at most max_norm.
 
     Math:

@@ -71,10 +71,9 @@ class Adadelta(ByRule):
 
     rule, arrays = steps.adadelta, {"square_avg": 0, "acc_delta": 0}
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0,
-        foreach: Flag = None, *, capturable: bool = False, maximize: bool = False, differentiable: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, params: Iterable[Any], lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6,
+                 weight_decay: float = 0.0, foreach: Flag = None, *, capturable: bool = False, maximize: bool = False,
+                 differentiable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
 
@@ -87,11 +86,9 @@ class Adagrad(ByRule):
 
     rule, arrays = steps.adagrad, {"sum": "initial_accumulator_value"}
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0,
-        initial_accumulator_value: float = 0.0, eps: float = 1e-10, foreach: Flag = None, *, maximize: bool = False,
-        differentiable: bool = False, fused: Flag = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, params: Iterable[Any], lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0,
+                 initial_accumulator_value: float = 0.0, eps: float = 1e-10, foreach: Flag = None, *,
+                 maximize: bool = False, differentiable: bool = False, fused: Flag = None) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
     def _numbers(self, state: State, o: Group) -> dict[str, Any]:
@@ -107,11 +104,9 @@ class Adamax(ByRule):
 
     rule, arrays = steps.adamax, {"exp_avg": 0, "exp_inf": 0}
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 2e-3, betas: tuple[float, float] = BETAS, eps: float = 1e-8,
-        weight_decay: float = 0.0, foreach: Flag = None, *, maximize: bool = False, differentiable: bool = False,
-        capturable: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, params: Iterable[Any], lr: float = 2e-3, betas: tuple[float, float] = BETAS, eps: float = 1e-8,
+                 weight_decay: float = 0.0, foreach: Flag = None, *, maximize: bool = False,
+                 differentiable: bool = False, capturable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
     def _numbers(self, state: State, o: Group) -> dict[str, Any]:
@@ -128,11 +123,10 @@ class NAdam(ByRule):
 
     rule, arrays = steps.nadam, {"exp_avg": 0, "exp_avg_sq": 0}
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 2e-3, betas: tuple[float, float] = BETAS, eps: float = 1e-8,
-        weight_decay: float = 0.0, momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False, *,
-        foreach: Flag = None, maximize: bool = False, capturable: bool = False, differentiable: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, params: Iterable[Any], lr: float = 2e-3, betas: tuple[float, float] = BETAS, eps: float = 1e-8,
+                 weight_decay: float = 0.0, momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False, *,
+                 foreach: Flag = None, maximize: bool = False, capturable: bool = False,
+                 differentiable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
     def _extra(self, group: Group) -> State:
@@ -156,11 +150,9 @@ class RAdam(ByRule):
 
     rule, arrays = steps.radam, {"exp_avg": 0, "exp_avg_sq": 0}
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = BETAS, eps: float = 1e-8,
-        weight_decay: float = 0.0, decoupled_weight_decay: bool = False, *, foreach: Flag = None,
-        maximize: bool = False, capturable: bool = False, differentiable: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = BETAS, eps: float = 1e-8,
+                 weight_decay: float = 0.0, decoupled_weight_decay: bool = False, *, foreach: Flag = None,
+                 maximize: bool = False, capturable: bool = False, differentiable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
     def _numbers(self, state: State, o: Group) -> dict[str, Any]:
@@ -182,11 +174,9 @@ class RMSprop(ByRule):
     rule, arrays = steps.rmsprop, {"square_avg": 0}
     optional = {"grad_avg": "centered", "momentum_buffer": "momentum"}
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
-        weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False, capturable: bool = False,
-        foreach: Flag = None, maximize: bool = False, differentiable: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, params: Iterable[Any], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
+                 weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False, capturable: bool = False,
+                 foreach: Flag = None, maximize: bool = False, differentiable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
 
@@ -200,11 +190,9 @@ class Rprop(ByRule):
 
     rule, arrays = steps.rprop, {"prev": 0, "step_size": "lr"}
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
-        step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False, foreach: Flag = None,
-        maximize: bool = False, differentiable: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, params: Iterable[Any], lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
+                 step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False, foreach: Flag = None,
+                 maximize: bool = False, differentiable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
     def check(self, group: Group) -> None:
@@ -224,11 +212,9 @@ class ASGD(ByRule):
 
     rule, arrays, free = steps.asgd, {"ax": 0}, {"lambd", "alpha", "t0"}
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-2, lambd: float = 1e-4, alpha: float = 0.75, t0: float = 1e6,
-        weight_decay: float = 0.0, foreach: Flag = None, maximize: bool = False, differentiable: bool = False,
-        capturable: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, params: Iterable[Any], lr: float = 1e-2, lambd: float = 1e-4, alpha: float = 0.75,
+                 t0: float = 1e6, weight_decay: float = 0.0, foreach: Flag = None, maximize: bool = False,
+                 differentiable: bool = False, capturable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
     def _extra(self, group: Group) -> State:

@@ -26,13 +26,11 @@ class CyclicLR(MomentumScheduler):
     Source:  Smith 2017 (arXiv:1506.01186)
     """
 
-    def __init__(
-        self, optimizer: Optimizer, base_lr: float | Sequence[float], max_lr: float | Sequence[float],
-        step_size_up: int = 2000, step_size_down: int | None = None, mode: str = "triangular", gamma: float = 1.0,
-        scale_fn: Callable[[float], float] | None = None, scale_mode: str = "cycle", cycle_momentum: bool = True,
-        base_momentum: float | Sequence[float] = 0.8, max_momentum: float | Sequence[float] = 0.9,
-        last_epoch: int = -1,
-    ) -> None:  # fmt: skip
+    def __init__(self, optimizer: Optimizer, base_lr: float | Sequence[float], max_lr: float | Sequence[float],
+                 step_size_up: int = 2000, step_size_down: int | None = None, mode: str = "triangular",
+                 gamma: float = 1.0, scale_fn: Callable[[float], float] | None = None, scale_mode: str = "cycle",
+                 cycle_momentum: bool = True, base_momentum: float | Sequence[float] = 0.8,
+                 max_momentum: float | Sequence[float] = 0.9, last_epoch: int = -1) -> None:  # fmt: skip
         self.optimizer = checked_optimizer("CyclicLR", optimizer)
         if mode not in MODES and scale_fn is None:
             raise ArgumentError(f"CyclicLR: mode {mode!r} is unknown.", expected=", ".join(map(repr, MODES)))

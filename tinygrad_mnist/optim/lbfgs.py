@@ -42,11 +42,9 @@ class LBFGS(Optimizer):
     Source:  Nocedal & Wright 2006, Algorithms 7.4 and 3.5, with the cubic steps of minFunc
     """
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1, max_iter: int = 20, max_eval: int | None = None,
-        tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9, history_size: int = 100,
-        line_search_fn: str | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, params: Iterable[Any], lr: float = 1, max_iter: int = 20, max_eval: int | None = None,
+                 tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9, history_size: int = 100,
+                 line_search_fn: str | None = None) -> None:  # fmt: skip
         max_eval = max_iter * 5 // 4 if max_eval is None else max_eval
         super().__init__(params, settings(locals()))
 
@@ -171,9 +169,8 @@ def cubic(a: Point, b: Point, low: float, high: float) -> float:
     return min(max(b.t - (b.t - a.t) * ((b.slope + d2 - d1) / bottom), low), high)
 
 
-def strong_wolfe(
-    trial: Callable[[float], Point], t: float, longest: float, start: Point, most: int, tolerance: float
-) -> Point:
+def strong_wolfe(trial: Callable[[float], Point], t: float, longest: float, start: Point, most: int,
+                 tolerance: float) -> Point:  # fmt: skip
     """Search along a direction for a point of enough descent and little slope: first a bracket, then inside it."""
 
     def too_high(x: Point) -> bool:

@@ -64,10 +64,8 @@ class AveragedModel(Module):
     Source:  Izmailov et al. 2018 (arXiv:1803.05407); Polyak & Juditsky 1992
     """
 
-    def __init__(
-        self, model: Module, device: Any = None, avg_fn: Average | None = None, multi_avg_fn: Average | None = None,
-        use_buffers: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, model: Module, device: Any = None, avg_fn: Average | None = None,
+                 multi_avg_fn: Average | None = None, use_buffers: bool = False) -> None:  # fmt: skip
         if avg_fn is not None and multi_avg_fn is not None:
             raise ArgumentError("AveragedModel: avg_fn and multi_avg_fn exclude each other.", expected="one of them")
         if device is not None and str(device).split(":")[0] != "cpu":

@@ -76,9 +76,8 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
     return _added(module, _Norm(name, -1 if dim is None else dim), "weight_norm")
 
 
-def spectral_norm(
-    module: Any, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
-) -> Any:
+def spectral_norm(module: Any, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12,
+                  dim: int | None = None) -> Any:  # fmt: skip
     """Divide a weight (weight_orig) by its largest singular value: see parametrizations.spectral_norm."""
     if n_power_iterations <= 0:
         raise ArgumentError("spectral_norm: n_power_iterations must be positive.", got=f"{n_power_iterations}")

@@ -138,9 +138,8 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     return bool(names) if tensor_name is None else tensor_name in names
 
 
-def register_parametrization(
-    module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False
-) -> Module:
+def register_parametrization(module: Module, tensor_name: str, parametrization: Module, *,
+                             unsafe: bool = False) -> Module:  # fmt: skip
     """Compute a parameter from now on: its value goes through `parametrization` whenever it is read.
 
     Args:
