@@ -6,7 +6,7 @@ made for a set of names and never changed, so that copies and pickles keep their
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from ...core.errors import ArgumentError, ShapeError
@@ -70,31 +70,23 @@ class ParametrizationList(ModuleList):
 @cache
 def dressed(base: Any, names: tuple[str, ...], older: tuple[str, ...] = ()) -> Any:
     """Make the class of a module whose weights of these names are computed; older: by an object of normed.py."""
-    body: dict[str, Any] = {"__module__": base.__module__, "_base": base}
-    body |= {name: property(partial(_weight, name=name), partial(_assign, name=name)) for name in names}
-    body |= {name: property(partial(_older_weight, name=name), _unchangeable) for name in older}
-    if older:
-        body["forward"] = _older_forward
+
+    def computed(name: str) -> property:
+        return property(lambda self: self.parametrizations[name](),
+                        lambda self, value: self.parametrizations[name].right_inverse(value))  # fmt: skip
+
+    def older_one(name: str) -> property:
+        return property(lambda self: self._normed[name].weight(self), _unchangeable)
+
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        for norm in self._normed.values():
+            norm.before(self)
+        return base.forward(self, *args, **kwargs)
+
+    body: dict[str, Any] = {"__module__": base.__module__, "_base": base} | ({"forward": forward} if older else {})
+    body |= {name: computed(name) for name in names} | {name: older_one(name) for name in older}
     body["__reduce_ex__"] = lambda self, protocol: (_bare, (base, names, older), vars(self))
     return type(f"Parametrized{base.__name__}" if names else base.__name__, (base,), body)
-
-
-def _weight(self: Any, name: str) -> Any:
-    return self.parametrizations[name]()
-
-
-def _assign(self: Any, value: Any, name: str) -> None:
-    self.parametrizations[name].right_inverse(value)
-
-
-def _older_weight(self: Any, name: str) -> Any:
-    return self._normed[name].weight(self)
-
-
-def _older_forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-    for norm in self._normed.values():
-        norm.before(self)
-    return self._base.forward(self, *args, **kwargs)
 
 
 def _unchangeable(self: Module, value: Any) -> None:
