@@ -20,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 
 # Imports only point down, between rooms and inside core/, tensors/, capture/ and compiler/. Folders share a floor;
-# optim, data and viz do not know nn, nor each other.
+# data, viz and optim (but for averages of models) do not know nn, nor each other.
 FLOORS = {
     "core/errors": 0, "core/backend": 0, "core/locks": 0, "core/files": 0.1, "core/archive": 0.1, "kernels": 1,
     "core/scope": 1, "core/versions": 1, "core/draws": 1.1, "core/mode": 1.1,
@@ -31,6 +31,7 @@ FLOORS = {
     "tensors/tensor": 6.2,
     "tensors/creation": 6.3, "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7, "capture/program": 7.1,
     "capture/guards": 7.3, "capture": 7.4, "compiler": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8, "viz": 8,
+    "optim/swa_utils": 8.1, "optim/__init__": 8.2,
     "compiler/pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,
 }  # fmt: skip
 # where a module may be loaded when it is first needed: the optional and the slow ones

@@ -255,7 +255,8 @@ class Lowering(Rows):
         """An optimizer's change of a parameter, where the optimizer is one that the loops know."""
         p, g = step.inputs
         fit = self.plain(p) and self.plain(g) and in_order(p) and in_order(g)
-        if not knows_loop(type(step.action[0])) or not p.shape or not fit:
+        optimizer, tensor, group = step.action
+        if not knows_loop(type(optimizer)) or not optimizer.loop_name(tensor, group) or not p.shape or not fit:
             return False
         return self.add(step, "update", [p, g], step.outputs, p.shape[0], (0, 1))
 

@@ -1,7 +1,6 @@
 """Layers, containers and losses. Exports only; start reading with module.py."""
 
-from . import clip as utils
-from . import functional, init
+from . import functional, init, utils
 from .activation import Dropout, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from .containers import ModuleList, Sequential
 from .conv import Conv2d, MaxPool2d

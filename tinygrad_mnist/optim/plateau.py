@@ -55,14 +55,14 @@ class ReduceLROnPlateau(Scheduler):
         self.last_epoch, self._last_lr = 0, self._rates()
         self.base_lrs = self._rates()
 
-    def step(self, metrics: float | None = None) -> None:
+    def step(self, metrics: float | None = None, epoch: int | None = None) -> None:  # type: ignore[override]
         """Go on, given the figure of this epoch."""
         refuse_captured("ReduceLROnPlateau.step()", "call it outside the compiled step, once per epoch")
         if metrics is None:
             raise ArgumentError("ReduceLROnPlateau.step: the figure to watch is missing.", hint="step(valid_loss)")
         figure = float(metrics)
         lowest = by_group("ReduceLROnPlateau", "min_lr", self.min_lr, self.optimizer)
-        self.last_epoch += 1
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         self.best, self.waited = (figure, 0) if self._better(figure) else (self.best, self.waited + 1)
         if self.resting > 0:
             self.resting, self.waited = self.resting - 1, 0
@@ -83,7 +83,7 @@ class ReduceLROnPlateau(Scheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Give what is needed to continue."""
-        return {**super().state_dict(), "best": self.best, "waited": self.waited, "resting": self.resting}
+        return {**super().state_dict(), "resting": self.resting}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave."""

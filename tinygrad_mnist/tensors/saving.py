@@ -22,6 +22,7 @@ from .tensor import Tensor
 
 STRUCTURE = "__structure__"
 MARK = "__array__"
+NUMBERED = "__numbered__"  # a dict whose keys are whole numbers
 RESERVED = ("", "file", "allow_pickle")  # names that an .npz file or NumPy's writer cannot take
 
 LONGEST_NAME = 10_000
@@ -97,9 +98,12 @@ def _describe(x: Any, path: str, arrays: dict[str, Any], depth: int = 0) -> Any:
         arrays[name] = array
         return {MARK: name}
     if isinstance(x, dict):
-        bad = [k for k in x if not isinstance(k, str) or k in (MARK, STRUCTURE)]
+        if x and all(type(k) is int for k in x):  # as an optimizer's
+            return {NUMBERED: _describe({str(k): v for k, v in x.items()}, path, arrays, depth)}
+        bad = [k for k in x if not isinstance(k, str) or k in (MARK, STRUCTURE, NUMBERED)]
         if bad:
-            raise UnsavableError(f"save: keys must be strings other than {MARK}.", got=f"{bad[0]!r:.60} at {path}")
+            wanted = f"strings other than {MARK}, or whole numbers"
+            raise UnsavableError(f"save: keys must be {wanted}.", got=f"{bad[0]!r:.60} at {path}")
         return {k: _describe(v, f"{path}/{k}" if path else k, arrays, depth + 1) for k, v in x.items()}
     if isinstance(x, list | tuple):
         return [_describe(v, f"{path}/{i}" if path else str(i), arrays, depth + 1) for i, v in enumerate(x)]
@@ -127,6 +131,8 @@ def _parse(text: bytes) -> Any:
 
 
 def _rebuild(x: Any, arrays: dict[str, Any]) -> Any:
+    if isinstance(x, dict) and NUMBERED in x:
+        return {int(k): v for k, v in _rebuild(x[NUMBERED], arrays).items()}
     if isinstance(x, dict):
         return Tensor.wrap(arrays[x[MARK]]) if MARK in x else {k: _rebuild(v, arrays) for k, v in x.items()}
     return [_rebuild(v, arrays) for v in x] if isinstance(x, list) else x

@@ -17,14 +17,16 @@ from ..core.graph import Var
 from ..data import DataLoader
 from ..nn import Module
 from ..optim.lr_scheduler import Scheduler
-from ..optim.optimizer import SCHEDULED, Optimizer
+from ..optim.optimizer import SCHEDULED, UNUSED, Optimizer
 from .callbacks import Callback
 from .checkpoint import Checkpoint
 from .metrics import Metric
 from .progress import Progress
 
-MOVED = ("params", "lr", *SCHEDULED)  # what is no setting of an optimizer, or moved by schedules and callbacks
+# what is no setting of an optimizer, or moved by schedules and callbacks
+MOVED = ("params", "lr", *SCHEDULED, *UNUSED, "param_names", "decoupled_weight_decay")
 CYCLED = ("momentum", "betas")  # by OneCycleLR
+LATER = ("maximize", "amsgrad")  # which files from before do not have
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,13 +62,14 @@ class Settings:
             names = "batch_size", "shuffle", "drop_last"
             data |= {"samples": len(self.loader.dataset), **{name: getattr(self.loader, name) for name in names}}
         named, loss = getattr(self.loss_function, "__qualname__", type(self.loss_function).__name__), self.loss_function
+        groups = [{k: v for k, v in g.items() if v or k not in LATER} for g in self.optimizer.param_groups]
         return {
             **data,
             "optimizer": type(self.optimizer).__name__,
             "schedule": None if self.schedule is None else f"{type(self.schedule).__name__} per {self.schedule_every}",
             "callbacks": [type(c).__name__ for c in self.callbacks],
             "columns": self.columns,
-            "settings": [plain(g, less=MOVED + CYCLED * ("max_momentum" in g)) for g in self.optimizer.param_groups],
+            "settings": [plain(g, less=MOVED + CYCLED * ("max_momentum" in g)) for g in groups],
             "schedule's": {} if self.schedule is None else settings_of(self.schedule),
             "loss": repr(loss) if isinstance(loss, Module) else str(named),
             "network": repr(self.model),
