@@ -19,12 +19,13 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 # Imports only point down, between rooms and inside core/, tensors/, capture/ and compiler/. Folders share a floor;
 # optim, data and viz do not know nn, nor each other.
 FLOORS = {
-    "core/errors": 0, "core/backend": 0, "core/locks": 0, "core/files": 0.1, "core/archive": 0.1, "kernels": 1,
+    "core/errors": 0, "core/device": 0.1, "cuda": 0.2, "accelerator": 0.2, "backends": 0.2, "core/backend": 0.2,
+    "core/locks": 0, "core/files": 0.1, "core/archive": 0.1, "kernels": 1,
     "core/scope": 1, "core/versions": 1, "core/draws": 1.1, "core/mode": 1.1,
     "core/explain": 1.1, "core/numbers": 1.2, "core/graph": 2, "core/primitive": 3,
     "core/stale": 3.1, "core/seeds": 3.1, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,
-    "functions": 6, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1, "tensors/methods": 6.1,
-    "tensors/tensor": 6.2,
+    "functions": 6, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1, "tensors/fresh": 6.05,
+    "tensors/new": 6.1, "tensors/facts": 6.1, "tensors/methods": 6.15, "tensors/tensor": 6.2,
     "tensors/creation": 6.3, "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7, "capture/program": 7.1,
     "capture/guards": 7.3, "capture": 7.4, "compiler": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8, "viz": 8,
     "compiler/pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,
@@ -211,7 +212,7 @@ def test_no_assert_for_user_errors_and_no_getattr_magic():
 
 
 def test_exports_exist_and_are_listed():
-    rooms = ("nn", "optim", "data", "viz", "autograd", "training")
+    rooms = ("nn", "optim", "data", "viz", "autograd", "training", "backends")
     for module in (tinygrad_mnist, *(getattr(tinygrad_mnist, n) for n in rooms)):
         assert len(set(module.__all__)) == len(module.__all__)
         for name in module.__all__:

@@ -7,7 +7,7 @@ import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from . import autograd, data, nn, optim, viz
+from . import accelerator, autograd, backends, cuda, data, nn, optim, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
 from .compiler.pairs import compile
 from .core import errors
@@ -19,8 +19,11 @@ from .viz import summary
 
 # isort: off
 from .core.backend import (
-    Generator, bool_, double, float16, float32, float64, half, int8, int16, int32, int64, long, manual_seed, uint8,
+    Generator, bool_, double, float16, float32, float64, get_default_dtype, half, int8, int16, int32, int64, long,
+    manual_seed, set_default_dtype, short, uint8,
 )  # fmt: skip
+from .core.device import device, get_default_device, set_default_device
+from .tensors.facts import finfo, iinfo, is_floating_point, is_tensor, numel
 # what follows here and __all__ are written by tests/public_names.py
 from .functions import (
     abs, add, all, amax, amin, any, argmax, argmin, cat, clamp, clip, clone, cos, div, divide, eq, erf, exp, expand,
@@ -30,8 +33,8 @@ from .functions import (
     unsqueeze, var, view, where,
 )  # fmt: skip
 from .tensors.creation import (
-    arange, eye, from_numpy, full, full_like, linspace, ones, ones_like, rand, rand_like, randint, randint_like, randn,
-    randn_like, randperm, tensor, zeros, zeros_like,
+    arange, as_tensor, empty, empty_like, eye, from_numpy, full, full_like, linspace, logspace, ones, ones_like, rand,
+    rand_like, randint, randint_like, randn, randn_like, randperm, tensor, zeros, zeros_like,
 )  # fmt: skip
 # isort: on
 
@@ -51,15 +54,17 @@ def __getattr__(name: str) -> _Any:
 
 
 __all__ = [
-    "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin",
-    "autograd", "bool_", "cat", "clamp", "clip", "clone", "compile", "cos", "data", "div", "divide", "double",
-    "enable_grad", "eq", "erf", "errors", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32",
-    "float64", "from_numpy", "full", "full_like", "gather", "ge", "get_num_threads", "gt", "half", "int16", "int32",
-    "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "le", "linspace", "load", "log", "log1p", "log_softmax",
-    "logsumexp", "long", "lt", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "multiply",
-    "ne", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod", "rand",
-    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "reshape", "save",
-    "set_num_threads", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub",
-    "subtract", "sum", "summary", "tanh", "tensor", "training", "transpose", "uint8", "unsqueeze", "var", "view", "viz",
-    "where", "zeros", "zeros_like",
+    "Generator", "Tensor", "TinygradError", "abs", "accelerator", "add", "all", "amax", "amin", "any", "arange",
+    "argmax", "argmin", "as_tensor", "autograd", "backends", "bool_", "cat", "clamp", "clip", "clone", "compile", "cos",
+    "cuda", "data", "device", "div", "divide", "double", "empty", "empty_like", "enable_grad", "eq", "erf", "errors",
+    "exp", "expand", "expm1", "eye", "finfo", "flatten", "flip", "float16", "float32", "float64", "from_numpy", "full",
+    "full_like", "gather", "ge", "get_default_device", "get_default_dtype", "get_num_threads", "gt", "half", "iinfo",
+    "int16", "int32", "int64", "int8", "is_floating_point", "is_grad_enabled", "is_tensor", "isfinite", "isnan", "le",
+    "linspace", "load", "log", "log1p", "log_softmax", "logspace", "logsumexp", "long", "lt", "manual_seed", "matmul",
+    "max", "maximum", "mean", "min", "minimum", "mul", "multiply", "ne", "neg", "negative", "nn", "no_grad", "numel",
+    "ones", "ones_like", "optim", "pad", "permute", "pow", "prod", "rand", "rand_like", "randint", "randint_like",
+    "randn", "randn_like", "randperm", "reciprocal", "relu", "reshape", "save", "set_default_device",
+    "set_default_dtype", "set_num_threads", "short", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "sub", "subtract", "sum", "summary", "tanh", "tensor", "training", "transpose", "uint8",
+    "unsqueeze", "var", "view", "viz", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -43,6 +43,10 @@ class ArgumentError(TinygradError, ValueError):
     """A value outside the range that the argument allows."""
 
 
+class DeviceError(ArgumentError, RuntimeError):
+    """A device that this package does not have: any but the CPU."""
+
+
 class GradientError(TinygradError, RuntimeError):
     """A derivative that is not defined or was asked for in the wrong way."""
 
