@@ -7,7 +7,7 @@ import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from . import accelerator, autograd, backends, cuda, data, nn, optim, viz
+from . import accelerator, autograd, backends, cuda, data, nn, optim, utils, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
 from .compiler.pairs import compile
 from .core import errors
@@ -66,5 +66,5 @@ __all__ = [
     "randn", "randn_like", "randperm", "reciprocal", "relu", "reshape", "save", "set_default_device",
     "set_default_dtype", "set_num_threads", "short", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square",
     "squeeze", "stack", "std", "sub", "subtract", "sum", "summary", "tanh", "tensor", "training", "transpose", "uint8",
-    "unsqueeze", "var", "view", "viz", "where", "zeros", "zeros_like",
+    "unsqueeze", "utils", "var", "view", "viz", "where", "zeros", "zeros_like",
 ]  # fmt: skip
