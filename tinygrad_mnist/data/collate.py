@@ -18,18 +18,15 @@ from ..tensors.creation import from_numpy
 
 def default_convert(data: Any) -> Any:
     """Wrap the arrays of one sample, or of a batch that was gathered at once; a tuple becomes a list."""
+    if isinstance(data, Var):
+        return data
     if isinstance(data, np.ndarray | np.generic) and data.dtype.kind in "fiub":
         return from_numpy(np.asarray(data))
-    return _rebuilt(data, default_convert)
-
-
-def _rebuilt(x: Any, change: Any) -> Any:
-    """Change the parts of a mapping or sequence; give anything else as it is."""
-    if isinstance(x, Mapping):
-        return {key: change(value) for key, value in x.items()}
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return type(x)(*map(change, x))
-    return [change(value) for value in x] if isinstance(x, list | tuple) else x
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*map(default_convert, data))
+    if isinstance(data, list | tuple):
+        return [default_convert(value) for value in data]
+    return {k: default_convert(v) for k, v in data.items()} if isinstance(data, Mapping) else data
 
 
 def default_collate(batch: Any) -> Any:

@@ -27,7 +27,10 @@ class Sampler(Generic[T]):
 
 
 class Drawn(Sampler[int]):
-    """A sampler whose indices are drawn as one array."""
+    """A sampler of num_samples indices that are drawn as one array."""
+
+    num_samples: int
+    generator: Source = None
 
     def draw(self) -> Array:
         """Draw the indices of one epoch."""
@@ -36,6 +39,13 @@ class Drawn(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         return iter(self.draw().tolist())
 
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def order(self, n: int) -> Array:
+        """Draw an order of n things."""
+        return generator_or_default(self.generator).permutation(n)
+
 
 class SequentialSampler(Drawn):
     """Take the samples of a dataset in turn."""
@@ -43,8 +53,7 @@ class SequentialSampler(Drawn):
     def __init__(self, data_source: Any) -> None:
         self.data_source = data_source
 
-    def __len__(self) -> int:
-        return len(self.data_source)
+    num_samples = property(lambda self: len(self.data_source))
 
     def draw(self) -> Array:
         """Count the samples."""
@@ -61,24 +70,18 @@ class RandomSampler(Drawn):
         self, data_source: Any, replacement: bool = False, num_samples: int | None = None, generator: Source = None
     ) -> None:
         self.data_source, self.replacement, self.generator = data_source, replacement, generator
-        self._num_samples = None if num_samples is None else _count("RandomSampler", num_samples)
+        self._wanted = None if num_samples is None else _count("RandomSampler", num_samples)
 
-    @property
-    def num_samples(self) -> int:
-        """How many samples an epoch has."""
-        return len(self.data_source) if self._num_samples is None else self._num_samples
-
-    def __len__(self) -> int:
-        return self.num_samples
+    num_samples = property(lambda self: self._wanted or len(self.data_source))
 
     def draw(self) -> Array:
         """Draw one order, or as many as give enough samples."""
-        source, n, count = generator_or_default(self.generator), len(self.data_source), self.num_samples
+        n, count = len(self.data_source), len(self)
         if self.replacement:
-            return source.integers(0, n, count)
+            return generator_or_default(self.generator).integers(0, n, count)
         if n == 0 and count:
             raise ArgumentError("RandomSampler: there are no samples to draw from.", got=f"num_samples={count}")
-        orders = [source.permutation(n) for _ in range(-(-count // n) if count else 0)]
+        orders = [self.order(n) for _ in range(-(-count // n) if count else 0)]
         return orders[0] if count == n and n else np.concatenate([np.empty(0, np.int64), *orders])[:count]
 
 
@@ -88,12 +91,11 @@ class SubsetRandomSampler(Drawn):
     def __init__(self, indices: Sequence[int], generator: Source = None) -> None:
         self.indices, self.generator = indices, generator
 
-    def __len__(self) -> int:
-        return len(self.indices)
+    num_samples = property(lambda self: len(self.indices))
 
     def draw(self) -> Array:
         """Draw an order of the indices."""
-        return np.asarray(self.indices)[generator_or_default(self.generator).permutation(len(self.indices))]
+        return np.asarray(self.indices)[self.order(len(self))]
 
 
 class WeightedRandomSampler(Drawn):
@@ -103,20 +105,13 @@ class WeightedRandomSampler(Drawn):
     """
 
     def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Source = None) -> None:
-        self.weights = np.asarray(weights, np.float64)
-        self.num_samples, self.replacement = _count("WeightedRandomSampler", num_samples), replacement
-        self.generator = generator
-        total = self.weights.sum()
-        if self.weights.ndim != 1 or not (self.weights >= 0).all() or not 0 < total < np.inf:
+        self.weights, self.replacement, self.generator = np.asarray(weights, np.float64), replacement, generator
+        self.num_samples = _count("WeightedRandomSampler", num_samples)
+        if self.weights.ndim != 1 or not (self.weights >= 0).all() or not 0 < self.weights.sum() < np.inf:
             raise ArgumentError("WeightedRandomSampler: expected weights of at least 0.", got=f"{weights!r:.60}")
-        if not replacement and num_samples > np.count_nonzero(self.weights):
-            raise ArgumentError(
-                "WeightedRandomSampler: without replacement there are not enough samples.",
-                got=f"num_samples={num_samples}, {np.count_nonzero(self.weights)} weights above 0",
-            )
-
-    def __len__(self) -> int:
-        return self.num_samples
+        if not replacement and num_samples > (most := np.count_nonzero(self.weights)):
+            got = f"num_samples={num_samples}, {most} weights above 0"
+            raise ArgumentError("WeightedRandomSampler: without replacement there are not enough samples.", got=got)
 
     def draw(self) -> Array:
         """Draw by weight."""

@@ -64,9 +64,15 @@ def to(
     Raises:
         DeviceError for any device but the CPU
     """
+    if len(args) == 1 and device is None and isinstance(args[0], np.dtype):
+        return _cast(self, args[0], copy)
     kind, copied = target("to", args, device=device, dtype=dtype, other=other)
-    if kind is None or kind == self.dtype:
-        return clone(self) if copy or copied else self
+    return _cast(self, self.dtype if kind is None else kind, copy or copied)
+
+
+def _cast(self: Tensor, kind: Any, copy: bool = False) -> Tensor:
+    if kind == self.dtype:
+        return clone(self) if copy else self
     return promotion.cast(self if kind.kind == "f" else self.detach(), dtype=kind)
 
 
@@ -80,7 +86,7 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
             expected = ", ".join(f"torch.{w}Tensor" for w in TYPES)
             raise ArgumentError(f"type: {dtype!r:.60} is no type.", expected=expected)
         dtype = TYPES[word]
-    return to(self, np.dtype(dtype))
+    return _cast(self, np.dtype(dtype))
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
@@ -105,8 +111,10 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_fo
 def to_dtype(kind: str) -> Callable[[Tensor], Tensor]:
     """Make the method that converts to one dtype."""
 
+    dtype = np.dtype(kind)
+
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
-        return to(self, np.dtype(kind))
+        return _cast(self, dtype)
 
     convert.__name__, convert.__doc__ = f"to_{kind}", f"Convert to {kind}."
     return convert

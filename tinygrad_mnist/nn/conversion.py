@@ -14,9 +14,16 @@ from ..core.device import absent
 from ..core.errors import DTypeError
 from ..functions.dtypes import TYPES, target
 from ..tensors.in_place import recast
-from ..tensors.tensor import Tensor
 
 C = TypeVar("C", bound="Conversion")
+
+
+def _to_dtype(name: str) -> Callable[[C], C]:
+    def convert(self: C) -> C:
+        return self.to(np.dtype(name))
+
+    convert.__name__, convert.__doc__ = name, f"Convert the floating-point parameters and buffers to {name}."
+    return convert
 
 
 class Conversion:
@@ -26,8 +33,8 @@ class Conversion:
     buffers: Callable[..., Iterator[Any]]
 
     def to(
-        self: C, *args: Any, device: Any = None, dtype: Any = None, tensor: Tensor | None = None,
-        non_blocking: bool = False, memory_format: Any = None,
+        self: C, *args: Any, device: Any = None, dtype: Any = None, tensor: Any = None, non_blocking: bool = False,
+        memory_format: Any = None,
     ) -> C:  # fmt: skip
         """Convert the floating-point parameters and buffers, and their gradients, to a dtype, or to that of a tensor.
 
@@ -42,20 +49,11 @@ class Conversion:
 
     def type(self: C, dst_type: Any) -> C:
         """Convert all parameters and buffers to a dtype, also by PyTorch's older name ("torch.DoubleTensor")."""
-        word = dst_type.removeprefix("torch.").removesuffix("Tensor") if isinstance(dst_type, str) else dst_type
-        return _converted(self, np.dtype(TYPES.get(word, word) if isinstance(word, str) else word), floating=False)
+        if isinstance(dst_type, str):
+            dst_type = TYPES.get(dst_type.removeprefix("torch.").removesuffix("Tensor"), dst_type)
+        return _converted(self, np.dtype(dst_type), floating=False)
 
-    def float(self: C) -> C:
-        """Convert the floating-point parameters and buffers to float32."""
-        return self.to(np.dtype(np.float32))
-
-    def double(self: C) -> C:
-        """Convert the floating-point parameters and buffers to float64."""
-        return self.to(np.dtype(np.float64))
-
-    def half(self: C) -> C:
-        """Convert the floating-point parameters and buffers to float16."""
-        return self.to(np.dtype(np.float16))
+    float, double, half = _to_dtype("float32"), _to_dtype("float64"), _to_dtype("float16")
 
     def cpu(self: C) -> C:
         """Give the module, whose tensors are on the CPU already."""

@@ -5,12 +5,13 @@ Methods and functions of PyTorch's names. Look next at tensor.py, which hangs th
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from ..core.backend import Defaults
-from ..core.device import CPU, device
+from ..core.device import CPU
 from ..core.errors import DTypeError
 from ..core.graph import Var
 
@@ -44,71 +45,38 @@ class Facts(Var):
     """A Var that tells where it is and how large."""
 
     __slots__ = ()
-    is_cuda = False
+    is_cuda, device = False, property(lambda self: CPU, doc="Where the tensor is: on the CPU.")
+    itemsize = property(lambda self: self.dtype.itemsize, doc="Bytes of an element.")
+    nbytes = property(lambda self: self.array.nbytes, doc="Bytes of all elements.")
     numel, nelement, is_floating_point = numel, numel, is_floating_point
     element_size, get_device = element_size, get_device
 
-    @property
-    def device(self) -> device:
-        """Where the tensor is: on the CPU."""
-        return CPU
 
-    @property
-    def itemsize(self) -> int:
-        """Bytes of an element."""
-        return self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return self.array.nbytes
-
-
-class _Limits:
-    """The limits of a dtype as Python's numbers."""
-
-    names: tuple[str, ...]
-    dtype: str
-
-    def __repr__(self) -> str:
-        inside = ", ".join(f"{n}={getattr(self, n):g}" for n in self.names if n != "bits")
-        return f"{type(self).__name__}({inside}, dtype={self.dtype})"
-
-    def _tell(self, kind: Any, kinds: str, read: Any, hint: str) -> None:
-        kind = np.dtype(kind)
-        if kind.kind not in kinds:
-            raise DTypeError(f"{type(self).__name__}: {kind} has other limits.", hint=hint)
-        info, self.dtype = read(kind), kind.name
-        for name in self.names:
-            setattr(self, name, getattr(info, name) if name == "bits" else np.asarray(getattr(info, name)).item())
-
-
-class finfo(_Limits):
-    """The limits of a floating-point dtype: max, eps, tiny ... of the default dtype if none is given."""
-
-    names = ("bits", "resolution", "min", "max", "eps", "smallest_normal", "tiny")
-    resolution: float
-    min: float
-    max: float
-    eps: float
-    smallest_normal: float
-    tiny: float
-    bits: int
+class finfo(SimpleNamespace):
+    """The limits of a floating-point dtype as Python's numbers: min, max, eps, tiny ...; of the default if none."""
 
     def __init__(self, type: Any = None) -> None:
-        self._tell(Defaults.dtype if type is None else type, "f", np.finfo, "tg.iinfo")
+        names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        super().__init__(**_limits(self, np.finfo, "f", Defaults.dtype if type is None else type, names))
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{n}={v:g}" for n, v in vars(self).items() if n not in ("bits", "dtype"))
+        return f"finfo({inside}, dtype={self.dtype})"
 
 
-class iinfo(_Limits):
-    """The limits of an integer dtype: min, max and the number of bits."""
-
-    names = ("bits", "min", "max")
-    min: int
-    max: int
-    bits: int
+class iinfo(SimpleNamespace):
+    """The limits of an integer dtype as Python's numbers: min, max, bits."""
 
     def __init__(self, type: Any) -> None:
-        self._tell(type, "iu", np.iinfo, "tg.finfo")
+        super().__init__(**_limits(self, np.iinfo, "iu", type, ("min", "max")))
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+
+def _limits(self: Any, read: Any, kinds: str, type: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    kind = np.dtype(type)
+    if kind.kind not in kinds:
+        raise DTypeError(f"{self.__class__.__name__}: {kind} has other limits.", hint="tg.finfo or tg.iinfo")
+    info = read(kind)
+    return {name: np.asarray(getattr(info, name)).item() for name in names} | {"bits": info.bits, "dtype": kind.name}
