@@ -157,6 +157,10 @@ def test_a_compiled_step_makes_its_constants_in_the_default_dtype_of_each_call(b
     def step(i):
         return i * 1.5 + tg.ones(3), tg.exp(i)
 
+    @tg.compile(backend=backend)
+    def mixed(i):
+        return i / 2 + tg.sigmoid(i)
+
     i = tg.tensor([1, 2, 3])
     for kind in ("float32", "float64", "float32", "float64"):
         default(kind)
@@ -164,6 +168,17 @@ def test_a_compiled_step_makes_its_constants_in_the_default_dtype_of_each_call(b
             made, converted = step(i)
             assert made.dtype == converted.dtype == getattr(tg, kind) and made.tolist() == [2.5, 4.0, 5.5]
             assert converted.tolist() == tg.exp(i).tolist()
+            assert mixed(i).dtype == getattr(tg, kind)
+            np.testing.assert_allclose(mixed(i).numpy(), (i / 2 + tg.sigmoid(i)).numpy(), rtol=1e-6)
+
+    @tg.compile
+    def wrong(x):
+        tg.set_default_dtype(tg.float16)
+        return x * 2
+
+    with pytest.raises(tg.errors.CaptureError, match="set_default_dtype"):
+        wrong(i)
+    assert tg.get_default_dtype() == tg.float64
 
 
 def net(m):

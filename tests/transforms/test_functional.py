@@ -186,6 +186,7 @@ def test_convert_image_dtype_maps_range_to_range(have, want):
     ("F.normalize(x.long(), [0.5], [1])", DTypeError), ("F.normalize(x[0], [0.5], [1])", DTypeError),
     ("F.resize(x, 3, 'cubic')", ArgumentError), ("F.resize(x, 3, max_size=2)", ArgumentError),
     ("F.resize(x[0, 0], 3)", DTypeError), ("F.to_tensor(x)", DTypeError), ("F.to_tensor([1])", DTypeError),
+    ("F.rotate([1], 5, center=(0, 0))", DTypeError), ("F.center_crop([1], 5)", DTypeError),
     ("F.pad(x, 9, padding_mode='reflect')", ArgumentError), ("F.pad(x, 1, padding_mode='wrap')", ArgumentError),
     ("F.pad(x, (1, 2, 3))", ArgumentError), ("F.rotate(x, 5, 'bicubic')", ArgumentError),
     ("F.affine(x, 0, (0, 0), 0.0, 0.0)", ArgumentError),

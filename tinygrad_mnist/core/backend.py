@@ -35,7 +35,7 @@ class Defaults:
     """What new tensors are where nothing says otherwise."""
 
     dtype = float32  # of Python's floats, of new tensors and of floats computed from integers
-    forget: list[Callable[[], None]] = []  # called when it changes: what was found out for the one before
+    forget: list[Callable[[], None]] = []  # called before it changes: lets go of what was found out for this one
 
 
 def set_default_dtype(d: Any, /) -> None:
@@ -46,9 +46,10 @@ def set_default_dtype(d: Any, /) -> None:
     """
     if d is None or isinstance(d, str) or np.dtype(d).kind != "f":
         raise DTypeError("set_default_dtype: expected a floating-point dtype.", got=f"{d!r:.60}", hint="tg.float64")
-    Defaults.dtype = np.dtype(d)
-    for forget in Defaults.forget:
-        forget()
+    if (kind := np.dtype(d)) != Defaults.dtype:
+        for forget in Defaults.forget:
+            forget()
+    Defaults.dtype = kind
 
 
 def get_default_dtype() -> np.dtype[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backend import Generator
+from ..core.backend import Defaults, Generator
 from ..core.device import on_cpu
 from ..core.draws import draw, integers, normal, permutation, uniform
 from ..core.errors import ArgumentError, DTypeError
@@ -21,7 +21,7 @@ from ..core.scope import state
 from ..core.seeds import check_differentiable
 from ..functions.dims import Size, integer
 from ..functions.numbers import fitting, number
-from .fresh import DType, copied, default_dtype, dtype_of, leaf, listed, shape_of
+from .fresh import DType, copied, dtype_of, leaf, listed, shape_of
 from .tensor import Tensor
 
 Source = Generator | None
@@ -95,7 +95,7 @@ def arange(
     given = (0, start, step) if end is None else (0 if start is None else start, end, step)
     low, high, stride = (number("arange", v) for v in given)
     counted = all(isinstance(v, int) for v in (low, high, stride))
-    kind = dtype_of("arange", dtype or (np.int64 if counted else default_dtype()), device, "fiu")
+    kind = dtype_of("arange", dtype or (np.int64 if counted else Defaults.dtype), device, "fiu")
     values = (low, high, stride)
     if all(abs(v) < 2**63 for v in values) and kind == np.int64:  # False for NaN too
         low, high, stride = (int(v) for v in values)

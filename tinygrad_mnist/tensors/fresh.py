@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backend import Defaults, get_default_dtype
+from ..core.backend import Defaults
 from ..core.device import on_cpu
 from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.graph import Array, V, Var, no_grad
@@ -32,19 +32,12 @@ def leaf(kind: type[V], array: Array, requires_grad: bool, name: str) -> V:
     return kind.wrap(unchanging(array), requires_grad)
 
 
-def default_dtype() -> Any:
-    """Give the dtype of new floats, which a step that is being captured then depends on."""
-    if (recorder := state.recorder) is not None:
-        recorder.depends(get_default_dtype, "the default dtype")
-    return Defaults.dtype
-
-
 def dtype_of(name: str, dtype: DType, device: Any = None, kinds: str = "fiub") -> Any:
     """Read a dtype that a tensor can have, None being the default one, and check the device."""
     if device is not None:
         on_cpu(name, device)
     try:
-        kind = default_dtype() if dtype is None else np.dtype(dtype)
+        kind = Defaults.dtype if dtype is None else np.dtype(dtype)
     except TypeError:
         raise DTypeError(f"{name}: {dtype!r:.60} is no dtype.", hint="tg.float32, tg.int64 ...") from None
     if kind.kind not in kinds:
@@ -98,7 +91,7 @@ def copied(kind: type[V], data: Any, dtype: DType, device: Any, requires_grad: b
             expected="numbers: floats, integers or booleans",
         )
     if dtype is None and not typed and array.dtype == np.float64:
-        array = array.astype(default_dtype(), copy=False)
+        array = array.astype(Defaults.dtype, copy=False)
     return leaf(kind, array, requires_grad, name)
 
 

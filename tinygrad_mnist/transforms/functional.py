@@ -227,6 +227,7 @@ def pair(size: Any) -> tuple[int, int]:
     return (int(size),) * 2 if isinstance(size, int | np.integer) else (int(size[0]), int(size[-1]))
 
 
+@_of_images
 def center_crop(img: Any, output_size: Any) -> Any:
     """Cut out the middle; an image that is too small has zeros around."""
     oh, ow = pair(output_size)
@@ -244,6 +245,7 @@ def _centered(img: Any, center: Any) -> tuple[float, float]:
     return float(center[0]) - img.shape[-1] * 0.5, float(center[1]) - img.shape[-2] * 0.5
 
 
+@_of_images
 def rotate(
     img: Any, angle: float, interpolation: Any = "nearest", expand: bool = False, center: Any = None, fill: Any = None
 ) -> Any:
@@ -252,6 +254,7 @@ def rotate(
     return _moved(img, matrix, mode_of("rotate", interpolation, "nearest", "bilinear"), fill, expand)
 
 
+@_of_images
 def affine(
     img: Any, angle: float, translate: Sequence[float], scale: float, shear: Any, interpolation: Any = "nearest",
     fill: Any = None, center: Any = None,
@@ -264,7 +267,6 @@ def affine(
     return _moved(img, matrix, mode_of("affine", interpolation, "nearest", "bilinear"), fill, False)
 
 
-@_of_images
 def _moved(img: Any, matrix: Array, mode: str, fill: Any, expand: bool) -> Any:
     """Read each new pixel where an inverse map says; outside the image it is the fill, one number or one a channel."""
     h, w = img.shape[-2:]
