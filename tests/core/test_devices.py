@@ -253,6 +253,15 @@ def test_a_conversion_leaves_alone_who_looks_at_the_old_memory():
     assert seen.dtype == tg.float32 and seen.abs().sum().item() > 0 and model.weight.abs().sum().item() == 0
 
 
+def test_to_ask_for_the_seed_does_not_change_the_stream():
+    one = tg.Generator()
+    first = tg.rand(3, generator=one).tolist()
+    two = tg.Generator().manual_seed(one.initial_seed())
+    assert tg.rand(3, generator=two).tolist() == first and one.initial_seed() == two.initial_seed()
+    assert tg.rand(3, generator=one).tolist() == tg.rand(3, generator=two).tolist()
+    assert one.seed() == one.initial_seed() != two.initial_seed()
+
+
 def test_a_device_is_a_value():
     d = tg.device("cpu", 1)
     assert pickle.loads(pickle.dumps(d)) == copy.deepcopy(d) == d != tg.device("cpu")
