@@ -96,6 +96,15 @@ def test_an_iterable_dataset_is_shared_by_the_workers():
     assert [b.tolist() for b in DataLoader(Shared(5), 2)] == [[0, 1], [2, 3], [4]]
 
 
+class Words(IterableDataset):
+    def __iter__(self):
+        return iter(["start", "end", "more"])
+
+
+def test_what_a_stream_yields_is_no_signal():
+    assert list(DataLoader(Words(), None, num_workers=1)) == ["start", "end", "more"]
+
+
 def told(workers, **settings):
     tg.manual_seed(7)
     loader = DataLoader(Telling(), None, num_workers=workers, **settings)

@@ -50,7 +50,8 @@ class Failure(NamedTuple):
     text: str
 
 
-END = "end"  # what a worker sends when its part of an IterableDataset is over
+class End:
+    """What a worker sends when its part of an IterableDataset is over."""
 
 
 def _failure(worker: int, error: Exception) -> Failure:
@@ -88,7 +89,7 @@ def _work(loader: Any, worker: int, inbox: Any, outbox: Any) -> None:
                 broken = _failure(worker, error)
             continue
         try:
-            found = broken or (next(source, END) if loader.iterable else loader.fetch(task))
+            found = broken or (next(source, End()) if loader.iterable else loader.fetch(task))
             content = pickle.dumps(found, protocol=5)
         except Exception as error:
             content = pickle.dumps(_failure(worker, error))
@@ -152,7 +153,7 @@ class Workers:
             worker, found = asked.pop(wanted), done.pop(wanted)
             if isinstance(found, Failure):
                 raise _raised(found)
-            if isinstance(found, str) and found == END:
+            if isinstance(found, End):
                 active.pop(worker, None)
                 continue
             ask()
