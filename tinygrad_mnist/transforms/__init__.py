@@ -12,7 +12,7 @@ from .interpolation import InterpolationMode
 from .random import RandomAffine, RandomApply, RandomCrop, RandomHorizontalFlip, RandomRotation, RandomVerticalFlip
 # isort: on
 
-v2 = _sys.modules[__name__]
+v2 = _sys.modules[f"{__name__}.v2"] = _sys.modules[__name__]  # importable by that path, too
 
 __all__ = [
     "CenterCrop", "Compose", "ConvertImageDtype", "InterpolationMode", "Lambda", "Normalize", "Pad", "RandomAffine",
