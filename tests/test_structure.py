@@ -22,22 +22,23 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 # Imports only point down, between rooms and inside core/, tensors/, capture/ and compiler/. Folders share a floor;
 # data, viz and optim (but for averages of models) do not know nn, nor each other.
 FLOORS = {
-    "core/errors": 0, "core/backend": 0, "core/locks": 0, "core/files": 0.1, "core/archive": 0.1, "kernels": 1,
+    "core/errors": 0, "core/device": 0.1, "backends": 0.2, "core/backend": 0.2,
+    "core/locks": 0, "core/files": 0.1, "core/archive": 0.1, "kernels": 1,
     "core/scope": 1, "core/versions": 1, "core/draws": 1.1, "core/mode": 1.1,
     "core/explain": 1.1, "core/numbers": 1.2, "core/card": 1.3, "core/graph": 2, "core/primitive": 3,
     "core/stale": 3.1, "core/seeds": 3.1, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,
-    "functions": 6, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1, "tensors/methods": 6.15,
-    "tensors/forms": 6.15,
-    "tensors/tensor": 6.2,
+    "functions": 6, "tensors/fresh": 6.05, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1, "tensors/new": 6.1,
+    "tensors/facts": 6.1, "tensors/methods": 6.15, "tensors/forms": 6.15, "tensors/tensor": 6.2,
     "tensors/creation": 6.3, "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7, "capture/program": 7.1,
     "capture/guards": 7.3, "capture": 7.4, "compiler": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8, "viz": 8,
     "optim/swa_utils": 8.1, "optim/__init__": 8.2,
+    "utils/data": 8.05, "utils": 8.1, "transforms": 8, "datasets": 8.1,
     "compiler/pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,
 }  # fmt: skip
 # where a module may be loaded when it is first needed: the optional and the slow ones
 LAZY = {
-    "data/sources.py", "core/locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py", "viz/program.py",
-    "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
+    "data/sources.py", "data/workers.py", "core/locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py",
+    "viz/program.py", "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
@@ -214,8 +215,8 @@ def test_public_names_have_docstrings(path):
         if public and "_vjp_" not in node.name:
             assert ast.get_docstring(node), f"{path.name}:{node.lineno} {node.name}"
             for inner in node.body if isinstance(node, ast.ClassDef) else []:
-                if not isinstance(inner, ast.FunctionDef) or inner.name == "forward":  # which the class describes
-                    continue
+                if not isinstance(inner, ast.FunctionDef) or inner.name in ("forward", "transform"):
+                    continue  # which the class describes
                 if not inner.name.startswith("_") and not inner.decorator_list:
                     assert ast.get_docstring(inner), f"{path.name}:{inner.lineno} {node.name}.{inner.name}"
 
@@ -230,14 +231,14 @@ def test_no_assert_for_user_errors_and_no_getattr_magic():
 
 
 def test_exports_exist_and_are_listed():
-    rooms = ("nn", "optim", "data", "viz", "autograd", "training", "linalg")
+    rooms = ("nn", "optim", "data", "viz", "autograd", "training", "linalg", "utils", "datasets", "transforms")
     for module in (tinygrad_mnist, *(getattr(tinygrad_mnist, n) for n in rooms)):
         assert len(set(module.__all__)) == len(module.__all__)
         for name in module.__all__:
             assert hasattr(module, name), f"{module.__name__}.{name}"
 
 
-@pytest.mark.parametrize("name", ["training", "sklearn"])
+@pytest.mark.parametrize("name", ["training", "sklearn", "datasets", "transforms"])
 def test_what_is_loaded_when_first_named_is_what_was_named(name):
     if name == "sklearn":
         pytest.importorskip("sklearn")
@@ -273,5 +274,6 @@ print(events)
         "email", "multiprocessing", "unittest", "pytest", "hypothesis",
     }  # fmt: skip
     assert not heavy & set(modules)
-    assert not [m for m in modules if m.startswith(("tinygrad_mnist.training", "tinygrad_mnist.sklearn"))]
+    lazy = tuple(f"tinygrad_mnist.{name}" for name in ("training", "sklearn", "datasets", "transforms"))
+    assert not [m for m in modules if m.startswith(lazy)]
     assert events == []

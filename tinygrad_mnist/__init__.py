@@ -10,8 +10,10 @@ import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from . import autograd, data, functions, nn, optim, viz
+from . import autograd, backends, data, functions, nn, optim, utils, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
+from .backends import accelerator
+from .backends import gpu as cuda
 from .compiler.pairs import compile
 from .compiler.pairs import model as _model
 from .core import backend as _backend
@@ -26,8 +28,11 @@ from .viz import summary
 
 # isort: off
 from .core.backend import (
-    Generator, bool_, double, float16, float32, float64, half, int8, int16, int32, int64, long, manual_seed, uint8,
+    Generator, bool_, double, float16, float32, float64, get_default_dtype, half, int8, int16, int32, int64, long,
+    manual_seed, set_default_dtype, short, uint8,
 )  # fmt: skip
+from .core.device import device, get_default_device, set_default_device
+from .tensors.facts import finfo, iinfo, is_floating_point, is_tensor, numel
 # what follows here and __all__ are written by tests/public_names.py
 from .functions import (
     abs, absolute, acos, acosh, add, addbmm, addcdiv, addcmul, addmm, addmv, addr, all, allclose, amax, amin, aminmax,
@@ -53,13 +58,14 @@ from .functions import (
     unique, unique_consecutive, unsqueeze, var, var_mean, vdot, view, vsplit, vstack, where, xlogy,
 )  # fmt: skip
 from .tensors.creation import (
-    arange, eye, from_numpy, full, full_like, linspace, normal, ones, ones_like, rand, rand_like, randint, randint_like,
-    randn, randn_like, randperm, tensor, tril_indices, triu_indices, zeros, zeros_like,
+    arange, as_tensor, empty, empty_like, eye, from_numpy, full, full_like, linspace, logspace, normal, ones, ones_like,
+    rand, rand_like, randint, randint_like, randn, randn_like, randperm, tensor, tril_indices, triu_indices, zeros,
+    zeros_like,
 )  # fmt: skip
 # isort: on
 
 if _TYPE_CHECKING:
-    from . import training
+    from . import datasets, training, transforms
 
 bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
 
@@ -71,18 +77,20 @@ for _name, _module in {"errors": errors, "backend": _backend, "tensor": _tensor,
 
 
 def __getattr__(name: str) -> _Any:
-    """Load `tg.training`, and `tg.sklearn` with scikit-learn, when they are first named: most programs need neither."""
-    if name in ("sklearn", "training"):
+    """Load the rooms that most programs do not need when they are first named; `tg.sklearn` needs scikit-learn."""
+    if name in ("datasets", "sklearn", "training", "transforms"):
         return _importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
-    "Generator", "Tensor", "TinygradError", "arange", "autograd", "bool_", "compile", "data", "double", "enable_grad",
-    "errors", "eye", "float16", "float32", "float64", "from_numpy", "full", "full_like", "get_num_threads", "half",
-    "int16", "int32", "int64", "int8", "is_grad_enabled", "linalg", "linspace", "load", "long", "manual_seed", "nn",
-    "no_grad", "normal", "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randint_like", "randn",
-    "randn_like", "randperm", "save", "set_num_threads", "summary", "tensor", "training", "tril_indices",
-    "triu_indices", "uint8", "viz", "zeros", "zeros_like",
+    "Generator", "Tensor", "TinygradError", "accelerator", "arange", "as_tensor", "autograd", "backends", "bool_",
+    "compile", "cuda", "data", "datasets", "device", "double", "empty", "empty_like", "enable_grad", "errors", "eye",
+    "finfo", "float16", "float32", "float64", "from_numpy", "full", "full_like", "get_default_device",
+    "get_default_dtype", "get_num_threads", "half", "iinfo", "int16", "int32", "int64", "int8", "is_floating_point",
+    "is_grad_enabled", "is_tensor", "linalg", "linspace", "load", "logspace", "long", "manual_seed", "nn", "no_grad",
+    "normal", "numel", "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randint_like", "randn",
+    "randn_like", "randperm", "save", "set_default_device", "set_default_dtype", "set_num_threads", "short", "summary",
+    "tensor", "training", "transforms", "tril_indices", "triu_indices", "uint8", "utils", "viz", "zeros", "zeros_like",
 ]
 __all__ += functions.__all__  # fmt: skip

@@ -100,7 +100,7 @@ CALLABLE = {
     "lambda with out": lambda: elementwise()(lambda x, *, out=None: np.tanh(x, out=out)),
     "vectorize": lambda: elementwise(np.vectorize(lambda x: x + 1, otypes="f"))(declared("p")),
     "function": lambda: elementwise(np.nan_to_num)(declared("p")), "itself": lambda: primitive()(lambda x: x),
-    "ufunc": lambda: elementwise(np.arctan)(declared("p")),
+    "ufunc": lambda: elementwise(np.cbrt)(declared("p")),
     "view": lambda: primitive(lambda x: x[..., ::2], view=True)(declared("p")),
 }  # fmt: skip
 
@@ -169,11 +169,11 @@ def test_a_function_may_read_an_argument_after_it_has_written_out():
 
     p = elementwise(twice_and)(declared("p", "x, y"))
     agree(lambda x, y: [p(x * 1.0, y * 1.0), p(x, p(y * 3.0, y)), p(p(x, x), x * 5.0)], "numpy", SMALL, SMALL)
-    assert p.over == () and elementwise(np.hypot)(declared("q", "x, y")).over == (0, 1)
+    assert p.over == () and elementwise(np.nextafter)(declared("q", "x, y")).over == (0, 1)
 
 
 def test_a_notebook_may_run_a_cell_twice_but_not_take_a_ufunc_from_the_package():
-    cells = ("q", np.hypot, False), ("q", np.hypot, False), ("r", np.hypot, True), ("add", np.add, True)
+    cells = ("q", np.nextafter, False), ("q", np.nextafter, False), ("r", np.nextafter, True), ("add", np.add, True)
     for name, ufunc, taken in cells:
         function = declared(name, "x, y")
         function.__module__ = "__main__"

@@ -105,7 +105,7 @@ BAD_ANSWERS: dict[str, tuple[Answer | None, str]] = {
     "truncated": (GZ[TRAIN_IMAGES][:-20], "the answer is truncated"),
     "bit flipped": (flip(GZ[TRAIN_IMAGES]), "the answer is damaged (gzip: CRC check failed"),
     "labels": (GZ[TRAIN_LABELS], "the answer is not an IDX file of images (IDX labels: magic number 2049)"),
-    "other set": (OTHER_GZ[TRAIN_IMAGES], "the answer is not the canonical MNIST (content with another sha256)"),
+    "other set": (OTHER_GZ[TRAIN_IMAGES], "the answer is not the published file (content with another sha256)"),
     "bomb": (gzip.compress(bytes(1_000_000)), "the answer is too large"),
     "huge": (lambda handler: send(handler, b"", 10**9), "refused: the server offers 1,000,000,000 bytes"),
     "closed early": (

@@ -10,6 +10,7 @@ import functools
 import importlib
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Hashable
 from types import MethodType
 from typing import Any
@@ -22,10 +23,11 @@ from ..capture.guards.watch import refused
 from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
+from ..core.backend import Defaults
 from ..core.errors import CaptureError
 from ..core.explain import outside
 from ..core.graph import Array, Var
-from ..core.scope import state
+from ..core.scope import refuse_captured, state
 from ..tensors.tensor import Tensor
 
 MOST_PLANS = 32  # of one function; the oldest goes first
@@ -34,6 +36,20 @@ MANY_CAPTURES = 8  # for arguments of the same shapes: reason to say what change
 SAMPLE_BYTES = 1 << 20  # arguments up to this size are kept, to measure with
 
 PLANNERS = {"numpy": (".replay", "NumpyPlan"), "numba": ("..fast.plan", "NumbaPlan")}
+
+
+everyone: weakref.WeakSet[Compiled] = weakref.WeakSet()
+
+
+def start_anew() -> None:
+    """Let go of every plan, since another default dtype makes other arrays."""
+    refuse_captured("set_default_dtype()", "call it outside the step")
+    for function in list(everyone):
+        with function.lock:
+            function.plans, function.order = {}, []
+
+
+Defaults.forget.append(start_anew)
 
 
 class Compiled:
@@ -49,6 +65,7 @@ class Compiled:
         self.crowded = False
         self.latest: Plan | None = None
         self.lock = threading.RLock()
+        everyone.add(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.recorder is not None or state.plainly:  # inside another step, which sees to it

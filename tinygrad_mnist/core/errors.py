@@ -57,6 +57,10 @@ class LinAlgError(ArgumentError, RuntimeError):
     """A matrix that has no inverse, no Cholesky factor, or for which an algorithm does not converge."""
 
 
+class DeviceError(ArgumentError, RuntimeError):
+    """A device that this package does not have: any but the CPU."""
+
+
 class GradientError(TinygradError, RuntimeError):
     """A derivative that is not defined or was asked for in the wrong way."""
 

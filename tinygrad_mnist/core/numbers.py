@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array
+from .backend import Array, Defaults
 from .errors import ArgumentError, DTypeError
 from .explain import describe
 
 FLOAT64 = np.dtype(np.float64)
-FLOAT32 = np.dtype(np.float32)
 
 
 def constant(x: Any, name: str) -> Any:
@@ -25,7 +24,7 @@ def constant(x: Any, name: str) -> Any:
     if array.dtype.kind not in "fiub":
         wanted = "a tensor, an array, a number, or nested lists of numbers"
         raise DTypeError(f"{name}: cannot compute with {type(x).__name__} {x!r:.60}.", expected=wanted)
-    return array.astype(np.float32) if array.dtype is FLOAT64 and not isinstance(x, np.ndarray) else array
+    return array.astype(Defaults.dtype) if array.dtype is FLOAT64 and not isinstance(x, np.ndarray) else array
 
 
 def within(
@@ -51,4 +50,4 @@ def narrow(out: Array, arrays: list[Any]) -> Array:
     # by kind, not identity: an array from a pickle or of the other byte order has a float64 of its own
     if any(type(x) is np.ndarray and x.dtype.char == "d" for x in arrays):
         return out
-    return out.astype(FLOAT32)
+    return out.astype(Defaults.dtype)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Defaults
 from ..core.errors import ArgumentError
 from ..core.graph import Var, no_grad
 from ..core.numbers import constant
@@ -61,7 +62,7 @@ def pow(input: Var | TensorLike, exponent: TensorLike) -> Tensor:
 def power_of(base: TensorLike, exponent: Tensor) -> Tensor:
     """Power base ** exponent of a number and a tensor; integers count modulo 2ⁿ of its dtype, as in PyTorch."""
     base = base if isinstance(base, int | float) else constant(base, "pow")
-    kind = exponent.dtype if exponent.dtype.kind == "f" or isinstance(base, int) else np.dtype(np.float32)
+    kind = exponent.dtype if exponent.dtype.kind == "f" or isinstance(base, int) else Defaults.dtype
     if kind.kind == "b":
         kind = np.dtype(np.int64)
     if kind.kind in "iu" and isinstance(base, int) and -(2**63) <= base < 2**63:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.backend import Array
+from ..core.backend import Array, Defaults
 from .scratch import scratch, stretched
 
 _FEW = 32  # classes, up to which it pays to turn the logits
@@ -42,7 +42,7 @@ def log_softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
 
 
 def _floating(x: Array) -> Array:
-    return x if x.dtype.kind == "f" else x.astype(np.float32)
+    return x if x.dtype.kind == "f" else x.astype(Defaults.dtype)
 
 
 def _peak(x: Array, axis: int, out: Array | None = None) -> Array:

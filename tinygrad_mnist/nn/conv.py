@@ -5,7 +5,7 @@ Read after linear.py; ops/conv.py has the calculus and kernels/conv.py the arith
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
 from ..core.backend import Generator
 from ..core.errors import ArgumentError
@@ -34,7 +34,7 @@ class Conv2d(Module):
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int | Pair, stride: int | Pair = 1,
         padding: int | Pair | str = 0, dilation: int | Pair = 1, groups: int = 1, bias: bool = True,
-        dtype: DTypeLike = np.float32, generator: Generator | None = None,
+        device: Any = None, dtype: DTypeLike | None = None, generator: Generator | None = None,
     ) -> None:  # fmt: skip
         positive("Conv2d", in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
@@ -46,7 +46,7 @@ class Conv2d(Module):
         self.padding = padding if isinstance(padding, str) else F.pair(padding, "Conv2d: padding")
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         fan_in = shape[1] * shape[2] * shape[3]
-        self.weight = fan_in_uniform(Parameter(zeros(*shape, dtype=dtype)), fan_in, generator)
+        self.weight = fan_in_uniform(Parameter(zeros(*shape, dtype=dtype, device=device)), fan_in, generator)
         self.bias = fan_in_uniform(Parameter(zeros(out_channels, dtype=dtype)), fan_in, generator) if bias else None
 
     def forward(self, input: Tensor) -> Tensor:

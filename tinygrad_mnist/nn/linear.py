@@ -6,6 +6,7 @@ Read after module.py; functional.py has the operation.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -46,12 +47,13 @@ class Linear(Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, dtype: DTypeLike = np.float32,
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None,
+        dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ) -> None:  # fmt: skip
         positive("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
-        weight, offset = zeros(out_features, in_features, dtype=dtype), zeros(out_features, dtype=dtype)
+        weight, offset = zeros(out_features, in_features, dtype=dtype, device=device), zeros(out_features, dtype=dtype)
         self.weight = fan_in_uniform(Parameter(weight), in_features, generator)
         self.bias = fan_in_uniform(Parameter(offset), in_features, generator) if bias else None
 

@@ -19,6 +19,7 @@ from ..core.scope import DEEP, Scope, call_depth, state
 from ..tensors.creation import from_numpy
 from ..tensors.in_place import clear_gradient
 from ..tensors.tensor import Tensor
+from .conversion import Conversion
 from .nesting import copied, described, join, members
 from .parameter import Parameter
 
@@ -32,7 +33,7 @@ class Incompatible(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module:
+class Module(Conversion):
     """Base of all layers and models: write `forward`, assign layers and Parameters as attributes."""
 
     training: bool = True

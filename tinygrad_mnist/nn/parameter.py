@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.backend import Defaults
 from ..core.graph import Var
 from ..core.seeds import check_differentiable
 from ..core.versions import Version
@@ -23,7 +24,7 @@ class Parameter(Tensor):
         """Share the memory of a tensor or array, or copy other data."""
         array = data.array if isinstance(data, Var) else np.asarray(data)
         if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray):
-            array = array.astype(np.float32)
+            array = array.astype(Defaults.dtype)
         if requires_grad:
             check_differentiable(array.dtype, "Parameter")
         self.array, self._differentiable, self._gradient, self.node = array, requires_grad, None, None

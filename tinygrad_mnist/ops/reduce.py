@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Defaults
 from ..core.errors import ShapeError
 from ..core.graph import Array
 from ..core.primitive import primitive
@@ -154,7 +155,7 @@ def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """log Σ eˣ, with the largest element taken out first so that nothing overflows."""
     x = floating(x)
     if count(x.shape, axis) == 0:  # the logarithm of 0, without the warning
-        empty = np.zeros_like(x, dtype=x.dtype if x.dtype.kind == "f" else np.float32)
+        empty = np.zeros_like(x, dtype=x.dtype if x.dtype.kind == "f" else Defaults.dtype)
         return add_up(empty, axis=axis, keepdims=keepdims) - np.inf
     top = largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=True)
     top = np.where(np.isfinite(top), top, 0)

@@ -17,6 +17,7 @@ import numpy as np
 from ..core.errors import DTypeError, InPlaceError, ShapeError
 from ..core.graph import Array, V, Var
 from ..core.scope import refuse_captured, state, unchanging
+from ..core.versions import Version
 from ..functions.arithmetic import scaled
 from ..functions.moving import movedim
 from ..functions.numbers import number, storable
@@ -142,6 +143,16 @@ def replace(x: Var, value: Var | Array) -> None:
     x.array, x.version = source.array, source.version
     x.version.share(x, source)
     x.version.bump()
+
+
+def recast(x: Var, kind: Any) -> None:
+    """Give x, and its gradient, memory of another dtype; what looked at the old memory keeps that."""
+    if x.dtype == kind:
+        return
+    refuse_captured("a change of a tensor's dtype", "convert the model outside the step")
+    x.array, x.version = x.array.astype(kind), Version()
+    if x.gradient is not None:
+        x.gradient = x.result_type.wrap(x.gradient.array.astype(kind))
 
 
 def clear_gradient(x: Var, set_to_none: bool) -> None:

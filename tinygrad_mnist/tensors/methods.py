@@ -7,17 +7,21 @@ tests/public_names.py from what functions/ exports. Look next at tensor.py.
 from __future__ import annotations
 
 from .. import functions as F
-from ..core.graph import Var
 from ..functions import dtypes
-from . import in_place
+from . import in_place, new
+from .facts import Facts
 
 
-class Methods(Var):
+class Methods(Facts):
     """A Var with the functions of functions/ for methods."""
 
     __slots__ = ()
-    to, float, double, half = dtypes.to, *map(dtypes.to_dtype, ("float32", "float64", "float16"))
+    to, type, type_as, cpu, cuda = dtypes.to, dtypes.type, dtypes.type_as, dtypes.cpu, dtypes.cuda
+    float, double, half = map(dtypes.to_dtype, ("float32", "float64", "float16"))
+    byte, char, short = map(dtypes.to_dtype, ("uint8", "int8", "int16"))
     int, long, bool = map(dtypes.to_dtype, ("int32", "int64", "bool"))
+    new_zeros, new_ones, new_empty = new.new_zeros, new.new_ones, new.new_empty
+    new_full, new_tensor = new.new_full, new.new_tensor
 
     # written by tests/public_names.py
     abs, absolute, acos, acosh, add, addbmm, addcdiv = F.abs, F.absolute, F.acos, F.acosh, F.add, F.addbmm, F.addcdiv

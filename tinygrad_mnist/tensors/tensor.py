@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..core.backend import isolated
+from ..core.backend import Defaults, isolated
 from ..core.engine import backward
 from ..core.errors import ArgumentError, GradientError, ShapeError
 from ..core.graph import Array, Node, Var
@@ -42,7 +42,7 @@ class Tensor(Methods, Forms):
     def __init__(self, data: TensorLike, requires_grad: bool = False) -> None:
         array = np.array(data.array if isinstance(data, Var) else data)
         if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray | np.generic):
-            array = array.astype(np.float32)  # Python floats
+            array = array.astype(Defaults.dtype)  # Python floats
         if requires_grad:
             check_differentiable(array.dtype, "Tensor")
         self.array, self._differentiable = array, requires_grad
@@ -105,10 +105,6 @@ class Tensor(Methods, Forms):
     def dim(self) -> int:
         """Number of dimensions."""
         return self.ndim
-
-    def numel(self) -> int:
-        """Number of elements."""
-        return self.array.size
 
     # ------------------------------------------------------------ out of the graph
 

@@ -22,7 +22,7 @@ Sums = dict[str, float]
 def parts_of(batch: Any) -> tuple[Any, list[Any], int]:
     """Split a batch into the model's inputs, what the loss compares its outputs with, and the number of samples.
 
-    A tuple of inputs is passed to the model as several arguments.
+    Inputs that are a tuple or list are passed to the model as several arguments.
 
     Raises:  ArgumentError unless it is a tuple or list of at least two parts
     """
@@ -37,11 +37,11 @@ def parts_of(batch: Any) -> tuple[Any, list[Any], int]:
 
 
 def model_outputs(model: Module, inputs: Any) -> Any:
-    """Call a model on its inputs, several of them where they are a tuple.
+    """Call a model on its inputs, several of them where they are a tuple or list.
 
     Raises:  DTypeError if it gives nothing
     """
-    outputs = model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+    outputs = model(*inputs) if isinstance(inputs, tuple | list) else model(inputs)
     if outputs is None:
         name = type(model).__name__
         raise DTypeError(f"{name}: its forward gave None.", expected="outputs", hint=f"return in {name}.forward")
