@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backend import Array, isolated
+from ..core.backend import Array, Defaults, isolated
 from ..core.errors import ArgumentError
 
 nditer: Any = np.nditer  # NumPy's type stubs want its flags as literals
@@ -24,7 +24,7 @@ _EXACT = 2.0**29  # quotients of singles below it are right in double precision
 def by_pieces(function: Callable[..., Any], arrays: tuple[Any, ...], out: Array | None, wide: Any = None) -> Array:
     """Call function(*pieces, piece of out) on pieces of arrays that broadcast, converted to a wide dtype."""
     kind = np.result_type(*arrays)
-    kind = kind if kind.kind == "f" else np.dtype(np.float32)
+    kind = kind if kind.kind == "f" else Defaults.dtype
     if out is None:
         out = np.empty(np.broadcast_shapes(*map(np.shape, arrays)), kind)
     count, wide = len(arrays), wide or np.result_type(kind, np.float32)
@@ -144,7 +144,7 @@ def _of_two(function: Any) -> Callable[..., Any]:
     """Have a ufunc of two take integers as singles."""
 
     def call(a: Any, b: Any, out: Array | None = None) -> Any:
-        a, b = (x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind != "f" else x for x in (a, b))
+        a, b = (x.astype(Defaults.dtype) if isinstance(x, np.ndarray) and x.dtype.kind != "f" else x for x in (a, b))
         return function(a, b, out=out)
 
     return call
@@ -177,7 +177,7 @@ def signbit(x: Array, out: Array | None = None) -> Any:
 
 def rsqrt(x: Array, out: Array | None = None) -> Any:
     """Give 1 / √x."""
-    x = x if x.dtype.kind == "f" else x.astype(np.float32)
+    x = x if x.dtype.kind == "f" else x.astype(Defaults.dtype)
     out = np.sqrt(x, out=out)
     return np.divide(1, out, out=out if out.ndim else None)
 
