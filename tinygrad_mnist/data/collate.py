@@ -59,8 +59,6 @@ def default_collate(batch: Any) -> Any:
             ) from None
         if stacked.dtype.kind in "fiub":
             return from_numpy(stacked.astype(np.float32) if type(first) is float else stacked)
-    raise DTypeError(
-        f"default_collate: {type(first).__name__} cannot be stacked.",
-        expected="tensors, arrays, numbers, text, or lists, tuples and dicts of these",
-        hint="a transform that gives tensors, or a collate_fn of your own",
-    )
+    raise DTypeError(f"default_collate: {type(first).__name__} cannot be stacked.",
+                     expected="tensors, arrays, numbers, text, or lists, tuples and dicts of these",
+                     hint="a transform that gives tensors, or a collate_fn of your own")  # fmt: skip

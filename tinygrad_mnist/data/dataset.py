@@ -178,11 +178,9 @@ def random_split(
         for i in range(n - int(sum(counts))):  # what rounding left over goes to the first ones
             counts[i % len(counts)] += 1
     if sum(counts) != n or any(c < 0 or int(c) != c for c in counts):
-        raise ArgumentError(
-            "random_split: the lengths do not add up to the dataset.",
-            got=f"lengths {list(lengths)}, sum {sum(lengths)}",
-            expected=f"sum {n}, or fractions that add up to 1",
-        )
+        raise ArgumentError("random_split: the lengths do not add up to the dataset.",
+                            got=f"lengths {list(lengths)}, sum {sum(lengths)}",
+                            expected=f"sum {n}, or fractions that add up to 1")  # fmt: skip
     order = generator_or_default(generator).permutation(n)
     bounds = np.cumsum([0, *map(int, counts)])
     return [Subset(dataset, order[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]

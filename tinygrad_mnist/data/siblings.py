@@ -104,9 +104,6 @@ def find_sibling(
                 arrays.append(array)
     if len(arrays) == 2:
         return Found(arrays[0], arrays[1], f"{sibling.name}, downloaded to {cache}", True, tuple(warnings))
-    raise DataError(
-        f"{sibling.name}: the {'training' if train else 'test'} files were found nowhere.",
-        got=("\n" + " " * 12).join(failures),
-        expected=", ".join(f"{file.name}.gz" for file in files),
-        hint=f"download=True, or put these files into {folder}",
-    )
+    raise DataError(f"{sibling.name}: the {'training' if train else 'test'} files were found nowhere.",
+                    got=("\n" + " " * 12).join(failures), expected=", ".join(f"{file.name}.gz" for file in files),
+                    hint=f"download=True, or put these files into {folder}")  # fmt: skip

@@ -169,11 +169,9 @@ class Workers:
             except queue.Empty:
                 for i, process in enumerate(self.processes):
                     if not process.is_alive():
-                        raise DataError(
-                            f"DataLoader: worker process {i} has ended unexpectedly.",
-                            got=f"exit code {process.exitcode}",
-                            hint="num_workers=0 shows what it does",
-                        ) from None
+                        raise DataError(f"DataLoader: worker process {i} has ended unexpectedly.",
+                                        got=f"exit code {process.exitcode}",
+                                        hint="num_workers=0 shows what it does") from None  # fmt: skip
                 if self.timeout and time.monotonic() - start >= self.timeout:
                     raise DataError(f"DataLoader: no batch within timeout={self.timeout} s.") from None
 

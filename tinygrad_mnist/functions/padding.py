@@ -69,11 +69,9 @@ def pad(input: Tensor | Array, pad: Sequence[int], mode: str = "constant", value
         )  # PyTorch cuts first and wraps what is left
         most = {"reflect": left - 1, "circular": left, "replicate": max(before, after) if left else 0}[mode]
         if max(before, after) > max(most, 0):
-            raise ShapeError(
-                f"pad: mode {mode!r} cannot pad {left} elements by {max(before, after)}.",
-                got=f"a dimension of {size}, widths {(before, after)}",
-                expected=f"at most {max(most, 0)}" if size else "at least one element",
-            )
+            raise ShapeError(f"pad: mode {mode!r} cannot pad {left} elements by {max(before, after)}.",
+                             got=f"a dimension of {size}, widths {(before, after)}",
+                             expected=f"at most {max(most, 0)}" if size else "at least one element")  # fmt: skip
     grown = tuple((max(before, 0), max(after, 0)) for before, after in width)
     cut = tuple(slice(max(-before, 0), -max(-after, 0) or None) for before, after in width)
     if mode == "circular":

@@ -30,12 +30,8 @@ def _fill(tensor: Tensor, values: Array | float) -> Tensor:
 def fans(tensor: Tensor) -> tuple[int, int]:
     """Count (fan_in, fan_out) of a weight (O, I, ...)."""
     if tensor.ndim < 2:
-        raise ShapeError(
-            "init: a weight needs two dimensions or more to have fans.",
-            got=f"tensor {tensor.shape}",
-            expected="(out, in) or (out, in, kh, kw)",
-            hint="zeros_ or uniform_ for a bias",
-        )
+        raise ShapeError("init: a weight needs two dimensions or more to have fans.", got=f"tensor {tensor.shape}",
+                         expected="(out, in) or (out, in, kh, kw)", hint="zeros_ or uniform_ for a bias")  # fmt: skip
     taps = math.prod(tensor.shape[2:])
     return tensor.shape[1] * taps, tensor.shape[0] * taps
 

@@ -80,10 +80,8 @@ class OneCycleLR(MomentumScheduler):
         self.optimizer = checked_optimizer("OneCycleLR", optimizer)
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
-                raise ArgumentError(
-                    "OneCycleLR: the length of the cycle is missing.",
-                    expected="total_steps, or epochs and steps_per_epoch",
-                )
+                raise ArgumentError("OneCycleLR: the length of the cycle is missing.",
+                                    expected="total_steps, or epochs and steps_per_epoch")  # fmt: skip
             check_whole("OneCycleLR", epochs=epochs, steps_per_epoch=steps_per_epoch)
             total_steps = epochs * steps_per_epoch
         check_whole("OneCycleLR", total_steps=total_steps)
@@ -132,11 +130,8 @@ class OneCycleLR(MomentumScheduler):
     def get_lr(self) -> list[float]:
         """Compute the rates, and set the momenta."""
         if self.last_epoch > self.total_steps:
-            raise ArgumentError(
-                "OneCycleLR: stepped beyond the end of the cycle.",
-                got=f"step {self.last_epoch}",
-                expected=f"at most total_steps = {self.total_steps}",
-            )
+            raise ArgumentError("OneCycleLR: stepped beyond the end of the cycle.", got=f"step {self.last_epoch}",
+                                expected=f"at most total_steps = {self.total_steps}")  # fmt: skip
         groups = self.optimizer.param_groups
         needed = {"max_lr", "min_lr"} | ({"max_momentum", "base_momentum"} if self.cycle_momentum else set())
         self._of_groups([g for g in groups if needed <= g.keys()])

@@ -65,11 +65,8 @@ class Optimizer:
         if isinstance(params, Var):
             raise DTypeError(f"{self._name}: params is a single tensor.", hint=f"{self._name}([tensor], ...)")
         if not isinstance(params, Iterable):
-            raise DTypeError(
-                f"{self._name}: params holds no tensors.",
-                got=f"{type(params).__name__} {params!r:.60}",
-                hint="model.parameters(), with its parentheses",
-            )
+            raise DTypeError(f"{self._name}: params holds no tensors.", got=f"{type(params).__name__} {params!r:.60}",
+                             hint="model.parameters(), with its parentheses")  # fmt: skip
         given: list[Any] = list(params)
         if not given:
             hint = "model.parameters(); a generator can be used only once; layers must be attributes of the model"

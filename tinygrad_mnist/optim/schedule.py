@@ -138,11 +138,8 @@ class Scheduler:
 def checked_optimizer(name: str, optimizer: object) -> Optimizer:
     """Refuse what is no optimizer."""
     if not isinstance(optimizer, Optimizer):
-        raise DTypeError(
-            f"{name}: the first argument must be an optimizer.",
-            got=type(optimizer).__name__,
-            hint="create the optimizer first, then its schedule",
-        )
+        raise DTypeError(f"{name}: the first argument must be an optimizer.", got=type(optimizer).__name__,
+                         hint="create the optimizer first, then its schedule")  # fmt: skip
     return optimizer
 
 

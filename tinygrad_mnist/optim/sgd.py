@@ -40,11 +40,9 @@ class SGD(Optimizer):
         """Refuse negative settings, and Nesterov without plain momentum."""
         check_at_least("SGD", 0, lr=group["lr"], momentum=group["momentum"], weight_decay=group["weight_decay"])
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
-            raise ArgumentError(
-                "SGD: nesterov needs momentum and no dampening.",
-                got=f"momentum = {group['momentum']}, dampening = {group['dampening']}",
-                expected="momentum > 0 and dampening = 0",
-            )
+            raise ArgumentError("SGD: nesterov needs momentum and no dampening.",
+                                got=f"momentum = {group['momentum']}, dampening = {group['dampening']}",
+                                expected="momentum > 0 and dampening = 0")  # fmt: skip
 
     def init_state(self, p: Tensor, group: Group) -> State:
         """Remember a velocity, where momentum is used."""

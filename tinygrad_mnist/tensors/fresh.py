@@ -86,11 +86,8 @@ def copied(kind: type[V], data: Any, dtype: DType, device: Any, requires_grad: b
     if dtype is None and not typed and array.dtype == np.uint64:  # in NumPy, not in PyTorch
         array = _fitted(data, np.dtype(np.int64))
     if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"{name}: cannot hold {array.dtype} data.",
-            got=f"{type(data).__name__} {data!r:.60}",
-            expected="numbers: floats, integers or booleans",
-        )
+        raise DTypeError(f"{name}: cannot hold {array.dtype} data.", got=f"{type(data).__name__} {data!r:.60}",
+                         expected="numbers: floats, integers or booleans")  # fmt: skip
     if dtype is None and not typed and array.dtype == np.float64:
         array = array.astype(Defaults.dtype, copy=False)
     return leaf(kind, array, requires_grad, name)
