@@ -18,6 +18,7 @@ from ..ops import index as places
 from ..ops.broadcast import broadcast_to
 from ..ops.compare import equal, where
 from .dims import as_axis, flag, need
+from .moving import ravel
 from .numbers import number, storable
 from .pieces import broadcast_shapes, broadcast_tensors
 from .shapes import gather as _gather
@@ -46,11 +47,6 @@ def _value(name: str, input: Any, value: Any) -> Any:
     return float(value) if input.dtype.kind == "f" else value
 
 
-def flattened(x: Any) -> Any:
-    """Join all dimensions into one."""
-    return reshape(x, math.prod(x.shape))
-
-
 # ---------------------------------------------------------------- whole rows: index_...
 
 
@@ -59,7 +55,7 @@ def _rows(name: str, input: Any, dim: int, index: Any) -> tuple[Any, Any, int, A
     axis = as_axis(name, dim, input.ndim)
     need(_integers(name, index).ndim < 2, f"{name}: the index must be a vector.", index)
     x = input if input.ndim else reshape(input, 1)
-    at = places.within(flattened(index), size=x.shape[axis], name=name)
+    at = places.within(ravel(index), size=x.shape[axis], name=name)
     return x, at, axis, (*(slice(None),) * axis, places.ARRAY)
 
 
@@ -109,7 +105,7 @@ def _scattered(name: str, input: Any, dim: int, index: Any, src: Any) -> tuple[A
     values = reshape(src, 1) if many and src.ndim == 0 else src
     if 0 in at.shape:  # any such index will do, of any number of dimensions
         at = reshape(at, (*x.shape[:axis], 0, *x.shape[axis + 1 :]))
-        values = flattened(values) if many else values
+        values = ravel(values) if many else values
         return x, at, reshape(places.getitem(values, index=(slice(0, 0),)), tuple(at.shape)) if many else values, axis
     fits = at.ndim == x.ndim and all(at.shape[i] <= x.shape[i] for i in range(x.ndim) if i != axis)
     if many:
@@ -186,12 +182,12 @@ def scatter_reduce(
 
 def take(input: Values, index: Values) -> Tensor:
     """Read at positions in the flattened input."""
-    return places.getitem(flattened(input), _integers("take", index), index=(places.ARRAY,))
+    return places.getitem(ravel(input), _integers("take", index), index=(places.ARRAY,))
 
 
 def put(input: Values, index: Values, source: Values, accumulate: bool = False) -> Tensor:
     """Write (or add) at positions in the flattened input."""
-    flat, at = flattened(input), _integers("put", index)
+    flat, at = ravel(input), _integers("put", index)
     fits = math.prod(at.shape) == math.prod(_same_kind("put", input, source).shape)
     need(fits, "put: expected as many values as positions.", at, source)
     values = reshape(source, tuple(at.shape))
@@ -206,7 +202,7 @@ def take_along_dim(input: Values, indices: Values, dim: int | None = None) -> Te
     """Pick along a dimension (None: of the flattened tensors), as gather does, where the other dimensions broadcast."""
     at = _integers("take_along_dim", indices)
     if dim is None:
-        return _gather(flattened(input), 0, flattened(at))
+        return _gather(ravel(input), 0, ravel(at))
     axis = as_axis("take_along_dim", dim, input.ndim)
     need(at.ndim == input.ndim, "take_along_dim: expected as many dimensions.", input, at)
     other = broadcast_shapes(*((*t.shape[:axis], 1, *t.shape[axis + 1 :]) for t in (input, at)))
@@ -230,7 +226,7 @@ def masked_fill(input: Values, mask: Values, value: Any) -> Tensor:
 def masked_select(input: Values, mask: Values) -> Tensor:
     """List the elements where the mask is true; both broadcast."""
     x, at = _mask("masked_select", mask, input)
-    return places.getitem(flattened(x), flattened(at), index=(places.ARRAY,))
+    return places.getitem(ravel(x), ravel(at), index=(places.ARRAY,))
 
 
 def masked_scatter(input: Values, mask: Values, source: Values) -> Tensor:
@@ -238,7 +234,7 @@ def masked_scatter(input: Values, mask: Values, source: Values) -> Tensor:
     refuse_captured("a count that depends on values (masked_scatter)", "tg.where(mask, source, x)")
     x, at = _mask("masked_scatter", mask, input)
     count = int(np.count_nonzero(at.array if isinstance(at, Var) else at))
-    values = flattened(_same_kind("masked_scatter", input, source))
+    values = ravel(_same_kind("masked_scatter", input, source))
     need(values.shape[0] >= count, f"masked_scatter: expected {count} elements or more.", source)
     return places.setitem(x, places.getitem(values, index=(slice(0, count),)), at, index=(places.ARRAY,))
 
