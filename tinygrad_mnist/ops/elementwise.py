@@ -149,11 +149,13 @@ def absolute_vjp_x(g: Any, out: Any, x: Any) -> Any:
 @elementwise(answers=np.sign, over=(0,), loop="1 if x > 0 else -1 if x < 0 else 0")
 def sign(x: Array, *, out: Array | None = None) -> Array:
     """Sign of x: -1, 0 or 1, as in PyTorch 0 of what is not a number. Its derivative is 0 everywhere."""
-    if x.dtype.kind == "b":
-        return np.logical_or(x, False, out=out)
-    out = np.asarray(np.sign(x, out=out))
-    if out.dtype.kind == "f" and np.isnan(out).any():
-        np.copyto(out, 0, where=np.isnan(out))
+    if x.dtype.kind != "f":
+        return np.logical_or(x, False, out=out) if x.dtype.kind == "b" else np.sign(x, out=out)
+    found = np.asarray(np.greater(x, 0)).view(np.int8)
+    found -= np.asarray(np.less(x, 0)).view(np.int8)
+    if out is None:
+        return found.astype(x.dtype)
+    np.copyto(out, found)
     return out
 
 

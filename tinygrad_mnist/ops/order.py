@@ -30,16 +30,20 @@ def argtopk(x: Array, *, count: int, axis: int, largest: bool) -> Array:
 
 
 @primitive(differentiable=False, slow=SORTED)
-def middle(x: Array, *, axis: int) -> Array:
-    """Position of the median along an axis, of two the lower one, of NaN the first NaN; keeps the axis. int64."""
-    k = (x.shape[axis] - 1) // 2
-    at = np.take(np.argpartition(x, k, axis=axis), [k], axis=axis)
-    if x.dtype.kind == "f":
-        missing = np.isnan(x)
-        if missing.any():
-            first = np.argmax(missing, axis=axis, keepdims=True)
-            at = np.where(missing.any(axis=axis, keepdims=True), first, at)
-    return at
+def middle(x: Array, *, axis: int, ignore: bool) -> Array:
+    """Position of the median along an axis, of two the lower one, of NaN the first NaN; keeps the axis. int64.
+
+    Args:    ignore: the median of what is a number
+    """
+    missing = np.isnan(x) if x.dtype.kind == "f" else np.zeros((), bool)
+    if missing.any() and not ignore:
+        spoilt, first = missing.any(axis, keepdims=True), np.argmax(missing, axis=axis, keepdims=True)
+        return first if spoilt.all() else np.asarray(np.where(spoilt, first, middle(x, axis=axis, ignore=True)))
+    few = missing.any()
+    k = np.asarray((x.shape[axis] - (missing.sum(axis, keepdims=True) if few else 0) - 1) // 2).clip(0)
+    if k.min() < k.max():
+        return np.take_along_axis(np.argsort(x, axis=axis), k, axis)
+    return np.take(np.argpartition(x, k.flat[0], axis=axis), k.flat[:1], axis=axis)
 
 
 @primitive(differentiable=False, slow=SORTED)
