@@ -14,7 +14,7 @@ from ..core.backend import Defaults
 from ..core.errors import ArgumentError
 from ..core.graph import Var, no_grad
 from ..core.numbers import constant
-from ..core.scope import unchanging
+from ..core.scope import state, unchanging
 from ..ops import compare, elementary, elementwise, promotion
 from .numbers import number, storable
 from .types import Tensor, TensorLike
@@ -119,7 +119,7 @@ def _clamp_between(input: TensorLike, low: Any, high: Any) -> Tensor:
     """Limit to bounds that may be tensors; where something is NaN, or below two equal bounds, no gradient passes."""
     inside, below, above = True, True, True
     with no_grad():
-        value = input
+        value: Any = input
         if low is not None:
             inside, below = compare.greater_equal(input, low), compare.less(input, low)
             value = compare.maximum(input, low)
@@ -127,6 +127,8 @@ def _clamp_between(input: TensorLike, low: Any, high: Any) -> Tensor:
             inside, above = compare.logical_and(inside, compare.less_equal(input, high)), compare.greater(value, high)
             below = below if low is None else compare.logical_and(below, compare.less(low, high))
             value = compare.minimum(value, high)
+    if not (state.recording and any(isinstance(x, Var) and x.differentiable for x in (input, low, high))):
+        return value
     if low is not None:
         value = compare.where(below, low, value)
     if high is not None:
