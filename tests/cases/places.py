@@ -46,7 +46,7 @@ def at(dim: int, part: Any) -> tuple[Any, ...]:
 
 
 def rows_of(x: Array, dim: int, index: Array, rows: Any, combine: Any = lambda old, new: new) -> Array:
-    out = np.array(x)
+    out, dim = np.array(x), dim % x.ndim
     for i, to in enumerate(index):
         out[at(dim, to)] = combine(out[at(dim, to)], rows if np.ndim(rows) == 0 else rows[at(dim, i)])
     return out
@@ -154,7 +154,7 @@ table({
 FOUR, PICKS = (4, 3), [2, 0, 2]
 ALONG = [([[1, 0, 0], [3, 3, 1], [3, 0, 1]], 0), ([[1, 0, 0], [2, 2, 1], [0, 0, 0]], 1)]
 table({
-    "index_select": (lambda m, x, i, dim: m.index_select(x, dim, i), lambda x, i, dim: x.take(i, dim),
+    "index_select": (lambda m, x, i, dim: m.index_select(x, dim, i), lambda x, i, dim: x.take(i, dim) if x.ndim else x,
                      *((FOUR, PICKS, d) for d in DIMS), ((), [0], {"dim": 0})),
     "index_add": (lambda m, x, i, y, dim: m.index_add(x, dim, i, y, alpha=2),
                   lambda x, i, y, dim: rows_of(x, dim, i, 2 * y, np.add),
@@ -206,7 +206,7 @@ ORDERED = [(Of(s), {"dim": d, "down": down}) for s in ((4,), (3, 4)) for d in (0
 
 
 def sorted_(x: Array, dim: int, down: bool) -> Array:
-    return np.flip(np.sort(x, dim), dim) if down else np.sort(x, dim)
+    return x if not x.ndim else np.flip(np.sort(x, dim), dim) if down else np.sort(x, dim)
 
 
 table({

@@ -186,11 +186,11 @@ def test_what_cannot_be_written_is_an_output_error_and_the_old_file_stays(tmp_pa
     ring.append(ring)
     for _ in range(5000):
         deep = [deep]
-    for bad in (ring, deep, {3: 1}, object(), 10**5000, np.complex64(1), np.longdouble(1)):
+    for bad in (ring, deep, {3: 1, "a": 1}, object(), 10**5000, np.complex64(1), np.longdouble(1)):
         with pytest.raises(OutputError):
             tg.save(bad, path)
     with pytest.raises(DTypeError):  # as ever
-        tg.save({3: 1}, path)
+        tg.save({3: 1, "a": 1}, path)
     full = OSError(errno.ENOSPC, "No space left on device")
     for step in ("fsync", "replace"):
         monkeypatch.setattr(os, step, lambda *_: (_ for _ in ()).throw(full))
