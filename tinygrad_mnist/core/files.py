@@ -34,7 +34,7 @@ def write_whole(path: str | os.PathLike[str], data: Buffer, owner: str = "write_
     """
     try:
         final, old = _destination(path)
-        part = final.with_name(f"{_stem(final)}{os.getpid()}.{time.monotonic_ns()}.part")
+        part = _temporary(final)
         # nobody may read what replaces a private file before it has that file's mode
         try:
             with open(part, "xb", opener=None if old is None else PRIVATE) as stream:
@@ -87,8 +87,10 @@ def output_folder(folder: str | os.PathLike[str]) -> Path:
     try:
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".probe.{os.getpid()}.{time.monotonic_ns()}"
-        write_whole(probe, b"")
+        remove_leftovers(path / "probe")
+        probe = _temporary(path / "probe")
+        with open(probe, "xb"):
+            pass
         probe.unlink()
     except (OSError, ValueError, TypeError) as error:
         what = f"Files cannot be written to the folder {_shown(folder)}."
@@ -153,6 +155,11 @@ def _stem(final: Path) -> str:
     """Begin the names of a file's temporary files; a long name is told by its hash."""
     name = os.fsencode(final.name)
     return f".{final.name}." if len(name) <= LONGEST else f".{hashlib.sha256(name).hexdigest()[:32]}."
+
+
+def _temporary(final: Path) -> Path:
+    """Name a file that is to become the final one, after this process and moment."""
+    return final.with_name(f"{_stem(final)}{os.getpid()}.{time.monotonic_ns()}.part")
 
 
 def _shown(x: object) -> str:
