@@ -38,13 +38,14 @@ SAMPLE_BYTES = 1 << 20  # arguments up to this size are kept, to measure with
 PLANNERS = {"numpy": (".replay", "NumpyPlan"), "numba": ("..fast.plan", "NumbaPlan")}
 
 
-everyone: weakref.WeakSet[Compiled] = weakref.WeakSet()
+everyone: list[weakref.ref[Compiled]] = []  # a WeakSet's own callbacks would swallow Ctrl-C
+joining = threading.Lock()
 
 
 def start_anew() -> None:
     """Let go of every plan, since another default dtype makes other arrays."""
     refuse_captured("set_default_dtype()", "call it outside the step")
-    for function in list(everyone):
+    for function in filter(None, [known() for known in everyone]):
         with function.lock:
             function.plans, function.order = {}, []
 
@@ -65,7 +66,8 @@ class Compiled:
         self.crowded = False
         self.latest: Plan | None = None
         self.lock = threading.RLock()
-        everyone.add(self)
+        with joining:
+            everyone[:] = [*(known for known in everyone if known()), weakref.ref(self)]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.recorder is not None or state.plainly:  # inside another step, which sees to it
