@@ -62,8 +62,9 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | os.PathLike[
         best = min(epochs, key=lambda e: history[e - 1]["valid_loss"])
         value = history[best - 1]["valid_accuracy"] * 100
         right.axvline(best, color=INK, linewidth=0.8, linestyle=":")
-        text = f"kept: epoch {best}, {value:.2f} %"
-        right.text(0.97, 0.06, text, transform=right.transAxes, ha="right", color=INK, fontsize=9)
+        text, late = f"kept: epoch {best}, {value:.2f} %", 2 * best > len(epochs)  # on the side with more room
+        beside = {"ha": "right" if late else "left", "xytext": (-5 if late else 5, 0), "textcoords": "offset points"}
+        right.annotate(text, (best, 0.06), xycoords=right.get_xaxis_transform(), color=INK, fontsize=9, **beside)
     left.legend(frameon=False)
     figure.suptitle(title, color=INK)
     return _write(figure, path)
