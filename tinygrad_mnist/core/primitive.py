@@ -61,6 +61,8 @@ class Primitive:
              registered: False for what is no operation of its own, and may share a name.
     """
 
+    optional = False  # a rule gives a cotangent, never None
+
     def __init__(
         self, declared: Callable[..., Any], *, computes: Callable[..., Any] | None = None, residuals: bool = False,
         unrecorded: Rule | None = None, unchecked: Rule | None = None, view: bool = False,

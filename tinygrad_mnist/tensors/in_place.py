@@ -55,8 +55,8 @@ def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
         recorder.write(x, result)
     if not recorded:
         return x
-    if x.node is not None:  # .grad of a retained tensor is that of its latest value
-        x.node.retained, result.node.retained = None, x.node.retained
+    if x.node is not None and x.node.retained is not None:  # .grad of a retained tensor is that of its latest value
+        x.node.retained, result.node.retained = x.node.retained.parted()
     x.node, x.version, x.differentiable = result.node, result.node.version, True
     return x
 

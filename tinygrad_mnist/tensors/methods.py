@@ -8,6 +8,7 @@ from __future__ import annotations
 from .. import functions as F
 from ..core.graph import Var
 from ..functions import dtypes
+from . import hooks
 
 
 class Methods(Var):
@@ -15,6 +16,7 @@ class Methods(Var):
 
     __slots__ = ()
     to, float, double, half = dtypes.to, *map(dtypes.to_dtype, ("float32", "float64", "float16"))
+    register_hook, register_post_accumulate_grad_hook = hooks.register_hook, hooks.register_post_accumulate_grad_hook
     int, long, bool = map(dtypes.to_dtype, ("int32", "int64", "bool"))
 
     # written by tests/public_names.py
