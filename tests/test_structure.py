@@ -28,8 +28,9 @@ FLOORS = {
     "core/hooks": 3.2, "core/faults": 3.2, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,
     "functions": 6, "tensors/hooks": 6.1, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1,
     "tensors/methods": 6.11, "tensors/tensor": 6.2,
-    "tensors/creation": 6.3, "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7, "capture/program": 7.1,
-    "capture/guards": 7.3, "capture": 7.4, "compiler": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8, "viz": 8,
+    "tensors/creation": 6.3, "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7, "func": 7.05,
+    "capture/program": 7.1, "capture/guards": 7.3, "capture": 7.4, "compiler": 7.5, "fast": 7.6, "nn": 8, "optim": 8,
+    "data": 8, "viz": 8,
     "compiler/pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,
 }  # fmt: skip
 # where a module may be loaded when it is first needed: the optional and the slow ones
