@@ -2,7 +2,7 @@
 
 One rule per primitive serves both directions where it can: of an operation on each element the rule is its own
 transpose; one that is linear in an argument is applied to the tangent; a few say themselves how; of any other the
-rule is transposed by differentiating it. Tangents that are Vars are recorded. Look next at func/.
+rule is transposed by differentiating it. Tangents that are Vars are recorded. Look next at transforms.py.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def pushed(node: Node, position: int, t: Any, seen: Sequence[Any], saved: Any) -
 
 def transposed(node: Node, position: int, t: Any, seen: Sequence[Any], static: dict[str, Any], i: int = -1) -> Any:
     """Differentiate the rule, which is linear in the cotangent. i: which one of several outputs it is of."""
-    rule, array, raw = node.primitive.rule_at(position)[0], seen[0], not isinstance(t, Var)
+    rule: Any = node.primitive.rule_at(position)[0]
+    array, raw = seen[0], not isinstance(t, Var)
     u = Tensor.wrap(np.zeros(array.shape, array.dtype), True)
     call = [x if x is None or isinstance(x, Var) else Tensor.wrap(np.asarray(x)) for x in seen]
     if i >= 0:
@@ -97,7 +98,7 @@ def transposed(node: Node, position: int, t: Any, seen: Sequence[Any], static: d
     elif raw and not isinstance(node.primitive, Primitive):
         call[0] = Tensor.wrap(node.out, True, node)  # a Function records where its result has a history
     with enable_grad():
-        gx = rule(u if i < 0 else several({i: u}), *call, **static)  # type: ignore[misc]
+        gx = rule(u if i < 0 else several({i: u}), *call, **static)
         if gx is not None and gx.shape != t.shape:
             gx = node.primitive.unbroadcast(gx, shape=t.shape)  # type: ignore[misc]
         if gx is not None and gx.dtype != t.dtype:

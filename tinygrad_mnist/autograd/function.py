@@ -81,6 +81,7 @@ class Context:
         self._to_save: tuple[Any, ...] = ()
         self._saved: list[Saved | None] = []
         self._arrays: list[Any] = []
+        self._backward: Callable[..., Any]
         self._now: Any = None  # the Node while its rule runs, None where that is not recorded
         self._running = False
         self._given: Any = None  # the last cotangent, the gradients that it gave, and which were asked for

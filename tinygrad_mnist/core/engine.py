@@ -10,7 +10,7 @@ Read after primitive.py; autograd/ and tensor.py are what people call. capture/w
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import Any
 from weakref import getweakrefcount
@@ -103,11 +103,17 @@ class Recorded(Way):
 RAW, RECORDED = Way(), Recorded()
 
 
+class Checks:
+    """What looks at the gradients of every backward pass, if anything does."""
+
+    around: Callable[[Way], Way] | None = None
+
+
 def way_for(create_graph: bool) -> Way:
     """Give the way of a backward pass, which may be recorded, and is another one while a step is captured."""
     recorder = state.recorder
     way: Way = (RECORDED if create_graph else RAW) if recorder is None else recorder.way(create_graph)
-    return way
+    return way if Checks.around is None else Checks.around(way)
 
 
 def backward(
@@ -125,7 +131,7 @@ def backward(
         gc.disable()
         way = way_for(create_graph)
         owners = None if inputs is None else {x.node or x: x for x in inputs}
-        found = differentiate(roots, seeds, owners and [*owners], retain_graph, create_graph)
+        found = differentiate(roots, seeds, None if owners is None else [*owners], retain_graph, create_graph)
         for origin, g in found.items():
             leaf = origin if owners is None else owners[origin]
             if isinstance(leaf, Var) and leaf.differentiable:  # not if frozen since the forward pass

@@ -92,9 +92,10 @@ def changed() -> int:
 
 def hooks_of(var: Var) -> Hooks:
     """Give the hooks of a Var, which has some from now on."""
+    hooks: Hooks | None
     if var.node is not None:
-        var.node.retained = var.node.retained or Hooks()
-        return var.node.retained
+        hooks = var.node.retained = var.node.retained or Hooks()
+        return hooks
     key, hooks = id(var), leaves.get(id(var))
     if hooks is None:
         hooks = leaves[key] = Hooks()

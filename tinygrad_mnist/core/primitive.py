@@ -10,9 +10,7 @@ their use.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
@@ -252,42 +250,15 @@ class Primitive:
             recorder.call(self, args, arrays, static, result, saved)
         return result
 
+    @classmethod
+    def route(cls, call: Callable[..., Any]) -> None:
+        """Have every call on Vars go another way, see through.py."""
+        cls.on_variables = call  # type: ignore[method-assign]
+
     def explain(self, error: Exception, arrays: list[Any]) -> Exception:
         """Turn a failure of the forward function into an error that names the operation, shapes and module."""
         more = (f"{self.variadic}[{i}]" for i in range(len(arrays) - len(self.arguments)))
         return explained(self.name, error, dict(zip((*self.arguments, *more), arrays, strict=False)))
-
-
-Handler = Callable[[Callable[..., Any], Primitive, Any, Any], Any]
-on_variables = Primitive.on_variables
-handlers: dict[object, Handler] = {}
-handling = threading.Lock()
-
-
-@contextmanager
-def calls_through(handler: Handler) -> Iterator[None]:
-    """Have calls on Vars go through handler(what computes otherwise, primitive, args, static), in every thread."""
-    key = object()
-    try:
-        with handling:
-            handlers[key] = handler
-            _install()
-        yield
-    finally:
-        with handling:
-            handlers.pop(key, None)
-            _install()
-
-
-def _install() -> None:
-    call = on_variables
-    for handler in dict.fromkeys(handlers.values()):
-        call = _through(handler, call)
-    Primitive.on_variables = call  # type: ignore[method-assign]
-
-
-def _through(handler: Handler, call: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, args, static: handler(call, self, args, static)
 
 
 class Declaration:

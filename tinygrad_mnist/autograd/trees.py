@@ -11,6 +11,7 @@ from typing import Any
 
 def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """List the leaves of a tree, and give what builds one like it from a list of as many."""
+    kind: Callable[[list[Any]], Any]
     if isinstance(tree, dict):
         parts, kind = list(tree.values()), lambda xs: type(tree)(zip(tree, xs, strict=True))
     elif isinstance(tree, tuple | list):

@@ -52,7 +52,7 @@ class Batched(Tensor):
     __slots__ = ("value", "levels")
     value: Any
     levels: tuple[int, ...]
-    array = property(_hidden, _hidden)  # type: ignore[assignment]
+    array: Any = property(_hidden, lambda x, value: _hidden(x))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,7 +73,7 @@ class Batched(Tensor):
         """Number of one example's elements."""
         return math.prod(self.shape)
 
-    def detach(self) -> Tensor:
+    def detach(self) -> Any:
         """Give the same without history."""
         return batched(self.value.detach(), self.levels)
 
@@ -114,6 +114,8 @@ def broadcasting(p: Primitive, args: Arguments, static: dict[str, Any], levels: 
     if len({x.dtype for x in arrays}) > 1 and p.promote is not None and any(x.ndim == 0 for x in arrays):
         return NotImplemented  # a number of each example would count as an array
     most = max(x.ndim for x in arrays)
+    if p.unbroadcast is None and len(arrays) > 1:  # all have one shape
+        return p(*(front(x, levels, most, full=True) for x in args), **static)
     return p(*(front(x, levels, most) if isinstance(x, Batched) else x for x in args), **static)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..core.backend import default_generator
 from ..core.errors import ArgumentError, GradientError, ShapeError
 from ..core.graph import Var
-from ..core.primitive import calls_through
+from ..core.through import calls_through
 from ..functions import cat
 from ..ops.broadcast import broadcast_to
 from ..ops.layout import reshape

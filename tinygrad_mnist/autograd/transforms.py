@@ -1,7 +1,7 @@
 """Derivatives of functions as functions: grad, vjp, jvp, jacobians. `.grad` of no tensor changes.
 
 Each call tracks its own arguments: fresh leaves, or copies in the graph where something around it differentiates too;
-only then is the derivative itself recorded. Look next at autograd/forward.py and vmap.py.
+only then is the derivative itself recorded. Look next at forward.py and vmap.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.forward import push
 from ..core.engine import Origin, differentiate
 from ..core.errors import ArgumentError, GradientError, ShapeError
 from ..core.graph import Var, enable_grad, reachable
@@ -21,6 +20,7 @@ from ..ops.layout import reshape, transpose
 from ..tensors.creation import ones_like, zeros_like
 from ..tensors.tensor import Tensor
 from .batched import Batched, bare, batched, front, lifted, running
+from .forward import push
 from .trees import flatten, mapped
 from .vmap import vmap
 
@@ -32,6 +32,7 @@ class Call:
 
     def __init__(self, func: Callable[..., Any], name: str, args: tuple[Any, ...], argnums: Argnums | None = None,
                  kwargs: dict[str, Any] | None = None, has_aux: bool = False) -> None:  # fmt: skip
+        self.strict = False
         self.name, self.levels = name, tuple(running.sizes)
         chosen = range(len(args)) if argnums is None else (argnums,) if isinstance(argnums, int) else argnums
         if any(not -len(args) <= i < len(args) for i in chosen):
@@ -43,9 +44,9 @@ class Call:
             got = type(bad[0]).__name__ if not isinstance(bad[0], Var) else f"a tensor of {bad[0].dtype}"
             raise GradientError(f"{name}: only floating-point tensors have derivatives.", got=got,
                                 hint="argnums chooses the arguments; .float() converts")  # fmt: skip
-        self.inputs = [_tracked(lifted(x)) for x in leaves]
-        tracked, given = self.build(self.inputs), list(args)
-        for i, x in zip(where, tracked, strict=True):
+        self.inputs = [tracked(lifted(x)) for x in leaves]
+        given = list(args)
+        for i, x in zip(where, self.build(self.inputs), strict=True):
             given[i] = x
         with enable_grad():
             out = func(*given, **(kwargs or {}))
@@ -54,6 +55,7 @@ class Call:
             if not isinstance(out, tuple) or len(out) != 2:
                 raise ArgumentError(f"{name}: with has_aux the function returns (output, aux).", got=type(out).__name__)
             out, self.aux = out
+        self.outputs: list[Any]
         self.outputs, self.make = flatten(out)
         if not all(isinstance(y, Var) for y in self.outputs):
             raise GradientError(f"{name}: the function must return tensors.", got=f"{type(out).__name__} {out!r:.60}")
@@ -71,7 +73,7 @@ class Call:
 
     def auxiliary(self) -> Any:
         """Give what else came out."""
-        return mapped(lambda x: x.detach() if isinstance(x, Var) and not self.recorded else x, self.aux)
+        return mapped(lambda x: x.detach() if isinstance(x, Tensor) and not self.recorded else x, self.aux)
 
     def _seeds(self, cotangents: Sequence[Any], likes: Sequence[Any], what: str) -> list[Any]:
         if len(cotangents) != len(likes):
@@ -93,7 +95,7 @@ class Call:
         """Give a result as one example of these vmaps, and of the later ones."""
         if not isinstance(x, Var):
             return batched(Tensor.wrap(x), self.levels)
-        x = x if recorded else x.detach()
+        x = x if recorded or not isinstance(x, Tensor) else x.detach()
         later, value, k = (x.levels, x.value, len(self.levels)) if isinstance(x, Batched) else ((), x, 0)
         e = len(later)
         order = (*range(e, e + k), *range(e), *range(e + k, value.ndim))
@@ -112,6 +114,9 @@ class Call:
             with enable_grad():
                 found = differentiate([y for y, _ in pairs], values, self.origins, keep or later, later)
         gs = [found.get(o) for o in self.origins]
+        if self.strict and any(g is None for g in gs):
+            i = next(i for i, g in enumerate(gs) if g is None)
+            raise GradientError(f"{self.name}: with strict=True the outputs must depend on input {i}.")
         own = [zeros_like(bare(x).detach()) if g is None else g for x, g in zip(self.inputs, gs, strict=True)]
         return self.build([self._above(g, recorded) for g in own])
 
@@ -126,7 +131,8 @@ class Call:
         return self.make([self._above(t, recorded) for t in own])
 
 
-def _tracked(x: Any) -> Any:
+def tracked(x: Any) -> Any:
+    """Give a tensor of the same values whose derivatives are ours: a leaf, or a view where others track it too."""
     value = bare(x)
     if value.differentiable and state.recording:
         value = reshape(value, shape=value.shape)
