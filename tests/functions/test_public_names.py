@@ -146,7 +146,7 @@ def test_public_names_are_what_they_say_after_every_module_is_imported():
             importlib.import_module(found.name)
         except ImportError as error:  # an extra that is not installed
             assert error.name and not error.name.startswith("tinygrad_mnist")
-    rooms = {"autograd", "data", "errors", "nn", "optim", "training", "viz"}
+    rooms = {"autograd", "data", "errors", "func", "nn", "optim", "training", "viz"}
     assert {name for name in tg.__all__ if isinstance(getattr(tg, name), ModuleType)} == rooms
     files = {path.stem for path in PACKAGE.iterdir()}
     assert not files & ({*tg.__all__} - rooms)

@@ -60,14 +60,15 @@ def linear_in(primitive: Primitive, position: int) -> tuple[int, ...] | None:
         return None
     read, own = reads(rule), names[position] if position < len(names) else names[-1]
     others = [i for i, n in enumerate(names) if n != own and n not in read]
-    if own in read or "out" in read or own in ADDED or any(names[i] not in ADDED for i in others):
+    if own in read or "out" in read or any(names[i] not in ADDED for i in others):
         return None
     return tuple(others)
 
 
 def pushed(node: Node, position: int, t: Any, seen: Sequence[Any], saved: Any) -> Any:
     """Give what the tangent of one argument does to the result. seen: the result and the arguments."""
-    primitive, out = node.primitive, seen[0]
+    primitive: Any = node.primitive
+    out = seen[0]
     rule, extra = primitive.rule_at(position)
     if rule is None:
         raise no_rule(primitive, position)
@@ -78,6 +79,8 @@ def pushed(node: Node, position: int, t: Any, seen: Sequence[Any], saved: Any) -
             extra = {**extra, "saved": saved} if primitive.residuals else extra
             t = t if t.shape == out.shape else broadcast_to(t, shape=out.shape)
             return rule(t, *seen, **node.static, **extra)
+        if position == 2 and primitive.name == "linear":
+            return broadcast_to(t, shape=out.shape)
         leave_out = linear_in(primitive, position)
         if leave_out is not None:
             arguments = [t if i == position else None if i in leave_out else x for i, x in enumerate(seen[1:])]
@@ -117,6 +120,7 @@ def push(outputs: Sequence[Var], tangents: dict[Origin, Any]) -> list[Any]:
             moved = [(i, values[p]) for i, p in enumerate(node.parents) if isinstance(p, Node | Var) and p in values]
             if not moved or node in values:
                 continue
+            given = [t for _, t in moved]
             if changes.latest > node.index:
                 check_unchanged(node, None)
             (_, *seen), saved = ((0, node.out, *node.args), node.saved)
@@ -133,13 +137,18 @@ def push(outputs: Sequence[Var], tangents: dict[Origin, Any]) -> list[Any]:
                     for (p, t), s in zip(moved, own, strict=True)
                 ]
             elif node.primitive.name == "cat" and len(moved) > 1:
-                given = dict(moved)
-                parts = [cat(*(given.get(j, x * 0) for j, x in enumerate(node.args)), **node.static)]
+                known = dict(moved)
+                parts = [cat(*(known.get(j, x * 0) for j, x in enumerate(node.args)), **node.static)]
             else:
                 parts = [pushed(node, i, t, seen, saved) for i, t in moved]
             total = None
             for t in parts:
-                total = t if total is None else total if t is None else total + t
+                if total is None or t is None:
+                    total = t if total is None else total
+                elif type(total) is np.ndarray and total.base is None and not any(total is x for x in (*seen, *given)):
+                    np.add(total, t, out=total)  # ours alone
+                else:
+                    total = total + t
             if total is not None:
                 if total.shape != node.out.shape:
                     total = broadcast_to(total, shape=node.out.shape)

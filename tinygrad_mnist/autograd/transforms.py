@@ -187,10 +187,9 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     """Give func(*primals), and a function from a cotangent of it to the gradients of the arguments (and aux)."""
     call = Call(func, "vjp", primals, has_aux=has_aux)
 
-    def back(*cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
-        tree = cotangents[0] if len(cotangents) == 1 else cotangents
-        found = call.pull(flatten(tree)[0], True)
-        return found
+    def back(*cotangents: Any) -> Any:
+        """Give the gradients of all arguments."""
+        return call.pull(flatten(cotangents)[0], True)
 
     return (call.result(), back, call.auxiliary()) if has_aux else (call.result(), back)
 
