@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.errors import ArgumentError, StateDictError
 from ..functions import stack
+from .trees import flatten, mapped
 
 
 def functional_call(
@@ -41,9 +42,9 @@ def functional_call(
     try:
         for m in module.modules():
             for name, x in [*vars(m).items()]:
-                if id(x) in new:
+                if any(id(leaf) in new for leaf in flatten(x)[0]):
                     before.append((m, name, x))
-                    vars(m)[name] = new[id(x)]
+                    vars(m)[name] = mapped(lambda leaf: new.get(id(leaf), leaf), x)
         args = args if isinstance(args, tuple) else () if args is None else (args,)
         return module(*args, **(kwargs or {}))
     finally:
