@@ -15,6 +15,7 @@ from .compiler.pairs import model as _model
 from .core import backend as _backend
 from .core import errors
 from .core.errors import TinygradError
+from .func import vmap
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors import tensor as _tensor
 from .tensors.saving import load, save
@@ -69,5 +70,5 @@ __all__ = [
     "permute", "pow", "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
     "reciprocal", "relu", "reshape", "save", "set_grad_enabled", "set_num_threads", "sigmoid", "sign", "sin", "softmax",
     "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "summary", "tanh", "tensor",
-    "training", "transpose", "uint8", "unsqueeze", "var", "view", "viz", "where", "zeros", "zeros_like",
+    "training", "transpose", "uint8", "unsqueeze", "var", "view", "viz", "vmap", "where", "zeros", "zeros_like",
 ]  # fmt: skip

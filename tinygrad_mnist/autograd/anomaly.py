@@ -113,13 +113,13 @@ class set_detect_anomaly:
         _turn(bool(mode) and check_nan)
 
     def __enter__(self) -> None:
-        pass
+        """It is on, or off, already."""
 
     def __exit__(self, *exception: Any) -> None:
         _turn(self.before)
 
 
-class detect_anomaly:
+class detect_anomaly(set_detect_anomaly):
     """Raise AnomalyError at the first operation or gradient that is not finite: which, where, and out of what.
 
     Slow: for looking for a mistake. Compiled functions run as they are meanwhile.
@@ -129,30 +129,25 @@ class detect_anomaly:
         self.check_nan = check_nan
 
     def __enter__(self) -> None:
-        self.inner = set_detect_anomaly(True, self.check_nan)
-
-    def __exit__(self, *exception: Any) -> None:
-        self.inner.__exit__()
+        super().__init__(True, self.check_nan)
 
 
 def _turn(on: bool) -> None:
+    running = set_detect_anomaly.running
     if on == is_anomaly_enabled():
         return
-    if set_detect_anomaly.running is not None:
-        running, set_detect_anomaly.running = set_detect_anomaly.running, None
+    if running is not None:
         running.close()
         return
-    stack = ExitStack()
-    stack.enter_context(calls_through(checked))
-    plainly = state.plainly
+    stack, plainly = ExitStack(), state.plainly
 
     def restore() -> None:
-        state.plainly, Checks.around = plainly, None
+        state.plainly, Checks.around, set_detect_anomaly.running = plainly, None, None
         lines.clear()
 
     stack.callback(restore)
-    state.plainly, Checks.around = True, Checked
-    set_detect_anomaly.running = stack
+    stack.enter_context(calls_through(checked))
+    state.plainly, Checks.around, set_detect_anomaly.running = True, Checked, stack
 
 
 def is_anomaly_enabled() -> bool:

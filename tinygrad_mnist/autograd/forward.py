@@ -48,7 +48,7 @@ def max_pool2d_jvp(t: Any, out: Any, x: Any, saved: Any, **window: Any) -> Any:
     return pool_gather(t, pool_winners(x, **window) if saved is None else saved, **window)
 
 
-EXPLICIT = {"log_softmax": log_softmax_jvp, "logsumexp": logsumexp_jvp, "max_pool2d": max_pool2d_jvp}
+EXPLICIT: dict[str, Any] = {"log_softmax": log_softmax_jvp, "logsumexp": logsumexp_jvp, "max_pool2d": max_pool2d_jvp}
 
 
 @functools.cache

@@ -89,9 +89,11 @@ def vhp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _second(func, inputs, v, create_graph, strict, "vhp")
 
 
-def _check_strategy(name: str, strategy: str, vectorize: bool) -> None:
-    if strategy not in ("reverse-mode", "forward-mode"):
+def _maker(name: str, strategy: str) -> Any:
+    makers = {"reverse-mode": transforms.jacrev, "forward-mode": transforms.jacfwd}
+    if strategy not in makers:
         raise ArgumentError(f"{name}: strategy {strategy!r} is unknown.", expected="'reverse-mode' or 'forward-mode'")
+    return makers[strategy]
 
 
 def jacobian(
@@ -109,13 +111,11 @@ def jacobian(
         >>> tg.autograd.functional.jacobian(lambda x: x * x, tg.tensor([1.0, 2.0])).tolist()
         [[2.0, 0.0], [0.0, 4.0]]
     """
-    _check_strategy("jacobian", strategy, vectorize)
-    given = _inputs(inputs, create_graph)
+    make, given = _maker("jacobian", strategy), _inputs(inputs, create_graph)
     if strict:
         call = _call(func, inputs, "jacobian", create_graph, True)
         for i in range(len(call.outputs)):
             call.pull([ones_like(y.detach()) * (i == j) for j, y in enumerate(call.outputs)], True)
-    make = transforms.jacrev if strategy == "reverse-mode" else transforms.jacfwd
     found = make(func, tuple(range(len(given))) if isinstance(inputs, tuple) else 0)(*given)
     return _done(found, inputs, create_graph, False)
 
@@ -125,12 +125,10 @@ def hessian(
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:  # fmt: skip
     """Give the second derivatives of a scalar function in every pair of inputs."""
-    _check_strategy("hessian", outer_jacobian_strategy, vectorize)
-    given = _inputs(inputs, create_graph)
+    make, given = _maker("hessian", outer_jacobian_strategy), _inputs(inputs, create_graph)
     which = tuple(range(len(given))) if isinstance(inputs, tuple) else 0
     first = transforms.grad(_scalar(func, "hessian"), which)
     if strict:
         call = _call(first, inputs, "hessian", create_graph, True)
         call.pull([ones_like(y.detach()) for y in call.outputs], True)
-    make = transforms.jacrev if outer_jacobian_strategy == "reverse-mode" else transforms.jacfwd
     return _done(make(first, which)(*given), inputs, create_graph, False)
