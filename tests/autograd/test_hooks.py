@@ -29,6 +29,10 @@ def hooks(t):
         z.backward(create_graph=True)
     log.append(x.grad.tolist())
     x.grad = None
+    learned = t.tensor([1.0, 2.0], requires_grad=True)
+    learned.register_post_accumulate_grad_hook(lambda p: p.sub_(p.grad))  # an optimizer within backward
+    (learned * learned).sum().backward()
+    log.append(learned.tolist())
     w = x * 3
     w.register_hook(lambda g: log.append(("before the change", g.tolist())))
     w.mul_(2)

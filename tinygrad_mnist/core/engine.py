@@ -137,8 +137,7 @@ def backward(
             if isinstance(leaf, Var) and leaf.differentiable:  # not if frozen since the forward pass
                 way.deposit(leaf, g)
                 if hooks.leaves and id(leaf) in hooks.leaves:
-                    for hook in [*hooks.leaves[id(leaf)].after.values()]:
-                        hook(leaf)
+                    hooks.leaves[id(leaf)].added(leaf, create_graph)
     finally:
         if collecting:
             gc.enable()

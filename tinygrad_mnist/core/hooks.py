@@ -81,6 +81,12 @@ class Hooks:
                 g = new.array if raw else new
         return g
 
+    def added(self, leaf: Var, create_graph: bool) -> None:
+        """Call the hooks that want to know that `.grad` has grown; they may change the leaf."""
+        with (enable_grad if create_graph else no_grad)():
+            for hook in [*self.after.values()]:
+                hook(leaf)
+
 
 leaves: dict[int, Hooks] = {}  # by id, of leaves that live
 
