@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.core.errors import GradientError, InPlaceError
+from tinygrad_mnist.core.errors import GradientError, InPlaceError, ShapeError
 
 torch = pytest.importorskip("torch")
 
@@ -172,6 +172,9 @@ def test_what_a_function_refuses():
     Dirty.forward = staticmethod(lambda ctx, x, y: x + y)
     Dirty.backward = staticmethod(lambda ctx, g: g)
     with pytest.raises(GradientError, match="1 gradients for 2 inputs"):
+        Dirty.apply(x, x).sum().backward()
+    Dirty.backward = staticmethod(lambda ctx, g: (tg.ones(3), None))
+    with pytest.raises(ShapeError, match=r"Dirty: backward returned a gradient of the wrong shape"):
         Dirty.apply(x, x).sum().backward()
 
 

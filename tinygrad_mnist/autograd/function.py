@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import GradientError, InPlaceError
+from ..core.errors import GradientError, InPlaceError, ShapeError
 from ..core.graph import Node, Var, enable_grad, no_grad
 from ..core.primitive import share
 from ..core.scope import state
@@ -54,7 +54,15 @@ class Operation:
 
     def __init__(self, name: str, rule: Callable[..., Any] | None) -> None:
         self.name, self.rule = name, rule
-        self.unbroadcast: Callable[..., Any] | None = sum_to
+        self.unbroadcast: Callable[..., Any] | None = self.fitted
+
+    def fitted(self, gx: Any, shape: tuple[int, ...]) -> Any:
+        """Sum a gradient over what it has been stretched by."""
+        wide = gx.shape[len(gx.shape) - len(shape) :]
+        if len(gx.shape) < len(shape) or any(n not in (1, size) for n, size in zip(shape, wide, strict=True)):
+            got = f"a gradient {gx.shape} for an input {shape}"
+            raise ShapeError(f"{self.name}: backward returned a gradient of the wrong shape.", got=got)
+        return sum_to(gx, shape=shape)
 
     def rule_at(self, position: int) -> tuple[Any, dict[str, Any]]:
         """Give the rule, which is told which argument it is asked for."""
@@ -83,7 +91,6 @@ class Context:
         self._arrays: list[Any] = []
         self._backward: Callable[..., Any]
         self._now: Any = None  # the Node while its rule runs, None where that is not recorded
-        self._running = False
         self._given: Any = None  # the last cotangent, the gradients that it gave, and which were asked for
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -109,9 +116,7 @@ class Context:
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The tensors that were saved."""
-        if not self._running:  # in forward
-            return self._to_save
-        return tuple(None if s is None else self._kept(s) for s in self._saved)
+        return self._to_save or tuple(None if s is None else self._kept(s) for s in self._saved)
 
     def _kept(self, saved: Saved) -> Any:
         if saved.version.tick > saved.since:
@@ -164,12 +169,12 @@ def gradients(g: Any, out: Any, ctx: Context) -> dict[int, Any]:
             given.append(zeros_like(Tensor.wrap(array)) if ctx.materialize_grads else None)
         else:
             given.append(x if isinstance(x, Var) else Tensor.wrap(np.asarray(x)))
-    ctx._now, ctx._running = node, True
+    ctx._now = node
     try:
         with (no_grad if node is None else enable_grad)():
             found = ctx._backward(ctx, *given)
     finally:
-        ctx._now, ctx._running = None, False
+        ctx._now = None
     results = list(found) if isinstance(found, tuple | list) else [found]
     count, raw = ctx._count, not any(isinstance(x, Var) for x in parts.values())
     if len(results) < count or any(x is not None for x in results[count:]):
@@ -260,6 +265,7 @@ class Function:
                 if x is outputs[i] and not any(x is z for z in inputs):
                     ctx._saved[k] = Saved(None, i, y.version, tick())
             outputs[i] = y
+        ctx._to_save = ctx._constant = ()
         return tuple(outputs) if isinstance(result, tuple) else outputs[0]
 
 
