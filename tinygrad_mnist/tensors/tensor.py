@@ -67,8 +67,8 @@ class Tensor(Methods):
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None and (not isinstance(value, Var) or value.shape != self.shape):
-            got, what = f"{type(value).__name__} {np.shape(value)}", "a tensor of the shape of its owner, or None."
-            raise ShapeError(f"grad: a gradient must be {what}", got=got, expected=f"Tensor {self.shape}")
+            what = "grad: a gradient must be a tensor of the shape of its owner, or None."
+            raise ShapeError(what, got=f"{type(value).__name__} {np.shape(value)}", expected=f"Tensor {self.shape}")
         self.gradient = value
 
     @property
