@@ -60,7 +60,7 @@ def test_tangents_are_those_of_the_gradient_differentiated(case):
                 np.testing.assert_allclose(second.array, want.array, rtol=1e-8, atol=1e-9)
 
 
-@pytest.mark.parametrize("case", [c for c in cases(0) if "in place" not in c.id])
+@pytest.mark.parametrize("case", cases(0))
 def test_a_batch_is_as_its_examples(case):
     for seed in SEEDS:
         call = case.build(seeded(seed, kind="scalar" if seed == 5 else "any"))
@@ -82,6 +82,10 @@ def test_a_batch_is_as_its_examples(case):
                 want = [f(*(Tensor(b[n]) for b in batch)) for n in range(3)]
             except TinygradError:
                 continue
-            got = tg.func.vmap(f)(*map(Tensor, batch))
+            try:
+                got = tg.func.vmap(f)(*map(Tensor, batch))
+            except TinygradError as error:  # of what looks at values, changes them in place or draws numbers
+                assert str(error).startswith("vmap: ")
+                pytest.skip("refused")
             assert got.dtype == want[0].dtype
             np.testing.assert_allclose(got.array, np.stack([w.array for w in want]), **NEAR)

@@ -30,6 +30,10 @@ from .function import PART, PLACE, several
 
 PACKAGE = __name__.partition(".")[0] + "."
 SYMMETRIC = {"softmax"}  # whose Jacobian is its own transpose
+LINEAR = {
+    "matmul", "linear", "conv2d", "conv2d_input_gradient", "conv2d_weight_gradient", "reshape", "transpose", "flip",
+    "broadcast_to", "sum_to", "sum", "mean", "getitem", "put", "gather", "scatter", "pick", "pool_scatter", "pool_gather",
+}  # in each argument that its rule does not read
 ADDED = {"b"}  # arguments that are added to what is linear in the others, or None
 
 
@@ -56,7 +60,7 @@ def linear_in(primitive: Primitive, position: int) -> tuple[int, ...] | None:
     """Tell whether an operation is linear in an argument, by what its rule reads; list the arguments to leave out."""
     names = [*primitive.arguments, *filter(None, [primitive.variadic])]
     rule = primitive.rule_at(position)[0]
-    if rule is None or primitive.residuals or primitive.name == "pad" or not primitive.__module__.startswith(PACKAGE):
+    if rule is None or primitive.name not in LINEAR or not primitive.__module__.startswith(PACKAGE):
         return None
     read, own = reads(rule), names[position] if position < len(names) else names[-1]
     others = [i for i, n in enumerate(names) if n != own and n not in read]
