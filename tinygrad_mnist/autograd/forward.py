@@ -32,7 +32,8 @@ PACKAGE = __name__.partition(".")[0] + "."
 SYMMETRIC = {"softmax"}  # whose Jacobian is its own transpose
 LINEAR = {
     "matmul", "linear", "conv2d", "conv2d_input_gradient", "conv2d_weight_gradient", "reshape", "transpose", "flip",
-    "broadcast_to", "sum_to", "sum", "mean", "getitem", "put", "gather", "scatter", "pick", "pool_scatter", "pool_gather",
+    "broadcast_to", "sum_to", "sum", "mean", "getitem", "put", "gather", "scatter", "pick", "pool_scatter",
+    "pool_gather",
 }  # in each argument that its rule does not read
 ADDED = {"b"}  # arguments that are added to what is linear in the others, or None
 
