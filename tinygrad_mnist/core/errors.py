@@ -73,6 +73,10 @@ class InPlaceError(GradientError):
     """A tensor changed in place in a way that would make a gradient wrong."""
 
 
+class AnomalyError(GradientError):
+    """A value that is not finite, where `detect_anomaly` looks for one."""
+
+
 class GradcheckError(GradientError, AssertionError):
     """A derivative that disagrees with its numeric estimate."""
 
