@@ -27,7 +27,8 @@ FLOORS = {
     "core/stale": 3.1, "core/seeds": 3.1, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,
     "functions": 6, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1, "tensors/methods": 6.1,
     "tensors/tensor": 6.2,
-    "tensors/creation": 6.3, "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7, "capture/program": 7.1,
+    "tensors/creation": 6.3, "tensors/safe_files": 6.3, "tensors/torch_files": 6.3, "tensors/torch_writing": 6.4,
+    "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7, "capture/program": 7.1,
     "capture/guards": 7.3, "capture": 7.4, "compiler": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8, "viz": 8,
     "compiler/pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,
 }  # fmt: skip
@@ -35,6 +36,7 @@ FLOORS = {
 LAZY = {
     "data/sources.py", "core/locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py", "viz/program.py",
     "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
+    "tensors/safe_files.py",
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
