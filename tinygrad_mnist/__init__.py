@@ -17,6 +17,7 @@ from .core import errors
 from .core.errors import TinygradError
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors import tensor as _tensor
+from .tensors.dlpack import from_dlpack
 from .tensors.saving import load, save
 from .tensors.tensor import Tensor
 from .viz import summary
@@ -62,12 +63,12 @@ __all__ = [
     "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin",
     "autograd", "bool_", "cat", "clamp", "clip", "clone", "compile", "cos", "data", "div", "divide", "double",
     "enable_grad", "eq", "erf", "errors", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32",
-    "float64", "from_numpy", "full", "full_like", "gather", "ge", "get_num_threads", "gt", "half", "int16", "int32",
-    "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "le", "linspace", "load", "log", "log1p", "log_softmax",
-    "logsumexp", "long", "lt", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "multiply",
-    "ne", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod", "rand",
-    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "reshape", "save",
-    "set_num_threads", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub",
-    "subtract", "sum", "summary", "tanh", "tensor", "training", "transpose", "uint8", "unsqueeze", "var", "view", "viz",
-    "where", "zeros", "zeros_like",
+    "float64", "from_dlpack", "from_numpy", "full", "full_like", "gather", "ge", "get_num_threads", "gt", "half",
+    "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "le", "linspace", "load", "log", "log1p",
+    "log_softmax", "logsumexp", "long", "lt", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum",
+    "mul", "multiply", "ne", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow",
+    "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu",
+    "reshape", "save", "set_num_threads", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze",
+    "stack", "std", "sub", "subtract", "sum", "summary", "tanh", "tensor", "training", "transpose", "uint8",
+    "unsqueeze", "var", "view", "viz", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -81,6 +81,10 @@ class StateDictError(TinygradError, RuntimeError):
     """A state dict that does not belong to the model or optimizer it was loaded into."""
 
 
+class SharingError(TinygradError, BufferError):
+    """Memory that cannot be shared with another library."""
+
+
 class DataError(TinygradError, RuntimeError):
     """Data files that are missing, damaged or of the wrong kind."""
 
