@@ -14,6 +14,7 @@ from .compiler.pairs import compile
 from .compiler.pairs import model as _model
 from .core import backend as _backend
 from .core import errors
+from .core.absent import absent as _absent
 from .core.errors import TinygradError
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors import tensor as _tensor
@@ -56,7 +57,7 @@ def __getattr__(name: str) -> _Any:
     """Load `tg.training`, and `tg.sklearn` with scikit-learn, when they are first named: most programs need neither."""
     if name in ("sklearn", "training"):
         return _importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _absent(__name__)(name)
 
 
 __all__ = [

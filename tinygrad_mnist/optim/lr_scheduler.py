@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from ..core.absent import absent
 from ..core.errors import DTypeError
 from ..functions.numbers import number
 from .one_cycle import OneCycleLR
@@ -92,3 +93,5 @@ class CosineAnnealingLR(Scheduler):
             return [lr + (base - self.eta_min) * rise for lr, base in pairs]
         ratio = (1 + math.cos(math.pi * t / length)) / (1 + math.cos(math.pi * (t - 1) / length))
         return [ratio * (lr - self.eta_min) + self.eta_min for lr in rates]
+
+__getattr__ = absent(__name__)
