@@ -6,7 +6,6 @@ Knows the rooms by name only. The list of names is torch_names.py, written by te
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Callable
@@ -44,10 +43,10 @@ def explained(module: str, name: str) -> tuple[str, str]:
     if not wanted:
         same = [spelled(r, name) for r in ROOMS if name in there[r]]
         alike = {n.lower(): n for n in sorted(there[room])}
-        close = difflib.get_close_matches(name.lower(), alike, 2, 0.75)
+        close = importlib.import_module("difflib").get_close_matches(name.lower(), alike, 2, 0.75)
         wanted = " or ".join(same or [spelled(room, alike[n]) for n in close])
     if name not in known.NAMES[room].split():
-        return f"{spelled(room, '') or 'tg'} has no {name!r:.60}.", wanted
+        return f"{room or 'tg'} has no {name!r:.60}.", wanted
     if whole in known.ALTERNATIVES:
         return f"{whole} is not here yet; {wanted} is.", ""
     return f"{whole} is PyTorch's, and not here yet.", wanted

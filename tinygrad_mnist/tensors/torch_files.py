@@ -12,7 +12,7 @@ import struct
 import sys
 import zipfile
 from collections import OrderedDict
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 
@@ -43,17 +43,18 @@ LENGTHS = {b"X": "<I", b"\x8c": "<B", b"\x8d": "<Q", b"B": "<I", b"C": "<B", b"\
 MOST = 2**59  # elements of a tensor, which may be fewer in memory: a stride can be 0
 
 
-class Name(NamedTuple):
+class Name:
     """What a pickle names, allowed by NAMES; never the thing itself."""
 
-    name: str
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
-class Storage(NamedTuple):
+class Storage:
     """The memory that tensors look at, and who looks."""
 
-    array: Array
-    version: Version
+    def __init__(self, array: Array) -> None:
+        self.array, self.version = array, Version()
 
 
 def is_torch_file(members: list[zipfile.ZipInfo]) -> bool:
@@ -239,7 +240,7 @@ class Pickle:
             raise ArchiveError("a reference to something other than a tensor's memory")
         kind = "u1" if kind.name == UNTYPED else STORAGES[kind.name.removeprefix("torch.")]
         if key not in self.storages:
-            self.storages[key] = kind, Storage(self.typed(self.raw(key), kind), Version())
+            self.storages[key] = kind, Storage(self.typed(self.raw(key), kind))
         known, storage = self.storages[key]
         if known != kind or storage.array.size != count:
             raise ArchiveError(f"memory of {storage.array.size:,} {known} values for {count:,} of {kind}")
@@ -259,7 +260,7 @@ class Pickle:
             raise ArchiveError("a tensor of something other than memory, sizes and strides")
         if any(type(n) is not int or n < 0 for n in (offset, *sizes, *strides)):
             raise ArchiveError("an offset, size or stride that is no number of elements")
-        array, version = storage
+        array, version = storage.array, storage.version
         if dtype is not None:  # of an untyped storage
             array = array.view(np.dtype(dtype.name.removeprefix("torch.")).newbyteorder("S" if self.swapped else "="))
         reach, overlaps = 0, False
