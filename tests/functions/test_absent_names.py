@@ -77,8 +77,11 @@ def test_protocols_of_python_stay_right(room):
     for name in [n for n in getattr(here, "__all__", ()) if isinstance(getattr(here, n), type) and n != "Generator"]:
         value = getattr(here, name)
         assert pickle.loads(pickle.dumps(value)) is value
-    with pytest.raises(ImportError):
+    with pytest.raises(ImportError, match=f"{room or 'tg'} has no 'NothingOfTheKind'"):
         exec(f"from {here.__name__} import NothingOfTheKind")
+    absent = torch_names.NAMES[room].split()[0]
+    with pytest.raises(ImportError, match=f"{spelled(room, absent)} is .*not here yet"):
+        exec(f"from {here.__name__} import {absent}")
 
 
 def test_the_list_is_read_only_when_an_error_is_shown():

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .errors import AbsentError
+from .errors import AbsentError, AbsentImportError
 
 PACKAGE = __name__.partition(".")[0]
 ROOMS = {
@@ -24,6 +24,9 @@ def absent(module: str) -> Callable[[str], Any]:
     """Make the `__getattr__` of a module."""
 
     def look_up(name: str) -> Any:
+        if not name.startswith("_") and f"{module}.{name}" not in sys.modules and importing():
+            problem, hint = explained(module, name)
+            raise AbsentImportError(problem, hint=hint)
         error = AbsentError(f"module {module!r} has no attribute {name!r}")
         error.name = name
         if not name.startswith("_"):
@@ -31,6 +34,14 @@ def absent(module: str) -> Callable[[str], Any]:
         raise error
 
     return look_up
+
+
+def importing() -> bool:
+    """Tell whether it is a `from ... import` that asks: it would put its own words for an AttributeError's."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_name == "__getattr__" and frame.f_back is not None:
+        frame = frame.f_back
+    return bool(frame.f_code.co_code[frame.f_lasti] == importlib.import_module("opcode").opmap["IMPORT_FROM"])
 
 
 def explained(module: str, name: str) -> tuple[str, str]:

@@ -94,6 +94,10 @@ class AbsentError(TinygradError, AttributeError):
         return super().__str__()
 
 
+class AbsentImportError(TinygradError, ImportError):
+    """A name that is not here, asked for by `from ... import`."""
+
+
 class SharingError(TinygradError, BufferError):
     """Memory that cannot be shared with another library."""
 
