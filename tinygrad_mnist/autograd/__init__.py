@@ -1,5 +1,6 @@
 """Derivatives as values, operations of one's own, and the checker that compares derivatives with numeric ones."""
 
+from ..core.absent import absent as _absent
 from ..core.graph import enable_grad, is_grad_enabled, no_grad
 from . import forward_ad, function, functional
 from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
@@ -13,3 +14,5 @@ __all__ = [
     "gradcheck", "gradgradcheck", "inference_mode", "is_anomaly_enabled", "is_grad_enabled", "no_grad",
     "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip
+
+__getattr__ = _absent(__name__)

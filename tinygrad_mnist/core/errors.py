@@ -8,6 +8,8 @@ Knows nothing of the package. Look next at backend.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 def shown(x: object) -> str:
     """Name a value that was got: its type, and how it begins."""
@@ -91,6 +93,25 @@ class TrainingError(TinygradError, ArithmeticError):
 
 class StateDictError(TinygradError, RuntimeError):
     """A state dict that does not belong to the model or optimizer it was loaded into."""
+
+
+class AbsentError(TinygradError, AttributeError):
+    """A name that is not here; what may have been meant is looked up when the error is shown."""
+
+    explain: Callable[[], tuple[str, str]] | None = None
+
+    def __str__(self) -> str:
+        if self.explain is not None:
+            (self.problem, self.hint), self.explain = self.explain(), None
+        return super().__str__()
+
+
+class AbsentImportError(TinygradError, ImportError):
+    """A name that is not here, asked for by `from ... import`."""
+
+
+class SharingError(TinygradError, BufferError):
+    """Memory that cannot be shared with another library."""
 
 
 class DataError(TinygradError, RuntimeError):

@@ -1,5 +1,6 @@
 """Layers, containers and losses. Exports only; start reading with module.py."""
 
+from ..core.absent import absent as _absent
 from . import functional, init, utils
 from .activation import Dropout, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from .containers import ModuleList, Sequential
@@ -16,3 +17,5 @@ __all__ = [
     "MaxPool2d", "Module", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh",
     "functional", "init", "utils",
 ]  # fmt: skip
+
+__getattr__ = _absent(__name__)

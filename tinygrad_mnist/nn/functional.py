@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.absent import absent
 from ..core.backend import Generator
 from ..core.draws import draw, kept
 from ..core.errors import ArgumentError, DTypeError, ShapeError
@@ -288,3 +289,5 @@ __all__ = [
     "conv2d", "cross_entropy", "dropout", "flatten", "linear", "log_softmax", "max_pool2d", "mse_loss", "nll_loss",
     "one_hot", "pad", "relu", "sigmoid", "softmax", "tanh",
 ]  # fmt: skip
+
+__getattr__ = absent(__name__)

@@ -280,6 +280,7 @@ class Tensor(Methods, Forms):
         return np.array(self.array, dtype=dtype, copy=copy)
 
     __array_ufunc__, __array_function__ = numpy_protocol.ufunc, numpy_protocol.function
+    __dlpack__, __dlpack_device__ = numpy_protocol.dlpack, numpy_protocol.dlpack_device
 
 
 Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tensor
