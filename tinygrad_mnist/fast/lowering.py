@@ -266,7 +266,7 @@ class Lowering:
         Windows of a convolution must be alike in both directions, without gaps or groups, and pools unpadded.
         """
         s = step.static
-        fit = s.get("padding", (0, 0)) == (0, 0)
+        fit = s.get("padding", (0, 0)) == (0, 0) and s.get("dilation", (1, 1)) == (1, 1)
         if "groups" in s:
             square = s["stride"][0] == s["stride"][1] and s["padding"][0] == s["padding"][1]
             fit = s["groups"] == 1 and s["dilation"] == (1, 1) and square
