@@ -28,6 +28,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,12 @@ EQUIVALENT = {
         "where an index is distinct every value stays: asking first only saves time",
     ("setitem_vjp_value", "gx = gx if distinct(arrays) else gx * stays(x, *arrays, index=index)"):
         "stays uses no more than the shape, which x and g share",
+    ("xlogy_vjp_a", "return where(logical_and(equal(out, 0), less_equal(b, 0)), 0.0, xlogy(g, b))"):
+        "where b is at most 0 the result is 0 for a = 0 alone",
+    **{(f"{name}_vjp_{x}", f"return where(logical_or({than}(a, out), isnan(b)), {chosen})"): "the result is a or b"
+       for name, than in (("fmax", "greater_equal"), ("fmin", "less_equal"))
+       for x, chosen in (("a", "g, 0.0"), ("b", "0.0, g"))},
+    ("share", "size = where(positive, log(where(positive, g, 2.0)), LEAST)"): "what is not positive is not chosen",
     ("conv2d_vjp_b", "return sum(g, axis=(0, -2, 3), keepdims=False)"): "axis -2 of four axes is axis 2",
 }  # fmt: skip
 
@@ -74,7 +81,7 @@ SWAPS: dict[type[ast.AST], list[type[ast.AST]]] = {
 }  # fmt: skip
 ORDERED = (ast.Sub, ast.Div, ast.MatMult, ast.Pow, ast.FloorDiv, ast.Mod)  # operands that cannot be exchanged
 # calls whose arguments can; share_of_extreme only asks where its two are equal
-SYMMETRIC = {"equal", "not_equal", "logical_or", "logical_and", "max", "min", "share_of_extreme"}
+SYMMETRIC = {"equal", "not_equal", "logical_or", "logical_and", "max", "min", "per_square", "share_of_extreme"}
 METADATA = {"shape", "ndim", "dtype"}
 
 
@@ -188,11 +195,28 @@ def whole(expression: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     yield "zero", ast.BinOp(expression, ast.Mult(), ast.Constant(0))
 
 
+def definition(original: Callable[..., Any]) -> tuple[int, ast.FunctionDef]:
+    """Give the line and the definition of a function; a rule in the row of a table is spelled as one."""
+    if original.__code__.co_name != "<lambda>":
+        lines, first = inspect.getsourcelines(original)
+        function = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        assert isinstance(function, ast.FunctionDef)
+        return first, function
+    first = original.__code__.co_firstlineno
+    primitive, _, argument = original.__name__.rpartition("_vjp_")
+    for node in ast.walk(ast.parse(Path(inspect.getsourcefile(original) or "").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "row" and node.args[0].value == primitive:
+            rule = next(k.value for k in node.keywords if k.arg == argument)
+            text = f"def {original.__name__}({ast.unparse(rule.args)}):\n    return {ast.unparse(rule.body)}"
+            return first, ast.parse(text).body[0]
+    raise LookupError(original.__name__)
+
+
 def mutants_of(original: Callable[..., Any], primitive: str = "", argument: str = "") -> list[Mutant]:
     """Make every mutant of one function."""
-    lines, first = inspect.getsourcelines(original)
-    function = ast.parse(textwrap.dedent("".join(lines))).body[0]
-    assert isinstance(function, ast.FunctionDef)
+    first, function = definition(original)
+    if ast.unparse(function.body[-1]) == "return zero(g)":
+        return []  # zeros can have any sign and multiple
     function.decorator_list, function.returns = [], None
     for each in [*function.args.args, *function.args.kwonlyargs, function.args.vararg]:
         if each is not None:
@@ -242,7 +266,7 @@ def replaced(statement: ast.stmt, old: ast.AST, new: ast.AST) -> Any:
 def called(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
     """List the plain functions of ops/ that a rule calls, and those that they call."""
     found: dict[str, Callable[..., Any]] = {}
-    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+    for node in ast.walk(definition(function)[1]):
         named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         value = function.__globals__.get(node.func.id) if named else None
         if inspect.isfunction(value) and value.__module__.startswith("tinygrad_mnist.ops") and value is not function:

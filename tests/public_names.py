@@ -3,7 +3,8 @@
     python tests/public_names.py    after a primitive or a function came, went or got another name; a second
 
 A primitive of ops/ that takes arrays alone, element by element, gets its function in functions/elementwise.py; where
-PyTorch calls it otherwise, or by a second name too, TORCH and ALIASES say so. Of what is written by hand in functions/,
+PyTorch calls it otherwise, TORCH says so there, and by which other names ALIASES here.
+Of what is written by hand in functions/,
 public is what names its first argument as PyTorch does. test_public_names.py holds what is checked in against this;
 nothing of it runs in the package.
 """
@@ -16,18 +17,36 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 PACKAGE = next(p for p in Path(__file__).resolve().parents if (p / "tinygrad_mnist").is_dir()) / "tinygrad_mnist"
-FAMILIES = ("activation", "compare", "elementwise")  # the files of ops/ whose primitives work element by element
-INTERNAL = {"dropout", "keep", "logical_and", "logical_not", "logical_or"}  # bricks of rules and operators
-TORCH = {
-    "absolute": "abs", "equal": "eq", "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le",
-    "not_equal": "ne", "power": "pow",
-}  # fmt: skip
+# the files of ops/ whose primitives work element by element
+FAMILIES = ("activation", "compare", "elementary", "elementwise", "special")
+INTERNAL = {"dropout", "keep", "trunc_divide"}  # bricks of rules and functions
 ARGUMENTS = {"x": "input", "a": "input", "b": "other"}
-ALIASES = {"sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "clip": "clamp", "view": "reshape"}
-FIRST = {"condition", "input", "tensor", "tensors"}  # PyTorch's names of a first argument
+ALIASES = {
+    "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "clip": "clamp", "view": "reshape",
+    "fix": "trunc", "sgn": "sign", "absolute": "abs", "arctan2": "atan2", "greater": "gt",
+    "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne",
+    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+}  # fmt: skip
+FIRST = {"condition", "elements", "input", "n", "tensor", "tensors"}  # PyTorch's names of a first argument
 METHODS = {"input", "tensor"}  # of what is a method, too
-NO_METHODS = {"pad"}  # in PyTorch too
+NO_METHODS = {"isin", "pad", "std_mean", "var_mean"}  # in PyTorch neither
+# functions that are no methods in place in PyTorch either, or are written by hand in tensors/in_place.py
+NOT_IN_PLACE = """
+    add sub mul div pow all allclose amax amin aminmax any argmax argmin bincount clone count_nonzero cummax cummin
+    equal expand flatten flip fmax fmin gather histc isclose isfinite isin isinf isnan isneginf isposinf
+    log_softmax logaddexp logaddexp2 logcumsumexp logsumexp matmul max maximum mean median min minimum mode nanmean
+    nanmedian nanquantile nansum norm pad permute polygamma prod quantile reshape signbit softmax split stack std
+    std_mean sum transpose unique unique_consecutive unsqueeze squeeze var var_mean view where
+""".split()
+
+
+def torchs() -> dict[str, str]:
+    """Read how PyTorch calls primitives that have another name."""
+    text = (PACKAGE / "functions" / "elementwise.py").read_text(encoding="utf-8")
+    return dict(ast.literal_eval(re.search(r"^TORCH = (\{.*?\n\})", text, re.DOTALL | re.MULTILINE)[1]))
 
 
 def functions_of(file: str) -> list[ast.FunctionDef]:
@@ -46,30 +65,54 @@ def by_hand() -> dict[str, list[ast.FunctionDef]]:
     return {file: functions for file, functions in found.items() if functions}
 
 
+def table(file: str) -> list[ast.FunctionDef]:
+    """Read the rows of a table of primitives as the functions that they stand for."""
+    found = []
+    for node in ast.parse((PACKAGE / file).read_text(encoding="utf-8")).body:
+        value = getattr(node, "value", None)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(getattr(value, "func", value)) == "row":
+            name, computes, doc, _, arguments, *_ = [*map(ast.unparse, value.args), "''", "''"]
+            two = getattr(np, computes.partition("np.")[2], None)
+            signature = ast.literal_eval(arguments) or ("a, b" if getattr(two, "nin", 1) == 2 else "x")
+            text = f"@row\ndef {ast.literal_eval(name)}({signature}):\n    {doc}"
+            found += [f for f in ast.parse(text).body if isinstance(f, ast.FunctionDef)]
+    return found
+
+
 def primitives() -> dict[str, tuple[str, ast.FunctionDef]]:
     """Find the primitives that take arrays alone: PyTorch's name -> family and forward."""
-    found = {}
+    found, names = {}, torchs()
     for family in FAMILIES:
-        for f in functions_of(f"ops/{family}.py"):
+        for f in [*functions_of(f"ops/{family}.py"), *table(f"ops/{family}.py")]:
             made = [d.func if isinstance(d, ast.Call) else d for d in f.decorator_list]  # a rule: @exp.vjp, no name
             static = {a.arg for a in f.args.kwonlyargs} - {"out"}
             if made and isinstance(made[0], ast.Name) and not static and f.name not in INTERNAL:
-                found[TORCH.get(f.name, f.name)] = family, f
+                found[names.get(f.name, f.name)] = family, f
     return dict(sorted(found.items()))
 
 
-def definition(name: str, family: str, f: ast.FunctionDef) -> str:
-    """Spell the function of a primitive; its docstring is the primitive's, less the shapes, in PyTorch's names."""
-    first, *sections = re.split(r"\n+(?=[A-Z]\w+:(?:  |\n))", ast.get_docstring(f) or "")
-    own = [a.arg for a in f.args.args]
-    names = [ARGUMENTS.get(a, a) for a in own]
-    for a, public in zip(own, names, strict=True):
-        first = re.sub(rf"\b{a}\b", public, first, count=1)
-    kept = [re.sub(r"^(\w+):\s+", r"\1:\n    ", s) for s in sections if not s.startswith("Shapes:")]
-    text = "\n\n".join([first, *kept])
-    doc = textwrap.indent(f'"""{text}\n"""' if "\n" in text else f'"""{text}"""', "    ", lambda line: line.strip())
-    arguments, call = ", ".join(f"{n}: TensorLike" for n in names), f"{family}.{f.name}({', '.join(names)})"
-    return f"\n\ndef {name}({arguments}) -> Tensor:\n{doc}\n    return {call}\n"
+def several(names: list[str], values: list[str], before: str = "", after: str = "") -> str:
+    """Assign values to names, as many a line as fit."""
+    lines: list[tuple[list[str], list[str]]] = [([], [])]
+    for name, value in zip(names, values, strict=True):
+        if len(", ".join([*lines[-1][0], name, *lines[-1][1], value]) + before + after) > 112:
+            lines.append(([], []))
+        lines[-1][0].append(name)
+        lines[-1][1].append(value)
+    lone = "," if before else ""
+    return "".join(
+        f"{', '.join(n)}{',' if lone and len(n) == 1 else ''} = {before}{', '.join(v)}{lone * (len(v) == 1)}{after}\n"
+        for n, v in lines
+    )
+
+
+def thin(found: dict[str, tuple[str, ast.FunctionDef]]) -> str:
+    """Spell the functions that call their primitive: those of one tensor and those of two."""
+    text = ""
+    for count, of in ((1, "of_one"), (2, "of_two")):
+        chosen = {name: f"{family}.{f.name}" for name, (family, f) in found.items() if len(f.args.args) == count}
+        text += several([*chosen], [*chosen.values()], f"map({of}, (", "))")
+    return text
 
 
 def packed(before: str, names: list[str], brackets: str = "()") -> str:
@@ -84,14 +127,11 @@ def exports(names: Iterable[str]) -> str:
     return packed("__all__ = ", [f'"{n}"' for n in sorted(names)], "[]")
 
 
-def class_body(names: Iterable[str]) -> str:
-    """Hang functions on a class, as many a line as fit."""
-    lines: list[list[str]] = [[]]
-    for name in sorted(names):
-        if len(", ".join([*lines[-1], name])) * 2 + 2 * len(lines[-1]) + 9 > 120:
-            lines.append([])
-        lines[-1].append(name)
-    return "".join(f"    {', '.join(line)} = {', '.join(f'F.{n}' for n in line)}\n" for line in lines)
+def class_body(names: Iterable[str], underscore: str = "", before: str = "", after: str = "") -> str:
+    """Hang functions on a class."""
+    chosen = sorted(names)
+    text = several([n + underscore for n in chosen], [f"F.{n}" for n in chosen], before, after)
+    return textwrap.indent(text, "    ")
 
 
 def imported(text: str) -> set[str]:
@@ -104,17 +144,21 @@ def texts() -> dict[Path, str]:
     """Give the text of every file of which something is written here."""
     hand = by_hand()
     first = {f.name: f.args.args[0].arg for functions in hand.values() for f in functions}
-    thin = {name: found for name, found in primitives().items() if name not in first}
-    first |= {name: ARGUMENTS.get(a := f.args.args[0].arg, a) for name, (_, f) in thin.items()}
+    plain = {name: found for name, found in primitives().items() if name not in first}
+    here = {f.name for f in functions_of("functions/elementwise.py")}
+    first |= {name: ARGUMENTS.get(a := f.args.args[0].arg, a) for name, (_, f) in plain.items()}
     first |= {alias: first[name] for alias, name in ALIASES.items()}
-    files = {file: sorted(f.name for f in functions) for file, functions in hand.items()} | {"elementwise": [*thin]}
+    files = {file: sorted(f.name for f in functions) for file, functions in hand.items()} | {"elementwise": [*plain]}
     lists = "".join(packed(f"from .{file} import ", names) for file, names in sorted(files.items()))
-    lists += f"\n{', '.join(ALIASES)} = {', '.join(ALIASES.values())}\n\n{exports(first)}"
-    hung = class_body(n for n, argument in first.items() if argument in METHODS and n not in NO_METHODS)
+    lists += f"\n{several([*ALIASES], [*ALIASES.values()])}\n{exports(first)}"
+    methods = [n for n, argument in first.items() if argument in METHODS and n not in NO_METHODS]
+    hung = class_body(methods)
+    hung += class_body((n for n in methods if n not in NOT_IN_PLACE), "_", "map(in_place.of, (", "))")
     imports = packed("from .functions import ", sorted(first))
     imports += packed("from .tensors.creation import ", sorted(f.name for f in functions_of("tensors/creation.py")))
     parts = {
-        "functions/elementwise.py": ("(?<=TensorLike\n).*", "".join(definition(n, *x) for n, x in thin.items())),
+        "functions/elementwise.py": ("(?<=# written by tests/public_names.py\n).*",
+                                     thin({n: x for n, x in plain.items() if n not in here})),
         "functions/__init__.py": ("(?<=# isort: off\n).*", lists),
         "tensors/methods.py": ("(?<=# written by tests/public_names.py\n).*", hung),
         "__init__.py": ("from .functions import .*?(?=# isort: on)", imports),
@@ -124,7 +168,8 @@ def texts() -> dict[Path, str]:
         text = (PACKAGE / file).read_text(encoding="utf-8")
         text = re.sub(pattern, lambda match, new=new: new, text, count=1, flags=re.DOTALL)
         if file == "__init__.py":
-            text = text.partition("__all__ = ")[0] + exports(imported(text))
+            text = text.partition("__all__ = ")[0] + exports(imported(text) - {*first, "functions"}).replace(
+                "]  # fmt: skip", "]\n__all__ += functions.__all__  # fmt: skip")
         result[PACKAGE / file] = text
     return result
 

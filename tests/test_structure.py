@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ FLOORS = {
     "core/scope": 1, "core/versions": 1, "core/draws": 1.1, "core/mode": 1.1,
     "core/explain": 1.1, "core/numbers": 1.2, "core/graph": 2, "core/primitive": 3,
     "core/stale": 3.1, "core/seeds": 3.1, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,
-    "functions": 6, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1, "tensors/methods": 6.1,
+    "functions": 6, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1, "tensors/methods": 6.15,
     "tensors/tensor": 6.2,
     "tensors/creation": 6.3, "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7, "capture/program": 7.1,
     "capture/guards": 7.3, "capture": 7.4, "compiler": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8, "viz": 8,
@@ -36,8 +37,8 @@ LAZY = {
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
-    "promotion", "broadcast", "compare", "elementwise", "activation", "index", "layout", "reduce", "contract", "conv",
-    "pool", "softmax",
+    "promotion", "broadcast", "compare", "elementwise", "elementary", "special", "activation", "index", "layout",
+    "reduce", "cumulate", "order", "contract", "conv", "pool", "softmax",
 ]  # fmt: skip
 
 
@@ -132,6 +133,14 @@ def rules() -> list[tuple[str, ast.FunctionDef]]:
         for node in tree(path).body:
             if isinstance(node, ast.FunctionDef) and "_vjp_" in node.name:
                 found.append((path.name, node))
+            value: Any = getattr(node, "value", None)  # of a table's row, which has rules for keyword arguments
+            if isinstance(value, ast.Call) and ast.unparse(value.func) == "row":
+                for keyword in value.keywords:
+                    if isinstance(keyword.value, ast.Lambda):
+                        name = f"{ast.literal_eval(value.args[0])}_vjp_{keyword.arg}"
+                        signature, body = map(ast.unparse, (keyword.value.args, keyword.value.body))
+                        text = f"def {name}({signature}): return {body}"
+                        found += [(path.name, f) for f in ast.parse(text).body if isinstance(f, ast.FunctionDef)]
     return found
 
 

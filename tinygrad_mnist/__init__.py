@@ -3,11 +3,13 @@
 Exports only; nothing is computed and nothing read at import. To read the code start with core/graph.py.
 """
 
+# ruff: noqa: F401  (exports, of which some are listed by name further down, the rest by functions)
+
 import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from . import autograd, data, nn, optim, viz
+from . import autograd, data, functions, nn, optim, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
 from .compiler.pairs import compile
 from .core import errors
@@ -23,11 +25,19 @@ from .core.backend import (
 )  # fmt: skip
 # what follows here and __all__ are written by tests/public_names.py
 from .functions import (
-    abs, add, all, amax, amin, any, argmax, argmin, cat, clamp, clip, clone, cos, div, divide, eq, erf, exp, expand,
-    expm1, flatten, flip, gather, ge, gt, isfinite, isnan, le, log, log1p, log_softmax, logsumexp, lt, matmul, max,
-    maximum, mean, min, minimum, mul, multiply, ne, neg, negative, pad, permute, pow, prod, reciprocal, relu, reshape,
-    sigmoid, sign, sin, softmax, split, sqrt, square, squeeze, stack, std, sub, subtract, sum, tanh, transpose,
-    unsqueeze, var, view, where,
+    abs, absolute, acos, acosh, add, addcdiv, addcmul, all, allclose, amax, amin, aminmax, any, arccos, arccosh, arcsin,
+    arcsinh, arctan, arctan2, arctanh, argmax, argmin, asin, asinh, atan, atan2, atanh, bincount, bitwise_and,
+    bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, cat, ceil, clamp, clamp_max,
+    clamp_min, clip, clone, copysign, cos, cosh, count_nonzero, cummax, cummin, cumprod, cumsum, deg2rad, digamma, div,
+    divide, eq, equal, erf, erfc, erfinv, exp, exp2, expand, expm1, fix, flatten, flip, float_power, floor,
+    floor_divide, fmax, fmin, fmod, frac, gather, gcd, ge, greater, greater_equal, gt, heaviside, histc, hypot, isclose,
+    isfinite, isin, isinf, isnan, isneginf, isposinf, lcm, le, lerp, less, less_equal, lgamma, log, log10, log1p, log2,
+    log_softmax, logaddexp, logaddexp2, logcumsumexp, logical_and, logical_not, logical_or, logical_xor, logit,
+    logsumexp, lt, matmul, max, maximum, mean, median, min, minimum, mode, mul, multiply, nan_to_num, nanmean,
+    nanmedian, nanquantile, nansum, ne, neg, negative, norm, not_equal, pad, permute, polygamma, pow, prod, quantile,
+    rad2deg, reciprocal, relu, remainder, reshape, round, rsqrt, sgn, sigmoid, sign, signbit, sin, sinc, sinh, softmax,
+    split, sqrt, square, squeeze, stack, std, std_mean, sub, subtract, sum, tan, tanh, transpose, true_divide, trunc,
+    unique, unique_consecutive, unsqueeze, var, var_mean, view, where, xlogy,
 )  # fmt: skip
 from .tensors.creation import (
     arange, eye, from_numpy, full, full_like, linspace, ones, ones_like, rand, rand_like, randint, randint_like, randn,
@@ -51,15 +61,10 @@ def __getattr__(name: str) -> _Any:
 
 
 __all__ = [
-    "Generator", "Tensor", "TinygradError", "abs", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin",
-    "autograd", "bool_", "cat", "clamp", "clip", "clone", "compile", "cos", "data", "div", "divide", "double",
-    "enable_grad", "eq", "erf", "errors", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32",
-    "float64", "from_numpy", "full", "full_like", "gather", "ge", "get_num_threads", "gt", "half", "int16", "int32",
-    "int64", "int8", "is_grad_enabled", "isfinite", "isnan", "le", "linspace", "load", "log", "log1p", "log_softmax",
-    "logsumexp", "long", "lt", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "multiply",
-    "ne", "neg", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "pad", "permute", "pow", "prod", "rand",
-    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "reshape", "save",
-    "set_num_threads", "sigmoid", "sign", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub",
-    "subtract", "sum", "summary", "tanh", "tensor", "training", "transpose", "uint8", "unsqueeze", "var", "view", "viz",
-    "where", "zeros", "zeros_like",
-]  # fmt: skip
+    "Generator", "Tensor", "TinygradError", "arange", "autograd", "bool_", "compile", "data", "double", "enable_grad",
+    "errors", "eye", "float16", "float32", "float64", "from_numpy", "full", "full_like", "get_num_threads", "half",
+    "int16", "int32", "int64", "int8", "is_grad_enabled", "linspace", "load", "long", "manual_seed", "nn", "no_grad",
+    "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
+    "save", "set_num_threads", "summary", "tensor", "training", "uint8", "viz", "zeros", "zeros_like",
+]
+__all__ += functions.__all__  # fmt: skip

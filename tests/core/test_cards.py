@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.core.errors import CaptureError, DTypeError
-from tinygrad_mnist.core.primitive import registry
+from tinygrad_mnist.core.primitive import answering, registry
 from tinygrad_mnist.ops import elementwise as E
 from tinygrad_mnist.primitive import elementwise, primitive
 
@@ -147,11 +147,16 @@ def test_own_residuals_agree_in_every_way_to_run_them(forward, alone, backend):
     agree(step, backend, (4, 3))
 
 
+LOG_OF_SUM = np.logaddexp  # which the package has: for the test it has not
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("loop", [None, "math.log(math.exp(a) + math.exp(b))"])
 @pytest.mark.parametrize("shapes", [((4, 3), (4, 3)), ((4, 3), (3,)), ((4, 1), (1, 3)), ((3,), ()), ((4, 3), (1,))])
-def test_own_ufuncs_broadcast_and_serve_numpy(shapes, loop, backend):
-    @elementwise(np.logaddexp, loop=loop)
+def test_own_ufuncs_broadcast_and_serve_numpy(shapes, loop, backend, monkeypatch):
+    monkeypatch.delitem(answering, LOG_OF_SUM)
+
+    @elementwise(LOG_OF_SUM, loop=loop)
     def log_of_sum(a, b):
         """log(eᵃ + eᵇ)."""
 
@@ -164,12 +169,12 @@ def test_own_ufuncs_broadcast_and_serve_numpy(shapes, loop, backend):
         return g * tg.exp(b - out)
 
     x = tg.tensor(numbers(*shapes[0]), requires_grad=True)
-    assert np.logaddexp(x, x).node.name == "log_of_sum"
+    assert LOG_OF_SUM(x, x).node.name == "log_of_sum"
     double = tg.tensor(x.array.astype(np.float64), requires_grad=True)
     assert tg.autograd.gradcheck(log_of_sum, (double, 0.5 * double.detach()))
 
     def step(a, b):
-        y = np.logaddexp(a * 1.5, b * 0.5)
+        y = LOG_OF_SUM(a * 1.5, b * 0.5)
         (y * y).sum().backward()
         return y.detach()
 

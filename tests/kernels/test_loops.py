@@ -81,6 +81,7 @@ ROWS = {
     "sum": loops.row_sums, "mean": loops.row_means, "amax": loops.row_maxima, "amin": loops.row_minima,
     "argmax": loops.first_maxima, "argmin": loops.first_minima, "logsumexp": loops.row_logsumexp,
     "var": loops.row_variances, "log_softmax": loops.log_softmax, "pick": loops.pick,
+    "norm": loops.row_norms,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""PyTorch's names for arithmetic that takes more than arrays: add, subtract, pow, clamp.
+"""PyTorch's names for arithmetic that takes more than arrays: add, subtract, divide, pow, clamp.
 
 What takes arrays alone (mul, exp, tanh, maximum ...) stands in elementwise.py. Look next at reductions.py.
 """
@@ -14,7 +14,7 @@ from ..core.errors import ArgumentError
 from ..core.graph import Var, no_grad
 from ..core.numbers import constant
 from ..core.scope import unchanging
-from ..ops import compare, elementwise, promotion
+from ..ops import compare, elementary, elementwise, promotion
 from .numbers import fitting, number
 from .types import Tensor, TensorLike
 
@@ -56,6 +56,8 @@ def pow(input: Var | TensorLike, exponent: TensorLike) -> Tensor:
         )
     if isinstance(exponent, int | float):
         return elementwise.power_scalar(input, exponent=exponent)
+    if getattr(exponent, "dtype", None) == np.bool_ and getattr(input, "dtype", np.dtype(bool)) != np.bool_:
+        exponent = promotion.cast(exponent, dtype=input.dtype)  # type: ignore[union-attr]
     return elementwise.power(input, exponent)
 
 
@@ -73,6 +75,30 @@ def power_of(base: TensorLike, exponent: Tensor) -> Tensor:
 def reflected(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Make the method that Python asks of the right operand where the left one is no tensor."""
     return lambda self, other: operation(other, self)
+
+
+def divide(input: TensorLike, other: TensorLike, *, rounding_mode: str | None = None) -> Tensor:
+    """Quotient input / other: of integers a float, or rounded down ("floor") or towards 0 ("trunc")."""
+    if rounding_mode is None:
+        return elementwise.divide(input, other)
+    if rounding_mode not in ("floor", "trunc"):
+        raise ArgumentError(f"div: {rounding_mode!r} is no rounding_mode.", expected="None, 'trunc' or 'floor'")
+    return (elementary.floor_divide if rounding_mode == "floor" else elementary.trunc_divide)(input, other)
+
+
+def true_divide(input: TensorLike, other: TensorLike) -> Tensor:
+    """Quotient input / other; of integers, a float."""
+    return elementwise.divide(input, other)
+
+
+def clamp_min(input: TensorLike, min: TensorLike) -> Tensor:
+    """Replace what is below min, a number or a tensor, by it."""
+    return clamp(input, min)
+
+
+def clamp_max(input: TensorLike, max: TensorLike) -> Tensor:
+    """Replace what is above max, a number or a tensor, by it."""
+    return clamp(input, None, max)
 
 
 def clamp(input: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:

@@ -1,160 +1,97 @@
 """PyTorch's names for what is done to each element by itself, and nothing more: each function calls its primitive.
 
-Written by tests/public_names.py from the primitives of ops/, which have the formulas; arguments broadcast. What has
-other arguments than its primitive stands in arithmetic.py.
+The lists are written by tests/public_names.py from the primitives of ops/, which have the formulas; arguments
+broadcast. What has other arguments than its primitive stands in arithmetic.py and formulas.py.
 """
 
 from __future__ import annotations
 
-from ..ops import activation, compare, elementwise
+import re
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ..core.primitive import Primitive
+from ..ops import activation, compare, elementary, elementwise, special
 from .types import Tensor, TensorLike
 
-
-def abs(input: TensorLike) -> Tensor:
-    """Absolute value |input|; its derivative at 0 is 0."""
-    return elementwise.absolute(input)
-
-
-def clone(input: TensorLike) -> Tensor:
-    """Copy input to memory of its own; the gradient passes through."""
-    return elementwise.clone(input)
+TORCH = {
+    "absolute": "abs", "equal": "eq", "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le",
+    "not_equal": "ne", "power": "pow", "rint": "round",
+}  # fmt: skip
 
 
-def cos(input: TensorLike) -> Tensor:
-    """Cosine of input in radians."""
-    return elementwise.cos(input)
+class OfOne(Protocol):
+    """A function of one tensor, also as a method."""
+
+    def __call__(self, input: TensorLike) -> Tensor: ...
+    def __get__(self, instance: Any, owner: Any = None) -> Callable[[], Tensor]: ...
 
 
-def divide(input: TensorLike, other: TensorLike) -> Tensor:
-    """Quotient input / other; of integers, a float."""
-    return elementwise.divide(input, other)
+class OfTwo(Protocol):
+    """A function of two tensors, also as a method."""
+
+    def __call__(self, input: TensorLike, other: TensorLike) -> Tensor: ...
+    def __get__(self, instance: Any, owner: Any = None) -> Callable[[TensorLike], Tensor]: ...
 
 
-def eq(input: TensorLike, other: TensorLike) -> Tensor:
-    """Tell where input = other."""
-    return compare.equal(input, other)
+def of_one(primitive: Primitive) -> OfOne:
+    """Give a primitive PyTorch's name of its argument."""
+
+    def call(input: TensorLike) -> Tensor:
+        return primitive(input)
+
+    return named(call, primitive)
 
 
-def erf(input: TensorLike) -> Tensor:
-    """Error function 2/√π ∫₀ˣ e^(-t²) dt."""
-    return elementwise.erf(input)
+def of_two(primitive: Primitive) -> OfTwo:
+    """Give a primitive PyTorch's names of its arguments."""
+
+    def call(input: TensorLike, other: TensorLike) -> Tensor:
+        return primitive(input, other)
+
+    return named(call, primitive)
 
 
-def exp(input: TensorLike) -> Tensor:
-    """Exponential eˣ."""
-    return elementwise.exp(input)
+def named(call: Callable[..., Any], primitive: Primitive) -> Any:
+    """Give a function the name and docstring of its primitive, in PyTorch's words."""
+    call.__name__ = call.__qualname__ = TORCH.get(primitive.name, primitive.name)
+    call.__doc__ = primitive.__doc__
+    for own, public in zip(primitive.arguments, ("input", "other"), strict=False):
+        call.__doc__ = re.sub(rf"\b{own}\b", public, call.__doc__ or "", count=1)
+    return call
 
 
-def expm1(input: TensorLike) -> Tensor:
-    """eˣ - 1, accurate near 0."""
-    return elementwise.expm1(input)
-
-
-def ge(input: TensorLike, other: TensorLike) -> Tensor:
-    """Tell where input ≥ other."""
-    return compare.greater_equal(input, other)
-
-
-def gt(input: TensorLike, other: TensorLike) -> Tensor:
-    """Tell where input > other."""
-    return compare.greater(input, other)
-
-
-def isfinite(input: TensorLike) -> Tensor:
-    """Tell where input is neither infinite nor not a number."""
-    return compare.isfinite(input)
-
-
-def isnan(input: TensorLike) -> Tensor:
-    """Tell where input is not a number."""
-    return compare.isnan(input)
-
-
-def le(input: TensorLike, other: TensorLike) -> Tensor:
-    """Tell where input ≤ other."""
-    return compare.less_equal(input, other)
-
-
-def log(input: TensorLike) -> Tensor:
-    """Natural logarithm."""
-    return elementwise.log(input)
-
-
-def log1p(input: TensorLike) -> Tensor:
-    """log(1 + input), accurate near 0."""
-    return elementwise.log1p(input)
-
-
-def lt(input: TensorLike, other: TensorLike) -> Tensor:
-    """Tell where input < other."""
-    return compare.less(input, other)
-
-
-def maximum(input: TensorLike, other: TensorLike) -> Tensor:
-    """Larger of input and other; equal ones share the gradient."""
-    return compare.maximum(input, other)
-
-
-def minimum(input: TensorLike, other: TensorLike) -> Tensor:
-    """Smaller of input and other; equal ones share the gradient."""
-    return compare.minimum(input, other)
-
-
-def multiply(input: TensorLike, other: TensorLike) -> Tensor:
-    """Product input * other."""
-    return elementwise.multiply(input, other)
-
-
-def ne(input: TensorLike, other: TensorLike) -> Tensor:
-    """Tell where input ≠ other."""
-    return compare.not_equal(input, other)
-
-
-def negative(input: TensorLike) -> Tensor:
-    """Opposite -input."""
-    return elementwise.negative(input)
-
-
-def reciprocal(input: TensorLike) -> Tensor:
-    """Reciprocal 1 / input; of integers, a float."""
-    return elementwise.reciprocal(input)
-
-
-def relu(input: TensorLike) -> Tensor:
-    """Rectifier max(input, 0); its derivative at 0 is 0."""
-    return activation.relu(input)
-
-
-def sigmoid(input: TensorLike) -> Tensor:
-    """Logistic function 1 / (1 + e⁻ˣ), accurate to the end of the range on either side."""
-    return activation.sigmoid(input)
-
-
-def sign(input: TensorLike) -> Tensor:
-    """Sign of input: -1, 0 or 1. Its derivative is 0 everywhere."""
-    return elementwise.sign(input)
-
-
-def sin(input: TensorLike) -> Tensor:
-    """Sine of input in radians."""
-    return elementwise.sin(input)
-
-
-def sqrt(input: TensorLike) -> Tensor:
-    """Square root √input."""
-    return elementwise.sqrt(input)
-
-
-def square(input: TensorLike) -> Tensor:
-    """Square x²."""
-    return elementwise.square(input)
-
-
-def tanh(input: TensorLike) -> Tensor:
-    """Hyperbolic tangent."""
-    return activation.tanh(input)
+def heaviside(input: TensorLike, values: TensorLike) -> Tensor:
+    """Step: 0 where input < 0, values where it is 0, 1 where it is greater."""
+    return elementary.heaviside(input, values)
 
 
 def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor:
     """Take input where the condition holds, else other."""
     return compare.where(condition, input, other)
+
+
+# written by tests/public_names.py
+abs, acos, acosh, asin = map(of_one, (elementwise.absolute, elementary.acos, elementary.acosh, elementary.asin))
+asinh, atan, atanh = map(of_one, (elementary.asinh, elementary.atan, elementary.atanh))
+bitwise_not, ceil, clone = map(of_one, (elementary.bitwise_not, elementary.ceil, elementwise.clone))
+cos, cosh, erf, erfc = map(of_one, (elementwise.cos, elementary.cosh, elementwise.erf, special.erfc))
+erfinv, exp, exp2, expm1 = map(of_one, (special.erfinv, elementwise.exp, elementary.exp2, elementwise.expm1))
+floor, isfinite, isinf = map(of_one, (elementary.floor, compare.isfinite, elementary.isinf))
+isnan, lgamma, log, log10 = map(of_one, (compare.isnan, special.lgamma, elementwise.log, elementary.log10))
+log1p, log2, logical_not = map(of_one, (elementwise.log1p, elementary.log2, compare.logical_not))
+negative, reciprocal, relu = map(of_one, (elementwise.negative, elementwise.reciprocal, activation.relu))
+rsqrt, sigmoid, sign = map(of_one, (elementary.rsqrt, activation.sigmoid, elementwise.sign))
+signbit, sin, sinh, sqrt = map(of_one, (elementary.signbit, elementwise.sin, elementary.sinh, elementwise.sqrt))
+square, tan, tanh, trunc = map(of_one, (elementwise.square, elementary.tan, activation.tanh, elementary.trunc))
+atan2, bitwise_and = map(of_two, (elementary.atan2, elementary.bitwise_and))
+bitwise_left_shift, bitwise_or = map(of_two, (elementary.bitwise_left_shift, elementary.bitwise_or))
+bitwise_right_shift, bitwise_xor = map(of_two, (elementary.bitwise_right_shift, elementary.bitwise_xor))
+copysign, eq, floor_divide = map(of_two, (elementary.copysign, compare.equal, elementary.floor_divide))
+fmax, fmin, fmod, gcd = map(of_two, (elementary.fmax, elementary.fmin, elementary.fmod, elementary.gcd))
+ge, gt, hypot, lcm = map(of_two, (compare.greater_equal, compare.greater, elementary.hypot, elementary.lcm))
+le, logaddexp, logaddexp2 = map(of_two, (compare.less_equal, elementary.logaddexp, elementary.logaddexp2))
+logical_and, logical_or = map(of_two, (compare.logical_and, compare.logical_or))
+logical_xor, lt, maximum = map(of_two, (elementary.logical_xor, compare.less, compare.maximum))
+minimum, multiply, ne = map(of_two, (compare.minimum, elementwise.multiply, compare.not_equal))
+remainder, xlogy = map(of_two, (elementary.remainder, elementary.xlogy))

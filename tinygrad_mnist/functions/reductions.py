@@ -1,6 +1,7 @@
 """PyTorch's names for what shrinks dimensions: sum, mean, max, argmax, var, prod ...
 
-`dim` and `keepdim` here are `axis` and `keepdims` below. Look next at shapes.py.
+`dim` and `keepdim` here are `axis` and `keepdims` below; NumPy's names are taken, too (names.py). Look next at
+cumulative.py.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import numpy as np
 from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Array, Var
 from ..ops import compare, index, reduce
-from ..ops.elementwise import clone, sqrt
+from ..ops.elementwise import clone, divide, sqrt
+from ..ops.promotion import cast
 from .dims import Dims, as_axes, as_axis, axes_or_all, flag
+from .names import numpy_names
 from .numbers import number
 from .shapes import squeeze
 from .types import Tensor, TensorLike
@@ -26,48 +29,75 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
-def sum(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Sum over dimensions (None: all)."""
-    return reduce.sum(input, axis=axes_or_all("sum", dim, np.ndim(input)), keepdims=flag("sum", "keepdim", keepdim))
+@numpy_names
+def sum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Sum over dimensions (None: all); dtype: convert to it first."""
+    x = input if dtype is None else cast(input, dtype=np.dtype(dtype))
+    total = reduce.sum(x, axis=axes_or_all("sum", dim, np.ndim(x)), keepdims=flag("sum", "keepdim", keepdim))
+    return total if dtype is None else in_dtype(total, dtype)
 
 
-def mean(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Arithmetic mean over dimensions (None: all)."""
+@numpy_names
+def nansum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Sum over dimensions (None: all) of what is a number."""
+    return sum(compare.where(compare.isnan(input), 0, input), dim, keepdim, dtype=dtype)
+
+
+@numpy_names
+def nanmean(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Arithmetic mean over dimensions (None: all) of what is a number."""
+    numbers = sum(compare.logical_not(compare.isnan(input)), dim, keepdim)
+    return divide(nansum(input, dim, keepdim, dtype=dtype), numbers)
+
+
+@numpy_names
+def mean(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Arithmetic mean over dimensions (None: all); dtype: convert to it first."""
+    input = input if dtype is None else cast(input, dtype=np.dtype(dtype))
     return reduce.mean(input, axis=axes_or_all("mean", dim, np.ndim(input)), keepdims=flag("mean", "keepdim", keepdim))
 
 
+@numpy_names
 def amax(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Largest element over dimensions; equal ones share the gradient."""
     return reduce.amax(input, axis=axes_or_all("amax", dim, np.ndim(input)), keepdims=flag("amax", "keepdim", keepdim))
 
 
+@numpy_names
 def amin(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Smallest element over dimensions; equal ones share the gradient."""
     return reduce.amin(input, axis=axes_or_all("amin", dim, np.ndim(input)), keepdims=flag("amin", "keepdim", keepdim))
 
 
+@numpy_names
 def argmax(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Position of the first largest element."""
     return reduce.argmax(input, axis=_axis("argmax", dim, np.ndim(input)), keepdims=flag("argmax", "keepdim", keepdim))
 
 
+@numpy_names
 def argmin(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Position of the first smallest element."""
     return reduce.argmin(input, axis=_axis("argmin", dim, np.ndim(input)), keepdims=flag("argmin", "keepdim", keepdim))
 
 
+@numpy_names
 def all(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Tell whether every element is true."""
     axis = None if dim is None else as_axes("all", dim, np.ndim(input))  # as PyTorch: of (), element by element
-    return reduce.all(input, axis=None if np.ndim(input) == 0 else axis, keepdims=flag("all", "keepdim", keepdim))
+    axis = None if np.ndim(input) == 0 else axis
+    return _truth(input, reduce.all(input, axis=axis, keepdims=flag("all", "keepdim", keepdim)))
 
 
+@numpy_names
 def any(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Tell whether some element is true."""
     axis = None if dim is None else as_axes("any", dim, np.ndim(input))  # as PyTorch: of (), element by element
-    return reduce.any(input, axis=None if np.ndim(input) == 0 else axis, keepdims=flag("any", "keepdim", keepdim))
+    axis = None if np.ndim(input) == 0 else axis
+    return _truth(input, reduce.any(input, axis=axis, keepdims=flag("any", "keepdim", keepdim)))
 
 
+@numpy_names
 def max(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Tensor | Array | None = None) -> Any:
     """Largest element of all; with `dim` a pair (values, indices); of two tensors the larger, element by element.
 
@@ -76,6 +106,7 @@ def max(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Ten
     return _extreme(input, dim, keepdim, other, reduce.amax, reduce.argmax, compare.maximum)
 
 
+@numpy_names
 def min(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Tensor | Array | None = None) -> Any:
     """Smallest element of all; with `dim` a pair (values, indices); of two tensors the smaller, element by element.
 
@@ -106,12 +137,14 @@ def _extreme(input: Any, dim: Any, keepdim: bool, other: Any, over_all: Any, pos
     return ValuesAndIndices(squeeze(values, dim), squeeze(where_, dim))
 
 
+@numpy_names
 def logsumexp(input: TensorLike, dim: Dims, keepdim: bool = False) -> Tensor:
     """log Σ exp over dimensions, without overflow."""
     axis = axes_or_all("logsumexp", dim, np.ndim(input))
     return reduce.logsumexp(input, axis=axis, keepdims=flag("logsumexp", "keepdim", keepdim))
 
 
+@numpy_names
 def var(
     input: TensorLike, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
 ) -> Tensor:
@@ -125,6 +158,7 @@ def var(
     return _variance("var", input, dim, unbiased, keepdim, correction)
 
 
+@numpy_names
 def std(
     input: TensorLike, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
 ) -> Tensor:
@@ -132,6 +166,27 @@ def std(
     squared = _variance("std", input, dim, unbiased, keepdim, correction)
     flat = compare.equal(squared, 0)  # where nothing varies the derivative is 0, as in PyTorch, not 0 / 0
     return compare.where(flat, 0.0, sqrt(compare.where(flat, 1.0, squared)))
+
+
+@numpy_names
+def var_mean(
+    input: TensorLike, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Variance, with var's arguments, and mean."""
+    return _with_mean(var, input, dim, unbiased, keepdim, correction)
+
+
+@numpy_names
+def std_mean(
+    input: TensorLike, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Standard deviation, with var's arguments, and mean."""
+    return _with_mean(std, input, dim, unbiased, keepdim, correction)
+
+
+def _with_mean(spread: Any, input: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Any:
+    of = None if isinstance(dim, bool) else dim
+    return spread(input, dim, unbiased, keepdim, correction=correction), mean(input, of, keepdim)
 
 
 def _variance(name: str, input: TensorLike, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Tensor:
@@ -148,9 +203,22 @@ def _variance(name: str, input: TensorLike, dim: Any, unbiased: Any, keepdim: bo
     return reduce.var(input, axis=axis, correction=correction, keepdims=flag(name, "keepdim", keepdim))
 
 
-def prod(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
+@numpy_names
+def prod(input: TensorLike, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Product of all elements or along one dimension; its gradient is right where elements are 0."""
-    return reduce.prod(input, _axis("prod", dim, np.ndim(input)), flag("prod", "keepdim", keepdim))
+    x = input if dtype is None else cast(input, dtype=np.dtype(dtype))
+    product = reduce.prod(x, _axis("prod", dim, np.ndim(x)), flag("prod", "keepdim", keepdim))
+    return product if dtype is None else in_dtype(product, dtype)
+
+
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """Convert unless there is nothing to convert."""
+    return x if x.dtype == np.dtype(dtype) else cast(x, dtype=np.dtype(dtype))
+
+
+def _truth(input: Any, found: Any) -> Any:
+    """Give the truth about bytes as bytes, as PyTorch does."""
+    return cast(found, dtype=input.dtype) if getattr(input, "dtype", None) == np.uint8 else found
 
 
 def _axis(name: str, dim: Any, ndim: int) -> int | None:

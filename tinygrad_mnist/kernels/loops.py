@@ -62,6 +62,26 @@ def sigmoid_double(x: Number) -> Number:
     return (1.0 if x >= 0 else e) / (1.0 + e) if x == x else x
 
 
+def floor(x: Number) -> Number:
+    """Round a number down."""
+    return np.floor(x)
+
+
+def ceil(x: Number) -> Number:
+    """Round a number up."""
+    return np.ceil(x)
+
+
+def trunc(x: Number) -> Number:
+    """Round a number towards 0."""
+    return np.trunc(x)
+
+
+def rint(x: Number) -> Number:
+    """Round a number to the nearest whole one, an even one halfway."""
+    return np.rint(x)
+
+
 def total(x: Array) -> Number:
     """Add up a vector."""
     result = x.dtype.type(0)
@@ -161,6 +181,15 @@ def row_means(x: Array, out: Array) -> None:
     """Take the mean of each row."""
     for i in range(len(x)):
         out[i] = total(x[i]) / x.dtype.type(x.shape[1])
+
+
+def row_norms(x: Array, out: Array) -> None:
+    """Take the root of the sum of squares of each row."""
+    for i in range(len(x)):
+        squares = x.dtype.type(0)
+        for j in range(x.shape[1]):
+            squares += x[i, j] * x[i, j]
+        out[i] = math.sqrt(squares)
 
 
 def largest(x: Array) -> int:

@@ -76,6 +76,39 @@ def sum_rows(x: Array, dtype: Any = None, out: Array | None = None) -> Array:
     return sums
 
 
+def norm(x: Array, axes: tuple[int, ...], *, keepdims: bool, out: Array | None = None) -> Array:
+    """Take the root of the sum of squares over axes, counted from 0, without an array of squares.
+
+    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
+    """
+    every = list(range(x.ndim))
+    kept = [i for i in every if i not in axes]
+    kind = np.result_type(x, np.float32)  # the squares of half precision would soon be infinite
+    sums = None if out is None or kind != out.dtype else out.reshape([x.shape[i] for i in kept])
+    sums = np.asarray(np.einsum(x, every, x, every, kept, out=sums, dtype=kind))
+    if keepdims:
+        sums = sums.reshape([1 if i in axes else size for i, size in enumerate(x.shape)])
+    return np.asarray(np.sqrt(sums, out=sums if out is None else out), x.dtype if out is None else None)
+
+
+def recurrence(x: Array, w: Array, reverse: bool) -> Array:
+    """Give out_i = x_i + w_i out_(i-1) along the first axis; in reverse out_i = x_i + w_(i+1) out_(i+1).
+
+    Math:    out_i = Σ_j x_j p_i / p_j, p the running product of w; where p is no divisor, in log₂ n steps instead
+    """
+    products = np.cumprod(w, axis=0)
+    if x.dtype.kind == "f" and np.isfinite(products).all() and (np.abs(products) > 1e-30).all():
+        if reverse:
+            return np.asarray(np.cumsum((x * products)[::-1], axis=0)[::-1] / products)
+        return np.asarray(np.cumsum(x / products, axis=0) * products)
+    out, weight, step = (x[::-1].copy(), np.roll(w[::-1], 1, axis=0), 1) if reverse else (x.copy(), w.copy(), 1)
+    while step < len(out):
+        out[step:] = out[step:] + weight[step:] * out[:-step]
+        weight[step:] = weight[step:] * weight[:-step]
+        step *= 2
+    return out[::-1] if reverse else out
+
+
 def _ones_of(n: int, dtype: np.dtype[Any]) -> Array:
     ones = _ones.get((dtype, n))
     if ones is None:

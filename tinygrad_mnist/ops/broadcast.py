@@ -1,11 +1,13 @@
 """Stretching to a shape and summing back to one: each is the other's rule, and the reason no other rule mentions
 broadcasting.
 
-`elementwise` is the decorator for operations whose arguments broadcast. Look next at elementwise.py.
+`elementwise` is the decorator for operations whose arguments broadcast, `row` the same card in one line. Look next at
+elementwise.py.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +17,7 @@ from ..core.graph import Array
 from ..core.primitive import Primitive, Promote, Rule, primitive
 from ..kernels import loops
 from ..kernels import sums as kernel
-from .promotion import promoted
+from .promotion import alike, promoted
 
 Shape = tuple[int, ...]
 
@@ -55,3 +57,24 @@ def elementwise(
         return Primitive(declared, computes=computes, **{"over": tuple(range(count)), **several, **card})
 
     return decorate
+
+
+def row(
+    name: str, computes: Callable[..., Any], doc: str, loop: str = "", arguments: str = "", **card: Any
+) -> Primitive:
+    """Make an elementwise primitive of a row of a table; rules are given by the arguments' names, as `x=lambda ...`.
+
+    Args:    arguments: as in a signature, "x" or "a, b" unless given; one without a rule is constant to differentiation
+    """
+    declared = eval(f"lambda {arguments or ('a, b' if getattr(computes, 'nin', 1) == 2 else 'x')}: None")
+    declared.__name__, declared.__doc__ = name, doc
+    declared.__module__ = sys._getframe(1).f_globals["__name__"]
+    rules = {k: card.pop(k) for k in declared.__code__.co_varnames if k in card}
+    card |= {"loop": loop} if loop else {"slow": "rarely needed"}
+    if not isinstance(computes, np.ufunc):
+        card = {"over": (), "promote": alike} | card  # a kernel may read an argument again
+    made = elementwise(computes, differentiable=bool(rules), **card)(declared)
+    for argument, rule in rules.items():
+        rule.__name__ = f"{name}_vjp_{argument}"
+        made.vjp(argument)(rule)
+    return made

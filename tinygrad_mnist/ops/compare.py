@@ -145,19 +145,22 @@ def greater_equal(a: Array, b: Array) -> Any:
     """Tell where a ≥ b."""
 
 
-@elementwise(np.invert, differentiable=False, loop="not x")
+# booleans of anything; bit by bit, of booleans and integers, in elementary.py
+
+
+@elementwise(np.logical_not, differentiable=False, loop="x == 0")
 def logical_not(x: Array) -> Any:
-    """Invert booleans; of integers, the bits."""
+    """Tell where x is false (0)."""
 
 
-@elementwise(np.bitwise_and, differentiable=False, modular=True, loop="a and b")
+@elementwise(np.logical_and, differentiable=False, loop="(a != 0) and (b != 0)")
 def logical_and(a: Array, b: Array) -> Any:
-    """And of booleans; of integers, bit by bit."""
+    """Tell where a and b are both true (not 0)."""
 
 
-@elementwise(np.bitwise_or, differentiable=False, modular=True, loop="a or b")
+@elementwise(np.logical_or, differentiable=False, loop="(a != 0) or (b != 0)")
 def logical_or(a: Array, b: Array) -> Any:
-    """Or of booleans; of integers, bit by bit."""
+    """Tell where a or b is true (not 0)."""
 
 
 @elementwise(np.isnan, differentiable=False, loop="x != x")

@@ -1,7 +1,7 @@
 """Operations on each element by itself: arithmetic, powers, exponentials, logarithms, circular functions, copies.
 
 Arguments broadcast as in NumPy: x (*A) -> (*A), and a (*A), b (*B) -> (*broadcast(A, B)). The derivative of |x| at 0 is
-0, as in PyTorch. Look next at activation.py.
+0, as in PyTorch. Look next at elementary.py.
 """
 
 from __future__ import annotations
@@ -146,10 +146,15 @@ def absolute_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * sign(x)
 
 
-@elementwise(answers=np.sign, loop="1 if x > 0 else -1 if x < 0 else 0 if x == 0 else x")
+@elementwise(answers=np.sign, loop="1 if x > 0 else -1 if x < 0 else 0")
 def sign(x: Array, *, out: Array | None = None) -> Array:
-    """Sign of x: -1, 0 or 1. Its derivative is 0 everywhere."""
-    return np.logical_or(x, False, out=out) if x.dtype.kind == "b" else np.sign(x, out=out)
+    """Sign of x: -1, 0 or 1, as in PyTorch 0 of what is not a number. Its derivative is 0 everywhere."""
+    if x.dtype.kind == "b":
+        return np.logical_or(x, False, out=out)
+    out = np.asarray(np.sign(x, out=out))
+    if out.dtype.kind == "f" and np.isnan(out).any():
+        np.copyto(out, 0, where=np.isnan(out))
+    return out
 
 
 @sign.vjp("x")

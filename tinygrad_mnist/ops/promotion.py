@@ -56,13 +56,15 @@ def _conversion(operands: tuple[tuple[DType, bool], ...]) -> DType | None:
     return None if ours == theirs else ours
 
 
-def promoted(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any] | None:
+def promoted(args: Sequence[Any], arrays: Sequence[Any], always: bool = False) -> list[Any] | None:
     """Convert operands to the dtype in which PyTorch has them meet; None where NumPy has them meet there too.
 
-    args are Vars and arrays, arrays the same with their arrays in the place of Vars.
+    args are Vars and arrays, arrays the same with their arrays in the place of Vars. always: also where NumPy would not
+    need it, for what squares or rounds them.
     """
     operands = tuple((x.dtype, x.ndim > 0) for x in arrays)
-    dtype = _conversion(operands) if all(dtype.kind in RANK for dtype, _ in operands) else None
+    found = meet if always else _conversion
+    dtype = found(operands) if all(dtype.kind in RANK for dtype, _ in operands) else None
     if dtype is None:
         return None
     known = [x if isinstance(x, Var) else a for x, a in zip(args, arrays, strict=True)]
@@ -73,6 +75,11 @@ def promoted(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any] | None:
             for x, a in zip(args, arrays, strict=True)
         ]
     return [x if a.dtype == dtype else cast(x, dtype=dtype) for x, a in zip(known, arrays, strict=True)]
+
+
+def alike(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any] | None:
+    """Convert operands to the dtype in which PyTorch has them meet."""
+    return promoted(args, arrays, always=True)
 
 
 def promoted_floats(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any] | None:

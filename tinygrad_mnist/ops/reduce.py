@@ -1,7 +1,7 @@
-"""Operations that shrink axes: sum, mean, extremes, logsumexp, variance, product.
+"""Operations that shrink axes: sum, mean, extremes, logsumexp, variance, norm, product.
 
 `axis` is None (all), an int or a tuple of ints; x (*A) -> A without the axes, or with `keepdims` of size 1 there. Every
-rule first restores the cotangent to the argument's shape. Look next at layout.py.
+rule first restores the cotangent to the argument's shape. Look next at cumulate.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..core.primitive import primitive
 from ..kernels import loops
 from ..kernels import sums as kernel
 from .broadcast import Shape, broadcast_to
-from .compare import keep, not_equal
+from .compare import equal, keep, not_equal, where
 from .elementwise import clone, exp
 from .index import getitem
 from .layout import cat, reshape, transpose
@@ -184,6 +184,18 @@ def var_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, correction: float, keepdi
     # divided last, and as an array: too few elements give NaN, as forward, instead of ZeroDivisionError
     distance = x - mean(x, axis=axis, keepdims=True)
     return restore(g, x.shape, axis) * (2 * distance) / max(count(x.shape, axis) - correction, 0)
+
+
+@primitive(rows=loops.row_norms)
+def norm(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
+    """Euclidean norm √Σ x² over axes; its derivative where it is 0 is 0, as in PyTorch."""
+    return kernel.norm(floating(x), reduced_axes(x.ndim, axis), keepdims=keepdims, out=out)
+
+
+@norm.vjp("x")
+def norm_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    length = where(equal(out, 0), math.inf, out)  # as if far away, where nothing changes
+    return restore(g / length, x.shape, axis) * x
 
 
 def prod(x: Any, axis: int | None, keepdims: bool) -> Any:

@@ -8,6 +8,8 @@ the class.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,9 +27,29 @@ from ..ops.index import ARRAY
 SEQUENCES, ARRAYS, NO_INDEX = (list, tuple, range), (Var, np.ndarray), (str, float)  # isinstance takes longer with `|`
 
 
-def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
+def of(function: Any) -> Callable[..., Any]:
+    """Make the method that changes a tensor in place as a function computes: `x.sin_()` of tg.sin."""
+    name = f"{function.__name__}_"
+
+    @functools.wraps(function)
+    def method(self: V, *args: Any, **kwargs: Any) -> V:
+        count, keys = len(args), [*kwargs]
+
+        def operation(x: Any, *given: Any) -> Any:
+            var = x if isinstance(x, Var) else self.result_type.wrap(x)
+            result = function(var, *given[:count], **dict(zip(keys, given[count:], strict=True)))
+            return result if var is x else result.array
+
+        operation.__name__ = name
+        return change(self, operation, *args, *kwargs.values())
+
+    method.__name__ = method.__qualname__ = name
+    return method
+
+
+def change(x: V, operation: Any, *args: Any, **static: Any) -> V:
     """Make x become operation(x, ...), in the same memory: the one way of every change in place."""
-    name, recorder = operation.name, state.recorder
+    name, recorder = operation.name if isinstance(operation, Primitive) else operation.__name__, state.recorder
     recorded, bare = x.differentiable, []
     for a in args:
         recorded = recorded or (isinstance(a, Var) and a.differentiable)
@@ -49,10 +71,14 @@ def change(x: V, operation: Primitive, *args: Any, **static: Any) -> V:
         recorder.same(before.array, x.array)
     result = operation(before, *(before if a is x else a for a in args), **static)
     overwrite(x, result.array, name)
+    recorded = recorded and result.node is not None
     x.version.bump(result.node.index if recorded else None)
     if recorder is not None:
         recorder.write(x, result)
     if not recorded:
+        if x.node is not None and state.recording:  # of a comparison: constant from now on
+            x.differentiable = False
+            x.node = None
         return x
     if x.node is not None:  # .grad of a retained tensor is that of its latest value
         x.node.retained, result.node.retained = None, x.node.retained

@@ -24,7 +24,7 @@ from ..core.versions import Version
 from ..functions import shapes
 from ..functions.arithmetic import power_of, reflected
 from ..functions.types import TensorLike
-from ..ops import compare, elementwise
+from ..ops import compare, elementary, elementwise
 from . import in_place, numpy_protocol
 from .methods import Methods
 
@@ -201,9 +201,13 @@ class Tensor(Methods):
     # ------------------------------------------------------------ changes in place
 
     add_, sub_, mul_, div_ = in_place.add_, in_place.sub_, in_place.mul_, in_place.div_
-    pow_, copy_, fill_, zero_ = in_place.pow_, in_place.copy_, in_place.fill_, in_place.zero_
+    multiply_, subtract_, pow_ = in_place.mul_, in_place.sub_, in_place.pow_
+    copy_, fill_, zero_ = in_place.copy_, in_place.fill_, in_place.zero_
     __ipow__ = in_place.pow_
     __iadd__, __isub__, __imul__, __itruediv__ = in_place.add_, in_place.sub_, in_place.mul_, in_place.div_
+    __imod__, __ifloordiv__, __iand__ = Methods.remainder_, Methods.floor_divide_, Methods.bitwise_and_
+    __ior__, __ixor__ = Methods.bitwise_or_, Methods.bitwise_xor_
+    __ilshift__, __irshift__ = Methods.bitwise_left_shift_, Methods.bitwise_right_shift_
     __setitem__ = in_place.setitem
 
     # ------------------------------------------------------------ indexing
@@ -225,8 +229,15 @@ class Tensor(Methods):
     __add__, __sub__, __mul__ = elementwise.add, elementwise.subtract, elementwise.multiply
     __truediv__, __pow__, __matmul__ = elementwise.divide, F.pow, F.matmul
     __neg__, __abs__ = elementwise.negative, elementwise.absolute
-    __invert__, __and__, __or__ = compare.logical_not, compare.logical_and, compare.logical_or
-    __rand__, __ror__ = __and__, __or__  # whichever comes first
+    __mod__, __floordiv__ = elementary.remainder, elementary.floor_divide
+    __lshift__, __rshift__ = elementary.bitwise_left_shift, elementary.bitwise_right_shift
+    __invert__, __and__ = elementary.bitwise_not, elementary.bitwise_and
+    __or__, __xor__ = elementary.bitwise_or, elementary.bitwise_xor
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__  # whichever comes first
+    __rmod__, __rfloordiv__, __rlshift__, __rrshift__ = map(
+        reflected,
+        (elementary.remainder, elementary.floor_divide, elementary.bitwise_left_shift, elementary.bitwise_right_shift),
+    )
     __eq__, __ne__, __lt__ = map(compare.operator, (compare.equal, compare.not_equal, compare.less))
     __le__, __gt__, __ge__ = map(compare.operator, (compare.less_equal, compare.greater, compare.greater_equal))
     __radd__, __rsub__, __rmul__ = map(reflected, (elementwise.add, elementwise.subtract, elementwise.multiply))

@@ -1,0 +1,118 @@
+"""PyTorch's names for what is a formula of other operations, or has settings: round, sinc, logit, lerp ...
+
+What takes arrays alone stands in elementwise.py. Look next at comparisons.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import DTypeError
+from ..core.graph import Var
+from ..ops import compare, elementary, elementwise, promotion, special
+from .arithmetic import clamp, pow
+from .dims import integer
+from .numbers import number
+from .types import Tensor, TensorLike
+
+
+def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
+    """Nearest number with so many decimals (negative ones: tens, hundreds ...), an even one halfway."""
+    decimals = integer("round", "decimals", decimals)
+    if not decimals:
+        return elementary.rint(input)
+    kind = getattr(input, "dtype", np.dtype("f"))
+    if kind.kind != "f":
+        raise DTypeError("round: decimals of integers.", got=f"decimals = {decimals}", hint="x.float().round(...)")
+    if kind.char == "e":  # which would overflow
+        wide = round(promotion.cast(input, dtype=np.dtype(np.float32)), decimals=decimals)
+        return promotion.cast(wide, dtype=kind)
+    scale = 10.0 ** abs(decimals)
+    if decimals > 0:
+        return elementwise.divide(elementary.rint(elementwise.multiply(input, scale)), scale)
+    return elementwise.multiply(elementary.rint(elementwise.divide(input, scale)), scale)
+
+
+def frac(input: TensorLike) -> Tensor:
+    """Part of input behind the point, with its sign."""
+    return elementwise.subtract(input, elementary.trunc(input))
+
+
+def deg2rad(input: TensorLike) -> Tensor:
+    """Turn degrees into radians."""
+    return elementwise.multiply(input, math.pi / 180)
+
+
+def rad2deg(input: TensorLike) -> Tensor:
+    """Turn radians into degrees."""
+    return elementwise.multiply(input, 180 / math.pi)
+
+
+def sinc(input: TensorLike) -> Tensor:
+    """Sine of πx over πx, 1 at 0; by its series near 0, so that every derivative there is right."""
+    x = elementwise.multiply(input, math.pi)
+    square, near = x * x, compare.less(elementwise.absolute(x), 0.05)
+    apart = compare.where(near, 1.0, x)
+    return compare.where(near, 1 - square / 6 * (1 - square / 20 * (1 - square / 42)), elementwise.sin(apart) / apart)
+
+
+def logit(input: TensorLike, eps: float | None = None) -> Tensor:
+    """Logarithm of input / (1 - input), the inverse of the sigmoid; eps: input is limited to [eps, 1 - eps] first."""
+    x = elementwise.add(input if eps is None else clamp(input, eps, 1 - eps), 0.0)  # -0 counts as 0
+    return elementwise.log(x) - elementwise.log1p(-x)
+
+
+def digamma(input: TensorLike) -> Tensor:
+    """Derivative of log Γ."""
+    return special.polygamma(input, n=0)
+
+
+def polygamma(n: int, input: TensorLike) -> Tensor:
+    """Derivative of order n + 1 of log Γ; n = 0 is the digamma function."""
+    return special.polygamma(input, n=integer("polygamma", "n", n))
+
+
+def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
+    """Power input ** exponent in double precision."""
+    base, exponent = (promotion.cast(x, dtype=np.dtype(float)) if hasattr(x, "dtype") else x for x in (input, exponent))
+    if not hasattr(base, "dtype"):
+        base = np.float64(number("float_power", base))
+    return elementwise.power(base, exponent) if hasattr(exponent, "dtype") else pow(base, exponent)
+
+
+def lerp(input: TensorLike, end: TensorLike, weight: TensorLike) -> Tensor:
+    """Point between input and end: input + weight (end - input); weight is a number or a tensor."""
+    return elementary.lerp(input, end, weight)
+
+
+def addcmul(input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, *, value: float = 1) -> Tensor:
+    """Sum input + value · tensor1 · tensor2."""
+    if _alike(input, tensor1, tensor2):
+        return elementary.addcmul(input, tensor1, tensor2, value=number("addcmul", value))
+    product = elementwise.multiply(tensor1, tensor2)
+    return elementwise.add(input, product if value == 1 else elementwise.multiply(product, value))
+
+
+def addcdiv(input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, *, value: float = 1) -> Tensor:
+    """Sum input + value · tensor1 / tensor2."""
+    if _alike(input, tensor1, tensor2):
+        return elementary.addcdiv(input, tensor1, tensor2, value=number("addcdiv", value))
+    if all(getattr(x, "dtype", np.dtype("f")).kind != "f" for x in (tensor1, tensor2)):
+        raise DTypeError("addcdiv: integers are not divided here.", hint="tensor1.float(), or addcmul with 1 / tensor2")
+    return elementwise.add(input, elementwise.multiply(elementwise.divide(tensor1, tensor2), value))
+
+
+def _alike(*xs: Any) -> bool:
+    """Tell whether these are floats of one dtype."""
+    kinds = {x.dtype for x in xs if isinstance(x, Var | np.ndarray)}
+    return len(kinds) == 1 and kinds.pop().kind == "f"
+
+
+def nan_to_num(
+    input: TensorLike, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:  # fmt: skip
+    """Replace what is not a number, and infinities (None: by the largest numbers); no gradient passes there."""
+    return elementary.nan_to_num(input, nan=nan or 0.0, posinf=posinf, neginf=neginf)
