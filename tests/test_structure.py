@@ -38,7 +38,7 @@ LAZY = {
 # inside ops/ the families stand on each other in reading order
 OPS = [
     "promotion", "broadcast", "compare", "elementwise", "elementary", "special", "activation", "index", "layout",
-    "reduce", "cumulate", "order", "contract", "conv", "pool", "softmax",
+    "reduce", "cumulate", "order", "contract", "conv", "pool", "blend", "softmax",
 ]  # fmt: skip
 
 

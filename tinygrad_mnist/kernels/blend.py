@@ -60,7 +60,7 @@ def blend(x: Array, *, axis: int, table: Table, out: Array | None = None) -> Arr
     source, result, at = x.transpose(order), out.transpose(order), order.index(axis)
     before = (slice(None),) * at
     column = (-1,) + (1,) * (x.ndim - at - 1)
-    whole = slice(0, count, 1)
+    whole = (*before, slice(0, count, 1))
     steps = [
         ((*before, to), (*before, at_), w.astype(x.dtype).reshape(column) if isinstance(w, np.ndarray) else w)
         for to, at_, w in taps(table)
@@ -68,10 +68,11 @@ def blend(x: Array, *, axis: int, table: Table, out: Array | None = None) -> Arr
 
     def work(block: slice) -> None:
         here, target = source[block], result[block]
-        if not steps or steps[0][0][-1] != whole:
+        first = bool(steps) and isinstance(steps[0][0][-1], slice) and steps[0][0] == whole
+        if not first:
             target[...] = 0
         for number, (to, where, weight) in enumerate(steps):
-            if number == 0 and to[-1] == whole:
+            if number == 0 and first:
                 if weight is None:
                     target[...] = here[where]
                 else:
@@ -204,6 +205,8 @@ def adaptive_windows(size: int, outputs: int) -> tuple[Array, Array]:
 
 def nearest_places(size: int, outputs: int, scale: float, exact: bool) -> tuple[int, ...]:
     """Tell which input each output of nearest interpolation shows; in float32, as PyTorch decides it."""
+    if not exact and outputs in (size, 2 * size):
+        return tuple(i * size // outputs for i in range(outputs))
     o = np.arange(outputs, dtype=np.float32)
     at = (o + np.float32(0.5 if exact else 0)) * np.float32(scale)
     return tuple(np.minimum(np.floor(at).astype(int), size - 1).tolist())

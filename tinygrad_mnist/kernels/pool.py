@@ -209,8 +209,8 @@ def _framed(x: Array, padding: Pair, last: bool) -> Array:
 def _taps(shape: tuple[int, ...], kernel: Pair, stride: Pair, dilation: Pair, last: bool) -> list[Any]:
     """Index for each tap, in row order, what the windows see there in the framed input."""
     rows, columns = (
-        [slice(first := p * dilation[a], first + (shape[2 + a] - 1) * stride[a] + 1, stride[a]) for p in range(kernel[a])]
-        for a in (0, 1)
+        [slice(p * d, p * d + (outputs - 1) * s + 1, s) for p in range(k)]
+        for k, s, d, outputs in zip(kernel, stride, dilation, shape[2:], strict=True)
     )
     return [_at(row, column, last) for row in rows for column in columns]
 

@@ -36,7 +36,7 @@ def pair(value: Any, name: str) -> Pair:
     return height, width
 
 
-def like_weight(name: str, x: Any, w: Tensor | Array) -> Tensor | Array:
+def like_weight(name: str, x: Any, w: Tensor | Array) -> Any:
     """Bring the input of a layer to the dtype of its weight: floats with a warning, integers never."""
     if not isinstance(x, Var | np.ndarray):
         raise DTypeError(

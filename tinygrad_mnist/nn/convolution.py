@@ -98,17 +98,18 @@ def _conv(
             input = pad(input, [n for t in reversed(total) for n in (t // 2, t - t // 2)])
         padding = [0 if any(t % 2 for t in total) else t // 2 for t in total]
     widths = numbers(0 if padding == "valid" else padding, f"{name}: padding", count)
-    if count == 2 and (input.ndim == 4 or weight.ndim != 4 or input.ndim != 3):
-        return conv.conv2d(input, weight, bias, stride=steps, padding=widths, dilation=spread, groups=groups)
+    # images; or what the operation itself explains
+    if count == 2 and (input.ndim != 3 or weight.ndim != 4 or input.shape[0] != weight.shape[1] * groups):
+        out: Tensor = conv.conv2d(input, weight, bias, stride=steps, padding=widths, dilation=spread, groups=groups)
+        return out
     if weight.ndim != count + 2 or input.ndim not in (count + 1, count + 2):
         raise ShapeError(f"{name}: the input or the weight has the wrong number of dimensions.",
                          got=f"input {tuple(input.shape)}, weight {tuple(weight.shape)}",
                          expected=f"weight of {count + 2}, input of {count + 1} or {count + 2}")  # fmt: skip
-    if count == 2 and input.shape[0] != weight.shape[1] * groups:  # not one image, but images without channels
-        return conv.conv2d(input, weight, bias, stride=steps, padding=widths, dilation=spread, groups=groups)
     kernel = weight if count == 2 else layout.reshape(weight, shape=(*weight.shape[:2], 1, weight.shape[2]))
     geometry = _geometry(stride=steps, padding=widths, dilation=spread)
-    return as_images(name, count, input, lambda x: conv.conv2d(x, kernel, bias, groups=groups, **geometry))
+    out = as_images(name, count, input, lambda x: conv.conv2d(x, kernel, bias, groups=groups, **geometry))
+    return out
 
 
 def _geometry(**settings: tuple[int, ...]) -> dict[str, Pair]:
@@ -160,5 +161,5 @@ def _transposed(
         cut = tuple((-w, m - w) for w, m in zip(widths, more, strict=True))
         return layout.pad(out, width=((0, 0), (0, 0), *cut), value=0)
 
-    out = as_images(name, count, input, spread_images)
+    out: Tensor = as_images(name, count, input, spread_images)
     return out if bias is None else out + layout.reshape(bias, shape=(outputs,) + (1,) * count)

@@ -20,43 +20,20 @@ from ..core.graph import Array, Var
 from ..functions import flatten, log_softmax, matmul, mean, pad, permute, relu, sigmoid, softmax, tanh
 from ..functions import sum as _sum
 from ..functions.types import Tensor, TensorLike
-from ..kernels.shapes import Pair
-from ..ops import activation, contract, conv, elementwise, pool, promotion
+from ..ops import activation, contract, elementwise
 from ..ops import softmax as softmaxes
+from .arguments import like_weight
+from .convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 
-
-def pair(value: Any, name: str) -> Pair:
-    """Read an int or a pair of ints as (height, width)."""
-    single = isinstance(value, int | np.integer)
-    result = (value, value) if single else tuple(value) if isinstance(value, list | tuple) else ()
-    if len(result) != 2 or not all(isinstance(v, int | np.integer) for v in result):
-        raise ArgumentError(f"{name}: expected an int or a pair of ints.", got=repr(value))
-    return int(result[0]), int(result[1])
-
-
-def like_weight(name: str, x: Any, w: Tensor | Array) -> Tensor | Array:
-    """Bring the input of a layer to the dtype of its weight: floats with a warning, integers never."""
-    if not isinstance(x, Tensor | np.ndarray):
-        raise DTypeError(
-            f"{name}: the input is neither a tensor nor an array.",
-            got=f"{type(x).__name__} {x!r:.60}",
-            hint="call the module on its input first" if callable(x) else "tg.tensor(data)",
-        )
-    if x.dtype == w.dtype:
-        return x
-    if x.dtype.kind != "f":
-        raise DTypeError(
-            f"{name}: the input holds {x.dtype} values but the weight is {w.dtype}.",
-            got=f"x {tuple(x.shape)} {x.dtype}",
-            expected=f"x of dtype {w.dtype}",
-            hint="x.float() / 255 for pixels, x.float() otherwise",
-        )
-    warnings.warn(
-        f"{name}: the input is {x.dtype} and the weight {w.dtype}; the input is converted on every call. "
-        f"Convert the data once: x.astype('{w.dtype}') or x.to(tg.{w.dtype}).",
-        stacklevel=outside(),
-    )
-    return x.astype(w.dtype) if isinstance(x, np.ndarray) else promotion.cast(x, dtype=w.dtype)
+# isort: off
+from .pooling import (
+    adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_max_pool1d, adaptive_max_pool2d, avg_pool1d, avg_pool2d,
+    lp_pool1d, lp_pool2d, max_pool1d, max_pool2d, max_unpool1d, max_unpool2d,
+)  # fmt: skip
+from .resampling import (
+    affine_grid, channel_shuffle, fold, grid_sample, interpolate, pixel_shuffle, pixel_unshuffle, unfold, upsample,
+)  # fmt: skip
+# isort: on
 
 
 def linear(input: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array | None = None) -> Tensor:
@@ -81,49 +58,6 @@ def linear(input: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array |
         out = matmul(like_weight("linear", input, weight), weight)
         return out if bias is None else out + bias
     return contract.linear(like_weight("linear", input, weight), weight, bias)
-
-
-def conv2d(
-    input: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array | None = None, stride: int | Pair = 1,
-    padding: int | Pair | str = 0, dilation: int | Pair = 1, groups: int = 1,
-) -> Tensor:  # fmt: skip
-    """Cross-correlate images with filters.
-
-    Shapes:
-        input (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) or None -> (N, O, OH, OW)
-    Args:
-        padding: pixels of zeros on each side, or "valid" (none), or "same" (output as large as input; stride 1)
-    Raises:
-        ShapeError if input and weight disagree on C or the filter is larger than the padded image
-    """
-    steps, spread = pair(stride, "conv2d: stride"), pair(dilation, "conv2d: dilation")
-    if padding == "same":
-        if steps != (1, 1):
-            raise ArgumentError("conv2d: padding='same' needs stride 1.", got=f"stride {stride}")
-        total = [d * (k - 1) for d, k in zip(spread, weight.shape[2:], strict=True)]
-        if any(t % 2 for t in total):  # an even filter: the odd pixel goes after the image, as in PyTorch
-            input = pad(input, (total[1] // 2, total[1] - total[1] // 2, total[0] // 2, total[0] - total[0] // 2))
-            padding = 0
-        else:
-            padding = (total[0] // 2, total[1] // 2)
-    padding = pair(0 if padding == "valid" else padding, "conv2d: padding")
-    return conv.conv2d(
-        like_weight("conv2d", input, weight), weight, bias,
-        stride=steps, padding=padding, dilation=spread, groups=groups,
-    )  # fmt: skip
-
-
-def max_pool2d(
-    input: Tensor | Array, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0
-) -> Tensor:
-    """Take the largest element of every window; windows lie side by side unless a stride is given.
-
-    Shapes:
-        input (N, C, H, W) -> (N, C, OH, OW)
-    """
-    window = pair(kernel_size, "max_pool2d: kernel_size")
-    steps = window if stride is None else pair(stride, "max_pool2d: stride")
-    return pool.max_pool2d(input, kernel_size=window, stride=steps, padding=pair(padding, "max_pool2d: padding"))
 
 
 def check_probability(name: str, p: float) -> None:
@@ -267,6 +201,9 @@ def mse_loss(input: Tensor, target: TensorLike, reduction: str = "mean") -> Tens
 
 
 __all__ = [
-    "conv2d", "cross_entropy", "dropout", "flatten", "linear", "log_softmax", "max_pool2d", "mse_loss", "nll_loss",
-    "pad", "relu", "sigmoid", "softmax", "tanh",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "affine_grid",
+    "avg_pool1d", "avg_pool2d", "channel_shuffle", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
+    "cross_entropy", "dropout", "flatten", "fold", "grid_sample", "interpolate", "linear", "log_softmax", "lp_pool1d",
+    "lp_pool2d", "max_pool1d", "max_pool2d", "max_unpool1d", "max_unpool2d", "mse_loss", "nll_loss", "pad",
+    "pixel_shuffle", "pixel_unshuffle", "relu", "sigmoid", "softmax", "tanh", "unfold", "upsample",
 ]  # fmt: skip

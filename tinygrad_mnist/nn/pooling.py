@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ShapeError
+from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.scope import unchanging
 from ..functions import mean, relu, sign
 from ..functions import pow as power
@@ -152,7 +152,8 @@ def _window(name: str, count: int, x: Any, **settings: Any) -> dict[str, Any]:
 def _outputs(name: str, x: Any, window: dict[str, Any], ceil_mode: bool) -> Pair:
     """Count the windows along each axis."""
     spread = window.get("dilation", (1, 1))
-    check_window(name, x.shape[2:], window["kernel_size"], window["stride"], window["padding"], spread)
+    size = (1 << 40, 1 << 40) if ceil_mode else (x.shape[2], x.shape[3])  # windows may reach beyond: counted below
+    check_window(name, size, window["kernel_size"], window["stride"], window["padding"], spread)
     found = []
     for size, k, s, p, d in zip(x.shape[2:], window["kernel_size"], window["stride"], window["padding"], spread,
                                 strict=True):  # fmt: skip
@@ -161,6 +162,8 @@ def _outputs(name: str, x: Any, window: dict[str, Any], ceil_mode: bool) -> Pair
                                 got=f"kernel {window['kernel_size']}", hint="pad x before pooling")  # fmt: skip
         n = (size + 2 * p - d * (k - 1) - 1 + (s - 1 if ceil_mode else 0)) // s + 1
         found.append(n - 1 if ceil_mode and (n - 1) * s >= size + p else n)
+    if min(found) < 1 or min(x.shape[2:]) < 1:
+        raise ShapeError(f"{name}: no window fits.", got=f"input {tuple(x.shape)}, {window}", expected="one that fits")
     return found[0], found[1]
 
 
@@ -176,12 +179,12 @@ def _max_pool(
         return pool.max_pool2d(x, **window)
 
     def operation(images: Any) -> Any:
-        width, more = images.shape[3], ((0, 0), (0, 0))
+        width, more = images.shape[3], [(0, 0)]  # what the last windows reach beyond
         if ceil_mode:
             windows = zip(images.shape[2:], _outputs(name, images, window, True), window["kernel_size"],
                           window["stride"], window["padding"], window.get("dilation", (1, 1)), strict=True)  # fmt: skip
-            more = tuple((0, max(0, (n - 1) * s + d * (k - 1) + 1 - size - 2 * p)) for size, n, k, s, p, d in windows)
-        if more != ((0, 0), (0, 0)):
+            more = [(0, max(0, (n - 1) * s + d * (k - 1) + 1 - size - 2 * p)) for size, n, k, s, p, d in windows]
+        if any(after for _, after in more):
             least = -math.inf if images.dtype.kind == "f" else int(np.iinfo(images.dtype).min)
             images = layout.pad(images, width=((0, 0), (0, 0), *more), value=least)
         values = pool.max_pool2d(images, **window)
@@ -197,6 +200,9 @@ def _avg_pool(
     count_include_pad: bool, divisor: Any,
 ) -> Tensor:  # fmt: skip
     window = _window(name, count, x, kernel_size=kernel_size, stride=stride, padding=padding)
+    data(name, x, count + 1, count + 2)
+    if x.dtype.kind != "f":
+        raise DTypeError(f"{name}: averages are of floating-point numbers.", got=str(x.dtype), hint="x.float()")
     if divisor == 0:
         raise ArgumentError(f"{name}: divisor_override is 0.", expected="a number other than 0")
     divided = "" if divisor is not None else "padded" if count_include_pad else "inside"
@@ -208,7 +214,8 @@ def _avg_pool(
             images = images if (k, s, p) == (1, 1, 0) else blend(images, axis=2 + axis, table=table)
         return images if divisor is None else images / divisor
 
-    return as_images(name, count, data(name, x, count + 1, count + 2), operation)
+    out: Tensor = as_images(name, count, x, operation)
+    return out
 
 
 def _root(means: Tensor, size: int, p: float) -> Tensor:
@@ -239,7 +246,8 @@ def _adaptive_avg(name: str, count: int, x: Any, output_size: Any) -> Tensor:
             images = images if table.size == outputs else blend(images, axis=axis, table=table)
         return images
 
-    return as_images(name, count, x, operation)
+    out: Tensor = as_images(name, count, x, operation)
+    return out
 
 
 def _adaptive_max(name: str, count: int, x: Any, output_size: Any, return_indices: bool) -> Any:
@@ -288,5 +296,6 @@ def _unpool(
     flat = layout.reshape(x, shape=(planes, -1) if x.shape[-1] else (planes, 0))
     rows, empty = unchanging(np.arange(planes)[:, None]), unchanging(np.zeros((planes, pixels), x.dtype))
     at = layout.reshape(indices, shape=flat.shape)
-    out = index.setitem(empty, flat, rows, at, index=(index.ARRAY, index.ARRAY))
-    return layout.reshape(out, shape=(*lead, *size))
+    put = index.setitem(empty, flat, rows, at, index=(index.ARRAY, index.ARRAY))
+    out: Tensor = layout.reshape(put, shape=(*lead, *size))
+    return out

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.errors import ArgumentError, ShapeError
 from ..core.scope import unchanging
-from ..functions import clamp, expand, matmul, permute, reshape, stack, where
+from ..functions import clamp, floor, matmul, permute, reshape, where
+from ..functions import round as nearest_whole
 from ..functions.types import Tensor
 from ..kernels.blend import Table, nearest_places
 from ..ops import elementwise as E
@@ -77,7 +78,8 @@ def interpolate(
             same = n == m and (bool(align_corners) or scale == 1)
             table = Table("cubic" if mode == "bicubic" else "linear", n, m, (scale, bool(align_corners)))
         out = out if same else blend(out, axis=axis, table=table)
-    return E.clone(input) if out is input else out
+    result: Tensor = E.clone(input) if out is input else out
+    return result
 
 
 def upsample(
@@ -110,7 +112,7 @@ def _columns(name: str, size: Sequence[int], window: list[tuple[int, ...]]) -> l
 
 def unfold(
     input: Images, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Lay out what each window sees as a column.
 
     Shapes:
@@ -157,7 +159,8 @@ def fold(
 def _least(name: str, x: Any, factor: Any, ndim: int, sizes: Sequence[int]) -> int:
     """Read a factor that divides sizes of x."""
     (n,) = numbers(factor, f"{name}: the factor", 1)
-    if np.ndim(x) < ndim or n < 1 or any(x.shape[axis] % n**power for axis, power in zip(sizes[::2], sizes[1::2])):
+    pairs = zip(sizes[::2], sizes[1::2], strict=True)
+    if np.ndim(x) < ndim or n < 1 or any(x.shape[axis] % n**power for axis, power in pairs):
         raise ShapeError(f"{name}: {n} does not fit.", got=f"input {tuple(x.shape)}",
                          expected=f"{ndim} dimensions or more, of sizes that can be divided")  # fmt: skip
     return n
@@ -201,7 +204,9 @@ def affine_grid(theta: Images, size: Sequence[int], align_corners: bool | None =
     (n, _, h, w), kind = size, theta.dtype
     axes = [np.linspace(-1, 1, m) * (1 if align_corners or m < 2 else (m - 1) / m) * (m > 1) for m in (w, h)]
     base = np.stack([*np.broadcast_arrays(axes[0], axes[1][:, None]), np.ones((h, w))], -1).astype(kind)
-    return reshape(matmul(unchanging(base.reshape(1, h * w, 3)), permute(theta, 0, 2, 1)), n, h, w, 2)
+    pixels: Any = unchanging(base.reshape(1, h * w, 3))
+    pixels = type(theta).wrap(pixels) if isinstance(theta, Tensor) else pixels  # whose transpose a step must know
+    return reshape(matmul(pixels, permute(theta, 0, 2, 1)), n, h, w, 2)
 
 
 def grid_sample(
@@ -233,13 +238,13 @@ def grid_sample(
         at = (at + 1) / 2 * (m - 1) if align_corners else ((at + 1) * m - 1) / 2
         if padding_mode == "reflection":
             at = _mirrored(at, *((0, 2 * (m - 1)) if align_corners else (-1, 2 * m - 1)))
-        places.append(at if padding_mode == "zeros" else clamp(at, 0, m - 1))
+        if padding_mode != "zeros":  # at the border, too, the place does not matter
+            at = where((at > 0) & (at < m - 1), at, clamp(_detached(at), 0, m - 1))
+        places.append(at)
     flat = reshape(permute(input, 0, 2, 3, 1), n * size[0] * size[1], c)
     images = unchanging((np.arange(n) * (size[0] * size[1]))[:, None])
     total: Any = None
-    lows = [E.floor(at.detach() if isinstance(at, Tensor) else at) for at in places]
-    if mode == "nearest":
-        lows = [E.rint(at.detach() if isinstance(at, Tensor) else at) for at in places]
+    lows = [(floor if mode == "bilinear" else nearest_whole)(_detached(at)) for at in places]
     for corner in itertools.product((0, 1), repeat=2) if mode == "bilinear" else [(0, 0)]:
         weight: Any = None
         inside: Any = None
@@ -265,13 +270,12 @@ def _mirrored(at: Any, twice_low: int, twice_high: int) -> Any:
         return at * 0
     low, span = twice_low / 2, (twice_high - twice_low) / 2
     at = E.absolute(at - low)
-    times = E.floor((at.detach() if isinstance(at, Tensor) else at) / span)
+    times = floor(_detached(at) / span)
     extra = at - times * span
-    return where(times / 2 == E.floor(times / 2), extra + low, span - extra + low)
+    return where(times / 2 == floor(times / 2), extra + low, span - extra + low)
 
 
-__all__ = [
-    "affine_grid", "channel_shuffle", "fold", "grid_sample", "interpolate", "pixel_shuffle", "pixel_unshuffle",
-    "unfold", "upsample",
-]  # fmt: skip
-_ = (DTypeError, expand, stack)
+def _detached(x: Any) -> Any:
+    """Take values without their derivatives."""
+    return x.detach() if isinstance(x, Tensor) else x
+

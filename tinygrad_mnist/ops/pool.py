@@ -34,7 +34,7 @@ def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, di
 
     Shapes:  x (N, C, H, W) -> (N, C, OH, OW) of unsigned integers, row · KW + column within the window
     """
-    window = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
+    window: Any = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
     return kernel.max_pool2d(x, **window)[1]
 
 
