@@ -256,7 +256,8 @@ text("fold", in_torch("fold"), build_fold, fold_oracle, order=2, raw=False)
 # other sizes, channels and pixels
 
 SIZES: list[dict[str, Any]] = [
-    {"size": (5, 3), "mode": "bilinear", "align_corners": False}, {"size": (2, 6), "mode": "bilinear", "align_corners": True},
+    {"size": (5, 3), "mode": "bilinear", "align_corners": False},
+    {"size": (2, 6), "mode": "bilinear", "align_corners": True},
     {"scale_factor": 2, "mode": "nearest"}, {"scale_factor": (1.5, 0.6), "mode": "nearest"},
     {"scale_factor": 1.7, "mode": "nearest-exact"}, {"size": (4, 7), "mode": "bicubic", "align_corners": False},
     {"scale_factor": 1.6, "mode": "bilinear", "recompute_scale_factor": True}, {"size": 2, "mode": "area"},
@@ -291,7 +292,8 @@ text("interpolate", in_torch("interpolate"), lambda d: Call([d.values((2, 2, 3, 
 text("interpolate linear", in_torch("interpolate"),
      lambda d: Call([d.values((2, 2, 3))], {"size": 5, "mode": "linear", "align_corners": d.boolean()}, d.seed),
      lambda x, size, mode, align_corners: interpolate_oracle(
-         x[:, :, None], "bilinear", size=(1, size), align_corners=align_corners)[:, :, 0], order=2, raw=False)  # fmt: skip
+         x[:, :, None], "bilinear", size=(1, size), align_corners=align_corners)[:, :, 0],
+     order=2, raw=False)  # fmt: skip
 
 
 def shuffled(x: Array, r: int) -> Array:

@@ -14,7 +14,8 @@ from .images import build_pool, pool_oracles
 TABLES = [
     Table("windows", 4, 2, (2, 2, 0, 1, "padded")), Table("windows", 4, 3, (3, 1, 0, 1, "inside")),
     Table("windows", 4, 4, (3, 1, 1, 1, "inside")), Table("windows", 4, 3, (2, 2, 1, 1, "padded")),
-    Table("windows", 4, 6, (2, 2, 1, 2, "", 3)), Table("adaptive", 4, 3), Table("adaptive", 4, 6), Table("adaptive", 4, 1),
+    Table("windows", 4, 6, (2, 2, 1, 2, "", 3)), Table("adaptive", 4, 3), Table("adaptive", 4, 6),
+    Table("adaptive", 4, 1),
     Table("picks", 4, 5, (0, 0, 3, 1, 0)), Table("linear", 4, 7, (4 / 7, False)), Table("linear", 4, 2, (2.0, True)),
     Table("cubic", 4, 6, (4 / 6, False)), Table("windows", 4, 2, (3, 1, 0, 1, "")),
 ]  # fmt: skip
