@@ -36,8 +36,8 @@ LAZY = {
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
-    "promotion", "broadcast", "compare", "elementwise", "activation", "index", "layout", "reduce", "contract", "conv",
-    "pool", "softmax",
+    "promotion", "broadcast", "compare", "elementwise", "activation", "gates", "index", "layout", "reduce", "norms",
+    "embedding", "contract", "conv", "pool", "softmax",
 ]  # fmt: skip
 
 
