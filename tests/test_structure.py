@@ -37,8 +37,9 @@ LAZY = {
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
-    "promotion", "broadcast", "compare", "elementwise", "elementary", "special", "activation", "index", "layout",
-    "reduce", "cumulate", "order", "contract", "conv", "pool", "blend", "softmax",
+    "promotion", "broadcast", "compare", "elementwise", "elementary", "special", "activation", "gates", "index",
+    "layout", "reduce", "cumulate", "order", "norms", "embedding", "contract", "recurrent", "conv", "pool", "blend",
+    "softmax",
 ]  # fmt: skip
 
 

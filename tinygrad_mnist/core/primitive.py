@@ -60,6 +60,7 @@ class Primitive:
              over: positions of the arguments in whose memory the result may be computed.
              loop: for numba: one element as Python on the arguments' names, or a function of the static ones that
              gives it. `math.f`, or `loops.f` of kernels/loops.py; numbers have the step's dtype.
+             saves: of residuals with a loop: the primitive of the same arguments whose loop gives the saved ones.
              rows: for numba: a loop over the rows of a matrix, of the arguments, numbers among the static ones, `out`
              and `saved`, as in kernels/loops.py; an axis, if there is one, is the last.
              check: raises on arguments that the rows must not be given, as class numbers that there are not.
@@ -73,7 +74,7 @@ class Primitive:
         unbroadcast: Rule | None = None, differentiable: bool = True, promote: Promote | None = None,
         convert: Rule | None = None, answers: Any = None, modular: bool = False, over: tuple[int, ...] = (),
         loop: str | Callable[..., str] | None = None, rows: Callable[..., None] | None = None,
-        check: Rule | None = None, slow: str = "", registered: bool = True,
+        check: Rule | None = None, slow: str = "", registered: bool = True, saves: Primitive | None = None,
     ) -> None:  # fmt: skip
         code = declared.__code__
         count = code.co_argcount
@@ -85,7 +86,7 @@ class Primitive:
         if convert is not None:
             self.forward = lambda x, out=None: forward(convert(x)) if out is None else forward(convert(x), out)
         self.takes_out = self.ufunc is not None or takes(forward, "out") and residuals <= takes(forward, "saved")
-        self.over, self.loop, self.rows, self.check, self.slow = over, loop, rows, check, slow
+        self.over, self.loop, self.rows, self.check, self.slow, self.saves = over, loop, rows, check, slow, saves
         self.residuals, self.view, self.unbroadcast = residuals, view, unbroadcast
         self.differentiable, self.promote, self.modular = differentiable, promote, modular
         self.arguments = code.co_varnames[:count]

@@ -19,8 +19,9 @@ from ..ops import contract, index
 from ..ops import recurrent as ops
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
-from . import functional as F
 from .arguments import data, like_weight
+from .checks import check_probability
+from .dropout import dropout
 from .linear import fan_in_uniform, positive
 from .module import Module
 from .parameter import Parameter
@@ -76,7 +77,7 @@ class _Layers(_Recurrent):
     ) -> None:  # fmt: skip
         name = type(self).__name__
         positive(name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        F.check_probability(f"{name}: dropout", dropout)
+        check_probability(f"{name}: dropout", dropout)
         if proj_size:
             raise ArgumentError(f"{name}: proj_size is not here.", got=f"{proj_size}", hint="a Linear after the layer")
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
@@ -116,7 +117,7 @@ class _Layers(_Recurrent):
                 seen.append(flip(out, 0) if direction else out)
             x = seen[0] if len(seen) == 1 else cat(seen, 2)
             if self.dropout and self.training and layer < self.num_layers - 1:
-                x = F.dropout(x, self.dropout)
+                x = dropout(x, self.dropout)
         last = [cat([unsqueeze(e, 0) for e in end], 0) for end in ends]
         if not batched:
             x, last = squeeze(x, 1), [squeeze(e, 1) for e in last]

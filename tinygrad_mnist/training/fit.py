@@ -122,7 +122,7 @@ def fit(
 
 def checked_loss(who: str, loss_function: Any) -> Callable[..., Any]:
     """Give cross-entropy where no loss is named; refuse names and classes."""
-    loss = CrossEntropyLoss() if loss_function is None else loss_function
+    loss: Callable[..., Any] = CrossEntropyLoss() if loss_function is None else loss_function
     if isinstance(loss, type) or not callable(loss):
         raise DTypeError(
             f"{who}: loss_function must be a function of (outputs, *targets).",
