@@ -17,7 +17,7 @@ from ..functions import pad
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
 from . import convolution as F
-from .arguments import numbers
+from .arguments import numbers, on_cpu
 from .convolution import Sizes
 from .linear import fan_in_uniform, positive
 from .module import Module
@@ -35,7 +35,8 @@ class _Conv(Module):
 
     def _build(
         self, in_channels: int, out_channels: int, kernel_size: Sizes, stride: Sizes, padding: Sizes | str,
-        dilation: Sizes, groups: int, bias: bool, padding_mode: str, dtype: Any, generator: Generator | None,
+        dilation: Sizes, groups: int, bias: bool, padding_mode: str, device: Any, dtype: Any,
+        generator: Generator | None,
     ) -> None:  # fmt: skip
         name = type(self).__name__
         positive(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
@@ -44,6 +45,7 @@ class _Conv(Module):
                 f"{name}: groups must divide in_channels and out_channels.",
                 got=f"in_channels = {in_channels}, out_channels = {out_channels}, groups = {groups}",
             )
+        on_cpu(name, device)
         modes = PADDING_MODES[:1] if self.transposed else PADDING_MODES
         if padding_mode not in modes:
             raise ArgumentError(f"{name}: padding_mode is {padding_mode!r}.", expected=", ".join(modes))
@@ -77,11 +79,11 @@ class _Convolution(_Conv):
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Sizes, stride: Sizes = 1, padding: Sizes | str = 0,
-        dilation: Sizes = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", dtype: Any = None,
-        generator: Generator | None = None,
+        dilation: Sizes = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
+        dtype: Any = None, generator: Generator | None = None,
     ) -> None:  # fmt: skip
         self._build(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
-                    dtype, generator)  # fmt: skip
+                    device, dtype, generator)  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
         padding = self.padding
@@ -132,10 +134,10 @@ class _Transposed(_Conv):
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Sizes, stride: Sizes = 1, padding: Sizes = 0,
         output_padding: Sizes = 0, groups: int = 1, bias: bool = True, dilation: Sizes = 1, padding_mode: str = "zeros",
-        dtype: Any = None, generator: Generator | None = None,
+        device: Any = None, dtype: Any = None, generator: Generator | None = None,
     ) -> None:  # fmt: skip
         self._build(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
-                    dtype, generator)  # fmt: skip
+                    device, dtype, generator)  # fmt: skip
         self.output_padding = numbers(output_padding, f"{type(self).__name__}: output_padding", self.count)
 
     def forward(self, x: Tensor, output_size: Any = None) -> Tensor:

@@ -19,7 +19,7 @@ from ..ops import contract, index
 from ..ops import recurrent as ops
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
-from .arguments import data, like_weight
+from .arguments import data, like_weight, on_cpu
 from .checks import check_probability
 from .dropout import dropout
 from .linear import fan_in_uniform, positive
@@ -72,12 +72,13 @@ class _Layers(_Recurrent):
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
-        dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, dtype: Any = None,
+        dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, device: Any = None, dtype: Any = None,
         generator: Generator | None = None,
     ) -> None:  # fmt: skip
         name = type(self).__name__
         positive(name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         check_probability(f"{name}: dropout", dropout)
+        on_cpu(name, device)
         if proj_size:
             raise ArgumentError(f"{name}: proj_size is not here.", got=f"{proj_size}", hint="a Linear after the layer")
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
@@ -146,12 +147,12 @@ class RNN(_Layers):
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
-        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, dtype: Any = None,
-        generator: Generator | None = None,
+        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, device: Any = None,
+        dtype: Any = None, generator: Generator | None = None,
     ) -> None:  # fmt: skip
         self.cell = self.nonlinearity = _nonlinearity("RNN", nonlinearity)
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, dtype,
-                         generator)  # fmt: skip
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device,
+                         dtype, generator)  # fmt: skip
 
 
 class LSTM(_Layers):
@@ -183,10 +184,11 @@ class GRU(_Layers):
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
-        dropout: float = 0.0, bidirectional: bool = False, dtype: Any = None, generator: Generator | None = None,
+        dropout: float = 0.0, bidirectional: bool = False, device: Any = None, dtype: Any = None,
+        generator: Generator | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, dtype,
-                         generator)  # fmt: skip
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device,
+                         dtype, generator)  # fmt: skip
 
 
 def _nonlinearity(name: str, given: str) -> str:
@@ -199,10 +201,11 @@ class _Cell(_Recurrent):
     """One step of a recurrent layer."""
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, dtype: Any = None,
+        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None,
         generator: Generator | None = None,
     ) -> None:  # fmt: skip
         positive(type(self).__name__, input_size=input_size, hidden_size=hidden_size)
+        on_cpu(type(self).__name__, device)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         self._learn("", input_size, hidden_size, bias, dtype, generator)
 
@@ -230,11 +233,11 @@ class RNNCell(_Cell):
     """One step of RNN: (N, input_size), (N, hidden_size) -> (N, hidden_size)."""
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", dtype: Any = None,
-        generator: Generator | None = None,
+        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", device: Any = None,
+        dtype: Any = None, generator: Generator | None = None,
     ) -> None:  # fmt: skip
         self.cell = self.nonlinearity = _nonlinearity("RNNCell", nonlinearity)
-        super().__init__(input_size, hidden_size, bias, dtype, generator)
+        super().__init__(input_size, hidden_size, bias, device, dtype, generator)
 
 
 class LSTMCell(_Cell):

@@ -89,6 +89,16 @@ def upsample(
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
+def upsample_nearest(input: Images, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """Give images another size, of their nearest pixels."""
+    return interpolate(input, size, scale_factor)
+
+
+def upsample_bilinear(input: Images, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """Give images another size, interpolated, with the corner pixels of both lying on each other."""
+    return interpolate(input, size, scale_factor, "bilinear", True)
+
+
 def _window(name: str, *settings: Any) -> list[tuple[int, ...]]:
     """Read kernel_size, dilation, padding, stride as pairs."""
     found = [numbers(v, f"{name}: {label}", 2)
