@@ -5,7 +5,7 @@ A new operation adds its Case to the file of its family. Look next at case.py, t
 
 from strategies import Call
 
-from . import elementary, elementwise, images, products, reductions, shapes, windows  # noqa: F401
+from . import elementary, elementwise, images, products, recurrent, reductions, shapes, windows  # noqa: F401
 from .case import CASES, Case, Example
 
 PRIMITIVE_CASES = dict(CASES)

@@ -47,8 +47,6 @@ class _Recurrent(Module):
         w_ih, w_hh, b_ih, b_hh = (
             vars(self).get(name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
-        if not CELLS[self.cell].apart and b_ih is not None and b_hh is not None:
-            b_ih, b_hh = b_ih + b_hh, None
         gates = contract.linear(like_weight(type(self).__name__, x, w_ih), w_ih, b_ih)  # type: ignore[arg-type]
         states: Tensor = ops.unrolled(gates, state, w_hh, b_hh, cell=self.cell)
         return states
