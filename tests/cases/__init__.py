@@ -5,11 +5,11 @@ A new operation adds its Case to the file of its family. Look next at case.py, t
 
 from strategies import Call
 
-from . import elementwise, images, products, reductions, shapes  # noqa: F401
+from . import elementwise, gates, images, norms, products, reductions, shapes  # noqa: F401
 from .case import CASES, Case, Example
 
 PRIMITIVE_CASES = dict(CASES)
 
-from . import composed, composed_nn  # noqa: E402, F401
+from . import composed, composed_nn, networks  # noqa: E402, F401
 
 __all__ = ["CASES", "PRIMITIVE_CASES", "Call", "Case", "Example"]
