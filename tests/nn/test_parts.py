@@ -63,7 +63,8 @@ TEXTS = {
                          "x = m.ones(2, requires_grad=True); l(x).sum().backward(); r = x.grad.tolist()",
     "backward hook without inputs":
         "r = []; l = nn.Linear(1, 1); "
-        "l.register_full_backward_hook(lambda o, gi, go: r.append((gi[0], go[0].tolist()))); l(m.ones(1, 1)).sum().backward()",
+        "l.register_full_backward_hook(lambda o, gi, go: r.append((gi[0], go[0].tolist()))); "
+        "l(m.ones(1, 1)).sum().backward()",
     "moments": "b = nn.BatchNorm1d(2); b(m.tensor([[1., 2], [3, 6]])); r = b.running_mean.tolist(), "
                "b.running_var.tolist(), b.num_batches_tracked.item(), b.eval()(m.ones(1, 2)).tolist()",
     "averages": "b = nn.BatchNorm1d(1, momentum=None); [b(m.tensor([[1.], [k]])) for k in (3., 5.)]; "
