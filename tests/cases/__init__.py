@@ -5,11 +5,22 @@ A new operation adds its Case to the file of its family. Look next at case.py, t
 
 from strategies import Call
 
-from . import elementary, elementwise, images, products, recurrent, reductions, shapes, windows  # noqa: F401
+from . import (  # noqa: F401
+    elementary,
+    elementwise,
+    gates,
+    images,
+    norms,
+    products,
+    recurrent,
+    reductions,
+    shapes,
+    windows,
+)  # fmt: skip
 from .case import CASES, Case, Example
 
 PRIMITIVE_CASES = dict(CASES)
 
-from . import composed, composed_breadth, composed_images, composed_nn  # noqa: E402, F401
+from . import composed, composed_breadth, composed_images, composed_nn, networks  # noqa: E402, F401
 
 __all__ = ["CASES", "PRIMITIVE_CASES", "Call", "Case", "Example"]

@@ -225,7 +225,9 @@ def leaky(x: Array, slope: Any, out: Piece = None) -> Array:
     Shapes:  x (*A), slope a number or broadcasting with x -> their common shape
     """
     x = x if x.dtype.kind == "f" else x.astype(np.float32)
-    if isinstance(slope, float | int) and slope != 0:  # times infinity, 0 would be NaN
+    if isinstance(slope, float | int):
+        if slope == 0:  # times infinity it would be NaN
+            return np.maximum(x, 0, out=out)
         out = np.empty_like(x) if out is None else out
         pick: Any = np.maximum if slope <= 1 else np.minimum
         for piece, result in blocks(x, out):

@@ -14,9 +14,12 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError
 from ..core.explain import outside
+from ..core.graph import no_grad
+from ..functions import clamp, unsqueeze
 from ..functions import sum as _sum
 from ..functions.types import Tensor, TensorLike
-from ..ops import compare, elementwise
+from ..ops import compare
+from ..ops.broadcast import broadcast_to
 from ..ops.elementwise import absolute, exp, log, sqrt, square
 from .checks import check_reduction, floats, legacy, reduced
 from .gates import softplus
@@ -50,7 +53,7 @@ def mse_loss(input: Tensor, target: TensorLike, reduction: str = "mean", weight:
     _alike("mse_loss", input, target)
     losses = square(input - target)
     if weight is not None and reduction == "mean":
-        return _sum(losses * weight) / _sum(weight + losses.detach() * 0)
+        return _sum(losses * weight) / _sum(broadcast_to(weight, shape=losses.shape))
     return _weighted(losses, weight, reduction)
 
 
@@ -64,7 +67,7 @@ def l1_loss(input: Tensor, target: TensorLike, reduction: str = "mean", weight: 
     _alike("l1_loss", input, target)
     losses = absolute(input - target)
     if weight is not None and reduction == "mean":
-        return _sum(losses * weight) / _sum(weight + losses.detach() * 0)
+        return _sum(losses * weight) / _sum(broadcast_to(weight, shape=losses.shape))
     return _weighted(losses, weight, reduction)
 
 
@@ -102,11 +105,11 @@ def _bent(
     """Square differences that are near, and go on in a straight line: s n (|d| - n / 2), with n = min(|d|, near)."""
     _alike(name, input, target)
     d = input - target
-    close = d.clamp(-near, near)  # n d - n² / 2, whose derivative is n, on either side of the bend
+    close = clamp(d, -near, near)  # n d - n² / 2, whose derivative is n, on either side of the bend
     losses = close * d - 0.5 * square(close)
     losses = losses if scale == 1 else losses * scale
     if weight is not None and reduction == "mean":
-        return _sum(losses * weight) / _sum(weight + losses.detach() * 0)
+        return _sum(losses * weight) / _sum(broadcast_to(weight, shape=losses.shape))
     return _weighted(losses, weight, reduction)
 
 
@@ -146,13 +149,13 @@ def binary_cross_entropy(
     """
     x: Any = floats("binary_cross_entropy", input)
     _alike("binary_cross_entropy", x, target)
-    yes, no = (elementwise.log(p).clamp(min=-100) for p in (_positive(x), _positive(1 - x)))
+    yes, no = (clamp(log(p), -100) for p in (_positive(x), _positive(1 - x)))
     return _weighted((target - 1) * no - target * yes, weight, reduction)
 
 
 def _positive(p: Any) -> Any:
     """Raise numbers to at least 1e-44, of which no derivative is infinite."""
-    return p.clamp(min=1e-12 if p.dtype.itemsize == 2 else 1e-44)
+    return clamp(p, 1e-12 if p.dtype.itemsize == 2 else 1e-44)
 
 
 @legacy
@@ -209,10 +212,12 @@ def gaussian_nll_loss(
     if (v.array if hasattr(v, "array") else v).min(initial=0) < 0:
         raise ArgumentError("gaussian_nll_loss: a variance is negative.")
     if tuple(v.shape) != tuple(input.shape):
-        v = v.unsqueeze(-1) if tuple(v.shape) == tuple(input.shape[:-1]) else v
+        v = unsqueeze(v, -1) if tuple(v.shape) == tuple(input.shape[:-1]) else v
         if tuple(v.shape[:-1]) != tuple(input.shape[:-1]) or v.shape[-1] not in (1, input.shape[-1]):
             raise ShapeError("gaussian_nll_loss: the variances do not fit.", got=f"{tuple(v.shape)}")
-    v = v + (v.detach().clamp(min=eps) - v.detach())  # limited, with the gradient passing all the same
+    with no_grad():
+        lift = clamp(v, eps) - v
+    v = v + lift  # limited, with the gradient passing all the same
     losses = 0.5 * (log(v) + square(input - target) / v)
     return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)
 
@@ -247,7 +252,7 @@ def cosine_embedding_loss(
     a: Any = input1
     products, squares = _sum(a * input2, -1), [_sum(square(x), -1) + 1e-12 for x in (a, input2)]
     cosine = products / sqrt(squares[0] * squares[1])
-    return reduced(_by_sign(target, 1 - cosine, (cosine - margin).clamp(min=0)), reduction)
+    return reduced(_by_sign(target, 1 - cosine, clamp(cosine - margin, 0)), reduction)
 
 
 def _by_sign(target: Any, positive: Any, negative: Any) -> Any:
@@ -263,7 +268,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, red
     """Make distances with target 1 small, and those with -1 at least the margin."""
     x: Any = input
     zero = x * 0
-    losses = compare.where(compare.equal(target, 1), zero, (margin - x).clamp(min=0))
+    losses = compare.where(compare.equal(target, 1), zero, clamp(margin - x, 0))
     return reduced(losses + compare.where(compare.equal(target, -1), zero, x), reduction)
 
 
@@ -272,7 +277,7 @@ def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, reduction: str = "mean"
 ) -> Tensor:
     """Ask the first input to be larger by the margin where the target is 1, the second where it is -1."""
-    return reduced((margin - target * (input1 - input2)).clamp(min=0), reduction)
+    return reduced(clamp(margin - target * (input1 - input2), 0), reduction)
 
 
 @legacy
@@ -311,4 +316,4 @@ def triplet_margin_with_distance_loss(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = compare.minimum(far, distance(positive, negative))
-    return reduced((margin + near - far).clamp(min=0), reduction)
+    return reduced(clamp(margin + near - far, 0), reduction)

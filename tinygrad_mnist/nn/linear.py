@@ -133,8 +133,8 @@ class Bilinear(Module):
         offset = Parameter(zeros(out_features, dtype=dtype))
         self.bias = fan_in_uniform(offset, in1_features, generator) if bias else None
 
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
-        return F.bilinear(x1, x2, self.weight, self.bias)
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """Name the sizes."""

@@ -28,6 +28,8 @@ class Loss(Layer):
         self.reduction: Any
         if self.reduction != "batchmean" or type(self).__name__ != "KLDivLoss":
             check_reduction(self.reduction)
+        if "distance_function" in self.settings and vars(self)["distance_function"] is None:
+            self.distance_function: Any = PairwiseDistance()
 
 
 def _loss(name: str, function: Any, **settings: Any) -> Any:

@@ -15,7 +15,8 @@ import numpy as np
 from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.explain import outside
 from ..core.graph import Array, Var
-from ..functions import log_softmax, permute
+from ..core.scope import unchanging
+from ..functions import clamp, log_softmax, matmul, permute, unsqueeze
 from ..functions import sum as _sum
 from ..functions.types import Tensor, TensorLike
 from ..ops import compare, index, promotion, reduce
@@ -194,9 +195,9 @@ def multi_margin_loss(
     input, targets = _data("multi_margin_loss", floats("multi_margin_loss", input), target)
     rows, targets, shape = _rows(input, targets)
     _check_weight("multi_margin_loss", weight, rows.shape[1])
-    short = (margin - softmaxes.column(softmaxes.pick(rows, targets)) + rows).clamp(min=0)
+    short = clamp(margin - softmaxes.column(softmaxes.pick(rows, targets)) + rows, 0)
     short = short if p == 1 else short * short
-    own = compare.equal(softmaxes.column(targets), np.arange(rows.shape[1]))
+    own = compare.equal(softmaxes.column(targets), unchanging(np.arange(rows.shape[1])))
     losses = _sum(compare.keep(short, compare.logical_not(own)), 1) / rows.shape[1]
     if weight is not None:
         losses = losses * index.getitem(weight, targets, index=(index.ARRAY,))
@@ -218,14 +219,15 @@ def multilabel_margin_loss(input: Tensor, target: TensorLike, reduction: str = "
                          got=f"{tuple(x.shape)}, {tuple(labels.shape)}")  # fmt: skip
     rows, places, classes = x.reshape(-1, x.shape[-1]), labels.reshape(-1, x.shape[-1]), x.shape[-1]
     # 1 up to the first -1: a running product of "there is one", as a triangular product
-    gone = (places < 0).float() @ np.triu(np.ones((classes, classes), np.float32))
+    negative = promotion.cast(compare.less(places, 0), dtype=np.dtype(np.float32))
+    gone = matmul(negative, unchanging(np.triu(np.ones((classes, classes), np.float32))))
     there = compare.equal(gone, 0)
     known = compare.where(there, places, 0)
-    hits = compare.logical_and(compare.equal(known.unsqueeze(2), np.arange(classes)), there.unsqueeze(2))
+    hits = compare.logical_and(compare.equal(unsqueeze(known, 2), unchanging(np.arange(classes))), unsqueeze(there, 2))
     right = reduce.any(hits, axis=1, keepdims=False)
     chosen = index.gather(rows, known, axis=1)
-    short = (1 - chosen.unsqueeze(2) + rows.unsqueeze(1)).clamp(min=0)
-    counts = compare.logical_and(there.unsqueeze(2), compare.logical_not(right).unsqueeze(1))
+    short = clamp(1 - unsqueeze(chosen, 2) + unsqueeze(rows, 1), 0)
+    counts = compare.logical_and(unsqueeze(there, 2), unsqueeze(compare.logical_not(right), 1))
     losses = _sum(compare.keep(short, counts), (1, 2)) / classes
     return reduced(losses.reshape(()) if x.ndim == 1 and reduction == "none" else losses, reduction)
 

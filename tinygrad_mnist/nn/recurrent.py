@@ -6,12 +6,14 @@ one operation. Read after linear.py.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from ..core.backend import Generator
 from ..core.errors import ArgumentError, ShapeError
+from ..core.explain import outside
 from ..core.scope import unchanging
 from ..functions import cat, flip, permute, squeeze, unsqueeze
 from ..kernels.recurrent import CELLS
@@ -77,6 +79,8 @@ class _Layers(_Recurrent):
         positive(name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         check_probability(f"{name}: dropout", dropout)
         on_cpu(name, device)
+        if dropout and num_layers == 1:
+            warnings.warn(f"{name}: dropout is between layers; there is one.", stacklevel=outside())
         if proj_size:
             raise ArgumentError(f"{name}: proj_size is not here.", got=f"{proj_size}", hint="a Linear after the layer")
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
@@ -223,8 +227,9 @@ class _Cell(_Recurrent):
         return parts[0] if len(parts) == 1 else tuple(parts)
 
     def extra_repr(self) -> str:
-        """Name the sizes."""
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+        """Name the sizes, and the settings that are not the default."""
+        text = f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+        return text + (", nonlinearity=relu" if self.cell == "relu" else "")
 
 
 class RNNCell(_Cell):

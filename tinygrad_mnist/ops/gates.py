@@ -14,7 +14,7 @@ from ..core.primitive import primitive
 from ..kernels import gates as kernel
 from .activation import sigmoid, tanh
 from .broadcast import elementwise
-from .compare import greater, greater_equal, keep, less_equal, logical_not, logical_or, where
+from .compare import greater, greater_equal, keep, less, less_equal, logical_not, logical_or, where
 from .elementwise import absolute, exp
 
 BEND, SLOPE = kernel.BEND, kernel.SLOPE
@@ -132,7 +132,7 @@ def elu_slope(x: Array, *, alpha: float, scale: float, along: float) -> Any:
 
 @elu_slope.vjp("x")
 def elu_slope_vjp_x(g: Any, out: Any, x: Any, *, alpha: float, scale: float, along: float) -> Any:
-    return keep(g * (along * out), less_equal(x, 0))
+    return keep(g * (along * out), less(x, 0))
 
 
 @primitive(kernel.elu.both, residuals=True, unrecorded=kernel.elu.value, over=(0,), saves=elu_slope,
