@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from strategies import Array, Call, Draw
 
-from tinygrad_mnist.kernels.blend import Table
+from tinygrad_mnist.kernels.blend import Table, turned
 from tinygrad_mnist.ops import blend, pool
 
 from .case import Example, a, case
@@ -23,7 +23,7 @@ TABLES = [
 
 def build_blend(d: Draw) -> Call:
     table = d.choose(TABLES)
-    table = table.turned if d.boolean() else table
+    table = turned(table) if d.boolean() else table
     size = table.outputs if table.adjoint else table.size
     shape, axis = d.choose([((2, size, 3), 1), ((2, 3, size, 2), 2), ((1, 2, 2, size), 3), ((size,), 0)])
     if d.kind == "empty":

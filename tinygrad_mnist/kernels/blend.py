@@ -33,10 +33,11 @@ class Table(NamedTuple):
     settings: tuple[Any, ...] = ()
     adjoint: bool = False
 
-    @property
-    def turned(self) -> Table:
-        """Give the adjoint: its outputs are these inputs."""
-        return self._replace(adjoint=not self.adjoint)
+
+
+def turned(table: Table) -> Table:
+    """Give the adjoint of a table: its outputs are the table's inputs."""
+    return table._replace(adjoint=not table.adjoint)
 
 
 Taps = tuple[tuple[Any, Any, Any], ...]  # (where in the result, where in x, weights or None), no place twice in a tap

@@ -54,9 +54,9 @@ class Unpool(Windows):
 
 
 SIZES: dict[str, Any] = {"kernel_size": REQUIRED, "stride": None}
-MAX = SIZES | {"padding": 0, "dilation": 1, "return_indices": False, "ceil_mode": False}
-AVERAGE = SIZES | {"padding": 0, "ceil_mode": False, "count_include_pad": True}
-POWER = {"norm_type": REQUIRED} | SIZES | {"ceil_mode": False}
+MAX: dict[str, Any] = SIZES | {"padding": 0, "dilation": 1, "return_indices": False, "ceil_mode": False}
+AVERAGE: dict[str, Any] = SIZES | {"padding": 0, "ceil_mode": False, "count_include_pad": True}
+POWER: dict[str, Any] = {"norm_type": REQUIRED} | SIZES | {"ceil_mode": False}
 MaxPool1d = layer("MaxPool1d", P.max_pool1d, base=Windows, **MAX)
 MaxPool2d = layer("MaxPool2d", P.max_pool2d, base=Windows, **MAX)
 AvgPool1d = layer("AvgPool1d", P.avg_pool1d, base=Windows, **AVERAGE)
@@ -67,12 +67,12 @@ MaxUnpool1d = layer("MaxUnpool1d", P.max_unpool1d, base=Unpool, **SIZES, padding
 MaxUnpool2d = layer("MaxUnpool2d", P.max_unpool2d, base=Unpool, **SIZES, padding=0)
 AdaptiveAvgPool1d = layer("AdaptiveAvgPool1d", P.adaptive_avg_pool1d, base=Settled, output_size=REQUIRED)
 AdaptiveAvgPool2d = layer("AdaptiveAvgPool2d", P.adaptive_avg_pool2d, base=Settled, output_size=REQUIRED)
-ADAPTIVE = {"output_size": REQUIRED, "return_indices": False}
+ADAPTIVE: dict[str, Any] = {"output_size": REQUIRED, "return_indices": False}
 AdaptiveMaxPool1d = layer("AdaptiveMaxPool1d", P.adaptive_max_pool1d, base=Settled, **ADAPTIVE)
 AdaptiveMaxPool2d = layer("AdaptiveMaxPool2d", P.adaptive_max_pool2d, base=Settled, **ADAPTIVE)
 
 # other sizes, windows as columns, channels as pixels
-RESCALED = {"size": None, "scale_factor": None}
+RESCALED: dict[str, Any] = {"size": None, "scale_factor": None}
 Upsample = layer(
     "Upsample", R.interpolate, base=Settled, **RESCALED, mode="nearest", align_corners=None, recompute_scale_factor=None
 )

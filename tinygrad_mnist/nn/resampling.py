@@ -18,7 +18,7 @@ from ..core.scope import unchanging
 from ..functions import clamp, floor, matmul, permute, reshape, where
 from ..functions import round as nearest_whole
 from ..functions.types import Tensor
-from ..kernels.blend import Table, nearest_places
+from ..kernels.blend import Table, nearest_places, turned
 from ..ops import elementwise as E
 from ..ops import index, layout, promotion
 from ..ops.blend import blend
@@ -159,7 +159,7 @@ def fold(
     channels = x.shape[-2] // (kh * kw)
     parts = permute(reshape(x, math.prod(x.shape[:-2]) * channels, kh, kw, oh, ow), 0, 1, 3, 2, 4)
     seen = reshape(parts, parts.shape[0], kh * oh, kw * ow)
-    out = blend(blend(seen, axis=2, table=columns.turned), axis=1, table=rows.turned)
+    out = blend(blend(seen, axis=2, table=turned(columns)), axis=1, table=turned(rows))
     return reshape(out, *x.shape[:-2], channels, *size)
 
 

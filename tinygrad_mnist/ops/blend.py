@@ -10,7 +10,7 @@ from typing import Any
 from ..core.graph import Array
 from ..core.primitive import primitive
 from ..kernels import blend as kernel
-from ..kernels.blend import Table
+from ..kernels.blend import Table, turned
 
 
 @primitive(kernel.blend, slow="slices of arrays are added, as quick in NumPy")
@@ -20,4 +20,4 @@ def blend(x: Array, *, axis: int, table: Table) -> Any:
 
 @blend.vjp("x")
 def blend_vjp_x(g: Any, out: Any, x: Any, *, axis: int, table: Table) -> Any:
-    return blend(g, axis=axis, table=table.turned)
+    return blend(g, axis=axis, table=turned(table))
