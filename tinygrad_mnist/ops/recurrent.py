@@ -35,31 +35,37 @@ def unrolled_deltas(g: Array, states: Array, h0: Array, w: Array, gates: Array, 
 @unrolled.vjp("x")
 def unrolled_vjp_x(g: Any, out: Any, x: Any, h0: Any, w: Any, b: Any, *, cell: str, saved: Any = None) -> Any:
     deltas = through_time(g, out, x, h0, w, b, cell, saved)
-    return getitem(deltas, index=(slice(0, x.shape[0]),))
+    return getitem(deltas, index=(slice(steps_of(deltas, cell)),))
 
 
 @unrolled.vjp("h0")
 def unrolled_vjp_h0(g: Any, out: Any, x: Any, h0: Any, w: Any, b: Any, *, cell: str, saved: Any = None) -> Any:
     deltas = through_time(g, out, x, h0, w, b, cell, saved)
-    return getitem(deltas, index=(-1, slice(None), slice(0, h0.shape[1])))
+    return getitem(deltas, index=(-1, slice(None), slice(h0.shape[1])))
 
 
 @unrolled.vjp("w")
 def unrolled_vjp_w(g: Any, out: Any, x: Any, h0: Any, w: Any, b: Any, *, cell: str, saved: Any = None) -> Any:
-    shares = of_states(through_time(g, out, x, h0, w, b, cell, saved), x)
-    rows = x.shape[0] * x.shape[1]
+    shares = of_states(through_time(g, out, x, h0, w, b, cell, saved), cell)
+    rows = shares.shape[0] * shares.shape[1]
     seen = reshape(columns(earlier(out, h0), 0, w.shape[1]), shape=(rows, w.shape[1]))
     return matmul(swap(reshape(shares, shape=(rows, w.shape[0]))), seen)
 
 
 @unrolled.vjp("b")
 def unrolled_vjp_b(g: Any, out: Any, x: Any, h0: Any, w: Any, b: Any, *, cell: str, saved: Any = None) -> Any:
-    return sum(of_states(through_time(g, out, x, h0, w, b, cell, saved), x), axis=(0, 1), keepdims=False)
+    return sum(of_states(through_time(g, out, x, h0, w, b, cell, saved), cell), axis=(0, 1), keepdims=False)
 
 
-def of_states(deltas: Any, x: Any) -> Any:
+def steps_of(deltas: Any, cell: str) -> int:
+    """Count the steps that deltas are of."""
+    return int((deltas.shape[0] - 1) // (2 if CELLS[cell].apart else 1))
+
+
+def of_states(deltas: Any, cell: str) -> Any:
     """Take the cotangents of the gates of the state: those of x, or those that follow them."""
-    return getitem(deltas, index=(slice(deltas.shape[0] - 1 - x.shape[0], deltas.shape[0] - 1),))
+    stop = deltas.shape[0] - 1
+    return getitem(deltas, index=(slice(stop - steps_of(deltas, cell), stop),))
 
 
 def columns(x: Any, start: int, stop: int) -> Any:
