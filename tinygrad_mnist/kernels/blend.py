@@ -74,12 +74,13 @@ def blend(x: Array, *, axis: int, table: Table, out: Array | None = None) -> Arr
             target[...] = 0
         for number, (to, where, weight) in enumerate(steps):
             if number == 0 and first:
+                seen = here[where] if isinstance(where[-1], slice) else here.take(where[-1], at)
                 if weight is None:
-                    target[...] = here[where]
+                    target[...] = seen
                 else:
-                    np.multiply(here[where], weight, out=target)
+                    np.multiply(seen, weight, out=target)
                 continue
-            part = here[where]
+            part = here[where] if isinstance(where[-1], slice) else here.take(where[-1], at)
             if weight is not None:
                 part = np.multiply(part, weight, out=scratch("blend part", part.shape, x.dtype))
             met = target[to]
@@ -115,10 +116,24 @@ def taps(table: Table) -> Taps:
     for number in np.unique(tap):
         chosen = np.flatnonzero(tap == number)
         chosen = chosen[np.argsort(to[chosen], kind="stable")]
-        w = weight[chosen]
-        same = w.min() == w.max()
-        found.append((_run(to[chosen]), _run(at[chosen]), (None if w[0] == 1 else float(w[0])) if same else w))
+        for part in _even(chosen, to, at, max(table.size, table.outputs) // max(min(table.size, table.outputs), 1)):
+            w = weight[part]
+            same = w.min() == w.max()
+            found.append((_run(to[part]), _run(at[part]), (None if w[0] == 1 else float(w[0])) if same else w))
     return tuple(found)
+
+
+def _even(chosen: Array, to: Array, at: Array, factor: int) -> list[Array]:
+    """Split a tap in parts where outputs and inputs are evenly apart, as whole factors between sizes allow it."""
+    if not 2 <= factor <= 4 or isinstance(_run(at[chosen]), slice) and isinstance(_run(to[chosen]), slice):
+        return [chosen]
+    parts = []
+    for remainder in range(factor):
+        part = chosen[to[chosen] % factor == remainder]
+        breaks = np.flatnonzero(np.diff(np.diff(at[part])) != 0) + 1  # near the ends of the axis
+        parts += [piece for piece in np.split(part, np.unique(breaks)) if len(piece)]
+    even = all(isinstance(_run(at[p]), slice) and isinstance(_run(to[p]), slice) for p in parts)
+    return parts if even and len(parts) <= 4 * factor else [chosen]
 
 
 def _run(places: Array) -> Any:
