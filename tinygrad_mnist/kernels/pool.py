@@ -25,6 +25,7 @@ from .shapes import Pair, check_window, conv_output_size, empty_channels_last, i
 # Few and large blocks: between short passes the threads would wait for each other. Measured on inputs of 5 and 9 MB, a
 # block of 2 MB takes two thirds of the time of one of 0.5 MB, or of all in one.
 _BLOCKS, _MOST_BYTES, _FEW_BYTES = 4, 3 << 20, 1 << 20
+_MANY_TAPS = 16  # where passes over all taps take longer than indices
 _BOOL = np.dtype(bool)
 ONE = (1, 1)
 
@@ -94,6 +95,14 @@ def pool_scatter(
     apart = all(dilation[a] * (kernel_size[a] - 1) < stride[a] for a in (0, 1))
     whole = x_shape[2:] == (g.shape[2] * stride[0], g.shape[3] * stride[1])
     tiled = kernel_size == stride and padding == (0, 0) and dilation == ONE and whole
+
+    if apart and len(taps) > _MANY_TAPS:  # each window writes one pixel, found by its number
+        gx[...] = 0
+        window: Any = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
+        row, column = np.divmod(pool_positions(winners, width=x_shape[3], **window), x_shape[3])
+        image, channel, _, _ = np.ogrid[: x_shape[0], : x_shape[1], :1, :1]
+        gx[image, channel, row, column] = g
+        return gx
 
     def work(images: slice) -> None:
         here, share, choice = pixels[images], contiguous(shares[images], "pool shares"), chosen[images]

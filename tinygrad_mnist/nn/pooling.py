@@ -293,9 +293,9 @@ def _unpool(
         size = wanted
     lead = x.shape[:-count]
     planes, pixels = math.prod(lead), math.prod(size)
-    flat = layout.reshape(x, shape=(planes, -1) if x.shape[-1] else (planes, 0))
-    rows, empty = unchanging(np.arange(planes)[:, None]), unchanging(np.zeros((planes, pixels), x.dtype))
-    at = layout.reshape(indices, shape=flat.shape)
-    put = index.setitem(empty, flat, rows, at, index=(index.ARRAY, index.ARRAY))
+    per_plane = math.prod(x.shape[-count:])
+    flat, at = (layout.reshape(t, shape=(planes * per_plane,)) for t in (x, indices))
+    first = unchanging(np.repeat(np.arange(planes) * pixels, per_plane))  # pixel of each plane
+    put = index.setitem(unchanging(np.zeros(planes * pixels, x.dtype)), flat, at + first, index=(index.ARRAY,))
     out: Tensor = layout.reshape(put, shape=(*lead, *size))
     return out
