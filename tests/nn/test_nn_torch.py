@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_recurrent_torch import NAMES
 
 import tinygrad_mnist as tg
 
@@ -131,6 +132,7 @@ def test_every_layer_was_tried():
     elsewhere = {"Module", "ModuleList", "Loss", "ModuleDict", "ParameterList", "ParameterDict"}  # and, of sequences:
     elsewhere |= {"MultiheadAttention"} | {f"{kind}{cell}" for kind in ("RNN", "LSTM", "GRU") for cell in ("", "Cell")}
     elsewhere |= {f"Transformer{part}" for part in ("", "Encoder", "EncoderLayer", "Decoder", "DecoderLayer")}
+    elsewhere |= {*NAMES}  # test_recurrent_torch.py
     for name, kind in vars(tg.nn).items():
         if isinstance(kind, type) and issubclass(kind, tg.nn.Module) and name == kind.__name__:
             assert name in tried | elsewhere, name

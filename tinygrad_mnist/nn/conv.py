@@ -66,9 +66,10 @@ class _Conv(Module):
         """Name the sizes, and the settings that are not the default."""
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
         text += f", stride={self.stride}" if set(self.stride) != {1} or self.transposed else ""
-        plain = ((0,) * self.count, (1,) * self.count, 1, "zeros", ())
-        settings = ("padding", "output_padding", "dilation", "groups", "padding_mode")
-        text += "".join(f", {k}={getattr(self, k)!r}" for k in settings if getattr(self, k) not in plain)
+        none, one = (0,) * self.count, (1,) * self.count
+        plain = {"padding": none, "output_padding": none, "dilation": one, "groups": 1, "padding_mode": "zeros"}
+        given = {k: getattr(self, k) for k in plain if k != "output_padding" or self.transposed}
+        text += "".join(f", {k}={v!r}" for k, v in given.items() if v != plain[k])
         return text + ("" if self.bias is not None else ", bias=False")
 
 

@@ -293,9 +293,8 @@ def _unpool(
         size = wanted
     lead = x.shape[:-count]
     planes, pixels = math.prod(lead), math.prod(size)
-    per_plane = math.prod(x.shape[-count:])
-    flat, at = (layout.reshape(t, shape=(planes * per_plane,)) for t in (x, indices))
-    first = unchanging(np.repeat(np.arange(planes) * pixels, per_plane))  # pixel of each plane
-    put = index.setitem(unchanging(np.zeros(planes * pixels, x.dtype)), flat, at + first, index=(index.ARRAY,))
+    flat, at = (layout.reshape(t, shape=(planes, math.prod(x.shape[-count:]))) for t in (x, indices))
+    rows, empty = unchanging(np.arange(planes)[:, None]), unchanging(np.zeros((planes, pixels), x.dtype))
+    put = index.setitem(empty, flat, rows, at, index=(index.ARRAY, index.ARRAY))
     out: Tensor = layout.reshape(put, shape=(*lead, *size))
     return out
