@@ -21,6 +21,8 @@ from ..ops import layout, promotion
 
 def numbers(value: Any, name: str, count: int) -> tuple[int, ...]:
     """Read an int, for all dimensions, or one for each."""
+    if type(value) is tuple and len(value) == count and {*map(type, value)} == {int}:
+        return value
     whole = int | np.integer
     given = (value,) * count if isinstance(value, whole) else tuple(value) if isinstance(value, list | tuple) else ()
     given = given * count if len(given) == 1 else given

@@ -171,12 +171,14 @@ def _max_pool(
     name: str, count: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
     return_indices: bool,
 ) -> Any:  # fmt: skip
+    if count == 2 and not (ceil_mode or return_indices) and dilation in (1, (1, 1)) and np.ndim(x) != 3:
+        size = numbers(kernel_size, f"{name}: kernel_size", 2)
+        steps = size if stride is None or stride == () else numbers(stride, f"{name}: stride", 2)
+        return pool.max_pool2d(x, kernel_size=size, stride=steps, padding=numbers(padding, f"{name}: padding", 2))
     settings = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
     window = _window(name, count, x, **settings)
     if window["dilation"] == (1, 1):
         del window["dilation"]
-    if count == 2 and not ceil_mode and not return_indices and np.ndim(x) != 3:
-        return pool.max_pool2d(x, **window)
 
     def operation(images: Any) -> Any:
         width, more = images.shape[3], [(0, 0)]  # what the last windows reach beyond
