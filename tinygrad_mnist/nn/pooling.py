@@ -175,8 +175,7 @@ def _max_pool(
         size = numbers(kernel_size, f"{name}: kernel_size", 2)
         steps = size if stride is None or stride == () else numbers(stride, f"{name}: stride", 2)
         return pool.max_pool2d(x, kernel_size=size, stride=steps, padding=numbers(padding, f"{name}: padding", 2))
-    settings = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
-    window = _window(name, count, x, **settings)
+    window = _window(name, count, x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
     if window["dilation"] == (1, 1):
         del window["dilation"]
 
@@ -238,8 +237,7 @@ def _adaptive_sizes(name: str, count: int, x: Any, output_size: Any) -> Pair:
 
 
 def _adaptive_avg(name: str, count: int, x: Any, output_size: Any) -> Tensor:
-    wanted = _adaptive_sizes(name, count, x, output_size)
-    if count == 2 and wanted == (1, 1):
+    if (wanted := _adaptive_sizes(name, count, x, output_size)) == (1, 1) and count == 2:
         return mean(x, (-2, -1), True)
 
     def operation(images: Any) -> Any:
