@@ -46,8 +46,9 @@ LAZY = {
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
-    "promotion", "broadcast", "compare", "elementwise", "elementary", "special", "activation", "index", "views",
-    "order", "layout", "reduce", "cumulate", "contract", "decompositions", "conv", "pool", "softmax",
+    "promotion", "broadcast", "compare", "elementwise", "elementary", "special", "activation", "gates", "index",
+    "views", "order", "layout", "reduce", "cumulate", "norms", "embedding", "contract", "recurrent", "decompositions",
+    "conv", "pool", "blend", "softmax",
 ]  # fmt: skip
 
 

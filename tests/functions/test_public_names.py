@@ -59,7 +59,11 @@ DIFFERENT = {
     ("Tensor.copy_", "other"): "PyTorch takes it, and not the src of its documentation",
     ("Tensor.dot", "tensor"): "PyTorch's function takes it, and its method too",
     **{("normal", name): "PyTorch takes it" for name in ("device", "dtype", "requires_grad")},
-    ("F.dropout", "generator"): "PyTorch draws from a global generator; ours can be given one",
+    **{(f"F.{name}", "generator"): "PyTorch draws from a global generator; ours can be given one"
+       for name in ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout",
+                    "rrelu")},
+    **{("F.scaled_dot_product_attention", name): "PyTorch takes it; its documentation's first lines do not say so"
+       for name in ("enable_gqa", "is_causal", "scale")},
 }  # fmt: skip
 OURS = {"expand", "pad", "summary", "view"}  # functions that PyTorch has as methods only, elsewhere or not at all
 
@@ -110,7 +114,8 @@ def test_classes_and_their_methods_have_pytorchs_argument_names(room):
         for name in {"__init__", *(n for n in dir(cls) if n[0] != "_" and callable(getattr(cls, n)))} & {*dir(twin)}:
             known, own = (inspect.signature(getattr(c, name)).parameters.values() for c in (twin, cls))
             ours = {"generator", "epoch"}  # draws of one's own; schedules share step(epoch), which some refuse
-            unknown = {p.name for p in own if "VAR" not in p.kind.name} - {p.name for p in known} - ours
+            named = {p.name for p in own if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+            unknown = named - {p.name for p in known} - ours
             assert not unknown or any(p.kind is p.VAR_KEYWORD for p in known), f"{cls.__name__}.{name}"
 
 

@@ -283,13 +283,13 @@ def test_repr_is_a_tree():
         "  (0): Conv2d(1, 8, kernel_size=(3, 3), padding=(1, 1))\n"
         "  (1): ReLU()\n"
         "  (2): Sequential(\n"
-        "    (0): Flatten()\n"
-        "    (1): Linear(4, 2, bias=False)\n"
+        "    (0): Flatten(start_dim=1, end_dim=-1)\n"
+        "    (1): Linear(in_features=4, out_features=2, bias=False)\n"
         "  )\n"
-        "  (3): Dropout(p=0.2)\n"
+        "  (3): Dropout(p=0.2, inplace=False)\n"
         ")"
     )
     assert repr(nn.MaxPool2d(2)) == "MaxPool2d(kernel_size=(2, 2))"
     assert repr(nn.MaxPool2d(3, 1, 1)) == "MaxPool2d(kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))"
-    assert repr(nn.Softmax(1)) == "Softmax(dim=1)" and repr(nn.MSELoss("sum")) == "MSELoss(reduction='sum')"
+    assert repr(nn.Softmax(1)) == "Softmax(dim=1)" and repr(nn.MSELoss("sum")) == "MSELoss()"
     assert repr(nn.CrossEntropyLoss()) == "CrossEntropyLoss()" and "groups=2" in repr(nn.Conv2d(2, 2, 1, groups=2))

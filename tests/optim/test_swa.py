@@ -13,28 +13,6 @@ from tinygrad_mnist.optim import swa_utils
 torch = pytest.importorskip("torch")
 
 
-class BatchNorm(nn.Module):
-    """Running statistics alone, as PyTorch counts them."""
-
-    def __init__(self, size, momentum=0.1):
-        self.momentum, self.size = momentum, size
-        self.register_buffer("running_mean", tg.zeros(size))
-        self.register_buffer("running_var", tg.ones(size))
-        self.register_buffer("num_batches_tracked", tg.tensor(0))
-
-    def reset_running_stats(self):
-        self.running_mean.zero_(), self.running_var.fill_(1.0), self.num_batches_tracked.zero_()
-
-    def forward(self, x):
-        if not self.training:
-            return (x - self.running_mean) / (self.running_var + 1e-5) ** 0.5
-        self.num_batches_tracked.add_(1)
-        share = self.momentum if self.momentum is not None else 1 / self.num_batches_tracked.item()
-        for running, now in ((self.running_mean, x.mean(0)), (self.running_var, x.var(0))):
-            running.copy_(running * (1 - share) + now.detach() * share)
-        return (x - x.mean(0)) / (x.var(0, correction=0) + 1e-5) ** 0.5
-
-
 class Net(nn.Module):
     def __init__(self, norm):
         self.a, self.norm, self.b = nn.Linear(3, 4), norm, nn.Linear(4, 2)
@@ -52,7 +30,7 @@ class TorchNet(torch.nn.Module):
 
 
 def nets():
-    theirs, ours = TorchNet(), Net(BatchNorm(4))
+    theirs, ours = TorchNet(), Net(nn.BatchNorm1d(4, affine=False))
     ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
     return ours, theirs
 

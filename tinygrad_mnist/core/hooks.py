@@ -109,7 +109,7 @@ def hooks_of(var: Var) -> Hooks:
     return hooks
 
 
-def hang(hooks: dict[int, Any], hook: Callable[[Any], Any]) -> RemovableHandle:
+def hang(hooks: dict[int, Any], hook: Any) -> RemovableHandle:
     """Add a hook."""
     handle = RemovableHandle(hooks)
     hooks[handle.id] = hook

@@ -54,6 +54,7 @@ class Primitive:
              over: positions of the arguments in whose memory the result may be computed; None: of all of a ufunc's.
              loop: for numba: one element as Python on the arguments' names, or a function of the static ones that
              gives it. `math.f`, or `loops.f` of kernels/loops.py; numbers have the step's dtype.
+             saves: of residuals with a loop: the primitive of the same arguments whose loop gives the saved ones.
              rows: for numba: a loop over the rows of a matrix, of the arguments (matrices alike, vectors of a number
              per row), numbers among the static ones, `out` and `saved`, as in kernels/loops.py; an axis is the last.
              check: raises on arguments that the rows must not be given, as class numbers that there are not.
@@ -69,7 +70,7 @@ class Primitive:
         unbroadcast: Rule | None = None, differentiable: bool = True, promote: Promote | None = None,
         convert: Rule | None = None, answers: Any = None, modular: bool = False, over: tuple[int, ...] | None = (),
         loop: str | Callable[..., str] | None = None, rows: Callable[..., None] | None = None,
-        check: Rule | None = None, slow: str = "", registered: bool = True,
+        check: Rule | None = None, slow: str = "", registered: bool = True, saves: Primitive | None = None,
     ) -> None:  # fmt: skip
         check_function(declared)
         code = declared.__code__
@@ -97,7 +98,7 @@ class Primitive:
         self.count = -1 if self.defaults else size
         # a ufunc reads an element before it writes it; a function may write all of `out` and then read an argument
         over = over if over is not None else () if self.ufunc is None else tuple(range(size))
-        self.over, self.loop, self.rows, self.check, self.slow = over, loop, rows, check, slow
+        self.over, self.loop, self.rows, self.check, self.slow, self.saves = over, loop, rows, check, slow, saves
         self.residuals, self.view, self.unbroadcast = residuals, view, unbroadcast if size > 1 else None
         self.differentiable, self.promote, self.modular = differentiable, promote if size > 1 else None, modular
         self.rules: dict[str, Rule] = {}

@@ -42,7 +42,7 @@ class Lowering(Rows):
     def elementwise(self, step: Instruction) -> bool:
         """Operations on each element by itself, whose cards have a loop."""
         p = step.primitive
-        if p is None or p.loop is None or len(step.outputs) > 1:
+        if p is None or p.loop is None or len(step.outputs) > 1 + (p.saves is not None):
             return False
         out, words = step.outputs[0], re.findall(r"\w+", p.element(step.static))
         numbers = all(isinstance(x, int | float) for name, x in step.static.items() if name in words)
@@ -61,6 +61,9 @@ class Lowering(Rows):
             inputs.append(x)
             if how in ("same", "column"):
                 own.append(i)
+        for saved in step.outputs[1:]:  # first, since the result may lie in the memory of x
+            if not self.add(step, "elements", inputs, [saved], out.shape[0], own, p.saves):
+                return False
         return self.add(step, "elements", inputs, [out], out.shape[0], own, p)
 
     def operand(self, x: Any, out: Value) -> str | None:
@@ -183,7 +186,7 @@ class Lowering(Rows):
         Windows of a convolution must be alike in both directions, without gaps or groups, and pools unpadded.
         """
         s = step.static
-        fit = s.get("padding", (0, 0)) == (0, 0)
+        fit = s.get("padding", (0, 0)) == (0, 0) and s.get("dilation", (1, 1)) == (1, 1)
         if "groups" in s:
             square = s["stride"][0] == s["stride"][1] and s["padding"][0] == s["padding"][1]
             fit = s["groups"] == 1 and s["dilation"] == (1, 1) and square

@@ -134,13 +134,16 @@ def conv2d_input_gradient(
     pixels = gx.transpose(0, 2, 3, 1)
     per_group = outputs // groups
     # Windows one column apart: each pixel meets all KW taps of a row, so one product does a row. Further apart: most of
-    # those meetings would be with zeros, so one product per tap.
+    # those meetings would be with zeros; one product does all taps, and each tap's part is added where it belongs.
     spread = stride[1] == 1
     row_slices = [tap_slices(p * dilation[0] - padding[0], height, stride[0], oh) for p in range(kh)]
     column_slices = [tap_slices(q * dilation[1] - padding[1], width, stride[1], ow) for q in range(kw)]
-    weights = scratch("conv2d weights", (groups, kh, kw, per_group, channels), dtype)
-    weights[...] = w.reshape(groups, per_group, channels, kh, kw).transpose(0, 3, 4, 1, 2)
+    by_group = w.reshape(groups, per_group, channels, kh, kw)
+    order = (0, 3, 4, 1, 2) if spread else (0, 1, 3, 4, 2)
+    weights = scratch("conv2d weights", tuple(by_group.shape[i] for i in order), dtype)
+    weights[...] = by_group.transpose(order)
     across, depth = (width, kw * per_group) if spread else (ow, per_group)
+    taps = channels if spread else kh * kw * channels
 
     def work(block: tuple[int, slice]) -> None:
         group, images = block
@@ -149,16 +152,22 @@ def conv2d_input_gradient(
         target = pixels[images, ..., group * channels : (group + 1) * channels]
         target[...] = 0
         rows = _spread(here, column_slices, width, dtype) if spread else here
-        result = scratch("conv2d result", (len(here), oh, across, channels), dtype)
+        result = scratch("conv2d result", (len(here), oh, across, taps), dtype)
+        if not spread:
+            np.matmul(here.reshape(-1, depth), weights[group].reshape(depth, taps), out=result.reshape(-1, taps))
         for p, (rows_read, rows_written) in enumerate(row_slices):
-            for q in range(1 if spread else kw):
-                taps = weights[group, p] if spread else weights[group, p, q]
-                np.matmul(rows.reshape(-1, depth), taps.reshape(depth, channels), out=result.reshape(-1, channels))
-                read, written = (slice(None), slice(None)) if spread else column_slices[q]
+            if spread:
+                product = weights[group, p].reshape(depth, channels)
+                np.matmul(rows.reshape(-1, depth), product, out=result.reshape(-1, channels))
+                met = target[:, rows_written]
+                met += result[:, rows_read]
+                continue
+            for q, (read, written) in enumerate(column_slices):
+                at = (p * kw + q) * channels
                 met = target[:, rows_written, written]
-                met += result[:, rows_read, read]
+                met += result[:, rows_read, read, at : at + channels]
 
-    per_image = oh * across * (depth + channels)
+    per_image = oh * across * (depth + taps)
     blocks = _blocks(count, per_image * dtype.itemsize, oh * ow * kh * kw * per_group * channels)
     for_each(work, [(group, images) for group in range(groups) for images in blocks])
     return gx

@@ -43,6 +43,9 @@ def sum_axes(x: Array, axes: tuple[int, ...], *, keepdims: bool, dtype: Any = No
     """
     kept = tuple(i for i in range(x.ndim) if i not in axes)
     rows = x.transpose(*axes, *kept)  # channels-last memory summed over all but the channels is one such case
+    if x.ndim == 4 and axes == (0, 2, 3) and x.flags.c_contiguous and x.dtype.char in "fd" and dtype is None:
+        sums = np.add.reduce(np.einsum("nchw->nc", x), axis=0, out=None if out is None else out.reshape(-1))
+        return out if out is not None else sums.reshape(1, -1, 1, 1) if keepdims else sums
     if not (axes and kept and x.size and rows.flags.c_contiguous):
         return _add_up(x, axis=axes, keepdims=keepdims, dtype=dtype, out=out)
     shape = tuple(x.shape[i] for i in kept)

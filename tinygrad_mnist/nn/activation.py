@@ -1,35 +1,55 @@
-"""Layers without parameters: activations, probabilities, dropout.
+"""Layers without parameters: activations, probabilities, dropout; and PReLU, which has one.
 
-Read after module.py; ops/elementwise.py and ops/softmax.py have the formulas.
+Each is its function with settings: nn/gates.py and nn/dropout.py have the formulas. Read after layer.py.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..core.backend import Generator
+from ..tensors.creation import full
 from ..tensors.tensor import Tensor
 from . import functional as F
+from .checks import check_probability
+from .layer import REQUIRED, Layer, layer
 from .module import Module
+from .parameter import Parameter
+
+ReLU = layer("ReLU", F.relu, inplace=False)
+ReLU6 = layer("ReLU6", F.relu6, inplace=False)
+LeakyReLU = layer("LeakyReLU", F.leaky_relu, "negative_slope={negative_slope}", negative_slope=0.01, inplace=False)
+RReLU = layer("RReLU", F.rrelu, "lower={lower}, upper={upper}", trains=True, lower=1 / 8, upper=1 / 3, inplace=False)
+ELU = layer("ELU", F.elu, "alpha={alpha}", alpha=1.0, inplace=False)
+SELU = layer("SELU", F.selu, inplace=False)
+CELU = layer("CELU", F.celu, "alpha={alpha}", alpha=1.0, inplace=False)
+GELU = layer("GELU", F.gelu, "approximate={approximate!r}", approximate="none")
+SiLU = layer("SiLU", F.silu, inplace=False)
+Mish = layer("Mish", F.mish, inplace=False)
+Softplus = layer("Softplus", F.softplus, "beta={beta}, threshold={threshold}", beta=1.0, threshold=20.0)
+Softsign = layer("Softsign", F.softsign)
+Tanh = layer("Tanh", F.tanh)
+Tanhshrink = layer("Tanhshrink", F.tanhshrink)
+Sigmoid = layer("Sigmoid", F.sigmoid)
+LogSigmoid = layer("LogSigmoid", F.logsigmoid)
+Hardtanh = layer("Hardtanh", F.hardtanh, "min_val={min_val}, max_val={max_val}", min_val=-1.0, max_val=1.0,
+                 inplace=False)  # fmt: skip
+Hardsigmoid = layer("Hardsigmoid", F.hardsigmoid, inplace=False)
+Hardswish = layer("Hardswish", F.hardswish, inplace=False)
+Hardshrink = layer("Hardshrink", F.hardshrink, "{lambd}", lambd=0.5)
+Softshrink = layer("Softshrink", F.softshrink, "{lambd}", lambd=0.5)
+Threshold = layer("Threshold", F.threshold, "threshold={threshold}, value={value}", threshold=REQUIRED, value=REQUIRED,
+                  inplace=False)  # fmt: skip
+GLU = layer("GLU", F.glu, "dim={dim}", dim=-1)
+Softmin = layer("Softmin", F.softmin, "dim={dim}", dim=-1)
 
 
-class ReLU(Module):
-    """Rectifier max(x, 0), element by element."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.relu(input)
+def softmax_of_channels(input: Tensor) -> Tensor:
+    """Turn logits of (N, C, H, W) or (C, H, W) into probabilities along the channels."""
+    return F.softmax(input, -3)
 
 
-class Tanh(Module):
-    """Hyperbolic tangent, element by element."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.tanh(input)
-
-
-class Sigmoid(Module):
-    """Logistic function 1 / (1 + e⁻ˣ), element by element."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.sigmoid(input)
+Softmax2d = layer("Softmax2d", softmax_of_channels)
 
 
 class Softmax(Module):
@@ -53,20 +73,47 @@ class LogSoftmax(Softmax):
         return F.log_softmax(input, self.dim)
 
 
-class Dropout(Module):
-    """While training, set elements to 0 with probability p and scale the rest by 1 / (1 - p); in evaluation nothing.
+class PReLU(Module):
+    """Keep what is positive, and multiply the rest by a slope that is learned: one, or one per channel.
 
     Source:
-        Srivastava et al. 2014 (JMLR 15), inverted form
+        He et al. 2015 (arXiv:1502.01852)
     """
 
-    def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
-        F.check_probability("Dropout: p", p)
-        self.p, self.generator = p, generator
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
+        self.num_parameters, self.init = num_parameters, init
+        self.weight = Parameter(full((num_parameters,), init, dtype=dtype, device=device))
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.dropout(input, self.p, self.training, generator=self.generator)
+        return F.prelu(input, self.weight)
+
+    def extra_repr(self) -> str:
+        """Name the number of slopes."""
+        return f"num_parameters={self.num_parameters}"
+
+
+class _Dropout(Layer):
+    """What the kinds of dropout share: a probability, and a generator of one's own."""
+
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None) -> None:
+        check_probability(f"{type(self).__name__}: p", p)
+        self.p, self.inplace, self.generator = p, inplace, generator
 
     def extra_repr(self) -> str:
         """Name the probability."""
-        return f"p={self.p}"
+        return f"p={self.p}, inplace={self.inplace}"
+
+    def forward(self, input: Tensor) -> Any:
+        return type(self).function(input, self.p, self.training, self.inplace, generator=self.generator)
+
+
+def _dropout(name: str, function: Any) -> Any:
+    made = layer(name, function, base=_Dropout)
+    del made.__signature__
+    return made
+
+
+Dropout, Dropout1d = _dropout("Dropout", F.dropout), _dropout("Dropout1d", F.dropout1d)
+Dropout2d, Dropout3d = _dropout("Dropout2d", F.dropout2d), _dropout("Dropout3d", F.dropout3d)
+AlphaDropout = _dropout("AlphaDropout", F.alpha_dropout)
+FeatureAlphaDropout = _dropout("FeatureAlphaDropout", F.feature_alpha_dropout)

@@ -1,15 +1,17 @@
-"""Modules that hold modules: Sequential calls them in order, ModuleList keeps them for a forward of your own.
+"""Modules that hold modules or Parameters: in order, in a list, by name.
 
-Read after module.py.
+What they hold are attributes, so that walking, saving and printing need to know nothing of them. Read after module.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from ..core.errors import DTypeError, shown
+from ..core.errors import ArgumentError, DTypeError, shown
+from ..tensors.tensor import Tensor
 from .module import Module
+from .parameter import Parameter
 
 
 def _checked(owner: str, modules: Iterable[Any]) -> list[Module]:
@@ -23,50 +25,225 @@ def _checked(owner: str, modules: Iterable[Any]) -> list[Module]:
     return result
 
 
-class ModuleList(Module):
-    """A list of modules whose parameters are found; it has no forward."""
+class _Held(Module):
+    """What the containers share: attributes of one kind, in order."""
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        self._set(_checked(type(self).__name__, modules))
+    kind: ClassVar[type[Any]] = Module
 
-    def _set(self, modules: list[Module]) -> None:
-        # numbered attributes give the paths "0.weight", "1.weight" that saved files of this API have
-        for name in [k for k in vars(self) if k.isdigit()]:
+    def _items(self) -> dict[str, Any]:
+        return {k: m for k, m in vars(self).items() if isinstance(m, self.kind)}
+
+    def _list(self) -> list[Any]:
+        kind = self.kind
+        return [m for m in vars(self).values() if isinstance(m, kind)]
+
+    def _set(self, items: dict[str, Any]) -> None:
+        for name in self._items():
             delattr(self, name)
-        for i, module in enumerate(modules):
-            setattr(self, str(i), module)
+        for name, item in items.items():
+            setattr(self, name, item)
 
-    def _list(self) -> list[Module]:
-        return [m for k, m in vars(self).items() if k.isdigit()]
-
-    def append(self, module: Module) -> ModuleList:
-        """Add a module at the end."""
-        self._set([*self._list(), *_checked(type(self).__name__, [module])])
-        return self
+    def _accept(self, items: Iterable[Any]) -> list[Any]:
+        return _checked(type(self).__name__, items)
 
     def __len__(self) -> int:
         return len(self._list())
 
-    def __iter__(self) -> Iterator[Module]:
+
+class _Numbered(_Held):
+    """A list whose entries are numbered attributes: "0.weight", "1.weight" are the paths in saved files."""
+
+    def _number(self, items: Iterable[Any]) -> None:
+        self._set({str(i): m for i, m in enumerate(items)})
+
+    def append(self, module: Any, /) -> Self:
+        """Add an entry at the end."""
+        setattr(self, str(len(self)), *self._accept([module]))
+        return self
+
+    def extend(self, modules: Iterable[Any], /) -> Self:
+        """Add several entries at the end."""
+        for module in self._accept(modules):
+            self.append(module)
+        return self
+
+    def insert(self, index: int, module: Any) -> Any:
+        """Add an entry before a place."""
+        items = self._list()
+        items.insert(index, *self._accept([module]))
+        self._number(items)
+        return self if isinstance(self, Sequential) else None
+
+    def pop(self, key: int) -> Any:
+        """Take an entry out, and give it."""
+        module = self[key]
+        del self[key]
+        return module
+
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._list())
 
-    def __getitem__(self, index: int | slice) -> Module:
-        chosen = self._list()[index]
-        if isinstance(chosen, Module):
-            return chosen
+    def __getitem__(self, index: int | slice) -> Any:
+        if not isinstance(index, slice):
+            return self._list()[index]
         part = type(self).__new__(type(self))
-        part._set(chosen)
+        part._number(self._list()[index])
         return part
 
+    def __setitem__(self, index: int, module: Any) -> None:
+        setattr(self, [*self._items()][index], *self._accept([module]))
 
-class Sequential(ModuleList):
-    """Modules called one after the other, each on the result of the one before."""
+    def __delitem__(self, index: int | slice) -> None:
+        items = self._list()
+        del items[index]
+        self._number(items)
 
-    def __init__(self, *modules: Module) -> None:
-        super().__init__(modules)
+    def __iadd__(self, modules: Iterable[Any]) -> Self:
+        return self.extend(modules)
+
+    def __add__(self, other: Iterable[Any]) -> Self:
+        both = type(self).__new__(type(self))
+        both._number([*self, *self._accept(other)])
+        return both
+
+
+class ModuleList(_Numbered):
+    """A list of modules whose parameters are found; it has no forward."""
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        self._number(_checked(type(self).__name__, modules or ()))
+
+
+class Sequential(_Numbered):
+    """Modules called one after the other, each on the result of the one before.
+
+    Given one dict, its keys are their names.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        if len(args) == 1 and isinstance(args[0], dict):
+            _checked(type(self).__name__, args[0].values())
+            for name, module in args[0].items():
+                self.add_module(name, module)
+        else:
+            self._number(_checked(type(self).__name__, args))
 
     def forward(self, input: Any) -> Any:
         """Call the modules in order."""
         for module in self._list():
             input = module(input)
         return input
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if not isinstance(index, slice):
+            return super().__getitem__(index)
+        part = type(self).__new__(type(self))
+        part._set(dict([*self._items().items()][index]))  # under their names
+        return part
+
+    def __delitem__(self, index: int | slice) -> None:
+        names = [*self._items()]
+        numbered = names == [str(i) for i in range(len(names))]
+        for name in names[index] if isinstance(index, slice) else [names[index]]:
+            delattr(self, name)
+        if numbered:
+            self._number(self._list())
+
+
+class _Named(_Held):
+    """A dict whose entries are attributes."""
+
+    def _put(self, name: str, value: Any) -> None:
+        raise NotImplementedError
+
+    def __init__(self, values: Any = None, /) -> None:
+        self.update({} if values is None else values)
+
+    def update(self, values: Any, /) -> None:
+        """Add entries: those of a mapping, or pairs."""
+        if not isinstance(values, Iterable):
+            raise DTypeError(f"{type(self).__name__}: expected a dict or pairs.", got=type(values).__name__)
+        for name, value in values.items() if hasattr(values, "items") else values:
+            self[name] = value
+
+    def __getitem__(self, key: str) -> Any:
+        return self._items()[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._put(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        del self._items()[key]  # KeyError, if there is none
+        delattr(self, key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items())
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._items()
+
+    def keys(self) -> Any:
+        """Give the names."""
+        return self._items().keys()
+
+    def items(self) -> Any:
+        """Give names and entries."""
+        return self._items().items()
+
+    def values(self) -> Any:
+        """Give the entries."""
+        return self._items().values()
+
+    def clear(self) -> None:
+        """Take all entries out."""
+        self._set({})
+
+    def pop(self, key: str) -> Any:
+        """Take an entry out, and give it."""
+        value = self[key]
+        del self[key]
+        return value
+
+
+class ModuleDict(_Named):
+    """Modules by name, whose parameters are found; it has no forward."""
+
+    def _put(self, name: str, value: Any) -> None:
+        if isinstance(name, str) and name not in vars(self) and hasattr(self, name):
+            raise ArgumentError(f"ModuleDict: {name!r} is the name of something else.", expected="another key")
+        self.add_module(name, *self._accept([value]))
+
+
+class _Tensors(_Held):
+    kind = Tensor
+
+    def _accept(self, items: Iterable[Any]) -> list[Any]:
+        return [_parameter(type(self).__name__, x) for x in items]
+
+    def __repr__(self) -> str:
+        lines = [
+            f"    ({k}): {'Parameter' if isinstance(p, Parameter) else 'Tensor'} containing: "
+            f"[{p.dtype} of size {'x'.join(map(str, p.shape)) or '()'}]"
+            for k, p in self._items().items()
+        ]
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"]) if lines else f"{type(self).__name__}()"
+
+
+def _parameter(owner: str, x: Any) -> Any:
+    if not isinstance(x, Tensor):
+        raise DTypeError(f"{owner}: an entry is no tensor.", got=f"{type(x).__name__} {x!r:.60}")
+    return x if isinstance(x, Parameter) else Parameter(x)
+
+
+class ParameterList(_Tensors, _Numbered):
+    """A list of Parameters that are found; tensors become Parameters."""
+
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        self._number(self._accept(values or ()))
+
+
+class ParameterDict(_Tensors, _Named):
+    """Parameters by name that are found; tensors become Parameters."""
+
+    def _put(self, name: str, value: Any) -> None:
+        self.register_parameter(name, *self._accept([value]))

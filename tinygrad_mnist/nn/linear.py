@@ -1,4 +1,4 @@
-"""Linear, the affine layer, and Flatten, which brings images to it.
+"""Linear, the affine layer, Bilinear, and what brings inputs to them: Flatten, Unflatten, Identity.
 
 Read after module.py; functional.py has the operation.
 """
@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.backend import Generator
 from ..core.errors import ArgumentError
+from ..functions.dims import as_axis
 from ..functions.types import DTypeLike
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
@@ -62,7 +63,8 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         """Name the sizes."""
-        return f"{self.in_features}, {self.out_features}" + ("" if self.bias is not None else ", bias=False")
+        sizes = f"in_features={self.in_features}, out_features={self.out_features}"
+        return f"{sizes}, bias={self.bias is not None}"
 
 
 class Flatten(Module):
@@ -79,5 +81,63 @@ class Flatten(Module):
         return F.flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
-        """Name the dimensions where they are not the default."""
-        return "" if (self.start_dim, self.end_dim) == (1, -1) else f"{self.start_dim}, {self.end_dim}"
+        """Name the dimensions."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """Split a dimension into several.
+
+    Shapes:
+        input (*, ΠS, *) -> (*, S, *)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Any) -> None:
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        at = as_axis("Unflatten", self.dim, input.ndim)
+        return input.reshape(*input.shape[:at], *self.unflattened_size, *input.shape[at + 1 :])
+
+    def extra_repr(self) -> str:
+        """Name the dimension and the sizes."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+class Identity(Module):
+    """Give what comes in; any arguments are accepted, so that it can stand for any layer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def forward(self, input: Any) -> Any:
+        return input
+
+
+class Bilinear(Module):
+    """Map two inputs to one output, linearly in each.
+
+    Math:
+        out_o = Σ_ij x1_i w_oij x2_j + b_o
+    Shapes:
+        x1 (*, in1_features), x2 (*, in2_features) -> (*, out_features)
+    """
+
+    def __init__(
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None,
+        dtype: Any = None, generator: Generator | None = None,
+    ) -> None:  # fmt: skip
+        positive("Bilinear", in1_features=in1_features, in2_features=in2_features, out_features=out_features)
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        weight = Parameter(zeros(out_features, in1_features, in2_features, dtype=dtype, device=device))
+        self.weight = fan_in_uniform(weight, in1_features, generator)
+        offset = Parameter(zeros(out_features, dtype=dtype))
+        self.bias = fan_in_uniform(offset, in1_features, generator) if bias else None
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Name the sizes."""
+        sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}"
+        return f"{sizes}, bias={self.bias is not None}"

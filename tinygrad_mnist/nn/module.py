@@ -20,8 +20,10 @@ from ..tensors.creation import from_numpy
 from ..tensors.in_place import clear_gradient
 from ..tensors.tensor import Tensor
 from .conversion import Conversion
+from .hooks import hooked
 from .nesting import copied, described, join, members
 from .parameter import Parameter
+from .parts import Parts
 
 M = TypeVar("M", bound="Module")
 
@@ -33,7 +35,7 @@ class Incompatible(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module(Conversion):
+class Module(Parts, Conversion):
     """Base of all layers and models: write `forward`, assign layers and Parameters as attributes."""
 
     training: bool = True
@@ -54,6 +56,8 @@ class Module(Conversion):
             if scope.depth >= DEEP and not scope.depth & 31:
                 deep = scope.depth == DEEP
                 call_depth.allow(scope.depth)
+            if self._hooks is not None:
+                return hooked(self, self.forward, args, kwargs)
             if state.around is not None:
                 return state.around(scope, self.forward, args, kwargs)
             return self.forward(*args, **kwargs)
@@ -195,16 +199,28 @@ class Module(Conversion):
         buffers = {name: x for name, x in found.items() if not isinstance(x, Parameter)}
         return {**dict(self.named_parameters()), **buffers}
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Give parameters and persistent buffers by path, in the model's memory: clone() what must not change."""
-        return {name: x.detach() for name, x in self._saved().items()}
+    def state_dict(
+        self, *, destination: dict[str, Tensor] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Tensor]:
+        """Give parameters and persistent buffers by path, in the model's memory: clone() what must not change.
 
-    def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> Incompatible:
+        Args:
+            destination: a dict to add them to, and give; prefix: what their names begin with
+            keep_vars: give them themselves, with their place in the graph
+        """
+        destination = {} if destination is None else destination
+        destination.update({prefix + name: x if keep_vars else x.detach() for name, x in self._saved().items()})
+        return destination
+
+    def load_state_dict(
+        self, state_dict: dict[str, Any], strict: bool = True, assign: bool = False
+    ) -> Incompatible:
         """Copy values into the parameters and buffers; give the names without a value, and without a place.
 
         Args:
             state_dict: tensors or arrays by path, as `state_dict` gives
             strict: names must match exactly
+            assign: take the tensors over instead of their values, with their dtypes
         Raises:
             StateDictError listing every missing, unexpected and misshaped key; then nothing has been changed
         """
@@ -227,8 +243,14 @@ class Module(Conversion):
             hint = "build the model as it was when saved, or strict=False to skip missing and unexpected keys"
             raise StateDictError(what, got=got, expected=", ".join(f"{k} {p.shape}" for k, p in own.items()), hint=hint)
         with no_grad():
-            for _, x, v in both:
-                x.copy_(v)
+            for k, x, v in both:
+                owner, _, name = k.rpartition(".")
+                if assign and vars(self.get_submodule(owner)).get(name) is x:
+                    new = state_dict[k] if isinstance(state_dict[k], Tensor) else from_numpy(v)
+                    kept = Parameter(new, x.requires_grad) if isinstance(x, Parameter) else new
+                    setattr(self.get_submodule(owner), name, kept)
+                else:
+                    x.copy_(v)
         return Incompatible(missing, unexpected)
 
     # ------------------------------------------------------------ a readable face

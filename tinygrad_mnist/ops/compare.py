@@ -14,6 +14,7 @@ import numpy as np
 from ..core.graph import Array
 from ..core.primitive import primitive
 from ..kernels import activation as kernel
+from ..kernels.gates import choose
 from .broadcast import elementwise
 
 # ---------------------------------------------------------------- extremes and choices
@@ -89,7 +90,7 @@ def keep_vjp_x(g: Any, out: Any, x: Any, mask: Any) -> Any:
 @elementwise(over=(2,), loop="a if condition else b")  # b is written first
 def where(condition: Array, a: Any, b: Any, *, out: Array | None = None) -> Array:
     """Take a where the condition holds, else b."""
-    if out is not None:
+    if out is not None and out.dtype.kind != "f":
         np.copyto(out, b)
         np.copyto(out, a, where=condition)
         return out
@@ -98,8 +99,7 @@ def where(condition: Array, a: Any, b: Any, *, out: Array | None = None) -> Arra
     if isinstance(a, int) or isinstance(b, int):  # which NumPy would wrap
         kind = np.result_type(a, b)
         a, b = np.asarray(a, kind), np.asarray(b, kind)
-    chosen: Array = np.where(condition, a, b)
-    return chosen
+    return choose(condition, a, b, out)
 
 
 @where.vjp("a")

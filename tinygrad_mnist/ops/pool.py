@@ -11,13 +11,14 @@ from typing import Any
 from ..core.graph import Array
 from ..core.primitive import primitive
 from ..kernels import pool as kernel
+from ..kernels.pool import ONE
 from ..kernels.shapes import Pair
 from .broadcast import Shape
 
 
 # in evaluation nobody asks for the winners
 @primitive(kernel.max_pool2d, residuals=True, unrecorded=kernel.max_pool2d_values)
-def max_pool2d(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Any:
+def max_pool2d(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = ONE) -> Any:
     """Take the largest element of every window; of equal ones the first wins the whole gradient."""
 
 
@@ -28,16 +29,26 @@ def max_pool2d_vjp_x(g: Any, out: Any, x: Any, *, saved: Any = None, **window: A
 
 
 @primitive(differentiable=False, slow="needed at the second derivative only")
-def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
+def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = ONE) -> Array:
     """Find which tap of its window each window's winner is. Constant to differentiation.
 
     Shapes:  x (N, C, H, W) -> (N, C, OH, OW) of unsigned integers, row · KW + column within the window
     """
-    return kernel.max_pool2d(x, kernel_size=kernel_size, stride=stride, padding=padding)[1]
+    window: Any = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
+    return kernel.max_pool2d(x, **window)[1]
+
+
+@primitive(kernel.pool_positions, differentiable=False, slow="integers that a loss does not need")
+def pool_positions(
+    winners: Array, *, width: int, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = ONE
+) -> Any:
+    """Number the pixel that won, in row order of its plane. Constant to differentiation."""
 
 
 @primitive(kernel.pool_scatter)
-def pool_scatter(x: Array, winners: Array, *, x_shape: Shape, kernel_size: Pair, stride: Pair, padding: Pair) -> Any:
+def pool_scatter(
+    x: Array, winners: Array, *, x_shape: Shape, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = ONE
+) -> Any:
     """Add every window's value at its winner, into zeros."""
 
 
@@ -47,7 +58,9 @@ def pool_scatter_vjp_x(g: Any, out: Any, x: Any, winners: Any, *, x_shape: Shape
 
 
 @primitive(kernel.pool_gather, slow="needed at the second derivative only")
-def pool_gather(x: Array, winners: Array, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Any:
+def pool_gather(
+    x: Array, winners: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = ONE
+) -> Any:
     """Read every window's winner."""
 
 

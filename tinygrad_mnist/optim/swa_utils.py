@@ -16,6 +16,7 @@ import numpy as np
 from ..core.errors import ArgumentError
 from ..core.graph import no_grad
 from ..nn.module import Module
+from ..nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from ..tensors.creation import tensor
 from .optimizer import Optimizer, check_at_least
 from .schedule import Scheduler, by_group, checked_optimizer
@@ -102,7 +103,7 @@ class AveragedModel(Module):
 @no_grad()
 def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     """Compute the running statistics of batch norms anew, as means over the batches (or their first members)."""
-    norms: list[Any] = [m for m in model.modules() if any("BatchNorm" in c.__name__ for c in type(m).__mro__)]
+    norms: list[Any] = [m for m in model.modules() if isinstance(m, BatchNorm1d | BatchNorm2d | BatchNorm3d)]
     before, training = [m.momentum for m in norms], model.training
     try:
         for m in norms:

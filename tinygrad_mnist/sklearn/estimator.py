@@ -26,7 +26,7 @@ from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..data import DataLoader, TensorDataset
 from ..functions import mean
 from ..nn import Module
-from ..nn import functional as F
+from ..nn.checks import check_probability
 from ..tensors.tensor import Tensor
 from ..training import Callback, EarlyStopping, KeepBest, fit, predict
 from ..training.callbacks import check_callbacks
@@ -215,7 +215,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         check_callbacks(type(self).__name__, () if self.callbacks is None else self.callbacks)
         if not isinstance(self.alpha, numbers.Real) or not 0 <= self.alpha < np.inf:
             raise ArgumentError("alpha must be a number that is not negative.", got=f"{self.alpha!r}")
-        F.check_probability("dropout", self.dropout)
+        check_probability("dropout", self.dropout)
         if self.dtype not in (None, "float32", "float64", np.float32, np.float64):
             raise ArgumentError("dtype must be 'float32', 'float64' or None.", got=f"{self.dtype!r}")
         if self.module is not None and self.dtype is not None:

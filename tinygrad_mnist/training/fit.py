@@ -108,7 +108,7 @@ def fit(
 
 def checked_loss(who: str, loss_function: Callable[..., Any] | None) -> Callable[..., Any]:
     """Give cross-entropy where no loss is named; refuse names and classes."""
-    loss = CrossEntropyLoss() if loss_function is None else loss_function
+    loss: Callable[..., Any] = CrossEntropyLoss() if loss_function is None else loss_function
     if isinstance(loss, type) or not callable(loss):
         what = f"{who}: loss_function must be a function of (outputs, *targets)."
         raise DTypeError(what, got=_named(loss), hint="loss_function=nn.MSELoss(), with brackets: an object")

@@ -7,6 +7,7 @@ typing), no folding and no DOT. Look next at fold.py, then graph.py.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -185,9 +186,13 @@ def shared_scope(scopes: Sequence[Scope | None]) -> Scope | None:
     return max(set.intersection(*around), key=lambda scope: scope.depth, default=None) if around else None
 
 
+# what a module's own text has besides, and a title has no room for
+USUAL = re.compile(r"\b(in|out)_features=|, bias=True|, inplace=False|start_dim=1, end_dim=-1")
+
+
 def module_title(module: object, path: str) -> str:
     """Name a module as in `net.3 Linear(128, 10)`, on one line."""
-    settings = module.extra_repr() if hasattr(module, "extra_repr") else ""
+    settings = USUAL.sub("", module.extra_repr()) if hasattr(module, "extra_repr") else ""
     title = f"{path} {type(module).__name__}".strip() + (f"({settings})" if settings else "")
     return title if title.isprintable() else "".join(c if c.isprintable() else "?" for c in title)
 

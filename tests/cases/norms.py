@@ -1,0 +1,124 @@
+"""Cases of what normalizations and embeddings are made of."""
+
+from typing import Any
+
+import numpy as np
+from strategies import Array, Call, Draw
+
+from tinygrad_mnist.ops import embedding as B
+from tinygrad_mnist.ops import norms as N
+
+from .case import Example, a, case
+
+
+def build_rows(d: Draw) -> Call:
+    return Call([d.values((d.choose((3, 1)), d.choose((4, 2, 5))))], {"eps": d.choose((0.1, 0.5))}, d.seed)
+
+
+def standardize_oracle(x: Array, eps: float) -> Array:
+    return (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + eps)
+
+
+case(N.standardize, build_rows, standardize_oracle,
+     torch=lambda m, x, eps: m.nn.functional.layer_norm(x, (x.shape[1],), eps=eps),
+     examples=(Example((np.array([[1.0, 3]]),), np.array([[-0.5, 0.5]]), (np.array([[0.1875, -0.1875]]),), {"eps": 3},
+                       g=np.array([[1.0, 0]])),))  # fmt: skip
+
+
+def build_grad(d: Draw) -> Call:
+    shape = d.choose(((3, 4), (1, 2), (2, 5)))
+    return Call([d.values(shape), d.values(shape), d.values(shape[:1])], {}, d.seed)
+
+
+def grad_oracle(y: Array, h: Array, r: Array) -> Array:
+    return r[:, None] * (y - y.mean(1, keepdims=True) - h * (y * h).mean(1, keepdims=True))
+
+
+case(N.standardize_grad, build_grad, grad_oracle,
+     torch=lambda m, y, h, r: r[:, None] * (y - y.mean(1, keepdim=True) - h * (y * h).mean(1, keepdim=True)),
+     examples=(Example((np.array([[1.0, 3]]), np.array([[2.0, 0]]), a(5)), np.array([[-15.0, 5]]),
+                       (np.array([[-10.0, 0]]), np.array([[-10.0, -20]]), a(-2))),))  # fmt: skip
+
+SHAPES = (2, 3, 2, 2), (3, 2), (2, 1, 3), (1, 2, 4), (4, 3, 1)
+
+
+def axes(x: Any) -> tuple[int, ...]:
+    return (0, *range(2, x.ndim))
+
+
+def build_channels(d: Draw) -> Call:
+    return Call([d.values(d.choose(SHAPES))], {}, d.seed)
+
+
+case(N.moments, build_channels, lambda x: np.stack([x.mean(axes(x)), x.var(axes(x))]),
+     torch=lambda m, x: m.stack([x.mean(axes(x)), x.var(axes(x), correction=0)]),
+     examples=(Example((np.array([[1.0, 4], [3, 4]]),), np.array([[2.0, 4], [1, 0]]),
+                       (np.array([[-4.5, 0.5], [5.5, 0.5]]),), g=np.array([[1.0, 1], [5, 7]])),))  # fmt: skip
+
+
+def build_rescale(d: Draw) -> Call:
+    shape = d.choose(SHAPES)
+    centre, factor, offset = (d.values(shape[1:2]) for _ in range(3))
+    return Call([d.values(shape), d.choose((centre, None)), factor, d.choose((offset, None))], {}, d.seed)
+
+
+def rescaled(x: Any, centre: Any, factor: Any, offset: Any) -> Any:
+    lined = [0 if v is None else v.reshape(-1, *(1,) * (x.ndim - 2)) for v in (centre, factor, offset)]
+    return (x - lined[0]) * lined[1] + lined[2]
+
+
+case(N.rescale, build_rescale, rescaled, torch=lambda m, *args: rescaled(*args),
+     examples=(Example((np.array([[1.0, 2], [3, 4]]), a(1, 2), a(3, 4), a(5, 6)), np.array([[5.0, 6], [11, 14]]),
+                       (np.array([[3.0, 4], [3, 4]]), a(-6, -8), a(2, 2), a(2, 2))),))  # fmt: skip
+
+
+def build_dot(d: Draw) -> Call:
+    shape = d.choose(SHAPES)
+    return Call([d.values(shape), d.values(shape), d.values(shape[1:2])], {}, d.seed)
+
+
+def dot(y: Any, x: Any, centre: Any) -> Any:
+    return (y * (x - centre.reshape(-1, *(1,) * (x.ndim - 2)))).sum(axes(x))
+
+
+case(N.channel_dot, build_dot, dot, torch=lambda m, *args: dot(*args),
+     examples=(Example((np.array([[1.0, 2], [3, 4]]), np.array([[5.0, 6], [7, 8]]), a(1, 2)), a(22, 32),
+                       (np.array([[4.0, 4], [6, 6]]), np.array([[1.0, 2], [3, 4]]), a(-4, -6))),))  # fmt: skip
+
+
+def build_embed(d: Draw) -> Call:
+    index = d.integers(0, 4, d.choose(((3,), (2, 3), ())))
+    return Call([d.values((4, 2)), index], {"padding": d.choose((-1, 2))}, d.seed)
+
+
+def embed_twin(m: Any, w: Any, index: Any, padding: int) -> Any:
+    return m.nn.functional.embedding(index.long(), w, padding_idx=None if padding < 0 else padding)
+
+
+case(B.embed, lambda d: Call(build_embed(d).args, {"padding": -1}, d.seed), lambda w, index, padding: w[index],
+     torch=embed_twin,
+     examples=(Example((np.array([[1.0], [2]]), np.array([1, 0, 1])), np.array([[2.0], [1], [2]]),
+                       (np.array([[1.0], [2]]),), {"padding": -1}),
+               Example((np.array([[1.0], [2]]), np.array([1, 0, 1])), np.array([[2.0], [1], [2]]),
+                       (np.array([[1.0], [0]]),), {"padding": 1})))  # fmt: skip
+
+
+def build_add_rows(d: Draw) -> Call:
+    index = d.integers(0, 4, d.choose(((3,), (2, 3), (5,))))
+    return Call([d.values((*index.shape, 2)), index], {"count": 4, "padding": d.choose((-1, 2))}, d.seed)
+
+
+def add_rows_oracle(x: Array, index: Array, count: int, padding: int) -> Array:
+    out = np.zeros((count, x.shape[-1]))
+    for at in np.ndindex(index.shape):
+        out[index[at]] += x[at] * (index[at] != padding)
+    return out
+
+
+case(B.add_rows, build_add_rows, add_rows_oracle,
+     torch=lambda m, x, index, count, padding: m.zeros(count, x.shape[-1], dtype=x.dtype).index_add(
+         0, index.reshape(-1).long(), (x * (index != padding)[..., None]).reshape(-1, x.shape[-1])),
+     examples=(Example((np.array([[1.0], [2], [4]]), np.array([1, 0, 1])), np.array([[2.0], [5], [0]]),
+                       (np.array([[1.0], [1], [1]]),), {"count": 3, "padding": -1}),
+               Example((np.array([[1.0], [2], [4]]), np.array([1, 0, 1])), np.array([[2.0], [0], [0]]),
+                       (np.array([[0.0], [1], [0]]),), {"count": 3, "padding": 1})))  # fmt: skip

@@ -1,0 +1,286 @@
+"""Activations on raw arrays, in blocks that stay in cache: the result, and its slope on the way where it is wanted.
+
+A block function is given a block of x, where to write the result and the slope (either may be None), memory to work
+in, and the settings; `gate` makes the kernels of it. A slope that costs an exponential is kept from the forward pass,
+so that the gradient is one product. Must not know: Tensor. Look next at ops/gates.py (the calculus).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.backend import Array
+from .activation import erf, keep
+from .scratch import scratch
+from .shapes import flatten
+
+_BLOCK = 1 << 15
+_BOOL = np.dtype(bool)
+Piece = Array | None
+
+
+class Gate(NamedTuple):
+    """The kernels of one activation: result and slope, either alone."""
+
+    both: Callable[..., tuple[Array, Array]]
+    value: Callable[..., Array]
+    slope: Callable[..., Array]
+
+
+def blocks(*arrays: Any) -> list[Any]:
+    """Cut arrays of one shape (or None) that lie alike in memory into blocks that stay in cache."""
+    given = [x for x in arrays if x is not None]
+    flat = flatten(*given) if given[0].size > _BLOCK else None
+    if flat is None:
+        return [arrays]
+    vectors = iter(flat)
+    cut = [None if x is None else next(vectors) for x in arrays]
+    return [[None if x is None else x[i : i + _BLOCK] for x in cut] for i in range(0, given[0].size, _BLOCK)]
+
+
+def gate(block: Callable[..., None], spare: int) -> Gate:
+    """Make the kernels of an activation from what it does with a block and a number of working arrays."""
+
+    def run(x: Array, out: Piece, slope: Piece, settings: dict[str, Any]) -> tuple[Any, Any]:
+        kind = x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
+        if kind.char == "e":  # half precision is computed in single
+            wide = x.astype(np.float32)
+            mine: Any = [None if y is None else np.empty(x.shape, np.float32) for y in (out, slope)]
+            run(wide, mine[0], mine[1], settings)
+            for y, result in zip((out, slope), mine, strict=True):
+                if y is not None:
+                    np.copyto(y, result, casting="same_kind")
+            return out, slope
+        x = x if x.dtype is kind else x.astype(kind)
+        for piece, value, derivative in blocks(x, out, slope):
+            if value is not None and np.may_share_memory(piece, value):
+                source = scratch("gate x", piece.shape, kind)  # the slope is computed after the result
+                np.copyto(source, piece)
+                piece = source
+            block(piece, value, derivative, [scratch(f"gate {i}", piece.shape, kind) for i in range(spare)], **settings)
+        return out, slope
+
+    def new(x: Array) -> Array:
+        return np.empty_like(x, dtype=None if x.dtype.kind == "f" else np.float32)
+
+    def both(x: Array, *, out: Piece = None, saved: Piece = None, **settings: Any) -> tuple[Array, Array]:
+        return run(x, new(x) if out is None else out, new(x) if saved is None else saved, settings)
+
+    def value(x: Array, *, out: Piece = None, **settings: Any) -> Any:
+        return run(x, new(x) if out is None else out, None, settings)[0]
+
+    def slope(x: Array, *, out: Piece = None, **settings: Any) -> Any:
+        return run(x, None, new(x) if out is None else out, settings)[1]
+
+    return Gate(both, value, slope)
+
+
+def level(x: Array, value: float) -> Any:
+    """Give working memory of one value: NumPy compares two arrays four times as fast as one with a number."""
+    full = scratch("gate level", x.shape, x.dtype)
+    full[...] = value
+    return full
+
+
+# ---------------------------------------------------------------- exponential
+
+def _silu(x: Array, out: Piece, slope: Piece, spare: list[Array]) -> None:
+    s, e = spare
+    np.exp(np.minimum(x, level(x, 88 if x.itemsize == 4 else 700), out=e), out=e)
+    np.divide(e, np.add(e, 1, out=s), out=s)
+    product = np.multiply(x, s, out=e if out is None else out)
+    if slope is not None:
+        np.multiply(np.subtract(1, s, out=slope), product, out=slope)
+        slope += s
+
+
+def _mish(x: Array, out: Piece, slope: Piece, spare: list[Array]) -> None:
+    e, t, u = spare
+    np.exp(np.minimum(x, level(x, 40), out=e), out=e)
+    np.multiply(np.add(e, 2, out=t), e, out=t)  # tanh(log(1 + e)) = e (e + 2) / (e (e + 2) + 2)
+    np.divide(t, np.add(t, 2, out=u), out=t)
+    if out is not None:
+        np.multiply(x, t, out=out)
+    if slope is not None:
+        np.divide(e, np.add(e, 1, out=u), out=e)
+        np.subtract(1, np.multiply(t, t, out=u), out=u)
+        u *= e
+        np.multiply(u, x, out=slope)
+        slope += t
+
+
+def _elu(
+    x: Array, out: Piece, slope: Piece, spare: list[Array], *, alpha: float, scale: float, along: float
+) -> None:
+    low, high = spare
+    zero = level(x, 0)
+    np.minimum(x, zero, out=low)
+    if along != 1:
+        low *= low.dtype.type(along)
+    np.expm1(low, out=low)
+    low *= low.dtype.type(alpha * scale)
+    if out is not None:
+        np.maximum(x, zero, out=high)
+        if scale != 1:
+            high *= high.dtype.type(scale)
+        np.add(high, low, out=out)
+    if slope is not None:
+        np.add(low, alpha * scale, out=slope)
+        if along != 1:
+            slope *= slope.dtype.type(along)
+        if (rest := scale - along * alpha * scale) != 0:  # added where x > 0
+            np.copyto(high, np.greater(x, zero, out=scratch("gate mask", x.shape, _BOOL)))
+            high *= high.dtype.type(rest)
+            slope += high
+
+
+def _softplus(x: Array, out: Piece, slope: Piece, spare: list[Array], *, beta: float, threshold: float) -> None:
+    z, e, r = spare
+    np.multiply(x, beta, out=z)
+    np.exp(np.negative(np.abs(z, out=e), out=e), out=e)
+    np.log1p(e, out=r)
+    r += np.maximum(z, level(z, 0), out=e)
+    straight = np.greater(z, threshold) if threshold < 16 or x.itemsize == 8 else None
+    if slope is not None:  # the sigmoid, 1 - e^(-softplus)
+        np.negative(np.expm1(np.negative(r, out=slope), out=slope), out=slope)
+        if straight is not None:
+            choose(straight, 1.0, slope, slope)
+    if out is not None:
+        np.divide(r, beta, out=out)
+        if straight is not None:
+            choose(straight, x, out, out)
+
+
+# ---------------------------------------------------------------- the normal distribution
+
+# Φ(x) = (1 + tanh(x P(x²) / Q(x²))) / 2 to 1.3e-7, fitted on |x| < 5.5; the first coefficient of P is 1
+_P = tuple(p / 5.50948448e-05 for p in (5.16510669e-03, 9.50604737e-02, 7.97886048e-01))
+_Q = tuple(q / 5.50948448e-05 for q in (3.15594213e-03, 7.36100181e-02, 1.0))
+BEND, SLOPE = 0.044715, math.sqrt(2 / math.pi)
+
+
+def _normal(x: Array, out: Array, spare: list[Array]) -> Array:
+    """Give the normal distribution Φ, and in spare[1] x², of x that is not too far out."""
+    near, square = spare
+    if x.itemsize == 8:
+        erf(np.multiply(x, math.sqrt(0.5), out=near), out)
+        np.multiply(np.clip(x, -40, 40, out=near), near, out=square)
+    else:
+        np.multiply(np.clip(x, -20, 20, out=near), near, out=square)
+        top = np.add(square, _P[0], out=out)
+        for p in _P[1:]:
+            top *= square
+            top += p
+        near *= top
+        bottom = np.multiply(square, _Q[0], out=out)
+        bottom += _Q[1]
+        bottom *= square
+        bottom += _Q[2]
+        np.tanh(np.divide(near, bottom, out=out), out=out)
+    out += 1
+    out *= 0.5
+    return out
+
+
+def _gelu(x: Array, out: Piece, slope: Piece, spare: list[Array], *, approximate: bool) -> None:
+    phi, a, b = spare
+    if approximate:
+        np.multiply(x, x, out=a)
+        np.multiply(np.add(np.multiply(a, BEND * SLOPE, out=b), SLOPE, out=b), x, out=b)
+        np.tanh(b, out=phi)
+        phi += 1
+        phi *= 0.5
+        if slope is not None:  # Φ' = 2 Φ (1 - Φ) · the slope of the argument of tanh
+            a *= 6 * BEND * SLOPE
+            a += 2 * SLOPE
+            a *= x
+            a *= phi
+            np.multiply(a, np.subtract(1, phi, out=b), out=a)
+    else:
+        _normal(x, phi, [a, b])
+        if slope is not None:
+            np.exp(np.multiply(b, -0.5, out=a), out=a)
+            a *= x
+            a *= 1 / math.sqrt(2 * math.pi)
+    if out is not None:
+        np.multiply(x, phi, out=out)
+    if slope is not None:
+        np.add(phi, a, out=slope)
+
+
+silu, mish, elu = gate(_silu, 2), gate(_mish, 3), gate(_elu, 2)
+softplus, gelu = gate(_softplus, 3), gate(_gelu, 3)
+
+
+# ---------------------------------------------------------------- straight pieces
+
+
+def leaky(x: Array, slope: Any, out: Piece = None) -> Array:
+    """Give x where it is positive, else slope · x.
+
+    Shapes:  x (*A), slope a number or broadcasting with x -> their common shape
+    """
+    x = x if x.dtype.kind == "f" else x.astype(np.float32)
+    if isinstance(slope, float | int):
+        if slope == 0:  # times infinity it would be NaN
+            return np.maximum(x, 0, out=out)
+        out = np.empty_like(x) if out is None else out
+        pick: Any = np.maximum if slope <= 1 else np.minimum
+        for piece, result in blocks(x, out):
+            product = np.multiply(piece, slope, out=scratch("leaky", piece.shape, piece.dtype))
+            pick(piece, product, out=result)
+        return out
+    return choose(np.greater(x, 0), x, np.multiply(slope, x), out)
+
+
+def choose(mask: Array, a: Any, b: Any, out: Piece = None) -> Array:
+    """Take a where the mask is true, else b, by their bits: a branch would guess wrong half of the time.
+
+    Shapes:  mask, a, b broadcast
+    """
+    kind = np.result_type(a, b)
+    bits = np.dtype(f"i{kind.itemsize}") if kind.kind == "f" and kind.itemsize <= 8 else None
+    shape = np.broadcast_shapes(np.shape(mask), np.shape(a), np.shape(b))
+    arrays = [x for x in (mask, a, b, out) if type(x) is np.ndarray]
+    alike = all(x.shape == shape and x.flags.c_contiguous and x.dtype in (kind, _BOOL) for x in arrays)
+    if bits is None or not alike or type(mask) is not np.ndarray or not shape:
+        chosen = np.where(mask, a, b)
+        if out is None:
+            return np.asarray(chosen)
+        np.copyto(out, chosen)
+        return out
+    out = np.empty(shape, kind) if out is None else out
+    sources = [x if type(x) is np.ndarray else None for x in (a, b)]
+    for chosen, yes, no, result in blocks(mask, *sources, out):
+        select, rest = (scratch(f"choose {i}", result.shape, bits) for i in (0, 1))
+        np.copyto(select, chosen)
+        first, last = (kind.type(x).view(bits) if y is None else y.view(bits) for x, y in ((a, yes), (b, no)))
+        np.multiply(np.bitwise_xor(first, last, out=rest), select, out=rest)
+        np.bitwise_xor(rest, last, out=result.view(bits))
+    return out
+
+
+def hardtanh(x: Array, *, low: float, high: float, out: Piece = None) -> Any:
+    """Limit x to [low, high]."""
+    return np.clip(x, low, high, out=out)
+
+
+def threshold(x: Array, *, limit: float, value: float, out: Piece = None) -> Any:
+    """Give x where it is above the limit (or NaN), else the value."""
+    above = np.logical_not(np.less_equal(x, limit))
+    return choose(above, x, float(value), out) if value or x.dtype.kind != "f" else keep(x, above, out)
+
+
+def hardshrink(x: Array, *, limit: float, out: Piece = None) -> Any:
+    """Give 0 where -limit ≤ x ≤ limit, else x."""
+    outside = np.logical_not(np.less_equal(np.abs(x), limit)) if limit >= 0 else np.ones(x.shape, _BOOL)
+    return keep(x, outside, out)
+
+
+def softshrink(x: Array, *, limit: float, out: Piece = None) -> Any:
+    """Move x towards 0 by the limit, and to 0 where it is nearer."""
+    return np.subtract(x, np.clip(x, -limit, limit), out=out)

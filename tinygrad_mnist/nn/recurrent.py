@@ -1,0 +1,257 @@
+"""Recurrent layers and cells: RNN, LSTM, GRU, with PyTorch's names of parameters.
+
+Each layer computes its gates' inputs for all steps in one product; ops/recurrent.py does the rest of a direction in
+one operation. Read after linear.py.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..core.backend import Generator
+from ..core.errors import ArgumentError, ShapeError
+from ..core.explain import outside
+from ..core.scope import unchanging
+from ..functions import cat, flip, permute, squeeze, unsqueeze
+from ..kernels.recurrent import CELLS
+from ..ops import contract, index
+from ..ops import recurrent as ops
+from ..tensors.creation import zeros
+from ..tensors.tensor import Tensor
+from .arguments import data, like_weight
+from .checks import check_probability
+from .dropout import dropout
+from .linear import fan_in_uniform, positive
+from .module import Module
+from .parameter import Parameter
+
+
+class _Recurrent(Module):
+    """What layers and cells have in common: the names, shapes and start of their parameters."""
+
+    cell: str = ""
+
+    def _learn(self, suffix: str, inputs: int, size: int, bias: bool, made: Any, generator: Generator | None) -> None:
+        """Make the parameters of one cell: U(-1/√hidden_size, 1/√hidden_size)."""
+        rows = CELLS[self.cell].gates * size
+        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inputs), "weight_hh": (rows, size)}
+        shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
+        for name, shape in shapes.items():
+            setattr(self, name + suffix, fan_in_uniform(Parameter(zeros(*shape, **made)), size, generator))
+        if not bias and not suffix:
+            self.bias_ih = self.bias_hh = None
+
+    def _run(self, x: Tensor, state: Any, suffix: str = "") -> Tensor:
+        """Run the cell over (T, N, inputs) from a state (N, states); gives all states."""
+        w_ih, w_hh, b_ih, b_hh = (
+            vars(self).get(name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        gates = contract.linear(like_weight(type(self).__name__, x, w_ih), w_ih, b_ih)  # type: ignore[arg-type]
+        states: Tensor = ops.unrolled(gates, state, w_hh, b_hh, cell=self.cell)
+        return states
+
+    def _state(self, given: Any, shape: tuple[int, ...], like: Any) -> list[Any]:
+        """Read the states that were given, (h) or (h, c), or make zeros."""
+        count, name = CELLS[self.cell].states, type(self).__name__
+        if given is None:
+            kind: Any = like.dtype
+            return [Tensor.wrap(unchanging(np.zeros(shape, kind))) for _ in range(count)]
+        states = list(given) if isinstance(given, list | tuple) else [given]
+        if len(states) != count or any(tuple(getattr(s, "shape", ())) != shape for s in states):
+            raise ShapeError(f"{name}: the state does not fit.",
+                             got=", ".join(str(tuple(getattr(s, "shape", ()))) for s in states),
+                             expected=f"{'(h, c), each ' if count == 2 else ''}{shape}")  # fmt: skip
+        return states
+
+
+class _Layers(_Recurrent):
+    """Layers of cells over sequences, in one direction or both."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
+        dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, device: Any = None, dtype: Any = None,
+        generator: Generator | None = None,
+    ) -> None:  # fmt: skip
+        name = type(self).__name__
+        positive(name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        check_probability(f"{name}: dropout", dropout)
+        if dropout and num_layers == 1:
+            warnings.warn(f"{name}: dropout is between layers; there is one.", stacklevel=outside())
+        if proj_size:
+            raise ArgumentError(f"{name}: proj_size is not here.", got=f"{proj_size}", hint="a Linear after the layer")
+        self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
+        self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
+        for layer in range(num_layers):
+            inputs = input_size if layer == 0 else hidden_size * (1 + bidirectional)
+            for suffix in self._suffixes(layer):
+                self._learn(suffix, inputs, hidden_size, bias, {"dtype": dtype, "device": device}, generator)
+
+    def _suffixes(self, layer: int) -> list[str]:
+        return [f"_l{layer}", f"_l{layer}_reverse"][: 1 + self.bidirectional]
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: the parameters lie as they should."""
+
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
+        x: Any = data(type(self).__name__, input, 2, 3)
+        batched, size = x.ndim == 3, self.hidden_size
+        x = x if not batched or not self.batch_first else permute(x, 1, 0, 2)
+        x = x if batched else unsqueeze(x, 1)
+        if x.shape[2] != self.input_size or x.shape[0] < 1:
+            raise ShapeError(f"{type(self).__name__}: the input does not fit.", got=f"input {tuple(input.shape)}",
+                             expected=f"{self.input_size} features, and one step or more")  # fmt: skip
+        count = self.num_layers * (1 + self.bidirectional)
+        shape = (count, x.shape[1], size) if batched else (count, size)
+        x = like_weight(type(self).__name__, x, vars(self)["weight_ih_l0"])
+        states = [s if batched else unsqueeze(s, 1) for s in self._state(hx, shape, x)]
+        ends: list[list[Any]] = [[] for _ in states]
+        for layer in range(self.num_layers):
+            seen = []
+            for direction, suffix in enumerate(self._suffixes(layer)):
+                own = [index.getitem(s, index=(len(ends[0]),)) for s in states]
+                out: Any = self._run(flip(x, 0) if direction else x, own[0] if len(own) == 1 else cat(own, 1), suffix)
+                for k, end in enumerate(ends):
+                    end.append(index.getitem(out, index=(-1, slice(None), slice(k * size, (k + 1) * size))))
+                out = out if len(states) == 1 else index.getitem(out, index=(Ellipsis, slice(0, size)))
+                seen.append(flip(out, 0) if direction else out)
+            x = seen[0] if len(seen) == 1 else cat(seen, 2)
+            if self.dropout and self.training and layer < self.num_layers - 1:
+                x = dropout(x, self.dropout)
+        last = [cat([unsqueeze(e, 0) for e in end], 0) for end in ends]
+        if not batched:
+            x, last = squeeze(x, 1), [squeeze(e, 1) for e in last]
+        elif self.batch_first:
+            x = permute(x, 1, 0, 2)
+        return x, last[0] if len(last) == 1 else tuple(last)
+
+    def extra_repr(self) -> str:
+        """Name the sizes, and the settings that are not the default."""
+        plain = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+        text = f"{self.input_size}, {self.hidden_size}"
+        return text + "".join(f", {k}={getattr(self, k)}" for k, v in plain.items() if getattr(self, k) != v)
+
+
+class RNN(_Layers):
+    """Elman's recurrent layers.
+
+    Math:
+        h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu
+    Shapes:
+        input (T, N, input_size), or (N, T, ...) with batch_first, or (T, input_size); hx (layers · directions, N,
+        hidden_size) -> output (T, N, directions · hidden_size), and the last states as hx
+    Args:
+        dropout: probability after every layer but the last, while training
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
+        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, device: Any = None,
+        dtype: Any = None, generator: Generator | None = None,
+    ) -> None:  # fmt: skip
+        self.cell = self.nonlinearity = _nonlinearity("RNN", nonlinearity)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device,
+                         dtype, generator)  # fmt: skip
+
+
+class LSTM(_Layers):
+    """Long short-term memory.
+
+    Math:
+        i, f, o = σ(W_ih x + b_ih + W_hh h + b_hh), g = tanh(likewise); c' = f c + i g; h' = o tanh(c')
+    Shapes:
+        as RNN; hx and the last states are pairs (h, c)
+    Source:
+        Hochreiter & Schmidhuber 1997 (Neural Computation 9); no proj_size
+    """
+
+    cell = "lstm"
+
+
+class GRU(_Layers):
+    """Gated recurrent units.
+
+    Math:
+        r, z = σ(W_ih x + b_ih + W_hh h + b_hh); n = tanh(W_in x + b_in + r (W_hn h + b_hn)); h' = (1 - z) n + z h
+    Shapes:
+        as RNN
+    Source:
+        Cho et al. 2014 (arXiv:1406.1078), with the reset after the product, as PyTorch
+    """
+
+    cell = "gru"
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
+        dropout: float = 0.0, bidirectional: bool = False, device: Any = None, dtype: Any = None,
+        generator: Generator | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device,
+                         dtype, generator)  # fmt: skip
+
+
+def _nonlinearity(name: str, given: str) -> str:
+    if given not in ("tanh", "relu"):
+        raise ArgumentError(f"{name}: nonlinearity is {given!r}.", expected="'tanh' or 'relu'")
+    return given
+
+
+class _Cell(_Recurrent):
+    """One step of a recurrent layer."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None,
+        generator: Generator | None = None,
+    ) -> None:  # fmt: skip
+        positive(type(self).__name__, input_size=input_size, hidden_size=hidden_size)
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        self._learn("", input_size, hidden_size, bias, {"dtype": dtype, "device": device}, generator)
+
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
+        x: Any = data(type(self).__name__, input, 1, 2)
+        batched, size = x.ndim == 2, self.hidden_size
+        if x.shape[-1] != self.input_size:
+            raise ShapeError(f"{type(self).__name__}: the input does not fit.", got=f"input {tuple(x.shape)}",
+                             expected=f"{self.input_size} features")  # fmt: skip
+        x = like_weight(type(self).__name__, x if batched else unsqueeze(x, 0), vars(self)["weight_ih"])
+        states = self._state(hx, (x.shape[0], size) if batched else (size,), x)
+        states = [s if batched else unsqueeze(s, 0) for s in states]
+        out = self._run(unsqueeze(x, 0), states[0] if len(states) == 1 else cat(states, 1))
+        lead = (0,) if batched else (0, 0)
+        parts = [index.getitem(out, index=(*lead, Ellipsis, slice(k * size, (k + 1) * size)))
+                 for k in range(len(states))]  # fmt: skip
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+    def extra_repr(self) -> str:
+        """Name the sizes, and the settings that are not the default."""
+        text = f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+        return text + (", nonlinearity=relu" if self.cell == "relu" else "")
+
+
+class RNNCell(_Cell):
+    """One step of RNN: (N, input_size), (N, hidden_size) -> (N, hidden_size)."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", device: Any = None,
+        dtype: Any = None, generator: Generator | None = None,
+    ) -> None:  # fmt: skip
+        self.cell = self.nonlinearity = _nonlinearity("RNNCell", nonlinearity)
+        super().__init__(input_size, hidden_size, bias, device, dtype, generator)
+
+
+class LSTMCell(_Cell):
+    """One step of LSTM: (N, input_size), (h, c) -> (h, c)."""
+
+    cell = "lstm"
+
+
+class GRUCell(_Cell):
+    """One step of GRU: (N, input_size), (N, hidden_size) -> (N, hidden_size)."""
+
+    cell = "gru"
+
+
+__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"]
+
