@@ -90,8 +90,8 @@ def pushed(node: Node, position: int, t: Any, seen: Sequence[Any], saved: Any) -
         if leave_out is not None:
             arguments = [t if i == position else None if i in leave_out else x for i, x in enumerate(seen[1:])]
             return primitive(*arguments, **node.static)
-    if primitive.residuals:
-        extra = {**extra, "saved": saved if saved is None or isinstance(t, Var) else Tensor.wrap(saved)}
+    if primitive.residuals:  # with them, a rule may use what cannot be differentiated
+        extra = {**extra, "saved": None}
     return transposed(node, position, t, seen, {**node.static, **extra})
 
 
