@@ -12,6 +12,7 @@ import importlib
 import inspect
 import re
 import textwrap
+from typing import Any
 
 import public_names
 
@@ -82,9 +83,11 @@ def theirs(room: str) -> set[str]:
     """List PyTorch's names of a room; torchvision's, which need not be installed, are written above."""
     if ROOMS[room].startswith("vision"):
         return {*EXTRA[room].split()}
-    torch = importlib.import_module("torch")
-    module = importlib.import_module(f"torch.{ROOMS[room]}".rstrip("."))
+    torch: Any = importlib.import_module("torch")
+    module = torch.Tensor if room == "Tensor" else importlib.import_module(f"torch.{ROOMS[room]}".rstrip("."))
     names = {n for n in dir(module) if n[0] != "_"}
+    if room == "Tensor":
+        return {n for n in names if inspect.getdoc(getattr(module, n)) and not MACHINERY.search(n)}
     if room == "":
         names &= {*torch.__all__}
     if room in ("optim", "optim.lr_scheduler", "data", "autograd"):

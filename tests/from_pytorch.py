@@ -15,7 +15,6 @@ import textwrap
 from types import ModuleType
 from typing import Any
 
-import absent_names
 import public_names
 
 import tinygrad_mnist as tg
@@ -101,7 +100,8 @@ def names_of(room: str) -> list[str]:
     """List our public names of a room: what it exports, or what its file or class has."""
     here = ours_of(room)
     given = getattr(here, "__all__", None) or [
-        n for n in dir(here) if room == "Tensor" or getattr(getattr(here, n), "__module__", "") == here.__name__
+        n for n in dir(here)
+        if hasattr(here, n) and (room == "Tensor" or getattr(getattr(here, n), "__module__", "") == here.__name__)
     ]
     return sorted((n for n in {*given} if n[0] != "_"), key=lambda n: (n.lower(), n))
 
@@ -183,9 +183,6 @@ def section(room: str) -> str:
         else:
             same.append(name)
     absent = torch_names.NAMES.get("data" if room == "utils.data" else room, "").split()
-    if room == "Tensor":
-        told = [n for n in dir(there) if n[0] != "_" and inspect.getdoc(getattr(there, n))]
-        absent = [n for n in told if not hasattr(tg.Tensor, n) and not absent_names.MACHINERY.search(n)]
     head = f"## `{f'tg.{room}'.rstrip('.')}` is `{ROOMS[room]}`\n\n"
     rows = "".join(f"| `{n}` | {how} |\n" for n, how in unlike)
     table = f"**Different** ({len(unlike)})\n\n| name | how |\n|---|---|\n{rows}\n" if unlike else ""

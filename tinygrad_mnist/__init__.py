@@ -19,6 +19,7 @@ from .compiler.pairs import model as _model
 from .core import backend as _backend
 from .core import errors
 from .core.absent import absent as _absent
+from .core.calls import answer as _answer
 from .core.errors import TinygradError
 from .func import vmap
 from .functions import linalg
@@ -99,3 +100,4 @@ __all__ = [
     "triu_indices", "uint8", "utils", "viz", "vmap", "zeros", "zeros_like",
 ]
 __all__ += functions.__all__  # fmt: skip
+_answer(globals(), __all__)

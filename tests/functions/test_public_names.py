@@ -27,7 +27,7 @@ def public():
         if not isinstance(getattr(tg, name), type | ModuleType) and callable(getattr(tg, name)):
             yield name, getattr(tg, name), ""
     yield from ((f"F.{name}", getattr(F, name), "nn.functional") for name in F.__all__)
-    for name in dir(tg.Tensor):
+    for name in dir(tg.zeros(1)):
         if name[0] != "_" and callable(getattr(tg.Tensor, name)) and name not in ("wrap", "result_type"):
             yield f"Tensor.{name}", getattr(tg.Tensor, name), "Tensor"
 

@@ -1,4 +1,4 @@
-"""What a module answers when it is asked for a name that it has not: PyTorch's that is not here yet, or a slip.
+"""What a room answers when it is asked for a name or an argument that it has not: PyTorch's, or a slip.
 
 Looked up when the error is shown, not when it is raised: hasattr() and pickle ask modules for all sorts of names.
 Knows the rooms by name only. The list of names is torch_names.py, written by tests/absent_names.py.
@@ -11,18 +11,22 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from .calls import answer
 from .errors import AbsentError, AbsentImportError
 
 PACKAGE = __name__.partition(".")[0]
 ROOMS = {
-    "": "", "nn": "nn", "nn.functional": "nn.functional", "optim": "optim", "optim.lr_scheduler": "optim.lr_scheduler",
+    "": "", "Tensor": "Tensor", "nn": "nn",
+    "nn.functional": "nn.functional", "optim": "optim", "optim.lr_scheduler": "optim.lr_scheduler",
     "data": "utils.data", "autograd": "autograd", "func": "func", "nn.utils": "nn.utils",
     "datasets": "vision.datasets", "transforms": "vision.transforms",
 }  # fmt: skip  # ours: PyTorch's
 
 
 def absent(module: str) -> Callable[[str], Any]:
-    """Make the `__getattr__` of a module."""
+    """Make the `__getattr__` of a room, at its end; have its functions and classes explain what they refuse, too."""
+    room = vars(sys.modules[module])
+    answer(room, room.get("__all__") or [n for n in room if n[0] != "_"])
 
     def look_up(name: str) -> Any:
         if not name.startswith("_") and f"{module}.{name}" not in sys.modules and importing():
@@ -37,6 +41,28 @@ def absent(module: str) -> Callable[[str], Any]:
     return look_up
 
 
+class Missing:
+    """A method of PyTorch's that Tensor has not, for all that ask: a `__getattr__` would slow every attribute down."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, x: Any, owner: type) -> Any:
+        error = AbsentError(f"{owner.__name__!r} object has no attribute {self.name!r}")
+        error.name, error.obj = self.name, x
+        error.explain = lambda: explained("Tensor", self.name)
+        raise error
+
+
+def missing(kind: type) -> None:
+    """Have a class answer for the methods that it has not, but not list them."""
+    here = set(dir(kind))
+    names = [n for n in importlib.import_module(".torch_names", __package__).NAMES["Tensor"].split() if n not in here]
+    for name in names:
+        setattr(kind, name, Missing(name))
+    kind.__dir__ = lambda x: here | {*getattr(x, "__dict__", ())}  # type: ignore[method-assign, assignment, misc]
+
+
 def importing() -> bool:
     """Tell whether it is a `from ... import` that asks: it would put its own words for an AttributeError's."""
     frame = sys._getframe(2)
@@ -47,7 +73,7 @@ def importing() -> bool:
 
 def explained(module: str, name: str) -> tuple[str, str]:
     """Say what is the matter with a name, and what may have been meant."""
-    room = module.removeprefix(PACKAGE).removeprefix(".")
+    room = module.removeprefix(PACKAGE).removeprefix(".").removeprefix("functions.")
     known = importlib.import_module(".torch_names", __package__)
     whole = spelled(room, name)
     there = {r: names_of(r) for r in ROOMS}
@@ -66,8 +92,10 @@ def explained(module: str, name: str) -> tuple[str, str]:
 
 def names_of(room: str) -> set[str]:
     """List the public names of a room."""
-    module = sys.modules.get(f"{PACKAGE}.{room}" if room else PACKAGE)
-    return {*getattr(module, "__all__", ())}
+    package = sys.modules[PACKAGE]
+    if room == "Tensor":
+        return {n for n in dir(package.Tensor) if n[0] != "_" and not isinstance(vars(package.Tensor).get(n), Missing)}
+    return {*getattr(sys.modules.get(f"{PACKAGE}.{room}".rstrip(".")), "__all__", ())}
 
 
 def spelled(room: str, name: str) -> str:

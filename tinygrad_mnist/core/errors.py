@@ -55,6 +55,10 @@ class ArgumentError(TinygradError, ValueError):
     """A value outside the range that the argument allows."""
 
 
+class CallError(TinygradError, TypeError):
+    """Arguments that a function does not have, or lacks."""
+
+
 class LinAlgError(ArgumentError, RuntimeError):
     """A matrix that has no inverse, no Cholesky factor, or for which an algorithm does not converge."""
 

@@ -19,6 +19,14 @@ NAMES = {
     "set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_printoptions set_rng_state "
     "set_warn_always slice_scatter special split_with_sizes sspaddmm stft trapezoid trapz triangular_solve "
     "unravel_index vander view_as_complex view_as_real",
+    "Tensor": ""
+    "adjoint angle as_strided as_strided_scatter as_subclass bfloat16 cdouble cfloat chalf cholesky_inverse "
+    "cholesky_solve coalesce col_indices const_data_ptr corrcoef cov crow_indices data_ptr dense_dim "
+    "diagonal_scatter diff dim_order dist frexp grad_dtype hardshrink histogram i0 i0_ igamma igammac imag index "
+    "index_put indices int_repr ipu isreal istft ldexp lu lu_solve module_load mtia mvlgamma ndimension "
+    "new_empty_strided nextafter pin_memory polygamma positive qscheme real record_stream renorm retains_grad "
+    "select_scatter slice_scatter sspaddmm stft storage storage_offset storage_type sum_to_size to_dense "
+    "to_padded_tensor triangular_solve untyped_storage values where xpu",
     "nn": ""
     "AdaptiveAvgPool3d AdaptiveLogSoftmaxWithLoss AdaptiveMaxPool3d AvgPool3d Buffer CTCLoss Conv3d ConvTranspose3d "
     "DataParallel EmbeddingBag FractionalMaxPool2d FractionalMaxPool3d LPPool3d LazyBatchNorm1d LazyBatchNorm2d "

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
+from ..core.absent import missing
 from ..core.backend import Defaults, isolated
 from ..core.engine import backward
 from ..core.errors import ArgumentError, GradientError, ShapeError
@@ -284,6 +285,7 @@ class Tensor(Methods, Forms):
 
 
 Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tensor
+missing(Tensor)
 
 
 def _rebuild(kind: type[Tensor], *of: Any) -> Tensor:
