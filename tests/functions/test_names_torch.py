@@ -108,7 +108,6 @@ def test_functions_take_pytorchs_names_and_defaults(name):
 
 DIFFERENT_DEFAULTS = {
     ("Softmax", "dim"): "PyTorch's None guesses with a warning; ours is the last", ("LogSoftmax", "dim"): "as Softmax",
-    ("grad", "allow_unused"): "PyTorch's None means False, but for materialize_grads, which ours has not",
 }  # fmt: skip
 
 

@@ -51,7 +51,9 @@ def fitting(function: Callable[..., Any], name: str, args: tuple[Any, ...], give
     for numpys, torchs in names.items():
         if torchs in given:
             raise CallError(f"{name}: {torchs} and {numpys} say the same.", expected="one of them") from None
-    kwargs = {names.get(k, k): v for k, v in given.items()} if names else given
+    kwargs = given
+    if names or given.get("out", 1) is None:  # no out is what all have
+        kwargs = {names.get(k, k): v for k, v in given.items() if k != "out" or v is not None}
     try:
         inspect.signature(function).bind(*args, **kwargs)
     except TypeError as error:
