@@ -1,7 +1,6 @@
 """PyTorch's names for what shrinks dimensions: sum, mean, max, argmax, var, prod ...
 
-`dim` and `keepdim` here are `axis` and `keepdims` below; NumPy's names are taken, too (names.py). Look next at
-cumulative.py.
+`dim` and `keepdim` here are `axis` and `keepdims` below. Look next at cumulative.py.
 """
 
 from __future__ import annotations
