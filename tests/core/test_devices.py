@@ -41,7 +41,7 @@ DEVICES = [
     "x.type('foo')", "x.type_as(i)", "x.byte()", "x.char()", "x.short()", "x.int()", "x.long()", "x.float() is x",
     "x.double()", "i.float()", "x.element_size()", "x.itemsize", "x.nbytes", "x.numel()", "x.nelement()", "m.numel(x)",
     "x.is_floating_point()", "m.is_floating_point(i)", "m.is_tensor(x)", "m.is_tensor([1])", "m.short", "m.long",
-    "repr(m.finfo(m.float32))", "repr(m.iinfo(m.int8))", "m.finfo(m.float32).max", "m.finfo(m.float64).eps",
+    "m.iinfo(m.int8).bits", "m.finfo(m.float32).dtype", "m.finfo(m.float32).max", "m.finfo(m.float64).eps",
     "m.finfo(m.float16).tiny", "m.finfo().bits", "m.iinfo(m.int64).min", "m.iinfo(m.uint8).max", "m.finfo(m.int8)",
     "m.iinfo(m.float32)", "m.finfo(m.float32).resolution", "m.finfo(m.float32).smallest_normal",
 ]  # fmt: skip

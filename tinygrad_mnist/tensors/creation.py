@@ -7,7 +7,7 @@ default generator unless one is given. Read after tensor.py and fresh.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from ..core import draws
 from ..core.backend import Defaults, Generator
 from ..core.device import on_cpu
-from ..core.draws import draw, integers, permutation, uniform
+from ..core.draws import draw, integers, permutation
 from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Array, Var, no_grad
 from ..core.scope import state
@@ -23,7 +23,7 @@ from ..core.seeds import check_differentiable
 from ..functions.dims import Size, integer
 from ..functions.numbers import number, storable
 from ..functions.types import TensorLike
-from .fresh import DType, copied, dtype_of, leaf, listed, shape_of
+from .fresh import DType, copied, dtype_of, filled, leaf, listed, shape_of
 from .tensor import Tensor
 
 Source = Generator | None
@@ -57,22 +57,49 @@ def from_numpy(array: Array) -> Tensor:
     return Tensor.wrap(array)
 
 
-def zeros(size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """Make a tensor of zeros."""
-    array = np.zeros(shape_of("zeros", (size,) + more), dtype_of("zeros", dtype, device))
-    return leaf(Tensor, array, requires_grad, "zeros")
+def _named(name: str, does: str, *functions: Any) -> Any:
+    """Name functions of a pair, a maker and its twin that takes shape and dtype of another tensor."""
+    for function, ending, like in zip(functions, ("", "_like"), ("", " with another's shape and dtype"), strict=True):
+        function.__name__ = function.__qualname__ = f"{name}{ending}"
+        function.__doc__ = f"{does}{like}."
+    return functions
 
 
-def ones(size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """Make a tensor of ones."""
-    array = np.ones(shape_of("ones", (size,) + more), dtype_of("ones", dtype, device))
-    return leaf(Tensor, array, requires_grad, "ones")
+def _filled(name: str, make: Callable[..., Array], does: str) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    def new(
+        size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, device: Any = None
+    ) -> Tensor:
+        return filled(Tensor, name, make, (size,) + more, dtype, device, requires_grad)
+
+    def like(input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        return filled(Tensor, f"{name}_like", make, tuple(input.shape), dtype or input.dtype, device, requires_grad)
+
+    return _named(name, does, new, like)
 
 
-def empty(size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """Make a tensor of whatever the memory holds, to be written over."""
-    array = np.empty(shape_of("empty", (size,) + more), dtype_of("empty", dtype, device))
-    return leaf(Tensor, array, requires_grad, "empty")
+def _drawn(name: str, fill: Callable[..., None], does: str) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    def new(
+        size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, generator: Source = None,
+        device: Any = None,
+    ) -> Tensor:  # fmt: skip
+        shape, kind = shape_of(name, (size,) + more), dtype_of(name, dtype, device, "f")
+        return Tensor.wrap(draw(fill, shape, kind, generator), requires_grad)
+
+    def like(
+        input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False,
+        generator: Source = None,
+    ) -> Tensor:  # fmt: skip
+        return new(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad, generator=generator,
+                   device=device)  # fmt: skip
+
+    return _named(name, does, new, like)
+
+
+zeros, zeros_like = _filled("zeros", np.zeros, "Make zeros")
+ones, ones_like = _filled("ones", np.ones, "Make ones")
+empty, empty_like = _filled("empty", np.empty, "Make a tensor of whatever the memory holds, to be written over,")
+rand, rand_like = _drawn("rand", draws.uniform, "Draw from the uniform distribution on [0, 1)")
+randn, randn_like = _drawn("randn", draws.normal, "Draw from the normal distribution of mean 0 and variance 1")
 
 
 def full(
@@ -151,24 +178,6 @@ def eye(n: int, m: int | None = None, dtype: DType = None, requires_grad: bool =
     return leaf(Tensor, np.eye(rows, columns, dtype=dtype_of("eye", dtype, device)), requires_grad, "eye")
 
 
-def rand(
-    size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, generator: Source = None,
-    device: Any = None,
-) -> Tensor:  # fmt: skip
-    """Draw from the uniform distribution on [0, 1)."""
-    shape = shape_of("rand", (size,) + more)
-    return Tensor.wrap(draw(uniform, shape, dtype_of("rand", dtype, device, "f"), generator), requires_grad)
-
-
-def randn(
-    size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, generator: Source = None,
-    device: Any = None,
-) -> Tensor:  # fmt: skip
-    """Draw from the normal distribution of mean 0 and variance 1."""
-    shape = shape_of("randn", (size,) + more)
-    return Tensor.wrap(draw(draws.normal, shape, dtype_of("randn", dtype, device, "f"), generator), requires_grad)
-
-
 def randint(
     low: int = 0, high: int | Size | None = None, size: Size | None = None, dtype: DType = np.int64,
     generator: Source = None, requires_grad: bool = False, device: Any = None,
@@ -222,33 +231,19 @@ def normal(
     return out
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType = np.int64, device: Any = None) -> Tensor:
-    """List the positions of a lower triangle, row by row: the rows, and below them the columns."""
-    rows, columns = shape_of("tril_indices", (row, col))
-    found = np.stack(np.nonzero(np.tri(rows, columns, offset)))
-    return leaf(Tensor, found.astype(dtype_of("tril_indices", dtype, device)), False, "tril_indices")
+def _triangle(name: str, lower: bool) -> Callable[..., Tensor]:
+    def indices(row: int, col: int, offset: int = 0, *, dtype: DType = np.int64, device: Any = None) -> Tensor:
+        rows, columns = shape_of(name, (row, col))
+        places = np.nonzero(np.tri(rows, columns, offset if lower else offset - 1) == lower)
+        return leaf(Tensor, np.stack(places).astype(dtype_of(name, dtype, device)), False, name)
+
+    indices.__name__ = indices.__qualname__ = name
+    side = "lower" if lower else "upper"
+    indices.__doc__ = f"List the positions of a {side} triangle, row by row: the rows, and below them the columns."
+    return indices
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType = np.int64, device: Any = None) -> Tensor:
-    """List the positions of an upper triangle, row by row: the rows, and below them the columns."""
-    rows, columns = shape_of("triu_indices", (row, col))
-    found = np.stack(np.nonzero(1 - np.tri(rows, columns, offset - 1)))
-    return leaf(Tensor, found.astype(dtype_of("triu_indices", dtype, device)), False, "triu_indices")
-
-
-def zeros_like(input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Make zeros of another tensor's shape and dtype."""
-    return zeros(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad, device=device)
-
-
-def ones_like(input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Make ones of another tensor's shape and dtype."""
-    return ones(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad, device=device)
-
-
-def empty_like(input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Make a tensor, of whatever the memory holds, of another tensor's shape and dtype."""
-    return empty(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad, device=device)
+tril_indices, triu_indices = _triangle("tril_indices", True), _triangle("triu_indices", False)
 
 
 def full_like(
@@ -256,24 +251,6 @@ def full_like(
 ) -> Tensor:
     """Make one value in another tensor's shape and dtype."""
     return full(input.shape, fill_value, dtype or input.dtype, requires_grad, device)
-
-
-def rand_like(
-    input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False,
-    generator: Source = None,
-) -> Tensor:  # fmt: skip
-    """Draw uniform values in another tensor's shape and dtype."""
-    kind = dtype or input.dtype
-    return rand(tuple(input.shape), dtype=kind, requires_grad=requires_grad, generator=generator, device=device)
-
-
-def randn_like(
-    input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False,
-    generator: Source = None,
-) -> Tensor:  # fmt: skip
-    """Draw normal values in another tensor's shape and dtype."""
-    kind = dtype or input.dtype
-    return randn(tuple(input.shape), dtype=kind, requires_grad=requires_grad, generator=generator, device=device)
 
 
 def randint_like(

@@ -57,26 +57,19 @@ class finfo(SimpleNamespace):
 
     def __init__(self, type: Any = None) -> None:
         names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
-        super().__init__(**_limits(self, np.finfo, "f", Defaults.dtype if type is None else type, names))
-
-    def __repr__(self) -> str:
-        inside = ", ".join(f"{n}={v:g}" for n, v in vars(self).items() if n not in ("bits", "dtype"))
-        return f"finfo({inside}, dtype={self.dtype})"
+        super().__init__(**_limits("finfo", np.finfo, "f", Defaults.dtype if type is None else type, names))
 
 
 class iinfo(SimpleNamespace):
     """The limits of an integer dtype as Python's numbers: min, max, bits."""
 
     def __init__(self, type: Any) -> None:
-        super().__init__(**_limits(self, np.iinfo, "iu", type, ("min", "max")))
-
-    def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        super().__init__(**_limits("iinfo", np.iinfo, "iu", type, ("min", "max")))
 
 
-def _limits(self: Any, read: Any, kinds: str, type: Any, names: tuple[str, ...]) -> dict[str, Any]:
+def _limits(name: str, read: Any, kinds: str, type: Any, names: tuple[str, ...]) -> dict[str, Any]:
     kind = np.dtype(type)
     if kind.kind not in kinds:
-        raise DTypeError(f"{self.__class__.__name__}: {kind} has other limits.", hint="tg.finfo or tg.iinfo")
+        raise DTypeError(f"{name}: {kind} has other limits.", hint="tg.finfo or tg.iinfo")
     info = read(kind)
-    return {name: np.asarray(getattr(info, name)).item() for name in names} | {"bits": info.bits, "dtype": kind.name}
+    return {n: np.asarray(getattr(info, n)).item() for n in names} | {"bits": info.bits, "dtype": kind.name}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .. import functions as F
 from ..functions import dtypes
-from . import in_place, new
+from . import fresh, in_place
 from .facts import Facts
 
 
@@ -20,8 +20,8 @@ class Methods(Facts):
     float, double, half = map(dtypes.to_dtype, ("float32", "float64", "float16"))
     byte, char, short = map(dtypes.to_dtype, ("uint8", "int8", "int16"))
     int, long, bool = map(dtypes.to_dtype, ("int32", "int64", "bool"))
-    new_zeros, new_ones, new_empty = new.new_zeros, new.new_ones, new.new_empty
-    new_full, new_tensor = new.new_full, new.new_tensor
+    new_zeros, new_ones, new_empty = fresh.new_zeros, fresh.new_ones, fresh.new_empty
+    new_full, new_tensor = fresh.new_full, fresh.new_tensor
 
     # written by tests/public_names.py
     abs, absolute, acos, acosh, add, addbmm, addcdiv = F.abs, F.absolute, F.acos, F.acosh, F.add, F.addbmm, F.addcdiv
