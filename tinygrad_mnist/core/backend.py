@@ -80,7 +80,7 @@ class Generator:
     def numpy(self) -> np.random.Generator:
         """The NumPy generator that does the drawing."""
         if self._numpy is None:
-            self._numpy = isolated(np.random.default_rng, self.seed() if self._seed is None else self._seed)
+            self._numpy = isolated(np.random.default_rng, self._seed)
         return self._numpy
 
     def manual_seed(self, seed: int) -> Generator:
@@ -92,16 +92,6 @@ class Generator:
     def device(self) -> Device:
         """Where the numbers are drawn: the CPU."""
         return CPU
-
-    def initial_seed(self) -> int:
-        """Tell the seed that the stream began with."""
-        return self.seed() if self._seed is None else self._seed  # nothing was drawn yet where there is none
-
-    def seed(self) -> int:
-        """Start the stream again from a seed that the system gives, and tell it."""
-        seed: int = isolated(np.random.SeedSequence).entropy % 2**63  # type: ignore[operator]
-        self.manual_seed(seed)
-        return seed
 
     def get_state(self) -> dict[str, Any]:
         """Give the state of the stream: plain numbers, fit for JSON."""

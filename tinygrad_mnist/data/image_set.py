@@ -7,7 +7,7 @@ Knows nothing of files or sources, nor of Tensor. Look next at mnist.py and digi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, overload
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,6 @@ from .idx import Bytes
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Integers: TypeAlias = npt.NDArray[np.int64]
-Place: TypeAlias = int | np.integer
-Selection: TypeAlias = slice | Sequence[int] | npt.NDArray[np.integer] | npt.NDArray[np.bool_]
 
 
 class ImageSet:
@@ -45,11 +43,7 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
-    @overload
-    def __getitem__(self, index: Place) -> tuple[Floats, int]: ...
-    @overload
-    def __getitem__(self, index: Selection) -> tuple[Floats, Integers]: ...
-    def __getitem__(self, index: Place | Selection) -> tuple[Floats, int | Integers]:
+    def __getitem__(self, index: Any) -> tuple[Floats, Any]:
         images, labels = self.images[index], self.labels[index]
         return _scaled(images[..., None, :, :]), int(labels) if labels.ndim == 0 else labels
 

@@ -177,7 +177,7 @@ def _from_cache(cache: Path, catalogue: Catalogue, train: bool) -> Reading:
     """Read the own cache; files put there by hand, in any form, are verified and unpacked beside the others."""
     images, labels = catalogue.split(train)
     try:
-        return Reading(load_cached(cache, images), load_cached(cache, labels), str(cache), "MNIST", True)
+        return Reading(load_cached(cache, images), load_cached(cache, labels), str(cache), "MNIST")
     except DataError:
         if not images.raw_sha256:
             raise

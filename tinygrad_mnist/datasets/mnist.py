@@ -30,7 +30,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
     `data` (N, 28, 28) and `targets` (N,) hold all of them as tensors.
 
     Args:
-        root: where torchvision has its files (root/MNIST/raw); they may also be in the package's cache
+        root: where torchvision has its files (root/<name>/raw); they may also be in the package's cache
         transform, target_transform: called with an image or a label
         download: get what is nowhere here from the mirrors
     Raises:
@@ -83,21 +83,13 @@ class MNIST(Dataset[tuple[Any, Any]]):
 
 
 class FashionMNIST(MNIST):
-    """Load one split of Fashion-MNIST, pictures of clothes. Arguments as MNIST's, files in root/FashionMNIST/raw.
-
-    Source:
-        Xiao, Rasul & Vollgraf 2017, Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms
-    """
+    """Load one split of Fashion-MNIST, pictures of clothes (Xiao, Rasul & Vollgraf 2017), as MNIST."""
 
     catalogue, classes = FASHION_MNIST, list(FASHION_MNIST.classes)
 
 
 class KMNIST(MNIST):
-    """Load one split of Kuzushiji-MNIST, cursive Japanese characters. Arguments as MNIST's, files in root/KMNIST/raw.
-
-    Source:
-        Clanuwat et al. 2018, Deep learning for classical Japanese literature
-    """
+    """Load one split of Kuzushiji-MNIST, cursive Japanese characters (Clanuwat et al. 2018), as MNIST."""
 
     catalogue, classes = KUZUSHIJI, list(KUZUSHIJI.classes)
 

@@ -11,8 +11,9 @@ from inspect import Signature, signature
 from typing import Any, ClassVar
 
 from ..core.backend import default_generator
-from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.errors import ArgumentError, DTypeError
 from ..core.scope import refuse_captured
+from ..functions.dims import need
 from . import functional as F
 
 
@@ -60,8 +61,7 @@ def _applied(img: Any, lambd: Callable[[Any], Any]) -> Any:
 
 
 def _check_callable(self: Any) -> None:
-    if not callable(self.lambd):
-        raise DTypeError("Lambda: expected a function.", got=f"{type(self.lambd).__name__} {self.lambd!r:.60}")
+    need(callable(self.lambd), "Lambda: expected a function.", self.lambd, kind=DTypeError)
 
 
 def _draw(low: float = 0.0, high: float = 1.0) -> float:
@@ -69,14 +69,12 @@ def _draw(low: float = 0.0, high: float = 1.0) -> float:
     return float(default_generator.numpy.uniform(low, high))
 
 
-def _hflip(img: Any, p: float = 0.5) -> Any:
-    """Turn left and right with probability p."""
-    return F.hflip(img) if _draw() < p else img
+def _flip(name: str, flip: Callable[[Any], Any], turns: str) -> type[Transform]:
+    def at_random(img: Any, p: float = 0.5) -> Any:
+        return flip(img) if _draw() < p else img
 
-
-def _vflip(img: Any, p: float = 0.5) -> Any:
-    """Turn upside down with probability p."""
-    return F.vflip(img) if _draw() < p else img
+    at_random.__doc__ = f"{turns} with probability p."
+    return _of(name, at_random, False)
 
 
 def _crop(
@@ -92,8 +90,7 @@ def _crop(
     if pad_if_needed:
         img = F.pad(img, (max(ow - img.shape[-1], 0), max(oh - img.shape[-2], 0)), fill, padding_mode)
     h, w = img.shape[-2:]
-    if oh > h or ow > w:
-        raise ShapeError("RandomCrop: the image is too small.", got=f"{(h, w)}", expected=f"{(oh, ow)} at least")
+    need(oh <= h and ow <= w, f"RandomCrop: the image is too small for {(oh, ow)}.", img, hint="pad_if_needed=True")
     return F.crop(img, int(_draw(0, h - oh + 1)), int(_draw(0, w - ow + 1)), oh, ow)
 
 
@@ -131,19 +128,20 @@ def _affine(
 
 def _check_ranges(self: Any) -> None:
     """Read the ranges of degrees and shears, of which a number stands for both ends, and check the others."""
-    name, expand, translate, scale = type(self).__name__, *map(vars(self).get, ("expand", "translate", "scale"))
+
+    def check(holds: bool, what: str) -> None:
+        need(holds, f"{type(self).__name__}: {what}.", vars(self), kind=ArgumentError)
+
     for what, lengths in (("degrees", (2,)), ("shear", (2, 4))):
-        value = vars(self).get(what)
-        if isinstance(value, int | float) and value >= 0:
-            setattr(self, what, (-float(value), float(value)))
-        elif isinstance(value, int | float) or (value is not None and len(value) not in lengths):
-            raise ArgumentError(f"{name}: {what} must be a number of at least 0, or 2 of them.", got=f"{value!r:.60}")
-    if translate and (len(translate) != 2 or not all(0 <= t <= 1 for t in translate)):
-        raise ArgumentError(f"{name}: translate must be two fractions from 0 to 1.", got=f"{translate!r:.60}")
-    if scale and (len(scale) != 2 or not all(s > 0 for s in scale)):
-        raise ArgumentError(f"{name}: scale must be two numbers above 0.", got=f"{scale!r:.60}")
-    if expand:
-        raise ArgumentError(f"{name}: expand=True is not here; the size stays.", hint="transforms.Pad before it")
+        if isinstance(value := vars(self).get(what), int | float):
+            check(value >= 0, f"{what} must be a number of at least 0, or a range")
+            setattr(self, what, (-value, value))
+        else:
+            check(value is None or len(value) in lengths, f"{what} must be a number of at least 0, or a range")
+    translate, scale = (vars(self).get(what) or default for what, default in (("translate", (0, 0)), ("scale", (1, 1))))
+    check(len(translate) == 2 and all(0 <= t <= 1 for t in translate), "translate must be two fractions from 0 to 1")
+    check(len(scale) == 2 and all(s > 0 for s in scale), "scale must be two numbers above 0")
+    check(not vars(self).get("expand"), "expand=True is not here; the size stays: transforms.Pad before it makes room")
 
 
 ToTensor, ToImage = _of("ToTensor", F.to_tensor), _of("ToImage", F.to_image)
@@ -151,9 +149,8 @@ Normalize, Resize = _of("Normalize", F.normalize), _of("Resize", F.resize)
 CenterCrop, Pad = _of("CenterCrop", F.center_crop), _of("Pad", F.pad)
 ConvertImageDtype, ToDtype = _of("ConvertImageDtype", F.convert_image_dtype), _of("ToDtype", F.to_dtype)
 Lambda = _of("Lambda", _applied, False, _check_callable)
-RandomHorizontalFlip, RandomVerticalFlip = (
-    _of("RandomHorizontalFlip", _hflip, False), _of("RandomVerticalFlip", _vflip, False),
-)  # fmt: skip
+RandomHorizontalFlip = _flip("RandomHorizontalFlip", F.hflip, "Turn left and right")
+RandomVerticalFlip = _flip("RandomVerticalFlip", F.vflip, "Turn upside down")
 RandomCrop = _of("RandomCrop", _crop, False)
 RandomRotation = _of("RandomRotation", _rotation, False, _check_ranges)
 RandomAffine = _of("RandomAffine", _affine, False, _check_ranges)

@@ -16,9 +16,10 @@ import numpy as np
 
 from .. import functions as F
 from ..core.backend import Array, Defaults
-from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Var
 from ..core.scope import refuse_captured
+from ..functions.dims import need
 from ..ops.promotion import cast
 from ..tensors.creation import from_numpy
 from ..tensors.tensor import Tensor
@@ -48,10 +49,8 @@ def _of_images(function: Function) -> Function:
 
     @wraps(function)
     def wrapper(img: Any, *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(img, Var | np.ndarray) or img.ndim < 2:
-            got = f"{type(img).__name__} {getattr(img, 'shape', '')}".strip()
-            expected = "a tensor or array (..., H, W)"
-            raise DTypeError(f"{function.__name__}: expected an image.", got=got, expected=expected)
+        good = isinstance(img, Var | np.ndarray) and img.ndim > 1
+        need(good, f"{function.__name__}: expected an image, a tensor or array (..., H, W).", img, kind=DTypeError)
         refuse_captured(f"the transform {function.__name__}", "transform the images outside the step")
         return function(img, *args, **kwargs)
 
@@ -59,18 +58,12 @@ def _of_images(function: Function) -> Function:
 
 
 def to_image(pic: Any) -> Tensor:
-    """Make a tensor (C, H, W) of an array (H, W, C) or (H, W), or of another library's image; give a tensor as it is.
-
-    Raises:
-        DTypeError or ShapeError for what is no image
-    """
+    """Make a tensor (C, H, W) of an array (H, W, C) or (H, W), or another library's image; give a tensor as it is."""
     if isinstance(pic, Tensor):
         return pic
-    if not hasattr(pic, "__array_interface__"):
-        raise DTypeError("expected an array, a tensor or an image.", got=type(pic).__name__, hint="tg.tensor(data)")
-    pixels = np.asarray(pic)
-    if pixels.ndim not in (2, 3):
-        raise ShapeError("an image has two axes, or three.", got=f"{pixels.shape}", expected="(H, W) or (H, W, C)")
+    good = hasattr(pic, "__array_interface__")
+    need(good, "to_tensor: expected an array, a tensor or an image.", pic, kind=DTypeError, hint="tg.tensor(data)")
+    need((pixels := np.asarray(pic)).ndim in (2, 3), "to_tensor: expected an image (H, W) or (H, W, C).", pixels)
     return from_numpy(np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)))
 
 
@@ -108,14 +101,12 @@ def to_dtype(image: Any, dtype: Any = None, scale: bool = False) -> Any:
 @_of_images
 def normalize(tensor: Any, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> Any:
     """Subtract a mean and divide by a deviation, channel by channel."""
-    if not isinstance(tensor, Var) or tensor.dtype.kind != "f" or tensor.ndim < 3:
-        got = f"{type(tensor).__name__} {tensor.dtype} {tuple(tensor.shape)}"
-        raise DTypeError("normalize: expected a tensor of floats (..., C, H, W).", got=got, hint="ToTensor() before it")
+    good = isinstance(tensor, Var) and tensor.dtype.kind == "f" and tensor.ndim > 2
+    need(good, "normalize: expected a tensor of floats (..., C, H, W).", tensor, kind=DTypeError, hint="ToTensor()")
     center, spread = (np.array(v, tensor.dtype).reshape(-1, 1, 1) for v in (mean, std))
-    if (spread == 0).any():
-        raise ArgumentError("normalize: std has a 0.", got=f"std={std}", expected="positive numbers")
-    if not {len(center), len(spread)} <= {1, tensor.shape[-3]}:
-        raise ShapeError("normalize: there is not one mean and std for each channel.", got=f"image {tensor.shape}")
+    need(spread.all(), "normalize: std has a 0.", std, kind=ArgumentError)
+    fits = {len(center), len(spread)} <= {1, tensor.shape[-3]}
+    need(fits, "normalize: there is not one mean and std for each channel.", tensor, mean, std)
     target: Any = tensor
     return target.sub_(center).div_(spread) if inplace else (target - center) / spread
 
@@ -134,10 +125,9 @@ def _weights(size: int, out: int, antialias: bool) -> Array:
         out_i = Σ_j f((j + 1/2 - c_i) / s) x_j / Σ_j f(...), c_i = (i + 1/2) size / out, f a tent;
         antialias: s = max(size / out, 1); without: s = 1, and edges are repeated
     """
-    center = (np.arange(out)[:, None] + 0.5) * size / out
-    stretch = max(size / out, 1.0) if antialias else 1.0
+    center, stretch = (np.arange(out)[:, None] + 0.5) * size / out, max(size / out, 1.0)
     if not antialias:
-        center = np.clip(center, 0.5, size - 0.5)
+        center, stretch = np.clip(center, 0.5, size - 0.5), 1.0
     tents = np.maximum(0, 1 - np.abs(np.arange(size) + 0.5 - center) / stretch)
     return np.asarray(tents / tents.sum(1, keepdims=True))
 
@@ -153,13 +143,12 @@ def resize(
         oh, ow = map(int, wanted)
     else:
         edge, other = int(wanted[0]), int(wanted[0] * max(h, w) / max(min(h, w), 1))
-        if max_size is not None and max_size <= edge:
-            raise ArgumentError("resize: max_size must be above the size.", got=f"size={size}, max_size={max_size}")
+        fits = max_size is None or max_size > edge
+        need(fits, "resize: max_size must be above the size.", size, max_size, kind=ArgumentError)
         if max_size is not None and other > max_size:
             edge, other = int(max_size * edge / other), max_size
         oh, ow = (other, edge) if w <= h else (edge, other)
-    if min(oh, ow, h, w) < 1:
-        raise ArgumentError("resize: a size must be at least 1.", got=f"{(h, w)} to {(oh, ow)}")
+    need(min(oh, ow, h, w) > 0, "resize: a size must be at least 1.", (h, w), (oh, ow), kind=ArgumentError)
     pairs = (h, oh), (w, ow)
     if mode != "bilinear":  # counted in float32, as PyTorch counts
         half = np.float32(0.5 if mode == "nearest-exact" else 0)
@@ -170,13 +159,11 @@ def resize(
     return _in_floats(img, lambda x: F.matmul(F.matmul(rows.astype(x.dtype), x), columns.T.astype(x.dtype)))
 
 
-@_of_images
 def hflip(img: Any) -> Any:
     """Turn left and right."""
     return F.flip(img, -1)
 
 
-@_of_images
 def vflip(img: Any) -> Any:
     """Turn upside down."""
     return F.flip(img, -2)
@@ -238,8 +225,7 @@ def affine(
         fill: what is shown beyond the image, one number or one for each channel
     """
     mode, (h, w) = _mode("affine", interpolation, "nearest", "bilinear"), img.shape[-2:]
-    if not scale > 0:
-        raise ArgumentError("affine: scale must be above 0.", got=f"scale={scale}")
+    need(scale > 0, "affine: scale must be above 0.", scale, kind=ArgumentError)
     shears = (shear, 0.0) if isinstance(shear, int | float) else (shear[0], shear[-1])
     turn, sx, sy = (math.radians(v) for v in (angle, *shears))
     rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
@@ -260,13 +246,11 @@ def _sampled(img: Any, matrix: Array, mode: str, fill: Any) -> Any:
         t = row / kind(0.5 * size)
         place = x * t[0] + y[:, None] * t[1] + t[2]  # from -1 to 1, as grid_sample has it
         at.append(((place + kind(1)) * kind(size) - kind(1)) / kind(2))
-    low = [np.rint(a) if mode == "nearest" else np.floor(a) for a in at]
-    corners = []
-    for step in [(0, 0)] if mode == "nearest" else [(0, 0), (1, 0), (0, 1), (1, 1)]:
-        places = [a + s for a, s in zip(low, step, strict=True)]
-        shares = [1 if mode == "nearest" else 1 - np.abs(p - a) for p, a in zip(places, at, strict=True)]
-        inside = [np.clip(p, -1, n).astype(np.int64) + 1 for p, n in zip(places, (w, h), strict=True)]
-        corners.append((inside[1], inside[0], kind(1) * shares[0] * shares[1]))
+    (x, y), corners = (at if mode == "bilinear" else map(np.rint, at)), []
+    for right, below in [(0, 0), (1, 0), (0, 1), (1, 1)][: 4 if mode == "bilinear" else 1]:
+        px, py = np.floor(x) + right, np.floor(y) + below
+        columns, rows = (np.clip(p, -1, n).astype(np.int64) + 1 for p, n in ((px, w), (py, h)))
+        corners.append((rows, columns, (1 - np.abs(px - x)) * (1 - np.abs(py - y))))
 
     def read(pixels: Any) -> Any:
         around = F.pad(pixels, (1, 1, 1, 1))
@@ -274,5 +258,5 @@ def _sampled(img: Any, matrix: Array, mode: str, fill: Any) -> Any:
 
     if fill is None:
         return read(img)
-    covered, values = read(np.ones((h, w), kind)), np.asarray(fill, kind)
-    return read(img) * covered + (1 - covered) * (values.reshape(-1, 1, 1) if values.size > 1 else values.reshape(()))
+    covered = read(np.ones((h, w), kind))
+    return read(img) * covered + (1 - covered) * np.asarray(fill, kind).reshape((-1, 1, 1)[-img.ndim :])
