@@ -20,7 +20,7 @@ from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Array, Var, no_grad
 from ..core.scope import state
 from ..core.seeds import check_differentiable
-from ..functions.dims import Size, integer
+from ..functions.dims import Size, integer, need
 from ..functions.numbers import number, storable
 from ..functions.types import TensorLike
 from .fresh import DType, copied, dtype_of, filled, leaf, listed, shape_of
@@ -30,11 +30,7 @@ Source = Generator | None
 
 
 def tensor(data: TensorLike, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """Make a tensor by copying numbers, nested lists, an array or another tensor.
-
-    Raises:
-        DTypeError if the data are not numbers, or not floats where a gradient is asked for
-    """
+    """Make a tensor by copying numbers, nested lists, an array or another tensor."""
     return copied(Tensor, data, dtype, device, requires_grad)
 
 
@@ -116,23 +112,17 @@ def arange(
     start: float | None = None, end: float | None = None, step: float = 1, dtype: DType = None,
     requires_grad: bool = False, device: Any = None,
 ) -> Tensor:  # fmt: skip
-    """Count from start (0 if only the end is given, first or by name) up to, but not including, the end.
-
-    Raises:
-        ArgumentError for a step of 0, one that leads away from the end, and a count without end
-    """
+    """Count from start (0 if only the end is given, first or by name) up to, but not including, the end."""
     given = (0, start, step) if end is None else (0 if start is None else start, end, step)
-    low, high, stride = (number("arange", v) for v in given)
-    counted = all(isinstance(v, int) for v in (low, high, stride))
+    low, high, stride = values = [number("arange", v) for v in given]
+    counted = all(isinstance(v, int) for v in values)
     kind = dtype_of("arange", dtype or (np.int64 if counted else Defaults.dtype), device, "fiu")
-    values = (low, high, stride)
-    if all(abs(v) < 2**63 for v in values) and kind == np.int64:  # False for NaN too
-        low, high, stride = (int(v) for v in values)
-    got = f"start {low}, end {high}, step {stride}"
-    if not all(abs(v) < 2**63 for v in values):
-        raise ArgumentError("arange: not a range of finite numbers.", got=got)
+    need(all(abs(v) < 2**63 for v in values), "arange: not a range of finite numbers.", *values, kind=ArgumentError)
+    if kind == np.int64:
+        low, high, stride = map(int, values)
     if stride == 0 or (high - low) * stride < 0:
         what = "arange: the step is 0." if stride == 0 else "arange: the step leads away from the end."
+        got = f"start {low}, end {high}, step {stride}"
         raise ArgumentError(what, got=got, expected="step > 0 and end >= start, or step < 0 and end <= start")
     (count,) = shape_of("arange", (-math.floor((low - high) / stride),))
     if kind.kind in "iu":
@@ -146,8 +136,7 @@ def linspace(
 ) -> Tensor:
     """Make evenly spaced values, both ends included."""
     kind, count = dtype_of("linspace", dtype, device, "fiu"), integer("linspace", "steps", steps)
-    if count < 0:
-        raise ArgumentError(f"linspace: {count} steps.", expected="at least 0")
+    need(count >= 0, "linspace: expected at least 0 steps.", count, kind=ArgumentError)
     shape_of("linspace", (count,))
     first, last = number("linspace", start), number("linspace", end)
     if kind.kind == "f":
@@ -186,13 +175,11 @@ def randint(
     if size is None and isinstance(high, Sequence):
         low, high, size = 0, low, high
     low, high = (0, low) if high is None else (low, high)
-    if size is None:
-        raise ArgumentError("randint: no size was given.", hint="tg.randint(0, 10, (3, 4))")
+    need(size is not None, "randint: no size was given.", kind=ArgumentError, hint="tg.randint(0, 10, (3, 4))")
     low, high = integer("randint", "low", low), integer("randint", "high", high)
     kind, shape = dtype_of("randint", dtype or np.int64, device), listed("randint", size)
-    least, most = (0, 1) if kind.kind == "b" else (-(2**63), 2**63 - 1)
-    if kind.kind in "iu":
-        least, most = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
+    limits = np.iinfo(kind if kind.kind in "iu" else np.int64)
+    least, most = (0, 1) if kind.kind == "b" else (int(limits.min), int(limits.max))
     if not least <= low < high <= most + 1:
         what = f"randint: {kind} has no integers from {low} up to, but not including, {high}."
         raise ArgumentError(what, expected=f"{least} <= low < high <= {most + 1}")
@@ -221,8 +208,8 @@ def normal(
         size: only if both are numbers
     """
     given = [x for x in (mean, std) if isinstance(x, Var | np.ndarray)]
-    if bool(given) == (size is not None):
-        raise ArgumentError("normal: a size is needed, and only, where mean and std are numbers.", got=f"size {size}")
+    what = "normal: a size is needed, and only, where mean and std are numbers."
+    need(bool(given) == (size is None), what, size, kind=ArgumentError)
     shape = np.broadcast_shapes(*(tuple(x.shape) for x in given)) if given else listed("normal", size)
     drawn = randn(shape, dtype=given[0].dtype if given else dtype, generator=generator, device=device)
     with no_grad():
