@@ -14,7 +14,6 @@ import importlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -92,8 +91,8 @@ def find_split(
                 warnings.append(f"{name}: {failures[-1]}. Another source is used in its place.")
             continue
         if not reading.canonical and known:
-            what = "content of their own (Fashion-MNIST, KMNIST, or a damaged MNIST?)"
-            what = what if reading.identity == UNKNOWN else reading.identity
+            of_their_own = "content of their own (Fashion-MNIST, KMNIST, or a damaged MNIST?)"
+            what = of_their_own if reading.identity == UNKNOWN else reading.identity
             where = f"the files in {reading.place} have MNIST's names but hold"
             warnings.append(f"MNIST: {where} {what}; used because path= asked for them.")
         source = f"{reading.identity if known else name}, read from {reading.place}"
@@ -107,8 +106,7 @@ def find_split(
         remove_leftovers(cache)
         arrays: list[Bytes] = []
         for file in catalogue.split(train):
-            array = _cached_or_fetched(cache, file, mirrors, warnings)
-            if array is None:
+            if (array := _cached_or_fetched(cache, file, mirrors, warnings)) is None:
                 raise _nowhere(failures, cache, catalogue, train)
             arrays.append(array)
     hosts = " and ".join(dict.fromkeys(mirrors.used)) or "another process's download"
@@ -121,12 +119,10 @@ def is_offline() -> bool:
 
 
 class _Mirrors:
-    """The mirrors, the one that answered last in front."""
+    """The mirrors, and those that have answered."""
 
     def __init__(self, network: Network, progress: Progress | None, failures: list[str]) -> None:
-        self.network, self.progress, self.failures = network, progress, failures
-        self.order = list(network.mirrors)
-        self.used: list[str] = []
+        self.network, self.progress, self.failures, self.used = network, progress, failures, list[str]()
 
     def fetch(self, file: CanonicalFile) -> tuple[Bytes, Buffer] | None:
         """Get one file, verified, as an array and as decompressed bytes; None (and failures) if no mirror has it."""
@@ -137,29 +133,22 @@ class _Mirrors:
         except ImportError as error:
             self.failures.append(f"mirrors: this Python cannot download ({error})")
             return None
-        for mirror in list(self.order):
-            url = f"{mirror}{file.name}.gz"
+        tell = self.progress
+        report = None if tell is None else lambda done, total: tell(f"{file.name}.gz", done, total or file.gz_bytes)
+        for mirror in dict.fromkeys([*self.used[-1:], *self.network.mirrors]):  # the one that answered last in front
+            url, limit = f"{mirror}{file.name}.gz", file.raw_bytes + 65536  # a server may well send it unpacked
             try:
                 body: bytes = downloader.fetch(
-                    url,
-                    limit=file.raw_bytes + 65536,  # a server may well send it unpacked
-                    patience=self.network.patience,
-                    progress=None if self.progress is None else partial(self._report, file),
+                    url, limit=limit, patience=self.network.patience, progress=report,
                     allow_loopback_http=self.network.allow_loopback_http,
-                )
+                )  # fmt: skip
                 content = _verified(body, file)
             except DataError as error:
                 self.failures.append(f"{url}: {one_line(error)}")
                 continue
-            self.order.remove(mirror)
-            self.order.insert(0, mirror)
             self.used.append(mirror)
             return content
         return None
-
-    def _report(self, file: CanonicalFile, done: int, total: int) -> None:
-        if self.progress is not None:
-            self.progress(f"{file.name}.gz", done, total or file.gz_bytes)
 
 
 def _local_places() -> list[tuple[str, Path | None]]:
@@ -197,8 +186,7 @@ def _cached_or_fetched(cache: Path, file: CanonicalFile, mirrors: _Mirrors, warn
     """Give one file of the cache, downloading it first where it is missing or damaged."""
     with suppress(DataError):
         return load_cached(cache, file)
-    content = mirrors.fetch(file)
-    if content is None:
+    if (content := mirrors.fetch(file)) is None:
         return None
     array, raw = content
     try:

@@ -127,10 +127,7 @@ class Forms:
     uniform_, normal_, bernoulli_, random_, exponential_ = uniform_, normal_, bernoulli_, random_, exponential_
     log_normal_, geometric_, fill_diagonal_, index_put_ = log_normal_, geometric_, fill_diagonal_, index_put_
 
-    @property
-    def T(self: Any) -> Any:
-        """The tensor with its dimensions in reverse order."""
-        return F.permute(self, tuple(reversed(range(self.ndim))))
+    T = property(lambda self: F.permute(self, tuple(range(self.ndim))[::-1]), doc="Its dimensions in reverse order.")
 
     @property
     def mT(self: Any) -> Any:

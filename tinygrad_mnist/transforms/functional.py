@@ -70,32 +70,23 @@ def to_image(pic: Any) -> Tensor:
 def to_tensor(pic: Any) -> Tensor:
     """Make a tensor as `to_image` does, and bring bytes to floats in [0, 1]."""
     image = to_image(pic)
-    return convert_image_dtype(image) if image.dtype == np.uint8 else image
-
-
-@_of_images
-def convert_image_dtype(image: Any, dtype: Any = None) -> Any:
-    """Convert to a dtype and its range: [0, 1] for floats, 0 up to the largest number for integers."""
-    kind = Defaults.dtype if dtype is None else np.dtype(dtype)
-    have, want = (int(np.iinfo(k).max) if k.kind in "iu" else 1 for k in (image.dtype, kind))
-    if image.dtype == kind or image.dtype.kind == kind.kind == "f":
-        return cast(image, dtype=kind)
-    if kind.kind == "f":
-        return cast(image, dtype=kind) / have
-    if image.dtype.kind == "f":
-        if kind.itemsize > 4 or (kind.itemsize == 4 and image.dtype.itemsize < 8):
-            raise DTypeError(f"convert_image_dtype: {image.dtype} cannot hold the range of {kind}.")
-        return cast(image * (want + 1.0 - 1e-3), dtype=kind)
-    if have > want:
-        return cast(image // ((have + 1) // (want + 1)), dtype=kind)
-    return cast(image, dtype=kind) * ((want + 1) // (have + 1))
+    return to_dtype(image, scale=True) if image.dtype == np.uint8 else image
 
 
 @_of_images
 def to_dtype(image: Any, dtype: Any = None, scale: bool = False) -> Any:
-    """Convert to a dtype: the numbers as they are, or with scale also their range."""
+    """Convert to a dtype: the numbers as they are or, with scale, integers brought to floats in [0, 1]."""
     kind = Defaults.dtype if dtype is None else np.dtype(dtype)
-    return convert_image_dtype(image, kind) if scale else cast(image, dtype=kind)
+    if not scale or image.dtype == kind or image.dtype.kind == kind.kind == "f":
+        return cast(image, dtype=kind)
+    good = kind.kind == "f" and image.dtype.kind in "iu"
+    need(good, f"to_dtype: integers are scaled to floats, not to {kind}.", image, kind=DTypeError, hint="scale=False")
+    return cast(image, dtype=kind) / int(np.iinfo(image.dtype).max)
+
+
+def convert_image_dtype(image: Any, dtype: Any = None) -> Any:
+    """Convert to a floating-point dtype, integers to [0, 1]."""
+    return to_dtype(image, dtype, scale=True)
 
 
 @_of_images
