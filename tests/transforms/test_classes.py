@@ -63,7 +63,7 @@ def test_crops_are_parts_and_every_place_is_reached():
 
 def test_amounts_are_drawn_from_the_ranges(monkeypatch):
     drawn = []
-    monkeypatch.setattr(T.functional, "affine", lambda img, *amounts: drawn.append(amounts))
+    monkeypatch.setattr(T.functional, "affine", lambda img, *amounts: drawn.append(amounts) or img)
     tg.manual_seed(0)
     for transform in (T.RandomRotation((-30, 10)), T.RandomAffine(2, (0.25, 0.5), (0.5, 2.0), (1, 2, 3, 4))):
         drawn.clear()

@@ -18,8 +18,9 @@ from .. import functions as F
 from ..core.backend import Array, Defaults
 from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Var
-from ..core.scope import refuse_captured
+from ..core.scope import refuse_captured, state
 from ..functions.dims import need
+from ..ops import layout
 from ..ops.promotion import cast
 from ..tensors.creation import from_numpy
 from ..tensors.tensor import Tensor
@@ -45,13 +46,16 @@ def _mode(name: str, interpolation: Any, *known: str) -> str:
 
 
 def _of_images(function: Function) -> Function:
-    """Check the image first."""
+    """Check the image first, and compute on the bare array where nothing is recorded."""
 
     @wraps(function)
     def wrapper(img: Any, *args: Any, **kwargs: Any) -> Any:
         good = isinstance(img, Var | np.ndarray) and img.ndim > 1
         need(good, f"{function.__name__}: expected an image, a tensor or array (..., H, W).", img, kind=DTypeError)
         refuse_captured(f"the transform {function.__name__}", "transform the images outside the step")
+        if isinstance(img, Var) and not (img.differentiable and state.recording):
+            out = function(img.array, *args, **kwargs)
+            return img if out is img.array else from_numpy(out)
         return function(img, *args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
@@ -81,7 +85,7 @@ def to_dtype(image: Any, dtype: Any = None, scale: bool = False) -> Any:
         return cast(image, dtype=kind)
     good = kind.kind == "f" and image.dtype.kind in "iu"
     need(good, f"to_dtype: integers are scaled to floats, not to {kind}.", image, kind=DTypeError, hint="scale=False")
-    return cast(image, dtype=kind) / int(np.iinfo(image.dtype).max)
+    return np.divide(image, kind.type(np.iinfo(image.dtype).max), dtype=kind)  # an array, as integers have no gradient
 
 
 def convert_image_dtype(image: Any, dtype: Any = None) -> Any:
@@ -89,7 +93,6 @@ def convert_image_dtype(image: Any, dtype: Any = None) -> Any:
     return to_dtype(image, dtype, scale=True)
 
 
-@_of_images
 def normalize(tensor: Any, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> Any:
     """Subtract a mean and divide by a deviation, channel by channel."""
     good = isinstance(tensor, Var) and tensor.dtype.kind == "f" and tensor.ndim > 2
@@ -98,8 +101,13 @@ def normalize(tensor: Any, mean: Sequence[float], std: Sequence[float], inplace:
     need(spread.all(), "normalize: std has a 0.", std, kind=ArgumentError)
     fits = {len(center), len(spread)} <= {1, tensor.shape[-3]}
     need(fits, "normalize: there is not one mean and std for each channel.", tensor, mean, std)
-    target: Any = tensor
-    return target.sub_(center).div_(spread) if inplace else (target - center) / spread
+    return tensor.sub_(center).div_(spread) if inplace else _normalized(tensor, center, spread)
+
+
+@_of_images
+def _normalized(img: Any, center: Array, spread: Array) -> Any:
+    out = img - center
+    return np.divide(out, spread, out=out) if isinstance(out, np.ndarray) else out / spread
 
 
 def _in_floats(img: Any, compute: Callable[[Any], Any]) -> Any:
@@ -244,7 +252,7 @@ def _sampled(img: Any, matrix: Array, mode: str, fill: Any) -> Any:
         corners.append((rows, columns, (1 - np.abs(px - x)) * (1 - np.abs(py - y))))
 
     def read(pixels: Any) -> Any:
-        around = F.pad(pixels, (1, 1, 1, 1))
+        around = layout.pad(pixels, width=((0, 0),) * (pixels.ndim - 2) + ((1, 1),) * 2, value=0)
         return sum(around[..., rows, columns] * share for rows, columns, share in corners)
 
     if fill is None:
