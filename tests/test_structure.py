@@ -28,7 +28,7 @@ FLOORS = {
     "core/explain": 1.1, "core/numbers": 1.2, "core/card": 1.3, "core/graph": 2, "core/primitive": 3,
     "core/stale": 3.1, "core/seeds": 3.1, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,
     "functions": 6, "tensors/fresh": 6.05, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1,
-    "tensors/facts": 6.1, "tensors/methods": 6.15, "tensors/forms": 6.15, "tensors/tensor": 6.2,
+    "tensors/methods": 6.15, "tensors/forms": 6.15, "tensors/tensor": 6.2,
     "tensors/creation": 6.3, "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7, "capture/program": 7.1,
     "capture/guards": 7.3, "capture": 7.4, "compiler": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8, "viz": 8,
     "optim/swa_utils": 8.1, "optim/__init__": 8.2,

@@ -7,12 +7,12 @@ tests/public_names.py from what functions/ exports. Look next at tensor.py.
 from __future__ import annotations
 
 from .. import functions as F
+from ..core.graph import Var
 from ..functions import dtypes
 from . import fresh, in_place
-from .facts import Facts
 
 
-class Methods(Facts):
+class Methods(Var):
     """A Var with the functions of functions/ for methods."""
 
     __slots__ = ()
