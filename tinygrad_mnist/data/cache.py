@@ -56,10 +56,7 @@ def load_cached(folder: Path, file: CanonicalFile) -> Bytes:
 
 
 def install(folder: Path, file: CanonicalFile, data: Buffer) -> None:
-    """Put verified bytes into the cache, in one atomic step.
-
-    Raises:  OSError if the folder cannot be written.
-    """
+    """Put verified bytes into the cache, in one atomic step; an OSError if it cannot be written."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file.name
     write_whole(path, data)

@@ -15,8 +15,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ..core.backend import Generator, generator_or_default
-from ..core.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
+from ..core.errors import ArgumentError, DTypeError, IndexRangeError
 from ..core.graph import Var
+from ..functions.dims import need
 from ..tensors.creation import from_numpy
 from ..tensors.tensor import Tensor
 
@@ -44,18 +45,13 @@ class IterableDataset(Dataset[T]):
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
-    """Samples held as tensors or arrays of one length: ds[i] gives row i of each.
-
-    Raises:  ShapeError if the lengths differ
-    """
+    """Samples held as tensors or arrays of one length: ds[i] gives row i of each."""
 
     takes_index_arrays = True
 
     def __init__(self, *tensors: Any) -> None:
         lengths = [len(t) for t in tensors]
-        if len(set(lengths)) != 1:
-            expected = "one or more tensors with one length, the number of samples"
-            raise ShapeError("TensorDataset: the tensors differ in length.", got=f"{lengths}", expected=expected)
+        need(len(set(lengths)) == 1, "TensorDataset: the tensors differ in length, or are none.", lengths)
         self.tensors = tensors
         self._arrays = [t.array if isinstance(t, Var) else np.asarray(t) for t in tensors]
 
@@ -67,19 +63,15 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 
 class Subset(Dataset[T]):
-    """Some samples of a dataset, by index or by a mask of its length.
-
-    Raises:  DTypeError for indices that are no whole numbers; ShapeError for a mask of another length
-    """
+    """Some samples of a dataset, by index or by a mask of its length."""
 
     def __init__(self, dataset: Any, indices: Any) -> None:
         chosen = np.asarray(indices)
         if chosen.dtype == np.bool_:
-            if chosen.shape != (len(dataset),):
-                raise ShapeError("Subset: the mask does not fit.", got=f"{chosen.shape}", expected=f"({len(dataset)},)")
+            need(chosen.shape == (len(dataset),), f"Subset: the mask does not fit {len(dataset)} samples.", chosen)
             chosen = np.flatnonzero(chosen)
-        if chosen.size and chosen.dtype.kind not in "iu":
-            raise DTypeError("Subset: indices must be whole numbers.", got=f"{chosen.dtype}", hint="x.astype(int)")
+        whole = not chosen.size or chosen.dtype.kind in "iu"
+        need(whole, "Subset: indices must be whole numbers.", chosen, kind=DTypeError, hint="x.astype(int)")
         self.dataset, self.indices = dataset, chosen.astype(np.int64)
         self.takes_index_arrays = getattr(dataset, "takes_index_arrays", False)
 
@@ -92,17 +84,13 @@ class Subset(Dataset[T]):
 
 
 class ConcatDataset(Dataset[T]):
-    """The samples of several datasets, one after another.
-
-    Raises:  ArgumentError without any; DTypeError for one that can only be gone through
-    """
+    """The samples of several datasets, one after another."""
 
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
-        if not self.datasets:
-            raise ArgumentError("ConcatDataset: no datasets were given.")
-        if any(isinstance(d, IterableDataset) for d in self.datasets):
-            raise DTypeError("ConcatDataset: an IterableDataset has no samples by index.")
+        need(self.datasets, "ConcatDataset: no datasets were given.", kind=ArgumentError)
+        streams = any(isinstance(d, IterableDataset) for d in self.datasets)
+        need(not streams, "ConcatDataset: an IterableDataset has no samples by index.", kind=DTypeError)
         self.cumulative_sizes = list(accumulate(len(d) for d in self.datasets))
 
     def __len__(self) -> int:
@@ -110,8 +98,7 @@ class ConcatDataset(Dataset[T]):
 
     def __getitem__(self, idx: int) -> Any:
         at = idx + len(self) if idx < 0 else idx
-        if not 0 <= at < len(self):
-            raise IndexRangeError(f"ConcatDataset: there is no sample {idx}.", expected=f"less than {len(self)}")
+        need(0 <= at < len(self), f"ConcatDataset: there is no sample {idx} of {len(self)}.", kind=IndexRangeError)
         which = bisect_right(self.cumulative_sizes, at)
         return self.datasets[which][at - (self.cumulative_sizes[which - 1] if which else 0)]
 
@@ -119,10 +106,7 @@ class ConcatDataset(Dataset[T]):
 def random_split(
     dataset: Any, lengths: Sequence[float], generator: Generator | np.random.Generator | None = None
 ) -> list[Subset[Any]]:
-    """Deal the samples of a dataset at random into parts of the given sizes, or fractions, which add up to 1.
-
-    Raises:  ArgumentError unless the sizes add up to the dataset's
-    """
+    """Deal the samples of a dataset at random into parts of the given sizes, or fractions, which add up to 1."""
     n, counts = len(dataset), list(lengths)
     if math.isclose(sum(counts), 1) and sum(counts) <= 1 and (n != 1 or any(c % 1 for c in counts)):
         fractions, counts = counts, [math.floor(n * c) for c in counts]
@@ -132,6 +116,5 @@ def random_split(
         raise ArgumentError("random_split: the lengths do not add up to the dataset.",
                             got=f"lengths {list(lengths)}, sum {sum(lengths)}",
                             expected=f"sum {n}, or fractions that add up to 1")  # fmt: skip
-    order = generator_or_default(generator).permutation(n)
-    bounds = np.cumsum([0, *map(int, counts)])
+    order, bounds = generator_or_default(generator).permutation(n), np.cumsum([0, *map(int, counts)])
     return [Subset(dataset, order[a:b]) for a, b in pairwise(bounds)]

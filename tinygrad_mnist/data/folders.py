@@ -96,10 +96,7 @@ def candidates(folder: Path, file: CanonicalFile) -> list[Path]:
 
 
 def _read_content(data: Buffer, file: CanonicalFile, name: str, look_alikes: Mapping[str, str]) -> Content:
-    """Read IDX bytes, plain or gzipped, and say whether they are the canonical file.
-
-    Raises:  DataError if they are damaged or of the wrong kind.
-    """
+    """Read IDX bytes, plain or gzipped, and say what they are."""
     raw, alias = data, ""
     if data[:2] == GZIP:
         raw = gunzip(data, name, DECOMPRESSED_LIMIT)

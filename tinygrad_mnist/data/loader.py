@@ -31,7 +31,6 @@ class DataLoader:
              num_workers: processes that make batches ahead of time, prefetch_factor (2) each; worker_init_fn: called
              with the number of each; persistent_workers: keep them between epochs; timeout: seconds to wait for a
              batch; pin_memory, pin_memory_device: accepted, as there is no other memory; in_order: they always are
-    Raises:  ArgumentError for settings that exclude each other
     """
 
     def __init__(

@@ -29,10 +29,7 @@ def scikit_learn_home() -> Path:
 
 
 def read_openml(home: Path, catalogue: Catalogue, train: bool) -> Reading:
-    """Read one split from scikit-learn's copy of mnist_784.
-
-    Raises:  DataError if there is none, it cannot be read, or it is not the canonical MNIST
-    """
+    """Read one split from scikit-learn's copy of mnist_784; a DataError if that is none, or not MNIST."""
     base = home / "openml.org"
     tables = [p for p in sorted(base.rglob("*.gz")) if FILE_ID in p.parts or p.name.startswith(f"{FILE_ID}.")]
     if not tables:
@@ -47,11 +44,7 @@ def read_openml(home: Path, catalogue: Catalogue, train: bool) -> Reading:
 
 
 def read_table(path: Path) -> Bytes:
-    """Read the numbers of a gzipped ARFF file.
-
-    Shapes:  -> (rows, columns) of uint8
-    Raises:  DataError if it is damaged or holds anything but whole numbers from 0 to 255
-    """
+    """Read the numbers of a gzipped ARFF file, whole ones from 0 to 255: (rows, columns) of uint8."""
     try:
         text = gunzip(path.read_bytes(), str(path), DECOMPRESSED_LIMIT)
     except OSError as error:

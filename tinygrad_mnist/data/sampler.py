@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core.backend import Array, Generator, generator_or_default
 from ..core.errors import ArgumentError
+from ..functions.dims import need
 
 T = TypeVar("T", covariant=True)
 Source = Generator | np.random.Generator | None
@@ -21,8 +22,8 @@ Source = Generator | np.random.Generator | None
 
 def positive(name: str, what: str, value: Any) -> int:
     """Read a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(f"{name}: {what} must be a whole number of at least 1.", got=f"{value!r:.60}")
+    good = not isinstance(value, bool) and isinstance(value, int | np.integer) and value > 0
+    need(good, f"{name}: {what} must be a whole number of at least 1.", value, kind=ArgumentError)
     return int(value)
 
 
@@ -77,8 +78,7 @@ class RandomSampler(Drawn):
     def draw(self) -> Array:
         """Draw one order, or as many as give enough samples."""
         source, n, count = generator_or_default(self.generator), len(self.data_source), len(self)
-        if n == 0 and count:
-            raise ArgumentError("RandomSampler: there are no samples to draw from.", got=f"num_samples={count}")
+        need(n or not count, "RandomSampler: there are no samples to draw from.", count, kind=ArgumentError)
         if self.replacement:
             return source.integers(0, max(n, 1), count)
         return np.concatenate([source.permutation(n) for _ in range(max(-(-count // max(n, 1)), 1))])[:count]
@@ -98,19 +98,15 @@ class SubsetRandomSampler(Drawn):
 
 
 class WeightedRandomSampler(Drawn):
-    """Draw samples with probabilities in the proportion of weights, each from all unless replacement is False.
-
-    Raises:  ArgumentError for weights that are no probabilities, and for more samples than there are to give
-    """
+    """Draw samples with probabilities in the proportion of weights, each from all unless replacement is False."""
 
     def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Source = None) -> None:
         self.weights, self.replacement, self.generator = np.asarray(weights, np.float64), replacement, generator
         self.num_samples = positive("WeightedRandomSampler", "num_samples", num_samples)
-        if self.weights.ndim != 1 or not (self.weights >= 0).all() or not 0 < self.weights.sum() < np.inf:
-            raise ArgumentError("WeightedRandomSampler: expected weights of at least 0.", got=f"{weights!r:.60}")
-        if not replacement and num_samples > (most := np.count_nonzero(self.weights)):
-            got = f"num_samples={num_samples}, {most} weights above 0"
-            raise ArgumentError("WeightedRandomSampler: without replacement there are not enough samples.", got=got)
+        good = self.weights.ndim == 1 and (self.weights >= 0).all() and 0 < self.weights.sum() < np.inf
+        need(good, "WeightedRandomSampler: expected weights of at least 0.", weights, kind=ArgumentError)
+        enough, what = replacement or num_samples <= np.count_nonzero(self.weights), "not enough weights are above 0"
+        need(enough, f"WeightedRandomSampler: without replacement {what}.", num_samples, weights, kind=ArgumentError)
 
     def draw(self) -> Array:
         """Draw by weight."""
