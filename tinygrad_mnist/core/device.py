@@ -15,12 +15,7 @@ KINDS = set("cpu cuda ipu xpu mkldnn opengl opencl ideep hip ve fpga maia xla la
 
 
 class device:
-    """Name a device: `device("cpu")`, `device("cpu", 0)`, `device("cuda:1")`. Only "cpu" can be used.
-
-    Raises:
-        ArgumentError for a kind that PyTorch has not either
-        DeviceError for the number of an accelerator, of which there is none
-    """
+    """Name a device: `device("cpu")`, `device("cpu", 0)`, `device("cuda:1")`. Only "cpu" can be used."""
 
     __slots__ = ("type", "index")
     type: str

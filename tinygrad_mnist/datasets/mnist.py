@@ -33,8 +33,6 @@ class MNIST(Dataset[tuple[Any, Any]]):
         root: where torchvision has its files (root/<name>/raw); they may also be in the package's cache
         transform, target_transform: called with an image or a label
         download: get what is nowhere here from the mirrors
-    Raises:
-        DataError if the files are nowhere; it lists where they were sought
     """
 
     catalogue: ClassVar[Catalogue] = MNIST_FILES

@@ -18,7 +18,7 @@ from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.graph import Array, V, Var, no_grad
 from ..core.scope import refuse_captured, state, unchanging
 from ..core.seeds import check_differentiable
-from ..functions.dims import Size, sizes
+from ..functions.dims import Size, need, sizes
 from ..functions.numbers import number, storable
 from ..functions.types import DTypeLike, Tensor
 from ..ops import promotion
@@ -59,8 +59,7 @@ def shape_of(name: str, size: Any) -> tuple[int, ...]:
 
 def listed(name: str, size: Any) -> tuple[int, ...]:
     """Read a shape that must be one sequence."""
-    if not isinstance(size, list | tuple):
-        raise DTypeError(f"{name}: the size must be a tuple of ints.", got=f"{size!r:.60}", hint=f"({size!r:.60},)")
+    need(isinstance(size, list | tuple), f"{name}: the size must be a tuple of ints.", size, kind=DTypeError)
     return shape_of(name, (size,))
 
 
