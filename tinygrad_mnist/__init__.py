@@ -36,7 +36,7 @@ from .core.backend import (
     manual_seed, set_default_dtype, short, uint8,
 )  # fmt: skip
 from .core.device import device, get_default_device, set_default_device
-from .tensors.facts import finfo, iinfo, is_floating_point, is_tensor, numel
+from .tensors.forms import finfo, iinfo, is_floating_point, is_tensor, numel
 
 # what follows here and __all__ are written by tests/public_names.py
 from .functions import (
