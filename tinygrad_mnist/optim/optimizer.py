@@ -1,6 +1,6 @@
 """What all optimizers share: groups of parameters with their settings, state by parameter, saving.
 
-A subclass writes `init_state` and `update`, nothing else. Knows no module. Look next at sgd.py.
+A subclass writes `init_state` and `update`, nothing else. Knows no module. Look next at formula.py.
 """
 
 from __future__ import annotations
@@ -188,9 +188,10 @@ class Optimizer:
 
     def state_of(self, p: Tensor, group: Group) -> State:
         """Give what is remembered of a parameter, made at its first step."""
-        if p not in self.state:
-            self.state[p] = self.init_state(p, group)
-        return self.state[p]
+        found = self.state.get(p)
+        if found is None:
+            found = self.state[p] = self.init_state(p, group)
+        return found
 
     def apply(self, p: Tensor, g: Array, group: Group) -> None:
         """Change one parameter along the array g of its gradient."""
