@@ -6,7 +6,6 @@ Read after formula.py. Where an array is moved towards another (m + (d - m) · s
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class Adadelta(ByFormula):
                  differentiable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
-    def formula(self, o: Group) -> str:
+    def _formula(self, o: Group) -> str:
         return """
 v = v * rho + d * d * (1 - rho)
 s = sqrt(u + eps) / sqrt(v + eps) * d
@@ -54,7 +53,7 @@ class Adagrad(ByFormula):
                  maximize: bool = False, differentiable: bool = False, fused: Flag = None) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
-    def formula(self, o: Group) -> str:
+    def _formula(self, o: Group) -> str:
         return """
 v = v + d * d
 p = p - d / (sqrt(v) + eps) * (lr / (1 + (t - 1) * lr_decay))"""
@@ -74,7 +73,7 @@ class Adamax(ByFormula):
                  differentiable: bool = False, capturable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
-    def formula(self, o: Group) -> str:
+    def _formula(self, o: Group) -> str:
         return """
 m = m + (d - m) * (1 - beta1)
 u = maximum(u * beta2, abs(d) + eps)
@@ -99,15 +98,15 @@ class NAdam(ByFormula):
                  differentiable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
-    def init_state(self, p: Any, group: Group) -> State:
-        return super().init_state(p, group) | {"mu_product": 1.0}
+    def _extra(self, group: Group) -> State:
+        return {"mu_product": 1.0}
 
-    def derived(self, o: Group, t: int, state: State) -> Group:
+    def _derived(self, o: Group, t: int, state: State) -> Group:
         now, after = (o["betas"][0] * (1 - 0.5 * 0.96 ** (n * o["momentum_decay"])) for n in (t, t + 1))
         product = state["mu_product"] = float(np.float32(state["mu_product"]) * np.float32(now))
         return {"now": now, "after": after, "product": product}
 
-    def formula(self, o: Group) -> str:
+    def _formula(self, o: Group) -> str:
         return """
 m = m + (d - m) * (1 - beta1)
 v = v * beta2 + d * d * (1 - beta2)
@@ -133,13 +132,13 @@ class RAdam(ByFormula):
                  maximize: bool = False, capturable: bool = False, differentiable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
-    def derived(self, o: Group, t: int, state: State) -> Group:
+    def _derived(self, o: Group, t: int, state: State) -> Group:
         power, most = o["betas"][1] ** t, 2 / (1 - o["betas"][1]) - 1
         n = most - 2 * t * power / (1 - power)
         square = (n - 4) * (n - 2) * most / ((most - 4) * (most - 2) * n) if n > 5 else 0
         return {"adaptive": n > 5, "rectified": math.sqrt(square)}
 
-    def formula(self, o: Group) -> str:
+    def _formula(self, o: Group) -> str:
         return f"""
 m = m + (d - m) * (1 - beta1)
 v = v * beta2 + d * d * (1 - beta2)
@@ -162,7 +161,7 @@ class RMSprop(ByFormula):
                  foreach: Flag = None, maximize: bool = False, differentiable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
-    def formula(self, o: Group) -> str:
+    def _formula(self, o: Group) -> str:
         return f"""
 v = v * alpha + d * d * (1 - alpha)
 {"a = a + (d - a) * (1 - alpha)" if o["centered"] else ""}
@@ -237,16 +236,16 @@ class ASGD(ByFormula):
                  differentiable: bool = False, capturable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
-    def init_state(self, p: Any, group: Group) -> State:
-        return super().init_state(p, group) | {"eta": float(np.float32(group["lr"])), "mu": 1.0}
+    def _extra(self, group: Group) -> State:
+        return {"eta": float(np.float32(group["lr"])), "mu": 1.0}
 
-    def derived(self, o: Group, t: int, state: State) -> Group:
+    def _derived(self, o: Group, t: int, state: State) -> Group:
         now = {"eta": state["eta"], "mu": state["mu"], "averages": state["mu"] != 1}
         state["eta"] = float(np.float32(o["lr"] / (1 + o["lambd"] * o["lr"] * t) ** o["alpha"]))
         state["mu"] = float(np.float32(1 / max(1, t - o["t0"])))
         return now
 
-    def formula(self, o: Group) -> str:
+    def _formula(self, o: Group) -> str:
         return f"""
 p = p * (1 - lambd * eta) - d * eta
 a = {"a + (p - a) * mu" if o["averages"] else "p"}"""

@@ -42,11 +42,15 @@ class ByFormula(Optimizer):
         self._asked = itemgetter(*asked, *(x for x in ("decoupled_weight_decay",) if x in defaults))
         super().__init__(params, defaults)
 
-    def formula(self, o: Group) -> str:
-        """Write what is done with p and the letters, given d: the gradient, with weight decay."""
-        raise TypeError(f"{self._name} must define formula(o)")
+    def _extra(self, group: Group) -> State:
+        """Make numbers in the state of a parameter."""
+        return {}
 
-    def derived(self, o: Group, t: int, state: State) -> Group:
+    def _formula(self, o: Group) -> str:
+        """Write what is done with p and the letters, given d: the gradient, with weight decay."""
+        raise TypeError(f"{self._name} must define _formula(o)")
+
+    def _derived(self, o: Group, t: int, state: State) -> Group:
         """Compute what the formula wants beside settings, at step t."""
         return {}
 
@@ -60,7 +64,8 @@ class ByFormula(Optimizer):
     def init_state(self, p: Tensor, group: Group) -> State:
         """Count the steps, and make the arrays."""
         names = [k for k in self.kept.values() if k not in self.optional or group[self.optional[k]]]
-        return {"step": 0} | {k: np.full(p.shape, group.get(self.starts.get(k, ""), 0), p.dtype) for k in names}
+        first = {k: group.get(self.starts.get(k, ""), 0) for k in names}
+        return {"step": 0, **self._extra(group)} | {k: np.full(p.shape, v, p.dtype) for k, v in first.items()}
 
     def adopted(self, saved: State) -> State:
         """Take PyTorch's state, which may count no steps or hold None."""
@@ -85,7 +90,7 @@ class ByFormula(Optimizer):
 
     def _written(self, o: Group) -> tuple[kernel.Rule, list[str]]:
         kept = {k: v for k, v in self.kept.items() if v not in self.optional or o[self.optional[v]]}
-        decay, up, lines = o["weight_decay"], o["maximize"], self.formula(o)
+        decay, up, lines = o["weight_decay"], o["maximize"], self._formula(o)
         if decay and o.get("decoupled_weight_decay"):
             decay, lines = 0, f"p = p * (1 - lr * weight_decay)\n{lines}"
         d = ("p * weight_decay - g" if up else "g + p * weight_decay") if decay else "-g" if up else "g"
@@ -94,7 +99,7 @@ class ByFormula(Optimizer):
 
     def _next(self, p: Any, state: State, group: Group) -> tuple[kernel.Rule, list[Array], tuple[float, ...]]:
         state["step"] = t = state["step"] + 1
-        if derived := self.derived(group, t, state):
+        if derived := self._derived(group, t, state):
             group = group | derived
         rule, names = self.rule(group)
         try:
@@ -145,11 +150,11 @@ class SGD(ByFormula):
                                 got=f"momentum = {group['momentum']}, dampening = {group['dampening']}",
                                 expected="momentum > 0 and dampening = 0")  # fmt: skip
 
-    def derived(self, o: Group, t: int, state: State) -> Group:
+    def _derived(self, o: Group, t: int, state: State) -> Group:
         first = t == 1 or "momentum_buffer" not in state
         return {"share": 1 if first else 1 - o["dampening"]} if o["dampening"] else {}
 
-    def formula(self, o: Group) -> str:
+    def _formula(self, o: Group) -> str:
         if not o["momentum"]:
             return "p = p - d * lr"
         lines = "v = v * momentum + d * share\n" if o["dampening"] else "v = v * momentum + d\n"
@@ -178,7 +183,7 @@ class Adam(ByFormula):
                  decoupled_weight_decay: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
 
-    def formula(self, o: Group) -> str:  # m / (√(v / r²) + ε) = r · m / (√v + r ε): one pass less
+    def _formula(self, o: Group) -> str:  # m / (√(v / r²) + ε) = r · m / (√v + r ε): one pass less
         return f"""
 m = m * beta1 + d * (1 - beta1)
 v = v * beta2 + d * d * (1 - beta2)

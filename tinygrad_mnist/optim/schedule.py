@@ -5,6 +5,7 @@ Knows no schedule. Look next at lr_scheduler.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -149,6 +150,13 @@ def check_whole(name: str, **values: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             problem = f"{name}: {label} must be a whole number of at least 1."
             raise ArgumentError(problem, got=f"{label} = {value!r:.60}")
+
+
+def one_of(name: str, choices: Sequence[str], **values: object) -> None:
+    """Raise unless a word is one of those that there are."""
+    for label, value in values.items():
+        if value not in choices:
+            raise ArgumentError(f"{name}: {label} {value!r:.60} is unknown.", expected=" or ".join(map(repr, choices)))
 
 
 def by_group(name: str, label: str, given: Any, optimizer: Optimizer) -> list[Any]:

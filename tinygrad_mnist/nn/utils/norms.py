@@ -43,7 +43,7 @@ class Norm:
             dim = int(turned) if dim is None else dim
         if dim not in (None, *range(-x.ndim, x.ndim)):
             raise ArgumentError(f"{kind}: the weight has no such dim.", got=f"dim {dim} of {x.shape}")
-        self.dim = None if dim in (None, -1) and not count else dim % x.ndim  # PyTorch takes -1 for None here
+        self.dim = None if dim is None or dim == -1 and not count else dim % x.ndim  # PyTorch takes -1 for None here
         self.kind, self.name, self.count, self.eps = kind, name, count, eps
         self.paths = [path.format(name) for path in PATHS[kind]]
 
