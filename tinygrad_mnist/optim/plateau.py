@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from ..core.errors import ArgumentError
 from ..core.scope import refuse_captured
