@@ -72,6 +72,10 @@ class OneCycleLR(MomentumScheduler):
         Smith & Topin 2018 (arXiv:1708.07120)
     """
 
+    pct_start: float
+    div_factor: float
+    final_div_factor: float
+
     def __init__(
         self, optimizer: Optimizer, max_lr: float | Sequence[float], total_steps: int | None = None,
         epochs: int | None = None, steps_per_epoch: int | None = None, pct_start: float = 0.3,
@@ -88,10 +92,10 @@ class OneCycleLR(MomentumScheduler):
             total_steps = epochs * steps_per_epoch
         check_whole("OneCycleLR", total_steps=total_steps)
         given = {"pct_start": pct_start, "div_factor": div_factor, "final_div_factor": final_div_factor}
-        self.pct_start, first, last = (number(f"OneCycleLR: {label}", x) for label, x in given.items())
+        vars(self).update({label: number(f"OneCycleLR: {label}", x) for label, x in given.items()}, max_lr=max_lr)
         check_at_least("OneCycleLR", 0, math.nextafter(1, 2), pct_start=self.pct_start)
         one_of("OneCycleLR", ("cos", "linear"), anneal_strategy=anneal_strategy)
-        if first == 0 or last == 0:
+        if self.div_factor == 0 or self.final_div_factor == 0:
             raise ArgumentError("OneCycleLR: div_factor and final_div_factor must not be 0.")
         self.total_steps, self.anneal_strategy, self.three_phase = total_steps, anneal_strategy, three_phase
         peaks = by_group("OneCycleLR", "max_lr", max_lr, optimizer)
@@ -99,7 +103,8 @@ class OneCycleLR(MomentumScheduler):
             check_at_least("OneCycleLR", 0, max_lr=peak)
         self._take_momenta(cycle_momentum, base_momentum, max_momentum, last_epoch == -1)
         for group, peak in zip(optimizer.param_groups, peaks, strict=True) if last_epoch == -1 else ():
-            group |= {"initial_lr": peak / first, "max_lr": peak, "min_lr": peak / first / last}
+            start = peak / self.div_factor
+            group |= {"initial_lr": start, "max_lr": peak, "min_lr": start / self.final_div_factor}
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:

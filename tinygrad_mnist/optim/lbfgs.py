@@ -93,7 +93,8 @@ class LBFGS(Optimizer):
             at += p.array.size
 
     @no_grad()
-    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Go on by max_iter steps, calling closure as often as need be. -> its first loss"""
         if closure is None:
             raise ArgumentError("LBFGS.step: the closure is missing.", hint="step(closure)")
         refuse_captured("LBFGS.step()", "compile the closure: its loss and backward; a line search reads the loss")

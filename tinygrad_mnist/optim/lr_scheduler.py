@@ -73,7 +73,7 @@ class MultiplicativeLR(LambdaLR):
 class _ByShare(Scheduler):
     """Base of those that have the rate follow a share of the initial one, above a floor: by the ratio of two steps."""
 
-    floor, holds = 0.0, True  # holds: beginning at a later step changes nothing
+    _floor, holds = 0.0, True  # holds: beginning at a later step changes nothing
 
     def get_lr(self) -> list[float]:
         """Multiply by this step's share over that of the step before."""
@@ -83,13 +83,13 @@ class _ByShare(Scheduler):
             return rates
         if not before:  # no factor leads back from there
             pairs = zip(rates, self._of_groups(self.base_lrs), strict=True)
-            return [lr + (base - self.floor) * now for lr, base in pairs]
-        return [(lr - self.floor) * (now / before) + self.floor for lr in rates]
+            return [lr + (base - self._floor) * now for lr, base in pairs]
+        return [(lr - self._floor) * (now / before) + self._floor for lr in rates]
 
     def closed_form(self) -> list[float]:
         """Take the share of the initial rates."""
         share = self._share(self.last_epoch)
-        return [self.floor + (lr - self.floor) * share for lr in self._of_groups(self.base_lrs)]
+        return [self._floor + (lr - self._floor) * share for lr in self._of_groups(self.base_lrs)]
 
     def _share(self, t: int) -> float:
         raise NotImplementedError
@@ -187,7 +187,7 @@ class CosineAnnealingLR(_ByShare):
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         check_at_least("CosineAnnealingLR", 1, T_max=T_max)
         self.T_max, self.eta_min = T_max, number("CosineAnnealingLR: eta_min", eta_min)
-        self.floor = self.eta_min
+        self._floor = self.eta_min
         super().__init__(optimizer, last_epoch)
 
     def _share(self, t: int) -> float:
