@@ -106,6 +106,8 @@ def test_expressions_are_computed_in_any_order_of_operands():
         update.step(rule, found, rule.numbers({"n": 3.0}, 1))
         for mine, name in zip(found, "pgv", strict=True):
             np.testing.assert_array_equal(mine, known[name], err_msg=formula)
+    with pytest.raises(ValueError, match="d is another name's memory"):
+        update.compiled("rule", "d = g\nd = d * 2\np = p - d", "")
 
 
 def check_update(change, reference, start, written, numbers, threads, monkeypatch):

@@ -3,7 +3,7 @@
 A formula is lines `name = expression` about p (a parameter), g (its gradient), letters (the optimizer's arrays), names
 of its own, and numbers (settings by their names, beta1, beta2 and the step t). What is of numbers alone is computed
 once; the rest changes p and the arrays in place, so that temporaries stay in cache. Each number is changed by itself:
-neither blocks nor threads make a difference to the result. optim/formula.py keeps the state and calls these.
+neither blocks nor threads make a difference. `if` asks, once, whether a setting is 0. optim/formula.py calls these.
 """
 
 from __future__ import annotations
@@ -38,12 +38,16 @@ class Rule(NamedTuple):
 
 
 @cache
-def compiled(kind: str, formula: str, letters: str, warns: bool = False) -> Rule:
-    """Compile a formula over p, g and the arrays of these letters; warns: as NumPy does of infinities."""
-    lines = [line for line in ast.parse(textwrap.dedent(formula)).body if isinstance(line, ast.Assign)]
+def compiled(kind: str, formula: str, letters: str, true: frozenset[str] = frozenset(), warns: bool = False) -> Rule:
+    """Compile a formula over p, g and the arrays of these letters; warns: as NumPy does of infinities.
+
+    Args:
+        true: the settings that are not 0, of those that the formula's conditions ask for
+    """
+    tree = Choices(true).visit(ast.parse(textwrap.dedent(formula)))
     names = {"p", "g", *letters}
     writer, numbers, loop = Calls(names), Numbers(names), ["for i in range(len(p)):"]
-    for line in lines:
+    for line in tree.body:
         target = str(getattr(line.targets[0], "id", ""))
         if not numbers.has_arrays(line.value):
             numbers.lines.append(f"{target} = {numbers.spelled(line.value)}")
@@ -53,7 +57,7 @@ def compiled(kind: str, formula: str, letters: str, warns: bool = False) -> Rule
         writer.assign(target, value)
         text = re.sub(r"\b(sqrt|abs|maximum)\(", r"np.\1(", f"{target} = {ast.unparse(value)}")
         loop.append("    " + re.sub(rf"\b([pg{letters}])\b", r"\1[i]", text))
-    name = f"{kind}_{zlib.crc32(formula.encode()):08x}"
+    name = f"{kind}_{zlib.crc32(ast.unparse(tree).encode()):08x}"
     given = ", ".join(["p", "g", *letters, *numbers.found.values()])
     SOURCES[name] = f"def {name}({given}):\n" + textwrap.indent("\n".join(loop), "    ") + "\n"
     made: dict[str, Any] = {**{x: getattr(np, x) for x in (*UFUNCS.values(), "negative", "sqrt", "abs", "maximum")},
@@ -63,6 +67,25 @@ def compiled(kind: str, formula: str, letters: str, warns: bool = False) -> Rule
     numbers_of: dict[str, Any] = {"sqrt": math.sqrt}
     exec(numbers.source(), numbers_of)
     return Rule(name, made["change"], numbers_of["numbers"])
+
+
+class Choices(ast.NodeTransformer):
+    """Leaves of every condition what holds."""
+
+    def __init__(self, true: frozenset[str]) -> None:
+        self.true = true
+
+    def holds(self, test: ast.expr) -> Any:
+        """Tell whether a condition holds."""
+        return eval(ast.unparse(test), {name: name in self.true for name in names_in(test)})
+
+    def visit_If(self, node: ast.If) -> Any:
+        """Keep the lines, or not."""
+        return [self.visit(line) for line in (node.body if self.holds(node.test) else node.orelse)]
+
+    def visit_IfExp(self, node: ast.IfExp) -> Any:
+        """Keep one of two expressions."""
+        return self.visit(node.body if self.holds(node.test) else node.orelse)
 
 
 class Numbers(ast.NodeTransformer):
@@ -104,18 +127,21 @@ class Calls:
 
     def __init__(self, arrays: set[str]) -> None:
         self.known, self.lines = set(arrays), list[str]()
-        self.free: list[str] = []
-        self.made: list[str] = []
+        self.free, self.made = list[str](), list[str]()  # working memory, and its names in the formula
+        self.same = set[str]()
 
     def assign(self, target: str, node: ast.expr) -> None:
         """Write `target = expression`."""
-        if target not in self.known:
-            self.made.append(target)
-            self.known.add(target)
+        new = target not in self.known
+        self.known.add(target)
         if isinstance(node, ast.Name):
-            self.lines.append(f"copyto({target}, {node.id})")
-        else:
-            self.put(node, target, set())
+            self.lines.append(f"{target} = {node.id}" if new else f"copyto({target}, {node.id})")
+            self.same |= {target} if new else set()
+            return
+        if target in self.same:  # its memory is another's
+            raise ValueError(f"{target} is another name's memory, and cannot be given anew")
+        self.made += [target] * new
+        self.put(node, target, set())
 
     def put(self, node: ast.expr, out: str, later: set[str]) -> str:
         """Write an expression into memory, whose name is not needed later; what else is must not be written to."""
@@ -144,6 +170,12 @@ class Calls:
     def source(self) -> list[str]:
         """Give the lines."""
         return [f"{x} = scratch('update {i}', p.shape, p.dtype)" for i, x in enumerate(self.made)] + self.lines
+
+
+def asked(formula: str) -> list[str]:
+    """List the settings that the conditions of a formula ask for."""
+    tests = [x.test for x in ast.walk(ast.parse(textwrap.dedent(formula))) if isinstance(x, ast.If | ast.IfExp)]
+    return sorted(set().union(*map(names_in, tests)))
 
 
 def names_in(node: ast.AST) -> set[str]:

@@ -25,18 +25,17 @@ class Adadelta(ByFormula):
     """
 
     kept = {"v": "square_avg", "u": "acc_delta"}
+    formula = """
+        v = v * rho + d * d * (1 - rho)
+        s = sqrt(u + eps) / sqrt(v + eps) * d
+        u = u * rho + s * s * (1 - rho)
+        p = p - s * lr
+    """
 
     def __init__(self, params: Params, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6,
                  weight_decay: float = 0.0, foreach: Flag = None, *, capturable: bool = False, maximize: bool = False,
                  differentiable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
-
-    def _formula(self, o: Group) -> str:
-        return """
-v = v * rho + d * d * (1 - rho)
-s = sqrt(u + eps) / sqrt(v + eps) * d
-u = u * rho + s * s * (1 - rho)
-p = p - s * lr"""
 
 
 class Adagrad(ByFormula):
@@ -47,16 +46,15 @@ class Adagrad(ByFormula):
     """
 
     kept, starts = {"v": "sum"}, {"sum": "initial_accumulator_value"}
+    formula = """
+        v = v + d * d
+        p = p - d / (sqrt(v) + eps) * (lr / (1 + (t - 1) * lr_decay))
+    """
 
     def __init__(self, params: Params, lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0,
                  initial_accumulator_value: float = 0.0, eps: float = 1e-10, foreach: Flag = None, *,
                  maximize: bool = False, differentiable: bool = False, fused: Flag = None) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
-
-    def _formula(self, o: Group) -> str:
-        return """
-v = v + d * d
-p = p - d / (sqrt(v) + eps) * (lr / (1 + (t - 1) * lr_decay))"""
 
 
 class Adamax(ByFormula):
@@ -67,17 +65,16 @@ class Adamax(ByFormula):
     """
 
     kept = {"m": "exp_avg", "u": "exp_inf"}
+    formula = """
+        m = m + (d - m) * (1 - beta1)
+        u = maximum(u * beta2, abs(d) + eps)
+        p = p - m / u * (lr / (1 - beta1**t))
+    """
 
     def __init__(self, params: Params, lr: float = 2e-3, betas: Betas = BETAS, eps: float = 1e-8,
                  weight_decay: float = 0.0, foreach: Flag = None, *, maximize: bool = False,
                  differentiable: bool = False, capturable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
-
-    def _formula(self, o: Group) -> str:
-        return """
-m = m + (d - m) * (1 - beta1)
-u = maximum(u * beta2, abs(d) + eps)
-p = p - m / u * (lr / (1 - beta1**t))"""
 
 
 class NAdam(ByFormula):
@@ -91,6 +88,12 @@ class NAdam(ByFormula):
     """
 
     kept = {"m": "exp_avg", "v": "exp_avg_sq"}
+    formula = """
+        m = m + (d - m) * (1 - beta1)
+        v = v * beta2 + d * d * (1 - beta2)
+        s = sqrt(v / (1 - beta2**t)) + eps
+        p = p - d / s * (lr * (1 - now) / (1 - product)) - m / s * (lr * after / (1 - product * after))
+    """
 
     def __init__(self, params: Params, lr: float = 2e-3, betas: Betas = BETAS, eps: float = 1e-8,
                  weight_decay: float = 0.0, momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False, *,
@@ -106,13 +109,6 @@ class NAdam(ByFormula):
         product = state["mu_product"] = float(np.float32(state["mu_product"]) * np.float32(now))
         return {"now": now, "after": after, "product": product}
 
-    def _formula(self, o: Group) -> str:
-        return """
-m = m + (d - m) * (1 - beta1)
-v = v * beta2 + d * d * (1 - beta2)
-s = sqrt(v / (1 - beta2**t)) + eps
-p = p - d / s * (lr * (1 - now) / (1 - product)) - m / s * (lr * after / (1 - product * after))"""
-
 
 class RAdam(ByFormula):
     """RAdam: Adam that takes steps of momentum until there are gradients enough for the variance of its rate.
@@ -125,7 +121,13 @@ class RAdam(ByFormula):
         Liu et al. 2020, Algorithm 2 (arXiv:1908.03265); 5 in the place of 4, and ε, as in PyTorch
     """
 
-    kept, choices = {"m": "exp_avg", "v": "exp_avg_sq"}, ("adaptive",)
+    kept = {"m": "exp_avg", "v": "exp_avg_sq"}
+    formula = """
+        m = m + (d - m) * (1 - beta1)
+        v = v * beta2 + d * d * (1 - beta2)
+        rate = lr / (1 - beta1**t)
+        p = p - (m / (sqrt(v) + eps) * (rate * rectified * sqrt(1 - beta2**t)) if adaptive else m * rate)
+    """
 
     def __init__(self, params: Params, lr: float = 1e-3, betas: Betas = BETAS, eps: float = 1e-8,
                  weight_decay: float = 0.0, decoupled_weight_decay: bool = False, *, foreach: Flag = None,
@@ -138,13 +140,6 @@ class RAdam(ByFormula):
         square = (n - 4) * (n - 2) * most / ((most - 4) * (most - 2) * n) if n > 5 else 0
         return {"adaptive": n > 5, "rectified": math.sqrt(square)}
 
-    def _formula(self, o: Group) -> str:
-        return f"""
-m = m + (d - m) * (1 - beta1)
-v = v * beta2 + d * d * (1 - beta2)
-rate = lr / (1 - beta1**t)
-p = p - {"m / (sqrt(v) + eps) * (rate * rectified * sqrt(1 - beta2**t))" if o["adaptive"] else "m * rate"}"""
-
 
 class RMSprop(ByFormula):
     """RMSprop: steps scaled by a running mean square of the gradient, or, centered, by its variance.
@@ -155,19 +150,18 @@ class RMSprop(ByFormula):
 
     kept = {"v": "square_avg", "a": "grad_avg", "b": "momentum_buffer"}
     optional = {"grad_avg": "centered", "momentum_buffer": "momentum"}
+    formula = """
+        v = v * alpha + d * d * (1 - alpha)
+        if centered: a = a + (d - a) * (1 - alpha)
+        s = sqrt(v - a * a if centered else v) + eps
+        if momentum: b = b * momentum + d / s
+        p = p - (b if momentum else d / s) * lr
+    """
 
     def __init__(self, params: Params, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
                  weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False, capturable: bool = False,
                  foreach: Flag = None, maximize: bool = False, differentiable: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
-
-    def _formula(self, o: Group) -> str:
-        return f"""
-v = v * alpha + d * d * (1 - alpha)
-{"a = a + (d - a) * (1 - alpha)" if o["centered"] else ""}
-s = sqrt({"v - a * a" if o["centered"] else "v"}) + eps
-{"b = b * momentum + d / s" if o["momentum"] else ""}
-p = p - {"b" if o["momentum"] else "d / s"} * lr"""
 
 
 class Rprop(ByFormula):
@@ -183,7 +177,7 @@ class Rprop(ByFormula):
         Riedmiller & Braun 1993, without the step back
     """
 
-    kept, starts = {"b": "prev", "s": "step_size"}, {"step_size": "lr"}
+    kept, starts, formula = {"b": "prev", "s": "step_size"}, {"step_size": "lr"}, ""
 
     def __init__(self, params: Params, lr: float = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
                  step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False, foreach: Flag = None,
@@ -229,7 +223,11 @@ class ASGD(ByFormula):
         Polyak & Juditsky 1992; η and μ in float32, as in PyTorch
     """
 
-    kept, free, choices = {"a": "ax"}, {"lambd", "alpha", "t0"}, ("averages",)
+    kept, free = {"a": "ax"}, {"lambd", "alpha", "t0"}
+    formula = """
+        p = p * (1 - lambd * eta) - d * eta
+        a = a + (p - a) * mu if averages else p
+    """
 
     def __init__(self, params: Params, lr: float = 1e-2, lambd: float = 1e-4, alpha: float = 0.75,
                  t0: float = 1e6, weight_decay: float = 0.0, foreach: Flag = None, maximize: bool = False,
@@ -244,8 +242,3 @@ class ASGD(ByFormula):
         state["eta"] = float(np.float32(o["lr"] / (1 + o["lambd"] * o["lr"] * t) ** o["alpha"]))
         state["mu"] = float(np.float32(1 / max(1, t - o["t0"])))
         return now
-
-    def _formula(self, o: Group) -> str:
-        return f"""
-p = p * (1 - lambd * eta) - d * eta
-a = {"a + (p - a) * mu" if o["averages"] else "p"}"""

@@ -6,7 +6,7 @@ both; everything else, the loop for numba too, follows from that. Read after opt
 
 from __future__ import annotations
 
-import re
+import textwrap
 from operator import itemgetter
 from typing import Any, ClassVar, TypeAlias
 
@@ -20,6 +20,11 @@ from .optimizer import UNUSED, Group, Optimizer, Params, State, check_at_least, 
 
 OTHERS = {*UNUSED, "maximize", "nesterov", "amsgrad", "centered", "decoupled_weight_decay", "betas", "etas",
           "step_sizes"}  # fmt: skip
+# what p is changed by, before a formula
+DIRECTION = """
+if weight_decay: d = p * weight_decay - g if maximize else g + p * weight_decay
+else: d = -g if maximize else g"""
+DECOUPLED = "if weight_decay: p = p * (1 - lr * weight_decay)\nd = -g if maximize else g"
 Betas: TypeAlias = tuple[float, float]
 Flag: TypeAlias = bool | None
 BETAS = (0.9, 0.999)
@@ -29,26 +34,23 @@ MOST = 64  # formulas kept for a class
 class ByFormula(Optimizer):
     """Base of optimizers whose step is a formula for every number of a parameter."""
 
+    formula: ClassVar[str]  # of p and the letters, given d: the gradient, with weight decay
     kept: ClassVar[dict[str, str]]  # letters of the formula, and what they are called in the state
     optional: ClassVar[dict[str, str]] = {}  # what in the state is kept only where a setting, named here, is not 0
     starts: ClassVar[dict[str, str]] = {}  # what begins as a setting, not as 0
-    choices: ClassVar[tuple[str, ...]] = ()  # settings of which the formula asks whether they are 0
     free: ClassVar[set[str]] = set()  # settings that may be any number
     _rules: ClassVar[dict[Any, tuple[kernel.Rule, list[str]]]]
     in_loops = False  # whether numba may do it, in another rounding, and NumPy warns of infinities
 
     def __init__(self, params: Params, defaults: Group) -> None:
-        asked = "weight_decay", "maximize", *self.choices, *self.optional.values()
-        self._asked = itemgetter(*asked, *(x for x in ("decoupled_weight_decay",) if x in defaults))
+        self._names = ["decoupled_weight_decay"] if "decoupled_weight_decay" in defaults else []
+        self._names += kernel.asked(f"{DIRECTION}\n{textwrap.dedent(self.formula)}")
+        self._asked = itemgetter(*self._names)
         super().__init__(params, defaults)
 
     def _extra(self, group: Group) -> State:
         """Make numbers in the state of a parameter."""
         return {}
-
-    def _formula(self, o: Group) -> str:
-        """Write what is done with p and the letters, given d: the gradient, with weight decay."""
-        raise TypeError(f"{self._name} must define _formula(o)")
 
     def _derived(self, o: Group, t: int, state: State) -> Group:
         """Compute what the formula wants beside settings, at step t."""
@@ -90,12 +92,10 @@ class ByFormula(Optimizer):
 
     def _written(self, o: Group) -> tuple[kernel.Rule, list[str]]:
         kept = {k: v for k, v in self.kept.items() if v not in self.optional or o[self.optional[v]]}
-        decay, up, lines = o["weight_decay"], o["maximize"], self._formula(o)
-        if decay and o.get("decoupled_weight_decay"):
-            decay, lines = 0, f"p = p * (1 - lr * weight_decay)\n{lines}"
-        d = ("p * weight_decay - g" if up else "g + p * weight_decay") if decay else "-g" if up else "g"
-        lines = f"d = {d}\n{lines}" if d != "g" else re.sub(r"\bd\b", "g", lines)
-        return kernel.compiled(type(self).__name__.lower(), lines, "".join(kept), self.in_loops), list(kept.values())
+        first = DECOUPLED if o.get("decoupled_weight_decay") else DIRECTION
+        true, kind = frozenset(name for name in self._names if o[name]), type(self).__name__.lower()
+        whole = f"{first}\n{textwrap.dedent(self.formula)}"
+        return kernel.compiled(kind, whole, "".join(kept), true, self.in_loops), list(kept.values())
 
     def _next(self, p: Any, state: State, group: Group) -> tuple[kernel.Rule, list[Array], tuple[float, ...]]:
         state["step"] = t = state["step"] + 1
@@ -135,7 +135,14 @@ class SGD(ByFormula):
     """
 
     kept, optional = {"v": "momentum_buffer"}, {"momentum_buffer": "momentum"}
-    choices, free, in_loops = ("nesterov", "dampening"), {"dampening"}, True
+    free, in_loops = {"dampening"}, True
+    formula = """
+        if momentum:
+            v = v * momentum + (d * share if dampening else d)
+            p = p - d * lr - v * (lr * momentum) if nesterov else p - v * lr
+        else:
+            p = p - d * lr
+    """
 
     def __init__(self, params: Params, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
                  weight_decay: float = 0.0, nesterov: bool = False, *, maximize: bool = False, foreach: Flag = None,
@@ -154,12 +161,6 @@ class SGD(ByFormula):
         first = t == 1 or "momentum_buffer" not in state
         return {"share": 1 if first else 1 - o["dampening"]} if o["dampening"] else {}
 
-    def _formula(self, o: Group) -> str:
-        if not o["momentum"]:
-            return "p = p - d * lr"
-        lines = "v = v * momentum + d * share\n" if o["dampening"] else "v = v * momentum + d\n"
-        return lines + ("p = p - d * lr - v * (lr * momentum)" if o["nesterov"] else "p = p - v * lr")
-
 
 class Adam(ByFormula):
     """Adam: every number gets a step of about lr, whatever the scale of its gradient.
@@ -175,21 +176,20 @@ class Adam(ByFormula):
     """
 
     kept, optional = {"m": "exp_avg", "v": "exp_avg_sq", "w": "max_exp_avg_sq"}, {"max_exp_avg_sq": "amsgrad"}
-    in_loops = True
+    in_loops = True  # m / (√(v / r²) + ε) = r · m / (√v + r ε): one pass less
+    formula = """
+        m = m * beta1 + d * (1 - beta1)
+        v = v * beta2 + d * d * (1 - beta2)
+        if amsgrad: w = maximum(w, v)
+        root = sqrt(1 - beta2**t)
+        p = p - m / (sqrt(w if amsgrad else v) + eps * root) * (lr / (1 - beta1**t) * root)
+    """
 
     def __init__(self, params: Params, lr: float = 1e-3, betas: Betas = BETAS, eps: float = 1e-8,
                  weight_decay: float = 0.0, amsgrad: bool = False, *, foreach: Flag = None, maximize: bool = False,
                  capturable: bool = False, differentiable: bool = False, fused: Flag = None,
                  decoupled_weight_decay: bool = False) -> None:  # fmt: skip
         super().__init__(params, settings(locals()))
-
-    def _formula(self, o: Group) -> str:  # m / (√(v / r²) + ε) = r · m / (√v + r ε): one pass less
-        return f"""
-m = m * beta1 + d * (1 - beta1)
-v = v * beta2 + d * d * (1 - beta2)
-{"w = maximum(w, v)" if o["amsgrad"] else ""}
-root = sqrt(1 - beta2**t)
-p = p - m / (sqrt({"w" if o["amsgrad"] else "v"}) + eps * root) * (lr / (1 - beta1**t) * root)"""
 
 
 class AdamW(Adam):
