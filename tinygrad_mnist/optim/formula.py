@@ -36,7 +36,6 @@ class ByFormula(Optimizer):
 
     formula: ClassVar[str]  # of p and the letters, given d: the gradient, with weight decay
     kept: ClassVar[dict[str, str]]  # letters of the formula, and what they are called in the state
-    optional: ClassVar[dict[str, str]] = {}  # what in the state is kept only where a setting, named here, is not 0
     starts: ClassVar[dict[str, str]] = {}  # what begins as a setting, not as 0
     free: ClassVar[set[str]] = set()  # settings that may be any number
     _rules: ClassVar[dict[Any, tuple[kernel.Rule, list[str]]]]

@@ -197,11 +197,9 @@ class Optimizer:
         groups, order = state_dict.get("param_groups"), [p for g in self.param_groups for p in g["params"]]
         sizes = [len(g["params"]) for g in self.param_groups]
         if groups is None or "state" not in state_dict or [len(g["params"]) for g in groups] != sizes:
-            raise StateDictError(
-                f"{self._name}.load_state_dict: the groups are not those of this optimizer; nothing was loaded.",
-                got="no groups" if groups is None else f"groups of {[len(g['params']) for g in groups]} parameters",
-                expected=f"groups of {sizes} parameters",
-            )
+            what = f"{self._name}.load_state_dict: the groups are not those of this optimizer; nothing was loaded."
+            got = "no groups" if groups is None else f"groups of {[len(g['params']) for g in groups]} parameters"
+            raise StateDictError(what, got=got, expected=f"groups of {sizes} parameters")
         problems, loaded = [], {}
         settings = [{**own, **g} for own, g in zip(self.param_groups, groups, strict=True) for _ in own["params"]]
         place = {str(k): i for i, k in enumerate(k for g in groups for k in g["params"])}
