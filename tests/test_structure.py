@@ -43,7 +43,7 @@ LAZY = {
 # inside ops/ the families stand on each other in reading order
 OPS = [
     "promotion", "broadcast", "compare", "elementwise", "elementary", "special", "activation", "gates", "index",
-    "views", "order", "layout", "reduce", "cumulate", "norms", "embedding", "contract", "recurrent", "decompositions",
+    "views", "order", "layout", "reduce", "cumulate", "norms", "contract", "recurrent", "decompositions",
     "conv", "pool", "blend", "softmax",
 ]  # fmt: skip
 

@@ -50,6 +50,14 @@ def test_sigmoid_is_right_to_four_units_down_to_the_smallest_numbers():
     assert loops.sigmoid_double(-700.0) == pytest.approx(np.exp(-700), rel=1e-15)
 
 
+def test_normal_distribution_and_softplus():
+    x = np.concatenate([np.linspace(-9, 9, 999), [-1e4, 1e4, np.inf, -np.inf]]).astype(np.float32)
+    exact = np.array([loops.normal_double(float(v)) for v in x])
+    np.testing.assert_allclose([loops.normal(v) for v in x], exact, atol=2e-7)
+    assert loops.normal_double(1.0) == pytest.approx(0.8413447460685429, rel=1e-15)
+    np.testing.assert_allclose([loops.softplus(float(v)) for v in x[:-1]], np.logaddexp(0, x[:-1].astype(float)), 1e-14)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_cross_entropy_and_its_gradient(rng, smoothing):
     x, target = floats(rng, 5, 4) * 3, np.array([0, 3, 1, 1, 2])

@@ -18,7 +18,6 @@ from ..functions.dims import integer, need
 from ..functions.norms import vector_norm
 from ..functions.types import Tensor
 from ..ops import broadcast, compare, index, layout, reduce
-from ..ops.embedding import embed
 from .checks import floats
 from .dropout import dropout
 
@@ -44,15 +43,21 @@ def embedding(
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ArgumentError(f"embedding: there is no row {padding_idx} to pad with.", expected=f"below {rows}")
     places: Any = input if hasattr(input, "dtype") else unchanging(np.asarray(input))
+    need(places.dtype.kind in "iu", "embedding: expected integers.", places, kind=DTypeError, hint="input.long()")
+    places = index.within(places, size=rows, name="embedding")
     if max_norm is not None:
         _shorten(weight, places, max_norm, norm_type)
-    return embed(weight, places, padding=-1 if padding_idx is None else padding_idx % rows)
+    out: Any = index.getitem(weight, places, index=(index.ARRAY,))
+    if padding_idx is None or not getattr(out, "differentiable", False):
+        return out
+    padded = compare.equal(layout.reshape(places, shape=(*places.shape, 1)), padding_idx % rows)
+    return compare.where(padded, out.detach(), out)
 
 
 @no_grad()
 def _shorten(weight: Any, places: Any, max_norm: float, norm_type: float) -> None:
     """Scale rows that are too long, in place."""
-    used = embed(weight, places, padding=-1)
+    used = index.getitem(weight, places, index=(index.ARRAY,))
     size = vector_norm(used, norm_type, -1, True)
     weight[places] = used * compare.where(size > max_norm, max_norm / (size + 1e-7), size * 0 + 1)
 

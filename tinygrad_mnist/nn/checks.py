@@ -15,7 +15,7 @@ from ..core.graph import Var
 from ..functions import mean
 from ..functions import sum as _sum
 from ..functions.types import Tensor
-from ..tensors.in_place import change
+from ..tensors.in_place import of
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": mean, "sum": _sum, "none": lambda losses: losses}
 
@@ -53,18 +53,6 @@ def floats(name: str, x: Any) -> Any:
     raise DTypeError(f"{name}: the input must hold floating-point numbers.", got=got, hint="x.float()")
 
 
-class Changed:
-    """A function of one tensor with its settings, as `change` takes an operation."""
-
-    def __init__(self, function: Callable[..., Any], settings: tuple[Any, ...]) -> None:
-        self.function, self.settings = function, settings
-        self.name = self.__name__ = f"{function.__name__}_"
-
-    def __call__(self, x: Any) -> Any:
-        return self.function(x, *self.settings)
-
-
 def changed(function: Callable[..., Any], input: Any, *settings: Any) -> Any:
     """Do what a function does in the memory of its input: PyTorch's `inplace=True`."""
-    operation: Any = Changed(function, settings)
-    return change(input, operation) if isinstance(input, Var) else operation(input)
+    return of(function)(input, *settings) if isinstance(input, Var) else function(input, *settings)

@@ -16,7 +16,7 @@ from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.explain import outside
 from ..core.graph import Array, Var
 from ..core.scope import unchanging
-from ..functions import clamp, log_softmax, matmul, permute, unsqueeze
+from ..functions import clamp, cumsum, log_softmax, permute, unsqueeze
 from ..functions import sum as _sum
 from ..functions.types import Tensor, TensorLike
 from ..ops import compare, index, promotion, reduce
@@ -214,10 +214,7 @@ def multilabel_margin_loss(input: Tensor, target: TensorLike, reduction: str = "
         raise ShapeError("multilabel_margin_loss: input and target differ in shape.",
                          got=f"{tuple(x.shape)}, {tuple(labels.shape)}")  # fmt: skip
     rows, places, classes = x.reshape(-1, x.shape[-1]), labels.reshape(-1, x.shape[-1]), x.shape[-1]
-    # 1 up to the first -1: a running product of "there is one", as a triangular product
-    negative = promotion.cast(compare.less(places, 0), dtype=np.dtype(np.float32))
-    gone = matmul(negative, unchanging(np.triu(np.ones((classes, classes), np.float32))))
-    there = compare.equal(gone, 0)
+    there = compare.equal(cumsum(compare.less(places, 0), 1), 0)  # up to the first -1
     known = compare.where(there, places, 0)
     hits = compare.logical_and(compare.equal(unsqueeze(known, 2), unchanging(np.arange(classes))), unsqueeze(there, 2))
     right = reduce.any(hits, axis=1, keepdims=False)

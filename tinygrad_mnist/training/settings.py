@@ -16,6 +16,7 @@ from ..core.backend import Generator, default_generator
 from ..core.graph import Var
 from ..data import DataLoader
 from ..nn import Module
+from ..nn.layer import Layer
 from ..optim.lr_scheduler import Scheduler
 from ..optim.optimizer import SCHEDULED, UNUSED, Optimizer
 from .callbacks import Callback
@@ -27,6 +28,14 @@ from .progress import Progress
 MOVED = ("params", "lr", *SCHEDULED, *UNUSED, "param_names", "decoupled_weight_decay")
 CYCLED = ("momentum", "betas")  # by OneCycleLR
 LATER = ("maximize", "amsgrad")  # which files from before do not have
+
+
+def settled(loss: Module) -> str:
+    """Name a loss and those of its settings that are not the default."""
+    if not isinstance(loss, Layer):
+        return repr(loss)
+    given = [(k, repr(getattr(loss, k)), repr(default)) for k, default in loss.settings.items()]
+    return f"{type(loss).__name__}({', '.join(f'{k}={v}' for k, v, default in given if v != default)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,7 +80,7 @@ class Settings:
             "columns": self.columns,
             "settings": [plain(g, less=MOVED + CYCLED * ("max_momentum" in g)) for g in groups],
             "schedule's": {} if self.schedule is None else settings_of(self.schedule),
-            "loss": repr(loss) if isinstance(loss, Module) else str(named),
+            "loss": settled(loss) if isinstance(loss, Module) else str(named),
             "network": repr(self.model),
             **{name: getattr(self, name) for name in ("l2", "clip_norm", "compile")},
             "generators": len(self.generators()),
