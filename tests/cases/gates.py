@@ -39,19 +39,6 @@ case(G.hardtanh, settings(Domain(-2, 2, (-1.0, 1.5)), low=(-1.0,), high=(1.5,)),
      torch=lambda m, x, low, high: m.nn.functional.hardtanh(x, low, high),
      examples=(Example((a(-2, -1, 0.5, 1, 3),), a(-1, -1, 0.5, 1, 1), (a(0, 0, 1, 0, 0),), {"low": -1, "high": 1}),
                Example((a(np.nan, 2),), a(np.nan, 1), (a(INF, 0),), {"low": -1, "high": 1}, g=INF * a(1, 1))))
-case(G.threshold, settings(Domain(-2, 2, (0.5,)), limit=(0.5,), value=(0.0, -3.0)),
-     lambda x, limit, value: np.where(x > limit, x, value), order=2,
-     torch=lambda m, x, limit, value: m.nn.functional.threshold(x, limit, value),
-     examples=(Example((a(0, 0.5, 1),), a(9, 9, 1), (a(0, 0, 1),), {"limit": 0.5, "value": 9}),
-               Example((a(0, 0.5, 1),), a(0, 0, 1), (a(0, 0, 1),), {"limit": 0.5, "value": 0}),))  # fmt: skip
-case(G.hardshrink, settings(Domain(-2, 2, (-0.5, 0.5)), limit=(0.5,)),
-     lambda x, limit: np.where(np.abs(x) > limit, x, 0), order=2,
-     torch=lambda m, x, limit: m.nn.functional.hardshrink(x, limit),
-     examples=(Example((a(-1, -0.5, 0, 0.5, 2),), a(-1, 0, 0, 0, 2), (a(1, 0, 0, 0, 1),), {"limit": 0.5}),))
-case(G.softshrink, settings(Domain(-2, 2, (-0.5, 0.5)), limit=(0.5,)),
-     lambda x, limit: np.sign(x) * np.maximum(np.abs(x) - limit, 0), order=2,
-     torch=lambda m, x, limit: m.nn.functional.softshrink(x, limit),
-     examples=(Example((a(-1, -0.5, 0, 0.5, 2),), a(-0.5, 0, 0, 0, 1.5), (a(1, 0, 0, 0, 1),), {"limit": 0.5}),))
 
 
 def smooth(

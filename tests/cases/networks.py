@@ -33,6 +33,11 @@ def of_one(name: str, oracle: Callable[..., Array], domain: Domain = ANYWHERE, o
 of_one("relu6", lambda x: np.clip(x, 0, 6), Domain(-2, 8, (0.0, 6.0)), 2)
 of_one("leaky_relu", lambda x, negative_slope: np.where(x > 0, x, negative_slope * x), EDGES, 2,
        negative_slope=(0.01, 0.5, 2))  # fmt: skip
+of_one("threshold", lambda x, threshold, value: np.where(x > threshold, x, value), Domain(-2, 2, (0.5,)), 2,
+       threshold=(0.5,), value=(0.0, -3.0))  # fmt: skip
+of_one("hardshrink", lambda x, lambd: np.where(np.abs(x) > lambd, x, 0), Domain(-2, 2, (-0.5, 0.5)), 2, lambd=(0.5,))
+of_one("softshrink", lambda x, lambd: np.sign(x) * np.maximum(np.abs(x) - lambd, 0), Domain(-2, 2, (-0.5, 0.5)), 2,
+       lambd=(0.5,))  # fmt: skip
 of_one("elu", lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), EDGES, 2, alpha=(1, 0.5))
 of_one("celu", lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha)), EDGES, 2,
        alpha=(1, 0.5))  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.backend import Array
-from .activation import erf, keep
+from .activation import erf
 from .scratch import scratch
 from .shapes import flatten
 
@@ -268,20 +268,3 @@ def choose(mask: Array, a: Any, b: Any, out: Piece = None) -> Array:
 def hardtanh(x: Array, *, low: float, high: float, out: Piece = None) -> Any:
     """Limit x to [low, high]."""
     return np.clip(x, low, high, out=out)
-
-
-def threshold(x: Array, *, limit: float, value: float, out: Piece = None) -> Any:
-    """Give x where it is above the limit (or NaN), else the value."""
-    above = np.logical_not(np.less_equal(x, limit))
-    return choose(above, x, float(value), out) if value or x.dtype.kind != "f" else keep(x, above, out)
-
-
-def hardshrink(x: Array, *, limit: float, out: Piece = None) -> Any:
-    """Give 0 where -limit ≤ x ≤ limit, else x."""
-    outside = np.logical_not(np.less_equal(np.abs(x), limit)) if limit >= 0 else np.ones(x.shape, _BOOL)
-    return keep(x, outside, out)
-
-
-def softshrink(x: Array, *, limit: float, out: Piece = None) -> Any:
-    """Move x towards 0 by the limit, and to 0 where it is nearer."""
-    return np.subtract(x, np.clip(x, -limit, limit), out=out)

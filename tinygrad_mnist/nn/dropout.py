@@ -44,41 +44,30 @@ def dropout(
     return _masked("dropout", input, p, training, inplace, input.shape, generator)
 
 
-def _of_channels(name: str, dims: tuple[int, ...], x: Any, p: float, training: bool, inplace: bool, gen: Any) -> Any:
-    """Drop whole channels, the first dimension of unbatched input, else the second."""
-    if x.ndim not in dims:
-        text = f"{name}: a tensor of {x.ndim} dimensions, expected {dims[0]} or {dims[-1]}."
-        if x.ndim < 2:
-            raise ShapeError(text, got=f"{tuple(x.shape)}")
-        warnings.warn(text, stacklevel=outside())
-    alone = x.ndim == dims[0] and name != "dropout2d"  # of which PyTorch takes three dimensions for a batch
-    shape = (x.shape[0], *(1,) * (x.ndim - 1)) if alone else (*x.shape[:2], *(1,) * (x.ndim - 2))
-    return _masked(name, x, p, training, inplace, shape, gen)
+def _of_channels(name: str, dims: tuple[int, int], form: str) -> Any:
+    """Make a function that drops whole channels: the first dimension of unbatched input, else the second."""
+
+    def drop(
+        input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,
+        *, generator: Generator | None = None,
+    ) -> Tensor:  # fmt: skip
+        if input.ndim not in dims:
+            text = f"{name}: a tensor of {input.ndim} dimensions, expected {dims[0]} or {dims[1]}."
+            if input.ndim < 2:
+                raise ShapeError(text, got=f"{tuple(input.shape)}")
+            warnings.warn(text, stacklevel=outside())
+        alone = input.ndim == dims[0] and name != "dropout2d"  # of which PyTorch takes three dimensions for a batch
+        lead = input.shape[: 1 if alone else 2]
+        return _masked(name, input, p, training, inplace, (*lead, *(1,) * (input.ndim - len(lead))), generator)
+
+    drop.__name__ = drop.__qualname__ = name
+    drop.__doc__ = f"Set whole channels of {form} to 0 with probability p, and scale the rest by 1 / (1 - p)."
+    return drop
 
 
-def dropout1d(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator | None = None
-) -> Tensor:
-    """Set whole channels of (N, C, L) or (C, L) to 0 with probability p, and scale the rest by 1 / (1 - p)."""
-    return _of_channels("dropout1d", (2, 3), input, p, training, inplace, generator)
-
-
-def dropout2d(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator | None = None
-) -> Tensor:
-    """Set whole channels of (N, C, H, W) to 0 with probability p, and scale the rest by 1 / (1 - p).
-
-    Source:
-        Tompson et al. 2014 (arXiv:1411.4280)
-    """
-    return _of_channels("dropout2d", (3, 4), input, p, training, inplace, generator)
-
-
-def dropout3d(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator | None = None
-) -> Tensor:
-    """Set whole channels of (N, C, D, H, W) or (C, D, H, W) to 0 with probability p, and scale the rest."""
-    return _of_channels("dropout3d", (4, 5), input, p, training, inplace, generator)
+dropout1d = _of_channels("dropout1d", (2, 3), "(N, C, L) or (C, L)")
+dropout2d = _of_channels("dropout2d", (3, 4), "(N, C, H, W)")
+dropout3d = _of_channels("dropout3d", (4, 5), "(N, C, D, H, W) or (C, D, H, W)")
 
 
 def _alpha(name: str, x: Any, p: float, training: bool, inplace: bool, shape: Any, generator: Any) -> Any:

@@ -18,7 +18,7 @@ from ..functions import relu as rectified
 from ..functions import reshape, sigmoid, softmax, split, tanh
 from ..functions.dims import as_axis
 from ..functions.types import Tensor
-from ..ops import elementwise
+from ..ops import compare, elementwise
 from ..ops import gates as ops
 from .checks import changed, floats
 
@@ -50,7 +50,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     """Keep what is above the threshold, and put the value elsewhere."""
     if inplace:
         return changed(_threshold, input, threshold, value)
-    return ops.threshold(input, limit=threshold, value=value)
+    return compare.where(compare.less_equal(input, threshold), value, input)
 
 
 _threshold = threshold  # its argument has its name
@@ -190,7 +190,7 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Keep what lies outside of [-λ, λ], and set the rest to 0."""
-    return ops.hardshrink(floats("hardshrink", input), limit=lambd)
+    return compare.where(compare.less_equal(elementwise.absolute(floats("hardshrink", input)), lambd), 0.0, input)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -201,7 +201,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     if lambd < 0:
         raise ArgumentError("softshrink: lambd must not be negative.", got=f"{lambd}")
-    return ops.softshrink(floats("softshrink", input), limit=lambd)
+    return input - compare.clamp(floats("softshrink", input), low=-lambd, high=lambd)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:

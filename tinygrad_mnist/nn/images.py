@@ -97,29 +97,14 @@ class Border(Layer):
     padding: Any
 
 
-def zeros_around(input: Tensor, padding: Any) -> Tensor:
-    """Surround with zeros."""
-    return pad(input, padding)
+def around(mode: str, what: str) -> Any:
+    """Make the function of a mode of padding."""
 
+    def padded(input: Tensor, padding: Any, value: float | None = None) -> Tensor:
+        return pad(input, padding, mode, value)
 
-def constant_around(input: Tensor, padding: Any, value: float) -> Tensor:
-    """Surround with one value."""
-    return pad(input, padding, "constant", value)
-
-
-def reflection_around(input: Tensor, padding: Any) -> Tensor:
-    """Surround with what is inside, mirrored at the border."""
-    return pad(input, padding, "reflect")
-
-
-def replication_around(input: Tensor, padding: Any) -> Tensor:
-    """Surround with what stands at the border."""
-    return pad(input, padding, "replicate")
-
-
-def circular_around(input: Tensor, padding: Any) -> Tensor:
-    """Surround with what is at the other side."""
-    return pad(input, padding, "circular")
+    padded.__doc__ = f"Surround with {what}."
+    return padded
 
 
 def borders(name: str, function: Any, shown: str = "{padding}", **settings: Any) -> Any:
@@ -127,10 +112,14 @@ def borders(name: str, function: Any, shown: str = "{padding}", **settings: Any)
     return (layer(f"{name}{n}d", function, shown, Border, padding=REQUIRED, **settings) for n in (1, 2, 3))
 
 
-ZeroPad1d, ZeroPad2d, ZeroPad3d = borders("ZeroPad", zeros_around)
+ZeroPad1d, ZeroPad2d, ZeroPad3d = borders("ZeroPad", around("constant", "zeros"))
 ConstantPad1d, ConstantPad2d, ConstantPad3d = borders(
-    "ConstantPad", constant_around, "padding={padding}, value={value}", value=REQUIRED
+    "ConstantPad", around("constant", "one value"), "padding={padding}, value={value}", value=REQUIRED
 )
-ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = borders("ReflectionPad", reflection_around)
-ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = borders("ReplicationPad", replication_around)
-CircularPad1d, CircularPad2d, CircularPad3d = borders("CircularPad", circular_around)
+ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = borders(
+    "ReflectionPad", around("reflect", "what is inside, mirrored at the border")
+)
+ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = borders(
+    "ReplicationPad", around("replicate", "what stands at the border")
+)
+CircularPad1d, CircularPad2d, CircularPad3d = borders("CircularPad", around("circular", "what is at the other side"))

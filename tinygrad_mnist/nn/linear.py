@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.backend import Generator
 from ..core.errors import ArgumentError
-from ..functions.dims import as_axis
+from ..functions import unflatten
 from ..functions.types import DTypeLike
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
@@ -96,8 +96,7 @@ class Unflatten(Module):
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
     def forward(self, input: Tensor) -> Tensor:
-        at = as_axis("Unflatten", self.dim, input.ndim)
-        return input.reshape(*input.shape[:at], *self.unflattened_size, *input.shape[at + 1 :])
+        return unflatten(input, self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:
         """Name the dimension and the sizes."""

@@ -15,7 +15,7 @@ from ..kernels import gates as kernel
 from .activation import sigmoid, tanh
 from .broadcast import elementwise
 from .compare import greater, greater_equal, keep, less, less_equal, logical_not, logical_or, where
-from .elementwise import absolute, exp
+from .elementwise import exp
 
 BEND, SLOPE = kernel.BEND, kernel.SLOPE
 
@@ -45,36 +45,6 @@ def hardtanh(x: Array, *, low: float, high: float) -> Any:
 @hardtanh.vjp("x")
 def hardtanh_vjp_x(g: Any, out: Any, x: Any, *, low: float, high: float) -> Any:
     return keep(g, logical_not(logical_or(less_equal(x, low), greater_equal(x, high))))
-
-
-@elementwise(kernel.threshold, loop="value if x <= limit else x")
-def threshold(x: Array, *, limit: float, value: float) -> Any:
-    """x where it is above the limit, else the value."""
-
-
-@threshold.vjp("x")
-def threshold_vjp_x(g: Any, out: Any, x: Any, *, limit: float, value: float) -> Any:
-    return keep(g, logical_not(less_equal(x, limit)))
-
-
-@elementwise(kernel.hardshrink, loop="0 if -limit <= x <= limit else x")
-def hardshrink(x: Array, *, limit: float) -> Any:
-    """0 where -limit ≤ x ≤ limit, else x."""
-
-
-@hardshrink.vjp("x")
-def hardshrink_vjp_x(g: Any, out: Any, x: Any, *, limit: float) -> Any:
-    return keep(g, logical_not(less_equal(absolute(x), limit)))
-
-
-@elementwise(kernel.softshrink, loop="x - limit if x > limit else x + limit if x < -limit else 0 if x == x else x")
-def softshrink(x: Array, *, limit: float) -> Any:
-    """x moved towards 0 by the limit, and 0 where it is nearer."""
-
-
-@softshrink.vjp("x")
-def softshrink_vjp_x(g: Any, out: Any, x: Any, *, limit: float) -> Any:
-    return keep(g, logical_not(less_equal(absolute(x), limit)))
 
 
 # ---------------------------------------------------------------- smooth ones
