@@ -162,7 +162,7 @@ def texts() -> dict[Path, str]:
     first |= {alias: first[name] for alias, name in ALIASES.items()}
     files = {file: sorted(f.name for f in functions) for file, functions in hand.items()} | {"elementwise": [*plain]}
     lists = "".join(packed(f"from .{file} import ", names) for file, names in sorted(files.items()))
-    lists += f"\n{several([*ALIASES], [*ALIASES.values()])}\n{exports(first)}"
+    lists += f"\n{several([*ALIASES], [*ALIASES.values()])}\n{exports(first)}\n_answer(globals(), __all__)\n"
     methods = [n for n, argument in first.items() if argument in METHODS and n not in NO_METHODS]
     changing = {n for file in CHANGING for n in files[file]} - NOT_IN_PLACE | IN_PLACE
     changes = [n for n in methods if ALIASES.get(n, n) in changing and n not in NOT_IN_PLACE]
@@ -182,7 +182,7 @@ def texts() -> dict[Path, str]:
         text = re.sub(pattern, lambda match, new=new: new, text, count=1, flags=re.DOTALL)
         if file == "__init__.py":
             text = text.partition("__all__ = ")[0] + exports(imported(text) - {*first, "functions"}).replace(
-                "]  # fmt: skip", "]\n__all__ += functions.__all__  # fmt: skip")
+                "]  # fmt: skip", "]\n__all__ += functions.__all__  # fmt: skip\n_answer(globals(), __all__)")
         result[PACKAGE / file] = text
     return result
 

@@ -10,18 +10,22 @@ import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from . import autograd, backends, data, functions, nn, optim, utils, viz
-from .autograd import enable_grad, is_grad_enabled, no_grad
+from . import autograd, backends, data, func, functions, nn, optim, utils, viz
+from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backends import accelerator
 from .backends import gpu as cuda
 from .compiler.pairs import compile
 from .compiler.pairs import model as _model
 from .core import backend as _backend
 from .core import errors
+from .core.absent import absent as _absent
+from .core.calls import answer as _answer
 from .core.errors import TinygradError
+from .func import vmap
 from .functions import linalg
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors import tensor as _tensor
+from .tensors.dlpack import from_dlpack
 from .tensors.saving import load, save
 from .tensors.tensor import Tensor
 from .viz import summary
@@ -33,6 +37,7 @@ from .core.backend import (
 )  # fmt: skip
 from .core.device import device, get_default_device, set_default_device
 from .tensors.facts import finfo, iinfo, is_floating_point, is_tensor, numel
+
 # what follows here and __all__ are written by tests/public_names.py
 from .functions import (
     abs, absolute, acos, acosh, add, addbmm, addcdiv, addcmul, addmm, addmv, addr, all, allclose, amax, amin, aminmax,
@@ -72,25 +77,27 @@ bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not
 __version__ = "0.1.0"
 
 # as which `import tinygrad_mnist.errors` and pickles of 0.1.0 know them
-for _name, _module in {"errors": errors, "backend": _backend, "tensor": _tensor, "pairs.model": _model}.items():
-    _sys.modules[f"{__name__}.{_name}"] = _module
+_known = {"errors": errors, "linalg": linalg, "backend": _backend, "tensor": _tensor, "pairs.model": _model}
+_sys.modules.update({f"{__name__}.{_name}": _module for _name, _module in _known.items()})
 
 
 def __getattr__(name: str) -> _Any:
     """Load the rooms that most programs do not need when they are first named; `tg.sklearn` needs scikit-learn."""
     if name in ("datasets", "sklearn", "training", "transforms"):
         return _importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _absent(__name__)(name)
 
 
 __all__ = [
     "Generator", "Tensor", "TinygradError", "accelerator", "arange", "as_tensor", "autograd", "backends", "bool_",
     "compile", "cuda", "data", "datasets", "device", "double", "empty", "empty_like", "enable_grad", "errors", "eye",
-    "finfo", "float16", "float32", "float64", "from_numpy", "full", "full_like", "get_default_device",
-    "get_default_dtype", "get_num_threads", "half", "iinfo", "int16", "int32", "int64", "int8", "is_floating_point",
-    "is_grad_enabled", "is_tensor", "linalg", "linspace", "load", "logspace", "long", "manual_seed", "nn", "no_grad",
-    "normal", "numel", "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randint_like", "randn",
-    "randn_like", "randperm", "save", "set_default_device", "set_default_dtype", "set_num_threads", "short", "summary",
-    "tensor", "training", "transforms", "tril_indices", "triu_indices", "uint8", "utils", "viz", "zeros", "zeros_like",
+    "finfo", "float16", "float32", "float64", "from_dlpack", "from_numpy", "full", "full_like", "func",
+    "get_default_device", "get_default_dtype", "get_num_threads", "half", "iinfo", "inference_mode", "int16", "int32",
+    "int64", "int8", "is_floating_point", "is_grad_enabled", "is_tensor", "linalg", "linspace", "load", "logspace",
+    "long", "manual_seed", "nn", "no_grad", "normal", "numel", "ones", "ones_like", "optim", "rand", "rand_like",
+    "randint", "randint_like", "randn", "randn_like", "randperm", "save", "set_default_device", "set_default_dtype",
+    "set_grad_enabled", "set_num_threads", "short", "summary", "tensor", "training", "transforms", "tril_indices",
+    "triu_indices", "uint8", "utils", "viz", "vmap", "zeros", "zeros_like",
 ]
 __all__ += functions.__all__  # fmt: skip
+_answer(globals(), __all__)

@@ -10,7 +10,7 @@ import pytest
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent
-OPTIONAL = ["matplotlib", "sklearn", "graphviz", "dot", "numba", "scipy", "tqdm", "pandas", "distributed"]
+OPTIONAL = "matplotlib sklearn graphviz dot numba scipy tqdm pandas distributed safetensors".split()
 # one or a few quick tests for each of them, and one that needs none
 QUICK = [
     "examples/test_examples.py::test_an_unwritable_folder_is_told_before_training",
@@ -59,6 +59,7 @@ from tinygrad_mnist.core.errors import MissingDependencyError
 model = tg.nn.Linear(2, 2)
 
 def test_matplotlib(tmp_path): tg.viz.plot_curves([{"loss": 1.0}], tmp_path / "a.png")
+def test_safetensors(tmp_path): tg.save({"a": tg.ones(2)}, tmp_path / "a.safetensors")
 def test_sklearn(): tg.sklearn.NeuralClassifier()
 def test_digits(): tg.data.open_dataset("digits")
 def test_graphviz(): tg.viz.graph(model(tg.ones(1, 2)))

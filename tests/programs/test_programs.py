@@ -25,9 +25,10 @@ from tinygrad_mnist.data.idx import format_idx
 HERE = Path(__file__).parent
 REAL = Path(os.environ.get("TINYGRAD_MNIST_DATA") or HERE.parents[1].parent / "shared" / "data" / "mnist")
 PROGRAMS = [
-    "mnist_main", "nn_from_scratch", "resnet", "char_gpt", "polynomials", "basics",
+    "mnist_main", "nn_from_scratch", "polynomial_function", "quickstart", "resnet", "char_gpt", "vit", "vit --encoder",
+    "polynomials", "basics",
 ]  # fmt: skip
-IN_DOUBLE = ["mnist_main", "resnet", "char_gpt"]  # these name no dtype
+IN_DOUBLE = ["mnist_main --save-model", "resnet", "char_gpt", "vit", "vit --encoder"]  # these name no dtype
 # Where MNIST's background lies at a kink of ReLU, a weight's last bit decides: moved by 1e-7, PyTorch's own losses in
 # float32 part by up to 0.2 (mnist_main) and 0.01 (resnet) within 50 steps. In float64 they stay.
 KINKED = ("mnist_main", "resnet")
@@ -197,7 +198,7 @@ def test_a_program_gives_the_losses_it_gives_under_torch(program, dtype, place, 
 
 
 @pytest.mark.filterwarnings("ignore:MNIST. the files in .* have MNIST's names:UserWarning")
-@pytest.mark.parametrize("program", ["mnist_main --dry-run", "char_gpt"])
+@pytest.mark.parametrize("program", ["mnist_main --dry-run", "char_gpt", "vit --steps 12"])
 def test_a_program_runs_with_draws_of_its_own(program, place, monkeypatch):
     name, *options = program.split()
     monkeypatch.chdir(place / "tinygrad_mnist")

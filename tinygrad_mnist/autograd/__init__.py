@@ -1,7 +1,18 @@
-"""Derivatives as values, and the checker that compares them with numeric ones."""
+"""Derivatives as values, operations of one's own, and the checker that compares derivatives with numeric ones."""
 
+from ..core.absent import absent as _absent
 from ..core.graph import enable_grad, is_grad_enabled, no_grad
-from .grad import grad
+from . import forward_ad, function, functional
+from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
+from .function import Function
+from .grad import backward, grad
 from .gradcheck import gradcheck, gradgradcheck
+from .modes import inference_mode, set_grad_enabled
 
-__all__ = ["enable_grad", "grad", "gradcheck", "gradgradcheck", "is_grad_enabled", "no_grad"]
+__all__ = [
+    "Function", "backward", "detect_anomaly", "enable_grad", "forward_ad", "function", "functional", "grad",
+    "gradcheck", "gradgradcheck", "inference_mode", "is_anomaly_enabled", "is_grad_enabled", "no_grad",
+    "set_detect_anomaly", "set_grad_enabled",
+]  # fmt: skip
+
+__getattr__ = _absent(__name__)

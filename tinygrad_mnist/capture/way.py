@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.engine import RECORDED, Way, no_cotangent
+from ..core.engine import RECORDED, Way
+from ..core.faults import no_cotangent
 from ..core.graph import Node, Var
+from ..core.hooks import changed
 from ..core.scope import Recorder
 from ..ops import elementwise
 
@@ -20,6 +22,7 @@ class CapturedWay(Way):
 
     def __init__(self, recorder: Recorder, create_graph: bool) -> None:
         self.recorder, self.create_graph = recorder, create_graph
+        recorder.depends(changed, "the hooks of leaves")
 
     def begins(self, node: Node, g: Any) -> tuple[tuple[Any, ...], Any]:
         """Note whose rules run, and give what they see."""

@@ -16,6 +16,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from .backend import Array
+
 SEAL = b"tinygrad_mnist sha256 "
 # compressed members (NumPy's savez_compressed, never ours) may unpack to this many times the file, or to this much
 RATIO, FLOOR = 100, 1 << 26
@@ -57,23 +59,39 @@ def read_arrays(stream: IO[bytes], only: Collection[str] | None = None) -> dict[
 
     Raises:  ArchiveError, or whatever else zipfile and NumPy raise, if it is damaged
     """
-    size = stream.seek(0, os.SEEK_END)
     with Archive(stream) as archive:
-        members = archive.infolist()
-        _check_members(members, size)
+        members = check_archive(stream, archive)
+        for m in members:
+            if m.filename.endswith(".pkl"):
+                raise ArchiveError(f"pickled objects in {m.filename}")
         arrays = {
             m.filename.removesuffix(".npy"): _read(archive, m)
             for m in members
             if only is None or m.filename.removesuffix(".npy") in only
         }
         comment = archive.comment
-        _check_end(stream, size, comment, len(members))
     sealed = comment.startswith(SEAL) or len(comment) == len(SEAL) + 64  # whatever has become of its words
     if sealed and only is None and comment != digest(arrays):
         raise ArchiveError("content with another sha256")
     if comment != b"" and SEAL.startswith(comment[: len(SEAL)]) and len(comment) < len(SEAL):
         raise ArchiveError("half a sha256")
     return arrays
+
+
+def check_archive(stream: IO[bytes], archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """List the members of an archive in which nothing is larger than the file, hidden or there twice."""
+    size, members = stream.seek(0, os.SEEK_END), archive.infolist()
+    _check_members(members, size)
+    _check_end(stream, size, archive.comment, len(members))
+    return members
+
+
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
+    """Read the bytes of one member, in memory that may be written to."""
+    data = np.empty(member.file_size, np.uint8)
+    with archive.open(member) as stream:
+        _fill(stream, data.data, member)
+    return data
 
 
 def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
@@ -83,8 +101,6 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
         raise ArchiveError("two entries of one name")
     end = 0
     for m in sorted(members, key=lambda m: m.header_offset):
-        if m.filename.endswith(".pkl"):
-            raise ArchiveError(f"pickled objects in {m.filename}")
         if m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ArchiveError(f"entry {m.filename!r:.60} has compression {m.compress_type}")
         if m.compress_type == zipfile.ZIP_STORED and m.compress_size != m.file_size:
@@ -131,13 +147,18 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray[Any, 
             raise ArchiveError(f"entry {member.filename!r:.60} needs {expected:,} bytes and has {there:,}")
         array = np.empty(shape[::-1] if fortran else shape, dtype)
         memory = array.reshape(-1).view(np.uint8).data
-        at = 0
-        while at < expected:
-            chunk = stream.read(min(CHUNK, expected - at))
-            if not chunk:
-                raise ArchiveError(f"entry {member.filename!r:.60} ends early")
-            memory[at : at + len(chunk)] = chunk
-            at += len(chunk)
-        if stream.read(1):  # reading to the end also compares the checksum
-            raise ArchiveError(f"entry {member.filename!r:.60} goes on behind its end")
+        _fill(stream, memory, member)
     return array.T if fortran else array
+
+
+def _fill(stream: IO[bytes], memory: memoryview, member: zipfile.ZipInfo) -> None:
+    """Read the rest of a member, which must be as long as this memory and have its checksum."""
+    at, expected = 0, len(memory)
+    while at < expected:
+        chunk = stream.read(min(CHUNK, expected - at))
+        if not chunk:
+            raise ArchiveError(f"entry {member.filename!r:.60} ends early")
+        memory[at : at + len(chunk)] = chunk
+        at += len(chunk)
+    if stream.read(1):  # reading to the end also compares the checksum
+        raise ArchiveError(f"entry {member.filename!r:.60} goes on behind its end")

@@ -10,16 +10,18 @@ Read after primitive.py; autograd/ and tensor.py are what people call. capture/w
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import Any
 from weakref import getweakrefcount
 
 import numpy as np
 
-from .errors import GradientError, GraphFreedError, InPlaceError, ShapeError
+from . import hooks
+from .errors import InPlaceError, ShapeError
 from .explain import caller
-from .graph import Array, Node, Operation, Var, enable_grad, reachable
+from .faults import freed, no_cotangent, no_rule
+from .graph import Array, Node, Var, enable_grad, reachable
 from .scope import BackwardPass, Scope, state
 from .stale import check_unchanged
 from .versions import Version, changes
@@ -39,6 +41,8 @@ Origin = Node | Var  # the Node or the leaf where a cotangent belongs
 
 class Way:
     """How a backward pass goes: what rules get, and what becomes of what they give. Here raw arrays, plain NumPy."""
+
+    create_graph = False
 
     def begins(self, node: Node, g: Any) -> tuple[tuple[Any, ...], Any]:
         """Give what the rules of a Node are called with: cotangent, result and arguments, and apart the residuals."""
@@ -70,6 +74,8 @@ class Way:
 class Recorded(Way):
     """Rules get Vars that stand where the arrays stood, and record."""
 
+    create_graph = True
+
     def begins(self, node: Node, g: Any) -> tuple[tuple[Any, ...], Any]:
         """Give Vars with the history that the arrays have; residuals are computed again, so as to be recorded."""
         wrap = type(g).result_type.wrap
@@ -97,17 +103,26 @@ class Recorded(Way):
 RAW, RECORDED = Way(), Recorded()
 
 
+class Checks:
+    """What looks at the gradients of every backward pass, if anything does."""
+
+    around: Callable[[Way], Way] | None = None
+
+
 def way_for(create_graph: bool) -> Way:
     """Give the way of a backward pass, which may be recorded, and is another one while a step is captured."""
     recorder = state.recorder
     way: Way = (RECORDED if create_graph else RAW) if recorder is None else recorder.way(create_graph)
-    return way
+    return way if Checks.around is None else Checks.around(way)
 
 
-def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: bool = False) -> None:
-    """Add the gradient of root to `.grad` of every leaf that it depends on and of every Var that retains one.
+def backward(
+    roots: Sequence[Var], seeds: Sequence[Any], retain_graph: bool = False, create_graph: bool = False,
+    inputs: Sequence[Var] | None = None,
+) -> None:  # fmt: skip
+    """Add the gradient of roots to `.grad` of every leaf that they depend on and of every Var that retains one.
 
-    Args:    seed: cotangent of root, an array, or a Var where create_graph.
+    Args:    seeds: cotangents of roots, arrays, or Vars where create_graph. inputs: the only ones that get any.
     """
     # A graph has no cycles; while it grows or shrinks, the collector would go over all of it, and over the model, again
     # and again: 40 % of the time of a step of 10 000 layers. It is stopped inside the try: Ctrl-C may follow a call.
@@ -115,9 +130,14 @@ def backward(root: Var, seed: Any, *, retain_graph: bool = False, create_graph: 
     try:
         gc.disable()
         way = way_for(create_graph)
-        for leaf, g in differentiate([root], [seed], None, retain_graph, create_graph).items():
+        owners = None if inputs is None else {x.node or x: x for x in inputs}
+        found = differentiate(roots, seeds, None if owners is None else [*owners], retain_graph, create_graph)
+        for origin, g in found.items():
+            leaf = origin if owners is None else owners[origin]
             if isinstance(leaf, Var) and leaf.differentiable:  # not if frozen since the forward pass
                 way.deposit(leaf, g)
+                if hooks.leaves and id(leaf) in hooks.leaves:
+                    hooks.leaves[id(leaf)].added(leaf, create_graph)
     finally:
         if collecting:
             gc.enable()
@@ -142,7 +162,7 @@ def differentiate(
                 between.append(node)
         nodes = between[::-1]
     way = way_for(create_graph)
-    sums = Cotangents(way)
+    sums = Cotangents(way, roots[0].result_type if roots else Var)
     for root, seed in zip(roots, seeds, strict=True):
         sums.add(root.node or root, seed, fresh=False)
     place = "" if retain_graph else caller()
@@ -163,14 +183,22 @@ def differentiate(
             gc.enable()
         way.ends()
     keep = targets if targets is not None else [o for o in sums.values if isinstance(o, Var)]
-    return {origin: sums.owned(origin) for origin in keep if origin in sums.values}
+    found = {origin: sums.owned(origin) for origin in keep if origin in sums.values}
+    if hooks.leaves or targets is not None:
+        pulled = {*nodes}  # whose hooks have been called
+        for origin in found:
+            hung = hooks.leaves.get(id(origin)) if isinstance(origin, Var) else origin.retained
+            if hung is not None and origin not in pulled:
+                g = hung.seen(roots[0].result_type, found[origin], create_graph)
+                found[origin] = g.copy() if type(g) is np.ndarray else g
+    return found
 
 
 class Cotangents:
     """A running sum per origin: the first contribution is borrowed, the second allocates, later ones add in place."""
 
-    def __init__(self, way: Way) -> None:
-        self.way = way
+    def __init__(self, way: Way, kind: type[Any]) -> None:
+        self.way, self.kind = way, kind
         self.values: dict[Origin, Any] = {}
         self.fresh: set[int] = set()  # ids of origins whose sum nobody else holds
 
@@ -207,9 +235,10 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, way: Way
         raise freed(node)
     if changes.latest > node.index:
         check_unchanged(node, wanted)
-    if node.retained is not None and (var := node.retained()) is not None:  # an intermediate result that asked for it
-        gradient = sums.owned(node)
-        way.deposit(var, gradient.copy() if type(gradient) is np.ndarray else gradient)
+    if node.retained is not None:  # hooks, or an intermediate result that asked for its gradient
+        g = values[node] = node.retained.seen(sums.kind, sums.owned(node), way.create_graph)
+        if (var := node.retained()) is not None:
+            way.deposit(var, g.copy() if type(g) is np.ndarray else g)
     (seen, saved), primitive, position = way.begins(node, g), node.primitive, -1
     for parent in node.parents:
         position += 1
@@ -224,6 +253,8 @@ def pull_back(node: Node, sums: Cotangents, wanted: set[Origin] | None, way: Way
         try:
             fits = gx.shape == x.shape
         except AttributeError:
+            if gx is None and primitive.optional:
+                continue
             raise no_cotangent(primitive, position, gx) from None
         if not fits:
             gx = unbroadcast(node, gx, x)
@@ -255,42 +286,3 @@ def unbroadcast(node: Node, gx: Any, x: Array) -> Any:
             hint="correct the rule (this is a mistake in the primitive, not in the calling code)",
         )
     return node.primitive.unbroadcast(gx, shape=x.shape)
-
-
-# ---------------------------------------------------------------- what can go wrong
-
-
-def argument(primitive: Operation, position: int) -> str | None:
-    """Name the argument at a position."""
-    return primitive.arguments[position] if position < len(primitive.arguments) else primitive.variadic
-
-
-def no_cotangent(primitive: Operation, position: int, gx: Any) -> GradientError:
-    """Explain that a rule returned what is no cotangent."""
-    return GradientError(
-        f"{primitive.name}: the rule for {argument(primitive, position)} returned no cotangent.",
-        got=f"{type(gx).__name__} {gx!r:.60}",
-        expected="an array of the argument's shape; in a compiled step a tensor, computed from the rule's arguments",
-        hint="use operators and primitives in the rule: g * 2, where(x > 0, g, 0.0)",
-    )
-
-
-def no_rule(primitive: Operation, position: int) -> GradientError:
-    """Explain that an argument has no derivative."""
-    name = argument(primitive, position)
-    return GradientError(
-        f"{primitive.name}: no derivative with respect to {name}.",
-        expected="a rule, or an argument that needs no gradient",
-        hint=f"detach() the argument, or register one with @{primitive.name}.vjp({name!r})",
-    )
-
-
-def freed(node: Node) -> GraphFreedError:
-    """Explain a second backward through the same graph."""
-    return GraphFreedError(
-        f"backward: the graph through {node.where()} was already used by backward at {node.freed_by}, which freed it.",
-        got="a second backward through the same graph",
-        expected="one backward per forward pass",
-        hint="add the losses and call backward once; detach() what is kept across iterations; "
-        "or pass retain_graph=True to the first backward",
-    )

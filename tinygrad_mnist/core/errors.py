@@ -8,6 +8,8 @@ Knows nothing of the package. Look next at backend.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 def shown(x: object) -> str:
     """Name a value that was got: its type, and how it begins."""
@@ -53,6 +55,10 @@ class ArgumentError(TinygradError, ValueError):
     """A value outside the range that the argument allows."""
 
 
+class CallError(TinygradError, TypeError):
+    """Arguments that a function does not have, or lacks."""
+
+
 class LinAlgError(ArgumentError, RuntimeError):
     """A matrix that has no inverse, no Cholesky factor, or for which an algorithm does not converge."""
 
@@ -73,6 +79,10 @@ class InPlaceError(GradientError):
     """A tensor changed in place in a way that would make a gradient wrong."""
 
 
+class AnomalyError(GradientError):
+    """A value that is not finite, where `detect_anomaly` looks for one."""
+
+
 class GradcheckError(GradientError, AssertionError):
     """A derivative that disagrees with its numeric estimate."""
 
@@ -87,6 +97,25 @@ class TrainingError(TinygradError, ArithmeticError):
 
 class StateDictError(TinygradError, RuntimeError):
     """A state dict that does not belong to the model or optimizer it was loaded into."""
+
+
+class AbsentError(TinygradError, AttributeError):
+    """A name that is not here; what may have been meant is looked up when the error is shown."""
+
+    explain: Callable[[], tuple[str, str]] | None = None
+
+    def __str__(self) -> str:
+        if self.explain is not None:
+            (self.problem, self.hint), self.explain = self.explain(), None
+        return super().__str__()
+
+
+class AbsentImportError(TinygradError, ImportError):
+    """A name that is not here, asked for by `from ... import`."""
+
+
+class SharingError(TinygradError, BufferError):
+    """Memory that cannot be shared with another library."""
 
 
 class DataError(TinygradError, RuntimeError):

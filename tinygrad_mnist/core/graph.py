@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import attrgetter
@@ -155,6 +154,7 @@ class Operation(Protocol):
     variadic: str | None
     residuals: bool
     view: bool
+    optional: bool
     unbroadcast: Callable[..., Any] | None
 
     def rule_at(self, position: int) -> tuple[Callable[..., Any] | None, dict[str, Any]]:
@@ -190,7 +190,7 @@ class Node:
         self.version = version
         self.index = tick()
         self.scope = state.scope
-        self.retained: weakref.ref[Var] | None = None
+        self.retained: Any = None  # Hooks, see hooks.py
         self.freed_by: str | None = None
 
     @property

@@ -62,6 +62,8 @@ class Primitive:
              registered: False for what is no operation of its own, and may share a name.
     """
 
+    optional = False  # a rule gives a cotangent, never None
+
     def __init__(
         self, declared: Callable[..., Any], *, computes: Callable[..., Any] | None = None, residuals: bool = False,
         unrecorded: Rule | None = None, unchecked: Rule | None = None, view: bool = False,
@@ -248,6 +250,11 @@ class Primitive:
         if (recorder := state.recorder) is not None:
             recorder.call(self, args, arrays, static, result, saved)
         return result
+
+    @classmethod
+    def route(cls, call: Callable[..., Any]) -> None:
+        """Have every call on Vars go another way, see through.py."""
+        cls.on_variables = call  # type: ignore[method-assign]
 
     def explain(self, error: Exception, arrays: list[Any]) -> Exception:
         """Turn a failure of the forward function into an error that names the operation, shapes and module."""

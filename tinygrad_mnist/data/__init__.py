@@ -1,5 +1,7 @@
 """Datasets and batches. Exports only; start reading with dataset.py and loader.py, then image_set.py."""
 
+from ..core.absent import absent as _absent
+
 # isort: off
 from .choose import Opened, open_dataset
 from .collate import default_collate, default_convert
@@ -22,3 +24,5 @@ __all__ = [
     "TensorDataset", "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info",
     "load_digits_arrays", "load_mnist_arrays", "open_dataset", "random_split",
 ]  # fmt: skip
+
+__getattr__ = _absent(__name__)

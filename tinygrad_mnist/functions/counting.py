@@ -15,19 +15,16 @@ from ..core.graph import Array, Var
 from ..core.scope import refuse_captured
 from ..ops import compare, reduce
 from .dims import Dims, as_axis, axes_or_all, integer
-from .names import numpy_names
 from .numbers import number
 from .types import Tensor, TensorLike
 
 
-@numpy_names
 def count_nonzero(input: TensorLike, dim: Dims = None) -> Tensor:
     """Number of elements other than 0."""
     axis = axes_or_all("count_nonzero", dim, np.ndim(input))
     return reduce.sum(compare.not_equal(input, 0), axis=axis, keepdims=False)
 
 
-@numpy_names
 def unique(
     input: Tensor | Array, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,
     dim: int | None = None,
@@ -45,7 +42,6 @@ def unique(
     return _given(input, found[0], (return_inverse, inverse), (return_counts, found[2]))
 
 
-@numpy_names
 def unique_consecutive(
     input: Tensor | Array, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:  # fmt: skip

@@ -12,12 +12,10 @@ import numpy as np
 from ..ops import cumulate, index, layout, promotion
 from ..ops.elementwise import clone
 from .dims import as_axis
-from .names import numpy_names
 from .reductions import ValuesAndIndices, in_dtype
 from .types import Tensor, TensorLike
 
 
-@numpy_names
 def cumsum(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
     """Sum of the elements up to each one along a dimension."""
     x, axis, shape = _rows("cumsum", input, dim, dtype)
@@ -25,7 +23,6 @@ def cumsum(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
     return out if dtype is None else in_dtype(out, dtype)
 
 
-@numpy_names
 def cumprod(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
     """Product of the elements up to each one along a dimension; its gradient is right where elements are 0."""
     x, axis, shape = _rows("cumprod", input, dim, dtype)
@@ -33,20 +30,17 @@ def cumprod(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
     return out if dtype is None else in_dtype(out, dtype)
 
 
-@numpy_names
 def logcumsumexp(input: TensorLike, dim: int) -> Tensor:
     """Logarithm of the sum of the exponentials up to each element along a dimension, without overflow."""
     x, axis, shape = _rows("logcumsumexp", input, dim, None)
     return layout.reshape(cumulate.logcumsumexp(x, axis=axis, reverse=False), shape=shape)
 
 
-@numpy_names
 def cummax(input: Tensor, dim: int) -> ValuesAndIndices:
     """Largest element so far along a dimension and where it is, the last of equal ones."""
     return _extremes("cummax", input, dim, True)
 
 
-@numpy_names
 def cummin(input: Tensor, dim: int) -> ValuesAndIndices:
     """Smallest element so far along a dimension and where it is, the last of equal ones."""
     return _extremes("cummin", input, dim, False)

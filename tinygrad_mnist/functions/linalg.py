@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.absent import absent
 from ..core.errors import ArgumentError, DTypeError, LinAlgError
 from ..core.graph import no_grad
 from ..core.scope import refuse_captured, unchanging
@@ -293,3 +294,6 @@ def cross(input: Values, other: Values, *, dim: int = -1) -> Tensor:
 def diagonal(A: Values, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Give the diagonal over two dimensions, the last ones unless given, as the last dimension of a view."""
     return moving.diagonal(A, offset, dim1, dim2)
+
+
+__getattr__ = absent(__name__)

@@ -16,7 +16,6 @@ from ..ops import decompositions, elementwise, layout, promotion, reduce
 from ..ops.compare import equal, where
 from . import moving
 from .dims import Dims, as_axis, axes_or_all, flag, need
-from .names import numpy_names
 from .numbers import number
 from .types import Tensor, TensorLike, Values
 
@@ -29,7 +28,6 @@ def floats(name: str, x: Any, dtype: Any = None) -> Any:
     return x
 
 
-@numpy_names
 def norm(
     input: TensorLike, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:  # fmt: skip

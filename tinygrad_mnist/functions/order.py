@@ -17,7 +17,6 @@ from ..core.graph import no_grad
 from ..core.scope import unchanging
 from ..ops import compare, elementary, index, layout, order, promotion, reduce
 from .dims import as_axis, flag
-from .names import numpy_names
 from .reductions import ValuesAndIndices
 from .types import Tensor, TensorLike
 
@@ -29,7 +28,6 @@ class Extremes(NamedTuple):
     max: Tensor
 
 
-@numpy_names
 def aminmax(input: TensorLike, *, dim: int | None = None, keepdim: bool = False) -> Extremes:
     """Smallest and largest element, of all or along a dimension; equal ones share the gradient."""
     axis = None if dim is None else as_axis("aminmax", dim, np.ndim(input))
@@ -37,13 +35,11 @@ def aminmax(input: TensorLike, *, dim: int | None = None, keepdim: bool = False)
     return Extremes(low, high)
 
 
-@numpy_names
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Median, of two the lower one; with `dim` a pair (values, indices)."""
     return _median("median", input, dim, keepdim, False)
 
 
-@numpy_names
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Median of what is a number, of two the lower one; with `dim` a pair (values, indices)."""
     return _median("nanmedian", input, dim, keepdim, True)
@@ -76,13 +72,11 @@ def _chosen(name: str, input: Any, dim: int, keepdim: bool, position: Any) -> Va
     return ValuesAndIndices(*(layout.reshape(t, shape=shape) for t in (index.gather(x, at, axis=axis), at)))
 
 
-@numpy_names
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
     """Most common element along a dimension, of several the smallest, and where its last one is."""
     return _chosen("mode", input, dim, flag("mode", "keepdim", keepdim), order.most_common)
 
 
-@numpy_names
 def quantile(
     input: Tensor, q: float | TensorLike, dim: int | None = None, keepdim: bool = False, *,
     interpolation: str = "linear",
@@ -96,7 +90,6 @@ def quantile(
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
-@numpy_names
 def nanquantile(
     input: Tensor, q: float | TensorLike, dim: int | None = None, keepdim: bool = False, *,
     interpolation: str = "linear",

@@ -1,7 +1,6 @@
 """PyTorch's names for what shrinks dimensions: sum, mean, max, argmax, var, prod ...
 
-`dim` and `keepdim` here are `axis` and `keepdims` below; NumPy's names are taken, too (names.py). Look next at
-cumulative.py.
+`dim` and `keepdim` here are `axis` and `keepdims` below. Look next at cumulative.py.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from ..ops import compare, index, reduce
 from ..ops.elementwise import clone, divide, sqrt
 from ..ops.promotion import cast
 from .dims import Dims, as_axes, as_axis, axes_or_all, flag
-from .names import numpy_names
 from .numbers import number
 from .shapes import squeeze
 from .types import Tensor, TensorLike
@@ -29,7 +27,6 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
-@numpy_names
 def sum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions (None: all); dtype: convert to it first."""
     x = input if dtype is None else cast(input, dtype=np.dtype(dtype))
@@ -37,51 +34,43 @@ def sum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: An
     return total if dtype is None else in_dtype(total, dtype)
 
 
-@numpy_names
 def nansum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions (None: all) of what is a number."""
     return sum(compare.keep(input, compare.equal(input, input)), dim, keepdim, dtype=dtype)
 
 
-@numpy_names
 def nanmean(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Arithmetic mean over dimensions (None: all) of what is a number."""
     numbers = sum(compare.logical_not(compare.isnan(input)), dim, keepdim)
     return divide(nansum(input, dim, keepdim, dtype=dtype), numbers)
 
 
-@numpy_names
 def mean(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Arithmetic mean over dimensions (None: all); dtype: convert to it first."""
     input = input if dtype is None else cast(input, dtype=np.dtype(dtype))
     return reduce.mean(input, axis=axes_or_all("mean", dim, np.ndim(input)), keepdims=flag("mean", "keepdim", keepdim))
 
 
-@numpy_names
 def amax(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Largest element over dimensions; equal ones share the gradient."""
     return reduce.amax(input, axis=axes_or_all("amax", dim, np.ndim(input)), keepdims=flag("amax", "keepdim", keepdim))
 
 
-@numpy_names
 def amin(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Smallest element over dimensions; equal ones share the gradient."""
     return reduce.amin(input, axis=axes_or_all("amin", dim, np.ndim(input)), keepdims=flag("amin", "keepdim", keepdim))
 
 
-@numpy_names
 def argmax(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Position of the first largest element."""
     return reduce.argmax(input, axis=_axis("argmax", dim, np.ndim(input)), keepdims=flag("argmax", "keepdim", keepdim))
 
 
-@numpy_names
 def argmin(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Position of the first smallest element."""
     return reduce.argmin(input, axis=_axis("argmin", dim, np.ndim(input)), keepdims=flag("argmin", "keepdim", keepdim))
 
 
-@numpy_names
 def all(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Tell whether every element is true."""
     axis = None if dim is None else as_axes("all", dim, np.ndim(input))  # as PyTorch: of (), element by element
@@ -89,7 +78,6 @@ def all(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return _truth(input, reduce.all(input, axis=axis, keepdims=flag("all", "keepdim", keepdim)))
 
 
-@numpy_names
 def any(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Tell whether some element is true."""
     axis = None if dim is None else as_axes("any", dim, np.ndim(input))  # as PyTorch: of (), element by element
@@ -97,7 +85,6 @@ def any(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return _truth(input, reduce.any(input, axis=axis, keepdims=flag("any", "keepdim", keepdim)))
 
 
-@numpy_names
 def max(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Tensor | Array | None = None) -> Any:
     """Largest element of all; with `dim` a pair (values, indices); of two tensors the larger, element by element.
 
@@ -106,7 +93,6 @@ def max(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Ten
     return _extreme(input, dim, keepdim, other, reduce.amax, reduce.argmax, compare.maximum)
 
 
-@numpy_names
 def min(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Tensor | Array | None = None) -> Any:
     """Smallest element of all; with `dim` a pair (values, indices); of two tensors the smaller, element by element.
 
@@ -137,14 +123,12 @@ def _extreme(input: Any, dim: Any, keepdim: bool, other: Any, over_all: Any, pos
     return ValuesAndIndices(squeeze(values, dim), squeeze(where_, dim))
 
 
-@numpy_names
 def logsumexp(input: TensorLike, dim: Dims, keepdim: bool = False) -> Tensor:
     """log Σ exp over dimensions, without overflow."""
     axis = axes_or_all("logsumexp", dim, np.ndim(input))
     return reduce.logsumexp(input, axis=axis, keepdims=flag("logsumexp", "keepdim", keepdim))
 
 
-@numpy_names
 def var(
     input: TensorLike, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
 ) -> Tensor:
@@ -158,7 +142,6 @@ def var(
     return _variance("var", input, dim, unbiased, keepdim, correction)
 
 
-@numpy_names
 def std(
     input: TensorLike, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
 ) -> Tensor:
@@ -168,7 +151,6 @@ def std(
     return compare.where(flat, 0.0, sqrt(compare.where(flat, 1.0, squared)))
 
 
-@numpy_names
 def var_mean(
     input: TensorLike, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -176,7 +158,6 @@ def var_mean(
     return _with_mean(var, input, dim, unbiased, keepdim, correction)
 
 
-@numpy_names
 def std_mean(
     input: TensorLike, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -203,7 +184,6 @@ def _variance(name: str, input: TensorLike, dim: Any, unbiased: Any, keepdim: bo
     return reduce.var(input, axis=axis, correction=correction, keepdims=flag(name, "keepdim", keepdim))
 
 
-@numpy_names
 def prod(input: TensorLike, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Product of all elements or along one dimension; its gradient is right where elements are 0."""
     x = input if dtype is None else cast(input, dtype=np.dtype(dtype))

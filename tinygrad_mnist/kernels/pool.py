@@ -142,9 +142,13 @@ def pool_gather(
     def work(images: slice) -> None:
         target, here, choice = picked[images], pixels[images], chosen[images]
         won = scratch("pool mask", choice.shape, _BOOL)
+        shares, kept = (scratch(name, choice.shape, x.dtype) for name in ("pool tap", "pool kept"))
+        target[...] = 0
         for number, (windows, seen) in enumerate(taps):
             np.equal(choice, number, out=won)
-            np.copyto(target[windows], here[seen], where=won[windows])
+            shares[windows] = here[seen]  # once out of its stride, where all that follows is quick
+            keep(shares, won, kept)
+            target[windows] += kept[windows]
 
     for_each(work, _blocks(x), wake=False)
     return out

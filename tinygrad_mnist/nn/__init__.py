@@ -1,5 +1,7 @@
 """Layers, containers and losses. Exports only; start reading with module.py."""
 
+from ..core.absent import absent as _absent
+
 # isort: off
 from . import functional, init, utils
 from .activation import (
@@ -58,3 +60,5 @@ __all__ = [
     "TripletMarginWithDistanceLoss", "Unflatten", "Unfold", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d",
     "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "functional", "init", "utils",
 ]  # fmt: skip
+
+__getattr__ = _absent(__name__)

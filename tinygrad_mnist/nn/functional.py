@@ -7,6 +7,7 @@ would broadcast silently. The families have files of their own: gates, dropout, 
 from __future__ import annotations
 
 # isort: off
+from ..core.absent import absent
 from ..core.errors import ShapeError
 from ..core.graph import Array
 from ..functions import flatten, log_softmax, matmul, pad, sigmoid, softmax, tanh
@@ -77,3 +78,5 @@ __all__ = [
     "grid_sample", "interpolate", "lp_pool1d", "lp_pool2d", "max_pool1d", "max_pool2d", "max_unpool1d", "max_unpool2d",
     "pixel_shuffle", "pixel_unshuffle", "unfold", "upsample",
 ]  # fmt: skip
+
+__getattr__ = absent(__name__)

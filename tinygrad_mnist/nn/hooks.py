@@ -6,48 +6,29 @@ the hook on the way back; so a hooked module cannot be part of a compiled step. 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..core import hooks as gradients
 from ..core.graph import Var
 from ..core.primitive import Primitive
 from ..core.scope import refuse_captured
 from ..tensors.tensor import Tensor
 
 KINDS = "pre", "forward", "backward_pre", "backward"
-_numbers = itertools.count()
 
 
-class RemovableHandle:
-    """What registering a hook gives: `remove()` takes it off again; also a context that does so at its end."""
-
-    def __init__(self, hooks: dict[int, Any]) -> None:
-        self.hooks, self.id = hooks, next(_numbers)
-
-    def remove(self) -> None:
-        """Take the hook off."""
-        self.hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self.remove()
-
-
-def hang(module: Any, kind: str, hook: Callable[..., Any], prepend: bool, **flags: bool) -> RemovableHandle:
+def hang(module: Any, kind: str, hook: Callable[..., Any], prepend: bool, **flags: bool) -> gradients.RemovableHandle:
     """Add a hook of a kind to a module."""
     if module._hooks is None:
         module._hooks = {name: {} for name in KINDS}
     hooks = module._hooks[kind]
-    handle = RemovableHandle(hooks)
-    before = dict(hooks) if prepend else {}
+    before = dict(hooks)
     if prepend:
         hooks.clear()
-    hooks[handle.id] = hook, flags
+    handle = gradients.hang(hooks, (hook, flags))
     hooks.update(before)
     return handle
 

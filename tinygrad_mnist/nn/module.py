@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -23,18 +23,11 @@ from .conversion import Conversion
 from .hooks import hooked
 from .nesting import copied, described, join, members
 from .parameter import Parameter
-from .parts import Parts
+from .parts import Incompatible, Parts
 
 M = TypeVar("M", bound="Module")
 T = TypeVar("T")
 Named: TypeAlias = Iterator[tuple[str, T]]  # with their paths
-
-
-class Incompatible(NamedTuple):
-    """What `load_state_dict` found no value for, and no place."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class Module(Parts, Conversion):

@@ -17,11 +17,11 @@ from ..core.errors import ArgumentError, ShapeError
 from ..core.scope import unchanging
 from ..functions import clamp, floor, matmul, permute, reshape, where
 from ..functions import round as nearest_whole
-from ..functions.types import Tensor
 from ..kernels.blend import Table, nearest_places, turned
 from ..ops import elementwise as E
 from ..ops import index, layout, promotion
 from ..ops.blend import blend
+from ..tensors.tensor import Tensor
 from .arguments import data, numbers
 from .convolution import Images, Sizes
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
@@ -215,7 +215,7 @@ def affine_grid(theta: Images, size: Sequence[int], align_corners: bool | None =
     axes = [np.linspace(-1, 1, m) * (1 if align_corners or m < 2 else (m - 1) / m) * (m > 1) for m in (w, h)]
     base = np.stack([*np.broadcast_arrays(axes[0], axes[1][:, None]), np.ones((h, w))], -1).astype(kind)
     pixels: Any = unchanging(base.reshape(1, h * w, 3))
-    pixels = type(theta).wrap(pixels) if isinstance(theta, Tensor) else pixels  # whose transpose a step must know
+    pixels = Tensor.wrap(pixels) if isinstance(theta, Tensor) else pixels  # whose transpose a step must know
     return reshape(matmul(pixels, permute(theta, 0, 2, 1)), n, h, w, 2)
 
 

@@ -1,5 +1,6 @@
 """Optimizers and learning-rate schedules. Exports only; start reading with optimizer.py."""
 
+from ..core.absent import absent as _absent
 from . import lr_scheduler, swa_utils
 from .adam import Adam, AdamW
 from .adaptive import ASGD, Adadelta, Adagrad, Adamax, NAdam, RAdam, RMSprop, Rprop
@@ -12,3 +13,5 @@ __all__ = [
     "ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop",
     "Rprop", "SGD", "lr_scheduler", "swa_utils",
 ]  # fmt: skip
+
+__getattr__ = _absent(__name__)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
 from typing import Any
 
+from ..core.absent import absent
 from ..core.errors import ArgumentError, DTypeError
 from ..functions.numbers import number
 from .cyclic import CosineAnnealingWarmRestarts, CyclicLR
@@ -222,3 +223,6 @@ class CosineAnnealingLR(Scheduler):
         """Give the cosine's points."""
         share = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
         return [self.eta_min + (lr - self.eta_min) * share for lr in self._of_groups(self.base_lrs)]
+
+
+__getattr__ = absent(__name__)

@@ -83,8 +83,8 @@ def change(x: V, operation: Callable[..., Any], *args: Any, **static: Any) -> V:
             x.differentiable = False
             x.node = None
         return x
-    if x.node is not None:  # .grad of a retained tensor is that of its latest value
-        x.node.retained, result.node.retained = None, x.node.retained
+    if x.node is not None and x.node.retained is not None:  # .grad of a retained tensor is that of its latest value
+        x.node.retained, result.node.retained = x.node.retained.parted()
     x.node, x.version, x.differentiable = result.node, result.node.version, True
     return x
 

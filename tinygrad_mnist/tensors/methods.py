@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .. import functions as F
 from ..functions import dtypes
-from . import in_place, new
+from . import hooks, in_place, new
 from .facts import Facts
 
 
@@ -19,6 +19,7 @@ class Methods(Facts):
     to, type, type_as, cpu, cuda = dtypes.to, dtypes.type, dtypes.type_as, dtypes.cpu, dtypes.cuda
     float, double, half = map(dtypes.to_dtype, ("float32", "float64", "float16"))
     byte, char, short = map(dtypes.to_dtype, ("uint8", "int8", "int16"))
+    register_hook, register_post_accumulate_grad_hook = hooks.register_hook, hooks.register_post_accumulate_grad_hook
     int, long, bool = map(dtypes.to_dtype, ("int32", "int64", "bool"))
     new_zeros, new_ones, new_empty = new.new_zeros, new.new_ones, new.new_empty
     new_full, new_tensor = new.new_full, new.new_tensor

@@ -1,8 +1,8 @@
 """NumPy functions on tensors: `np.exp(t)`, `array * t`, `np.sum(t, axis=0)` record like our own.
 
 A primitive's card says which ufunc it is; a table says the rest. A function without an entry computes on plain arrays
-where no gradient is at stake, and refuses otherwise. tensor.py hangs `ufunc` and `function` on the class; knows no
-Tensor, only Var.
+where no gradient is at stake, and refuses otherwise. Memory goes out by DLPack, too, to NumPy and to others; dlpack.py
+takes it in. tensor.py hangs the protocols on the class; knows no Tensor, only Var.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..core.errors import GradientError, TinygradError
+from ..core.errors import GradientError, SharingError, TinygradError, reason
 from ..core.graph import Var
 from ..core.primitive import answering
 from ..core.scope import refuse_captured, state
@@ -129,3 +129,25 @@ def _bare(x: Any) -> Any:
     if isinstance(x, list | tuple):
         return type(x)(_bare(item) for item in x)
     return {k: _bare(v) for k, v in x.items()} if isinstance(x, dict) else x
+
+
+def dlpack(x: Var, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
+    """Give another library a view of a tensor's memory; streams, which GPUs have, are nothing here."""
+    refuse_captured("sharing memory by DLPack")
+    if x.differentiable:
+        what = "__dlpack__: this tensor requires a gradient, which another library cannot carry on."
+        raise SharingError(what, got=f"tensor {x.shape} {x.dtype}, requires_grad=True", hint="t.detach()")
+    asked = {"max_version": max_version, "dl_device": dl_device, "copy": copy}  # NumPy 2.0 knows none of them
+    try:
+        if min(x.array.strides, default=0) < 0 and not copy:
+            raise ValueError("strides that are negative")  # PyTorch ends the whole process on them
+        return x.array.__dlpack__(**{key: value for key, value in asked.items() if value is not None})
+    except Exception as error:
+        what, got = "__dlpack__: this memory cannot be shared.", f"{x.shape} {x.dtype}: {reason(error)}"
+        wanted = "memory on the CPU that may be written to, strides of at least 0"
+        raise SharingError(what, got=got, expected=wanted, hint="t.clone()") from error
+
+
+def dlpack_device(x: Var) -> tuple[int, int]:
+    """Say where the memory is, in DLPack's numbers: on the CPU."""
+    return 1, 0

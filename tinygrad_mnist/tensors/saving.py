@@ -1,7 +1,7 @@
 """Save and load tensors with the dicts, lists and numbers around them: an .npz file, and not a line of code in it.
 
 Arrays go in under their paths; what is not a flat dict of arrays also gets a description in JSON. Nothing is ever
-unpickled, so a file from a stranger can be wrong but not harmful. Read after files.py.
+unpickled, so a file from a stranger can be wrong but not harmful. Other formats: torch_files.py, safe_files.py.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.archive import read_arrays, write_arrays
-from ..core.errors import DataError, OutputError, UnsavableError, reason
+from ..core.archive import Archive, read_arrays, write_arrays
+from ..core.errors import ArgumentError, DataError, MissingDependencyError, OutputError, UnsavableError, reason
 from ..core.files import kind_of, write_whole
 from ..core.graph import Var
+from .safe_files import read_safe, written_safe
 from .tensor import Tensor
+from .torch_files import LEGACY, is_torch_file, read_torch
+from .torch_writing import write_torch
 
 STRUCTURE = "__structure__"
 MARK = "__array__"
@@ -34,39 +37,65 @@ TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # a JSON string,
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
     """Write a state dict, or any nesting of dicts, lists, tensors, arrays, numbers, strings and None.
 
-    The file is whole or not there: an old one stays until the new one is on the disk. Tuples come back as lists.
-    Dicts and lists may be nested 100 deep.
+    The file is whole or not there: an old one stays until the new one is on the disk. Its name decides what it is: .pt
+    or .pth for PyTorch, .safetensors (a flat dict of tensors; an attribute `metadata` of it goes in, too), else .npz,
+    from which tuples come back as lists. Dicts and lists may be nested 100 deep.
 
     Raises:
         OutputError if the file cannot be written; for anything else inside, one that is a DTypeError too
     """
-    arrays: dict[str, Any] = {}
-    stream = io.BytesIO()
     try:
-        structure = _describe(obj, "", arrays)
-        if structure != {name: {MARK: name} for name in arrays}:  # more than a dict of arrays under their own names
-            arrays[STRUCTURE] = np.frombuffer(json.dumps(structure).encode(), dtype=np.uint8)
-        write_arrays(stream, arrays)
-    except OutputError:
+        ending = os.path.splitext(os.fspath(path))[1] if isinstance(path, str | os.PathLike) else ""
+        if ending in (".pt", ".pth"):
+            data = write_torch(obj, DEEPEST)
+        else:
+            data = written_safe(obj) if ending == ".safetensors" else _npz(obj)
+    except (OutputError, MissingDependencyError):
         raise
     except Exception as error:  # numbers without end, no memory: whatever JSON, zip and npy cannot take
         wanted = "tensors, arrays, numbers and strings in dicts and lists, and memory for one more copy of them"
         raise OutputError("save: what is to be saved cannot be written.", got=reason(error), expected=wanted) from error
-    write_whole(path, stream.getbuffer(), "save")
+    write_whole(path, data, "save")
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """Read what `save` wrote, arrays as tensors.
+def _npz(obj: Any) -> Any:
+    arrays: dict[str, Any] = {}
+    stream = io.BytesIO()
+    structure = _describe(obj, "", arrays)
+    if structure != {name: {MARK: name} for name in arrays}:  # more than a dict of arrays under their own names
+        arrays[STRUCTURE] = np.frombuffer(json.dumps(structure).encode(), dtype=np.uint8)
+    write_arrays(stream, arrays)
+    return stream.getbuffer()
 
+
+def load(path: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool | None = None) -> Any:
+    """Read what `save`, torch.save or safetensors wrote, arrays as tensors; the content decides how.
+
+    Args:
+        map_location: None, "cpu", a function or a dict of such: all tensors come to the CPU
+        weights_only: taken for PyTorch's sake; nothing else is read, whatever it says
     Raises:
         DataError if the file is missing, damaged or of another kind; nothing in it is executed
+        ArgumentError for another device
     """
+    asked = map_location.values() if isinstance(map_location, dict) else [map_location]
+    if not all(place is None or callable(place) or str(place) in ("cpu", "cpu:0") for place in asked):
+        got = f"map_location={map_location!r:.60}"
+        raise ArgumentError("load: tensors are on the CPU alone.", got=got, expected='map_location="cpu" or None')
     try:
         name = os.fspath(path)
         kind = kind_of(os.stat(name).st_mode)
         if kind:  # reading from a pipe would wait for ever
             raise ValueError(kind)
         with open(name, "rb") as stream:
+            start = stream.read(16)
+            if not start.startswith((b"PK", b"\x80")) and (start[8:9] == b"{" or str(path).endswith(".safetensors")):
+                return read_safe(start + stream.read())
+            if start.startswith(LEGACY):
+                what, hint = f"load: {path} was written by torch.save before 1.6.", "torch.save(torch.load(path), path)"
+                raise DataError(what, expected="a zip file, as torch.save writes now", hint=hint)
+            if start.startswith(b"PK") and is_torch_file(Archive(stream).infolist()):
+                return read_torch(stream, path)
             arrays = read_arrays(stream)
         structure = _parse(arrays.pop(STRUCTURE).tobytes()) if STRUCTURE in arrays else None
         if structure is None:
@@ -74,6 +103,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         return _rebuild(structure, arrays)
     except FileNotFoundError:
         raise DataError(f"load: {path} does not exist.", expected="a file that tg.save wrote") from None
+    except (DataError, MissingDependencyError):
+        raise
     except Exception as error:  # damage fails in as many ways as zip, deflate, npy and JSON have
         what, got, hint = f"load: {path} is damaged or is no file of this package.", reason(error), ""
         if "pickle" in str(error) or ".pkl" in str(error):

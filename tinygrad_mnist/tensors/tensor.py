@@ -7,17 +7,18 @@ it. Look next at nn/module.py and examples/mnist_mlp.py.
 from __future__ import annotations
 
 import warnings
-import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import functions as F
+from ..core.absent import missing
 from ..core.backend import Defaults, isolated
 from ..core.engine import backward
 from ..core.errors import ArgumentError, GradientError, ShapeError
 from ..core.graph import Array, Node, Var
+from ..core.hooks import hooks_of
 from ..core.scope import refuse_captured, state
 from ..core.seeds import check_differentiable, seed_for
 from ..core.versions import Version
@@ -157,25 +158,26 @@ class Tensor(Methods, Forms):
         if not self.requires_grad:
             raise GradientError("retain_grad: this tensor requires no gradient.", hint="requires_grad_() on its inputs")
         if self.node is not None:
-            self.node.retained = weakref.ref(self)
+            hooks_of(self).keep(self)
 
     def backward(
-        self, gradient: TensorLike | None = None, retain_graph: bool | None = None, create_graph: bool = False
-    ) -> None:
+        self, gradient: TensorLike | None = None, retain_graph: bool | None = None, create_graph: bool = False,
+        inputs: Sequence[Tensor] | Tensor | None = None,
+    ) -> None:  # fmt: skip
         """Compute the gradients of all leaves and add them to their `.grad`.
 
         Args:
             gradient: cotangent of a tensor with more than one element
             retain_graph: keep what is needed for another backward (default: create_graph)
             create_graph: record the backward pass itself
+            inputs: the only tensors whose `.grad` is to change
         Raises:
-            GradientError on a tensor without a graph or a non-scalar without gradient
-            GraphFreedError on a second backward
+            GradientError on a tensor without a graph or a non-scalar without gradient, GraphFreedError on a second time
             InPlaceError if a value that a rule needs was changed
         """
-        seed = seed_for(self, gradient, "backward", bool(create_graph))
-        keep = bool(create_graph) if retain_graph is None else bool(retain_graph)
-        backward(self, seed, retain_graph=keep, create_graph=bool(create_graph))
+        again, only = bool(create_graph), [inputs] if isinstance(inputs, Tensor) else inputs
+        keep = again if retain_graph is None else bool(retain_graph)
+        backward([self], [seed_for(self, gradient, "backward", again)], keep, again, only)
 
     # ------------------------------------------------------------ changes in place
 
@@ -279,9 +281,11 @@ class Tensor(Methods, Forms):
         return np.array(self.array, dtype=dtype, copy=copy)
 
     __array_ufunc__, __array_function__ = numpy_protocol.ufunc, numpy_protocol.function
+    __dlpack__, __dlpack_device__ = numpy_protocol.dlpack, numpy_protocol.dlpack_device
 
 
 Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tensor
+missing(Tensor)
 
 
 def _rebuild(kind: type[Tensor], *of: Any) -> Tensor:

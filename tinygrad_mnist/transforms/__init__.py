@@ -5,6 +5,8 @@
 
 import sys as _sys
 
+from ..core.absent import absent as _absent
+
 # isort: off
 from . import functional
 from .classes import CenterCrop, Compose, ConvertImageDtype, Lambda, Normalize, Pad, Resize, ToDtype, ToImage, ToTensor
@@ -19,3 +21,5 @@ __all__ = [
     "RandomApply", "RandomCrop", "RandomHorizontalFlip", "RandomRotation", "RandomVerticalFlip", "Resize", "ToDtype",
     "ToImage", "ToTensor", "functional",
 ]  # fmt: skip
+
+__getattr__ = _absent(__name__)

@@ -3,6 +3,8 @@
 Re-exports of data/, and nothing else. Look next at ../data/loader.py.
 """
 
+from ..core.absent import absent as _absent
+
 # isort: off
 from ..data import (
     BatchSampler, ChainDataset, ConcatDataset, DataLoader, Dataset, IterableDataset, RandomSampler, Sampler,
@@ -16,3 +18,5 @@ __all__ = [
     "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset",
     "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info", "random_split",
 ]  # fmt: skip
+
+__getattr__ = _absent(__name__.replace(".utils", ""))

@@ -73,7 +73,7 @@ def gradient_text(value: Value) -> str:
     if value.made_by is not None:
         if value.kind == "output" and value.array.shape == ():
             return ""  # the gradient of a loss with respect to itself is 1
-        kept = var is not None and value.made_by.retained is not None
+        kept = var is not None and value.made_by.retained is not None and value.made_by.retained() is var
         return "grad: not computed yet" if kept else "grad: not kept (retain_grad())"
     return "grad: not computed yet" if var is not None and var.differentiable else ""
 
