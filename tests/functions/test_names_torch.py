@@ -28,6 +28,7 @@ WHOLE = {"input": np.array([6, 1, 0]), "other": np.array([3, 5, 2])}
 INNER = {"input": X / 4}
 S, V, B = X @ X.T, X[0], np.stack([M, M])
 BESIDES = {
+    "softmax": {"dim": 0}, "log_softmax": {"dim": 0},  # which nn.functional's may leave out
     **{name: WHOLE for name in "bitwise_and bitwise_or bitwise_xor gcd lcm".split()},
     "bitwise_left_shift": WHOLE, "bitwise_right_shift": WHOLE, "bitwise_not": {"input": WHOLE["input"]},
     "bincount": {"input": WHOLE["input"]}, "acosh": {"input": X + 1}, "arccosh": {"input": X + 1},
@@ -56,7 +57,7 @@ BESIDES = {
 # What differs on purpose, and why
 METHODS_ONLY = {"view", "expand", "pad"}  # pad is in torch.nn.functional
 # overloads: of PyTorch's each takes its own keywords
-METHODS_ONLY |= {"tensor_split", "hsplit", "vsplit", "dsplit", "scatter", "concatenate", "cross"}
+METHODS_ONLY |= {"tensor_split", "hsplit", "vsplit", "dsplit", "scatter", "concatenate", "cross", "where"}
 METHODS_ONLY |= {"svd"}  # up to signs
 # dim=None means "all" for ours and for most of PyTorch; these of PyTorch's take no None where they take dim at all
 NO_NONE = {"amax", "amin", "median", "nanmedian", "prod", "max", "min", "squeeze"}
@@ -106,9 +107,7 @@ def test_functions_take_pytorchs_names_and_defaults(name):
             assert sizes[0] == sizes[1], f"{name}(keepdim=True) does not keep the dimension"
 
 
-DIFFERENT_DEFAULTS = {
-    ("Softmax", "dim"): "PyTorch's None guesses with a warning; ours is the last", ("LogSoftmax", "dim"): "as Softmax",
-}  # fmt: skip
+DIFFERENT_DEFAULTS: dict[tuple[str, str], str] = {}  # (name, argument): why
 
 
 def compare_signatures(name, ours, theirs):

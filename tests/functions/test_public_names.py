@@ -57,6 +57,7 @@ DIFFERENT = {
     ("Tensor.std", "unbiased"): "PyTorch still takes it", ("Tensor.var", "unbiased"): "PyTorch still takes it",
     ("Tensor.max", "other"): "PyTorch takes it", ("Tensor.min", "other"): "PyTorch takes it",
     ("Tensor.copy_", "other"): "PyTorch takes it, and not the src of its documentation",
+    ("Tensor.log_softmax", "dtype"): "PyTorch takes it; its documentation does not say so",
     ("Tensor.dot", "tensor"): "PyTorch's function takes it, and its method too",
     **{("normal", name): "PyTorch takes it" for name in ("device", "dtype", "requires_grad")},
     **{(f"F.{name}", "generator"): "PyTorch draws from a global generator; ours can be given one"

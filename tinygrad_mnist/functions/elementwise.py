@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ..core.primitive import Primitive
 from ..ops import activation, compare, elementary, elementwise, special
+from .indexing import nonzero
 from .types import Tensor, TensorLike
 
 TORCH = {
@@ -66,9 +67,9 @@ def heaviside(input: TensorLike, values: TensorLike) -> Tensor:
     return elementary.heaviside(input, values)
 
 
-def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor:
-    """Take input where the condition holds, else other."""
-    return compare.where(condition, input, other)
+def where(condition: Any, input: TensorLike | None = None, other: TensorLike | None = None) -> Any:
+    """Take input where the condition holds, else other; of a condition alone, its `nonzero` as a tuple."""
+    return nonzero(condition, as_tuple=True) if input is None is other else compare.where(condition, input, other)
 
 
 # written by tests/public_names.py

@@ -241,6 +241,6 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return a * sigmoid(b)
 
 
-def softmin(input: Tensor, dim: int = -1) -> Tensor:
+def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """Turn numbers into probabilities along a dimension, of which the smallest has the largest."""
-    return softmax(-input, dim)
+    return softmax(-input, dim, dtype=dtype)
