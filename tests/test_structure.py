@@ -28,12 +28,13 @@ FLOORS = {
     "tensors/tensor": 6.2,
     "tensors/creation": 6.3, "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7, "capture/program": 7.1,
     "capture/guards": 7.3, "capture": 7.4, "compiler": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8, "viz": 8,
-    "compiler/pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,
+    "export": 8, "compiler/pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,
 }  # fmt: skip
 # where a module may be loaded when it is first needed: the optional and the slow ones
 LAZY = {
     "data/sources.py", "core/locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py", "viz/program.py",
     "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
+    "export/export.py",
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [

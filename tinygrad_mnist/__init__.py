@@ -14,6 +14,7 @@ from .autograd import enable_grad, is_grad_enabled, no_grad
 from .compiler.pairs import compile
 from .core import errors
 from .core.errors import TinygradError
+from .export.export import export_onnx
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors.saving import load, save
 from .tensors.tensor import Tensor
@@ -62,9 +63,10 @@ def __getattr__(name: str) -> _Any:
 
 __all__ = [
     "Generator", "Tensor", "TinygradError", "arange", "autograd", "bool_", "compile", "data", "double", "enable_grad",
-    "errors", "eye", "float16", "float32", "float64", "from_numpy", "full", "full_like", "get_num_threads", "half",
-    "int16", "int32", "int64", "int8", "is_grad_enabled", "linspace", "load", "long", "manual_seed", "nn", "no_grad",
-    "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
-    "save", "set_num_threads", "summary", "tensor", "training", "uint8", "viz", "zeros", "zeros_like",
+    "errors", "export_onnx", "eye", "float16", "float32", "float64", "from_numpy", "full", "full_like",
+    "get_num_threads", "half", "int16", "int32", "int64", "int8", "is_grad_enabled", "linspace", "load", "long",
+    "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randint_like",
+    "randn", "randn_like", "randperm", "save", "set_num_threads", "summary", "tensor", "training", "uint8", "viz",
+    "zeros", "zeros_like",
 ]
 __all__ += functions.__all__  # fmt: skip

@@ -58,7 +58,8 @@ DIFFERENT = {
     ("Tensor.copy_", "other"): "PyTorch takes it, and not the src of its documentation",
     ("F.dropout", "generator"): "PyTorch draws from a global generator; ours can be given one",
 }  # fmt: skip
-OURS = {"expand", "pad", "summary", "view"}  # functions that PyTorch has as methods only, elsewhere or not at all
+# functions that PyTorch has as methods only, elsewhere or not at all
+OURS = {"expand", "export_onnx", "pad", "summary", "view"}
 
 
 def torchs_signatures(torch, function):
