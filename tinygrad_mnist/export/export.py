@@ -146,7 +146,7 @@ def _written(onnx: Any, model: Any, call: Any, names: list[str], known: dict[int
         else:
             kinds = [x.dtype if isinstance(x, Value) else x for x in step.inputs]
             kind = np.result_type(*kinds) if g.out.dtype == bool else g.out.dtype
-            loop = step.primitive.element(step.static) or g.add(step.name)
+            loop = step.primitive.element(step.static) if step.primitive.loop else g.add(step.name)
             made = g.formula(loop, kind, **dict(zip(step.primitive.arguments, given, strict=False)), **step.static)
         tensors[g.out.index] = made = g.cast(made, g.out.dtype)
         g.shapes[made] = g.out.shape
