@@ -131,6 +131,13 @@ def threads():
 
 
 @pytest.fixture
+def as_python(monkeypatch):
+    """Run what is written for numba, where it is installed, as the Python that it is."""
+    if installed("numba"):
+        importlib.import_module("numba_as_python").in_place_of_numba(monkeypatch)
+
+
+@pytest.fixture
 def no_collector():
     """Switch the garbage collector off, so that what is freed is freed by reference counting alone."""
     gc.collect()

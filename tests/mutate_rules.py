@@ -44,6 +44,7 @@ SEEDS = range(10)
 HINT = "`saved` is a hint: computing it again gives the same, only later"
 SHAPE = "p, g and the result have the same shape"
 ZERO = "what is not chosen gives its shape and dtype alone, and a 0 may have any sign and multiple"
+TIES = "where x is not the extreme, how many are does not matter"
 EXCHANGED = "if low is not None and high is not None and (low > high):\n    return "
 POWER = "return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else "
 EQUIVALENT = {
@@ -70,6 +71,15 @@ EQUIVALENT = {
        for name, than in (("fmax", "greater_equal"), ("fmin", "less_equal"))
        for x, chosen in (("a", "g, 0.0"), ("b", "0.0, g"))},
     ("share", "size = where(positive, log(where(positive, g, 2.0)), LEAST)"): "what is not positive is not chosen",
+    **{("extreme_at_vjp_x", f"return keep(g / ties_at({two}, value, index, axis=axis), equal(x, out))"): TIES
+       for two in ("out, x", "out, out", "x, x")},
+    **{("multiply_at_vjp_x", f"return g * multiply_at(where(False, {x}, 1.0), value, index, axis=axis)"): ZERO
+       for x in ("g", "out")},
+    ("multiply_at_vjp_value", "other = where(zero, 2.0, value)"): "any number will do in the place of 0",
+    **{("multiply_at_vjp_value", f"count = gather(scatter({counted}.shape), index, axis=axis)"): ZERO for counted in (
+        "where(other, zero, 0.0), index, axis=axis, shape=x", "where(zero, other, 0.0), index, axis=axis, shape=g",
+        "where(zero, other, 0.0), index, axis=axis, shape=out")},
+    ("multiply_at_vjp_value", "return where(equal(count, where(other, zero, 0.0)), rest, 0.0)"): ZERO,
     ("conv2d_vjp_b", "return sum(g, axis=(0, -2, 3), keepdims=False)"): "axis -2 of four axes is axis 2",
 }  # fmt: skip
 
@@ -353,7 +363,7 @@ def report(mutants: list[Mutant], killers: list[str | None], seconds: float) -> 
     real = [(m, k) for m, k in zip(mutants, killers, strict=True) if not m.equivalent]
     survivors = [m for m, k in real if k is None]
     for m in survivors:
-        print(f"SURVIVED  {m}")
+        print(f"SURVIVED  {m}: add an Example that tells, or, if it computes the same, the reason to EQUIVALENT")
     wrong = [m for m, k in equivalent if k is not None]
     for m in wrong:
         print(f"NOT EQUIVALENT  {m}")

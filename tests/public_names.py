@@ -29,18 +29,25 @@ ALIASES = {
     "fix": "trunc", "sgn": "sign", "absolute": "abs", "arctan2": "atan2", "greater": "gt",
     "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne",
     **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    "concat": "cat", "row_stack": "vstack", "moveaxis": "movedim", "ger": "outer",
 }  # fmt: skip
-FIRST = {"condition", "elements", "input", "n", "tensor", "tensors"}  # PyTorch's names of a first argument
+FIRST = {  # PyTorch's names of a first argument
+    "a", "condition", "elements", "equation", "input", "matrices", "n", "shapes", "sorted_sequence", "tensor",
+    "tensors", "x1",
+}  # fmt: skip
 METHODS = {"input", "tensor"}  # of what is a method, too
-NO_METHODS = {"isin", "pad", "std_mean", "var_mean"}  # in PyTorch neither
-# functions that are no methods in place in PyTorch either, or are written by hand in tensors/in_place.py
-NOT_IN_PLACE = """
-    add sub mul div pow all allclose amax amin aminmax any argmax argmin bincount clone count_nonzero cummax cummin
-    equal expand flatten flip fmax fmin gather histc isclose isfinite isin isinf isnan isneginf isposinf
-    log_softmax logaddexp logaddexp2 logcumsumexp logsumexp matmul max maximum mean median min minimum mode nanmean
-    nanmedian nanquantile nansum norm pad permute polygamma prod quantile reshape signbit softmax split stack std
-    std_mean sum transpose unique unique_consecutive unsqueeze squeeze var var_mean view where
-""".split()
+NO_METHODS = {"bucketize", "combinations", "isin", "pad", "std_mean", "var_mean"}  # in PyTorch neither
+# whose functions have a method that changes its tensor in place, too, but for those that PyTorch does not have or that
+# tensors/in_place.py has by hand; and the functions of other files that have one
+CHANGING = {"arithmetic", "elementwise", "formulas"}
+NOT_IN_PLACE = set("""
+    add sub mul div pow clone fmax fmin isfinite isinf isnan logaddexp logaddexp2 maximum minimum polygamma
+    signbit where
+""".split())
+IN_PLACE = set("""
+    addbmm addmm addmv addr baddbmm cumprod cumsum index_add index_copy index_fill masked_fill masked_scatter put
+    scatter scatter_add scatter_reduce tril triu
+""".split())
 
 
 def torchs() -> dict[str, str]:
@@ -55,11 +62,16 @@ def functions_of(file: str) -> list[ast.FunctionDef]:
     return [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
 
 
+def first_of(f: ast.FunctionDef) -> str:
+    """Name the first argument of a function, which may stand for any number."""
+    return f.args.args[0].arg if f.args.args else f.args.vararg.arg if f.args.vararg else ""
+
+
 def by_hand() -> dict[str, list[ast.FunctionDef]]:
     """Find the public functions that are written by hand, file by file."""
-    files = sorted({path.stem for path in (PACKAGE / "functions").glob("*.py")} - {"__init__", "elementwise"})
+    files = sorted({path.stem for path in (PACKAGE / "functions").glob("*.py")} - {"__init__", "elementwise", "linalg"})
     found = {
-        file: [f for f in functions_of(f"functions/{file}.py") if {a.arg for a in f.args.args[:1]} & FIRST]
+        file: [f for f in functions_of(f"functions/{file}.py") if first_of(f) in FIRST]
         for file in files
     }
     return {file: functions for file, functions in found.items() if functions}
@@ -143,7 +155,7 @@ def imported(text: str) -> set[str]:
 def texts() -> dict[Path, str]:
     """Give the text of every file of which something is written here."""
     hand = by_hand()
-    first = {f.name: f.args.args[0].arg for functions in hand.values() for f in functions}
+    first = {f.name: first_of(f) for functions in hand.values() for f in functions}
     plain = {name: found for name, found in primitives().items() if name not in first}
     here = {f.name for f in functions_of("functions/elementwise.py")}
     first |= {name: ARGUMENTS.get(a := f.args.args[0].arg, a) for name, (_, f) in plain.items()}
@@ -152,8 +164,9 @@ def texts() -> dict[Path, str]:
     lists = "".join(packed(f"from .{file} import ", names) for file, names in sorted(files.items()))
     lists += f"\n{several([*ALIASES], [*ALIASES.values()])}\n{exports(first)}"
     methods = [n for n, argument in first.items() if argument in METHODS and n not in NO_METHODS]
-    hung = class_body(methods)
-    hung += class_body((n for n in methods if n not in NOT_IN_PLACE), "_", "map(in_place.of, (", "))")
+    changing = {n for file in CHANGING for n in files[file]} - NOT_IN_PLACE | IN_PLACE
+    changes = [n for n in methods if ALIASES.get(n, n) in changing and n not in NOT_IN_PLACE]
+    hung = class_body(methods) + class_body(changes, "_", "map(in_place.of, (", "))")
     imports = packed("from .functions import ", sorted(first))
     imports += packed("from .tensors.creation import ", sorted(f.name for f in functions_of("tensors/creation.py")))
     parts = {
@@ -161,7 +174,7 @@ def texts() -> dict[Path, str]:
                                      thin({n: x for n, x in plain.items() if n not in here})),
         "functions/__init__.py": ("(?<=# isort: off\n).*", lists),
         "tensors/methods.py": ("(?<=# written by tests/public_names.py\n).*", hung),
-        "__init__.py": ("from .functions import .*?(?=# isort: on)", imports),
+        "__init__.py": (r"from .functions import \(.*?(?=# isort: on)", imports),
     }
     result = {}
     for file, (pattern, new) in parts.items():

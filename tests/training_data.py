@@ -4,6 +4,7 @@ import numpy as np
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
+from tinygrad_mnist.training import Callback
 
 
 def samples(n=60, features=5, classes=3, seed=0):
@@ -27,6 +28,18 @@ class Nothing:
 
     def __iter__(self):
         return iter(())
+
+
+def module(forward, called="Made", **parts):
+    """Make a model of its parts and of what its forward does with them."""
+    made = type(called, (nn.Module,), {"forward": forward})()
+    vars(made).update(parts)
+    return made
+
+
+def calling(**methods):
+    """Make a callback of functions of the run, named as its methods."""
+    return type("Calling", (Callback,), {k: lambda self, run, f=f: f(run) for k, f in methods.items()})()
 
 
 def trained(model, optimizer, loss_function=None, after=lambda: None):

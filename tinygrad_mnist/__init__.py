@@ -6,67 +6,93 @@ Exports only; nothing is computed and nothing read at import. To read the code s
 # ruff: noqa: F401  (exports, of which some are listed by name further down, the rest by functions)
 
 import importlib as _importlib
+import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from . import autograd, data, functions, nn, optim, viz
+from . import autograd, backends, data, functions, nn, optim, utils, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad
+from .backends import accelerator
+from .backends import gpu as cuda
 from .compiler.pairs import compile
+from .compiler.pairs import model as _model
+from .core import backend as _backend
 from .core import errors
 from .core.errors import TinygradError
 from .export.export import export_onnx
+from .functions import linalg
 from .kernels.parallel import get_num_threads, set_num_threads
+from .tensors import tensor as _tensor
 from .tensors.saving import load, save
 from .tensors.tensor import Tensor
 from .viz import summary
 
 # isort: off
 from .core.backend import (
-    Generator, bool_, double, float16, float32, float64, half, int8, int16, int32, int64, long, manual_seed, uint8,
+    Generator, bool_, double, float16, float32, float64, get_default_dtype, half, int8, int16, int32, int64, long,
+    manual_seed, set_default_dtype, short, uint8,
 )  # fmt: skip
+from .core.device import device, get_default_device, set_default_device
+from .tensors.facts import finfo, iinfo, is_floating_point, is_tensor, numel
 # what follows here and __all__ are written by tests/public_names.py
 from .functions import (
-    abs, absolute, acos, acosh, add, addcdiv, addcmul, all, allclose, amax, amin, aminmax, any, arccos, arccosh, arcsin,
-    arcsinh, arctan, arctan2, arctanh, argmax, argmin, asin, asinh, atan, atan2, atanh, bincount, bitwise_and,
-    bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, cat, ceil, clamp, clamp_max,
-    clamp_min, clip, clone, copysign, cos, cosh, count_nonzero, cummax, cummin, cumprod, cumsum, deg2rad, digamma, div,
-    divide, eq, equal, erf, erfc, erfinv, exp, exp2, expand, expm1, fix, flatten, flip, float_power, floor,
-    floor_divide, fmax, fmin, fmod, frac, gather, gcd, ge, greater, greater_equal, gt, heaviside, histc, hypot, isclose,
-    isfinite, isin, isinf, isnan, isneginf, isposinf, lcm, le, lerp, less, less_equal, lgamma, log, log10, log1p, log2,
-    log_softmax, logaddexp, logaddexp2, logcumsumexp, logical_and, logical_not, logical_or, logical_xor, logit,
-    logsumexp, lt, matmul, max, maximum, mean, median, min, minimum, mode, mul, multiply, nan_to_num, nanmean,
-    nanmedian, nanquantile, nansum, ne, neg, negative, norm, not_equal, pad, permute, polygamma, pow, prod, quantile,
-    rad2deg, reciprocal, relu, remainder, reshape, round, rsqrt, sgn, sigmoid, sign, signbit, sin, sinc, sinh, softmax,
-    split, sqrt, square, squeeze, stack, std, std_mean, sub, subtract, sum, tan, tanh, transpose, true_divide, trunc,
-    unique, unique_consecutive, unsqueeze, var, var_mean, view, where, xlogy,
+    abs, absolute, acos, acosh, add, addbmm, addcdiv, addcmul, addmm, addmv, addr, all, allclose, amax, amin, aminmax,
+    any, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, argmax, argmin, argsort, argwhere, asin, asinh,
+    atan, atan2, atanh, atleast_1d, atleast_2d, atleast_3d, baddbmm, bernoulli, bincount, bitwise_and,
+    bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, block_diag, bmm, broadcast_shapes,
+    broadcast_tensors, broadcast_to, bucketize, cartesian_prod, cat, cdist, ceil, chain_matmul, cholesky, chunk, clamp,
+    clamp_max, clamp_min, clip, clone, column_stack, combinations, concat, concatenate, copysign, cos, cosh,
+    count_nonzero, cross, cummax, cummin, cumprod, cumsum, deg2rad, det, diag, diag_embed, diagflat, diagonal, digamma,
+    div, divide, dot, dsplit, dstack, einsum, eq, equal, erf, erfc, erfinv, exp, exp2, expand, expm1, fix, flatten,
+    flip, fliplr, flipud, float_power, floor, floor_divide, fmax, fmin, fmod, frac, gather, gcd, ge, ger, greater,
+    greater_equal, gt, heaviside, histc, hsplit, hstack, hypot, index_add, index_copy, index_fill, index_select, inner,
+    inverse, isclose, isfinite, isin, isinf, isnan, isneginf, isposinf, kron, kthvalue, lcm, le, lerp, less, less_equal,
+    lgamma, log, log10, log1p, log2, log_softmax, logaddexp, logaddexp2, logcumsumexp, logdet, logical_and, logical_not,
+    logical_or, logical_xor, logit, logsumexp, lt, masked_fill, masked_scatter, masked_select, matmul, matrix_exp,
+    matrix_power, max, maximum, mean, median, meshgrid, min, minimum, mm, mode, moveaxis, movedim, msort, mul,
+    multinomial, multiply, mv, nan_to_num, nanmean, nanmedian, nanquantile, nansum, narrow, ne, neg, negative, nonzero,
+    norm, not_equal, outer, pad, permute, pinverse, polygamma, pow, prod, put, qr, quantile, rad2deg, ravel, reciprocal,
+    relu, remainder, repeat_interleave, reshape, roll, rot90, round, row_stack, rsqrt, scatter, scatter_add,
+    scatter_reduce, searchsorted, select, sgn, sigmoid, sign, signbit, sin, sinc, sinh, slogdet, softmax, sort, split,
+    sqrt, square, squeeze, stack, std, std_mean, sub, subtract, sum, svd, swapaxes, swapdims, t, take, take_along_dim,
+    tan, tanh, tensor_split, tensordot, tile, topk, trace, transpose, tril, triu, true_divide, trunc, unbind, unflatten,
+    unique, unique_consecutive, unsqueeze, var, var_mean, vdot, view, vsplit, vstack, where, xlogy,
 )  # fmt: skip
 from .tensors.creation import (
-    arange, eye, from_numpy, full, full_like, linspace, ones, ones_like, rand, rand_like, randint, randint_like, randn,
-    randn_like, randperm, tensor, zeros, zeros_like,
+    arange, as_tensor, empty, empty_like, eye, from_numpy, full, full_like, linspace, logspace, normal, ones, ones_like,
+    rand, rand_like, randint, randint_like, randn, randn_like, randperm, tensor, tril_indices, triu_indices, zeros,
+    zeros_like,
 )  # fmt: skip
 # isort: on
 
 if _TYPE_CHECKING:
-    from . import training
+    from . import datasets, training, transforms
 
 bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
 
 __version__ = "0.1.0"
 
+# as which `import tinygrad_mnist.errors` and pickles of 0.1.0 know them
+for _name, _module in {"errors": errors, "backend": _backend, "tensor": _tensor, "pairs.model": _model}.items():
+    _sys.modules[f"{__name__}.{_name}"] = _module
+
 
 def __getattr__(name: str) -> _Any:
-    """Load `tg.training`, and `tg.sklearn` with scikit-learn, when they are first named: most programs need neither."""
-    if name in ("sklearn", "training"):
+    """Load the rooms that most programs do not need when they are first named; `tg.sklearn` needs scikit-learn."""
+    if name in ("datasets", "sklearn", "training", "transforms"):
         return _importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
-    "Generator", "Tensor", "TinygradError", "arange", "autograd", "bool_", "compile", "data", "double", "enable_grad",
-    "errors", "export_onnx", "eye", "float16", "float32", "float64", "from_numpy", "full", "full_like",
-    "get_num_threads", "half", "int16", "int32", "int64", "int8", "is_grad_enabled", "linspace", "load", "long",
-    "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randint_like",
-    "randn", "randn_like", "randperm", "save", "set_num_threads", "summary", "tensor", "training", "uint8", "viz",
-    "zeros", "zeros_like",
+    "Generator", "Tensor", "TinygradError", "accelerator", "arange", "as_tensor", "autograd", "backends", "bool_",
+    "compile", "cuda", "data", "datasets", "device", "double", "empty", "empty_like", "enable_grad", "errors",
+    "export_onnx", "eye", "finfo", "float16", "float32", "float64", "from_numpy", "full", "full_like",
+    "get_default_device", "get_default_dtype", "get_num_threads", "half", "iinfo", "int16", "int32", "int64", "int8",
+    "is_floating_point", "is_grad_enabled", "is_tensor", "linalg", "linspace", "load", "logspace", "long",
+    "manual_seed", "nn", "no_grad", "normal", "numel", "ones", "ones_like", "optim", "rand", "rand_like", "randint",
+    "randint_like", "randn", "randn_like", "randperm", "save", "set_default_device", "set_default_dtype",
+    "set_num_threads", "short", "summary", "tensor", "training", "transforms", "tril_indices", "triu_indices", "uint8",
+    "utils", "viz", "zeros", "zeros_like",
 ]
 __all__ += functions.__all__  # fmt: skip

@@ -1,6 +1,6 @@
 """The statistics: medians, ratios round by round and their spread, geometric means, agreement of losses, targets.
 
-Plain functions of numbers; knows nothing of processes. tests/test_benchmark.py checks them against numbers by hand.
+Plain functions of numbers; knows nothing of processes. tests/examples/test_benchmark.py checks them by hand.
 """
 
 from __future__ import annotations

@@ -47,18 +47,15 @@ def test_grad_outputs_weigh_the_outputs():
         assert values(g) == [2.0, 0.0, 12.0]
 
 
-def test_grad_outputs_must_match_outputs():
+def test_grad_refuses_what_does_not_fit():
     x = leaf(1.0, 2.0)
-    with pytest.raises(GradientError, match="one cotangent for each output"):
-        grad([x * 2, x * 3], x, [tg.ones(2)])
-    with pytest.raises(ShapeError, match="another shape"):
-        grad(x * 2, x, tg.ones(3))
-
-
-def test_grad_wants_inputs_that_require_gradients():
-    x = leaf(1.0)
-    with pytest.raises(GradientError, match=r"inputs\[0\] requires no gradient"):
-        grad((x * x).sum(), tg.ones(1))
+    for call, kind, said in (
+        (lambda: grad([x * 2, x * 3], x, [tg.ones(2)]), GradientError, "one cotangent for each output"),
+        (lambda: grad(x * 2, x, tg.ones(3)), ShapeError, "another shape"),
+        (lambda: grad((x * x).sum(), tg.ones(1)), GradientError, r"inputs\[0\] requires no gradient"),
+    ):  # fmt: skip
+        with pytest.raises(kind, match=said):
+            call()
 
 
 def test_grad_of_intermediate_inputs():

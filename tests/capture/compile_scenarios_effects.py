@@ -14,6 +14,8 @@ FILE = "p = tempfile.mktemp()\nopen(p, 'w').close()"
 READ, REMOVE = "io.open(p).read()", "os.path.exists(p) and os.remove(p)"
 OWN = "import pathlib\nd = tempfile.mkdtemp()\npathlib.Path(d, 'counts_itself.py').write_text('import builtins; builtins.n = getattr(builtins, \"n\", 0) + 1')\nsys.path.insert(0, d)"
 FORGET = "import shutil; shutil.rmtree(d); sys.path.remove(d); sys.modules.pop('counts_itself', 0); vars(builtins).pop('n', 0)"
+TWO_GRADS = "w, v = (tg.ones(3, requires_grad=True) for _ in 'wv')\nw.grad, v.grad = tg.ones(3), tg.zeros(3)"
+KEEP = "g = w.grad\nw.grad = None\n(w * w * x).sum().backward()\nwith tg.no_grad(): w.sub_(0.1 * w.grad)"
 EFFECTS = {
     "global": ("n = 0", "outer n\nn += 1", "n", ""),
     "global rebound to a list": ("n = []", "outer n\nn = [*n, 1]", "n", ""),
@@ -267,6 +269,10 @@ EFFECTS = {
     "grad set": ("w = tg.ones(3, requires_grad=True)", "w.grad = x + 1", "w.grad", ""),
     "grad accumulated": ("w = tg.ones(3, requires_grad=True)", "(w * x).sum().backward()", "w.grad", ""),
     "grad cleared": ("w = tg.ones(3, requires_grad=True)\nw.grad = tg.ones(3)", "w.grad = None", "w.grad", ""),
+    "grad put back": (TWO_GRADS, f"{KEEP}\nw.grad = g", "w, w.grad", ""),
+    "grad of the call before": (TWO_GRADS, f"{KEEP}\nv.grad = g", "w.grad, v.grad", ""),
+    "grad with momentum": (TWO_GRADS, f"{KEEP}\nw.grad.add_(0.5 * g)", "w.grad", ""),
+    "grads exchanged": (TWO_GRADS, "w.grad, v.grad = v.grad * 2, w.grad", "w.grad, v.grad", ""),
 }  # fmt: skip
 # Of what is done only once: how it is taken back between calls.
 RESETS = {

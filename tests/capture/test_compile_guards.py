@@ -1,8 +1,9 @@
 """What a compiled step takes for granted is checked before every replay; what cannot be repeated is refused."""
 
-import threading
+import functools
 
 import pytest
+from graphs import in_threads
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.optim import SGD
@@ -165,9 +166,5 @@ def test_two_threads_call_the_same_step():
             if step(tg.tensor([value] * 3)).tolist() != [2 * value] * 3:
                 failures.append(value)
 
-    threads = [threading.Thread(target=work, args=(float(v),)) for v in (1, 2, 3)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    in_threads(*(functools.partial(work, float(v)) for v in (1, 2, 3)))
     assert not failures and w.tolist() == [-1200.0] * 3

@@ -1,8 +1,7 @@
 """Few doors for capture: a Var tells the recorder of its own thread how its slots are used, and of nothing else."""
 
-import threading
-
 import pytest
+from graphs import in_threads
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.core.graph import DOORS, PLAIN, Var, slots_watched
@@ -52,7 +51,5 @@ def test_eager_work_in_another_thread_is_neither_told_of_nor_disturbed(told):
             optimizer.step()
         found.extend([model.weight.grad.numpy(), x.array.sum(), state.recorder])
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
+    in_threads(work)
     assert found[0].any() and found[1:] == [12.0, None] and told == []

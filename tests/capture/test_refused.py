@@ -25,8 +25,6 @@ from tinygrad_mnist.optim import Adam
 
 X = tg.tensor([1.0, 2.0, 3.0])
 
-# ---------------------------------------------------------------- errors of the step itself
-
 
 def training(lr=0.1):
     model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2))

@@ -6,6 +6,7 @@ A new operation adds its Case to the file of its family. Look next at case.py, t
 from strategies import Call
 
 from . import (  # noqa: F401
+    bricks,
     elementary,
     elementwise,
     gates,
@@ -21,6 +22,6 @@ from .case import CASES, Case, Example
 
 PRIMITIVE_CASES = dict(CASES)
 
-from . import composed, composed_breadth, composed_images, composed_nn, networks  # noqa: E402, F401
+from . import composed, composed_breadth, composed_images, composed_nn, matrices, networks, places  # noqa: E402, F401
 
 __all__ = ["CASES", "PRIMITIVE_CASES", "Call", "Case", "Example"]

@@ -249,7 +249,7 @@ def fold_oracle(x: Array, output_size: Any, **window: Any) -> Array:
     return out if x.ndim == 3 else out[0]
 
 
-text("unfold", in_torch("unfold"), build_unfold, unfold_oracle, order=2, raw=False)
+text("unfold of images", in_torch("unfold"), build_unfold, unfold_oracle, order=2, raw=False)
 text("fold", in_torch("fold"), build_fold, fold_oracle, order=2, raw=False)
 
 

@@ -31,6 +31,10 @@ composed("logsumexp", F.logsumexp, lambda d: one_dim(d, empty=False),
          lambda x, dim, keepdim: np.log(np.exp(x).sum(dim, keepdims=keepdim)))  # fmt: skip
 
 
+composed("one_hot", NF.one_hot, lambda d: Call([d.integers(0, 3, d.shape())], {"num_classes": 3}, d.seed),
+         lambda x, num_classes: np.eye(num_classes, dtype=int)[x], order=0,
+         torch=lambda m, x, num_classes: m.nn.functional.one_hot(x, num_classes))  # fmt: skip
+
 # losses
 
 REDUCE = {"mean": np.mean, "sum": np.sum, "none": lambda losses: losses}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -319,12 +320,14 @@ def commonest(line: Array) -> int:
     return len(values) - 1 - values[::-1].index(best)
 
 
-case(O.ranked, distinct_rows, lambda x, axis: np.apply_along_axis(lambda r: [*map([*r].index, sorted(r))], axis, x),
-     order=0, torch="argsort", examples=(Example((a(3, NAN, 1),), np.array([2, 0, 1]), static={"axis": 0}),))
-case(O.middle, distinct_rows, one_at(lambda r: [*r].index(sorted(r)[(len(r) - 1) // 2])), order=0,
-     torch=lambda m, x, axis: m.median(x, axis, keepdim=True).indices,
-     examples=(Example((a(3, 1, 4, 2),), np.array([3]), static={"axis": 0}),
-               Example((a(3, NAN, 4),), np.array([1]), static={"axis": 0}),))  # fmt: skip
+case(O.middle, lambda d: replace(call := distinct_rows(d), static={**call.static, "ignore": d.boolean()}),
+     lambda x, axis, ignore: one_at(lambda r: [*r].index(sorted(r)[(len(r) - 1) // 2]))(x, axis), order=0,
+     torch=lambda m, x, axis, ignore: (m.nanmedian if ignore else m.median)(x, axis, keepdim=True).indices,
+     examples=(Example((a(3, 1, 4, 2),), np.array([3]), static={"axis": 0, "ignore": False}),
+               Example((a(3, NAN, 4),), np.array([1]), static={"axis": 0, "ignore": False}),
+               Example((a(3, NAN, 4, 5),), np.array([2]), static={"axis": 0, "ignore": True}),
+               Example((np.array([[3, NAN, 4], [1, 5, 2]]),), np.array([[0], [2]]),
+                       static={"axis": 1, "ignore": True}),))  # fmt: skip
 case(O.most_common, tied_rows, one_at(commonest), order=0, torch=lambda m, x, axis: m.mode(x, axis,
      keepdim=True).indices,
      examples=(Example((a(2, 1, 2, 1, 3),), np.array([3]), static={"axis": 0}),))  # fmt: skip

@@ -9,6 +9,7 @@ from strategies import ANYWHERE, POSITIVE, Array, Call, Domain, Draw
 
 import tinygrad_mnist as tg
 
+from .case import Example
 from .composed import one, text
 from .composed_nn import REDUCE
 from .gates import SELU_ALPHA, SELU_SCALE, gelu_oracle, sigmoid, sp
@@ -56,6 +57,16 @@ named("glu", "glu", lambda d: Call([d.values((2, 4, 2))], {"dim": d.choose((1, -
 named("softmin", "softmin", lambda d: Call([d.values((2, 3))], {"dim": d.choose((1, -1, 0))}, d.seed),
       lambda x, dim: np.exp(-x) / np.exp(-x).sum(dim, keepdims=True))  # fmt: skip
 
+
+def build_embedding(d: Draw) -> Call:
+    numbers = d.integers(0, 4, d.choose(((3,), (2, 3), ())))
+    return Call([numbers, d.values((4, 2))], {"norm_type": d.choose((2.0, 1.0))}, d.seed)
+
+
+named("embedding", "embedding", build_embedding, lambda at, w, norm_type: w[at], raw=False,
+      examples=(Example((np.array([1, 0, 1]), np.array([[1.0], [2]])), np.array([[2.0], [1], [2]]),
+                        (None, np.array([[1.0], [2]]))),))  # fmt: skip
+
 # norms
 
 
@@ -80,7 +91,7 @@ KEPT_MEAN, KEPT_VAR = np.array([0.3, -0.2, 1.0, 0.5]), np.array([0.5, 2.0, 1.0, 
 
 
 def kept(m: Any, x: Any, w: Any, b: Any, eps: float) -> Any:
-    mean, var = (m.tensor(v[: x.shape[1]].astype(str(x.dtype).removeprefix("torch."))) for v in (KEPT_MEAN, KEPT_VAR))
+    mean, var = (m.tensor(v[: x.shape[1]].tolist(), dtype=x.dtype) for v in (KEPT_MEAN, KEPT_VAR))
     return m.nn.functional.batch_norm(x, mean, var, w, b, eps=eps)
 
 
@@ -262,6 +273,7 @@ loss("triplet_margin_loss", triplets, HIGH, LOW, ANYWHERE, shape=((3, 2), (2, 4)
 def build_weighed(d: Draw, **static: Any) -> Call:
     shape = d.choose(((4, 3), (2, 3, 2), (3,)))
     target = d.integers(0, 3, (shape[0], *shape[2:]) if len(shape) > 1 else ())
+    target = target if (target != 1).any() else np.zeros_like(target)  # one at least that counts
     return Call([d.values(shape), target, d.values((3,), POSITIVE)],
                 {"reduction": d.choose([*REDUCE]), "ignore_index": d.choose((1, -100)),
                  **{k: d.choose(v) for k, v in static.items()}}, d.seed)  # fmt: skip

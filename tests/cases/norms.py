@@ -1,11 +1,10 @@
-"""Cases of what normalizations and embeddings are made of."""
+"""Cases of what normalizations are made of."""
 
 from typing import Any
 
 import numpy as np
 from strategies import Array, Call, Draw
 
-from tinygrad_mnist.ops import embedding as B
 from tinygrad_mnist.ops import norms as N
 
 from .case import Example, a, case
@@ -84,41 +83,3 @@ def dot(y: Any, x: Any, centre: Any) -> Any:
 case(N.channel_dot, build_dot, dot, torch=lambda m, *args: dot(*args),
      examples=(Example((np.array([[1.0, 2], [3, 4]]), np.array([[5.0, 6], [7, 8]]), a(1, 2)), a(22, 32),
                        (np.array([[4.0, 4], [6, 6]]), np.array([[1.0, 2], [3, 4]]), a(-4, -6))),))  # fmt: skip
-
-
-def build_embed(d: Draw) -> Call:
-    index = d.integers(0, 4, d.choose(((3,), (2, 3), ())))
-    return Call([d.values((4, 2)), index], {"padding": d.choose((-1, 2))}, d.seed)
-
-
-def embed_twin(m: Any, w: Any, index: Any, padding: int) -> Any:
-    return m.nn.functional.embedding(index.long(), w, padding_idx=None if padding < 0 else padding)
-
-
-case(B.embed, lambda d: Call(build_embed(d).args, {"padding": -1}, d.seed), lambda w, index, padding: w[index],
-     torch=embed_twin,
-     examples=(Example((np.array([[1.0], [2]]), np.array([1, 0, 1])), np.array([[2.0], [1], [2]]),
-                       (np.array([[1.0], [2]]),), {"padding": -1}),
-               Example((np.array([[1.0], [2]]), np.array([1, 0, 1])), np.array([[2.0], [1], [2]]),
-                       (np.array([[1.0], [0]]),), {"padding": 1})))  # fmt: skip
-
-
-def build_add_rows(d: Draw) -> Call:
-    index = d.integers(0, 4, d.choose(((3,), (2, 3), (5,))))
-    return Call([d.values((*index.shape, 2)), index], {"count": 4, "padding": d.choose((-1, 2))}, d.seed)
-
-
-def add_rows_oracle(x: Array, index: Array, count: int, padding: int) -> Array:
-    out = np.zeros((count, x.shape[-1]))
-    for at in np.ndindex(index.shape):
-        out[index[at]] += x[at] * (index[at] != padding)
-    return out
-
-
-case(B.add_rows, build_add_rows, add_rows_oracle,
-     torch=lambda m, x, index, count, padding: m.zeros(count, x.shape[-1], dtype=x.dtype).index_add(
-         0, index.reshape(-1).long(), (x * (index != padding)[..., None]).reshape(-1, x.shape[-1])),
-     examples=(Example((np.array([[1.0], [2], [4]]), np.array([1, 0, 1])), np.array([[2.0], [5], [0]]),
-                       (np.array([[1.0], [1], [1]]),), {"count": 3, "padding": -1}),
-               Example((np.array([[1.0], [2], [4]]), np.array([1, 0, 1])), np.array([[2.0], [0], [0]]),
-                       (np.array([[0.0], [1], [0]]),), {"count": 3, "padding": 1})))  # fmt: skip

@@ -120,9 +120,6 @@ def near(got, want, where):
         np.testing.assert_equal(got, want, err_msg=where)
 
 
-# ---------------------------------------------------------------- ways to write a step
-
-
 def small(dropout=0.2):
     model = Mlp(dropout)
     return model, SGD(model.parameters(), lr=0.1, momentum=0.9)

@@ -85,9 +85,8 @@ REFUSED = {
     "load_state_dict": lambda m, y: m.load_state_dict({"mean": y.mean(0)}, strict=False),
 }  # fmt: skip
 USES = {
-    "less mean": lambda m, y: y - m.mean, "times other": lambda m, y: y * m.other,
-    "times count": lambda m, y: y * (m.count + 1), "less batch": lambda m, y: y - y.mean(0),
-    "inner": lambda m, y: y + m.inner.mean * m.mask,
+    "less mean": lambda m, y: y - m.mean, "times other": lambda m, y: y * m.other, "times count": lambda m,
+    y: y * (m.count + 1), "less batch": lambda m, y: y - y.mean(0), "inner": lambda m, y: y + m.inner.mean * m.mask,
 }  # fmt: skip
 
 

@@ -135,9 +135,6 @@ def test_train_eval_train_with_a_compiled_evaluation():
     assert len(train.order) == 4 and len(evaluate.order) == 2
 
 
-# ---------------------------------------------------------------- what may happen between calls
-
-
 def test_parameters_and_optimizer_may_be_loaded_between_calls():
     def make():
         tg.manual_seed(4)

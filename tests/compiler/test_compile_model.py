@@ -182,9 +182,6 @@ def test_dropout_in_the_first_step_of_a_process():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "(3,)"
 
 
-# ---------------------------------------------------------------- the model's own class
-
-
 class Own(nn.Module):
     """A model with methods of its own for all that the engine and people ask of one."""
 

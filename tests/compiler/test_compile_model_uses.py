@@ -62,9 +62,6 @@ def raises(kind, action):
     return [tg.zeros(1)]
 
 
-# ---------------------------------------------------------------- uses: each gives what it computed
-
-
 def leaf_input(model, x):
     x.requires_grad_()
     return [*ended(first(model(x)).square().mean()), x.grad]

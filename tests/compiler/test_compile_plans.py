@@ -16,7 +16,7 @@ from training_data import trained
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.compiler import Compiled, passes
+from tinygrad_mnist.compiler import Compiled, memory
 from tinygrad_mnist.core import backend
 from tinygrad_mnist.core.errors import CaptureError, DTypeError
 from tinygrad_mnist.optim import SGD, Adam
@@ -209,7 +209,7 @@ def still_read(p):
 
 def all_in_one_place(p):
     """Give every value the same memory."""
-    offsets, size = passes.assign_memory(p)
+    offsets, size = memory.assign_memory(p)
     return dict.fromkeys(offsets, 0), size
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_mnist.capture.program import Instruction, Program, Value
-from tinygrad_mnist.compiler import passes, rewrites
+from tinygrad_mnist.compiler import memory, passes, rewrites
 from tinygrad_mnist.core.primitive import registry
 
 
@@ -162,7 +162,7 @@ def test_every_gradient_gets_memory_of_its_own():
 
 def planned_in_place(*steps, **ends):
     p = program(*steps, **ends)
-    passes.run_in_place(p)
+    memory.run_in_place(p)
     return [s.in_place for s in p.instructions]
 
 
@@ -220,14 +220,14 @@ def test_written_values_are_computed_where_they_go_unless_that_is_still_read():
         reader = call("exp", w)
         write = Instruction("write", [w, new.outputs[0]], [value(origin="state", base=w)])
         p = program(new, *([reader] if reader_between else []), write, inputs=[x], results=reader.outputs)
-        passes.write_through(p)
+        memory.write_through(p)
         return new.outputs[0].in_place
 
     assert steps(False) and not steps(True)
     w, x = value((2, 2), "state"), value((2, 2), "input", 0)
     product = call("matmul", w, x, shape=(2, 2))  # reads all of w for every element
     p = program(product, Instruction("write", [w, product.outputs[0]], [value((2, 2), "state", base=w)]), inputs=[x])
-    passes.write_through(p)
+    memory.write_through(p)
     assert not product.outputs[0].in_place
 
 
@@ -278,13 +278,13 @@ def test_living_values_never_share_memory(p, in_place):
     passes.own_gradients(p)
     passes.drop_dead(p)
     if in_place:
-        passes.run_in_place(p)
-    offsets, size = passes.assign_memory(p)
+        memory.run_in_place(p)
+    offsets, size = memory.assign_memory(p)
     check_memory(p, offsets, size)
     pinned = {v.root for _, v in p.gradients}
     owners = {v for s in p.instructions for v in s.outputs if v.base is None}
     assert set(offsets) == owners - pinned
-    assert size <= sum(passes.room(v) for v in offsets)
+    assert size <= sum(memory.room(v) for v in offsets)
 
 
 def test_the_check_of_memory_finds_a_planted_mistake():
@@ -292,7 +292,7 @@ def test_the_check_of_memory_finds_a_planted_mistake():
     a, b = call("exp", x, shape=(16,)), call("sin", x, shape=(16,))
     c = call("add", a.outputs[0], b.outputs[0], shape=(16,))
     p = program(a, b, c, inputs=[x], results=c.outputs)
-    offsets, size = passes.assign_memory(p)
+    offsets, size = memory.assign_memory(p)
     check_memory(p, offsets, size)
     offsets[b.outputs[0]] = offsets[a.outputs[0]]
     with pytest.raises(AssertionError):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import math
 
 import numpy as np
 import pytest
+from cards import BACKENDS, agree, by_numpy, numbers
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.core.errors import CaptureError, DTypeError
@@ -15,19 +15,7 @@ from tinygrad_mnist.core.primitive import answering, registry
 from tinygrad_mnist.ops import elementwise as E
 from tinygrad_mnist.primitive import elementwise, primitive
 
-BACKENDS = ["numpy", "numba"]
-
-
-@pytest.fixture(autouse=True)
-def as_python(monkeypatch):
-    """Run what is written for numba as the Python it is."""
-    if importlib.util.find_spec("numba"):
-        importlib.import_module("numba_as_python").in_place_of_numba(monkeypatch)
-
-
-def numbers(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
+pytestmark = pytest.mark.usefixtures("as_python")
 
 # ---------------------------------------------------------------- the package's own
 
@@ -107,11 +95,9 @@ def test_own_primitives_agree_in_every_way_to_run_them(forward, loop, over, rows
         (y * y).sum().backward()
         return y.detach()
 
-    agree(step, backend, (4, 3))
-    plan = compiled_plan(step, backend, (4, 3))
+    plan = agree(step, backend, (4, 3), requires_grad=True)
     if backend == "numba":
-        whole = {task.step.name for task in plan.tasks if task.rows is None}
-        assert ("parabola" in whole) == (loop is None and rows is None)
+        assert ("parabola" in by_numpy(plan)) == (loop is None and rows is None)
     else:
         assert ("parabola" in step_copies(plan)) == (forward is plain)
 
@@ -144,7 +130,7 @@ def test_own_residuals_agree_in_every_way_to_run_them(forward, alone, backend):
         with tg.no_grad():
             return p(x * 0.5) + y
 
-    agree(step, backend, (4, 3))
+    agree(step, backend, (4, 3), requires_grad=True)
 
 
 LOG_OF_SUM = np.logaddexp  # which the package has: for the test it has not
@@ -178,27 +164,7 @@ def test_own_ufuncs_broadcast_and_serve_numpy(shapes, loop, backend, monkeypatch
         (y * y).sum().backward()
         return y.detach()
 
-    agree(step, backend, *shapes)
-
-
-def agree(step, backend, *shapes):
-    run = tg.compile(step, backend=backend)
-    for seed in range(4):
-        found = []
-        for call in (step, run):
-            leaves = [tg.tensor(numbers(*shape, seed=seed + i), requires_grad=True) for i, shape in enumerate(shapes)]
-            found.append([call(*leaves).array.copy(), *(x.grad.array.copy() for x in leaves)])
-        for mine, its in zip(*found, strict=True):
-            if backend == "numpy":
-                np.testing.assert_array_equal(its, mine)
-            else:
-                np.testing.assert_allclose(its, mine, rtol=2e-5, atol=1e-6)
-
-
-def compiled_plan(step, backend, *shapes):
-    run = tg.compile(step, backend=backend)
-    run(*(tg.tensor(numbers(*shape), requires_grad=True) for shape in shapes))
-    return run.latest.replay
+    agree(step, backend, *shapes, requires_grad=True)
 
 
 def step_copies(plan):

@@ -11,7 +11,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from graphs import leaf, nodes_alive, values
+from graphs import in_threads, leaf, nodes_alive, values
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -37,9 +37,6 @@ def rule_calls(monkeypatch):
         for argument, rule in list(primitive.rules.items()):
             monkeypatch.setitem(primitive.rules, argument, counted((name, argument), rule))
     return counts
-
-
-# ---------------------------------------------------------------- the garbage collector waits
 
 
 def test_no_search_for_cycles_while_a_graph_grows():
@@ -320,26 +317,6 @@ def test_no_grad_and_enable_grad_as_decorators():
     assert tg.is_grad_enabled()
 
 
-def run(*functions):
-    """Run functions in threads of their own and raise what any of them raised."""
-    errors = []
-
-    def guarded(f):
-        try:
-            f()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(f,)) for f in functions]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join(20)
-        assert not t.is_alive()
-    if errors:
-        raise errors[0]
-
-
 def test_no_grad_belongs_to_its_thread():
     inside, done = threading.Event(), threading.Event()
 
@@ -354,7 +331,7 @@ def test_no_grad_belongs_to_its_thread():
         assert tg.is_grad_enabled() and (leaf(1.0) * 2).requires_grad
         done.set()
 
-    run(one, two)
+    in_threads(one, two)
 
 
 def test_one_no_grad_object_shared_by_two_threads():
@@ -378,7 +355,7 @@ def test_one_no_grad_object_shared_by_two_threads():
             assert not tg.is_grad_enabled()
         assert tg.is_grad_enabled()
 
-    run(a, b)
+    in_threads(a, b)
 
 
 def test_backward_in_several_threads_on_graphs_of_their_own():
@@ -398,14 +375,14 @@ def test_backward_in_several_threads_on_graphs_of_their_own():
 
         return body
 
-    run(*(work(k) for k in range(4)))
+    in_threads(*(work(k) for k in range(4)))
     assert found == {k: [420.0] for k in range(4)}
 
 
 def test_backward_in_another_thread_than_forward():
     x = leaf(2.0)
     y = x * x
-    run(y.backward)
+    in_threads(y.backward)
     assert values(x.grad) == [4.0]
 
 

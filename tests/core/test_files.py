@@ -19,7 +19,7 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.core.errors import DataError, DTypeError, OutputError
-from tinygrad_mnist.core.files import write_whole
+from tinygrad_mnist.core.files import output_folder, write_whole
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX files")
 
@@ -31,6 +31,15 @@ def bare(x):
     if isinstance(x, list):
         return [bare(v) for v in x]
     return (x.array.dtype.str, x.shape, x.array.tobytes()) if isinstance(x, tg.Tensor) else x
+
+
+@POSIX
+def test_what_a_killed_proof_of_a_folder_left_is_removed(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    left, other = tmp_path / f".probe.{dead.pid}.1.part", tmp_path / f".probe.{os.getpid()}.1.part"
+    left.touch(), other.touch()
+    assert output_folder(tmp_path) == tmp_path and [*tmp_path.iterdir()] == [other]
 
 
 @POSIX
@@ -186,11 +195,11 @@ def test_what_cannot_be_written_is_an_output_error_and_the_old_file_stays(tmp_pa
     ring.append(ring)
     for _ in range(5000):
         deep = [deep]
-    for bad in (ring, deep, {3: 1}, object(), 10**5000, np.complex64(1), np.longdouble(1)):
+    for bad in (ring, deep, {3: 1, "a": 1}, object(), 10**5000, np.complex64(1), np.longdouble(1)):
         with pytest.raises(OutputError):
             tg.save(bad, path)
     with pytest.raises(DTypeError):  # as ever
-        tg.save({3: 1}, path)
+        tg.save({3: 1, "a": 1}, path)
     full = OSError(errno.ENOSPC, "No space left on device")
     for step in ("fsync", "replace"):
         monkeypatch.setattr(os, step, lambda *_: (_ for _ in ()).throw(full))

@@ -26,16 +26,15 @@ def check_ownership(owners, others=()):
 
 SHARERS = {
     "add": lambda a, b: a + b, "subtract": lambda a, b: a - b, "same twice": lambda a, b: a + a + b,
-    "reshape": lambda a, b: a.reshape(-1) + b.reshape(-1), "transpose": lambda a, b: a.T + b.T,
-    "flip": lambda a, b: a.flip(0) + b, "rows": lambda a, b: tg.cat([a, b]), "stack": lambda a, b: tg.stack([a, b]),
-    "split": lambda a, b: tg.cat([*a.split(1), *b.split(2)]), "index": lambda a, b: a[:, None] + b[None],
-    "expand": lambda a, b: a.expand(4, 2, 3) + b, "sum": lambda a, b: a.sum() + b.sum(0),
-    "sum keepdim": lambda a, b: a.sum(1, True) + b.sum((0, 1)), "mean": lambda a, b: a.mean() + b.mean(),
-    "clone": lambda a, b: a.clone() + b.clone(), "identity only": lambda a, b: tg.stack([a, b]).sum(0),
-    "cast": lambda a, b: a.float() + b.float(), "maximum": lambda a, b: tg.maximum(a, b),
-    "where": lambda a, b: tg.where(tg.tensor([True, False, True]), a, b),
-    "squeeze": lambda a, b: a.unsqueeze(0).squeeze(0) + b.flatten().view(2, 3),
-    "setitem": lambda a, b: overwritten(a, b),
+    "reshape": lambda a, b: a.reshape(-1) + b.reshape(-1), "transpose": lambda a, b: a.T + b.T, "flip": lambda a,
+    b: a.flip(0) + b, "rows": lambda a, b: tg.cat([a, b]), "stack": lambda a, b: tg.stack([a, b]), "split": lambda a,
+    b: tg.cat([*a.split(1), *b.split(2)]), "index": lambda a, b: a[:, None] + b[None], "expand": lambda a,
+    b: a.expand(4, 2, 3) + b, "sum": lambda a, b: a.sum() + b.sum(0), "sum keepdim": lambda a,
+    b: a.sum(1, True) + b.sum((0, 1)), "mean": lambda a, b: a.mean() + b.mean(), "clone": lambda a,
+    b: a.clone() + b.clone(), "identity only": lambda a, b: tg.stack([a, b]).sum(0), "cast": lambda a,
+    b: a.float() + b.float(), "maximum": lambda a, b: tg.maximum(a, b), "where": lambda a,
+    b: tg.where(tg.tensor([True, False, True]), a, b), "squeeze": lambda a,
+    b: a.unsqueeze(0).squeeze(0) + b.flatten().view(2, 3), "setitem": lambda a, b: overwritten(a, b),
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from graphs import in_threads
 from mirrors import (
     GZ,
     HTML,
@@ -104,7 +105,7 @@ BAD_ANSWERS: dict[str, tuple[Answer | None, str]] = {
     "truncated": (GZ[TRAIN_IMAGES][:-20], "the answer is truncated"),
     "bit flipped": (flip(GZ[TRAIN_IMAGES]), "the answer is damaged (gzip: CRC check failed"),
     "labels": (GZ[TRAIN_LABELS], "the answer is not an IDX file of images (IDX labels: magic number 2049)"),
-    "other set": (OTHER_GZ[TRAIN_IMAGES], "the answer is not the canonical MNIST (content with another sha256)"),
+    "other set": (OTHER_GZ[TRAIN_IMAGES], "the answer is not the published file (content with another sha256)"),
     "bomb": (gzip.compress(bytes(1_000_000)), "the answer is too large"),
     "huge": (lambda handler: send(handler, b"", 10**9), "refused: the server offers 1,000,000,000 bytes"),
     "closed early": (
@@ -241,11 +242,7 @@ def test_threads_download_once(own_cache: Path, start_mirror: StartMirror) -> No
     mirror = start_mirror()
     mirror.answers[f"{TRAIN_IMAGES}.gz"] = send_late(0.2, GZ[TRAIN_IMAGES])
     results: list[Found] = []
-    threads = [threading.Thread(target=lambda: results.append(find(mirrors=network(mirror)))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(*[lambda: results.append(find(mirrors=network(mirror)))] * 4)
     assert len(results) == 4
     assert mirror.asked == {f"{TRAIN_IMAGES}.gz": 1, f"{TRAIN_LABELS}.gz": 1}
 

@@ -129,9 +129,6 @@ def test_open_dataset_never_mixes_sets(tmp_path: Path, monkeypatch: pytest.Monke
         open_dataset("mnist", tmp_path)
 
 
-# --- the real files, and the cost of importing ------------------------------------------------------------------
-
-
 @pytest.mark.skipif(not (REAL / f"{TRAIN_IMAGES}.gz").exists(), reason="the real MNIST files are not here")
 def test_the_real_files_in_place(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINYGRAD_MNIST_DATA", str(REAL))

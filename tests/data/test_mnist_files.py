@@ -258,9 +258,6 @@ def test_cache_folder_default(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert default_cache_folder() == home / ".cache" / "tinygrad_mnist"
 
 
-# --- when all has failed ----------------------------------------------------------------------------------------
-
-
 def test_error_when_every_source_failed(tmp_path: Path, home: Path, own_cache: Path, start_mirror: StartMirror) -> None:
     first, second = start_mirror(train_images_idx3_ubyte=HTML), start_mirror()
     second.answers.clear()

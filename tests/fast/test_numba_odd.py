@@ -107,6 +107,31 @@ def test_memory_that_cannot_be_written_is_not_written(as_python):
         step(tg.ones(4, 3, 4), tg.tensor([0, 1, 2, 0]))
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_leaves_may_get_the_same_gradient(as_python, seed):
+    draw = np.random.default_rng(seed)
+    leaves = [tg.zeros(*shape, requires_grad=True) for shape in [(6,), (4, 6), (6,), (4, 6), (6,)]]
+    order = [leaves[i] for i in draw.integers(0, 5, 6)]
+
+    def step(x):
+        y = x * x if seed % 2 else x
+        for i, leaf in enumerate(order):
+            y = y + (leaf + order[i - 1] if i % 2 else leaf)
+        (y**2).sum().backward()
+
+    run = tg.compile(step, backend="numba")
+    for _ in range(3):
+        found, x = [], tg.tensor(draw.normal(size=(4, 6)).astype(np.float32))
+        for call in (step, run):
+            for leaf in leaves:
+                leaf.grad = None
+            call(x)
+            found.append([None if leaf.grad is None else leaf.grad.numpy() for leaf in leaves])
+        for mine, its in zip(*found, strict=True):
+            assert (mine is None) == (its is None)
+            np.testing.assert_allclose(0 if its is None else its, 0 if mine is None else mine, rtol=1e-5)
+
+
 def test_the_first_result_is_the_caller_s_alone(as_python):
     step = tg.compile(lambda x: x * 2, backend="numba")
     first = weakref.ref(step(tg.ones(3, 2)).array)

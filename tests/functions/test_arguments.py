@@ -116,11 +116,7 @@ def test_pad_has_torchs_gradients_to_second_order(mode, widths):
         (gg,) = grad((g**2).sum(), x)
         return g.detach().numpy(), gg.detach().numpy()
 
-    def ours_as_theirs(y, x, **settings):
-        found = tg.autograd.grad(y, x, **settings)
-        return found if isinstance(found, tuple | list) else (found,)
-
-    ours = gradients(F.pad, tg.tensor(array, requires_grad=True), ours_as_theirs)
+    ours = gradients(F.pad, tg.tensor(array, requires_grad=True), tg.autograd.grad)
     theirs = gradients(torch.nn.functional.pad, torch.tensor(array, requires_grad=True), torch.autograd.grad)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
@@ -138,9 +134,8 @@ INTEGERS = [
     "2 ** (-x)", "1 ** (-x)", "(-1) ** (-x)", "0 ** (-x)", "x ** (-x)", "300 ** x", "m.where(x > 0, x, 300)",
     "m.full((2,), 300, dtype=x.dtype)", "m.full((2,), -1, dtype=x.dtype)", "m.full((2,), 2**70, dtype=x.dtype)",
     "m.add(x, 300, alpha=2)", "m.sub(x, -300, alpha=3)", "m.add(x, 'a', alpha=2)", "'a' ** x", "None ** x",
-    "x.clone().pow_('a')",
-    "m.where(x > 0, x, None)", "m.where(x > 0, None, x)", "m.maximum(x, m.tensor(2**63))", "x == None", "x != None",
-    "m.tensor([300], dtype=x.dtype)", "m.tensor(-1, dtype=x.dtype)", "m.full_like(x, 300)",
+    "x.clone().pow_('a')", "m.where(x > 0, x, None)", "m.where(x > 0, None, x)", "m.maximum(x, m.tensor(2**63))",
+    "x == None", "x != None", "m.tensor([300], dtype=x.dtype)", "m.tensor(-1, dtype=x.dtype)", "m.full_like(x, 300)",
     "F.pad(x, (1, 1), value=300)", "F.pad(x, (1, 1), value=-1)",
 ]  # fmt: skip
 

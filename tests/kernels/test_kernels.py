@@ -19,8 +19,6 @@ from tinygrad_mnist.kernels.conv import conv2d, conv2d_input_gradient, conv2d_we
 from tinygrad_mnist.kernels.pool import max_pool2d, max_pool2d_values, pool_gather, pool_scatter
 from tinygrad_mnist.kernels.shapes import conv_output_size, tap_slices
 
-# ---- oracles ---------------------------------------------------------------------------------------------------------
-
 
 def meetings(x_shape, w_shape, stride, padding, dilation, groups):
     """Yield (output index, x index, w index) of every product in a convolution."""
@@ -65,11 +63,6 @@ def convolutions(draw):
     return (n, c * groups, *size), (o * groups, c, *kernel), geometry
 
 
-def with_layouts(random, names, *arrays):
-    """Arrays of normal values in the drawn layouts."""
-    return [layouts(random.normal(size=shape))[name] for shape, name in zip(arrays, names, strict=True)]
-
-
 # ---- convolution -----------------------------------------------------------------------------------------------------
 
 
@@ -79,7 +72,8 @@ def test_convolution_and_gradients_match_loops(shapes, names, with_bias, seed):
     x_shape, w_shape, geometry = shapes
     random = np.random.default_rng(seed)
     out_shape = output_shape(x_shape, w_shape, **geometry)
-    x, w, g = with_layouts(random, names, x_shape, w_shape, out_shape)
+    shaped = zip(names, (x_shape, w_shape, out_shape), strict=True)
+    x, w, g = (layouts(random.normal(size=shape))[name] for name, shape in shaped)
     b = random.normal(size=w_shape[0]) if with_bias else None
     out = conv2d(x, w, b, **geometry)
     gx = conv2d_input_gradient(g, w, x_shape=x_shape, **geometry)
@@ -166,9 +160,6 @@ def test_only_outputs_that_read_a_nan_are_nan():
     x[1, 0, 0, 5] = np.nan
     out = conv2d(x, np.ones((4, 2, 3, 3)), np.zeros(4), **PLAIN)
     assert set(map(tuple, np.argwhere(np.isnan(out)))) == {(1, o, 0, 3) for o in range(4)}
-
-
-# ---- geometry and errors ---------------------------------------------------------------------------------------------
 
 
 @given(st.integers(-6, 6), st.integers(1, 8), st.integers(1, 4), st.integers(0, 8))
@@ -343,8 +334,8 @@ def test_memory_order_is_kept():
     geometry = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
     pooled, winners = max_pool2d(out, **geometry)
     gradient = pool_scatter(pooled, winners, x_shape=out.shape, **geometry)
-    for array in (out, pooled, winners, gradient, conv2d_input_gradient(out, np.ones((4, 3, 3, 3)), x_shape=x.shape,
-                                                                        **PLAIN)):
+    gx = conv2d_input_gradient(out, np.ones((4, 3, 3, 3)), x_shape=x.shape, **PLAIN)
+    for array in (out, pooled, winners, gradient, gx):
         assert array.transpose(0, 2, 3, 1).flags.c_contiguous
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mnist.core.primitive import registry
-from tinygrad_mnist.kernels import conv, image_loops, loops, pool, softmax, update
+from tinygrad_mnist.kernels import conv, image_loops, loops, pool, softmax, update, update_loops
 
 
 @pytest.fixture
@@ -48,6 +48,14 @@ def test_sigmoid_is_right_to_four_units_down_to_the_smallest_numbers():
     assert ends[0] == ends[1] < ends[2] < 1e-43 and ends[0] < 1e-44 and ends[3] == 1
     assert np.isnan(loops.sigmoid(np.float32(np.nan)))
     assert loops.sigmoid_double(-700.0) == pytest.approx(np.exp(-700), rel=1e-15)
+
+
+def test_normal_distribution_and_softplus():
+    x = np.concatenate([np.linspace(-9, 9, 999), [-1e4, 1e4, np.inf, -np.inf]]).astype(np.float32)
+    exact = np.array([loops.normal_double(float(v)) for v in x])
+    np.testing.assert_allclose([loops.normal(v) for v in x], exact, atol=2e-7)
+    assert loops.normal_double(1.0) == pytest.approx(0.8413447460685429, rel=1e-15)
+    np.testing.assert_allclose([loops.softplus(float(v)) for v in x[:-1]], np.logaddexp(0, x[:-1].astype(float)), 1e-14)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -199,11 +207,11 @@ def test_sgd(rng, weight_decay, nesterov):
     numbers = {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "weight_decay": weight_decay, "nesterov": nesterov}
     update.sgd(p, g, v, first=False, **numbers)
     ahead, along = (0.1, 0.09) if nesterov else (0.0, 0.1)
-    loops.sgd_momentum(q, g, u, *map(np.float32, (0.9, 1.0, weight_decay, ahead, along)))
+    update_loops.sgd_momentum(q, g, u, *map(np.float32, (0.9, 1.0, weight_decay, ahead, along)))
     near(q, p)
     near(u, v)
     update.sgd(p, g, None, first=False, **{**numbers, "momentum": 0.0, "nesterov": False})
-    loops.sgd(q, g, *map(np.float32, (0.1, weight_decay)))
+    update_loops.sgd(q, g, *map(np.float32, (0.1, weight_decay)))
     near(q, p)
 
 
@@ -215,7 +223,7 @@ def test_adam(rng, weight_decay, decoupled):
                 step=3)
     rate, root = 0.01 / (1 - 0.9**3), 1 / np.sqrt(1 - 0.99**3)
     decay, shrink = (0.0, 1 - 0.01 * weight_decay) if decoupled else (weight_decay, 1.0)
-    loops.adam(q, g, m2, v2, *map(np.float32, (rate, 0.9, 0.1, 0.99, 0.01, 1e-8, root, decay, shrink)))
+    update_loops.adam(q, g, m2, v2, *map(np.float32, (rate, 0.9, 0.1, 0.99, 0.01, 1e-8, root, decay, shrink)))
     near(q, p)
     near(m2, m)
     near(v2, v)
@@ -224,5 +232,12 @@ def test_adam(rng, weight_decay, decoupled):
 def test_every_loop_is_tested_here():
     tested = {n.attr for n in ast.walk(ast.parse(inspect.getsource(inspect.getmodule(test_adam))))
               if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id.endswith("loops")}
-    functions = {name for file in (loops, image_loops) for name, f in vars(file).items() if inspect.isfunction(f)}
-    assert functions - tested == {"patches", "collect"}  # which conv_..._image call
+    files = (loops, image_loops, update_loops)
+    functions = {name for file in files for name, f in vars(file).items() if inspect.isfunction(f)}
+    assert functions - tested == {"patches", "collect"}, "add the loop to ROWS above"  # two that conv_..._image call
+
+
+@pytest.mark.parametrize("loop", [loops.floor, loops.ceil, loops.trunc, loops.rint])
+def test_rounding(loop):
+    for x in (-1.5, -0.5, 0.0, 0.5, 2.5, np.inf):
+        assert loop(x) == getattr(np, loop.__name__)(x)

@@ -5,6 +5,7 @@ Look next at tinygrad_mnist/kernels/parallel.py, blas.py and scratch.py.
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import subprocess
@@ -14,6 +15,7 @@ import time
 
 import numpy as np
 import pytest
+from graphs import in_threads
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -93,11 +95,7 @@ def test_calls_from_several_threads_do_not_mix():
             if not np.array_equal(out, np.arange(30) + k):
                 wrong.append(k)
 
-    users = [threading.Thread(target=user, args=(k,)) for k in range(4)]
-    for each in users:
-        each.start()
-    for each in users:
-        each.join()
+    in_threads(*(functools.partial(user, k) for k in range(4)))
     assert not wrong
 
 
@@ -353,9 +351,7 @@ def test_scratch_grows_and_keeps_no_smaller_buffer():
 def test_scratch_is_each_threads_own_and_dies_with_it():
     mine, theirs = scratch("test", (10,), np.float32), []
     before = len(scratch_module._everyone)
-    thread = threading.Thread(target=lambda: theirs.append(scratch("test", (10,), np.float32)))
-    thread.start()
-    thread.join()
+    in_threads(lambda: theirs.append(scratch("test", (10,), np.float32)))
     assert not np.shares_memory(mine, theirs[0])
     gc.collect()
     assert len(scratch_module._everyone) == before
@@ -420,5 +416,4 @@ def test_a_convolutional_training_repeats_itself_bit_for_bit_whatever_the_pauses
             optimizer.step()
         return [p.detach().numpy() for p in model.parameters()]
 
-    for first, second in zip(weights(0), weights(0.08), strict=True):
-        np.testing.assert_array_equal(first, second)
+    np.testing.assert_equal(weights(0), weights(0.08))

@@ -132,9 +132,6 @@ def test_a_shallow_copy_registers_and_deletes_for_itself():
     assert names(made.named_buffers()) == ["seen", "mask", "new"]
 
 
-# ---------------------------------------------------------------- in tables and pictures
-
-
 class Changing(Counting):
     """One that changes its buffers in evaluation, too."""
 
@@ -156,9 +153,6 @@ def test_summary_counts_buffers_and_leaves_them_as_they_were():
 def test_pictures_name_buffers():
     model = nn.Sequential(Changing(), nn.Linear(3, 1))
     assert "<b>0.mask</b>" in tg.viz.graph(model(tg.ones(4, 3)).sum()).source
-
-
-# ---------------------------------------------------------------- against PyTorch
 
 
 class Pair:

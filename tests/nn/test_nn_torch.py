@@ -1,5 +1,8 @@
 """Layers give PyTorch's results and gradients with PyTorch's weights; thirty steps of training end where its do."""
 
+import re
+import sys
+
 import numpy as np
 import pytest
 from test_recurrent_torch import NAMES
@@ -83,9 +86,8 @@ LAYERS = {
     "MaxPool2d": (lambda nn, t: nn.MaxPool2d(2), IMAGES),
     "MaxPool2d options": (lambda nn, t: nn.MaxPool2d(3, 2, 1), IMAGES), "Flatten": (lambda nn, t: nn.Flatten(), IMAGES),
     "Flatten dims": (lambda nn, t: nn.Flatten(0, 2), IMAGES), "ReLU": (lambda nn, t: nn.ReLU(), ROWS),
-    "Tanh": (lambda nn, t: nn.Tanh(), ROWS),
-    "Sigmoid": (lambda nn, t: nn.Sigmoid(), ROWS), "Softmax": (lambda nn, t: nn.Softmax(dim=1), ROWS),
-    "LogSoftmax": (lambda nn, t: nn.LogSoftmax(dim=-1), ROWS),
+    "Tanh": (lambda nn, t: nn.Tanh(), ROWS), "Sigmoid": (lambda nn, t: nn.Sigmoid(), ROWS),
+    "Softmax": (lambda nn, t: nn.Softmax(dim=1), ROWS), "LogSoftmax": (lambda nn, t: nn.LogSoftmax(dim=-1), ROWS),
     "Dropout off": (lambda nn, t: nn.Dropout(0.5).eval(), ROWS), "Dropout 1": (lambda nn, t: nn.Dropout(1.0), ROWS),
     "CrossEntropyLoss": (lambda nn, t: nn.CrossEntropyLoss(), ROWS, LABELS),
     "NLLLoss": (lambda nn, t: nn.NLLLoss(reduction="sum"), ROWS, LABELS),
@@ -128,17 +130,16 @@ def test_layers(name):
 
 
 def test_every_layer_was_tried():
-    tried = {name.split()[0] for name in LAYERS} | {"Embedding", "Bilinear"}
-    elsewhere = {"Module", "ModuleList", "Loss", "ModuleDict", "ParameterList", "ParameterDict"}  # and, of sequences:
-    elsewhere |= {"MultiheadAttention"} | {f"{kind}{cell}" for kind in ("RNN", "LSTM", "GRU") for cell in ("", "Cell")}
-    elsewhere |= {f"Transformer{part}" for part in ("", "Encoder", "EncoderLayer", "Decoder", "DecoderLayer")}
-    elsewhere |= {*NAMES}  # test_recurrent_torch.py
-    for name, kind in vars(tg.nn).items():
-        if isinstance(kind, type) and issubclass(kind, tg.nn.Module) and name == kind.__name__:
-            assert name in tried | elsewhere, name
-
-
-# ---------------------------------------------------------------- training
+    tried = {name.split()[0] for name in LAYERS} | {*NAMES}  # test_recurrent_torch.py
+    tried |= {"Module", "ModuleList", "Loss", "ModuleDict", "ParameterList", "ParameterDict"}
+    tried |= {"MultiheadAttention"} | {f"{kind}{cell}" for kind in ("RNN", "LSTM", "GRU") for cell in ("", "Cell")}
+    tried |= {f"Transformer{part}" for part in ("", "Encoder", "EncoderLayer", "Decoder", "DecoderLayer")}
+    bases = {"Layer", "Settled", "Windows", "Unpool", "Border"}  # of layers that call functions
+    files = [module for name, module in sys.modules.items() if re.match(r"tinygrad_mnist\.nn\.(?!utils)", name)]
+    for name, kind in [item for module in files for item in vars(module).items() if item[0][0] != "_"]:
+        if isinstance(kind, type) and issubclass(kind, tg.nn.Module) and name == kind.__name__ and name not in bases:
+            assert getattr(tg.nn, name, None) is kind and name in tg.nn.__all__, f"export {name} in nn/__init__.py"
+            assert name in tried, f"add {name} to LAYERS"
 
 
 def train(m, dtype, build, optimizer, x, target, start):

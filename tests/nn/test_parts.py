@@ -71,15 +71,13 @@ TEXTS = {
                 "r = b.running_mean.tolist(), b.running_var.tolist()",
     "inplace": "x = m.tensor([-1., 2]); y = nn.functional.leaky_relu(x, 0.5, inplace=True); r = y is x, x.tolist(), "
                "nn.ReLU(inplace=True)(x).tolist(), nn.functional.hardswish(x, True) is x",
-    "older names": "r = nn.functional.mse_loss(m.ones(2), m.zeros(2), size_average=False).item(), "
-                   "nn.L1Loss(reduce=False)(m.ones(2), m.zeros(2)).tolist()",
     "padding": "e = nn.Embedding(3, 2, padding_idx=0); e(m.tensor([0, 1, 1])).sum().backward(); "
                "r = e.weight[0].tolist(), e.weight.grad.tolist(), repr(e)",
     "pretrained": "e = nn.Embedding.from_pretrained(m.ones(3, 2)); r = e.weight.requires_grad, e(m.tensor(1)).tolist()",
 }  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore:size_average and reduce", "ignore:nn.functional", "ignore:Full backward hook is")
+@pytest.mark.filterwarnings("ignore:nn.functional", "ignore:Full backward hook is")
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_text_says_the_same_in_both(name):
     found = []

@@ -29,9 +29,6 @@ def doubled(x: Any) -> Any:
     return x * 2
 
 
-# ---------------------------------------------------------------- a rule that is missing
-
-
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_a_forgotten_rule_is_an_error_of_backward_alone(create_graph: bool) -> None:
     f = made(doubled)
@@ -111,9 +108,6 @@ def test_a_rule_that_returns_no_cotangent_is_named(returned: Any) -> None:
             run(tg.ones(3, requires_grad=True))
 
 
-# ---------------------------------------------------------------- memory that a rule keeps
-
-
 class Held:
     """Places in which a rule may keep the array that it returns."""
 
@@ -169,9 +163,6 @@ def test_an_array_that_a_rule_keeps_never_becomes_a_gradient(place: str) -> None
     assert kept().tolist() == [1] * 3
 
 
-# ---------------------------------------------------------------- nothing times infinity
-
-
 def of(f: Callable[..., Any], *values: Any) -> list[Any]:
     """Give the gradients of f where infinity flows back."""
     xs = [tg.tensor(v, dtype=tg.float64, requires_grad=True) for v in values]
@@ -200,14 +191,13 @@ def test_a_value_not_chosen_gets_nothing_even_of_an_infinite_gradient() -> None:
 
 SPECIAL = [0.0, 1.0, -1.0, 2.5, INF, -INF, NAN]
 CHOSEN: dict[str, Callable[..., Any]] = {
-    "relu": lambda m, x, y: m.relu(x), "relu, root": lambda m, x, y: m.relu(x) ** 0.5,
-    "clamp": lambda m, x, y: x.clamp(-1, 1), "clamp crossed": lambda m, x, y: x.clamp(1, -1),
-    "clamp by NaN": lambda m, x, y: x.clamp(min=NAN), "clamp, root": lambda m, x, y: x.clamp(min=0.5).sqrt(),
-    "least a tensor": lambda m, x, y: x.clamp(min=y), "most a tensor": lambda m, x, y: x.clamp(max=y),
-    "between tensors": lambda m, x, y: x.clamp(y, m.ones_like(y)),
-    "maximum": lambda m, x, y: m.maximum(x, y), "minimum": lambda m, x, y: m.minimum(x, y),
-    "where": lambda m, x, y: m.where(x > y, x, y), "root of one": lambda m, x, y: m.where(x > 0, m.sqrt(x), y),
-    "power": lambda m, x, y: m.pow(x, y), "power 0": lambda m, x, y: x**0 * y,
+    "relu": lambda m, x, y: m.relu(x), "relu, root": lambda m, x, y: m.relu(x) ** 0.5, "clamp": lambda m, x,
+    y: x.clamp(-1, 1), "clamp crossed": lambda m, x, y: x.clamp(1, -1), "clamp by NaN": lambda m, x,
+    y: x.clamp(min=NAN), "clamp, root": lambda m, x, y: x.clamp(min=0.5).sqrt(), "least a tensor": lambda m, x,
+    y: x.clamp(min=y), "most a tensor": lambda m, x, y: x.clamp(max=y), "between tensors": lambda m, x,
+    y: x.clamp(y, m.ones_like(y)), "maximum": lambda m, x, y: m.maximum(x, y), "minimum": lambda m, x,
+    y: m.minimum(x, y), "where": lambda m, x, y: m.where(x > y, x, y), "root of one": lambda m, x,
+    y: m.where(x > 0, m.sqrt(x), y), "power": lambda m, x, y: m.pow(x, y), "power 0": lambda m, x, y: x**0 * y,
     "max": lambda m, x, y: m.max(x, 0)[0], "gather": lambda m, x, y: x.gather(0, m.tensor([0])),
     "sum with itself": lambda m, x, y: x.logsumexp(0), "softmax": lambda m, x, y: x.log_softmax(0),
 }  # fmt: skip
@@ -227,9 +217,6 @@ def test_values_and_gradients_beside_infinity_and_nan_are_pytorch_s(name: str) -
 
     for x, y, g in itertools.product(SPECIAL, SPECIAL, (1.0, INF, NAN)):
         np.testing.assert_allclose(run(tg, x, y, g), run(torch, x, y, g), 1e-12, err_msg=f"{x}, {y}, of {g}")
-
-
-# ---------------------------------------------------------------- sigmoid to the ends of its range
 
 
 @pytest.mark.parametrize(("dtype", "wide", "low"), [("f", np.float64, -87.0), ("d", np.longdouble, -708.0)])

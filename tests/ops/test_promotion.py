@@ -33,11 +33,10 @@ def function(name: str) -> Operation:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "add twice": lambda m, a, b: m.add(a, b, alpha=2),
-    "add half": lambda m, a, b: m.add(a, b, alpha=0.5), "sub twice": lambda m, a, b: m.sub(a, b, alpha=2),
-    "add_ twice": lambda m, a, b: a.add_(b, alpha=2) if hasattr(b, "dtype") else a,
-    "6 & a": lambda m, a, b: 6 & a, "True | a": lambda m, a, b: True | a, "True ** a": lambda m, a, b: True**a,
-    "clamp": lambda m, a, b: a.clamp(b),
+    "add twice": lambda m, a, b: m.add(a, b, alpha=2), "add half": lambda m, a, b: m.add(a, b, alpha=0.5),
+    "sub twice": lambda m, a, b: m.sub(a, b, alpha=2), "add_ twice": lambda m, a,
+    b: a.add_(b, alpha=2) if hasattr(b, "dtype") else a, "6 & a": lambda m, a, b: 6 & a, "True | a": lambda m, a,
+    b: True | a, "True ** a": lambda m, a, b: True**a, "clamp": lambda m, a, b: a.clamp(b),
     **{name: function(name) for name in ("add", "sub", "mul", "div", "pow", "maximum", "minimum")},
     **{name: method(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     **{name: method(name) for name in ("add_", "sub_", "mul_", "div_", "pow_")},

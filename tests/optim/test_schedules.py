@@ -50,12 +50,46 @@ def per_group(draw, count, numbers):
     return draw(st.one_of(numbers, st.lists(numbers, min_size=count, max_size=count)))
 
 
+OTHERS = ["MultiStepLR", "ConstantLR", "LinearLR", "PolynomialLR", "MultiplicativeLR", "CyclicLR",
+          "CosineAnnealingWarmRestarts"]  # fmt: skip
+
+
+def other(draw, name, gamma, groups):
+    """Draw what one of the further schedules is made with."""
+    length, share = draw(st.integers(1, 9)), st.sampled_from([1.0, 0.25, 1 / 3])
+    if name == "MultiStepLR":
+        return {"milestones": draw(st.lists(st.integers(0, 9), max_size=4)), "gamma": gamma}
+    if name == "ConstantLR":
+        return {"factor": draw(share), "total_iters": length}
+    if name == "LinearLR":
+        ends = st.sampled_from([0.0, 0.5, 1.0])
+        return {"start_factor": draw(share), "end_factor": draw(ends), "total_iters": length}
+    if name == "PolynomialLR":
+        return {"total_iters": length, "power": draw(st.sampled_from([1.0, 0.5, 2.0]))}
+    if name == "MultiplicativeLR":
+        functions = [lambda t: 1 - 0.1 / (1 + t), lambda t: gamma]
+        return {"lr_lambda": functions[0] if draw(st.booleans()) else [functions[i % 2] for i in range(groups)]}
+    if name == "CosineAnnealingWarmRestarts":
+        return {"T_0": length, "T_mult": draw(st.integers(1, 3)), "eta_min": draw(st.sampled_from([0.0, 0.003]))}
+    scale = {"scale_fn": lambda x: 1 / (1 + x), "scale_mode": draw(st.sampled_from(["cycle", "iterations"]))}
+    return {
+        "base_lr": per_group(draw, groups, st.floats(0.001, 0.01)), "cycle_momentum": draw(st.booleans()),
+        "max_lr": per_group(draw, groups, st.floats(0.01, 1.0)), "step_size_up": length,
+        "step_size_down": draw(st.sampled_from([None, 1, 4])), "gamma": min(gamma, 1.0),
+        "mode": draw(st.sampled_from(["triangular", "triangular2", "exp_range"])),
+        "base_momentum": per_group(draw, groups, st.floats(0.5, 0.85)),
+        "max_momentum": per_group(draw, groups, st.floats(0.85, 0.99)), **(scale if draw(st.booleans()) else {}),
+    }  # fmt: skip
+
+
 @st.composite
 def schedule(draw, groups):
     """Name a schedule and draw what it is made with."""
     name = draw(st.sampled_from(["StepLR", "ExponentialLR", "CosineAnnealingLR", "LambdaLR", "OneCycleLR",
-                                 "ReduceLROnPlateau"]))  # fmt: skip
+                                 "ReduceLROnPlateau", *OTHERS]))  # fmt: skip
     gamma = draw(st.floats(0.3, 1.2))
+    if name in OTHERS:
+        return name, other(draw, name, gamma, groups)
     if name == "StepLR":
         return name, {"step_size": draw(st.integers(1, 5)), "gamma": gamma}
     if name == "ExponentialLR":
@@ -117,6 +151,86 @@ def test_random_schedules_together_are_pytorchs(data):
         agree(ours, theirs, both)
 
 
+@given(st.data())
+def test_random_sequences_and_chains_are_pytorchs(data):
+    groups = data.draw(st.integers(1, 2))
+    rates = data.draw(st.lists(st.floats(1e-3, 1.0), min_size=groups, max_size=groups))
+    both = pair(data.draw(st.sampled_from(["SGD", "Adam"])), rates)
+    train(*both)
+    drawn = data.draw(st.lists(schedule(groups).filter(lambda s: s[0] != "ReduceLROnPlateau"), min_size=1, max_size=3))
+    kind, nested = data.draw(st.sampled_from(["SequentialLR", "ChainedScheduler"])), data.draw(st.booleans())
+    milestones = sorted(data.draw(st.sets(st.integers(1, 9), min_size=len(drawn) - 1, max_size=len(drawn) - 1)))
+    made = []
+    for module, optimizer in zip((lr_scheduler, torch.optim.lr_scheduler), both, strict=True):
+        several = [getattr(module, name)(optimizer, **settings) for name, settings in drawn]
+        if nested:
+            several[0] = module.ChainedScheduler(several[:1])
+        if kind == "SequentialLR":
+            made.append(module.SequentialLR(optimizer, several, milestones))
+        else:
+            made.append(module.ChainedScheduler(several, optimizer))
+    acts = st.sampled_from(["step", "step", "step", "train", "resume"])
+    for act in data.draw(st.lists(acts, min_size=5, max_size=25)):
+        if act == "train":
+            train(*both)
+        elif act == "resume":
+            before = [dict(g, params=None) for g in both[0].param_groups]
+            made[0].load_state_dict(json.loads(json.dumps(made[0].state_dict())))
+            assert before == [dict(g, params=None) for g in both[0].param_groups]
+        else:
+            made[0].step(), made[1].step()
+        agree(*both)
+        np.testing.assert_allclose(made[0].get_last_lr(), made[1].get_last_lr(), rtol=1e-12, atol=1e-300)
+    if kind == "SequentialLR":
+        assert made[0].last_epoch == made[1].last_epoch
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter")
+@given(st.data())
+def test_steps_to_an_epoch_are_pytorchs(data):
+    name, settings = data.draw(schedule(2).filter(lambda s: s[0] not in ("ReduceLROnPlateau", "OneCycleLR")))
+    both = pair("SGD", [0.3, 0.1])
+    modules = lr_scheduler, torch.optim.lr_scheduler
+    made = [getattr(m, name)(o, **settings) for m, o in zip(modules, both, strict=True)]
+    epochs = st.one_of(st.none(), st.integers(0, 12))
+    fractions = st.floats(0, 12) if name == "CosineAnnealingWarmRestarts" else st.nothing()
+    for epoch in data.draw(st.lists(st.one_of(epochs, fractions), max_size=8)):
+        made[0].step(epoch), made[1].step(epoch)
+        agree(*both, [made])
+
+
+def test_what_lambdas_that_are_objects_hold_is_saved():
+    class Halved:
+        def __init__(self):
+            self.by = 2.0
+
+        def __call__(self, t):
+            return 1 / self.by**t
+
+    for name in ("LambdaLR", "MultiplicativeLR"):
+        first, second = (getattr(lr_scheduler, name)(pair("SGD", [1.0])[0], Halved()) for _ in range(2))
+        first.lr_lambdas[0].by = 4.0
+        first.step()
+        second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+        first.step(), second.step()
+        assert first.get_last_lr() == second.get_last_lr() and second.lr_lambdas[0].by == 4.0
+
+
+def test_states_of_pytorchs_schedules_load():
+    for name, settings in (
+        ("StepLR", {"step_size": 2}), ("LinearLR", {}), ("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2}),
+    ):  # fmt: skip
+        ours, theirs = pair("SGD", [0.3])
+        made = [getattr(m, name)(o, **settings) for m, o in ((lr_scheduler, ours), (torch.optim.lr_scheduler, theirs))]
+        for _ in range(4):
+            made[1].step()
+        ours.load_state_dict(theirs.state_dict())
+        made[0].load_state_dict(made[1].state_dict())
+        assert made[0].get_last_lr() == made[1].get_last_lr()
+        made[0].step(), made[1].step()
+        agree(ours, theirs, [made])
+
+
 def test_two_schedules_multiply_and_a_rate_set_by_hand_stays():
     ours, _ = pair("SGD", [1.0])
     a, b = lr_scheduler.StepLR(ours, 2, 0.5), lr_scheduler.ExponentialLR(ours, 0.5)
@@ -133,6 +247,9 @@ def test_two_schedules_multiply_and_a_rate_set_by_hand_stays():
 @pytest.mark.parametrize("name, settings", [
     ("StepLR", {"step_size": 2}), ("ExponentialLR", {"gamma": 0.9}), ("CosineAnnealingLR", {"T_max": 9}),
     ("LambdaLR", {"lr_lambda": lambda t: 0.9**t}), ("OneCycleLR", {"max_lr": 0.4, "total_steps": 30}),
+    ("MultiStepLR", {"milestones": [2, 4]}), ("LinearLR", {"total_iters": 8}), ("PolynomialLR", {"total_iters": 8}),
+    ("ConstantLR", {"total_iters": 4}), ("MultiplicativeLR", {"lr_lambda": lambda t: 0.9}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 3}), ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 3}),
 ])  # fmt: skip
 def test_resuming_by_last_epoch_and_groups_added_later(name, settings):
     ours, theirs = pair("SGD", [0.2], momentum=0.9)
@@ -146,7 +263,7 @@ def test_resuming_by_last_epoch_and_groups_added_later(name, settings):
     both[0].step(), both[1].step()
     agree(ours, theirs, [both])
     ours.add_param_group({"params": [tg.ones(1, requires_grad=True)]})
-    if name in ("LambdaLR", "OneCycleLR"):
+    if name in ("LambdaLR", "OneCycleLR", "MultiplicativeLR", "CosineAnnealingWarmRestarts", "CyclicLR"):
         before = both[0].last_epoch
         with pytest.raises(ArgumentError, match="groups are not those"):
             both[0].step()
@@ -247,6 +364,13 @@ def test_other_misuse_is_refused():
         (lambda: lr_scheduler.StepLR(ours, 2, last_epoch=3), ArgumentError, "no 'initial_lr'"),
         (lambda: lr_scheduler.ReduceLROnPlateau(ours, threshold_mode="log"), ArgumentError, "threshold_mode"),
         (lambda: lr_scheduler.ReduceLROnPlateau(ours, min_lr=[0.1, 0.2]), ArgumentError, "min_lr must have one value"),
+        (lambda: lr_scheduler.LinearLR(ours, start_factor=0.0), ArgumentError, "start_factor must not be 0"),
+        (lambda: lr_scheduler.ConstantLR(ours, 1.5), ArgumentError, "factor is out of range"),
+        (lambda: lr_scheduler.CyclicLR(ours, 0.1, 0.2, mode="sine"), ArgumentError, "mode 'sine'"),
+        (lambda: lr_scheduler.CosineAnnealingWarmRestarts(ours, 0), ArgumentError, "T_0 must be a whole"),
+        (lambda: lr_scheduler.SequentialLR(ours, [], []), ArgumentError, "got no schedulers"),
+        (lambda: lr_scheduler.SequentialLR(ours, [lr_scheduler.LinearLR(ours)], [3]), ArgumentError, "a milestone"),
+        (lambda: lr_scheduler.ChainedScheduler([lr_scheduler.ReduceLROnPlateau(ours)]), ArgumentError, "of several"),
     ):  # fmt: skip
         with pytest.raises(kind, match=said):
             make()
@@ -257,8 +381,6 @@ def test_other_misuse_is_refused():
     with pytest.raises(ArgumentError, match="neither momentum nor betas"):
         lr_scheduler.OneCycleLR(Plain([tg.ones(1)], {"lr": 0.1}), 1.0, 9)
 
-
-# ---------------------------------------------------------------- compiled steps read the settings at each call
 
 CHANGES = {
     "SGD": [{"lr": 0.03}, {"weight_decay": 0.1}, {"momentum": 0.5}, {"dampening": 0.3}, {"dampening": 0.0},
@@ -321,3 +443,52 @@ def test_compiled_steps_read_changed_settings(kind, backend, what):
             np.testing.assert_array_equal(a, b)
         else:
             np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6)
+
+
+def test_a_schedule_of_ones_own_gives_a_factor_or_rates():
+    class Halving(lr_scheduler.Scheduler):
+        def factor(self, t):
+            return 0.5**t
+
+    ours, _ = pair("SGD", [0.8, 0.4])
+    schedule = Halving(ours)
+    schedule.step()
+    assert schedule.get_last_lr() == [0.4, 0.2]
+    with pytest.raises(TypeError, match=r"Scheduler must define factor\(t\) or get_lr\(\)"):
+        lr_scheduler.Scheduler(ours)
+
+
+SCHEDULES = {
+    "MultiStepLR": {"milestones": [2, 4, 4]}, "ConstantLR": {"total_iters": 3}, "LinearLR": {"total_iters": 4},
+    "PolynomialLR": {"total_iters": 20}, "MultiplicativeLR": {"lr_lambda": lambda t: 0.9},
+    "CyclicLR": {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 3},
+    "CosineAnnealingWarmRestarts": {"T_0": 3, "T_mult": 2}, "SequentialLR": {}, "ChainedScheduler": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_step_inside_compiled_steps(name, backend):
+    def make(wrap):
+        w = tg.ones(3, requires_grad=True)
+        optimizer = optim.RMSprop([w], lr=0.2, momentum=0.5)
+        several = [lr_scheduler.LinearLR(optimizer), lr_scheduler.ExponentialLR(optimizer, 0.9)]
+        more = [optimizer] if name == "SequentialLR" else []
+        given = {"SequentialLR": (*more, several, [4]), "ChainedScheduler": (several,)}.get(name, (optimizer,))
+        schedule = getattr(lr_scheduler, name)(*given, **SCHEDULES[name])
+
+        def step(x):
+            optimizer.zero_grad()
+            (w * x).sum().backward()
+            optimizer.step()
+            schedule.step()
+
+        step, found = wrap(step), []
+        for i in range(12):
+            step(tg.full((3,), i - 5.5))
+            found.append([*w.tolist(), *schedule.get_last_lr(), optimizer.param_groups[0]["momentum"]])
+        return found
+
+    if backend == "numba":
+        pytest.importorskip("numba")
+    assert make(lambda f: f) == make(tg.compile(backend=backend))

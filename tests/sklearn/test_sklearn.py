@@ -10,12 +10,13 @@ import warnings
 import numpy as np
 import pytest
 from estimators import NeuralClassifier, NeuralRegressor, quick
+from training_data import calling
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.optim import SGD, AdamW
 from tinygrad_mnist.optim.lr_scheduler import ExponentialLR, ReduceLROnPlateau
-from tinygrad_mnist.training import Callback, KeepBest
+from tinygrad_mnist.training import KeepBest
 
 pytest.importorskip("sklearn", "1.6")
 
@@ -103,14 +104,10 @@ def test_the_penalty_is_scikit_learns(solver):
     """Full batches of plain gradient descent from the same weights: the same weights in the end."""
     x, y = make_blobs(40, centers=2, n_features=3, random_state=1)
     start = np.random.default_rng(0).normal(size=(2, 3))
-
-    class Start(Callback):
-        def on_start(self, run):
-            run.model.load_state_dict({"0.weight": start, "0.bias": np.zeros(2)})
-
+    load = calling(on_start=lambda run: run.model.load_state_dict({"0.weight": start, "0.bias": np.zeros(2)}))
     ours = NeuralClassifier(
         (), solver=solver, momentum=0.0, alpha=2.0, batch_size=40, learning_rate_init=0.1, max_iter=1, tol=None,
-        callbacks=[Start()],
+        callbacks=[load],
     ).fit(x, y)  # fmt: skip
     logits = x @ start.T
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
@@ -192,14 +189,10 @@ def test_early_stopping_holds_out_and_brings_the_best_weights_back(digits):
 def test_the_validation_score_of_a_regressor_is_r2():
     x, y = load_diabetes(return_X_y=True)
     kept = {}
-
-    class Look(Callback):
-        def on_epoch_end(self, run):
-            kept["valid"], kept["model"] = run.valid, run.model
-
+    look = calling(on_epoch_end=lambda run: kept.update(valid=run.valid))
     weights = np.random.default_rng(0).uniform(0.1, 2, len(y))
     for sample_weight in (None, weights):
-        model = NeuralRegressor((5,), max_iter=1, early_stopping=True, tol=None, random_state=0, callbacks=[Look()])
+        model = NeuralRegressor((5,), max_iter=1, early_stopping=True, tol=None, random_state=0, callbacks=[look])
         model.fit(x, np.stack([y / 100, y**2 / 1e4], 1), sample_weight=sample_weight)
         parts = [kept["valid"].dataset._arrays[i] for i in range(2 + (sample_weight is not None))]
         outputs = tg.training.predict(model.module_, parts[0])
@@ -423,12 +416,8 @@ def test_partial_fits_mistakes(blobs):
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_after_ctrl_c_there_is_a_network(blobs):
-    class Interrupt(Callback):
-        def on_epoch_end(self, run):
-            if run.epoch == 3:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    model = quick(callbacks=[Interrupt()])
+    interrupt = calling(on_epoch_end=lambda run: run.epoch == 3 and os.kill(os.getpid(), signal.SIGINT))
+    model = quick(callbacks=[interrupt])
     with pytest.raises(KeyboardInterrupt):
         model.fit(*blobs)
     assert model.n_iter_ == 3 and model.predict(blobs[0]).shape == (150,)

@@ -61,7 +61,7 @@ def test_nested_states_come_back_as_they_were(tmp_path):
         assert np.array_equal(mine["exp_avg"], theirs["exp_avg"])
 
 
-@pytest.mark.parametrize("bad", [object(), {"f": lambda: 0}, [nn.Linear(2, 2)], {3: 1}, np.array([object()])])
+@pytest.mark.parametrize("bad", [object(), {"f": lambda: 0}, [nn.Linear(2, 2)], {3: 1, "a": 1}, np.array([object()])])
 def test_what_cannot_be_saved_is_named_and_nothing_is_written(tmp_path, bad):
     with pytest.raises(DTypeError, match="save: "):
         tg.save(bad, tmp_path / "x.npz")

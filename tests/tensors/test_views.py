@@ -95,9 +95,6 @@ def test_the_table_of_views_is_pytorch_s():
                 assert shared is (name in VIEWS), (name, shape)
 
 
-# ---------------------------------------------------------------- single cases
-
-
 def test_an_array_of_its_own_memory_is_read_before_the_change():
     leaf = tg.tensor([2.0, 3.0], requires_grad=True)
     x = leaf * 1
@@ -121,9 +118,6 @@ def test_overlapping_copies_read_before_they_write():
     x.copy_(x.T)
     x += x.T
     assert np.array_equal(x.array, x.array.T)
-
-
-# ---------------------------------------------------------------- random programs
 
 
 def run(t, seed, errors):
@@ -190,9 +184,6 @@ def agrees(torch, seed):
 @given(seed=st.integers(0, 2**32))
 def test_random_programs_are_pytorch_s_or_refused(seed):
     agrees(pytest.importorskip("torch"), seed)
-
-
-# ---------------------------------------------------------------- compiled
 
 
 COMPILED = {  # a step on a state x of 3 elements, at index i (0-d), and whether it can be captured

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from training_data import Nothing, network, samples
+from training_data import Nothing, module, network, samples
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -113,7 +113,6 @@ def test_data_and_models_that_do_not_fit():
 
 class Forgetful(nn.Module):
     def __init__(self):
-        super().__init__()
         self.layer = nn.Linear(5, 3)
 
     def forward(self, x):
@@ -146,21 +145,11 @@ def test_metrics_are_named_by_their_functions():
     assert "train_confidence" in fit(network(), samples(10), epochs=1, metrics=confidence)[0]
 
 
-class Sum(nn.Module):
-    """A model of two inputs."""
-
-    def __init__(self):
-        super().__init__()
-        self.left, self.right = nn.Linear(5, 3), nn.Linear(2, 3)
-
-    def forward(self, a, b):
-        return self.left(a) + self.right(b)
-
-
 def test_models_of_several_inputs():
     (a, y), b = samples(40), np.random.default_rng(1).normal(size=(40, 2)).astype(np.float32)
     tg.manual_seed(0)
-    model = Sum()
+    parts = {"left": nn.Linear(5, 3), "right": nn.Linear(2, 3)}
+    model = module(lambda self, a, b: self.left(a) + self.right(b), **parts)
     left, right = (np.array(layer.weight) for layer in (model.left, model.right))
     history = fit(model, ((a, b), y), valid=((a, b), y), epochs=5, batch_size=8)
     assert history[-1]["train_loss"] < history[0]["train_loss"]
@@ -199,18 +188,11 @@ def test_losses_and_loaders_of_ones_own_are_left_alone():
 
 
 def test_a_batch_with_parts_of_parts_is_searched_for_nan():
-    class Nested(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = nn.Linear(5, 3)
-
-        def forward(self, a, rest):
-            return self.layer(a) + rest[0].sum() + rest[1].sum()
-
+    model = module(lambda self, a, rest: self.layer(a) + rest[0].sum() + rest[1].sum(), layer=nn.Linear(5, 3))
     x, y = (tg.tensor(part) for part in samples(4))
     batches = [((x, (tg.full((2,), math.nan), tg.ones(3))), y)]
     with np.errstate(all="ignore"), pytest.raises(TrainingError, match="2 numbers of the inputs are nan"):
-        fit(Nested(), DataLoader(batches, batch_size=1, collate_fn=lambda pairs: pairs[0]), epochs=1)
+        fit(model, DataLoader(batches, batch_size=1, collate_fn=lambda pairs: pairs[0]), epochs=1)
 
 
 def test_predict_refuses_what_is_no_batch_of_inputs():

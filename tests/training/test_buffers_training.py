@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+from training_data import calling
 from worlds import KillAfter, Killed
 
 import tinygrad_mnist as tg
@@ -133,13 +134,13 @@ def test_a_checkpoint_of_form_1_goes_on(tmp_path, stop):
 def test_a_checkpoint_of_form_1_sets_what_is_no_buffer(tmp_path):
     path, seen = tmp_path / "run.npz", []
 
-    class Look(Callback):
-        def on_start(self, run):
-            seen.append((run.model[0].mean.tolist(), type(run.model[0].mean), run.model[0].count.tolist()))
+    def look(run):
+        seen.append((run.model[0].mean.tolist(), type(run.model[0].mean), run.model[0].count.tolist()))
 
     def go():
         model = nn.Sequential(Running(False), nn.Linear(6, 2))
-        fit(model, (X, Y), epochs=2, callbacks=[KeepBest(), Look()], checkpoint=path, resume=True)
+        callbacks = [KeepBest(), calling(on_start=look)]
+        fit(model, (X, Y), epochs=2, callbacks=callbacks, checkpoint=path, resume=True)
 
     with pytest.warns(UserWarning, match=r"changed in training are no buffers: 0\.mean, 0\.count\."):
         go()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from training_data import calling, weights_of
 from worlds import BATCHES, EPOCHS, WORLDS, KillAfter, Killed, Others, World, mlp, samples
 
 import tinygrad_mnist as tg
@@ -21,7 +22,7 @@ from tinygrad_mnist.core.errors import ArgumentError, DataError, OutputError, St
 from tinygrad_mnist.data import DataLoader, Subset, TensorDataset
 from tinygrad_mnist.optim import SGD, Adam
 from tinygrad_mnist.optim.lr_scheduler import ExponentialLR, LambdaLR
-from tinygrad_mnist.training import Callback, Checkpoint, EarlyStopping, KeepBest, fit
+from tinygrad_mnist.training import Checkpoint, EarlyStopping, KeepBest, fit
 
 
 class Wrapped:
@@ -126,8 +127,7 @@ def test_a_finished_run_is_given_back(tmp_path):
     history = first.fit()
     again = World("momentum", path)
     assert again.fit().rows == history.rows
-    for p, q in zip(first.model.parameters(), again.model.parameters(), strict=True):
-        np.testing.assert_array_equal(p.detach().numpy(), q.detach().numpy())
+    np.testing.assert_equal(weights_of(again.model), weights_of(first.model))
     kept = again.stopper.kept  # the best weights, though the file has the last
     assert kept and again.stopper.best_epoch == first.stopper.best_epoch
 
@@ -213,17 +213,17 @@ def test_ctrl_c_in_validation_and_while_a_resumed_run_warms_up(tmp_path, compile
 
 
 def test_settings_that_a_callback_moves_are_restored_and_not_refused(tmp_path):
-    class Rising(Callback):
-        def on_batch_end(self, run):
-            run.optimizer.param_groups[0]["momentum"] = min(0.9, 0.1 * (run.epoch * BATCHES + run.batch))
+    def rise(run):
+        run.optimizer.param_groups[0]["momentum"] = min(0.9, 0.1 * (run.epoch * BATCHES + run.batch))
 
     def go(path, kill=10**9):
         tg.manual_seed(3)
         model = mlp()
         optimizer = SGD(model.parameters(), 0.1, momentum=0.05)
         fit(
-            model, samples(40, 0), epochs=3, batch_size=9, optimizer=optimizer, callbacks=[Rising(), KillAfter(kill)],
-            checkpoint=Checkpoint(path, batches=1, seconds=None), resume=True,
+            model, samples(40, 0), epochs=3, batch_size=9, optimizer=optimizer, resume=True,
+            callbacks=[calling(on_batch_end=rise), KillAfter(kill)],
+            checkpoint=Checkpoint(path, batches=1, seconds=None),
         )  # fmt: skip
         return [p.detach().numpy().tobytes() for p in model.parameters()]
 
@@ -234,14 +234,10 @@ def test_settings_that_a_callback_moves_are_restored_and_not_refused(tmp_path):
 
 
 def test_what_a_callback_stopped_is_written(tmp_path):
-    class Stop(Callback):
-        def on_batch_end(self, run):
-            if (run.epoch, run.batch) == (1, 2):
-                run.stop("budget")
-
+    stop = calling(on_batch_end=lambda run: (run.epoch, run.batch) == (1, 2) and run.stop("budget"))
     path = tmp_path / "run.npz"
     checkpoint = Checkpoint(path, seconds=None)
-    fit(mlp(), samples(40, 0), epochs=3, batch_size=9, callbacks=[Stop()], checkpoint=checkpoint)
+    fit(mlp(), samples(40, 0), epochs=3, batch_size=9, callbacks=[stop], checkpoint=checkpoint)
     state = tg.load(path)
     assert (state["epoch"], state["batch"], state["stopping"]) == (1, 2, "budget")
 
@@ -308,12 +304,11 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, what):
 
     go(mlp())
     model = mlp()
-    before = [p.detach().numpy().copy() for p in model.parameters()]
+    before = weights_of(model)
     with pytest.raises(StateDictError, match="of another training") as caught:
         go(model, **OTHERS[what])
     assert f"{what} " in str(caught.value)
-    for p, q in zip(before, model.parameters(), strict=True):
-        np.testing.assert_array_equal(p, q.detach().numpy())
+    np.testing.assert_equal(weights_of(model), before)
 
 
 def test_files_that_are_no_checkpoints(tmp_path):

@@ -3,11 +3,11 @@
 import math
 import os
 import signal
-import threading
 
 import numpy as np
 import pytest
-from training_data import network, samples
+from graphs import in_threads
+from training_data import calling, module, network, samples
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -120,10 +120,7 @@ def test_ctrl_c_while_the_best_weights_come_back_does_not_keep_them_from_it():
 @POSIX
 def test_a_first_ctrl_c_lets_the_batch_be_finished():
     seen = []
-
-    class Watch(Callback):
-        def on_batch_end(self, run):
-            seen.append(run.batch)
+    watch = calling(on_batch_end=lambda run: seen.append(run.batch))
 
     def loss(outputs, targets):
         if len(seen) == 2:
@@ -133,7 +130,7 @@ def test_a_first_ctrl_c_lets_the_batch_be_finished():
     model = network()
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        fit(model, samples(60), batch_size=10, loss_function=loss, callbacks=[Watch()])
+        fit(model, samples(60), batch_size=10, loss_function=loss, callbacks=[watch])
     assert seen == [1, 2, 3]
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -151,9 +148,7 @@ def test_a_handler_of_the_program_is_left_alone():
 
 def test_fit_in_another_thread():
     found = []
-    thread = threading.Thread(target=lambda: found.append(fit(network(), samples(20), epochs=2)))
-    thread.start()
-    thread.join()
+    in_threads(lambda: found.append(fit(network(), samples(20), epochs=2)))
     assert len(found[0]) == 2
 
 
@@ -213,15 +208,9 @@ def test_weights_that_are_not_finite_end_the_training():
 
 
 def test_models_of_several_outputs():
-    class Two(nn.Module):
-        def __init__(self):
-            self.first, self.second = nn.Linear(5, 3), nn.Linear(5, 2)
-
-        def forward(self, x):
-            return self.first(x), {"second": self.second(x)}
-
     x, y = samples(40)
-    model = Two()
+    parts = {"first": nn.Linear(5, 3), "second": nn.Linear(5, 2)}
+    model = module(lambda self, x: (self.first(x), {"second": self.second(x)}), **parts)
     history = fit(
         model, DataLoader([(x[i], (y[i], y[i] % 2)) for i in range(40)], batch_size=38), epochs=1,
         loss_function=lambda out, targets: (
@@ -234,12 +223,7 @@ def test_models_of_several_outputs():
     assert history[0]["train_loss"] == pytest.approx(total, rel=1e-5)  # 38 and 2 samples
     plain = nn.Sequential(nn.Linear(5, 3))
     assert predict(plain, x, batch_size=7).shape == (40, 3)
-
-    class Pair(nn.Module):
-        def forward(self, left, right):
-            return left + right, left
-
-    added, left = predict(Pair(), (x, x), batch_size=7)
+    added, left = predict(module(lambda self, left, right: (left + right, left)), (x, x), batch_size=7)
     np.testing.assert_array_equal(added, x + x)
     np.testing.assert_array_equal(left, x)
 
@@ -291,10 +275,6 @@ def test_what_cannot_be_watched_is_refused_before_the_training():
 
 
 def test_a_callback_may_stop_within_an_epoch():
-    class Stop(Callback):
-        def on_batch_end(self, run):
-            if run.batch == 2:
-                run.stop("enough")
-
-    history = fit(network(), samples(60), batch_size=10, callbacks=[Stop()])
+    stop = calling(on_batch_end=lambda run: run.batch == 2 and run.stop("enough"))
+    history = fit(network(), samples(60), batch_size=10, callbacks=[stop])
     assert history.ended == "enough" and len(history) == 0

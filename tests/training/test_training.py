@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 import pytest
-from training_data import Nothing, network, samples, weights_of
+from training_data import Nothing, calling, module, network, samples, weights_of
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -20,15 +20,12 @@ from tinygrad_mnist.core.errors import ArgumentError, MissingDependencyError, Tr
 from tinygrad_mnist.data import DataLoader, TensorDataset
 from tinygrad_mnist.optim import SGD, Adam
 from tinygrad_mnist.optim.lr_scheduler import ExponentialLR, OneCycleLR
-from tinygrad_mnist.training import Callback, Log, accuracy, evaluate, fit, predict
+from tinygrad_mnist.training import Log, accuracy, evaluate, fit, predict
 from tinygrad_mnist.training.settings import Settings
 
 
 def same(first, second):
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-
-
-# ---------------------------------------------------------------- the loop
 
 
 @pytest.mark.parametrize("compile", [False, True])
@@ -154,14 +151,7 @@ def test_other_data_and_losses():
                 part = slice(i, i + 10)
                 yield (x[part, :2], x[part, 2:]), y[part], np.full(10, 2, np.float32)
 
-    class Two(nn.Module):
-        def __init__(self):
-            self.layer = nn.Linear(5, 3)
-
-        def forward(self, left, right):
-            return self.layer(tg.cat([left, right], 1))
-
-    model = Two()
+    model = module(lambda self, left, right: self.layer(tg.cat([left, right], 1)), layer=nn.Linear(5, 3))
     history = fit(
         model, Batches(), epochs=2, optimizer=SGD(model.parameters(), lr=0.1), metrics=["accuracy"],
         loss_function=lambda outputs, labels, weights: (
@@ -198,9 +188,6 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_says_where():
         fit(network(), (samples(40)[0], wanted), batch_size=10, loss_function=nn.MSELoss())
     with pytest.raises(TrainingError, match="no batch"):
         fit(network(), Nothing())
-
-
-# ---------------------------------------------------------------- logs and bars
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
@@ -246,19 +233,15 @@ def test_a_bar_without_tqdm(monkeypatch):
         fit(network(), samples(20), epochs=1, progress=True)
 
 
-# ---------------------------------------------------------------- what a run is told
-
-
 def test_settings_are_frozen_and_what_a_run_makes_of_them_is_not():
     seen = []
 
-    class Shorter(Callback):
-        def on_epoch_end(self, run):
-            seen.append({f.name: getattr(run, f.name) for f in dataclasses.fields(Settings)})
-            run.epochs = 2
+    def shorter(run):
+        seen.append({f.name: getattr(run, f.name) for f in dataclasses.fields(Settings)})
+        run.epochs = 2
 
     model = nn.Linear(5, 3)
-    history = fit(model, samples(), epochs=5, l2=0.5, callbacks=[Shorter()])
+    history = fit(model, samples(), epochs=5, l2=0.5, callbacks=[calling(on_epoch_end=shorter)])
     assert len(history) == 2 and [s["epochs"] for s in seen] == [5, 2]
     assert seen[0]["model"] is model and seen[0]["l2"] == 0.5 and seen[0]["schedule_every"] == "epoch"
     with pytest.raises(dataclasses.FrozenInstanceError):

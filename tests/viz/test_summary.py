@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from drawn import Mlp
+from training_data import module
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, viz
@@ -100,14 +101,10 @@ def test_summary_leaves_everything_as_it_was():
 
 
 def test_summary_of_shared_and_several():
-    class Pair(nn.Module):
-        def __init__(self):
-            self.fc, self.spare, self.parts = nn.Linear(3, 3), nn.Linear(2, 2), [nn.ReLU()]
-
-        def forward(self, a, b):
-            return {"sum": self.parts[0](self.fc(a) + self.fc(b)), "b": (b @ b.T, np.ones(2))}
-
-    result = viz.summary(Pair(), [(4, 3), np.ones((4, 3), np.float32)])
+    parts = {"fc": nn.Linear(3, 3), "spare": nn.Linear(2, 2), "parts": [nn.ReLU()]}
+    pair = module(lambda self, a, b: {
+        "sum": self.parts[0](self.fc(a) + self.fc(b)), "b": (b @ b.T, np.ones(2))}, called="Pair", **parts)  # fmt: skip
+    result = viz.summary(pair, [(4, 3), np.ones((4, 3), np.float32)])
     assert [r.name for r in result.rows] == ["Pair", "fc Linear(3, 3)", "fc Linear(3, 3)", "parts.0 ReLU"]
     assert [r.parameters for r in result.rows] == [0, 12, 0, 0]
     assert [r.multiply_adds for r in result.rows] == [0, 36, 36, 0]
@@ -116,14 +113,7 @@ def test_summary_of_shared_and_several():
 
 
 def test_summary_of_matmul_and_float64():
-    class Product(nn.Module):
-        def __init__(self):
-            self.w = nn.Parameter(np.ones((2, 5, 7)))
-
-        def forward(self, x):
-            return x @ self.w
-
-    result = viz.summary(Product(), (2, 3, 5))
+    result = viz.summary(module(lambda self, x: x @ self.w, w=nn.Parameter(np.ones((2, 5, 7)))), (2, 3, 5))
     assert result.total_multiply_adds == 2 * 3 * 5 * 7 and result.rows[0].output_bytes == 2 * 3 * 7 * 8
 
 

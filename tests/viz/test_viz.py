@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import Mlp
+from training_data import module
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, viz
@@ -154,10 +155,9 @@ def test_values_can_be_left_out():
 
 
 @pytest.mark.parametrize(("data", "text"), [
-    (np.float32([[1.5]]), "1.5"), (np.float32([1, 2, np.nan]), "1 … 2, 1 NaN"),
-    (np.float32([np.nan, np.nan]), "2 NaN"), (np.float32([1, np.inf]), "1 … inf"), (np.float32([3, 3]), "all 3"),
-    (np.zeros((0, 3), np.float32), "no elements"), (np.array([True, False, True]), "2 of 3 true"),
-    (np.array([7, -2]), "-2 … 7"),
+    (np.float32([[1.5]]), "1.5"), (np.float32([1, 2, np.nan]), "1 … 2, 1 NaN"), (np.float32([np.nan, np.nan]), "2 NaN"),
+    (np.float32([1, np.inf]), "1 … inf"), (np.float32([3, 3]), "all 3"), (np.zeros((0, 3), np.float32), "no elements"),
+    (np.array([True, False, True]), "2 of 3 true"), (np.array([7, -2]), "-2 … 7"),
 ])  # fmt: skip
 def test_ranges(data, text):
     assert Dot(viz.graph(tg.from_numpy(data))).labels["v0"].split("|")[2] == text
@@ -192,16 +192,9 @@ def test_an_array_used_twice_is_one_box_and_a_view_is_named():
 
 
 def test_a_shared_parameter_is_drawn_once_in_the_frame_around_its_users():
-    class Tied(nn.Module):
-        def __init__(self):
-            self.a = nn.Linear(3, 3)
-            self.b = nn.Linear(3, 3)
-            self.b.weight = self.a.weight
-
-        def forward(self, x):
-            return self.b(self.a(x))
-
-    dot = Dot(viz.graph(Tied()(tg.rand(2, 3))))
+    tied = module(lambda self, x: self.b(self.a(x)), called="Tied", a=nn.Linear(3, 3), b=nn.Linear(3, 3))
+    tied.b.weight = tied.a.weight
+    dot = Dot(viz.graph(tied(tg.rand(2, 3))))
     frames = {title: ids for title, _, ids in dot.frames()}
     weight = dot.one("a.weight")
     assert sum(tail == weight for tail, _ in dot.edges) == 2
@@ -209,14 +202,7 @@ def test_a_shared_parameter_is_drawn_once_in_the_frame_around_its_users():
 
 
 def test_a_module_called_twice_gives_two_frames():
-    class Twice(nn.Module):
-        def __init__(self):
-            self.fc = nn.Linear(3, 3)
-
-        def forward(self, x):
-            return self.fc(self.fc(x))
-
-    y = Twice()(tg.rand(2, 3))
+    y = module(lambda self, x: self.fc(self.fc(x)), called="Twice", fc=nn.Linear(3, 3))(tg.rand(2, 3))
     dot = Dot(viz.graph(y))
     assert [title for title, _, _ in dot.frames()] == ["Twice", "fc Linear(3, 3)", "fc Linear(3, 3)"]
     folded = Dot(viz.graph(y, depth=1))  # then both boxes count the parameters, and none is drawn
@@ -237,9 +223,6 @@ def test_two_models_are_told_apart():
     a, b = nn.Sequential(nn.Linear(2, 2)), Mlp()
     dot = Dot(viz.graph(a(tg.rand(5, 2)).sum() + b(tg.rand(1, 6)).sum()))
     assert dot.one("Sequential.0.weight") and dot.one("Mlp.fc1.weight")
-
-
-# ---------------------------------------------------------------- derivatives of derivatives
 
 
 def second_derivative():
@@ -276,9 +259,6 @@ def test_a_backward_pass_that_says_so_has_its_own_frame_and_colour():
     dot = Dot(viz.graph(z))
     assert [title for title, _, _ in dot.frames()] == ["backward pass"]
     assert "#475569" in dot.attributes[dot.one("exp")] and "#7c4d79" in dot.attributes[dot.one("sin")]
-
-
-# ---------------------------------------------------------------- escaping
 
 
 NASTY = [
@@ -453,6 +433,10 @@ def test_the_example_draws_three_pictures(tmp_path):
     run = [sys.executable, str(ROOT / "examples" / "draw_graph.py"), "--out", str(tmp_path)]
     result = subprocess.run(run, capture_output=True, text=True, check=True)
     assert {p.name for p in tmp_path.iterdir()} == {"graph_mlp.svg", "graph_cnn.svg", "graph_second_derivative.svg"}
+    for page in (ROOT / "docs").glob("graph_*.svg"):  # what docs/ shows is what is drawn now, but for the numbers
+        files = (tmp_path / page.name).read_text("utf-8"), page.read_text("utf-8")
+        drawn, shown = (sorted(re.findall(r">([^<>…]*[a-z][^<>…]*)</text>", text)) for text in files)
+        assert drawn == shown and drawn, f"examples/draw_graph.py draws another {page.name}: copy it to docs/"
     assert result.stdout.count("wrote ") == 3
     assert all(p.stat().st_size < 60_000 for p in tmp_path.iterdir())
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backend import apart
+from ..core.backend import isolated
 from ..core.errors import DTypeError, GradcheckError, GradientError
 from ..core.graph import Array
 from ..tensors.tensor import Tensor
@@ -27,10 +27,15 @@ def gradcheck(
 ) -> bool:  # fmt: skip
     """Check the first derivatives of a function of float64 tensors against central differences.
 
-    Math:    ⟨u, (f(x + h v) - f(x - h v)) / 2h⟩ against ⟨Jᵀu, v⟩ for random u, v; then, on disagreement, each J_ij
-    Args:    func: takes the inputs, gives a tensor or several; inputs: those with requires_grad are checked;
-             eps: the step h; seed: of the directions
-    Raises:  GradcheckError naming input, worst entry, both numbers and the seed, unless raise_exception is False
+    Math:
+        ⟨u, (f(x + h v) - f(x - h v)) / 2h⟩ against ⟨Jᵀu, v⟩ for random u, v; then, on disagreement, each J_ij
+    Args:
+        func: takes the inputs, gives a tensor or several
+        inputs: those with requires_grad are checked
+        eps: the step h
+        seed: of the directions
+    Raises:
+        GradcheckError naming input, worst entry, both numbers and the seed, unless raise_exception is False
     """
     arguments = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = [i for i, x in enumerate(arguments) if isinstance(x, Tensor) and x.requires_grad]
@@ -40,18 +45,15 @@ def gradcheck(
         )
     for i in checked:
         if arguments[i].dtype != np.float64:
-            raise DTypeError(
-                f"gradcheck: inputs[{i}] is {arguments[i].dtype}; rounding would drown the difference.",
-                expected="float64",
-                hint="x.double().detach().requires_grad_()",
-            )
-    rng = apart(np.random.default_rng, seed)
+            what = f"gradcheck: inputs[{i}] is {arguments[i].dtype}; rounding would drown the difference."
+            raise DTypeError(what, expected="float64", hint="x.double().detach().requires_grad_()")
+    rng = isolated(np.random.default_rng, seed)
     outputs = _outputs(func(*arguments))
     directions = [_direction(rng, arguments[i].shape) for i in checked]
     cotangents = [_direction(rng, y.shape) for y in outputs]
     analytic = _pulled_back(func, arguments, checked, cotangents)
     forward = _numeric(func, arguments, checked, directions, eps)
-    left, right, scale = apart(_both_sides, cotangents, forward, analytic, directions)
+    left, right, scale = isolated(_both_sides, cotangents, forward, analytic, directions)
     if abs(left - right) <= atol + rtol * max(scale, abs(left)) and np.isfinite(left) and np.isfinite(right):
         return True
     if not raise_exception:
@@ -59,12 +61,10 @@ def gradcheck(
     problem = _worst(func, arguments, checked, eps, atol, rtol)
     if problem is None:
         problem = f"along a random direction the numeric derivative is {left:.10g}, the computed one {right:.10g}"
-    raise GradcheckError(
-        f"gradcheck: {_name(func)}: a derivative disagrees with its numeric estimate.",
-        got=problem,
-        expected=f"equal to {atol:g} + {rtol:g} · magnitude (seed {seed})",
-        hint="check the rule of that input; near a kink (relu at 0) move the input or lower eps",
-    )
+    what = f"gradcheck: {_name(func)}: a derivative disagrees with its numeric estimate."
+    wanted = f"equal to {atol:g} + {rtol:g} · magnitude (seed {seed})"
+    hint = "check the rule of that input; near a kink (relu at 0) move the input or lower eps"
+    raise GradcheckError(what, got=problem, expected=wanted, hint=hint)
 
 
 def gradgradcheck(
@@ -75,7 +75,7 @@ def gradgradcheck(
     arguments = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = [i for i, x in enumerate(arguments) if isinstance(x, Tensor) and x.requires_grad]
     outputs = _outputs(func(*arguments))
-    rng = apart(np.random.default_rng, seed)
+    rng = isolated(np.random.default_rng, seed)
     cotangents = [Tensor(_direction(rng, y.shape), requires_grad=True) for y in outputs]
 
     def first_derivative(*values: Any) -> tuple[Any, ...]:
@@ -92,7 +92,7 @@ def gradgradcheck(
     first_derivative.__name__ = f"the gradient of {_name(func)}"
     raw = _pulled_back(func, arguments, checked, [u.array for u in cotangents])
     for i, given, recorded in zip(checked, raw, first_derivative(*arguments, *cotangents), strict=True):
-        if not apart(np.allclose, recorded.array, given, rtol=rtol, atol=atol):
+        if not isolated(np.allclose, recorded.array, given, rtol=rtol, atol=atol):
             if not raise_exception:
                 return False
             at = tuple(map(int, np.unravel_index(np.argmax(np.abs(recorded.array - given)), given.shape)))
@@ -143,7 +143,7 @@ def _evaluate(func: Function, arguments: list[Any], checked: list[int], steps: l
 def _numeric(func: Function, arguments: list[Any], checked: list[int], steps: list[Array], eps: float) -> list[Array]:
     plus = _evaluate(func, arguments, checked, [eps * v for v in steps])
     minus = _evaluate(func, arguments, checked, [-eps * v for v in steps])
-    return apart(_slopes, plus, minus, eps)
+    return isolated(_slopes, plus, minus, eps)
 
 
 @np.errstate(all="ignore")

@@ -1,121 +1,57 @@
 """Run a step once for real and write down every call of a primitive: forward, backward and update alike.
 
 The engine hands rules Vars while a Recorder listens, so the calls inside rules are written down by the same means as
-those of the forward pass. Arrays are told apart by identity. Whatever cannot be repeated with other values is refused
-here, with the user's line. Look next at passes.py.
+those of the forward pass. Whatever cannot be repeated with other values is refused here, with the user's line.
+Look next at forms.py.
 """
 
 from __future__ import annotations
 
-import builtins
 import gc
-import keyword
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..core import draws
 from ..core.backend import default_generator, generator_or_default
-from ..core.explain import caller
-from ..core.graph import Var, slots_watched
+from ..core.draws import Source
+from ..core.graph import Node, Var, slots_watched
 from ..core.primitive import Primitive, registry
 from ..core.scope import Scope, state
-from ..core.versions import tick
+from ..core.versions import Version, tick
 from ..ops import elementwise, promotion
 from .guards.dice import Dice
 from .guards.guard import Guard
 from .guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
 from .program import Array, Instruction, Program, Value
+from .values import TAKEN, Values
 from .way import CapturedWay
 
 FROM_NOWHERE = "compute it with tensor operations, draw it with tg.rand or tg.randn, or pass it as an argument"
-TAKEN = {"np", "step", *dir(builtins), *dir(draws), *keyword.kwlist, *registry}  # names that the source uses itself
+OWN = {p: name for name, p in registry.items()}  # the package's
 
 
-class Recorder:
+class Recorder(Values):
     """Listens to one run of a step. See scope.Recorder for what it is told."""
 
     def __init__(self, inputs: dict[str, Var], guard: Guard) -> None:
-        self.guard = guard
+        super().__init__(guard)
         self.start = tick()
-        self.instructions: list[Instruction] = []
-        self.values: dict[int, Value] = {}  # by id of the array
-        self.alive: list[Any] = []  # so that no id is used twice
-        self.count = 0
-        self.taken: set[str] = set(TAKEN)
-        self.paths: dict[int, dict[int, str]] = {}  # of the modules inside each outermost one, by id
-        self.node: Any = None  # whose rules are running
-        # What comes from outside is held weakly: an array that NumPy makes inside is found out by its death.
-        self.states: dict[Value, tuple[Any, Any, bool, str]] = {}  # tensor, array, requires_grad, who used it first
-        self.entries: list[tuple[Any, Value | None, str]] = []  # leaf, its `.grad` before the step
-        self.history: list[tuple[int, Any, Value | None]] = []  # number of the next instruction, leaf, its new `.grad`
-        self.known: dict[int, Any] = {}  # the leaves in both, by id
+        self.entries: list[tuple[weakref.ref[Var], Value | None, str]] = []  # leaf, its `.grad` before the step
+        self.history: list[tuple[int, weakref.ref[Var], Value | None]] = []  # next instruction, leaf, its new `.grad`
+        self.known: dict[int, weakref.ref[Var]] = {}  # the leaves in both, by id
         self.changing: Callable[[Var], None] | None = None  # is told first of what is about to change
-        self.copied: list[tuple[Any, Any]] = []  # versions of memory, and of copies that stand for views of it
+        self.copied: list[tuple[Version, Version]] = []  # versions of memory, and of copies that stand for views of it
         self.written: set[Value] = set()
         self.outer = state.around
         self.generator = default_generator.numpy
         self.dice = Dice([self.generator, np.random.mtrand._rand, *(g for g, _ in guard.dice)])
         self.inputs = [self.new(x.array, "input", i, name=n) for i, (n, x) in enumerate(inputs.items())]
 
-    # ------------------------------------------------------------ values
-
-    def new(self, array: Array, origin: str, source: Any = None, base: Value | None = None, name: str = "") -> Value:
-        """Make a value for an array and remember that the array holds it."""
-        if name:
-            name = "".join(c if c.isalnum() else "_" for c in name).strip("_") or "tensor"
-            name = stem = f"_{name}" if name[0].isdigit() else name
-            while name in self.taken:
-                name = f"{stem}_{len(self.taken)}"
-            self.taken.add(name)
-        value = self.values[id(array)] = Value.of(self.count, array, origin, base, name)
-        value.source = source
-        self.count += 1
-        self.alive.append(array)
-        return value
-
-    def value(self, x: Any, array: Array) -> Value:
-        """Find the value that an argument stands for; an unknown one comes from outside the step."""
-        known = self.values.get(id(array))
-        if known is not None:
-            return known
-        value = self.new(array, "state", name=self.name_of(x))
-        x = x if isinstance(x, Var) else Var.wrap(array)
-        self.states[value] = weakref.ref(x), weakref.ref(array), x.differentiable, caller()
-        return value
-
-    def name_of(self, x: Any) -> str:
-        """Name a tensor from outside: by the module that uses it, else by where the step's code finds it."""
-        scope: Scope | None = state.scope if self.node is None else self.node.scope
-        for key, member in vars(scope.module).items() if scope is not None else ():
-            if member is x and scope is not None:
-                path = self.path(scope) or type(scope.module).__name__.lower()
-                return f"{path}.{key}" if not path[0].isdigit() else f"layer_{path}.{key}"
-        return self.guard.labels.get(id(x), "tensor")
-
-    def path(self, scope: Scope) -> str:
-        """Name a module as seen from the outermost one."""
-        outermost: Any = scope.outermost
-        paths = self.paths.get(id(outermost))
-        if paths is None:
-            found = outermost.named_modules() if hasattr(outermost, "named_modules") else ()
-            paths = self.paths[id(outermost)] = {id(module): path for path, module in found}
-        return paths.get(id(scope.module), "")
-
-    def append(self, step: Instruction) -> None:
-        """Write down an instruction, with the module that called."""
-        step.number = len(self.instructions)
-        step.backward = self.node is not None
-        step.scope = state.scope if self.node is None else self.node.scope
-        if step.scope is not None and not hasattr(step.scope.module, "is_backward"):
-            step.where = f"{self.path(step.scope)} {type(step.scope.module).__name__}".strip()
-        self.instructions.append(step)
-
     # ------------------------------------------------------------ what is told: computation
 
-    def call(self, primitive: Primitive, args: Any, arrays: Any, static: Any, result: Var, saved: Any) -> None:
+    def call(self, primitive: Primitive, args: Any, arrays: Any, static: Any, result: Var, saved: Array | None) -> None:
         """Write down a call of a primitive."""
         inputs: list[Any] = []
         base, out = None, result.array
@@ -135,23 +71,20 @@ class Recorder:
         outputs = [self.new(out, "result", base=base)]
         if saved is not None:
             outputs.append(self.new(saved, "result"))
-        self.append(Instruction(primitive.name, inputs, outputs, static, primitive))
+        name = primitive.name if primitive in OWN or primitive.name not in TAKEN else f"{primitive.name}_"
+        self.append(Instruction(name, inputs, outputs, static, primitive))  # of a user's, passes know the name only
 
-    def draw(self, fill: Callable[..., Any], generator: Any, settings: dict[str, Any], out: Array) -> None:
+    def draw(self, fill: Callable[..., Any], generator: Source | None, settings: dict[str, Any], out: Array) -> None:
         """Write down a draw of random numbers."""
         self.dice.drawn(fill, generator_or_default(generator), settings, out)
         action = fill, default_generator if generator is None else generator
         self.append(Instruction("draw", [], [self.new(out, "result")], settings, None, action))
 
-    def constant(self, array: Array) -> Value:
-        """Note an array that is the same at every call."""
-        return self.new(array, "constant", array.copy())
-
     def way(self, create_graph: bool) -> CapturedWay:
         """Give the engine's way of a backward pass."""
         return CapturedWay(self, create_graph)
 
-    def pulls_back(self, node: Any) -> None:
+    def pulls_back(self, node: Node | None) -> None:
         """Note whose rules run from now on (None: no one's)."""
         if node is not None and node.index < self.start:
             raise refused("backward through a graph recorded before the step", "compute all of it inside, or detach()")
@@ -225,7 +158,7 @@ class Recorder:
         self.append(step)
         step.where = step.where or type(optimizer).__name__
 
-    def effect(self, action: Callable[[], Any]) -> None:
+    def effect(self, action: Callable[[], object]) -> None:
         """Write down something to be done again at every call."""
         step = Instruction("effect", [], [], action=action)
         self.append(step)
@@ -267,7 +200,7 @@ class Recorder:
         if var.differentiable is not value and outside:
             raise refused("a change of requires_grad", "change it outside the step, or use x.detach()")
 
-    def around(self, scope: Scope, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def around(self, scope: Scope, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Note that a module was called; its settings must be the same at a replay."""
         module: Any = scope.module
         if id(module) not in self.guard.labels:
@@ -277,9 +210,9 @@ class Recorder:
 
     # ------------------------------------------------------------ the end
 
-    def gradients(self) -> list[tuple[Any, Value | None]]:
+    def gradients(self) -> list[tuple[weakref.ref[Var], Value | None]]:
         """List the leaves whose `.grad` the step has set (by reference), with what it is now."""
-        found: dict[int, tuple[Any, Value | None]] = {}
+        found: dict[int, tuple[weakref.ref[Var], Value | None]] = {}
         for _, reference, _ in self.history:
             leaf = reference()
             # else a leaf that the step made and forgets
@@ -295,8 +228,8 @@ class Recorder:
         gc.collect(0)  # collecting was off during the step: all that it made is young
         for value, (tensor, array, differentiable, place) in self.states.items():
             value.source = tensor()
-            if value.source is None and array() is not None:
-                value.source = Var.wrap(array())
+            if value.source is None and (memory := array()) is not None:
+                value.source = Var.wrap(memory)
             if value.source is None:
                 raise refused("an array that NumPy made inside the step", FROM_NOWHERE, place)
             self.guard.expect(

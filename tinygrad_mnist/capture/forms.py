@@ -29,7 +29,7 @@ def is_data(x: Any) -> bool:
     return type(x) in (np.ndarray, np.memmap) and x.dtype.kind in "fiub"
 
 
-def is_number(x: Any) -> bool:
+def is_number(x: object) -> bool:
     """Tell whether an argument is a number or text that cannot change (a record of NumPy's is a view of its array)."""
     return type(x) in EXACT_NUMBERS or (isinstance(x, np.generic) and not isinstance(x, np.void))
 
@@ -60,7 +60,7 @@ def signature(x: Any, tensors: list[Any], numbers: list[Any]) -> Any:
     return id(x)  # a plan keeps it alive, and guards what it holds
 
 
-def repeats(tensors: list[Any]) -> Any:
+def repeats(tensors: list[Any]) -> tuple[int, ...] | None:
     """Describe which tensors are one and the same."""
     if len(tensors) < 2 or len({*map(id, tensors)}) == len(tensors):
         return None
@@ -68,12 +68,12 @@ def repeats(tensors: list[Any]) -> Any:
     return tuple(known[id(x)] for x in tensors)
 
 
-def exact(x: Any) -> Any:
+def exact(x: Any) -> tuple[type, Any]:
     """Describe a key so that 1 is not True and 0.0 is not -0.0."""
     return type(x), x if x or type(x) not in EXACT_NUMBERS else str(x)
 
 
-def beside(x: Any) -> Any:
+def beside(x: Any) -> tuple[Any, ...] | None:
     """Describe what a container of another class than Python's own has besides its items: attributes, a default."""
     if type(x) in (list, tuple, dict):
         return None
@@ -168,7 +168,7 @@ class Held(int):
 class Kept:
     """Stands in the form of a result for a list or dict from outside, which comes back itself."""
 
-    def __init__(self, thing: Any) -> None:
+    def __init__(self, thing: object) -> None:
         self.thing = thing
 
 
@@ -195,9 +195,16 @@ def form_of(result: Any, tensors: list[Var], known: Callable[[Any], Any]) -> Any
     return result
 
 
-def anything(x: Any) -> Any:
+def anything(x: object) -> object:
     """Have form_of take anything, and look into what holds other things."""
     return None if isinstance(x, dict | list | tuple) else x
+
+
+def tensors_in(x: object) -> list[Var]:
+    """List the tensors in a result, each once."""
+    found: list[Var] = []
+    form_of(x, found, anything)
+    return found
 
 
 def filled(form: Any, tensors: list[Any], held: Sequence[Any] = ()) -> Any:
@@ -209,7 +216,7 @@ def filled(form: Any, tensors: list[Any], held: Sequence[Any] = ()) -> Any:
     return rebuilt(form, [filled(v, tensors, held) for v in form]) if isinstance(form, tuple | list) else form
 
 
-def parameters(function: Any) -> list[str]:
+def parameters(function: Callable[..., Any]) -> list[str]:
     """Name the positional parameters of a function or module."""
     function = getattr(function, "forward", function)
     bound = isinstance(function, MethodType)

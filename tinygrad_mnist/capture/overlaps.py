@@ -5,8 +5,8 @@ Look next at step.py, which asks once the step has run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from .guards.watch import refused
 K = TypeVar("K")
 
 
-def check_overlaps(recorder: Recorder, inputs: list[Var], originals: list[Any]) -> None:
+def check_overlaps(recorder: Recorder, inputs: list[Var], originals: Sequence[object]) -> None:
     """Refuse memory from outside that the step changes and knows under a second name, too."""
     for value in recorder.states:
         twice = any(value.source is x for x in originals)

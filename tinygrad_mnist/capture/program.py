@@ -27,8 +27,8 @@ class Value:
     """
 
     def __init__(
-        self, index: int, shape: tuple[int, ...], dtype: Any, axes: tuple[int, ...], origin: str = "result",
-        source: Any = None, base: Value | None = None, name: str = "",
+        self, index: int, shape: tuple[int, ...], dtype: np.dtype[Any] | str, axes: tuple[int, ...],
+        origin: str = "result", source: Any = None, base: Value | None = None, name: str = "",
     ) -> None:  # fmt: skip
         self.index, self.shape, self.dtype, self.axes = index, shape, np.dtype(dtype), axes
         self.origin, self.source, self.base = origin, source, base
@@ -144,7 +144,7 @@ class Program:
 
     results: values to give back; gradients: what `.grad` of each leaf is then; history: (number, leaf, value) for every
     time that the step sets a `.grad`, before the instruction of that number. offsets and size say where in one block of
-    memory the results lie (see passes.assign_memory). gives: "" if results are copies, else results leave in
+    memory the results lie (see memory.assign_memory). gives: "" if results are copies, else results leave in
     the memory that they are computed in, made anew at every call, and only what is no more than a view of such, or of
     an input, is copied: in its own memory order ("K"), or that of its axes ("C").
     """

@@ -15,9 +15,10 @@ import numpy as np
 
 from ..core.errors import CaptureError
 from ..core.graph import Var
+from ..core.primitive import share
 from ..tensors.tensor import Tensor
 from .capture import Recorder, capture
-from .forms import Held, Kept, Place, anything, containers, filled, form_of
+from .forms import Held, Kept, Place, containers, filled, form_of, tensors_in
 from .guards.guard import Guard
 from .guards.watch import refused
 from .overlaps import check_overlaps
@@ -30,9 +31,9 @@ ALONE = 2  # references to a thing that only one variable holds, as getrefcount 
 class GradOf:
     """Stands for the `.grad` of an argument, by number, or of a tensor from outside, by reference."""
 
-    leaf: Any
+    leaf: int | Callable[[], Any]
 
-    def find(self, tensors: list[Any], result: list[Any]) -> Any:
+    def find(self, tensors: list[Any], result: list[Var]) -> Any:
         """Give the `.grad`."""
         return (tensors[self.leaf] if isinstance(self.leaf, int) else self.leaf()).gradient
 
@@ -41,11 +42,11 @@ class GradOf:
 class PartOf:
     """Stands for a view of another tensor of the result, by number, or of a `.grad`, which began at start."""
 
-    owner: Any
+    owner: GradOf | int
     interface: dict[str, Any]
     start: int
 
-    def find(self, tensors: list[Any], result: list[Any]) -> Any:
+    def find(self, tensors: list[Any], result: list[Var]) -> Var:
         """Make the view."""
         owner = self.owner.find(tensors, result) if isinstance(self.owner, GradOf) else result[self.owner]
         data = owner.array.ctypes.data + self.interface["data"][0] - self.start, False
@@ -98,9 +99,7 @@ class Captured:
 
     def with_views(self, found: list[Array], result: Any) -> list[Array]:
         """Put the views that the function itself gave in the places of those that its plan made of copies."""
-        own: list[Var] = []
-        form_of(result, own, anything)
-        computed = [t.array for t, p in zip(own, self.places, strict=False) if p is None]
+        computed = [t.array for t, p in zip(tensors_in(result), self.places, strict=False) if p is None]
         return [computed[i] if i in self.views else a for i, a in enumerate(found)]
 
 
@@ -185,11 +184,9 @@ def captured(
     recorder.settle(program)
     check_overlaps(recorder, stand_ins, tensors)
     if changed is not None and changed[1]:
-        raise CaptureError(
-            f"compile: the step changes {changed[0]}, at {guard.place_of(changed[0])}.",
-            expected="a forward pass that changes nothing but tensors",
-            hint="return the value from the step, or register a tensor and change it in place under tg.no_grad()",
-        )
+        what = f"compile: the step changes {changed[0]}, at {guard.place_of(changed[0])}."
+        hint = "return the value from the step, or register a tensor and change it in place under tg.no_grad()"
+        raise CaptureError(what, expected="a forward pass that changes nothing but tensors", hint=hint)
     places = [p.source if isinstance(p, Value) else p for p in places]
     for i, (root, interface) in views.items():
         views[i] = root.source
@@ -226,6 +223,5 @@ def looking(interface: dict[str, Any], memory: Array) -> Array:
 def view_of(owner: Var, array: Array) -> Var:
     """Make a tensor of an array that looks at another tensor's memory."""
     result = Tensor.wrap(array)
-    result.version = owner.version
-    owner.version.share(owner, result)
+    share(result, owner)
     return result

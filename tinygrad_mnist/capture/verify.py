@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import CaptureError
-from ..core.graph import Var
+from ..core.graph import Array, Var
 from .forms import NUMBERS, WORDS
 
 
@@ -46,11 +46,11 @@ class Nearness:
     share: float = 0.0
     gradient: float = 0.0
 
-    def rounding(self, dtype: Any) -> float:
+    def rounding(self, dtype: np.dtype[Any]) -> float:
         """Give the length up to which a gradient of this dtype may be rounding alone."""
         return 64 * float(np.finfo(dtype).eps) * self.gradient  # 64: of a long sum
 
-    def alike(self, a: Any, b: Any) -> bool:
+    def alike(self, a: Array, b: Array) -> bool:
         """Tell whether two arrays are equal, or as near as floats may be."""
         if (a.shape, a.dtype) != (b.shape, b.dtype):
             return False
@@ -63,7 +63,7 @@ class Nearness:
         allowed = max(self.share * size(a), self.rounding(a.dtype))
         return size(a - b) <= allowed < np.inf or np.array_equal(a, b)
 
-    def is_rounding(self, a: Any, b: Any) -> bool:
+    def is_rounding(self, a: Var | None, b: Var | None) -> bool:
         """Tell whether two gradients differ and are rounding alone."""
         if a is None or b is None or a.dtype.kind != "f" or a.shape != b.shape or np.array_equal(a.array, b.array):
             return False
@@ -100,6 +100,6 @@ def difference(a: Any, b: Any, name: str, seen: set[int], near: Nearness = Nearn
     return next((label for label in found if label), "")
 
 
-def size(a: Any) -> float:
+def size(a: Array) -> float:
     """Give the length of an array as a vector."""
     return float(np.linalg.norm(a.ravel().astype(np.float64)))  # whose squares do not overflow in float32

@@ -1,7 +1,7 @@
 """`compile`: a function of tensors that is captured at its first call and replayed afterwards.
 
-A plan serves calls with the same shapes, dtypes and settings. What it must not bake in is guarded (guards.py), and
-whether it repeats the function is checked once (verify.py). Read last.
+A plan serves calls with the same shapes, dtypes and settings. What it must not bake in is guarded (capture/guards/),
+and whether it repeats the function is checked once (capture/verify.py). Read last.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import functools
 import importlib
 import threading
 import warnings
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Hashable
 from types import MethodType
 from typing import Any
 
@@ -22,10 +23,11 @@ from ..capture.guards.watch import refused
 from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
+from ..core.backend import Defaults
 from ..core.errors import CaptureError
 from ..core.explain import outside
 from ..core.graph import Array, Var
-from ..core.scope import state
+from ..core.scope import refuse_captured, state
 from ..tensors.tensor import Tensor
 
 MOST_PLANS = 32  # of one function; the oldest goes first
@@ -36,6 +38,21 @@ SAMPLE_BYTES = 1 << 20  # arguments up to this size are kept, to measure with
 PLANNERS = {"numpy": (".replay", "NumpyPlan"), "numba": ("..fast.plan", "NumbaPlan")}
 
 
+everyone: list[weakref.ref[Compiled]] = []  # a WeakSet's own callbacks would swallow Ctrl-C
+joining = threading.Lock()
+
+
+def start_anew() -> None:
+    """Let go of every plan, since another default dtype makes other arrays."""
+    refuse_captured("set_default_dtype()", "call it outside the step")
+    for function in filter(None, [known() for known in everyone]):
+        with function.lock:
+            function.plans, function.order = {}, []
+
+
+Defaults.forget.append(start_anew)
+
+
 class Compiled:
     """What `compile` makes of a function: call it as the function itself."""
 
@@ -43,12 +60,14 @@ class Compiled:
         functools.update_wrapper(self, function, updated=())
         self.function, self.backend = function, backend
         self.name = getattr(function, "__name__", type(function).__name__)
-        self.plans: dict[Any, list[Plan]] = {}
-        self.order: list[tuple[Any, Plan]] = []  # oldest first
-        self.captures: dict[Any, int] = {}
+        self.plans: dict[Hashable, list[Plan]] = {}
+        self.order: list[tuple[Hashable, Plan]] = []  # oldest first
+        self.captures: dict[Hashable, int] = {}
         self.crowded = False
         self.latest: Plan | None = None
         self.lock = threading.RLock()
+        with joining:
+            everyone[:] = [*(known for known in everyone if known()), weakref.ref(self)]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.recorder is not None or state.plainly:  # inside another step, which sees to it
@@ -66,12 +85,12 @@ class Compiled:
                     return self.verify(key, plan, tensors, *call) if not plan.verified else plan.run(tensors, *call)
             return self.capture(key, tensors, numbers, args, kwargs)
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 
     # ------------------------------------------------------------ capture
 
-    def capture(self, key: Any, tensors: list[Any], numbers: list[Any], args: Any, kwargs: Any) -> Any:
+    def capture(self, key: Hashable, tensors: list[Any], numbers: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function for real, and keep a plan for calls like this one."""
         guard, inputs, names, new_args, new_kwargs = self.prepared(args, kwargs)
         before = forms.identities([new_args, new_kwargs])
@@ -114,7 +133,7 @@ class Compiled:
         guard.explore()
         return guard, inputs, names, new_args, new_kwargs
 
-    def keep(self, key: Any, plan: Plan) -> None:
+    def keep(self, key: Hashable, plan: Plan) -> None:
         """Keep a plan, unless the step itself changes what the plan takes for granted; say so if that goes on."""
         self.latest = plan
         before = self.plans.get(key, [])
@@ -132,7 +151,7 @@ class Compiled:
         if not plan.step.changed:
             self.store(key, plan)
 
-    def store(self, key: Any, plan: Plan) -> None:
+    def store(self, key: Hashable, plan: Plan) -> None:
         """Serve calls by a plan from now on, and let go of the oldest one if there are too many."""
         self.plans[key] = [plan, *self.plans.get(key, [])]
         self.order.append((key, plan))
@@ -147,13 +166,13 @@ class Compiled:
                 )
             self.crowded = True
 
-    def forget(self, key: Any, plan: Plan) -> None:
+    def forget(self, key: Hashable, plan: Plan) -> None:
         """Let go of a plan."""
         self.plans[key].remove(plan)
         self.plans = {k: plans for k, plans in self.plans.items() if plans}
         self.order.remove((key, plan))
 
-    def verify(self, key: Any, plan: Plan, tensors: list[Any], args: Any, kwargs: Any) -> Any:
+    def verify(self, key: Hashable, plan: Plan, tensors: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function for real once more and the plan on copies, and compare everything that either changed."""
         plan.verified = True
         try:

@@ -6,13 +6,13 @@ next at replay.py, which gives the names their arrays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from ..capture.program import Instruction, Program, Value
-from ..core.primitive import MEMORY, takes
+from ..core.card import MEMORY, has_argument
 from ..kernels.product import product
 from ..kernels.scratch import stretched
 from ..ops.contract import linear
@@ -39,34 +39,34 @@ class Writer:
         self.known: dict[int, str] = {}  # their names, by id
         self.views: dict[str, str] = {}  # name -> expression of a view, evaluated once
 
-    def of(self, x: Any) -> str:
+    def of(self, x: object) -> str:
         """Name a value, or spell a number or a setting."""
         return x.holder.name if isinstance(x, Value) else self.setting(x, "number")
 
-    def setting(self, x: Any, name: str) -> str:
+    def setting(self, x: object, name: str) -> str:
         """Spell a static argument, or name what cannot be spelled."""
         return spelled(x) if is_literal(x) else self.named(x, name)
 
     def view(self, x: Value, expression: str) -> str:
         """Name a view of a value: made once where the value's memory stays, at every call where it is an input's."""
-        if moves(x):
+        if is_moved(x):
             return self.of(x) + expression
         name = self.of(x) + "".join(c if c.isalnum() else "_" for c in expression).rstrip("_")
         self.views[name] = self.of(x) + expression
         return name
 
-    def refer(self, thing: Any, name: str) -> str:
+    def refer(self, thing: object, name: str) -> str:
         """Give a Python object from outside a name in the source."""
         name = self.named(thing, name)
         self.outside[name] = thing
         return name
 
-    def function(self, function: Any, name: str = "") -> str:
+    def function(self, function: Callable[..., Any], name: str = "") -> str:
         """Name a function that the source calls."""
-        own = function.__name__
+        own = getattr(function, "__name__", "")
         return f"np.{own}" if getattr(np, own, None) is function else self.named(function, name or own)
 
-    def named(self, thing: Any, name: str) -> str:
+    def named(self, thing: object, name: str) -> str:
         """Give a Python object a name in the source."""
         if id(thing) not in self.known:
             while name in self.names:
@@ -75,12 +75,12 @@ class Writer:
         return self.known[id(thing)]
 
 
-def moves(x: Value) -> bool:
+def is_moved(x: Value) -> bool:
     """Tell whether the memory of a value is another at every call."""
     return x.root.fresh or x.root.origin in ("input", "gradient")
 
 
-def spelled(x: Any) -> str:
+def spelled(x: object) -> str:
     """Spell a number or a setting in Python."""
     if isinstance(x, float) and (x != x or x in (float("inf"), float("-inf"))):
         return f"float('{x}')"
@@ -153,7 +153,7 @@ def lines_of(w: Writer, s: Instruction) -> list[str]:
     given = p.takes_out and p.residuals == (len(memory) == 2)
     pair = p.residuals and (p.unrecorded is None or len(memory) == 2)
     if p.residuals and not pair:
-        forward, given = p.unrecorded, takes(p.unrecorded, "out")
+        forward, given = p.unrecorded, has_argument(p.unrecorded, "out")
     elif p.ufunc is not None and (p.convert is None or all(v.dtype.kind == "f" for v in s.values())):
         forward = p.ufunc
     elif p.unchecked is not None and out.dtype.kind == "f" and all(v.dtype == out.dtype for v in s.values()):
@@ -190,7 +190,7 @@ def write_source(program: Program) -> Writer:
             lines = lines_of(w, s)
         else:
             lines = [f"{s.outputs[0].name} = {view_of(w, s)}"]  # also where made once: what it names must be there
-            lines = lines if moves(s.outputs[0]) else []
+            lines = lines if is_moved(s.outputs[0]) else []
         w.lines += lines
         w.owners += [s] * len(lines)
     return w
@@ -198,5 +198,5 @@ def write_source(program: Program) -> Writer:
 
 def fixed_views(program: Program, w: Writer) -> dict[str, str]:
     """List the views that are made once, with the expression of each."""
-    views = {s.outputs[0].name: view_of(w, s) for s in program.instructions if s.is_view and not moves(s.outputs[0])}
+    views = {s.outputs[0].name: view_of(w, s) for s in program.instructions if s.is_view and not is_moved(s.outputs[0])}
     return views | w.views

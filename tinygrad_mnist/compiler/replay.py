@@ -16,11 +16,12 @@ import numpy as np
 from ..capture.forms import copied
 from ..capture.overlaps import overlapping
 from ..capture.program import Array, Instruction, Program, Value, name_values
-from ..core.backend import apart
+from ..core.backend import isolated
 from ..core.graph import Var
 from ..core.scope import state
-from .numpy_source import Writer, fixed_views, moves, write_source
-from .passes import assign_memory, run_in_place, simplify, write_through
+from .memory import assign_memory, run_in_place, write_through
+from .numpy_source import Writer, fixed_views, is_moved, write_source
+from .passes import simplify
 from .rewrites import pool_before_rectifying
 
 
@@ -45,8 +46,19 @@ class NumpyPlan:
         self.used = list(dict.fromkeys(v.root for v in self.values()))
         self.entries = {v: self.writer.refer(v.source, f"{v.name}_of") for v in self.used if v.origin == "gradient"}
         states = {v.name: v.source for v in self.used if v.origin == "state"}
-        self.bound = kind(self, states, self.writer.outside, [leaf for leaf, _ in self.program.gradients])
+        things = states, self.writer.outside, [leaf for leaf, _ in self.program.gradients]
+        self.bound = kind(self, *things)
         self.run, self.fits = self.bound.run, self.bound.fits
+        set_anew = {id(leaf) for leaf, value in self.program.gradients if value is not None}
+        if any(id(v.source) in set_anew for v in self.entries):
+            self.spare, self.fits = kind(self, *things), self.fits_in_turn
+
+    def fits_in_turn(self) -> bool:
+        """Use the one of two memories in which the `.grad` of the call before, which this one reads, does not lie."""
+        if any(g is not None and leaf.gradient is g for leaf, g in self.bound.gradients):
+            self.bound, self.spare = self.spare, self.bound
+            self.run = self.bound.run
+        return self.bound.fits()
 
     def values(self) -> list[Value]:
         """List all values that are used, and that are kept."""
@@ -80,8 +92,8 @@ class NumpyPlan:
         """Bind the plan to copies of everything outside, so that running it changes nothing."""
         things = self.bound.states, self.bound.outside, self.bound.leaves
         tensors = [*things[0].values(), *(x for x in things[1].values() if isinstance(x, Var)), *things[2]]
-        copies: dict[int, Any] = {id(t): copied(t) for t in tensors}
-        return type(self.bound)(self, *apart(copy.deepcopy, things, copies))  # of generators, too
+        copies: dict[int, Var] = {id(t): copied(t) for t in tensors}
+        return type(self.bound)(self, *isolated(copy.deepcopy, things, copies))  # of generators, too
 
     def measure(self, arrays: list[Array], repeat: int = 20) -> None:
         """Time every instruction, on copies of all that the step changes."""
@@ -119,7 +131,8 @@ class Bound:
         arena = aligned(plan.program.size)
         arrays = self.own | {v: v.empty(arena[offset:]) for v, offset in plan.program.offsets.items()}
         arrays |= {v: self.states[v.name].array for v in plan.used if v.origin == "state"}
-        self.names = plan.writer.names | self.outside | self.named(arrays)
+        named = self.named(arrays)  # which gives functions of views names, too
+        self.names = plan.writer.names | self.outside | named
         text, self.owners = plan.text()
         exec(compile(text, "<compiled step>", "exec"), self.names)
         self.function = self.names["step"]
@@ -199,9 +212,10 @@ class Bound:
         failed = self.owners[trace.tb_lineno - 1] if trace is not None else None
         if trace is None or failed is None:
             return error
-        final = {id(leaf): tensor for leaf, tensor in self.gradients}
-        for number, leaf, value in self.plan.program.history:
-            if number <= failed.number and id(leaf) in final:
+        history = self.plan.program.history
+        final = {id(leaf): tensor for leaf, tensor in [*((x, x.gradient) for _, x, _ in history), *self.gradients]}
+        for number, leaf, value in history:
+            if number <= failed.number:
                 leaf.gradient = None if value is None else final[id(leaf)]
         if failed.primitive is None:
             return error
@@ -227,7 +241,7 @@ def make_views(program: Program, arrays: dict[Value, Array], writer: Writer) -> 
     named: dict[str, Any] = {}
     for value in values:
         holder = value.holder
-        if holder.base is None and not moves(value):
+        if holder.base is None and not is_moved(value):
             named[holder.name] = holder.source if holder.origin == "constant" else arrays[holder]
     for name, expression in fixed_views(program, writer).items():
         named[name] = eval(expression, writer.names, named)

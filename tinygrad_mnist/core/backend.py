@@ -1,4 +1,4 @@
-"""What the package takes from the machine: dtypes and random numbers.
+"""What the package takes from the machine: dtypes, which of them new floats have, and random numbers.
 
 Every draw comes from a Generator; the default one is seeded by `manual_seed` and otherwise from the system. Knows no
 tensor. Look next at graph.py.
@@ -12,6 +12,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .device import CPU, on_cpu
+from .device import device as Device
+from .errors import DTypeError
+
 Array = np.ndarray[Any, np.dtype[Any]]  # the one spelling, at the bottom: kernels/ take it from here
 T = TypeVar("T")
 
@@ -24,10 +28,36 @@ int16 = np.dtype(np.int16)
 int32 = np.dtype(np.int32)
 int64 = np.dtype(np.int64)
 bool_ = np.dtype(np.bool_)
-half, double, long = float16, float64, int64  # PyTorch's further names; those of builtins are given in __init__.py
+half, double, long, short = float16, float64, int64, int16  # those of builtins are given in __init__.py
 
 
-def apart(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+class Defaults:
+    """What new tensors are where nothing says otherwise."""
+
+    dtype = float32  # of Python's floats, of new tensors and of floats computed from integers
+    forget: list[Callable[[], None]] = []  # called before it changes: lets go of what was found out for this one
+
+
+def set_default_dtype(d: Any, /) -> None:
+    """Choose the dtype of new floats: float32 at first, float64 for precision, float16.
+
+    Raises:
+        DTypeError for what is no floating-point dtype
+    """
+    if d is None or isinstance(d, str) or np.dtype(d).kind != "f":
+        raise DTypeError("set_default_dtype: expected a floating-point dtype.", got=f"{d!r:.60}", hint="tg.float64")
+    if (kind := np.dtype(d)) != Defaults.dtype:
+        for forget in Defaults.forget:
+            forget()
+    Defaults.dtype = kind
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """Tell the dtype of new floats."""
+    return Defaults.dtype
+
+
+def isolated(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Call what uses np.errstate, which an interruption (Ctrl-C) inside its own lines would leave changed."""
     return copy_context().run(function, *args, **kwargs)
 
@@ -35,24 +65,43 @@ def apart(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 class Generator:
     """A stream of random numbers with a seed and a state that can be stored.
 
-    Made at first use, so that importing the package draws nothing from the system.
+    Made at first use, so that importing the package draws nothing from the system. seed: a number, or the CPU, which
+    is what PyTorch's takes there.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        self._seed = seed
+    def __init__(self, seed: Any = None, device: Any = None) -> None:
+        if isinstance(seed, str | Device):
+            seed, device = None, seed
+        on_cpu("Generator", device)
+        self._seed: int | None = seed
         self._numpy: np.random.Generator | None = None
 
     @property
     def numpy(self) -> np.random.Generator:
         """The NumPy generator that does the drawing."""
         if self._numpy is None:
-            self._numpy = apart(np.random.default_rng, self._seed)
+            self._numpy = isolated(np.random.default_rng, self.seed() if self._seed is None else self._seed)
         return self._numpy
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream again from a seed."""
-        self._seed, self._numpy = seed, apart(np.random.default_rng, seed)
+        self._seed, self._numpy = seed, isolated(np.random.default_rng, seed)
         return self
+
+    @property
+    def device(self) -> Device:
+        """Where the numbers are drawn: the CPU."""
+        return CPU
+
+    def initial_seed(self) -> int:
+        """Tell the seed that the stream began with."""
+        return self.seed() if self._seed is None else self._seed  # nothing was drawn yet where there is none
+
+    def seed(self) -> int:
+        """Start the stream again from a seed that the system gives, and tell it."""
+        seed: int = isolated(np.random.SeedSequence).entropy % 2**63  # type: ignore[operator]
+        self.manual_seed(seed)
+        return seed
 
     def get_state(self) -> dict[str, Any]:
         """Give the state of the stream: plain numbers, fit for JSON."""

@@ -55,6 +55,16 @@ def integers(out: Array, generator: Source, low: int, high: int) -> None:
     out[...] = generator_or_default(generator).integers(low, high, out.shape, dtype=kind)
 
 
+def happens(out: Array, generator: Source, p: float) -> None:
+    """Draw 1 with probability p, else 0."""
+    out[...] = generator_or_default(generator).random(out.shape) < p
+
+
+def sampled(out: Array, generator: Source, method: str, parameters: tuple[float, ...]) -> None:
+    """Draw by a method of NumPy's generator, in float64."""
+    out[...] = getattr(generator_or_default(generator), method)(*parameters, size=out.shape)
+
+
 def permutation(out: Array, generator: Source) -> None:
     """Draw an order of the integers from 0 to the length of out."""
     out[...] = generator_or_default(generator).permutation(len(out))

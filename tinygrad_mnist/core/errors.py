@@ -9,6 +9,16 @@ Knows nothing of the package. Look next at backend.py.
 from __future__ import annotations
 
 
+def shown(x: object) -> str:
+    """Name a value that was got: its type, and how it begins."""
+    return f"{type(x).__name__} {x!r:.60}"
+
+
+def reason(error: BaseException) -> str:
+    """Say in one line why something failed: in the system's words where it was the system that refused."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
 class TinygradError(Exception):
     """Any error raised on purpose by this package.
 
@@ -41,6 +51,14 @@ class IndexRangeError(TinygradError, IndexError):
 
 class ArgumentError(TinygradError, ValueError):
     """A value outside the range that the argument allows."""
+
+
+class LinAlgError(ArgumentError, RuntimeError):
+    """A matrix that has no inverse, no Cholesky factor, or for which an algorithm does not converge."""
+
+
+class DeviceError(ArgumentError, RuntimeError):
+    """A device that this package does not have: any but the CPU."""
 
 
 class GradientError(TinygradError, RuntimeError):

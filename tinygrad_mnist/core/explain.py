@@ -25,12 +25,9 @@ def explained(name: str, error: Exception, arrays: dict[str, Any]) -> Exception:
     got = ", ".join(f"{n} {describe(x)}" for n, x in arrays.items() if x is not None)
     if "broadcast" in str(error):
         shapes = [np.shape(x) for x in arrays.values() if x is not None]
-        better: TinygradError = ShapeError(
-            f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast.",
-            got=got,
-            expected="sizes equal, or 1, axis by axis from the last one",
-            hint=broadcast_hint(shapes),
-        )
+        what = f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast."
+        wanted = "sizes equal, or 1, axis by axis from the last one"
+        better: TinygradError = ShapeError(what, got=got, expected=wanted, hint=broadcast_hint(shapes))
     else:
         kinds: dict[type, type[TinygradError]] = {IndexError: IndexRangeError, TypeError: DTypeError}
         kind = next((kinds[builtin] for builtin in kinds if isinstance(error, builtin)), ShapeError)

@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .errors import OutputError
+from .errors import OutputError, reason
 
 Buffer = bytes | bytearray | memoryview
 KINDS = {
@@ -34,7 +34,7 @@ def write_whole(path: str | os.PathLike[str], data: Buffer, owner: str = "write_
     """
     try:
         final, old = _destination(path)
-        part = final.with_name(f"{_stem(final)}{os.getpid()}.{time.monotonic_ns()}.part")
+        part = _temporary(final)
         # nobody may read what replaces a private file before it has that file's mode
         try:
             with open(part, "xb", opener=None if old is None else PRIVATE) as stream:
@@ -56,11 +56,8 @@ def unwritable(owner: str, path: object, error: BaseException) -> OutputError:
     """Say that a file cannot be written, and why."""
     if isinstance(error, OutputError):
         return OutputError(f"{owner}: {error.problem}", got=error.got, expected=error.expected, hint=error.hint)
-    failure = OutputError(
-        f"{owner}: {_shown(path)} cannot be written.",
-        got=(error.strerror if isinstance(error, OSError) else None) or _shown(error) or type(error).__name__,
-        expected="a folder that exists, with permission and room",
-    )
+    wanted = "a folder that exists, with permission and room"
+    failure = OutputError(f"{owner}: {_shown(path)} cannot be written.", got=_shown(reason(error)), expected=wanted)
     if isinstance(error, OSError):
         failure.errno, failure.strerror = error.errno, error.strerror
     return failure
@@ -90,16 +87,15 @@ def output_folder(folder: str | os.PathLike[str]) -> Path:
     try:
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".probe.{os.getpid()}.{time.monotonic_ns()}"
-        write_whole(probe, b"")
+        remove_leftovers(path / "probe")
+        probe = _temporary(path / "probe")
+        with open(probe, "xb"):
+            pass
         probe.unlink()
     except (OSError, ValueError, TypeError) as error:
-        raise OutputError(
-            f"Files cannot be written to the folder {_shown(folder)}.",
-            got=(error.strerror if isinstance(error, OSError) else None) or _shown(error),
-            expected="a folder that exists or can be made, with permission to write",
-            hint="choose another folder",
-        ) from error
+        what = f"Files cannot be written to the folder {_shown(folder)}."
+        wanted = "a folder that exists or can be made, with permission to write"
+        raise OutputError(what, got=_shown(reason(error)), expected=wanted, hint="choose another folder") from error
     return path
 
 
@@ -161,6 +157,11 @@ def _stem(final: Path) -> str:
     return f".{final.name}." if len(name) <= LONGEST else f".{hashlib.sha256(name).hexdigest()[:32]}."
 
 
+def _temporary(final: Path) -> Path:
+    """Name a file that is to become the final one, after this process and moment."""
+    return final.with_name(f"{_stem(final)}{os.getpid()}.{time.monotonic_ns()}.part")
+
+
 def _shown(x: object) -> str:
     """Write a path or message so that any terminal can show it."""
     return str(x).encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")[:300]
@@ -168,12 +169,9 @@ def _shown(x: object) -> str:
 
 def _alive(process: int) -> bool:
     """Tell whether a process of this machine is still there; True where that cannot be told."""
-    if os.name == "nt":
-        return True
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
+        if os.name != "nt":
+            os.kill(process, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True

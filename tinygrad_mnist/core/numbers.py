@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array
+from .backend import Array, Defaults
 from .errors import ArgumentError, DTypeError
 from .explain import describe
 
 FLOAT64 = np.dtype(np.float64)
-FLOAT32 = np.dtype(np.float32)
 
 
 def constant(x: Any, name: str) -> Any:
@@ -23,11 +22,9 @@ def constant(x: Any, name: str) -> Any:
         return x.item()
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"{name}: cannot compute with {type(x).__name__} {x!r:.60}.",
-            expected="a tensor, an array, a number, or nested lists of numbers",
-        )
-    return array.astype(np.float32) if array.dtype is FLOAT64 and not isinstance(x, np.ndarray) else array
+        wanted = "a tensor, an array, a number, or nested lists of numbers"
+        raise DTypeError(f"{name}: cannot compute with {type(x).__name__} {x!r:.60}.", expected=wanted)
+    return array.astype(Defaults.dtype) if array.dtype is FLOAT64 and not isinstance(x, np.ndarray) else array
 
 
 def within(
@@ -41,12 +38,9 @@ def within(
     if all(low <= x <= high for x in numbers):
         raise error  # of the forward's own
     if not modular or kind.kind not in "iu" or not all(-(2**63) <= x < 2**63 for x in numbers):
-        raise ArgumentError(
-            f"{name}: a number does not fit into {kind}.",
-            got=", ".join(describe(x) for x in arrays if x is not None),
-            expected=f"from {low} to {high}",
-            hint="a wider dtype: x.long(), or x.float()",
-        )
+        got = ", ".join(describe(x) for x in arrays if x is not None)
+        wanted, hint = f"from {low} to {high}", "a wider dtype: x.long(), or x.float()"
+        raise ArgumentError(f"{name}: a number does not fit into {kind}.", got=got, expected=wanted, hint=hint)
     size = high - low + 1
     return tuple((int(x) - low) % size + low if type(x) is int or isinstance(x, np.integer) else x for x in args)
 
@@ -56,4 +50,4 @@ def narrow(out: Array, arrays: list[Any]) -> Array:
     # by kind, not identity: an array from a pickle or of the other byte order has a float64 of its own
     if any(type(x) is np.ndarray and x.dtype.char == "d" for x in arrays):
         return out
-    return out.astype(FLOAT32)
+    return out.astype(Defaults.dtype)

@@ -2,9 +2,7 @@
 
 A primitive called on raw arrays is just its function. Called on a Var it computes on the raw arrays, wraps the result
 and, where a gradient may be asked for, records a Node. A rule (vector-Jacobian product) has the signature
-
     rule(g, out, *arguments, *, static arguments) -> cotangent of one argument
-
 and is written with operators and other primitives only. Given arrays it computes; given Vars it records, so the same
 text serves every order of derivative. Knows no operation. Look next at ops/elementwise.py for rules, engine.py for
 their use.
@@ -12,13 +10,13 @@ their use.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
 import numpy as np
 
+from .card import CO_VARARGS, MEMORY, check_card, check_function, check_loop, check_rule, has_argument
 from .explain import explained
 from .graph import Node, Var
 from .numbers import FLOAT64, constant, narrow, within
@@ -31,11 +29,7 @@ Promote = Callable[[Any, Any], list[Any] | None]
 NDARRAY = np.ndarray  # one look-up less where calls are counted
 PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types that NumPy may see as they are
 
-CO_VARARGS, CO_VARKEYWORDS = 4, 8  # flags of a function with *args, **kwargs: the inspect module costs at import
-
 NOTHING: dict[str, Any] = {}  # never changed
-WORDS = {"if", "else", "and", "or", "not", "abs", "math", "loops"}  # what a loop may say besides
-MEMORY = ("out", "saved")  # keyword arguments of a forward that are no metadata: where results are to go
 
 registry: dict[str, Primitive] = {}
 answering: dict[Any, Primitive] = {}  # NumPy's ufunc -> the primitive that stands for it on tensors
@@ -57,12 +51,12 @@ class Primitive:
              answers: the ufunc that this is on tensors, where another function computes; None: `computes`.
              differentiable: False for what is constant to differentiation, whose result needs no gradient.
              modular: Python's integers count modulo 2ⁿ of the integer arrays that they meet.
-             over: positions of the arguments in whose memory the result may be computed.
+             over: positions of the arguments in whose memory the result may be computed; None: of all of a ufunc's.
              loop: for numba: one element as Python on the arguments' names, or a function of the static ones that
              gives it. `math.f`, or `loops.f` of kernels/loops.py; numbers have the step's dtype.
              saves: of residuals with a loop: the primitive of the same arguments whose loop gives the saved ones.
-             rows: for numba: a loop over the rows of a matrix, of the arguments, numbers among the static ones, `out`
-             and `saved`, as in kernels/loops.py; an axis, if there is one, is the last.
+             rows: for numba: a loop over the rows of a matrix, of the arguments (matrices alike, vectors of a number
+             per row), numbers among the static ones, `out` and `saved`, as in kernels/loops.py; an axis is the last.
              check: raises on arguments that the rows must not be given, as class numbers that there are not.
              slow: why a compiled step calls NumPy for it between two kernels, or copies what it gives ("" if neither).
              registered: False for what is no operation of its own, and may share a name.
@@ -72,49 +66,57 @@ class Primitive:
         self, declared: Callable[..., Any], *, computes: Callable[..., Any] | None = None, residuals: bool = False,
         unrecorded: Rule | None = None, unchecked: Rule | None = None, view: bool = False,
         unbroadcast: Rule | None = None, differentiable: bool = True, promote: Promote | None = None,
-        convert: Rule | None = None, answers: Any = None, modular: bool = False, over: tuple[int, ...] = (),
+        convert: Rule | None = None, answers: Any = None, modular: bool = False, over: tuple[int, ...] | None = (),
         loop: str | Callable[..., str] | None = None, rows: Callable[..., None] | None = None,
         check: Rule | None = None, slow: str = "", registered: bool = True, saves: Primitive | None = None,
     ) -> None:  # fmt: skip
+        check_function(declared)
         code = declared.__code__
         count = code.co_argcount
-        self.name = declared.__name__
+        defaults = dict(zip(code.co_varnames[:count][::-1], (declared.__defaults__ or ())[::-1], strict=False))
+        self.name = declared.__name__.replace("<lambda>", "lambda_")
         self.ufunc = computes if isinstance(computes, np.ufunc) else None  # computes all, or all but what is converted
         self.convert = convert
         forward = declared if computes is None else computes
         self.forward: Callable[..., Any] = forward
         if convert is not None:
             self.forward = lambda x, out=None: forward(convert(x)) if out is None else forward(convert(x), out)
-        self.takes_out = self.ufunc is not None or takes(forward, "out") and residuals <= takes(forward, "saved")
-        self.over, self.loop, self.rows, self.check, self.slow, self.saves = over, loop, rows, check, slow, saves
-        self.residuals, self.view, self.unbroadcast = residuals, view, unbroadcast
-        self.differentiable, self.promote, self.modular = differentiable, promote, modular
-        self.arguments = code.co_varnames[:count]
+        replayed = has_argument(forward, "out") and residuals <= has_argument(forward, "saved")
+        self.takes_out = self.ufunc is not None or replayed
+        self.arguments = tuple(x for x in code.co_varnames[:count] if x not in MEMORY or x not in defaults)
         named = count + code.co_kwonlyargcount
         self.static = tuple(x for x in code.co_varnames[count:named] if x not in MEMORY)
         # *xs: every further argument is of the last, variadic kind and shares one rule, which is told `which`.
         self.variadic = code.co_varnames[named] if code.co_flags & CO_VARARGS else None
-        self.count = count
-        self.strict = computes is not None and self.variadic is None  # a ufunc or kernel would take more, as `out`
+        defaults |= declared.__kwdefaults__ or {}
+        self.defaults = {k: v for k, v in defaults.items() if k in (*self.arguments, *self.static)}
+        # a ufunc or kernel would take more, as `out`; defaults are put in at every call, for rules and loops
+        size = len(self.arguments)
+        self.strict = (computes is not None and self.variadic is None) or size < count or bool(self.defaults)
+        self.count = -1 if self.defaults else size
+        # a ufunc reads an element before it writes it; a function may write all of `out` and then read an argument
+        over = over if over is not None else () if self.ufunc is None else tuple(range(size))
+        self.over, self.loop, self.rows, self.check, self.slow, self.saves = over, loop, rows, check, slow, saves
+        self.residuals, self.view, self.unbroadcast = residuals, view, unbroadcast if size > 1 else None
+        self.differentiable, self.promote, self.modular = differentiable, promote if size > 1 else None, modular
         self.rules: dict[str, Rule] = {}
         self.unrecorded, self.unchecked = unrecorded, unchecked
         self.__doc__ = declared.__doc__
         self.__name__ = self.__qualname__ = declared.__name__
         self.__module__ = declared.__module__
-        if isinstance(loop, str):
-            self.check_loop(loop)
+        check_card(self)
         if not registered:
             return
-        if self.name in registry and self.__module__ != "__main__":  # a notebook may run a cell twice
-            known = registry[self.name].__module__
-            raise TypeError(f"{known} has a primitive called {self.name}: give that of {self.__module__} another name")
-        registry[self.name] = self
+        name, module = self.name, self.__module__
+        if name in registry and module != "__main__":  # a notebook may run a cell twice
+            known = registry[name].__module__
+            raise TypeError(f"{known} has a primitive called {name}: give that of {module} another name")
         answers = answers or self.ufunc
+        first = answering.get(answers, self)
+        if registry.get(first.name) is first and (first.name, first.__module__) != (name, module):
+            raise TypeError(f"{name}: np.{answers.__name__} is {first.name} already; a ufunc is one primitive")
+        registry[name] = self
         if answers is not None:
-            first = answering.setdefault(answers, self)
-            if first.name != self.name and registry.get(first.name) is first:
-                del registry[self.name]
-                raise TypeError(f"{self.name}: np.{answers.__name__} is {first.name} already; a ufunc is one primitive")
             answering[answers] = self
 
     def __repr__(self) -> str:
@@ -125,32 +127,18 @@ class Primitive:
 
     def element(self, static: dict[str, Any]) -> str:
         """Give the loop for these settings."""
-        return self.loop(**static) if callable(self.loop) else self.loop or ""
-
-    def check_loop(self, loop: str) -> None:
-        """Raise unless a loop is an expression of what it may know."""
-        compile(loop, f"<the loop of {self.name}>", "eval")
-        other = {*re.findall(r"(?<![\w.])[a-zA-Z_]\w*", loop)} - {*self.arguments, *self.static} - WORDS
-        if other:
-            known = ", ".join([*self.arguments, *self.static])
-            raise TypeError(f"{self.name}: its loop knows {known}, math, loops and abs, not {', '.join(sorted(other))}")
+        loop = self.loop(**static) if callable(self.loop) else self.loop or ""
+        check_loop(self.name, loop, (*self.arguments, *self.static))
+        return loop
 
     def vjp(self, argument: str) -> Callable[[Rule], Rule]:
         """Register the rule for one argument; its signature is checked here, at import."""
 
         def register(rule: Rule) -> Rule:
-            code = rule.__code__
-            positional = ("g", "out", *self.arguments)
-            keywords = {*self.static} | ({"saved"} if self.residuals else set())
-            keywords |= {"which"} if argument == self.variadic else set()
-            known = (*self.arguments, self.variadic)
-            got = code.co_varnames[: code.co_argcount]
-            named = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-            rest = {*self.static} if code.co_flags & CO_VARKEYWORDS else set()  # to be passed on
-            if argument not in known or got != positional or not {*named} <= keywords <= {*named} | rest:
-                raise TypeError(
-                    f"{rule.__name__}: a rule of {self.name} takes {positional} and, keyword-only, {sorted(keywords)}"
-                )
+            more = ({"saved"} if self.residuals else set()) | ({"which"} if argument == self.variadic else set())
+            if argument not in (*self.arguments, self.variadic):
+                raise TypeError(f"{self.name}: there is no argument {argument} for which a rule could be")
+            check_rule(rule, self.name, ("g", "out", *self.arguments), {*self.static}, more)
             self.rules[argument] = rule
             return rule
 
@@ -164,20 +152,22 @@ class Primitive:
 
     def __call__(self, *args: Any, **static: Any) -> Any:
         if self.strict and (len(args) != self.count or static and (not self.static or "out" in static)):
-            return self.by_name(args, static)
+            args, static = self.completed(args, static)
         for x in args:
             if isinstance(x, Var):
                 return self.on_variables(args, static)
         return self.on_arrays(args, static)
 
-    def by_name(self, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
-        """Call with arrays that were given by name, or say which arguments there are."""
-        rest, other = self.arguments[len(args) :], static.keys() - {*self.static}
-        if len(args) < self.count and other == {*rest}:
-            return self(*args, *map(static.pop, rest), **static)
-        got = ", ".join([f"{len(args)} arguments", *sorted(other)])
+    def completed(self, args: tuple[Any, ...], static: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Put arguments that were given by name, or have a default, into their places, or say which there are."""
+        given, rest = self.arguments[: len(args)], self.arguments[len(args) :]
+        static = {k: v for k, v in self.defaults.items() if k not in given} | static
+        other = static.keys() - {*self.static}
+        if other == {*rest} and (len(args) <= len(self.arguments) or self.variadic):
+            return (*args, *map(static.pop, rest)), static
+        got = ", ".join([f"{len(args)} arguments", *sorted(other - self.defaults.keys())])
         expected = ", ".join([*self.arguments, *(f"{name}=" for name in self.static)])
-        arrays = [x.array if isinstance(x, Var) else x for x in args[: self.count]]
+        arrays = [x.array if isinstance(x, Var) else x for x in args[: len(self.arguments)]]
         raise self.explain(TypeError(f"takes ({expected}), got {got}."), arrays)
 
     def on_arrays(self, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
@@ -265,15 +255,24 @@ class Primitive:
         return explained(self.name, error, dict(zip((*self.arguments, *more), arrays, strict=False)))
 
 
-def primitive(computes: Callable[..., Any] | None = None, **card: Any) -> Callable[[Rule], Primitive]:
+class Declaration:
+    """What makes a function a primitive: the decorator, with a card."""
+
+    def __init__(self, computes: Any, card: dict[str, Any]) -> None:
+        self.computes, self.card = computes, card
+
+    def __call__(self, declared: Rule) -> Primitive:
+        return Primitive(declared, computes=self.computes, **self.card)
+
+    def vjp(self, argument: str) -> Any:
+        """Say what is missing: without parentheses the function itself was taken for what computes."""
+        name = getattr(self.computes, "__name__", self.computes)
+        raise TypeError(f"{name} has no declaration yet: write @primitive() or @elementwise() with parentheses")
+
+
+def primitive(computes: Callable[..., Any] | None = None, **card: Any) -> Declaration:
     """Make a function of arrays a primitive. Array data is positional, metadata keyword-only; card: see Primitive."""
-    return lambda declared: Primitive(declared, computes=computes, **card)
-
-
-def takes(function: Any, name: str) -> bool:
-    """Tell whether a function has an argument of this name."""
-    code = getattr(function, "__code__", None)
-    return code is not None and name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return Declaration(computes, card)
 
 
 def share(result: Var, source: Any) -> None:

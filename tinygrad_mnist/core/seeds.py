@@ -18,12 +18,9 @@ from .scope import state, unchanging
 def check_differentiable(dtype: np.dtype[Any], what: str) -> None:
     """Raise unless the dtype can carry a gradient."""
     if dtype.kind != "f":
-        raise DTypeError(
-            f"{what}: only floating-point tensors can require a gradient.",
-            got=f"dtype {dtype}",
-            expected="float32 or float64",
-            hint="write 3.0 instead of 3, or .float() first",
-        )
+        problem = f"{what}: only floating-point tensors can require a gradient."
+        hint = "write 3.0 instead of 3, or .float() first"
+        raise DTypeError(problem, got=f"dtype {dtype}", expected="float32 or float64", hint=hint)
 
 
 def seed_for(root: Var, gradient: Any, name: str, create_graph: bool) -> Any:
@@ -38,21 +35,15 @@ def seed_for(root: Var, gradient: Any, name: str, create_graph: bool) -> Any:
     as_var = create_graph or state.recorder is not None
     if gradient is None:
         if root.array.size != 1:
-            raise GradientError(
-                f"{name}: the gradient of a tensor with {root.array.size} elements needs a starting gradient.",
-                got=f"tensor {root.shape}",
-                expected="a tensor with one element, or gradient=...",
-                hint="loss.mean().backward() or loss.sum().backward()",
-            )
+            what = f"{name}: the gradient of a tensor with {root.array.size} elements needs a starting gradient."
+            got, wanted = f"tensor {root.shape}", "a tensor with one element, or gradient=..."
+            raise GradientError(what, got=got, expected=wanted, hint="loss.mean().backward() or loss.sum().backward()")
         seed = unchanging(np.ones(root.shape, dtype=root.dtype))
         return root.result_type.wrap(seed) if as_var else seed
     bare = gradient.array if isinstance(gradient, Var) else gradient
     if np.shape(bare) != root.shape:
-        raise ShapeError(
-            f"{name}: the cotangent given has another shape than the tensor.",
-            got=f"gradient {np.shape(bare)}, tensor {root.shape}",
-            expected="equal shapes",
-        )
+        what = f"{name}: the cotangent given has another shape than the tensor."
+        raise ShapeError(what, got=f"gradient {np.shape(bare)}, tensor {root.shape}", expected="equal shapes")
     if as_var and isinstance(gradient, Var):
         return gradient
     seed = np.asarray(bare, dtype=root.dtype)

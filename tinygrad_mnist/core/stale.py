@@ -48,13 +48,14 @@ def check_unchanged(node: Node, wanted: set[Any] | None) -> None:
             names = node.primitive.arguments
             value = node.out if what == "out" else node.args[names.index(what) if what in names else len(names)]
             label = "its result" if what == "out" else f"its argument {what}"
-            raise InPlaceError(
-                f"{node.where()}: {label} was changed in place after the forward pass, "
-                "and the gradient needs the old value.",
-                got=f"{what} {getattr(value, 'shape', ())}",
-                expected="values that stay as they were until backward",
-                hint="write y = y + 1 instead of y += 1, clone() first, or step the optimizer after backward",
-            )
+            hint = "write y = y + 1 instead of y += 1, clone() first, or step the optimizer after backward"
+            raise overwritten(f"{node.where()}: {label}", f"{what} {getattr(value, 'shape', ())}", hint)
+
+
+def overwritten(what: str, got: str, hint: str) -> InPlaceError:
+    """Explain that a value which backward reads is gone."""
+    problem = f"{what} was changed in place after the forward pass, and the gradient needs the old value."
+    return InPlaceError(problem, got=got, expected="values that stay as they were until backward", hint=hint)
 
 
 @functools.cache

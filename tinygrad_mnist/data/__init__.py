@@ -1,12 +1,24 @@
-"""Datasets and batches. Exports only; start reading with loader.py, then image_set.py."""
+"""Datasets and batches. Exports only; start reading with dataset.py and loader.py, then image_set.py."""
 
+# isort: off
 from .choose import Opened, open_dataset
+from .collate import default_collate, default_convert
+from .dataset import (
+    ChainDataset, ConcatDataset, Dataset, IterableDataset, StackDataset, Subset, TensorDataset, random_split,
+)  # fmt: skip
 from .digits import Digits, load_digits_arrays
 from .image_set import ImageSet
-from .loader import DataLoader, Subset, TensorDataset, random_split
+from .loader import DataLoader
 from .mnist import MNIST, load_mnist_arrays
+from .sampler import (
+    BatchSampler, RandomSampler, Sampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler,
+)  # fmt: skip
+from .workers import get_worker_info
+# isort: on
 
 __all__ = [
-    "DataLoader", "Digits", "ImageSet", "MNIST", "Opened", "Subset", "TensorDataset", "load_digits_arrays",
-    "load_mnist_arrays", "open_dataset", "random_split",
+    "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "Digits", "ImageSet", "IterableDataset",
+    "MNIST", "Opened", "RandomSampler", "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler",
+    "TensorDataset", "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info",
+    "load_digits_arrays", "load_mnist_arrays", "open_dataset", "random_split",
 ]  # fmt: skip

@@ -57,11 +57,8 @@ def open_dataset(
 def _open_mnist(path: str | os.PathLike[str] | None, progress: Progress | None, network: Network | None) -> Opened:
     train, test = (MNIST(path, train=part, progress=progress, network=network) for part in (True, False))
     if train.canonical != test.canonical:
-        raise DataError(
-            "open_dataset: the training and the test files are not of one set.",
-            got=f"train: {train.source}; test: {test.source}",
-            hint="complete the files in the folder that path= names",
-        )
+        got, hint = f"train: {train.source}; test: {test.source}", "complete the files in the folder that path= names"
+        raise DataError("open_dataset: the training and the test files are not of one set.", got=got, hint=hint)
     return Opened(train, test, None)
 
 

@@ -30,13 +30,9 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def fetch(
-    url: str,
-    *,
-    limit: int,
-    patience: float,
-    progress: Callable[[int, int], None] | None = None,
+    url: str, *, limit: int, patience: float, progress: Callable[[int, int], None] | None = None,
     allow_loopback_http: bool = False,
-) -> bytes:
+) -> bytes:  # fmt: skip
     """Download one file into memory.
 
     Units:   patience in seconds, for the answer to begin (name look-up, connection and redirects included) and for each

@@ -190,11 +190,8 @@ def checked(images: Content, labels: Content, place: Path, accept_other: bool) -
         raise DataError(f"{place} holds files with MNIST's names and other content.", got=identity)
     shapes = images.array.shape, labels.array.shape
     if shapes[0][1:] != (28, 28) or shapes[0][:1] != shapes[1] or shapes[1] == (0,):
-        raise DataError(
-            f"the images and labels in {place} do not fit together.",
-            got=f"images {shapes[0]}, labels {shapes[1]}",
-            expected="images (N, 28, 28), labels (N,), N > 0",
-        )
+        got, wanted = f"images {shapes[0]}, labels {shapes[1]}", "images (N, 28, 28), labels (N,), N > 0"
+        raise DataError(f"the images and labels in {place} do not fit together.", got=got, expected=wanted)
     largest = int(labels.array.max())
     if largest > 9:
         raise DataError(f"{place} has labels above 9.", got=f"a label {largest}", expected="ten classes")

@@ -35,11 +35,8 @@ class ImageSet:
 
     def __init__(self, images: Bytes, labels: npt.NDArray[np.integer], *, classes: Sequence[str], source: str) -> None:
         if images.ndim != 3 or labels.shape != images.shape[:1]:
-            raise ShapeError(
-                f"{type(self).__name__}: images and labels do not fit together.",
-                got=f"images {images.shape}, labels {labels.shape}",
-                expected="images (N, H, W), labels (N,)",
-            )
+            got, wanted = f"images {images.shape}, labels {labels.shape}", "images (N, H, W), labels (N,)"
+            raise ShapeError(f"{type(self).__name__}: images and labels do not fit together.", got=got, expected=wanted)
         self.images = images
         self.labels: Integers = labels.astype(np.int64)
         self.classes = tuple(classes)
@@ -64,11 +61,8 @@ class ImageSet:
         Raises:  ArgumentError if both flatten and channel are asked for.
         """
         if flatten and channel:
-            raise ArgumentError(
-                f"{type(self).__name__}.arrays: flatten and channel exclude each other.",
-                got="flatten=True, channel=True",
-                expected="at most one of them",
-            )
+            what = f"{type(self).__name__}.arrays: flatten and channel exclude each other."
+            raise ArgumentError(what, got="flatten=True, channel=True", expected="at most one of them")
         images = _scaled(self.images) if scale else self.images.astype(np.float32)
         count, height, width = images.shape
         if flatten or channel:

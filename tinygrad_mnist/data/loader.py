@@ -1,147 +1,151 @@
-"""Datasets of tensors, and the loader that cuts any dataset into batches.
+"""The loader that cuts any dataset into batches, in this process or ahead of time in workers.
 
 A batch is gathered in one operation, `dataset[array of indices]`, where the dataset says that it can
-(`takes_index_arrays`); else sample by sample. Knows nothing of files. Look next at image_set.py.
+(`takes_index_arrays`); else sample by sample. Knows nothing of files. Look next at collate.py and workers.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, repeat
+from types import GenericAlias
 from typing import Any
 
 import numpy as np
 
 from ..core.backend import Generator, generator_or_default
-from ..core.errors import ArgumentError, DTypeError, ShapeError
-from ..core.graph import Array, Var
-from ..tensors.creation import from_numpy
-from ..tensors.tensor import Tensor
-
-
-class TensorDataset:
-    """Samples held as tensors or arrays of one length: ds[i] gives row i of each.
-
-    Raises:  ShapeError if the lengths differ
-    """
-
-    takes_index_arrays = True
-
-    def __init__(self, *tensors: Any) -> None:
-        lengths = [len(t) for t in tensors]
-        if not tensors or len(set(lengths)) != 1:
-            raise ShapeError(
-                "TensorDataset: the tensors differ in length." if tensors else "TensorDataset: no tensors were given.",
-                got=f"lengths {lengths}",
-                expected="one or more tensors with one length, the number of samples",
-            )
-        self.tensors = tensors
-        self._arrays = [t.array if isinstance(t, Var) else np.asarray(t) for t in tensors]
-
-    def __len__(self) -> int:
-        return len(self._arrays[0])
-
-    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
-        return tuple(from_numpy(np.asarray(a[index])) for a in self._arrays)
-
-
-class Subset:
-    """Some samples of a dataset, by index or by a mask of its length.
-
-    Raises:  DTypeError for indices that are no whole numbers; ShapeError for a mask of another length
-    """
-
-    def __init__(self, dataset: Any, indices: Any) -> None:
-        chosen = np.asarray(indices)
-        if chosen.dtype == np.bool_:
-            if chosen.shape != (len(dataset),):
-                raise ShapeError("Subset: the mask does not fit.", got=f"{chosen.shape}", expected=f"({len(dataset)},)")
-            chosen = np.flatnonzero(chosen)
-        if chosen.size and chosen.dtype.kind not in "iu":
-            raise DTypeError("Subset: indices must be whole numbers.", got=f"{chosen.dtype}", hint="x.astype(int)")
-        self.dataset, self.indices = dataset, chosen.astype(np.int64)
-        self.takes_index_arrays = getattr(dataset, "takes_index_arrays", False)
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.dataset[self.indices[index]]
-
-
-def random_split(dataset: Any, lengths: Sequence[int], generator: Generator | None = None) -> list[Subset]:
-    """Deal the samples of a dataset at random into parts of the given sizes.
-
-    Raises:  ArgumentError unless the sizes add up to the dataset's
-    """
-    if sum(lengths) != len(dataset):
-        raise ArgumentError(
-            "random_split: the lengths do not add up to the dataset.",
-            got=f"lengths {list(lengths)}, sum {sum(lengths)}",
-            expected=f"sum {len(dataset)}",
-        )
-    order = generator_or_default(generator).permutation(len(dataset))
-    bounds = np.cumsum([0, *lengths])
-    return [Subset(dataset, order[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+from ..core.errors import ArgumentError
+from .collate import default_collate, default_convert
+from .dataset import IterableDataset
+from .sampler import Drawn, RandomSampler, SequentialSampler
+from .workers import Workers
 
 
 class DataLoader:
     """Iterate over a dataset in batches; each pass is one epoch.
 
-    Args:    dataset: anything with len() and [i]; shuffle: a new order each epoch, drawn from the generator (default:
-             the one of `manual_seed`); drop_last: leave out a last batch that is not full;
-             collate_fn: makes a batch of a list of samples, where samples are fetched one by one
+    Args:    dataset: anything with len() and [i], or an IterableDataset; batch_size: None gives single samples;
+             shuffle: a new order each epoch, drawn from the generator (default: the one of `manual_seed`);
+             sampler: yields the indices of an epoch, batch_sampler: lists of them; drop_last: leave out a last batch
+             that is not full; collate_fn: makes a batch of a list of samples, where samples are fetched one by one;
+             num_workers: processes that make batches ahead of time, prefetch_factor (2) each; worker_init_fn: called
+             with the number of each; persistent_workers: keep them between epochs; timeout: seconds to wait for a
+             batch; pin_memory, pin_memory_device: accepted, as there is no other memory
+    Raises:  ArgumentError for settings that exclude each other
     """
 
     def __init__(
-        self,
-        dataset: Any,
-        batch_size: int = 1,
-        shuffle: bool = False,
-        drop_last: bool = False,
-        generator: Generator | None = None,
-        collate_fn: Callable[[list[Any]], Any] | None = None,
-    ) -> None:
-        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
-            raise ArgumentError("DataLoader: batch_size must be a whole number of at least 1.", got=f"{batch_size!r}")
-        self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, int(batch_size), shuffle, drop_last
-        self.generator, self.collate_fn = generator, collate_fn
+        self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None,
+        sampler: Iterable[Any] | None = None, batch_sampler: Iterable[Any] | None = None, num_workers: int = 0,
+        collate_fn: Callable[[list[Any]], Any] | None = None, pin_memory: bool = False, drop_last: bool = False,
+        timeout: float = 0, worker_init_fn: Callable[[int], None] | None = None, multiprocessing_context: Any = None,
+        generator: Generator | np.random.Generator | None = None, *, prefetch_factor: int | None = None,
+        persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True,
+    ) -> None:  # fmt: skip
+        self.iterable = isinstance(dataset, IterableDataset)
+        whole = isinstance(batch_size, int | np.integer) and batch_size is not True and batch_size >= 1
+        for wrong, what in (
+            (batch_size is not None and not whole, "batch_size must be a whole number of at least 1"),
+            (sampler is not None and bool(shuffle), "sampler and shuffle exclude each other"),
+            (batch_sampler is not None and (batch_size != 1 or bool(shuffle) or sampler is not None or drop_last),
+             "batch_sampler excludes batch_size, shuffle, sampler and drop_last"),
+            (self.iterable and (bool(shuffle) or sampler is not None or batch_sampler is not None),
+             "an IterableDataset has its own order, without shuffle and samplers"),
+            (batch_size is None and (bool(shuffle and self.iterable) or drop_last), "drop_last needs a batch_size"),
+            (num_workers < 0 or timeout < 0, "num_workers and timeout must be at least 0"),
+            (not num_workers and (prefetch_factor is not None or persistent_workers or timeout > 0),
+             "prefetch_factor, persistent_workers and timeout need num_workers > 0"),
+            (prefetch_factor is not None and prefetch_factor < 1, "prefetch_factor must be at least 1"),
+        ):  # fmt: skip
+            if wrong:
+                raise ArgumentError(f"DataLoader: {what}.", got=f"batch_size={batch_size!r}, num_workers={num_workers}")
+        self.dataset, self.shuffle, self.drop_last, self.generator = dataset, bool(shuffle), drop_last, generator
+        self.batch_size = None if batch_size is None or batch_sampler is not None else int(batch_size)
+        self.batch_sampler, self.collate_fn, self.num_workers = batch_sampler, collate_fn, num_workers
+        order = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        self.sampler: Any = None if self.iterable else order if sampler is None else sampler
+        self.pin_memory, self.pin_memory_device, self.timeout = pin_memory, pin_memory_device, timeout
+        self.worker_init_fn, self.multiprocessing_context = worker_init_fn, multiprocessing_context
+        self.prefetch_factor, self.persistent_workers, self.in_order = prefetch_factor, persistent_workers, in_order
+        self._workers: Workers | None = None
+
+    __class_getitem__: Any = classmethod(GenericAlias)  # DataLoader[...] in an annotation
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.dataset), self.batch_size)
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)  # type: ignore[arg-type]
+        return self._count(len(self.dataset if self.iterable else self.sampler))
+
+    def _count(self, samples: int) -> int:
+        if self.batch_size is None:
+            return samples
+        full, rest = divmod(samples, self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
         return self.batches(self.order())
 
-    def order(self) -> Array:
-        """Draw the order of the samples for one epoch: indices, (N,)."""
-        n = len(self.dataset)
-        return generator_or_default(self.generator).permutation(n) if self.shuffle else np.arange(n)
+    def order(self) -> Any:
+        """Draw the order of the samples for one epoch: indices, (N,); of a batch_sampler, lists of indices."""
+        if self.batch_sampler is not None:
+            return list(self.batch_sampler)
+        if self.iterable:
+            return None
+        return self.sampler.draw() if isinstance(self.sampler, Drawn) else list(self.sampler)
 
-    def batches(self, order: Array, first: int = 0) -> Iterator[Any]:
+    def batches(self, order: Any, first: int = 0) -> Iterator[Any]:
         """Yield the batches of samples in a given order, from the first one asked for."""
-        for batch in range(first, len(self)):
-            yield self.fetch(order[batch * self.batch_size : (batch + 1) * self.batch_size])
+        if self.num_workers:
+            yield from self._prefetched(order, first)
+        elif self.iterable:
+            yield from islice(self.gone_through(), first, None)
+        else:
+            yield from map(self.fetch, self._tasks(order, first))
 
-    def fetch(self, indices: Array) -> Any:
+    def _tasks(self, order: Any, first: int) -> Iterator[Any]:
+        """Yield the indices of one batch after the other."""
+        size = self.batch_size
+        if size is None:
+            return islice(iter(order), first, None)
+        return (order[batch * size : (batch + 1) * size] for batch in range(first, self._count(len(order))))
+
+    def _prefetched(self, order: Any, first: int) -> Iterator[Any]:
+        workers = self._workers or Workers(self)
+        self._workers = workers if self.persistent_workers else None
+        seed = int(generator_or_default(self.generator).integers(2**62))
+        whole = False
+        try:
+            if self.iterable:
+                yield from islice(workers.batches(repeat(None), seed), first, None)
+            else:
+                yield from workers.batches(self._tasks(order, first), seed)
+            whole = True
+        finally:
+            if not (self.persistent_workers and whole):
+                self._workers = None
+                workers.close()
+
+    def gone_through(self) -> Iterator[Any]:
+        """Yield the batches of an IterableDataset."""
+        samples = iter(self.dataset)
+        if self.batch_size is None:
+            yield from map(self.collate_fn or default_convert, samples)
+        else:
+            while batch := list(islice(samples, self.batch_size)):
+                if len(batch) == self.batch_size or not self.drop_last:
+                    yield (self.collate_fn or default_collate)(batch)
+
+    def fetch(self, indices: Any) -> Any:
         """Gather the samples with these indices into one batch."""
-        if self.collate_fn is None and getattr(self.dataset, "takes_index_arrays", False):
-            return as_tensors(self.dataset[indices])
-        samples = [self.dataset[int(i)] for i in indices]
-        return (self.collate_fn or collate)(samples)
+        dataset = self.dataset
+        if self.batch_size is None and self.batch_sampler is None:
+            index = int(indices) if isinstance(indices, np.integer) else indices
+            return (self.collate_fn or default_convert)(dataset[index])
+        if self.collate_fn is None and getattr(dataset, "takes_index_arrays", False):
+            return default_convert(dataset[np.asarray(indices, np.int64)])
+        keys = [int(i) if isinstance(i, np.integer) else i for i in indices]
+        samples = dataset.__getitems__(keys) if hasattr(dataset, "__getitems__") else [dataset[i] for i in keys]
+        return (self.collate_fn or default_collate)(samples)
 
-
-def as_tensors(batch: Any) -> Any:
-    """Wrap the arrays of a batch."""
-    if isinstance(batch, np.ndarray):
-        return from_numpy(batch)
-    return type(batch)(map(as_tensors, batch)) if isinstance(batch, list | tuple) else batch
-
-
-def collate(samples: list[Any]) -> Any:
-    """Stack samples: numbers, arrays or tensors into a tensor, tuples part by part."""
-    first = samples[0]
-    if isinstance(first, list | tuple):
-        return tuple(collate(list(part)) for part in zip(*samples, strict=True))
-    stacked = np.stack([s.array if isinstance(s, Var) else np.asarray(s) for s in samples])
-    return from_numpy(stacked.astype(np.float32) if isinstance(first, float) else stacked)
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_workers": None}

@@ -17,12 +17,9 @@ DIGIT_CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 
 
 def load_mnist_arrays(
-    path: str | os.PathLike[str] | None = None,
-    *,
-    train: bool = True,
-    download: bool = True,
+    path: str | os.PathLike[str] | None = None, *, train: bool = True, download: bool = True,
     progress: Progress | None = None,
-) -> tuple[Bytes, Bytes]:
+) -> tuple[Bytes, Bytes]:  # fmt: skip
     """Load one split of MNIST as raw arrays.
 
     Shapes:  -> images uint8 (N, 28, 28), labels uint8 (N,); N = 60,000 or 10,000.
@@ -50,14 +47,9 @@ class MNIST(ImageSet):
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        train: bool = True,
-        download: bool = True,
-        progress: Progress | None = None,
-        network: Network | None = None,
-    ) -> None:
+        self, path: str | os.PathLike[str] | None = None, *, train: bool = True, download: bool = True,
+        progress: Progress | None = None, network: Network | None = None,
+    ) -> None:  # fmt: skip
         found = find_split(path, train=train, download=download, progress=progress, network=network)
         for text in found.warnings:
             warnings.warn(text, stacklevel=2)

@@ -63,11 +63,8 @@ def read_table(path: Path) -> Bytes:
     except (ValueError, OverflowError, MemoryError) as error:
         raise DataError(f"{path} holds something other than numbers.", got=str(error)) from error
     if columns < 2 or not numbers.size or numbers.size % columns or numbers.min() < 0 or numbers.max() > 255:
-        raise DataError(
-            f"{path} is no table of pixels and labels.",
-            got=f"{numbers.size} numbers in {columns} columns",
-            expected="rows of pixels from 0 to 255 and a label",
-        )
+        got, wanted = f"{numbers.size} numbers in {columns} columns", "rows of pixels from 0 to 255 and a label"
+        raise DataError(f"{path} is no table of pixels and labels.", got=got, expected=wanted)
     return numbers.astype(np.uint8).reshape(-1, columns)
 
 

@@ -9,6 +9,7 @@ Knows nothing of datasets or batches. Look next at folders.py, cache.py and down
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 from collections.abc import Callable
@@ -56,14 +57,9 @@ class Network(NamedTuple):
 
 
 def find_split(
-    path: str | os.PathLike[str] | None,
-    *,
-    train: bool,
-    download: bool = True,
-    progress: Progress | None = None,
-    network: Network | None = None,
-    catalogue: Catalogue = MNIST_FILES,
-) -> Found:
+    path: str | os.PathLike[str] | None, *, train: bool, download: bool = True, progress: Progress | None = None,
+    network: Network | None = None, catalogue: Catalogue = MNIST_FILES,
+) -> Found:  # fmt: skip
     """Find one split of MNIST.
 
     Args:    path: a folder (of IDX files, or a torchvision root) or an .npz file, asked first; only there are
@@ -102,12 +98,12 @@ def find_split(
         why = f"{OFFLINE_VARIABLE}={os.environ[OFFLINE_VARIABLE]}" if download else "download=False"
         failures.append(f"mirrors: not asked, {why}")
         raise _nowhere(failures, cache, catalogue, train)
-    mirrors = _Mirrors(network or Network(), progress, failures)
+    mirrors = Mirrors(network or Network(), progress, failures)
     with locked(cache, LOCK_PATIENCE * mirrors.network.patience):
         remove_leftovers(cache)
         arrays: list[Bytes] = []
         for file in catalogue.split(train):
-            array = _cached_or_fetched(cache, file, mirrors, warnings)
+            array = cached_or_fetched(cache, file, mirrors, warnings)
             if array is None:
                 raise _nowhere(failures, cache, catalogue, train)
             arrays.append(array)
@@ -120,7 +116,7 @@ def is_offline() -> bool:
     return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
 
 
-class _Mirrors:
+class Mirrors:
     """The mirrors, the one that answered last in front."""
 
     def __init__(self, network: Network, progress: Progress | None, failures: list[str]) -> None:
@@ -192,7 +188,7 @@ def _keep(cache: Path, catalogue: Catalogue, train: bool, reading: Reading) -> N
             install(cache, file, format_idx(array))
 
 
-def _cached_or_fetched(cache: Path, file: CanonicalFile, mirrors: _Mirrors, warnings: list[str]) -> Bytes | None:
+def cached_or_fetched(cache: Path, file: CanonicalFile, mirrors: Mirrors, warnings: list[str]) -> Bytes | None:
     """Give one file of the cache, downloading it first where it is missing or damaged."""
     with suppress(DataError):
         return load_cached(cache, file)
@@ -213,8 +209,8 @@ def _cached_or_fetched(cache: Path, file: CanonicalFile, mirrors: _Mirrors, warn
 def _verified(body: bytes, file: CanonicalFile) -> tuple[Bytes, Buffer]:
     raw = gunzip(body, "the answer", file.raw_bytes) if body[:2] == GZIP else body
     array = parse_idx(raw, file.kind, "the answer")
-    if not matches(raw, file):
-        raise DataError("the answer is not the canonical MNIST.", got="content with another sha256")
+    if not (matches(raw, file) if file.raw_sha256 else hashlib.sha256(body).hexdigest() == file.gz_sha256):
+        raise DataError("the answer is not the published file.", got="content with another sha256")
     return array, raw
 
 

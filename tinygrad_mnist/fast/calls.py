@@ -6,12 +6,15 @@ arrays alive, and gives them in the shape and dtype that the phase was written f
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
+
+from ..core.backend import Array
 
 PHASE = types.void(types.intp, types.intp)
 WORD = ir.IntType(64)
@@ -45,11 +48,11 @@ class Places:
     """Arrays by number: kept alive here, and their addresses in a row."""
 
     def __init__(self, count: int) -> None:
-        self.arrays: list[Any] = [None] * count
+        self.arrays: list[Array | None] = [None] * count
         self.addresses = np.zeros(count, np.int64)
         self.start = self.addresses.ctypes.data
 
-    def put(self, i: int, array: Any) -> None:
+    def put(self, i: int, array: Array) -> None:
         """Set one."""
         self.arrays[i] = array
         self.addresses[i] = array.__array_interface__["data"][0]
@@ -58,7 +61,7 @@ class Places:
 class Launcher:
     """Runs phases of a compiled module, one after the other, each on all threads."""
 
-    def __init__(self, module: Any, phases: list[str], threads: int) -> None:
+    def __init__(self, module: ModuleType, phases: list[str], threads: int) -> None:
         self.run, self.threads = module.run, threads
         self.phases = np.array([getattr(module, name).address for name in phases], np.int64)
 

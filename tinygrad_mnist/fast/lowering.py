@@ -6,125 +6,31 @@ next at source.py, which writes the loops.
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
-import textwrap
 from typing import Any
 
 from ..capture.program import EFFECTS, Instruction, Program, Value
-from ..core.primitive import Primitive
+from ..kernels import loops
 from ..ops import elementwise
+from .elements import source_of
+from .rows import Rows, Shares, channels_last, in_order, is_number
 from .tasks import Task
 
 LARGE_PRODUCT = 1 << 20  # multiplications, from which on another meeting of the threads pays
 
 
-def channels_last(v: Value) -> bool:
-    """Tell whether images lie in memory as H, W, C."""
-    return len(v.shape) == 4 and (v.axes == (0, 2, 3, 1) or (v.shape[1] == 1 and v.axes == (0, 1, 2, 3)))
-
-
-def is_number(x: Any) -> bool:
-    """Tell whether an operand is one number: one of Python's, or a constant all of whose elements are the same."""
-    if not isinstance(x, Value):
-        return True
-    return x.origin == "constant" and bool(x.source.size and (x.source == x.source.reshape(-1)[0]).all())
-
-
-def source_of(function: Any) -> str:
-    """Give the source of a function that is to be compiled, "" where there is none, as of a lambda."""
-    try:
-        text = textwrap.dedent(inspect.getsource(function))
-    except OSError:
-        return ""
-    return text if text.startswith("def ") else ""
-
-
-def in_order(v: Value) -> bool:
-    """Tell whether the memory order is that of the axes, an axis of size 1 being anywhere."""
-    long = [a for a in v.axes if v.shape[a] != 1]
-    return long == sorted(long)
-
-
-class Shares(Value):
-    """What each thread has computed of a sum: one array of each."""
-
-
-class Lowering:
+class Lowering(Rows):
     """Builds the list of tasks."""
 
     def __init__(self, program: Program, threads: int) -> None:
-        self.threads = threads
-        self.taken = {v.name for s in program.instructions for v in (*s.values(), *s.outputs)}
-        self.tasks: list[Task] = []
-        self.made_by = {v: s for s in program.instructions for v in s.outputs}
-        self.turned: dict[Value, Value] = {}
-        self.index = 0
-        kinds = {v.dtype.char for v in self.made_by if v.dtype.kind == "f"}
-        self.kind = kinds.pop() if len(kinds) == 1 and kinds <= {"f", "d"} else ""
+        super().__init__(program, threads)
+        self.rows: dict[Any, str] = {}  # users' loops over rows, by name
         for step in program.instructions:
             if step.is_view:
                 continue
             if not self.kind or not (self.special(step) or self.elementwise(step) or self.by_rows(step)):
                 self.tasks.append(Task(step.name, step.inputs, step.outputs, None, (), step, step.static))  # by NumPy
-
-    # ------------------------------------------------------------ parts
-
-    def add(
-        self, step: Instruction, name: str, inputs: Any, outputs: Any, rows: int, own: Any, of: Primitive | None = None,
-        **static: Any,
-    ) -> bool:  # fmt: skip
-        """Append a task, unless an array is empty or a result would lie in memory as rows do not."""
-        if any(isinstance(v, Value) and 0 in v.shape for v in (*inputs, *outputs)):
-            return False
-        if not all(isinstance(v, Shares) or in_order(v) or channels_last(v) for v in outputs):
-            return False
-        self.tasks.append(Task(name, list(inputs), list(outputs), rows, tuple(own), step, static, of))
-        return True
-
-    def value(
-        self, name: str, shape: tuple[int, ...], axes: Any = None, dtype: Any = None, kind: type[Value] = Value
-    ) -> Value:
-        """Make a value that the program does not have, and whose name no value of it has."""
-        self.index += 1
-        while f"{name}_{self.index}" in self.taken:
-            self.index += 1
-        order = tuple(range(len(shape))) if axes is None else axes
-        return kind(self.index, shape, dtype or self.kind, order, name=f"{name}_{self.index}")
-
-    def plain(self, x: Any) -> bool:
-        """Tell whether a value is an array whose memory can be taken as rows: not stretched, transposed or cut."""
-        if not isinstance(x, Value) or x.dtype.char not in (self.kind, "l", "q", "B", "?") or not x.dtype.isnative:
-            return False
-        if (x.dtype.kind == "i" and x.dtype.itemsize != 8) or not (in_order(x) or channels_last(x)):
-            return False
-        maker, x = self.made_by.get(x), x.holder
-        if maker is None or not maker.is_view:
-            array = {"constant": x.source, "state": getattr(x.source, "array", None)}.get(x.origin)
-            return array is None or bool(array.transpose(x.axes).flags.c_contiguous)
-        return maker.name == "reshape" and in_order(x) and in_order(maker.inputs[0]) and self.plain(maker.inputs[0])
-
-    def stretched_from(self, x: Any) -> Any:
-        """Look through broadcast_to."""
-        while isinstance(x, Value) and x in self.made_by and self.made_by[x].name == "broadcast_to":
-            x = self.made_by[x].inputs[0]
-        return x
-
-    def turn(self, step: Instruction, x: Value, last: bool) -> Value | None:
-        """Bring images to channels-last memory, or to C order; None if they cannot be."""
-        if channels_last(x) if last else in_order(x):
-            return x
-        if len(x.shape) != 4 or not self.plain(x):
-            return None
-        if x not in self.turned:
-            n, c, h, w = x.shape
-            out = self.value("turned", x.shape, (0, 2, 3, 1) if last else None)
-            sizes = (c, h * w) if last else (h * w, c)
-            if not self.add(step, "turn", [x], [out], n, (0,), sizes=sizes):
-                return None
-            self.turned[x] = out
-        return self.turned[x]
 
     def special(self, step: Instruction) -> bool:
         """Operations that more is known about here than their cards say."""
@@ -188,10 +94,21 @@ class Lowering:
         last = step.static.get("axis", 1) in (1, -1, (1,), (-1,)) and len(outputs) == 1 + p.residuals
         last = last and ("shape" not in step.static or step.static["shape"] == (x.shape[0], 1))
         late = p.check is not None and any(v.root in labels for task in self.tasks if task.rows for v in task.outputs)
-        alike = all(v.shape[:1] == x.shape[:1] for v in (*step.values(), *outputs))
+        alike = all(v.shape in (x.shape, x.shape[:1]) for v in step.values())
+        alike = alike and all(v.shape[:1] == x.shape[:1] for v in outputs)
         if not all(fit) or not last or late or not alike or not source_of(p.rows):
             return False
-        return self.add(step, "by_row", step.inputs, outputs, x.shape[0], range(len(step.inputs)), p)
+        own, name = range(len(step.inputs)), self.loop_name(p.rows)
+        return self.add(step, "by_row", step.inputs, outputs, x.shape[0], own, p, loop=name)
+
+    def loop_name(self, rows: Any) -> str:
+        """Name a loop over rows: those of two users may be called the same, or as one of the package."""
+        name = str(rows.__name__)
+        if vars(loops).get(name) is rows:
+            return name
+        while (name := f"{name}_rows") in {*self.taken, *self.rows.values()} and rows not in self.rows:
+            pass
+        return self.rows.setdefault(rows, name)
 
     # ------------------------------------------------------------ products and sums
 
@@ -341,7 +258,8 @@ class Lowering:
         """An optimizer's change of a parameter, where the optimizer is one that the loops know."""
         p, g = step.inputs
         fit = self.plain(p) and self.plain(g) and in_order(p) and in_order(g)
-        if not knows_loop(type(step.action[0])) or not p.shape or not fit:
+        optimizer, tensor, group = step.action
+        if not knows_loop(type(optimizer)) or not optimizer.loop_name(tensor, group) or not p.shape or not fit:
             return False
         return self.add(step, "update", [p, g], step.outputs, p.shape[0], (0, 1))
 

@@ -9,26 +9,30 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..capture.program import Array, Instruction, Program, Value, name_values
-from ..compiler.numpy_source import Writer, lines_of, moves, view_of
-from ..compiler.passes import Replaced, placed, simplify
+from ..compiler.memory import placed
+from ..compiler.numpy_source import Writer, is_moved, lines_of, view_of
+from ..compiler.passes import Replaced, simplify
 from ..compiler.replay import Bound, NumpyPlan
 from ..compiler.rewrites import pool_before_rectifying
 from ..core.errors import ArgumentError
 from ..core.graph import Var
-from ..kernels import image_loops, loops
+from ..kernels import image_loops, loops, update_loops
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
-from .lowering import Lowering, Shares, source_of
+from .elements import source_of
+from .lowering import Lowering
+from .rows import Shares
 from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape
 from .tasks import Phase, schedule
 
-LOOPS = {name: f for file in (loops, image_loops) for name, f in vars(file).items() if inspect.isfunction(f)}
+LOOPS = {n: f for file in (loops, image_loops, update_loops) for n, f in vars(file).items() if inspect.isfunction(f)}
 
 
 class NumbaPlan(NumpyPlan):
@@ -46,7 +50,7 @@ class NumbaPlan(NumpyPlan):
         self.program, self.given = program, program.give_away()
         self.threads = get_num_threads()
         lowering = Lowering(program, self.threads)
-        self.kind, self.phases = lowering.kind, schedule(lowering.tasks)
+        self.kind, self.phases, self.rows = lowering.kind, schedule(lowering.tasks), lowering.rows
         self.tasks = [task for phase in self.phases for task in (*phase.whole, *phase.shared)]
         self.writer = Writer(program)
         self.kernels: list[Kernel] = []
@@ -94,7 +98,7 @@ class NumbaPlan(NumpyPlan):
         w, beyond = self.writer, self.used_beyond()
         lines: list[tuple[str, Instruction]] = []
         for step in self.program.instructions:
-            if step.is_view and moves(step.outputs[0]):
+            if step.is_view and is_moved(step.outputs[0]):
                 lines.append((f"{step.outputs[0].name} = {view_of(w, step)}", step))
         current: Kernel | None = None
         for number, phase in enumerate(self.phases):
@@ -111,7 +115,7 @@ class NumbaPlan(NumpyPlan):
             current.add(phase, number)
         for kernel in self.kernels:
             at = next(i for i, (line, _) in enumerate(lines) if line == f"kernel_{kernel.number}")
-            inputs = [v.holder.name for v in kernel.arrays.values() if moves(v)]
+            inputs = [v.holder.name for v in kernel.arrays.values() if is_moved(v)]
             lines[at] = (f"kernel_{kernel.number}({', '.join(inputs)})", lines[at][1])
             for check, task in kernel.checks.values():
                 lines.insert(at, (f"{w.function(check, 'check')}({', '.join(map(w.of, task.inputs))})", task.step))
@@ -125,12 +129,12 @@ class NumbaPlan(NumpyPlan):
     def kernel_source(self) -> str:
         """Give the source that numba compiles: the loops that are used, then the phases."""
         used = set().union(*(phase.loops for kernel in self.kernels for phase in kernel.phases))
-        used |= {name for f in used & LOOPS.keys() for name in LOOPS[f].__code__.co_names}  # which they call
+        called = [*(LOOPS[name] for name in used & LOOPS.keys()), *self.rows]
+        used |= {name for f in called for name in f.__code__.co_names}
         parts = [HEAD]
-        rows = {f.__name__: f for s in self.program.instructions if s.primitive and (f := s.primitive.rows)}
-        for name, loop in (rows | LOOPS).items():  # in the files' order: each behind those that it calls
-            if name in used:
-                parts.append("@njit(**LOOP)\n" + str(source_of(loop)))
+        loops = {name: source_of(f) for name, f in LOOPS.items() if name in used}  # each behind those that it calls
+        loops |= {name: re.sub(r"def \w+", f"def {name}", source_of(f), count=1) for f, name in self.rows.items()}
+        parts += [f"@njit(**LOOP)\n{loop}" for loop in loops.values()]
         parts += [kernel.source() for kernel in self.kernels]
         return "\n\n".join([*parts, TAIL])
 
@@ -159,7 +163,7 @@ class NumbaBound(Bound):
         views = super().named(arrays)
         return views | {f"kernel_{k.number}": self.caller(k, arrays, views) for k in self.plan.kernels}
 
-    def caller(self, kernel: Kernel, arrays: dict[Value, Array], views: dict[str, Any]) -> Any:
+    def caller(self, kernel: Kernel, arrays: dict[Value, Array], views: dict[str, Any]) -> Callable[..., None]:
         """Make the function that calls a kernel's phases; it is given the arrays that differ from call to call."""
         plan = self.plan
         calls = importlib.import_module("..calls", __name__)
@@ -167,9 +171,9 @@ class NumbaBound(Bound):
         places = calls.Places(len(given))
         rates = np.zeros(*given["rates"][1:])
         places.put(0, rates)
-        dynamic = [(given[name][0], v) for name, v in kernel.arrays.items() if moves(v)]
+        dynamic = [(given[name][0], v) for name, v in kernel.arrays.items() if is_moved(v)]
         for name, v in kernel.arrays.items():
-            if v.fresh or not moves(v):
+            if v.fresh or not is_moved(v):
                 array = v.empty() if v.fresh else arrays.get(v)
                 array = v.source if v.origin == "constant" else views[v.holder.name] if array is None else array
                 rows = as_rows(array, v)
@@ -182,7 +186,7 @@ class NumbaBound(Bound):
         names = {id(thing): name for name, thing in plan.writer.outside.items()}
         updates = [[self.outside[names[id(x)]] for x in task.step.action] for task in kernel.updates]
         known: list[list[float]] = [[]] * len(updates)
-        seen: list[Any] = [None] * len(given)
+        seen: list[Array | None] = [None] * len(given)
         sizes = [size for _, size, _ in given.values()]
         blas = Blas(importlib.import_module("scipy.linalg.cython_blas"))
         launch = calls.Launcher(plan.module, [f"phase_{phase.number}" for phase in kernel.phases], plan.threads)
@@ -197,7 +201,7 @@ class NumbaBound(Bound):
                     known[i] = rates[i, : len(numbers)] = numbers
                 for buffer in buffers:
                     if buffer is not seen[at]:
-                        places.put(at, fitting(buffer, p, optimizer).reshape(sizes[at]))
+                        places.put(at, checked_buffer(buffer, p, optimizer).reshape(sizes[at]))
                         seen[at] = buffer
                     at += 1
                 p.version.bump()
@@ -234,7 +238,6 @@ def assign_by_phase(program: Program, phases: list[Phase]) -> tuple[dict[Value, 
 def avoid_names(program: Program) -> None:
     """Rename values that are called as something else is in the generated functions."""
     taken = {"t", "n", "k", "threads", "rates", "places", "np", "math", "step", "share"}
-    taken |= {s.primitive.rows.__name__ for s in program.instructions if s.primitive and s.primitive.rows}
     taken |= {*LOOPS, *re.findall(r"\w+", HEAD)}
     values = [v for s in program.instructions for v in (*s.values(), *s.outputs)]
     used = {v.name for v in (*program.inputs, *values, *program.kept())}
@@ -251,10 +254,10 @@ def give_results_their_names(program: Program) -> None:
     made = {v for s in program.instructions for v in s.outputs if v.base is None and s.primitive is not None}
     renamed = Replaced()
     kept = []
-    results = {v.root for v in program.results}
+    wanted = {v.root for v in program.kept()}  # where they are: as results, or for the `.grad` of another leaf
     for step in program.instructions:
         source = step.inputs[0] if step.name == "clone" else None
-        if source in made and source not in renamed and source not in results and step.outputs[0].axes == source.axes:
+        if source in made and source not in renamed and source not in wanted and step.outputs[0].axes == source.axes:
             renamed[source] = step.outputs[0]
         else:
             kept.append(step)
@@ -264,7 +267,7 @@ def give_results_their_names(program: Program) -> None:
     program.instructions = kept
 
 
-def fitting(buffer: Any, p: Var, optimizer: Any) -> Array:
+def checked_buffer(buffer: Array, p: Var, optimizer: object) -> Array:
     """Check one of an optimizer's arrays: machine code takes it for what it should be."""
     got = f"{buffer.dtype} {buffer.shape}" if isinstance(buffer, np.ndarray) else type(buffer).__name__
     expected = f"{p.dtype} {p.shape}"
@@ -272,11 +275,9 @@ def fitting(buffer: Any, p: Var, optimizer: Any) -> Array:
         name = type(optimizer).__name__
         raise ArgumentError(f"{name}: the state of a parameter does not fit it.", got=got, expected=expected)
     if not buffer.flags.carray:
-        raise ArgumentError(
-            f"{type(optimizer).__name__}: an array of the state is not contiguous, or cannot be written.",
-            got=f"strides {buffer.strides}, writeable {buffer.flags.writeable}",
-            hint="replace it by np.ascontiguousarray(...) of itself, or compile with backend='numpy'",
-        )  # fmt: skip
+        what = f"{type(optimizer).__name__}: an array of the state is not contiguous, or cannot be written."
+        hint = "replace it by np.ascontiguousarray(...) of itself, or compile with backend='numpy'"
+        raise ArgumentError(what, got=f"strides {buffer.strides}, writeable {buffer.flags.writeable}", hint=hint)
     return np.asarray(buffer)
 
 

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -60,10 +61,8 @@ def check_installed() -> None:
         importlib.import_module("scipy.linalg.cython_blas")
         numba = importlib.import_module("numba")
     except ImportError as error:
-        raise MissingDependencyError(
-            f"compile: backend 'numba' needs numba and SciPy ({error}).",
-            hint="pip install 'tinygrad_mnist[fast]', or leave the backend out to replay with NumPy",
-        ) from None
+        hint = "pip install 'tinygrad_mnist[fast]', or leave the backend out to replay with NumPy"
+        raise MissingDependencyError(f"compile: backend 'numba' needs numba and SciPy ({error}).", hint=hint) from None
     # A thread that waits for the others spins a while before it sleeps: a quarter of a millisecond is enough for the
     # next phase to come, and does not stall for long when another program has taken the core.
     chosen = "GOMP_SPINCOUNT" in os.environ  # by the user; it is read once, now
@@ -94,7 +93,7 @@ def own_folder() -> Path:
     return folder
 
 
-def compiled_module(source: str) -> Any:
+def compiled_module(source: str) -> ModuleType:
     """Import the generated source from the cache, so that numba finds there what it compiled before."""
     calls = inspect.getsource(importlib.import_module("..calls", __name__))  # compiled into it
     name = "step_" + hashlib.sha256((source + calls).encode()).hexdigest()[:24]

@@ -2,7 +2,7 @@
 
 A task computes rows of its results: rows of the batch for a layer, rows of the weight for its gradient and its update.
 A thread does the same share of rows in every task with as many, so tasks follow each other in one phase as long as
-each reads, of what the phase computes, its own rows only. Look next at lowering.py, which makes the tasks.
+each reads, of what the phase computes, its own rows only. Look next at rows.py.
 """
 
 from __future__ import annotations

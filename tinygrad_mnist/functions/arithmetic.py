@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Defaults
 from ..core.errors import ArgumentError
 from ..core.graph import Var, no_grad
 from ..core.numbers import constant
-from ..core.scope import unchanging
+from ..core.scope import state, unchanging
 from ..ops import compare, elementary, elementwise, promotion
-from .numbers import fitting, number
+from .numbers import number, storable
 from .types import Tensor, TensorLike
 
 
@@ -48,12 +49,9 @@ def pow(input: Var | TensorLike, exponent: TensorLike) -> Tensor:
     if isinstance(exponent, np.generic):
         exponent = exponent.item()
     if isinstance(exponent, int) and exponent < 0 and isinstance(input, Var | np.ndarray) and input.dtype.kind in "iub":
-        raise ArgumentError(
-            "pow: an integer has no negative powers.",
-            got=f"x {tuple(input.shape)} {input.dtype}, exponent {exponent}",
-            expected="an exponent of at least 0, or floats",
-            hint="x.float() ** exponent",
-        )
+        got = f"x {tuple(input.shape)} {input.dtype}, exponent {exponent}"
+        wanted, hint = "an exponent of at least 0, or floats", "x.float() ** exponent"
+        raise ArgumentError("pow: an integer has no negative powers.", got=got, expected=wanted, hint=hint)
     if isinstance(exponent, int | float):
         return elementwise.power_scalar(input, exponent=exponent)
     if getattr(exponent, "dtype", None) == np.bool_ and getattr(input, "dtype", np.dtype(bool)) != np.bool_:
@@ -64,7 +62,7 @@ def pow(input: Var | TensorLike, exponent: TensorLike) -> Tensor:
 def power_of(base: TensorLike, exponent: Tensor) -> Tensor:
     """Power base ** exponent of a number and a tensor; integers count modulo 2ⁿ of its dtype, as in PyTorch."""
     base = base if isinstance(base, int | float) else constant(base, "pow")
-    kind = exponent.dtype if exponent.dtype.kind == "f" or isinstance(base, int) else np.dtype(np.float32)
+    kind = exponent.dtype if exponent.dtype.kind == "f" or isinstance(base, int) else Defaults.dtype
     if kind.kind == "b":
         kind = np.dtype(np.int64)
     if kind.kind in "iu" and isinstance(base, int) and -(2**63) <= base < 2**63:
@@ -111,7 +109,7 @@ def clamp(input: TensorLike, min: TensorLike | None = None, max: TensorLike | No
     if kind is not None and kind.kind in "iu":
         for bound in (min, max):
             if isinstance(bound, int):
-                fitting("clamp", bound, kind, wraps=False)
+                storable("clamp", bound, kind, wraps=False)
     if isinstance(min, Var | np.ndarray) or isinstance(max, Var | np.ndarray):
         return _clamp_between(input, min, max)
     return compare.clamp(input, low=min, high=max)
@@ -121,7 +119,7 @@ def _clamp_between(input: TensorLike, low: Any, high: Any) -> Tensor:
     """Limit to bounds that may be tensors; where something is NaN, or below two equal bounds, no gradient passes."""
     inside, below, above = True, True, True
     with no_grad():
-        value = input
+        value: Any = input
         if low is not None:
             inside, below = compare.greater_equal(input, low), compare.less(input, low)
             value = compare.maximum(input, low)
@@ -129,6 +127,8 @@ def _clamp_between(input: TensorLike, low: Any, high: Any) -> Tensor:
             inside, above = compare.logical_and(inside, compare.less_equal(input, high)), compare.greater(value, high)
             below = below if low is None else compare.logical_and(below, compare.less(low, high))
             value = compare.minimum(value, high)
+    if not (state.recording and any(isinstance(x, Var) and x.differentiable for x in (input, low, high))):
+        return value
     if low is not None:
         value = compare.where(below, low, value)
     if high is not None:

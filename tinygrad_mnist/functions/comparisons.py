@@ -28,8 +28,9 @@ def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Tensor:  # fmt: skip
     """Tell where |input - other| is at most atol + rtol |other|, or both are equal."""
-    if input.dtype != other.dtype:
-        raise DTypeError("isclose: the dtypes differ.", got=f"{input.dtype} and {other.dtype}", hint="a.to(b.dtype)")
+    kinds = [getattr(x, "dtype", type(x).__name__) for x in (input, other)]
+    if kinds[0] != kinds[1] or isinstance(kinds[0], str):
+        raise DTypeError("isclose: expected two tensors of one dtype.", got=f"{kinds[0]} and {kinds[1]}")
     return elementary.isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
@@ -42,6 +43,8 @@ def allclose(
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """Tell whether both have the same shape and elements."""
+    if not (hasattr(input, "shape") and hasattr(other, "shape")):
+        raise DTypeError("equal: expected two tensors.", got=f"{type(input).__name__} and {type(other).__name__}")
     return input.shape == other.shape and bool(reduce.all(compare.equal(input, other), axis=None, keepdims=False))
 
 

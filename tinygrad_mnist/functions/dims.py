@@ -12,10 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError, TinygradError
+from ..core.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError, TinygradError, shown
 
 Size = int | Sequence[int]  # or sizes one by one
 Dims = Size | None
+
+
+def need(holds: Any, problem: str, *given: Any, kind: type[TinygradError] = ShapeError, hint: str = "") -> None:
+    """Raise an error that shows what was given, tensors by shape and dtype, unless something holds."""
+    if not holds:
+        shown = (f"{tuple(x.shape)} {x.dtype}" if hasattr(x, "dtype") else f"{x!r:.60}" for x in given)
+        raise kind(problem, got=", ".join(shown), hint=hint)
 
 
 def integer(name: str, what: str, value: Any) -> int:
@@ -30,18 +37,15 @@ def integer(name: str, what: str, value: Any) -> int:
             raise  # while a step is captured the number may not be read
         except TypeError:
             pass
-    raise DTypeError(f"{name}: {what} must be an int.", got=f"{type(value).__name__} {value!r:.60}")
+    raise DTypeError(f"{name}: {what} must be an int.", got=shown(value))
 
 
 def flag(name: str, what: str, value: Any) -> bool:
     """Read a switch such as keepdim: True or False, not a number that belongs to another argument."""
     if value is True or value is False:
         return bool(value)
-    raise DTypeError(
-        f"{name}: {what} must be True or False.",
-        got=f"{type(value).__name__} {value!r:.60}",
-        hint=f"several dimensions go into one tuple: {name}((0, 1))" if what == "keepdim" else "",
-    )
+    hint = f"several dimensions go into one tuple: {name}((0, 1))" if what == "keepdim" else ""
+    raise DTypeError(f"{name}: {what} must be True or False.", got=shown(value), hint=hint)
 
 
 def as_axis(name: str, dim: Any, ndim: int) -> int:
@@ -51,12 +55,9 @@ def as_axis(name: str, dim: Any, ndim: int) -> int:
     size = max(ndim, 1)
     at = integer(name, "a dimension", dim)
     if not -size <= at < size:
-        raise IndexRangeError(
-            f"{name}: there is no dimension {at}.",
-            got=f"a tensor of {ndim} dimensions",
-            expected=f"dim from {-size} to {size - 1}",
-            hint="unsqueeze(0) adds the batch dimension, if that is what is missing" if at == ndim else "",
-        )
+        got, wanted = f"a tensor of {ndim} dimensions", f"dim from {-size} to {size - 1}"
+        hint = "unsqueeze(0) adds the batch dimension, if that is what is missing" if at == ndim else ""
+        raise IndexRangeError(f"{name}: there is no dimension {at}.", got=got, expected=wanted, hint=hint)
     return at % size
 
 

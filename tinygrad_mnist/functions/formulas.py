@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DTypeError
+from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Var
 from ..ops import compare, elementary, elementwise, promotion, special
 from .arithmetic import clamp, pow
@@ -72,7 +72,10 @@ def digamma(input: TensorLike) -> Tensor:
 
 def polygamma(n: int, input: TensorLike) -> Tensor:
     """Derivative of order n + 1 of log Γ; n = 0 is the digamma function."""
-    return special.polygamma(input, n=integer("polygamma", "n", n))
+    n = integer("polygamma", "n", n)
+    if n < 0:
+        raise ArgumentError(f"polygamma: {n} is no order of a derivative.", expected="n of at least 0")
+    return special.polygamma(input, n=n)
 
 
 def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:

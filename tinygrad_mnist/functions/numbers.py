@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError
+from ..core.errors import ArgumentError, DTypeError, shown
 
 
 def number(name: str, value: Any) -> Any:
@@ -25,10 +25,10 @@ def number(name: str, value: Any) -> Any:
         return operator.index(value)
     except TypeError:
         pass
-    raise DTypeError(f"{name}: expected a number.", got=f"{type(value).__name__} {value!r:.60}")
+    raise DTypeError(f"{name}: expected a number.", got=shown(value))
 
 
-def fitting(name: str, value: Any, dtype: Any, *, wraps: bool = True) -> Any:
+def storable(name: str, value: Any, dtype: Any, *, wraps: bool = True) -> Any:
     """Read a number that is to be stored in a dtype and fits; in an integer dtype a float loses its fraction.
 
     wraps: unsigned dtypes take the negatives of what they can hold, from the end, as PyTorch's do.
@@ -45,8 +45,5 @@ def fitting(name: str, value: Any, dtype: Any, *, wraps: bool = True) -> Any:
         low, high = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
         if (-high if kind.kind == "u" and wraps else low) <= int(value) <= high:
             return int(value) % (high + 1) if kind.kind == "u" else int(value)
-    raise ArgumentError(
-        f"{name}: {value} does not fit into {kind}.",
-        expected=f"from {np.iinfo(kind).min} to {np.iinfo(kind).max}" if kind.kind in "iu" else "less than 2⁶³",
-        hint="a wider dtype",
-    )
+    wanted = f"from {np.iinfo(kind).min} to {np.iinfo(kind).max}" if kind.kind in "iu" else "less than 2⁶³"
+    raise ArgumentError(f"{name}: {value} does not fit into {kind}.", expected=wanted, hint="a wider dtype")

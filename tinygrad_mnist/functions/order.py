@@ -7,6 +7,7 @@ equal ones. Look next at counting.py.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,23 +40,18 @@ def aminmax(input: TensorLike, *, dim: int | None = None, keepdim: bool = False)
 @numpy_names
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Median, of two the lower one; with `dim` a pair (values, indices)."""
-    return _median("median", input, dim, keepdim, order.middle)
+    return _median("median", input, dim, keepdim, False)
 
 
 @numpy_names
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Median of what is a number, of two the lower one; with `dim` a pair (values, indices)."""
-
-    def middle(x: Any, axis: int) -> Any:
-        numbers = reduce.sum(compare.equal(x, x), axis=axis, keepdims=True)
-        k = compare.maximum(elementary.floor_divide(numbers - 1, 2), 0)
-        return index.gather(order.ranked(x, axis=axis), k, axis=axis)
-
-    return _median("nanmedian", input, dim, keepdim, middle)
+    return _median("nanmedian", input, dim, keepdim, True)
 
 
-def _median(name: str, input: Any, dim: Any, keepdim: bool, middle: Any) -> Any:
+def _median(name: str, input: Any, dim: Any, keepdim: bool, ignore: bool) -> Any:
     flag(name, "keepdim", keepdim)
+    middle = partial(order.middle, ignore=ignore)
     if dim is not None:
         return _chosen(name, input, dim, keepdim, middle)
     flat = layout.reshape(input, shape=(math.prod(input.shape),))
@@ -125,7 +121,7 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
     if 0 in input.shape:
         raise ShapeError(f"{name}: there are no elements.", got=f"x {tuple(input.shape)}")
     with no_grad():
-        places = order.ranked(x, axis=x.ndim - 1)
+        places = order.argsort(x, axis=x.ndim - 1, descending=False)
         numbers = reduce.sum(compare.equal(x, x), axis=-1, keepdims=True)
         top = promotion.cast(compare.maximum(numbers - 1, 0), dtype=x.dtype)
         rank = top * unchanging(shares.reshape(-1).astype(x.dtype))

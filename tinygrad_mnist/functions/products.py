@@ -22,19 +22,13 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     if left > 1 and right > 1:
         return contract.matmul(input, other)
     if left == 0 or right == 0:
-        raise ShapeError(
-            "matmul: a scalar has no rows or columns.",
-            got=f"a {np.shape(input)}, b {np.shape(other)}",
-            expected="at least one dimension each",
-            hint="a * b",
-        )
+        got, wanted = f"a {np.shape(input)}, b {np.shape(other)}", "at least one dimension each"
+        raise ShapeError("matmul: a scalar has no rows or columns.", got=got, expected=wanted, hint="a * b")
     rows, columns = np.shape(input)[-1], np.shape(other)[0 if right == 1 else -2]
     if rows != columns:
-        raise ShapeError(
-            f"matmul: the last dimension of a is {rows} but the one it meets in b is {columns}.",
-            got=f"a {np.shape(input)}, b {np.shape(other)}",
-            expected="equal sizes where the two meet",
-        )
+        what = f"matmul: the last dimension of a is {rows} but the one it meets in b is {columns}."
+        got = f"a {np.shape(input)}, b {np.shape(other)}"
+        raise ShapeError(what, got=got, expected="equal sizes where the two meet")
     out = contract.matmul(unsqueeze(input, 0) if left == 1 else input, unsqueeze(other, 1) if right == 1 else other)
     out = squeeze(out, -1) if right == 1 else out
     return squeeze(out, -1 if right == 1 else -2) if left == 1 else out

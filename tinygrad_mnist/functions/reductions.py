@@ -40,7 +40,7 @@ def sum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: An
 @numpy_names
 def nansum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions (None: all) of what is a number."""
-    return sum(compare.where(compare.isnan(input), 0, input), dim, keepdim, dtype=dtype)
+    return sum(compare.keep(input, compare.equal(input, input)), dim, keepdim, dtype=dtype)
 
 
 @numpy_names

@@ -30,12 +30,9 @@ def reshape(input: Tensor | Array, shape: Size = (), *more: int) -> Tensor:
     wanted = sizes("reshape", (shape,) + more, least=-1)
     size, known, free = math.prod(input.shape), abs(math.prod(wanted)), wanted.count(-1)  # -1 changes the sign alone
     if free > 1 or (size != known if not free else (not known or size % known)):
-        raise ShapeError(
-            f"reshape: {size} elements do not fill {wanted}.",
-            got=f"x {tuple(input.shape)}",
-            expected="as many elements as before, and -1 at most once",
-            hint="reshape(x.shape[0], -1) keeps the batch and flattens the rest",
-        )
+        got, expected = f"x {tuple(input.shape)}", "as many elements as before, and -1 at most once"
+        hint = "reshape(x.shape[0], -1) keeps the batch and flattens the rest"
+        raise ShapeError(f"reshape: {size} elements do not fill {wanted}.", got=got, expected=expected, hint=hint)
     return layout.reshape(input, shape=wanted)
 
 
@@ -43,11 +40,8 @@ def permute(input: Tensor | Array, dims: Size = (), *more: int) -> Tensor:
     """Reorder the dimensions: dimension i of the result is dims[i] of the input."""
     axes = tuple(as_axis("permute", a, input.ndim) for a in _listed(dims, more))
     if sorted(axes) != list(range(input.ndim)):
-        raise ShapeError(
-            f"permute: {axes} does not name each of the {input.ndim} dimensions once.",
-            got=f"x {tuple(input.shape)}",
-            expected=f"an order of {tuple(range(input.ndim))}",
-        )
+        what = f"permute: {axes} does not name each of the {input.ndim} dimensions once."
+        raise ShapeError(what, got=f"x {tuple(input.shape)}", expected=f"an order of {tuple(range(input.ndim))}")
     return layout.transpose(input, axes=axes)
 
 
@@ -76,7 +70,7 @@ def squeeze(input: Any, dim: Dims = None) -> Tensor:
     return layout.reshape(input, shape=tuple(s for i, s in enumerate(input.shape) if s != 1 or i not in drop))
 
 
-def size(self: Tensor, dim: int | None = None) -> Any:
+def size(self: Tensor, dim: int | None = None) -> int | tuple[int, ...]:
     """Shape, or the size of one dimension."""
     if dim is None:
         return self.shape
@@ -98,11 +92,9 @@ def expand(input: Tensor | Array, size: Size = (), *more: int) -> Tensor:
     shape = tuple(input.shape[i - lead] if s == -1 and i >= lead else s for i, s in enumerate(wanted))
     fits = lead >= 0 and all(a in (1, b) for a, b in zip(input.shape, shape[lead:], strict=True))
     if not fits or -1 in shape:
-        raise ShapeError(
-            f"expand: {tuple(input.shape)} does not stretch to {wanted}.",
-            got=f"x {tuple(input.shape)}",
-            expected="its own sizes (or -1) at the end, others only where it has 1 or no dimension",
-        )
+        got = f"x {tuple(input.shape)}"
+        expected = "its own sizes (or -1) at the end, others only where it has 1 or no dimension"
+        raise ShapeError(f"expand: {tuple(input.shape)} does not stretch to {wanted}.", got=got, expected=expected)
     return broadcast_to(input, shape=shape)
 
 
@@ -123,12 +115,10 @@ def cat(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
     shape = [*tensors[0].shape]
     for t in tensors:
         if not t.ndim == len(shape) > 0 or [*t.shape[:axis], *t.shape[axis + 1 :]] != shape[:axis] + shape[axis + 1 :]:
-            raise ShapeError(
-                f"cat: the tensors do not fit together along dimension {dim}.",
-                got=", ".join(str(tuple(t.shape)) for t in tensors),
-                expected="at least one dimension, and equal sizes in all others",
-                hint="stack(tensors) for scalars" if t.ndim == 0 else "",
-            )
+            what = f"cat: the tensors do not fit together along dimension {dim}."
+            got = ", ".join(str(tuple(t.shape)) for t in tensors)
+            wanted = "at least one dimension, and equal sizes in all others"
+            raise ShapeError(what, got=got, expected=wanted, hint="stack(tensors) for scalars" if t.ndim == 0 else "")
     return layout.cat(*tensors, axis=axis)
 
 
@@ -147,11 +137,8 @@ def stack(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
     _check_list("stack", tensors)
     shapes = {tuple(np.shape(t)) for t in tensors}
     if len(shapes) != 1:
-        raise ShapeError(
-            "stack: the tensors differ in shape." if shapes else "stack: no tensors were given.",
-            got=", ".join(map(str, sorted(shapes))),
-            expected="one or more tensors of one shape",
-        )
+        what = "stack: the tensors differ in shape." if shapes else "stack: no tensors were given."
+        raise ShapeError(what, got=", ".join(map(str, sorted(shapes))), expected="one or more tensors of one shape")
     at = as_axis("stack", dim, len(next(iter(shapes))) + 1)
     return cat([unsqueeze(t, at) for t in tensors], at)
 
@@ -165,11 +152,9 @@ def split(tensor: Tensor | Array, split_size_or_sections: int | Sequence[int], d
     if isinstance(split_size_or_sections, list | tuple):
         sections = [integer("split", "a section", n) for n in split_size_or_sections]
         if sum(sections) != size or min(sections, default=0) < 0:
-            raise ShapeError(
-                f"split: the sections add up to {sum(sections)}.",
-                got=f"x {tuple(tensor.shape)}, sections {sections}, dim {dim}",
-                expected=f"sections of at least 0 that add up to {size}",
-            )
+            got = f"x {tuple(tensor.shape)}, sections {sections}, dim {dim}"
+            wanted = f"sections of at least 0 that add up to {size}"
+            raise ShapeError(f"split: the sections add up to {sum(sections)}.", got=got, expected=wanted)
         bounds = [0, *accumulate(sections)]
     else:
         step = integer("split", "the size of a piece", split_size_or_sections)
@@ -201,11 +186,9 @@ def gather(input: Tensor | Array, dim: int, index: Tensor | Array) -> Tensor:
 
 
 def _misfit(input: Tensor | Array, index: Tensor | Array, dim: int) -> ShapeError:
-    return ShapeError(
-        "gather: the index does not fit the input.",
-        got=f"x {tuple(input.shape)}, index {tuple(index.shape)}, dim {dim}",
-        expected=f"as many dimensions, and no size larger than x's outside dimension {dim}",
-    )
+    got = f"x {tuple(input.shape)}, index {tuple(index.shape)}, dim {dim}"
+    wanted = f"as many dimensions, and no size larger than x's outside dimension {dim}"
+    return ShapeError("gather: the index does not fit the input.", got=got, expected=wanted)
 
 
 _gather, getitem = index.gather, index.getitem

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backend import Array
+from ..core.backend import Array, Defaults
 from .scratch import scratch
 from .shapes import flatten
 
@@ -42,7 +42,7 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
     Shapes:  x (*A) -> (*A); out may be x
     """
     if x.dtype.kind != "f":
-        x = x.astype(np.float32)
+        x = x.astype(Defaults.dtype)
     out = np.empty_like(x) if out is None else out
     one_from = _one_from(x.dtype)
     for piece, result in _pieces(x, out):
@@ -54,7 +54,7 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
 
 
 @functools.cache
-def _one_from(dtype: Any) -> float:
+def _one_from(dtype: np.dtype[Any]) -> float:
     """Give a number from which on the sigmoid is 1 in this dtype."""
     return float(2 - np.log(np.finfo(dtype).eps))
 
@@ -80,7 +80,7 @@ def erf(x: Array, out: Array | None = None) -> Array:
     Source:  Cody 1969 (Mathematics of Computation 23), without his third range, of which 1 - ... leaves nothing
     """
     if x.dtype.kind != "f":
-        x = x.astype(np.float32)
+        x = x.astype(Defaults.dtype)
     out = np.empty_like(x) if out is None else out
     kind = np.result_type(x.dtype, np.float32)  # half precision cannot hold the coefficients
     for piece, result in _pieces(x, out):

@@ -27,7 +27,7 @@ class Blas:
         """Find the library through an extension module that is linked with it and stays loaded."""
         self.lock = threading.Lock()
         # Who wants one thread now. An interruption (Ctrl-C) may keep a user from leaving; it counts while it lives.
-        self.users: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.users: weakref.WeakSet[object] = weakref.WeakSet()
         self.limited = False
         self.outside = 0  # threads to go back to when nobody is left
         self.set: Callable[[int], object] = lambda n: None  # of a BLAS that cannot be told
@@ -41,7 +41,7 @@ class Blas:
                 self.set, self.get = getattr(library, setter), getattr(library, getter)
                 return
 
-    def enter(self, user: Any) -> None:
+    def enter(self, user: object) -> None:
         """Have one thread per product until this user leaves."""
         with self.lock:
             self.users.add(user)
@@ -50,7 +50,7 @@ class Blas:
                 self.limited = True
                 self.set(1)
 
-    def leave(self, user: Any) -> None:
+    def leave(self, user: object) -> None:
         """Go back to what was before the first of the users that overlap."""
         with self.lock:
             self.users.discard(user)

@@ -5,7 +5,6 @@ every order of derivative. Work goes over blocks of images whose columns stay in
 it is cut does not depend on their number, and so neither do the results. Results have shape (N, C, H, W) but memory
 order N, H, W, C ("channels last"): products write it directly, and copies of it run over whole pixels; elementwise
 NumPy keeps the order, so the next layer finds it again. `out` may be of either order and is overwritten.
-
 Must not know: Tensor, gradients' bookkeeping, layers. Look next at shapes.py (geometry), ops/conv.py (the calculus).
 """
 

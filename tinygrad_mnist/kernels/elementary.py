@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backend import Array, apart
+from ..core.backend import Array, Defaults, isolated
 from ..core.errors import ArgumentError
 
 nditer: Any = np.nditer  # NumPy's type stubs want its flags as literals
@@ -24,7 +24,7 @@ _EXACT = 2.0**29  # quotients of singles below it are right in double precision
 def by_pieces(function: Callable[..., Any], arrays: tuple[Any, ...], out: Array | None, wide: Any = None) -> Array:
     """Call function(*pieces, piece of out) on pieces of arrays that broadcast, converted to a wide dtype."""
     kind = np.result_type(*arrays)
-    kind = kind if kind.kind == "f" else np.dtype(np.float32)
+    kind = kind if kind.kind == "f" else Defaults.dtype
     if out is None:
         out = np.empty(np.broadcast_shapes(*map(np.shape, arrays)), kind)
     count, wide = len(arrays), wide or np.result_type(kind, np.float32)
@@ -39,7 +39,7 @@ def by_pieces(function: Callable[..., Any], arrays: tuple[Any, ...], out: Array 
                 function(*piece)
 
     if out.size:
-        apart(run)
+        isolated(run)
     return out
 
 
@@ -66,15 +66,15 @@ def _divided(rounded: Any, exact: Any) -> Callable[..., Any]:
 
     def rest(a: Any, b: Any, out: Array | None = None) -> Any:
         if np.result_type(a, b).char not in "ef":
-            return exact(a, _divisor(a, b), out=out)
+            return exact(a, _divisor(exact.__name__, a, b), out=out)
         return by_pieces(lambda a, b, out: _rest(a, b, out, rounded, exact), (a, b), out, np.float64)
 
     return rest
 
 
-def _divisor(a: Any, b: Any) -> Any:
-    if np.result_type(a, b).kind in "iu" and not np.all(b):
-        raise ArgumentError("an integer divided by 0 is no number.", expected="divisors other than 0, or floats")
+def _divisor(name: str, a: Any, b: Any) -> Any:
+    if np.result_type(a, b).kind in "iu" and np.equal(b, 0).any():
+        raise ArgumentError(f"{name}: an integer cannot be divided by 0.", expected="other divisors, or floats")
     return b
 
 
@@ -84,7 +84,7 @@ fmod, remainder = _divided(np.trunc, np.fmod), _divided(np.floor, np.remainder)
 def floor_divide(a: Any, b: Any, out: Array | None = None) -> Any:
     """Give a / b, rounded down."""
     if np.result_type(a, b).char not in "ef":
-        return np.floor_divide(a, _divisor(a, b), out=out)
+        return np.floor_divide(a, _divisor("floor_divide", a, b), out=out)
     return by_pieces(_floor_divide, (a, b), out, np.float64)
 
 
@@ -92,7 +92,7 @@ def trunc_divide(a: Any, b: Any, out: Array | None = None) -> Any:
     """Give a / b, rounded towards 0."""
     if np.result_type(a, b).kind == "f":
         return np.trunc(np.true_divide(a, b), out=out)
-    return np.floor_divide(np.subtract(a, np.fmod(a, _divisor(a, b))), b, out=out)
+    return np.floor_divide(np.subtract(a, np.fmod(a, _divisor("div", a, b))), b, out=out)
 
 
 def heaviside(a: Any, b: Any, out: Array | None = None) -> Any:
@@ -144,7 +144,7 @@ def _of_two(function: Any) -> Callable[..., Any]:
     """Have a ufunc of two take integers as singles."""
 
     def call(a: Any, b: Any, out: Array | None = None) -> Any:
-        a, b = (x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind != "f" else x for x in (a, b))
+        a, b = (x.astype(Defaults.dtype) if isinstance(x, np.ndarray) and x.dtype.kind != "f" else x for x in (a, b))
         return function(a, b, out=out)
 
     return call
@@ -177,7 +177,7 @@ def signbit(x: Array, out: Array | None = None) -> Any:
 
 def rsqrt(x: Array, out: Array | None = None) -> Any:
     """Give 1 / √x."""
-    x = x if x.dtype.kind == "f" else x.astype(np.float32)
+    x = x if x.dtype.kind == "f" else x.astype(Defaults.dtype)
     out = np.sqrt(x, out=out)
     return np.divide(1, out, out=out if out.ndim else None)
 
@@ -196,7 +196,10 @@ def _lerp(a: Array, b: Array, w: Array, out: Array) -> None:
     elif far.all():
         np.subtract(b, np.multiply(out, 1 - w, out=out), out=out)
     else:
-        np.copyto(out, np.where(far, b - out * (1 - w), a + w * out))
+        other = b - out * (1 - w)
+        out *= w
+        out += a
+        put(out, far, other)
 
 
 def addcmul(x: Any, a: Any, b: Any, out: Array | None = None, *, value: float) -> Any:

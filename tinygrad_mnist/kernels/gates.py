@@ -245,9 +245,10 @@ def choose(mask: Array, a: Any, b: Any, out: Piece = None) -> Array:
     kind = np.result_type(a, b)
     bits = np.dtype(f"i{kind.itemsize}") if kind.kind == "f" and kind.itemsize <= 8 else None
     shape = np.broadcast_shapes(np.shape(mask), np.shape(a), np.shape(b))
-    arrays = [x for x in (mask, a, b, out) if type(x) is np.ndarray]
-    alike = all(x.shape == shape and x.flags.c_contiguous and x.dtype in (kind, _BOOL) for x in arrays)
-    if bits is None or not alike or type(mask) is not np.ndarray or not shape:
+    arrays = [x for x in (a, b, out) if type(x) is np.ndarray]
+    alike = type(mask) is np.ndarray and mask.dtype == _BOOL and all(x.dtype == kind for x in arrays)
+    alike = alike and all(x.shape == shape and x.flags.c_contiguous for x in (mask, *arrays))
+    if bits is None or not alike or not shape:
         chosen = np.where(mask, a, b)
         if out is None:
             return np.asarray(chosen)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import T
 from ..core.errors import ArgumentError
 from .blas import Blas
 
@@ -74,7 +75,7 @@ def fall_asleep() -> None:
     _products = 1 << 62
 
 
-def for_each(function: Callable[[Any], object], items: Iterable[Any], *, wake: bool = True) -> None:
+def for_each(function: Callable[[T], object], items: Iterable[T], *, wake: bool = True) -> None:
     """Call function(item) for every item, over the pool; the caller's thread takes part.
 
     Items should be independent and take about equally long; which thread does which is left to chance, so a result
@@ -117,7 +118,7 @@ def for_each(function: Callable[[Any], object], items: Iterable[Any], *, wake: b
         raise job.error
 
 
-def with_one_blas_thread(function: Callable[[], Any]) -> Any:
+def with_one_blas_thread(function: Callable[[], T]) -> T:
     """Call a function whose products are not to wake the threads of BLAS."""
     blas, user = _find_blas(), _User()
     try:

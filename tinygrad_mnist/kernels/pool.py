@@ -3,9 +3,8 @@
 `winners` holds, per window, the number of its winning tap in row order: one byte for windows of up to 256 taps.
 Scatter and gather go tap by tap over strided views, with no arithmetic on indices, and are each other's adjoint, so
 pooling's derivatives of every order are these two again. Work goes over blocks of images that stay in cache. All
-results keep the memory order of the input, channels last or not, since a copy into the other order costs more than
-the pooling; `out` may be of either order and is overwritten.
-
+results keep the memory order of the input, since a copy into the other costs more than the pooling; `out` may be of
+either.
 Must not know: Tensor, gradients' bookkeeping, layers. Look next at shapes.py (geometry), ops/pool.py (the calculus).
 """
 
@@ -28,6 +27,8 @@ _BLOCKS, _MOST_BYTES, _FEW_BYTES = 4, 3 << 20, 1 << 20
 _MANY_TAPS = 16  # where passes over all taps take longer than indices
 _BOOL = np.dtype(bool)
 ONE = (1, 1)
+
+Tap = tuple[slice, ...]  # an index of what the windows see at one of their places
 
 
 def max_pool2d(
@@ -149,7 +150,7 @@ def pool_gather(
     return out
 
 
-def _first_maxima(x: Array, taps: list[Any], first: Array, best: Array, chosen: Array, last: bool) -> None:
+def _first_maxima(x: Array, taps: list[Tap], first: Array, best: Array, chosen: Array, last: bool) -> None:
     """Write the largest of the taps, and the number of the first tap that has it, into best and chosen."""
     here = scratch("pool tap", best.shape, best.dtype)
     better = scratch("pool mask", best.shape, _BOOL)
@@ -215,7 +216,7 @@ def _framed(x: Array, padding: Pair, last: bool) -> Array:
     return framed
 
 
-def _taps(shape: tuple[int, ...], kernel: Pair, stride: Pair, dilation: Pair, last: bool) -> list[Any]:
+def _taps(shape: tuple[int, ...], kernel: Pair, stride: Pair, dilation: Pair, last: bool) -> list[Tap]:
     """Index for each tap, in row order, what the windows see there in the framed input."""
     rows, columns = (
         [slice(p * d, p * d + (outputs - 1) * s + 1, s) for p in range(k)]
@@ -227,14 +228,14 @@ def _taps(shape: tuple[int, ...], kernel: Pair, stride: Pair, dilation: Pair, la
 def _tap_slices(
     x_shape: tuple[int, ...], shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair, dilation: Pair,
     last: bool,
-) -> list[tuple[Any, Any]]:  # fmt: skip
+) -> list[tuple[Tap, Tap]]:  # fmt: skip
     """Return for each tap, in row order, the windows whose pixel there exists, and those pixels: two indices."""
     rows = [tap_slices(p * dilation[0] - padding[0], x_shape[2], stride[0], shape[2]) for p in range(kernel[0])]
     columns = [tap_slices(q * dilation[1] - padding[1], x_shape[3], stride[1], shape[3]) for q in range(kernel[1])]
     return [(_at(row[0], column[0], last), _at(row[1], column[1], last)) for row in rows for column in columns]
 
 
-def _at(row: slice, column: slice, last: bool) -> Any:
+def _at(row: slice, column: slice, last: bool) -> Tap:
     """Index height and width of axes in the order of memory."""
     return (slice(None), row, column) if last else (slice(None), slice(None), row, column)
 

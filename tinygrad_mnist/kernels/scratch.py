@@ -28,9 +28,9 @@ class _Held:
 
     def __init__(self) -> None:
         self.buffers: dict[str, Array] = {}
-        self.views: dict[tuple[str, tuple[int, ...], Any], Array] = {}
+        self.views: dict[tuple[str, tuple[int, ...], np.dtype[Any]], Array] = {}
 
-    def view(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+    def view(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """Make a view that was not given yet, of a larger buffer if need be."""
         kind = np.dtype(dtype)
         size = math.prod(shape) * kind.itemsize
@@ -55,7 +55,7 @@ _mine = threading.local()
 _memory_is_kept = False
 
 
-def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Give this thread's buffer of a name as an array; its values are whatever was left there.
 
     It is valid until the thread asks for the same name again, so that a kernel uses names that nothing it calls uses.
@@ -128,6 +128,6 @@ def _keep_freed_memory() -> None:
         option(mmap_threshold, 1 << 25)  # the most that older versions accept
 
 
-def _c_library() -> Any:
+def _c_library() -> ctypes.CDLL | None:
     """Give the C library of this process where it may be glibc, else None."""
     return ctypes.CDLL(None) if sys.platform == "linux" else None

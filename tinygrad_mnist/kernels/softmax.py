@@ -5,11 +5,9 @@ Must not know: Tensor, gradients' bookkeeping, layers. Look next at ops/softmax.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ..core.backend import Array
+from ..core.backend import Array, Defaults
 from .scratch import scratch, stretched
 
 _FEW = 32  # classes, up to which it pays to turn the logits
@@ -44,10 +42,10 @@ def log_softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
 
 
 def _floating(x: Array) -> Array:
-    return x if x.dtype.kind == "f" else x.astype(np.float32)
+    return x if x.dtype.kind == "f" else x.astype(Defaults.dtype)
 
 
-def _peak(x: Array, axis: int, out: Array | None = None) -> Any:
+def _peak(x: Array, axis: int, out: Array | None = None) -> Array:
     return np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf if x.dtype.kind == "f" else None, out=out)
 
 

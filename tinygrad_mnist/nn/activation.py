@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..core.backend import Generator
 from ..tensors.creation import full
 from ..tensors.tensor import Tensor
@@ -60,8 +58,8 @@ class Softmax(Module):
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.softmax(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softmax(input, self.dim)
 
     def extra_repr(self) -> str:
         """Name the dimension."""
@@ -71,8 +69,8 @@ class Softmax(Module):
 class LogSoftmax(Softmax):
     """Log-probabilities from logits along a dimension; NLLLoss takes them."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.log_softmax(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.log_softmax(input, self.dim)
 
 
 class PReLU(Module):
@@ -84,10 +82,10 @@ class PReLU(Module):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
         self.num_parameters, self.init = num_parameters, init
-        self.weight = Parameter(full((num_parameters,), init, dtype=dtype or np.float32))
+        self.weight = Parameter(full((num_parameters,), init, dtype=dtype, device=device))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.prelu(x, self.weight)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.prelu(input, self.weight)
 
     def extra_repr(self) -> str:
         """Name the number of slopes."""
@@ -105,8 +103,8 @@ class _Dropout(Layer):
         """Name the probability."""
         return f"p={self.p}, inplace={self.inplace}"
 
-    def forward(self, x: Tensor) -> Any:
-        return type(self).function(x, self.p, self.training, self.inplace, generator=self.generator)
+    def forward(self, input: Tensor) -> Any:
+        return type(self).function(input, self.p, self.training, self.inplace, generator=self.generator)
 
 
 def _dropout(name: str, function: Any) -> Any:

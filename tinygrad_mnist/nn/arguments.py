@@ -38,12 +38,6 @@ def pair(value: Any, name: str) -> Pair:
     return height, width
 
 
-def on_cpu(name: str, device: Any) -> None:
-    """Raise for a device that is not the CPU."""
-    if device is not None and str(device).partition(":")[0] != "cpu":
-        raise ArgumentError(f"{name}: there is no device {str(device)!r:.60}.", expected="'cpu', or none")
-
-
 def like_weight(name: str, x: Any, w: Tensor | Array) -> Any:
     """Bring the input of a layer to the dtype of its weight: floats with a warning, integers never."""
     if not isinstance(x, Var | np.ndarray):

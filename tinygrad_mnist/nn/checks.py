@@ -1,13 +1,12 @@
-"""What functions of networks ask of their arguments: floats, probabilities, names of reductions, PyTorch's older ones.
+"""What functions of networks ask of their arguments: floats, probabilities, names of reductions.
 
 Look next at gates.py, norms.py and losses.py, which ask.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,7 @@ from ..core.graph import Var
 from ..functions import mean
 from ..functions import sum as _sum
 from ..functions.types import Tensor
-from ..tensors.in_place import change
-
-F = TypeVar("F", bound=Callable[..., Any])
+from ..tensors.in_place import of
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": mean, "sum": _sum, "none": lambda losses: losses}
 
@@ -48,20 +45,6 @@ def reduced(losses: Tensor, reduction: str) -> Tensor:
     return REDUCTIONS[reduction](losses)
 
 
-def legacy(function: F) -> F:
-    """Have a loss take PyTorch's older `size_average` and `reduce`, by name, which say what `reduction` says now."""
-
-    @functools.wraps(function)
-    def loss(*args: Any, **kwargs: Any) -> Any:
-        if "size_average" in kwargs or "reduce" in kwargs:
-            average, reduce = kwargs.pop("size_average", None), kwargs.pop("reduce", None)
-            if average is not None or reduce is not None:
-                kwargs["reduction"] = "none" if reduce is False else "sum" if average is False else "mean"
-        return function(*args, **kwargs)
-
-    return loss  # type: ignore[return-value]
-
-
 def floats(name: str, x: Any) -> Any:
     """Raise unless x is a tensor or array of floating-point numbers; give it."""
     if isinstance(x, Var | np.ndarray | np.generic) and x.dtype.kind == "f":
@@ -70,18 +53,6 @@ def floats(name: str, x: Any) -> Any:
     raise DTypeError(f"{name}: the input must hold floating-point numbers.", got=got, hint="x.float()")
 
 
-class Changed:
-    """A function of one tensor with its settings, as `change` takes an operation."""
-
-    def __init__(self, function: Callable[..., Any], settings: tuple[Any, ...]) -> None:
-        self.function, self.settings = function, settings
-        self.name = self.__name__ = f"{function.__name__}_"
-
-    def __call__(self, x: Any) -> Any:
-        return self.function(x, *self.settings)
-
-
 def changed(function: Callable[..., Any], input: Any, *settings: Any) -> Any:
     """Do what a function does in the memory of its input: PyTorch's `inplace=True`."""
-    operation: Any = Changed(function, settings)
-    return change(input, operation) if isinstance(input, Var) else operation(input)
+    return of(function)(input, *settings) if isinstance(input, Var) else function(input, *settings)

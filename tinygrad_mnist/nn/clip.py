@@ -6,7 +6,6 @@ Written in tensor operations, so that a compiled step clips as well. Read after 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from ..core.errors import ArgumentError, GradientError
 from ..core.graph import Var, no_grad
@@ -17,15 +16,15 @@ from ..tensors.creation import tensor
 from ..tensors.tensor import Tensor
 
 
-def _gradients(name: str, parameters: Any, limit: str, value: float) -> list[Any]:
+def _gradients(name: str, parameters: Tensor | Iterable[Tensor], limit: str, value: float) -> list[Tensor]:
     """List the gradients that there are; check the limit."""
     if isinstance(value, bool) or not value > 0:
         raise ArgumentError(f"{name}: {limit} must be positive.", got=f"{limit} = {value!r}")
-    listed: Iterable[Any] = [parameters] if isinstance(parameters, Var) else parameters
+    listed: Iterable[Tensor] = [parameters] if isinstance(parameters, Var) else parameters
     return [p.grad for p in listed if p.grad is not None]
 
 
-def total_norm(gradients: list[Any], norm_type: float = 2.0) -> Tensor:
+def total_norm(gradients: list[Tensor], norm_type: float = 2.0) -> Tensor:
     """Compute the norm of all numbers of several tensors, as if they were one vector.
 
     Math:
@@ -43,9 +42,37 @@ def total_norm(gradients: list[Any], norm_type: float = 2.0) -> Tensor:
 
 
 @no_grad()
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:  # fmt: skip
+    """Compute the norm of all numbers of several tensors, as if they were one vector.
+
+    Raises:
+        GradientError where it is not finite, if asked for: it is read then, which no compiled step can do
+    """
+    norm = total_norm([tensors] if isinstance(tensors, Var) else list(tensors), norm_type)
+    if error_if_nonfinite and not isfinite(norm):
+        what, got = "clip_grad_norm_: the gradients' norm is not finite, so nothing was scaled.", f"norm {norm.item()}"
+        raise GradientError(what, got=got, hint="a lower learning rate, or inputs scaled to about 0 to 1")
+    return norm
+
+
+@no_grad()
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale all gradients, in place, as if their common norm were total_norm, so that it is at most max_norm."""
+    factor = clamp(max_norm / (total_norm + 1e-6), max=1.0)
+    for g in _gradients("clip_grads_with_norm_", parameters, "max_norm", max_norm):
+        g.mul_(factor)
+
+
+@no_grad()
 def clip_grad_norm_(
-    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
-) -> Tensor:
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:  # fmt: skip
     """Scale all gradients, in place and by one factor, so that their common norm is at most max_norm.
 
     Math:
@@ -59,13 +86,7 @@ def clip_grad_norm_(
         Pascanu et al. 2013 (arXiv:1211.5063), Algorithm 1
     """
     gradients = _gradients("clip_grad_norm_", parameters, "max_norm", max_norm)
-    norm = total_norm(gradients, norm_type)
-    if error_if_nonfinite and not isfinite(norm):
-        raise GradientError(
-            "clip_grad_norm_: the gradients' norm is not finite, so nothing was scaled.",
-            got=f"norm {norm.item()}",
-            hint="a lower learning rate, or inputs scaled to about 0 to 1",
-        )
+    norm = get_total_norm(gradients, norm_type, error_if_nonfinite)
     factor = clamp(max_norm / (norm + 1e-6), max=1.0)
     for g in gradients:
         g.mul_(factor)
@@ -73,7 +94,9 @@ def clip_grad_norm_(
 
 
 @no_grad()
-def clip_grad_value_(parameters: Any, clip_value: float) -> None:
+def clip_grad_value_(
+    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
+) -> None:
     """Bring every number of every gradient, in place, into [-clip_value, clip_value]."""
     for g in _gradients("clip_grad_value_", parameters, "clip_value", clip_value):
         g.copy_(clamp(g, -clip_value, clip_value))

@@ -5,10 +5,10 @@ What they hold are attributes, so that walking, saving and printing need to know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Self
 
-from ..core.errors import ArgumentError, DTypeError
+from ..core.errors import ArgumentError, DTypeError, shown
 from ..tensors.tensor import Tensor
 from .module import Module
 from .parameter import Parameter
@@ -16,18 +16,12 @@ from .parameter import Parameter
 
 def _checked(owner: str, modules: Iterable[Any]) -> list[Module]:
     result = list(modules)
-    for i, module in enumerate(result):
-        if not isinstance(module, Module):
-            raise DTypeError(
-                f"{owner}: entry {i} is not a Module.",
-                got=f"{type(module).__name__} {module!r:.60}",
-                expected="instances such as Linear(784, 10) or ReLU()",
-                hint="ReLU() instead of ReLU"
-                if isinstance(module, type)
-                else f"{owner}(*layers)"
-                if isinstance(module, list | tuple | dict)
-                else "wrap a function in a Module",
-            )
+    for i, x in enumerate(result):
+        if not isinstance(x, Module):
+            hint = f"{owner}(*layers)" if isinstance(x, list | tuple | dict) else "wrap a function in a Module"
+            hint = "ReLU() instead of ReLU" if isinstance(x, type) else hint
+            wanted = "instances such as Linear(784, 10) or ReLU()"
+            raise DTypeError(f"{owner}: entry {i} is not a Module.", got=shown(x), expected=wanted, hint=hint)
     return result
 
 
@@ -62,12 +56,12 @@ class _Numbered(_Held):
     def _number(self, items: Iterable[Any]) -> None:
         self._set({str(i): m for i, m in enumerate(items)})
 
-    def append(self, module: Any) -> Self:
+    def append(self, module: Any, /) -> Self:
         """Add an entry at the end."""
         setattr(self, str(len(self)), *self._accept([module]))
         return self
 
-    def extend(self, modules: Iterable[Any]) -> Self:
+    def extend(self, modules: Iterable[Any], /) -> Self:
         """Add several entries at the end."""
         for module in self._accept(modules):
             self.append(module)
@@ -134,11 +128,11 @@ class Sequential(_Numbered):
         else:
             self._number(_checked(type(self).__name__, args))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, input: Any) -> Any:
         """Call the modules in order."""
         for module in self._list():
-            x = module(x)
-        return x
+            input = module(input)
+        return input
 
     def __getitem__(self, index: int | slice) -> Any:
         if not isinstance(index, slice):
@@ -162,12 +156,12 @@ class _Named(_Held):
     def _put(self, name: str, value: Any) -> None:
         raise NotImplementedError
 
-    def __init__(self, values: Any = None) -> None:
+    def __init__(self, values: Any = None, /) -> None:
         self.update({} if values is None else values)
 
-    def update(self, values: Any) -> None:
-        """Add entries: a mapping, or pairs."""
-        if not isinstance(values, Mapping | _Named | Iterable):
+    def update(self, values: Any, /) -> None:
+        """Add entries: those of a mapping, or pairs."""
+        if not isinstance(values, Iterable):
             raise DTypeError(f"{type(self).__name__}: expected a dict or pairs.", got=type(values).__name__)
         for name, value in values.items() if hasattr(values, "items") else values:
             self[name] = value

@@ -9,15 +9,13 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ..core.backend import Generator
 from ..core.errors import ArgumentError
 from ..functions import pad
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
 from . import convolution as F
-from .arguments import numbers, on_cpu
+from .arguments import numbers
 from .convolution import Sizes
 from .linear import fan_in_uniform, positive
 from .module import Module
@@ -45,7 +43,6 @@ class _Conv(Module):
                 f"{name}: groups must divide in_channels and out_channels.",
                 got=f"in_channels = {in_channels}, out_channels = {out_channels}, groups = {groups}",
             )
-        on_cpu(name, device)
         modes = PADDING_MODES[:1] if self.transposed else PADDING_MODES
         if padding_mode not in modes:
             raise ArgumentError(f"{name}: padding_mode is {padding_mode!r}.", expected=", ".join(modes))
@@ -57,10 +54,10 @@ class _Conv(Module):
         self.padding: Any = padding if words else numbers(padding, f"{name}: padding", self.count)
         self.padding_mode = padding_mode
         ends = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
-        shape, kind = (*ends, *self.kernel_size), np.float32 if dtype is None else dtype
+        shape, made = (*ends, *self.kernel_size), {"dtype": dtype, "device": device}
         fan_in = math.prod(shape[1:])
-        self.weight = fan_in_uniform(Parameter(zeros(*shape, dtype=kind)), fan_in, generator)
-        self.bias = fan_in_uniform(Parameter(zeros(out_channels, dtype=kind)), fan_in, generator) if bias else None
+        self.weight = fan_in_uniform(Parameter(zeros(shape, **made)), fan_in, generator)
+        self.bias = fan_in_uniform(Parameter(zeros(out_channels, **made)), fan_in, generator) if bias else None
 
     def extra_repr(self) -> str:
         """Name the sizes, and the settings that are not the default."""
@@ -86,22 +83,23 @@ class _Convolution(_Conv):
         self._build(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
                     device, dtype, generator)  # fmt: skip
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         padding = self.padding
         if self.padding_mode != "zeros":
             total = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
             before = [t // 2 for t in total] if padding == "same" else [0 if padding == "valid" else p for p in padding]
             after = [t - b for t, b in zip(total, before, strict=True)] if padding == "same" else before
             widths = [n for b, a in zip(reversed(before), reversed(after), strict=True) for n in (b, a)]
-            x, padding = pad(x, widths, mode=self.padding_mode), 0
-        return type(self).function(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+            input, padding = pad(input, widths, mode=self.padding_mode), 0
+        return type(self).function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv1d(_Convolution):
     """Cross-correlation of sequences with learned filters.
 
     Shapes:
-        x (N, in_channels, L) or (in_channels, L) -> (N, out_channels, OL); OL = ⌊(L + 2 pad - d (K - 1) - 1) / s⌋ + 1
+        input (N, in_channels, L) or (in_channels, L) -> (N, out_channels, OL) or (out_channels, OL);
+        OL = ⌊(L + 2 pad - d (K - 1) - 1) / s⌋ + 1
     Args:
         padding: an int, or "same" or "valid"
         padding_mode: zeros, reflect, replicate or circular
@@ -116,7 +114,7 @@ class Conv2d(_Convolution):
     Math:
         out[n,o,i,j] = b[o] + Σ w[o,c,p,q] · x[n, c, i·s + p·d - pad, j·s + q·d - pad]
     Shapes:
-        x (N, in_channels, H, W) -> (N, out_channels, OH, OW); OH = ⌊(H + 2 pad - d (KH - 1) - 1) / s⌋ + 1
+        input (N, in_channels, H, W) -> (N, out_channels, OH, OW); OH = ⌊(H + 2 pad - d (KH - 1) - 1) / s⌋ + 1
     Args:
         kernel_size, stride, padding, dilation: ints or (height, width); padding may be "same" or "valid"
         padding_mode: zeros, reflect, replicate or circular
@@ -141,18 +139,18 @@ class _Transposed(_Conv):
                     device, dtype, generator)  # fmt: skip
         self.output_padding = numbers(output_padding, f"{type(self).__name__}: output_padding", self.count)
 
-    def forward(self, x: Tensor, output_size: Any = None) -> Tensor:
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         more = self.output_padding
         if output_size is not None:
             wanted = numbers(list(output_size)[-self.count :], f"{type(self).__name__}: output_size", self.count)
-            geometry = zip(x.shape[-self.count :], self.kernel_size, self.stride, self.padding, self.dilation,
+            geometry = zip(input.shape[-self.count :], self.kernel_size, self.stride, self.padding, self.dilation,
                            strict=True)  # fmt: skip
             least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, k, s, p, d in geometry]
             more = tuple(w - m for w, m in zip(wanted, least, strict=True))
             if any(not 0 <= m < s for m, s in zip(more, self.stride, strict=True)):
                 raise ArgumentError(f"{type(self).__name__}: output_size is {wanted}.",
                                     expected=f"from {tuple(least)}, less than a stride more")  # fmt: skip
-        return type(self).function(x, self.weight, self.bias, self.stride, self.padding, more, self.groups,
+        return type(self).function(input, self.weight, self.bias, self.stride, self.padding, more, self.groups,
                                    self.dilation)  # fmt: skip
 
 
@@ -160,7 +158,7 @@ class ConvTranspose1d(_Transposed):
     """Sequences spread over learned filters: what undoes the shape of Conv1d.
 
     Shapes:
-        x (N, in_channels, L) -> (N, out_channels, OL); OL = (L - 1) s - 2 pad + d (K - 1) + output_padding + 1
+        input (N, in_channels, L) -> (N, out_channels, OL); OL = (L - 1) s - 2 pad + d (K - 1) + output_padding + 1
     """
 
     count, function = 1, staticmethod(F.conv_transpose1d)
@@ -170,7 +168,8 @@ class ConvTranspose2d(_Transposed):
     """Images spread over learned filters: what undoes the shape of Conv2d.
 
     Shapes:
-        x (N, in_channels, H, W) -> (N, out_channels, OH, OW); OH = (H - 1) s - 2 pad + d (KH - 1) + output_padding + 1
+        input (N, in_channels, H, W) -> (N, out_channels, OH, OW);
+        OH = (H - 1) s - 2 pad + d (KH - 1) + output_padding + 1
     """
 
     count, function = 2, staticmethod(F.conv_transpose2d)

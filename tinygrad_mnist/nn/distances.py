@@ -17,13 +17,13 @@ from ..core.explain import outside
 from ..core.graph import no_grad
 from ..functions import clamp, unsqueeze
 from ..functions import sum as _sum
+from ..functions.norms import vector_norm
 from ..functions.types import Tensor, TensorLike
 from ..ops import compare
 from ..ops.broadcast import broadcast_to
 from ..ops.elementwise import absolute, exp, log, sqrt, square
-from .checks import check_reduction, floats, legacy, reduced
+from .checks import check_reduction, floats, reduced
 from .gates import softplus
-from .norms import length
 
 
 def _alike(name: str, input: Any, target: Any) -> None:
@@ -37,11 +37,13 @@ def _alike(name: str, input: Any, target: Any) -> None:
         )
 
 
-def _weighted(losses: Any, weight: Any, reduction: str) -> Any:
+def _weighted(losses: Any, weight: Any, reduction: str, share: bool = False) -> Any:
+    """Weigh losses and reduce them; share: a mean is divided by the sum of the weights."""
+    if weight is not None and reduction == "mean" and share:
+        return _sum(losses * weight) / _sum(broadcast_to(weight, shape=losses.shape))
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
-@legacy
 def mse_loss(input: Tensor, target: TensorLike, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """Average the squared differences.
 
@@ -51,13 +53,9 @@ def mse_loss(input: Tensor, target: TensorLike, reduction: str = "mean", weight:
         ShapeError if the shapes differ: (N, 1) against (N,) would silently compare every pair
     """
     _alike("mse_loss", input, target)
-    losses = square(input - target)
-    if weight is not None and reduction == "mean":
-        return _sum(losses * weight) / _sum(broadcast_to(weight, shape=losses.shape))
-    return _weighted(losses, weight, reduction)
+    return _weighted(square(input - target), weight, reduction, share=True)
 
 
-@legacy
 def l1_loss(input: Tensor, target: TensorLike, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """Average the absolute differences.
 
@@ -65,13 +63,9 @@ def l1_loss(input: Tensor, target: TensorLike, reduction: str = "mean", weight: 
         input (*A), target (*A) -> () or (*A)
     """
     _alike("l1_loss", input, target)
-    losses = absolute(input - target)
-    if weight is not None and reduction == "mean":
-        return _sum(losses * weight) / _sum(broadcast_to(weight, shape=losses.shape))
-    return _weighted(losses, weight, reduction)
+    return _weighted(absolute(input - target), weight, reduction, share=True)
 
 
-@legacy
 def smooth_l1_loss(input: Tensor, target: TensorLike, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """Average d² / (2 β) of differences d below β, and |d| - β / 2 of larger ones.
 
@@ -85,7 +79,6 @@ def smooth_l1_loss(input: Tensor, target: TensorLike, reduction: str = "mean", b
     return _bent("smooth_l1_loss", input, target, reduction, beta, 1 / beta)
 
 
-@legacy
 def huber_loss(
     input: Tensor, target: TensorLike, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
@@ -107,13 +100,9 @@ def _bent(
     d = input - target
     close = clamp(d, -near, near)  # n d - n² / 2, whose derivative is n, on either side of the bend
     losses = close * d - 0.5 * square(close)
-    losses = losses if scale == 1 else losses * scale
-    if weight is not None and reduction == "mean":
-        return _sum(losses * weight) / _sum(broadcast_to(weight, shape=losses.shape))
-    return _weighted(losses, weight, reduction)
+    return _weighted(losses if scale == 1 else losses * scale, weight, reduction, share=True)
 
 
-@legacy
 def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """Measure how far log-probabilities are from probabilities: Σ t (log t - x), in nats.
 
@@ -136,7 +125,6 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
     return reduced(losses, reduction)
 
 
-@legacy
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
@@ -158,7 +146,6 @@ def _positive(p: Any) -> Any:
     return clamp(p, 1e-12 if p.dtype.itemsize == 2 else 1e-44)
 
 
-@legacy
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean",
     pos_weight: Tensor | None = None,
@@ -179,7 +166,6 @@ def binary_cross_entropy_with_logits(
     return _weighted(losses, weight, reduction)
 
 
-@legacy
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, eps: float = 1e-8,
     reduction: str = "mean",
@@ -231,16 +217,14 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     Shapes:
         x1, x2 broadcasting to (*, D, *) -> (*, *)
     """
-    lengths = length(x1, 2, dim, False, eps) * length(x2, 2, dim, False, eps)
-    return _sum(x1 * x2, dim) / lengths
+    return _sum(x1 * x2, dim) / (clamp(vector_norm(x1, 2, dim), eps) * clamp(vector_norm(x2, 2, dim), eps))
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """Give the p-norm of differences along the last dimension; eps is added to each difference."""
-    return length(x1 - x2 + eps, p, -1, keepdim)
+    return vector_norm(x1 - x2 + eps, p, -1, keepdim)
 
 
-@legacy
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, reduction: str = "mean"
 ) -> Tensor:
@@ -263,7 +247,6 @@ def _by_sign(target: Any, positive: Any, negative: Any) -> Any:
     )
 
 
-@legacy
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
     """Make distances with target 1 small, and those with -1 at least the margin."""
     x: Any = input
@@ -272,7 +255,6 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, red
     return reduced(losses + compare.where(compare.equal(target, -1), zero, x), reduction)
 
 
-@legacy
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, reduction: str = "mean"
 ) -> Tensor:
@@ -280,13 +262,11 @@ def margin_ranking_loss(
     return reduced(clamp(margin - target * (input1 - input2), 0), reduction)
 
 
-@legacy
 def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Average log(1 + e^(-t x)) of targets t of 1 and -1."""
     return reduced(softplus(-target * input, 1, math.inf), reduction)
 
 
-@legacy
 def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
     swap: bool = False, reduction: str = "mean",

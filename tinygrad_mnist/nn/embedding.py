@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..core.backend import Generator
 from ..core.errors import ArgumentError, ShapeError
 from ..core.graph import no_grad
@@ -25,7 +23,7 @@ class Embedding(Module):
     """Take rows of a table that is learned, by number.
 
     Shapes:
-        x (*) of integers -> (*, embedding_dim); weight (num_embeddings, embedding_dim), drawn from N(0, 1)
+        input (*) of integers -> (*, embedding_dim); weight (num_embeddings, embedding_dim), drawn from N(0, 1)
     Args:
         padding_idx: a row that starts as 0 and has no gradient
         max_norm: rows that are used and longer are first shortened to it, in place
@@ -45,7 +43,7 @@ class Embedding(Module):
         self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
         self.max_norm, self.norm_type, self.scale_grad_by_freq = max_norm, norm_type, scale_grad_by_freq
         self.sparse = sparse
-        table = zeros(num_embeddings, embedding_dim, dtype=dtype or np.float32) if _weight is None else _weight
+        table = zeros(num_embeddings, embedding_dim, dtype=dtype, device=device) if _weight is None else _weight
         if tuple(table.shape) != (num_embeddings, embedding_dim):
             raise ShapeError("Embedding: the weight has another shape.", got=f"{tuple(table.shape)}",
                              expected=f"({num_embeddings}, {embedding_dim})")  # fmt: skip
@@ -65,8 +63,8 @@ class Embedding(Module):
         rows, size = embeddings.shape
         return cls(rows, size, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.embedding(x, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq)
 
     def extra_repr(self) -> str:
         """Name the sizes, and the settings that are not the default."""

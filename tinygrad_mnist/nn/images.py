@@ -48,9 +48,9 @@ def _plain(value: Any) -> Any:
 class Unpool(Windows):
     """Base of what takes the indices of maxima besides, and the size of its output."""
 
-    def forward(self, x: Tensor, indices: Tensor, output_size: Any = None) -> Any:
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Any:
         given = {name: getattr(self, name) for name in self.settings}
-        return type(self).function(x, indices, **given, output_size=output_size)
+        return type(self).function(input, indices, **given, output_size=output_size)
 
 
 SIZES: dict[str, Any] = {"kernel_size": REQUIRED, "stride": None}

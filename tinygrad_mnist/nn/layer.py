@@ -32,8 +32,8 @@ class Layer(Module):
             else:
                 setattr(self, name, value)
 
-    def forward(self, *inputs: Any) -> Any:
-        given = {name: getattr(self, name) for name in self.settings}
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        given = named | {name: getattr(self, name) for name in self.settings}
         if self.trains:
             given["training"] = self.training
         return type(self).function(*inputs, **given)
@@ -50,10 +50,6 @@ REQUIRED = inspect.Parameter.empty
 def bound(kind: type[Layer], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Give each setting of a class its value: from the arguments, or the default."""
     settings = kind.settings
-    if "reduction" in settings:  # PyTorch's older names of it
-        average, reduce = kwargs.pop("size_average", None), kwargs.pop("reduce", None)
-        if average is not None or reduce is not None:
-            kwargs["reduction"] = "none" if reduce is False else "sum" if average is False else "mean"
     try:
         values = dict(zip(settings, args, strict=False))
         taken = [*(values.keys() & kwargs.keys()), *(kwargs.keys() - settings.keys())]

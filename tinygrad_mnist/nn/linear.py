@@ -13,6 +13,7 @@ import numpy as np
 from ..core.backend import Generator
 from ..core.errors import ArgumentError
 from ..functions.dims import as_axis
+from ..functions.types import DTypeLike
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
 from . import functional as F
@@ -41,23 +42,24 @@ class Linear(Module):
     Math:
         out = x wᵀ + b
     Shapes:
-        x (*, in_features) -> (*, out_features); weight (out_features, in_features), bias (out_features,)
+        input (*, in_features) -> (*, out_features); weight (out_features, in_features), bias (out_features,)
     Args:
         bias: starts, as the weight, from U(-1/√in_features, 1/√in_features)
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, dtype: Any = np.float32,
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None,
+        dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ) -> None:  # fmt: skip
         positive("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
-        weight, offset = zeros(out_features, in_features, dtype=dtype), zeros(out_features, dtype=dtype)
+        weight, offset = zeros(out_features, in_features, dtype=dtype, device=device), zeros(out_features, dtype=dtype)
         self.weight = fan_in_uniform(Parameter(weight), in_features, generator)
         self.bias = fan_in_uniform(Parameter(offset), in_features, generator) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """Name the sizes."""
@@ -69,14 +71,14 @@ class Flatten(Module):
     """Join the dimensions from start_dim to end_dim: by default everything but the batch.
 
     Shapes:
-        x (N, *A) -> (N, ΠA)
+        input (N, *A) -> (N, ΠA)
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.flatten(x, self.start_dim, self.end_dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         """Name the dimensions."""
@@ -87,15 +89,15 @@ class Unflatten(Module):
     """Split a dimension into several.
 
     Shapes:
-        x (*, ΠS, *) -> (*, S, *)
+        input (*, ΠS, *) -> (*, S, *)
     """
 
     def __init__(self, dim: int, unflattened_size: Any) -> None:
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
-    def forward(self, x: Tensor) -> Tensor:
-        at = as_axis("Unflatten", self.dim, x.ndim)
-        return x.reshape(*x.shape[:at], *self.unflattened_size, *x.shape[at + 1 :])
+    def forward(self, input: Tensor) -> Tensor:
+        at = as_axis("Unflatten", self.dim, input.ndim)
+        return input.reshape(*input.shape[:at], *self.unflattened_size, *input.shape[at + 1 :])
 
     def extra_repr(self) -> str:
         """Name the dimension and the sizes."""
@@ -127,8 +129,7 @@ class Bilinear(Module):
     ) -> None:  # fmt: skip
         positive("Bilinear", in1_features=in1_features, in2_features=in2_features, out_features=out_features)
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
-        dtype = dtype or np.float32
-        weight = Parameter(zeros(out_features, in1_features, in2_features, dtype=dtype))
+        weight = Parameter(zeros(out_features, in1_features, in2_features, dtype=dtype, device=device))
         self.weight = fan_in_uniform(weight, in1_features, generator)
         offset = Parameter(zeros(out_features, dtype=dtype))
         self.bias = fan_in_uniform(offset, in1_features, generator) if bias else None

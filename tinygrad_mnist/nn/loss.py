@@ -26,7 +26,7 @@ class Loss(Layer):
                              got=repr(args[0]), hint=f"reduction={args[0]!r}")  # fmt: skip
         super().__init__(*args, **kwargs)
         self.reduction: Any
-        if self.reduction != "batchmean" or type(self).__name__ != "KLDivLoss":
+        if type(self).__name__ != "KLDivLoss" or self.reduction != "batchmean":
             check_reduction(self.reduction)
         if "distance_function" in self.settings and vars(self)["distance_function"] is None:
             self.distance_function: Any = PairwiseDistance()

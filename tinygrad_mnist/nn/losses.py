@@ -16,12 +16,12 @@ from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.explain import outside
 from ..core.graph import Array, Var
 from ..core.scope import unchanging
-from ..functions import clamp, log_softmax, matmul, permute, unsqueeze
+from ..functions import clamp, cumsum, log_softmax, permute, unsqueeze
 from ..functions import sum as _sum
 from ..functions.types import Tensor, TensorLike
 from ..ops import compare, index, promotion, reduce
 from ..ops import softmax as softmaxes
-from .checks import check_probability, check_reduction, floats, legacy, reduced
+from .checks import check_probability, check_reduction, floats, reduced
 from .gates import logsigmoid
 
 
@@ -100,7 +100,6 @@ def _weighed(
     return _sum(losses) / _sum(shares) if reduction == "mean" else reduced(losses, reduction)
 
 
-@legacy
 def cross_entropy(
     input: Tensor | Array, target: TensorLike, weight: Tensor | Array | None = None, ignore_index: int = -100,
     reduction: str = "mean", label_smoothing: float = 0.0,
@@ -147,7 +146,6 @@ def cross_entropy(
     return losses.reshape(shape) if shape is not None and reduction == "none" else losses
 
 
-@legacy
 def nll_loss(
     input: Tensor | Array, target: TensorLike, weight: Tensor | Array | None = None, ignore_index: int = -100,
     reduction: str = "mean",
@@ -178,7 +176,6 @@ def nll_loss(
     return losses.reshape(shape) if shape is not None and reduction == "none" else losses
 
 
-@legacy
 def multi_margin_loss(
     input: Tensor, target: TensorLike, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
     reduction: str = "mean",
@@ -204,7 +201,6 @@ def multi_margin_loss(
     return reduced(losses.reshape(shape) if shape == () and reduction == "none" else losses, reduction)
 
 
-@legacy
 def multilabel_margin_loss(input: Tensor, target: TensorLike, reduction: str = "mean") -> Tensor:
     """Ask for a margin of 1 between the numbers of all right classes and all others.
 
@@ -218,10 +214,7 @@ def multilabel_margin_loss(input: Tensor, target: TensorLike, reduction: str = "
         raise ShapeError("multilabel_margin_loss: input and target differ in shape.",
                          got=f"{tuple(x.shape)}, {tuple(labels.shape)}")  # fmt: skip
     rows, places, classes = x.reshape(-1, x.shape[-1]), labels.reshape(-1, x.shape[-1]), x.shape[-1]
-    # 1 up to the first -1: a running product of "there is one", as a triangular product
-    negative = promotion.cast(compare.less(places, 0), dtype=np.dtype(np.float32))
-    gone = matmul(negative, unchanging(np.triu(np.ones((classes, classes), np.float32))))
-    there = compare.equal(gone, 0)
+    there = compare.equal(cumsum(compare.less(places, 0), 1), 0)  # up to the first -1
     known = compare.where(there, places, 0)
     hits = compare.logical_and(compare.equal(unsqueeze(known, 2), unchanging(np.arange(classes))), unsqueeze(there, 2))
     right = reduce.any(hits, axis=1, keepdims=False)
@@ -232,7 +225,6 @@ def multilabel_margin_loss(input: Tensor, target: TensorLike, reduction: str = "
     return reduced(losses.reshape(()) if x.ndim == 1 and reduction == "none" else losses, reduction)
 
 
-@legacy
 def multilabel_soft_margin_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:

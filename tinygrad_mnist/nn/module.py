@@ -13,12 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, StateDictError
+from ..core.errors import ArgumentError, DTypeError, StateDictError, shown
 from ..core.graph import no_grad
 from ..core.scope import DEEP, Scope, call_depth, state
 from ..tensors.creation import from_numpy
 from ..tensors.in_place import clear_gradient
 from ..tensors.tensor import Tensor
+from .conversion import Conversion
 from .hooks import hooked
 from .nesting import copied, described, join, members
 from .parameter import Parameter
@@ -34,7 +35,7 @@ class Incompatible(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module(Parts):
+class Module(Parts, Conversion):
     """Base of all layers and models: write `forward`, assign layers and Parameters as attributes."""
 
     training: bool = True
@@ -161,7 +162,7 @@ class Module(Parts):
         if name in registered(self):
             self._buffer_names = {k: v for k, v in registered(self).items() if k != name}
 
-    def name_of(self, module: Any) -> str | None:
+    def name_of(self, module: object) -> str | None:
         """Find the path of a module inside this one."""
         return next((name for name, m in self.named_modules() if m is module), None)
 
@@ -207,10 +208,8 @@ class Module(Parts):
             destination: a dict to add them to, and give; prefix: what their names begin with
             keep_vars: give them themselves, with their place in the graph
         """
-        found = {prefix + name: x if keep_vars else x.detach() for name, x in self._saved().items()}
-        if destination is None:
-            return found
-        destination.update(found)
+        destination = {} if destination is None else destination
+        destination.update({prefix + name: x if keep_vars else x.detach() for name, x in self._saved().items()})
         return destination
 
     def load_state_dict(
@@ -226,12 +225,8 @@ class Module(Parts):
             StateDictError listing every missing, unexpected and misshaped key; then nothing has been changed
         """
         if not isinstance(state_dict, dict):
-            raise StateDictError(
-                "load_state_dict: not a state dict.",
-                got=f"{type(state_dict).__name__} {state_dict!r:.60}",
-                expected="tensors or arrays by path",
-                hint="model.load_state_dict(tg.load(path))",
-            )
+            what, hint = "load_state_dict: not a state dict.", "model.load_state_dict(tg.load(path))"
+            raise StateDictError(what, got=shown(state_dict), expected="tensors or arrays by path", hint=hint)
         own = self._saved()
         given = {k: np.asarray(v) for k, v in state_dict.items()}
         missing = [k for k in own if k not in given]
@@ -243,12 +238,10 @@ class Module(Parts):
         if strict:
             problems += [("missing", missing), ("unexpected", unexpected)]
         if any(rows for _, rows in problems):
-            raise StateDictError(
-                f"load_state_dict: these values are not of this {type(self).__name__}; nothing was loaded.",
-                got="; ".join(f"{label}: {', '.join(rows)}" for label, rows in problems if rows),
-                expected=", ".join(f"{k} {p.shape}" for k, p in own.items()),
-                hint="build the model as it was when saved, or strict=False to skip missing and unexpected keys",
-            )
+            what = f"load_state_dict: these values are not of this {type(self).__name__}; nothing was loaded."
+            got = "; ".join(f"{label}: {', '.join(rows)}" for label, rows in problems if rows)
+            hint = "build the model as it was when saved, or strict=False to skip missing and unexpected keys"
+            raise StateDictError(what, got=got, expected=", ".join(f"{k} {p.shape}" for k, p in own.items()), hint=hint)
         with no_grad():
             for k, x, v in both:
                 owner, _, name = k.rpartition(".")
@@ -288,7 +281,7 @@ def registered(module: Module) -> dict[str, bool]:
     return names
 
 
-def _parameters(module: Module) -> list[tuple[str, Any]]:
+def _parameters(module: Module) -> list[tuple[str, Parameter]]:
     """List a module's own Parameters."""
     return [(name, x) for name, x in members(vars(module), (Parameter, Module)) if isinstance(x, Parameter)]
 
@@ -299,12 +292,9 @@ def _buffers(module: Module, persistent: bool = False) -> list[tuple[str, Tensor
     for name, lasting in registered(module).items():
         x = vars(module).get(name)
         if x is not None and not isinstance(x, Tensor | Module):
-            raise DTypeError(
-                f"{type(module).__name__}: the buffer {name!r} is no tensor any more.",
-                got=f"{type(x).__name__} {x!r:.60}",
-                expected="a tensor or None",
-                hint=f"self.{name}.fill_(value), or self.{name} = tg.tensor(value)",
-            )
+            what = f"{type(module).__name__}: the buffer {name!r} is no tensor any more."
+            hint = f"self.{name}.fill_(value), or self.{name} = tg.tensor(value)"
+            raise DTypeError(what, got=shown(x), expected="a tensor or None", hint=hint)
         if isinstance(x, Tensor) and not isinstance(x, Parameter) and lasting >= persistent:
             found.append((name, x))
     return found

@@ -1,6 +1,6 @@
 """Normalization layers: batch, instance, layer, group, root mean square, local response.
 
-Running moments are buffers that training changes in place, and a compiled step with them. Read after linear.py;
+_Running moments are buffers that training changes in place, and a compiled step with them. Read after linear.py;
 nn/norms.py has the functions.
 """
 
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError
 from ..core.graph import no_grad
@@ -23,13 +21,12 @@ from .parameter import Parameter
 
 
 def _affine(
-    module: Any, shape: Any, weight: bool, bias: bool, dtype: Any, names: tuple[str, ...] = ("weight", "bias")
+    module: Any, shape: Any, weight: bool, bias: bool, made: Any, names: tuple[str, ...] = ("weight", "bias")
 ) -> None:
     """Give a module a weight of ones and a bias of zeros, or None in their places."""
-    kind = dtype or np.float32
     for name, make, wanted in (("weight", ones, weight), ("bias", zeros, bias)):
         if name in names:
-            module.register_parameter(name, Parameter(make(shape, dtype=kind)) if wanted else None)
+            module.register_parameter(name, Parameter(make(shape, **made)) if wanted else None)
 
 
 class _Running(Module):
@@ -44,10 +41,10 @@ class _Running(Module):
         positive(type(self).__name__, num_features=num_features)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        _affine(self, num_features, affine, affine and bias, dtype)
-        kind, kept = dtype or np.float32, track_running_stats
-        self.register_buffer("running_mean", zeros(num_features, dtype=kind) if kept else None)
-        self.register_buffer("running_var", ones(num_features, dtype=kind) if kept else None)
+        made, kept = {"dtype": dtype, "device": device}, track_running_stats
+        _affine(self, num_features, affine, affine and bias, made)
+        self.register_buffer("running_mean", zeros(num_features, **made) if kept else None)
+        self.register_buffer("running_var", ones(num_features, **made) if kept else None)
         self.register_buffer("num_batches_tracked", tensor(0) if kept else None)
 
     weight: Parameter | None
@@ -90,13 +87,13 @@ class _Running(Module):
 
 
 class _Batch(_Running):
-    def forward(self, x: Tensor) -> Tensor:
-        self.check(x)
+    def forward(self, input: Tensor) -> Tensor:
+        self.check(input)
         own = self.training or self.running_mean is None
         factor = self.factor()
         kept = not self.training or self.track_running_stats
         mean, var = (self.running_mean, self.running_var) if kept else (None, None)
-        return F.batch_norm(x, mean, var, self.weight, self.bias, own, factor, self.eps)
+        return F.batch_norm(input, mean, var, self.weight, self.bias, own, factor, self.eps)
 
 
 class BatchNorm1d(_Batch):
@@ -128,13 +125,13 @@ class _Instance(_Running):
     ) -> None:  # fmt: skip
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        self.check(x)
+    def forward(self, input: Tensor) -> Tensor:
+        self.check(input)
         own = self.training or not self.track_running_stats
-        batch = x if x.ndim == max(self.dims) else x.unsqueeze(0)
+        batch = input if input.ndim == max(self.dims) else input.unsqueeze(0)
         out = F.instance_norm(batch, self.running_mean, self.running_var, self.weight, self.bias, own,
                               self.momentum, self.eps)  # fmt: skip
-        return out if batch is x else out.squeeze(0)
+        return out if batch is input else out.squeeze(0)
 
 
 class InstanceNorm1d(_Instance):
@@ -169,13 +166,14 @@ class LayerNorm(Module):
         single = isinstance(normalized_shape, int)
         self.normalized_shape: Any = (normalized_shape,) if single else tuple(normalized_shape)  # type: ignore[arg-type]
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        _affine(self, self.normalized_shape, elementwise_affine, elementwise_affine and bias, dtype)
+        made = {"dtype": dtype, "device": device}
+        _affine(self, self.normalized_shape, elementwise_affine, elementwise_affine and bias, made)
 
     weight: Parameter | None
     bias: Parameter | None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         """Name the settings."""
@@ -193,7 +191,8 @@ class RMSNorm(Module):
         single = isinstance(normalized_shape, int)
         self.normalized_shape: Any = (normalized_shape,) if single else tuple(normalized_shape)  # type: ignore[arg-type]
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        _affine(self, self.normalized_shape, elementwise_affine, False, dtype, names=("weight",))
+        made = {"dtype": dtype, "device": device}
+        _affine(self, self.normalized_shape, elementwise_affine, False, made, names=("weight",))
 
     weight: Parameter | None
 
@@ -216,13 +215,13 @@ class GroupNorm(Module):
         if num_channels % num_groups:
             raise ArgumentError("GroupNorm: num_groups must divide num_channels.", got=f"{num_groups}, {num_channels}")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        _affine(self, num_channels, affine, affine and bias, dtype)
+        _affine(self, num_channels, affine, affine and bias, {"dtype": dtype, "device": device})
 
     weight: Parameter | None
     bias: Parameter | None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         """Name the settings."""

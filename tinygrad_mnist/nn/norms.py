@@ -14,7 +14,8 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError
 from ..core.graph import no_grad
-from ..functions import clamp, pad, reshape, square, sum
+from ..functions import clamp, pad, reshape, square
+from ..functions.norms import vector_norm
 from ..functions.types import Tensor
 from ..ops import norms, reduce
 from ..ops.elementwise import sqrt
@@ -204,21 +205,6 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     return input / (total * (alpha / size) + k) ** beta
 
 
-def length(x: Any, p: float, axis: Any, keepdims: bool, least: float = 0.0) -> Any:
-    """Give the p-norm over axes, at least `least`, below which it is constant; its derivative at 0 is 0."""
-    if p == math.inf:
-        size = reduce.amax(abs(x), axis=axis, keepdims=keepdims)
-        return clamp(size, least) if least else size
-    if p == 1:
-        total = reduce.sum(abs(x), axis=axis, keepdims=keepdims)
-        return clamp(total, least) if least else total
-    if p == 0:
-        return reduce.sum(x * 0 + (x != 0), axis=axis, keepdims=keepdims)
-    total = sum(square(x) if p == 2 else abs(x) ** p, axis, keepdims)
-    least = max(least**p, float(np.finfo(x.dtype).tiny))
-    return clamp(total, least) ** (1 / p) * (total > 0 if least <= 1e-37 else 1)
-
-
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
     """Divide by the p-norm along a dimension, or by eps where that is smaller."""
-    return input / length(floats("normalize", input), p, dim, True, eps)
+    return input / clamp(vector_norm(floats("normalize", input), p, dim, True), eps)

@@ -5,13 +5,13 @@ Knows nothing of modules, which find it among their attributes. Look next at mod
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from ..core.backend import Defaults
 from ..core.graph import Var
 from ..core.seeds import check_differentiable
 from ..core.versions import Version
+from ..functions.types import TensorLike
 from ..tensors.tensor import Tensor
 
 
@@ -20,11 +20,11 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+    def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
         """Share the memory of a tensor or array, or copy other data."""
         array = data.array if isinstance(data, Var) else np.asarray(data)
         if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray):
-            array = array.astype(np.float32)
+            array = array.astype(Defaults.dtype)
         if requires_grad:
             check_differentiable(array.dtype, "Parameter")
         self.array, self._differentiable, self._gradient, self.node = array, requires_grad, None, None

@@ -294,7 +294,6 @@ def _unpool(
     lead = x.shape[:-count]
     planes, pixels = math.prod(lead), math.prod(size)
     flat, at = (layout.reshape(t, shape=(planes, math.prod(x.shape[-count:]))) for t in (x, indices))
-    rows, empty = unchanging(np.arange(planes)[:, None]), unchanging(np.zeros((planes, pixels), x.dtype))
-    put = index.setitem(empty, flat, rows, at, index=(index.ARRAY, index.ARRAY))
+    put = index.place(unchanging(np.zeros((planes, pixels), x.dtype)), flat, at, axis=1)
     out: Tensor = layout.reshape(put, shape=(*lead, *size))
     return out

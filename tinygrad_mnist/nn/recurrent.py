@@ -21,7 +21,7 @@ from ..ops import contract, index
 from ..ops import recurrent as ops
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
-from .arguments import data, like_weight, on_cpu
+from .arguments import data, like_weight
 from .checks import check_probability
 from .dropout import dropout
 from .linear import fan_in_uniform, positive
@@ -34,13 +34,13 @@ class _Recurrent(Module):
 
     cell: str = ""
 
-    def _learn(self, suffix: str, inputs: int, size: int, bias: bool, dtype: Any, generator: Generator | None) -> None:
+    def _learn(self, suffix: str, inputs: int, size: int, bias: bool, made: Any, generator: Generator | None) -> None:
         """Make the parameters of one cell: U(-1/√hidden_size, 1/√hidden_size)."""
-        rows, kind = CELLS[self.cell].gates * size, np.float32 if dtype is None else dtype
+        rows = CELLS[self.cell].gates * size
         shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inputs), "weight_hh": (rows, size)}
         shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
         for name, shape in shapes.items():
-            setattr(self, name + suffix, fan_in_uniform(Parameter(zeros(*shape, dtype=kind)), size, generator))
+            setattr(self, name + suffix, fan_in_uniform(Parameter(zeros(*shape, **made)), size, generator))
         if not bias and not suffix:
             self.bias_ih = self.bias_hh = None
 
@@ -78,7 +78,6 @@ class _Layers(_Recurrent):
         name = type(self).__name__
         positive(name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         check_probability(f"{name}: dropout", dropout)
-        on_cpu(name, device)
         if dropout and num_layers == 1:
             warnings.warn(f"{name}: dropout is between layers; there is one.", stacklevel=outside())
         if proj_size:
@@ -88,7 +87,7 @@ class _Layers(_Recurrent):
         for layer in range(num_layers):
             inputs = input_size if layer == 0 else hidden_size * (1 + bidirectional)
             for suffix in self._suffixes(layer):
-                self._learn(suffix, inputs, hidden_size, bias, dtype, generator)
+                self._learn(suffix, inputs, hidden_size, bias, {"dtype": dtype, "device": device}, generator)
 
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: 1 + self.bidirectional]
@@ -207,9 +206,8 @@ class _Cell(_Recurrent):
         generator: Generator | None = None,
     ) -> None:  # fmt: skip
         positive(type(self).__name__, input_size=input_size, hidden_size=hidden_size)
-        on_cpu(type(self).__name__, device)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        self._learn("", input_size, hidden_size, bias, dtype, generator)
+        self._learn("", input_size, hidden_size, bias, {"dtype": dtype, "device": device}, generator)
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         x: Any = data(type(self).__name__, input, 1, 2)

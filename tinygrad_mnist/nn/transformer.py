@@ -61,7 +61,7 @@ class MultiheadAttention(Module):
         self.head_dim, self.add_zero_attn = embed_dim // num_heads, add_zero_attn
 
         def new(*shape: int) -> Parameter:
-            return Parameter(zeros(*shape, dtype=dtype or np.float32))
+            return Parameter(zeros(*shape, dtype=dtype, device=device))
 
         self.in_proj_weight: Any = None
         if self.kdim == self.vdim == embed_dim:
@@ -71,7 +71,7 @@ class MultiheadAttention(Module):
             self.k_proj_weight = init.xavier_uniform_(new(embed_dim, self.kdim))
             self.v_proj_weight = init.xavier_uniform_(new(embed_dim, self.vdim))
         self.in_proj_bias: Any = new(3 * embed_dim) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype or np.float32)
+        self.out_proj = Linear(embed_dim, embed_dim, bias, device, dtype)
         if self.out_proj.bias is not None:
             init.zeros_(self.out_proj.bias)
         self.bias_k: Any = init.xavier_normal_(new(1, 1, embed_dim)) if add_bias_kv else None
@@ -158,7 +158,7 @@ class _Block(Module):
         layer_norm_eps: float = 1e-5, batch_first: bool = False, norm_first: bool = False, bias: bool = True,
         device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        options: dict[str, Any] = {"bias": bias, "dtype": dtype or np.float32}
+        options: dict[str, Any] = {"bias": bias, "dtype": dtype, "device": device}
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, **options)
         if self.crossed:
             self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, **options)

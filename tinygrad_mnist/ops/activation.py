@@ -15,10 +15,9 @@ from ..core.primitive import primitive
 from ..kernels import activation as kernel
 from .broadcast import elementwise
 from .compare import keep
-from .promotion import floating
 
 
-@elementwise(np.tanh, convert=floating, loop="math.tanh(x)")
+@elementwise(np.tanh, loop="math.tanh(x)")
 def tanh(x: Array) -> Any:
     """Hyperbolic tangent."""
 
@@ -28,7 +27,7 @@ def tanh_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (1 - out * out)
 
 
-@elementwise(kernel.sigmoid, loop="loops.sigmoid(x)")
+@elementwise(kernel.sigmoid, over=(0,), loop="loops.sigmoid(x)")
 def sigmoid(x: Array) -> Any:
     """Logistic function 1 / (1 + e⁻ˣ), accurate to the end of the range on either side."""
 
@@ -38,7 +37,7 @@ def sigmoid_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (out * (1 - out))
 
 
-@elementwise(kernel.relu, loop="0 if x <= 0 else x")
+@elementwise(kernel.relu, over=(0,), loop="0 if x <= 0 else x")
 def relu(x: Array) -> Any:
     """Rectifier max(x, 0); its derivative at 0 is 0."""
 

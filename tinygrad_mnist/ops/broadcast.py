@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..core.graph import Array
-from ..core.primitive import Primitive, Promote, Rule, primitive
+from ..core.primitive import Declaration, Primitive, Promote, primitive
 from ..kernels import loops
 from ..kernels import sums as kernel
-from .promotion import alike, promoted
+from .promotion import alike, floating, promoted
 
 Shape = tuple[int, ...]
 
@@ -45,18 +45,15 @@ def sum_to_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
 
 def elementwise(
     computes: Callable[..., Any] | None = None, *, promote: Promote = promoted, **card: Any
-) -> Callable[[Rule], Primitive]:
+) -> Declaration:
     """Make a primitive that computes each element by itself, of arguments that broadcast; card: see Primitive.
 
-    Cotangents are summed back to each argument's shape. The result may take the memory of any argument.
+    Cotangents are summed back to each argument's shape. The result of a ufunc may take the memory of any argument;
+    one that has floats alone gets integers as floats.
     """
-
-    def decorate(declared: Rule) -> Primitive:
-        count = declared.__code__.co_argcount
-        several = {"unbroadcast": sum_to, "promote": promote} if count > 1 else {}
-        return Primitive(declared, computes=computes, **{"over": tuple(range(count)), **several, **card})
-
-    return decorate
+    if isinstance(computes, np.ufunc) and "e->e" in computes.types and "b->b" not in computes.types:
+        card = {"convert": floating, **card}
+    return primitive(computes, **{"over": None, "unbroadcast": sum_to, **card}, promote=promote)
 
 
 def row(

@@ -64,7 +64,7 @@ def clamped(low: float | None, high: float | None) -> str:
     return inner if high is None else f"high if {inner} > high else {inner}"
 
 
-@elementwise(loop=clamped)
+@elementwise(over=(0,), loop=clamped)
 def clamp(x: Array, *, low: float | None, high: float | None, out: Array | None = None) -> Array:
     """Limit x to [low, high]; at a bound the gradient passes."""
     return np.clip(x, low, high, out=out)

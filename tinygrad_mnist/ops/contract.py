@@ -25,12 +25,8 @@ def matmul(a: Array, b: Array, *, out: Array | None = None) -> Array:
     Raises:  ShapeError if the K of a and b differ
     """
     if a.shape[-1] != b.shape[-2]:
-        raise ShapeError(
-            f"matmul: a has {a.shape[-1]} columns but b has {b.shape[-2]} rows.",
-            got=f"a {a.shape}, b {b.shape}",
-            expected="a.shape[-1] == b.shape[-2]",
-            hint=_matmul_hint(a.shape, b.shape),
-        )
+        what, got = f"matmul: a has {a.shape[-1]} columns but b has {b.shape[-2]} rows.", f"a {a.shape}, b {b.shape}"
+        raise ShapeError(what, got=got, expected="a.shape[-1] == b.shape[-2]", hint=_matmul_hint(a.shape, b.shape))
     return product(a, b, out)
 
 
@@ -80,12 +76,8 @@ def _linear_error(x: Array, w: Array) -> ShapeError:
         hint = f"add Flatten() before this layer and make it Linear({tail}, {w.shape[0]})"
     else:
         hint = f"make this layer Linear({features}, {w.shape[0]}), or change what comes before it"
-    return ShapeError(
-        f"linear: x has {features} features but the weight expects {w.shape[1]}.",
-        got=f"x {x.shape}, weight {w.shape}",
-        expected="x.shape[-1] == weight.shape[1]",
-        hint=hint,
-    )
+    what = f"linear: x has {features} features but the weight expects {w.shape[1]}."
+    return ShapeError(what, got=f"x {x.shape}, weight {w.shape}", expected="x.shape[-1] == weight.shape[1]", hint=hint)
 
 
 @linear.vjp("x")

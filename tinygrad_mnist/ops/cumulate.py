@@ -33,7 +33,7 @@ def cumsum(x: Array, *, axis: int, reverse: bool) -> Any:
     """Sum of the elements up to each one; booleans and integers as int64."""
     x = turned(x, axis, reverse)
     # singles are added up in double precision, as in PyTorch
-    wide = np.cumsum(x, axis=axis, dtype=np.float64 if x.dtype.kind == "f" else np.int64)
+    wide = np.cumsum(x.astype(np.float64 if x.dtype.kind == "f" else np.int64, copy=False), axis=axis)
     return turned(wide.astype(x.dtype if x.dtype.kind == "f" else np.int64, copy=False), axis, reverse)
 
 
@@ -102,5 +102,5 @@ def running_extreme(x: Array, *, axis: int, largest: bool) -> Any:
     extremes = (np.maximum if largest else np.minimum).accumulate(x, axis=axis)
     shape = [1] * x.ndim
     shape[axis] = x.shape[axis]
-    at = np.where((x == extremes) | (x != x), np.arange(x.shape[axis]).reshape(shape), 0)
-    return np.maximum.accumulate(at, axis=axis)
+    places = np.arange(x.shape[axis], dtype=np.int32 if x.shape[axis] < 2**31 else np.int64).reshape(shape)
+    return np.maximum.accumulate(((x == extremes) | (x != x)) * places, axis=axis).astype(np.int64)

@@ -17,7 +17,6 @@ from ..kernels import elementary as kernel
 from .broadcast import row
 from .compare import equal, greater_equal, isfinite, isnan, keep, less_equal, logical_and, logical_or, where
 from .elementwise import exp, reciprocal, sign, sqrt
-from .promotion import floating
 
 LN2 = math.log(2)
 
@@ -29,24 +28,24 @@ def zero(g: Any) -> Any:
 
 # ---------------------------------------------------------------- circular and hyperbolic functions
 
-tan = row("tan", np.tan, "Tangent of x in radians.", "math.tan(x)", convert=floating,
+tan = row("tan", np.tan, "Tangent of x in radians.", "math.tan(x)",
           x=lambda g, out, x: g * (1 + out * out))  # fmt: skip
-asin = row("asin", np.arcsin, "Inverse of the sine, in radians from -π/2 to π/2.", "math.asin(x)", convert=floating,
-             x=lambda g, out, x: g / sqrt(1 - x * x))  # fmt: skip
-acos = row("acos", np.arccos, "Inverse of the cosine, in radians from 0 to π.", "math.acos(x)", convert=floating,
-             x=lambda g, out, x: -g / sqrt(1 - x * x))  # fmt: skip
+asin = row("asin", np.arcsin, "Inverse of the sine, in radians from -π/2 to π/2.", "math.asin(x)",
+           x=lambda g, out, x: g / sqrt(1 - x * x))  # fmt: skip
+acos = row("acos", np.arccos, "Inverse of the cosine, in radians from 0 to π.", "math.acos(x)",
+           x=lambda g, out, x: -g / sqrt(1 - x * x))  # fmt: skip
 atan = row("atan", np.arctan, "Inverse of the tangent, in radians from -π/2 to π/2.", "math.atan(x)",
-             convert=floating, x=lambda g, out, x: g / (1 + x * x))  # fmt: skip
-sinh = row("sinh", np.sinh, "Hyperbolic sine (eˣ - e⁻ˣ) / 2.", "math.sinh(x)", convert=floating,
+             x=lambda g, out, x: g / (1 + x * x))  # fmt: skip
+sinh = row("sinh", np.sinh, "Hyperbolic sine (eˣ - e⁻ˣ) / 2.", "math.sinh(x)",
            x=lambda g, out, x: g * cosh(x))  # fmt: skip
-cosh: Primitive = row("cosh", np.cosh, "Hyperbolic cosine (eˣ + e⁻ˣ) / 2.", "math.cosh(x)", convert=floating,
-           x=lambda g, out, x: g * sinh(x))  # fmt: skip
-asinh = row("asinh", np.arcsinh, "Inverse of the hyperbolic sine.", "math.asinh(x)", convert=floating,
-              x=lambda g, out, x: g / sqrt(1 + x * x))  # fmt: skip
+cosh: Primitive = row("cosh", np.cosh, "Hyperbolic cosine (eˣ + e⁻ˣ) / 2.", "math.cosh(x)",
+                      x=lambda g, out, x: g * sinh(x))  # fmt: skip
+asinh = row("asinh", np.arcsinh, "Inverse of the hyperbolic sine.", "math.asinh(x)",
+            x=lambda g, out, x: g / sqrt(1 + x * x))  # fmt: skip
 acosh = row("acosh", np.arccosh, "Inverse of the hyperbolic cosine, for x of at least 1.", "math.acosh(x)",
-              convert=floating, x=lambda g, out, x: g / sqrt(x * x - 1))  # fmt: skip
+              x=lambda g, out, x: g / sqrt(x * x - 1))  # fmt: skip
 atanh = row("atanh", np.arctanh, "Inverse of the hyperbolic tangent, for x between -1 and 1.", "math.atanh(x)",
-              convert=floating, x=lambda g, out, x: g / (1 - x * x))  # fmt: skip
+              x=lambda g, out, x: g / (1 - x * x))  # fmt: skip
 atan2 = row("atan2", kernel.arctan2, "Angle of the point (b, a), in radians from -π to π.", "math.atan2(a, b)",
               "a, b", answers=np.arctan2, a=lambda g, out, a, b: g * (b * per_square(a, b)),
               b=lambda g, out, a, b: -g * (a * per_square(a, b)))  # fmt: skip
@@ -62,12 +61,11 @@ def per_square(a: Any, b: Any) -> Any:
 
 # ---------------------------------------------------------------- powers, logarithms
 
-exp2 = row("exp2", np.exp2, "Power 2ˣ.", "2.0 ** x", convert=floating, x=lambda g, out, x: g * (out * LN2))
+exp2 = row("exp2", np.exp2, "Power 2ˣ.", "2.0 ** x", x=lambda g, out, x: g * (out * LN2))
 rsqrt = row("rsqrt", kernel.rsqrt, "Reciprocal of the square root, 1 / √x.", "1.0 / math.sqrt(x)",
             x=lambda g, out, x: -0.5 * g * (out * out * out))  # fmt: skip
-log2 = row("log2", np.log2, "Logarithm to base 2.", "math.log2(x)", convert=floating,
-           x=lambda g, out, x: g / (x * LN2))  # fmt: skip
-log10 = row("log10", np.log10, "Logarithm to base 10.", "math.log10(x)", convert=floating,
+log2 = row("log2", np.log2, "Logarithm to base 2.", "math.log2(x)", x=lambda g, out, x: g / (x * LN2))  # fmt: skip
+log10 = row("log10", np.log10, "Logarithm to base 10.", "math.log10(x)",
             x=lambda g, out, x: g / (x * math.log(10)))  # fmt: skip
 logaddexp = row("logaddexp", kernel.logaddexp, "log(eᵃ + eᵇ), without overflow.", "", "a, b", answers=np.logaddexp,
                 a=lambda g, out, a, b: g / (1 + exp(b - a)), b=lambda g, out, a, b: g / (1 + exp(a - b)))  # fmt: skip

@@ -15,7 +15,7 @@ from ..core.graph import Array
 from ..kernels import activation as kernel
 from .broadcast import elementwise
 from .compare import equal, greater_equal, isnan, logical_and, logical_or, not_equal, where
-from .promotion import counting, floating, promoted_floats
+from .promotion import counting, promoted_floats
 
 # ---------------------------------------------------------------- arithmetic
 
@@ -80,7 +80,7 @@ def divide_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return -g * out / b
 
 
-@elementwise(loop="a ** b")
+@elementwise(over=(0, 1), loop="a ** b")
 def power(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """Power a ** b of two arrays; `power_scalar` serves a number as exponent."""
     if out is not None and out.dtype.kind != "f":  # where a failure would leave half a result
@@ -109,7 +109,7 @@ def power_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g * (out * log(a + logical_and(equal(a, 0), greater_equal(b, 0))))
 
 
-@elementwise(loop=lambda exponent: "x * x" if exponent == 2 else "x ** exponent")
+@elementwise(over=(0,), loop=lambda exponent: "x * x" if exponent == 2 else "x ** exponent")
 def power_scalar(x: Array, *, exponent: float, out: Array | None = None) -> Array:
     """Power x ** exponent for a Python number."""
     if x.dtype.kind == "b":
@@ -146,14 +146,16 @@ def absolute_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * sign(x)
 
 
-@elementwise(answers=np.sign, loop="1 if x > 0 else -1 if x < 0 else 0")
+@elementwise(answers=np.sign, over=(0,), loop="1 if x > 0 else -1 if x < 0 else 0")
 def sign(x: Array, *, out: Array | None = None) -> Array:
     """Sign of x: -1, 0 or 1, as in PyTorch 0 of what is not a number. Its derivative is 0 everywhere."""
-    if x.dtype.kind == "b":
-        return np.logical_or(x, False, out=out)
-    out = np.asarray(np.sign(x, out=out))
-    if out.dtype.kind == "f" and np.isnan(out).any():
-        np.copyto(out, 0, where=np.isnan(out))
+    if x.dtype.kind != "f":
+        return np.logical_or(x, False, out=out) if x.dtype.kind == "b" else np.sign(x, out=out)
+    found = np.asarray(np.greater(x, 0)).view(np.int8)
+    found -= np.asarray(np.less(x, 0)).view(np.int8)
+    if out is None:
+        return found.astype(x.dtype)
+    np.copyto(out, found)
     return out
 
 
@@ -172,7 +174,7 @@ def square_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (2 * x)
 
 
-@elementwise(np.sqrt, convert=floating, loop="math.sqrt(x)")
+@elementwise(np.sqrt, loop="math.sqrt(x)")
 def sqrt(x: Array) -> Any:
     """Square root √x."""
 
@@ -182,7 +184,7 @@ def sqrt_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return 0.5 * g / out
 
 
-@elementwise(answers=np.reciprocal, loop="1 / x")
+@elementwise(answers=np.reciprocal, over=(0,), loop="1 / x")
 def reciprocal(x: Array, *, out: Array | None = None) -> Array:
     """Reciprocal 1 / x; of integers, a float."""
     return np.true_divide(1, x, out=out)
@@ -196,7 +198,7 @@ def reciprocal_vjp_x(g: Any, out: Any, x: Any) -> Any:
 # ---------------------------------------------------------------- exponentials, logarithms, circular functions
 
 
-@elementwise(np.exp, convert=floating, loop="math.exp(x)")
+@elementwise(np.exp, loop="math.exp(x)")
 def exp(x: Array) -> Any:
     """Exponential eˣ."""
 
@@ -206,7 +208,7 @@ def exp_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * out
 
 
-@elementwise(np.expm1, convert=floating, loop="math.expm1(x)")
+@elementwise(np.expm1, loop="math.expm1(x)")
 def expm1(x: Array) -> Any:
     """eˣ - 1, accurate near 0."""
 
@@ -216,7 +218,7 @@ def expm1_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * (out + 1)
 
 
-@elementwise(np.log, convert=floating, loop="math.log(x)")
+@elementwise(np.log, loop="math.log(x)")
 def log(x: Array) -> Any:
     """Natural logarithm."""
 
@@ -226,7 +228,7 @@ def log_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g / x
 
 
-@elementwise(np.log1p, convert=floating, loop="math.log1p(x)")
+@elementwise(np.log1p, loop="math.log1p(x)")
 def log1p(x: Array) -> Any:
     """log(1 + x), accurate near 0."""
 
@@ -236,7 +238,7 @@ def log1p_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g / (1 + x)
 
 
-@elementwise(np.sin, convert=floating, loop="math.sin(x)")
+@elementwise(np.sin, loop="math.sin(x)")
 def sin(x: Array) -> Any:
     """Sine of x in radians."""
 
@@ -246,7 +248,7 @@ def sin_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return g * cos(x)
 
 
-@elementwise(np.cos, convert=floating, loop="math.cos(x)")
+@elementwise(np.cos, loop="math.cos(x)")
 def cos(x: Array) -> Any:
     """Cosine of x in radians."""
 
@@ -256,7 +258,7 @@ def cos_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return -g * sin(x)
 
 
-@elementwise(kernel.erf, loop="math.erf(x)")
+@elementwise(kernel.erf, over=(0,), loop="math.erf(x)")
 def erf(x: Array) -> Any:
     """Error function 2/√π ∫₀ˣ e^(-t²) dt."""
 
@@ -269,7 +271,7 @@ def erf_vjp_x(g: Any, out: Any, x: Any) -> Any:
 # ---------------------------------------------------------------- copies
 
 
-@elementwise(loop="x")
+@elementwise(over=(0,), loop="x")
 def clone(x: Array, *, out: Array | None = None) -> Array:
     """Copy x to memory of its own; the gradient passes through."""
     if out is None:

@@ -1,4 +1,5 @@
-"""Reading and writing at positions: x[index] and its adjoint put, x[index] = value, gather and its adjoint scatter.
+"""Reading and writing at positions: x[index] and its adjoint put, x[index] = value, gather and its adjoint scatter, and
+what else happens at the places that gather reads: they are set, multiplied, or keep the largest.
 
 A basic index (integers, slices, None, ...) is static. Index arrays are data, so they are positional arguments, and
 the static `index` holds ARRAY in their places: a compiled step can be replayed with another batch. Look next at
@@ -14,10 +15,13 @@ import numpy as np
 from ..core.errors import IndexRangeError
 from ..core.graph import Array
 from ..core.primitive import primitive
+from ..kernels import places
 from .broadcast import Shape, broadcast_to, sum_to
+from .compare import equal, keep, where
 
 LARGEST = np.iinfo(np.intp).max
 MOVED = "elements are moved, not computed: as quick in NumPy"
+ALL = slice(None)
 ARRAY = "array"  # stands in a static index where the next index array belongs
 
 Index = tuple[Any, ...]
@@ -42,7 +46,7 @@ def distinct(arrays: tuple[Any, ...]) -> bool:
     return not arrays or (len(arrays) == 1 and arrays[0].dtype.kind == "b")
 
 
-def zeros(shape: Shape, dtype: Any, out: Array | None) -> Array:
+def zeros(shape: Shape, dtype: np.dtype[Any], out: Array | None) -> Array:
     """Give an array of zeros: `out`, if there is one."""
     if out is None:
         return np.zeros(shape, dtype)
@@ -68,11 +72,10 @@ def getitem_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index) -> Any:
 def put(x: Array, *arrays: Array, index: Index, shape: Shape, out: Array | None = None) -> Array:
     """Add x at [index] into zeros; where an index names an element twice, both are added."""
     out = zeros(shape, x.dtype, out)
-    where = fill(index, arrays)
     if distinct(arrays):
-        out[where] = x
+        out[fill(index, arrays)] = x
     else:
-        np.add.at(out, where, x)
+        places.at(np.add, out, places.indexed(fill(index, arrays), shape), x)
     return out
 
 
@@ -114,11 +117,17 @@ def stays(x: Array, *arrays: Array, index: Index) -> Array:
 
     Shapes:  x (*A) -> A[index]
     """
-    where = fill(index, arrays)
+    if len(arrays) == 1 and index[-1] is ARRAY and arrays[0].ndim == 1 and set(map(repr, index[:-1])) <= {repr(ALL)}:
+        axis, rows = len(index) - 1, np.arange(arrays[0].size)  # whole rows: each stays or goes as one
+        last = np.zeros(x.shape[axis], np.int64)
+        last[arrays[0]] = rows
+        kept = (last[arrays[0]] == rows).reshape((-1,) + (1,) * (x.ndim - axis - 1))
+        return np.broadcast_to(kept, (*x.shape[:axis], rows.size, *x.shape[axis + 1 :])).astype(x.dtype)
+    at = fill(index, arrays)
     writer = np.zeros(x.shape, dtype=np.int64)
-    order = np.arange(writer[where].size).reshape(writer[where].shape)
-    writer[where] = order
-    result: Array = (writer[where] == order).astype(x.dtype)
+    order = np.arange(writer[at].size).reshape(writer[at].shape)
+    writer[at] = order
+    result: Array = (writer[at] == order).astype(x.dtype)
     return result
 
 
@@ -129,15 +138,20 @@ def gather(x: Array, index: Array, *, axis: int) -> Array:
     Shapes:  x (*A), index (*B) of integers, B ≤ A outside the axis -> (*B)
     Raises:  IndexRangeError unless 0 <= index < A[axis]
     """
-    # too large ones are found by NumPy, but for those that it would wrap to negative ones
-    wraps = index.dtype.char in "LQ" and index.size and index.max() >= x.shape[axis]
-    if wraps or (index.size and np.minimum.reduce(index, axis=None) < 0):
-        raise IndexRangeError(
-            f"gather: there is no index {index.min() if index.min() < 0 else index.max()}.",
-            got=f"x {x.shape}, axis {axis}",
-            expected=f"from 0 to {x.shape[axis] - 1}",
-        )
-    return np.asarray(x[along(index, axis)])
+    check_within("gather", index, x.shape[axis])
+    return places.take(x, index, axis)
+
+
+def check_within(name: str, index: Array, size: int) -> None:
+    """Raise unless 0 <= index < size."""
+    if index.size == 0:
+        return
+    if index.dtype.char in "lq" and index.view(f"u{index.itemsize}").max() < size:  # in one pass: negatives are large
+        return
+    low, high = int(index.min()), int(index.max())
+    if low < 0 or high >= size:
+        what, wanted = f"{name}: there is no index {low if low < 0 else high}.", f"from 0 to {size - 1}"
+        raise IndexRangeError(what, got=f"a dimension of {size}", expected=wanted if size else "no index")
 
 
 @gather.vjp("x")
@@ -148,8 +162,9 @@ def gather_vjp_x(g: Any, out: Any, x: Any, index: Any, *, axis: int) -> Any:
 @primitive(slow=MOVED)
 def scatter(x: Array, index: Array, *, axis: int, shape: Shape, out: Array | None = None) -> Array:
     """Add x into zeros at the places that gather reads."""
+    check_within("scatter", index, shape[axis])
     out = zeros(shape, x.dtype, out)
-    np.add.at(out, along(index, axis), x)
+    places.at_index(np.add, out, index, axis, x)
     return out
 
 
@@ -158,8 +173,80 @@ def scatter_vjp_x(g: Any, out: Any, x: Any, index: Any, *, axis: int, shape: Sha
     return gather(g, index, axis=axis)
 
 
-def along(index: Array, axis: int) -> Index:
-    """Make the open grid of indices that picks `index` on one axis and its own position on every other."""
-    grid: list[Any] = list(np.ogrid[tuple(slice(size) for size in index.shape)])
-    grid[axis] = index
-    return tuple(grid)
+@primitive(slow=MOVED)
+def place(x: Array, value: Any, index: Array, *, axis: int) -> Array:
+    """Copy x and write the value, an array like the index or a number, at the places that gather reads."""
+    check_within("scatter", index, x.shape[axis])
+    out = np.array(x, order="C")
+    places.put(out, index, axis, value)
+    return out
+
+
+@place.vjp("x")
+def place_vjp_x(g: Any, out: Any, x: Any, value: Any, index: Any, *, axis: int) -> Any:
+    return place(g, 0.0, index, axis=axis)
+
+
+@place.vjp("value")
+def place_vjp_value(g: Any, out: Any, x: Any, value: Any, index: Any, *, axis: int) -> Any:
+    return gather(g, index, axis=axis)  # where a place is named twice, to each, as in PyTorch
+
+
+@primitive(slow=MOVED)
+def extreme_at(x: Array, value: Array, index: Array, *, axis: int, largest: bool) -> Array:
+    """Larger (smaller) of x and all that `value` brings to the places that gather reads; ties share the gradient."""
+    check_within("scatter_reduce", index, x.shape[axis])
+    out = np.array(x, order="C")
+    places.at_index(np.maximum if largest else np.minimum, out, index, axis, value)
+    return out
+
+
+@primitive(differentiable=False, slow=MOVED)
+def ties_at(x: Array, extreme: Array, value: Array, index: Array, *, axis: int) -> Array:
+    """Count, at each place, how many of x and the values are the extreme there; at least 1."""
+    hit = value == places.take(extreme, index, axis)
+    count = (x == extreme).astype(x.dtype)
+    places.at_index(np.add, count, index, axis, hit.astype(x.dtype))
+    return np.asarray(np.maximum(count, 1))
+
+
+@extreme_at.vjp("x")
+def extreme_at_vjp_x(g: Any, out: Any, x: Any, value: Any, index: Any, *, axis: int, largest: bool) -> Any:
+    return keep(g / ties_at(x, out, value, index, axis=axis), equal(x, out))
+
+
+@extreme_at.vjp("value")
+def extreme_at_vjp_value(g: Any, out: Any, x: Any, value: Any, index: Any, *, axis: int, largest: bool) -> Any:
+    shared = gather(g / ties_at(x, out, value, index, axis=axis), index, axis=axis)
+    return keep(shared, equal(value, gather(out, index, axis=axis)))
+
+
+@primitive(slow=MOVED)
+def multiply_at(x: Array, value: Array, index: Array, *, axis: int) -> Array:
+    """Multiply x by all that `value` brings to the places that gather reads."""
+    check_within("scatter_reduce", index, x.shape[axis])
+    out = np.array(x, order="C")
+    places.at_index(np.multiply, out, index, axis, value)
+    return out
+
+
+@multiply_at.vjp("x")
+def multiply_at_vjp_x(g: Any, out: Any, x: Any, value: Any, index: Any, *, axis: int) -> Any:
+    return g * multiply_at(where(False, x, 1.0), value, index, axis=axis)
+
+
+@multiply_at.vjp("value")
+def multiply_at_vjp_value(g: Any, out: Any, x: Any, value: Any, index: Any, *, axis: int) -> Any:
+    # of the one that is 0 the derivative is the product of the others; of two at one place both derivatives are 0
+    zero = equal(value, 0)
+    other = where(zero, 1.0, value)
+    count = gather(scatter(where(zero, other, 0.0), index, axis=axis, shape=x.shape), index, axis=axis)
+    rest = gather(g * multiply_at(x, other, index, axis=axis), index, axis=axis) / other
+    return where(equal(count, where(zero, other, 0.0)), rest, 0.0)
+
+
+@primitive(differentiable=False, slow="looks at every value and gives them as they are")
+def within(index: Array, *, size: int, name: str) -> Array:
+    """Give an index of which 0 <= index < size is known. Constant to differentiation."""
+    check_within(name, index, size)
+    return index.copy()

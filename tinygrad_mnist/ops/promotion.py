@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Defaults
 from ..core.graph import Array, Var
 from ..core.primitive import primitive
 from ..core.scope import state, unchanging
@@ -23,7 +24,7 @@ RANK = {"b": 0, "i": 1, "u": 1, "f": 2}  # of kinds: signed or not, integers are
 
 
 @primitive(loop=lambda dtype: "x != 0" if np.dtype(dtype).kind == "b" else "x")
-def cast(x: Array, *, dtype: Any, out: Array | None = None) -> Array:
+def cast(x: Array, *, dtype: DType, out: Array | None = None) -> Array:
     """Convert to another dtype; the gradient is converted back."""
     if out is None:
         return x.astype(dtype)
@@ -52,8 +53,11 @@ def _conversion(operands: tuple[tuple[DType, bool], ...]) -> DType | None:
     """Find the dtype to convert to, None where NumPy, with its float64 of integers undone, comes to the same."""
     ours, theirs = meet(operands), np.result_type(*(dtype for dtype, _ in operands))
     if theirs.char == "d" and all(dtype.char != "d" for dtype, _ in operands):
-        theirs = np.dtype(np.float32)
+        theirs = Defaults.dtype
     return None if ours == theirs else ours
+
+
+Defaults.forget += [_conversion.cache_clear]
 
 
 def promoted(args: Sequence[Any], arrays: Sequence[Any], always: bool = False) -> list[Any] | None:
@@ -88,11 +92,11 @@ def promoted_floats(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any] | N
 
 
 def floating(x: Array) -> Array:
-    """Give an argument of a function of floats as floats: of integers and booleans float32, as in PyTorch.
+    """Give an argument of a function of floats as floats: of integers and booleans the default dtype, as in PyTorch.
 
     NumPy would compute with the smallest float that holds the integers, which for those of 8 bits is float16.
     """
-    return x if type(x) is not np.ndarray or x.dtype.kind == "f" else x.astype(np.float32)
+    return x if type(x) is not np.ndarray or x.dtype.kind == "f" else x.astype(Defaults.dtype)
 
 
 def counting(x: Array) -> Array:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Defaults
 from ..core.errors import ShapeError
 from ..core.graph import Array
 from ..core.primitive import primitive
@@ -53,12 +54,8 @@ def restore(g: Any, shape: Shape, axis: Axis) -> Any:
 def check_elements(x: Array, axis: Axis, name: str) -> None:
     """Raise where a reduction without a neutral element meets no elements."""
     if count(x.shape, axis) == 0 and (x.size or 0 in [x.shape[a] for a in reduced_axes(x.ndim, axis)]):
-        raise ShapeError(
-            f"{name}: no elements to choose from along axis {axis}.",
-            got=f"x {x.shape}",
-            expected="at least one element along every reduced axis",
-            hint="check for an empty batch first",
-        )
+        what, hint = f"{name}: no elements to choose from along axis {axis}.", "check for an empty batch first"
+        raise ShapeError(what, got=f"x {x.shape}", expected="at least one element along every reduced axis", hint=hint)
 
 
 @primitive(rows=loops.row_sums)
@@ -158,7 +155,7 @@ def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """log Σ eˣ, with the largest element taken out first so that nothing overflows."""
     x = floating(x)
     if count(x.shape, axis) == 0:  # the logarithm of 0, without the warning
-        empty = np.zeros_like(x, dtype=x.dtype if x.dtype.kind == "f" else np.float32)
+        empty = np.zeros_like(x, dtype=x.dtype if x.dtype.kind == "f" else Defaults.dtype)
         return add_up(empty, axis=axis, keepdims=keepdims) - np.inf
     top = largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=True)
     top = np.where(np.isfinite(top), top, 0)

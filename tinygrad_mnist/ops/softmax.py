@@ -135,12 +135,8 @@ def class_error(name: str, x: Array, target: Array) -> TinygradError:
     expected = f"target (N,) of integers from 0 to {x.shape[-1] - 1}, or probabilities of x's shape (cross_entropy)"
     got = f"x {x.shape} {x.dtype}, target {np.shape(target)} {np.asarray(target).dtype}"
     if target.dtype.kind not in "iu":
-        return DTypeError(
-            f"{name}: the target must hold class numbers, not {target.dtype} values.",
-            got=got,
-            expected=expected,
-            hint="target.long() if the values are whole class numbers",
-        )
+        what = f"{name}: the target must hold class numbers, not {target.dtype} values."
+        return DTypeError(what, got=got, expected=expected, hint="target.long() if the values are whole class numbers")
     if target.shape != x.shape[:1]:
         if target.shape == x.shape:
             problem, hint = "looks one-hot.", "target.argmax(1) for one-hot rows"
@@ -155,9 +151,5 @@ def class_error(name: str, x: Array, target: Array) -> TinygradError:
         hint = "number the labels from 0; leave out the rows that have none (there is no ignore_index)"
     else:
         hint = f"make the last layer give {int(target.max()) + 1} classes, or number the labels from 0"
-    return ArgumentError(
-        f"{name}: target[{bad}] is {target[bad]}, but there are {x.shape[1]} classes.",
-        got=got,
-        expected=expected,
-        hint=hint,
-    )
+    what = f"{name}: target[{bad}] is {target[bad]}, but there are {x.shape[1]} classes."
+    return ArgumentError(what, got=got, expected=expected, hint=hint)

@@ -1,24 +1,33 @@
 """Learning-rate schedules: call `step()` after the optimizer's, once per epoch or per batch, as the schedule counts.
 
 Each changes the rate that it finds, as PyTorch's do: schedules on one optimizer multiply, and a rate set by hand
-stays. (LambdaLR and OneCycleLR set it anew, there as here.) Read after schedule.py; one_cycle.py and plateau.py are
-the longer ones.
+stays. (LambdaLR, the cyclic ones and those with restarts set it anew, there as here.) Read after schedule.py;
+one_cycle.py, cyclic.py, sequence.py and plateau.py have the longer ones.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from types import FunctionType
+from typing import Any
 
-from ..core.errors import DTypeError
+from ..core.errors import ArgumentError, DTypeError
 from ..functions.numbers import number
+from .cyclic import CosineAnnealingWarmRestarts, CyclicLR
 from .one_cycle import OneCycleLR
 from .optimizer import Optimizer, check_at_least
 from .plateau import ReduceLROnPlateau
 from .schedule import Scheduler, by_group
+from .sequence import ChainedScheduler, SequentialLR
+
+LRScheduler = Scheduler
 
 __all__ = [
-    "CosineAnnealingLR", "ExponentialLR", "LambdaLR", "OneCycleLR", "ReduceLROnPlateau", "Scheduler", "StepLR",
+    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR",
+    "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR", "PolynomialLR",
+    "ReduceLROnPlateau", "Scheduler", "SequentialLR", "StepLR",
 ]  # fmt: skip
 
 
@@ -29,10 +38,11 @@ class LambdaLR(Scheduler):
         self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:  # fmt: skip
-        self.lr_lambdas = by_group("LambdaLR", "lr_lambda", lr_lambda, optimizer)
+        name = type(self).__name__
+        self.lr_lambdas = by_group(name, "lr_lambda", lr_lambda, optimizer)
         for function in self.lr_lambdas:
             if not callable(function):
-                raise DTypeError("LambdaLR: lr_lambda must be a function.", got=f"{function!r:.60}")
+                raise DTypeError(f"{name}: lr_lambda must be a function.", got=f"{function!r:.60}")
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -40,8 +50,48 @@ class LambdaLR(Scheduler):
         pairs = zip(self._of_groups(self.base_lrs), self.lr_lambdas, strict=True)
         return [lr * function(self.last_epoch) for lr, function in pairs]
 
+    def state_dict(self) -> dict[str, Any]:
+        """Give what is needed to continue, also the attributes of functions that are objects."""
+        kept = [None if isinstance(f, FunctionType) else dict(getattr(f, "__dict__", {})) for f in self.lr_lambdas]
+        return super().state_dict() | ({"lr_lambdas": kept} if any(kept) else {})
 
-class StepLR(Scheduler):
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave."""
+        super().load_state_dict(state_dict)
+        for function, kept in zip(self.lr_lambdas, state_dict.get("lr_lambdas", ()), strict=False):
+            vars(function).update(kept or {})
+
+
+class MultiplicativeLR(LambdaLR):
+    """Multiply the lr, every step, by a function of the step number: one for all groups, or a list."""
+
+    def get_lr(self) -> list[float]:
+        """Ask the functions, but at the start."""
+        pairs = zip(self._rates(), self._of_groups(self.lr_lambdas), strict=True)
+        return self._rates() if self._first else [lr * function(self.last_epoch) for lr, function in pairs]
+
+
+class _ByFactor(Scheduler):
+    """Base of those that multiply every rate by the same factors."""
+
+    def get_lr(self) -> list[float]:
+        """Multiply by this step's factor."""
+        factor = self._factor(self.last_epoch)
+        return [lr * factor for lr in self._rates()]
+
+    def closed_form(self) -> list[float]:
+        """Multiply the initial rates by the product of all factors."""
+        product = self._product(self.last_epoch)
+        return [lr * product for lr in self._of_groups(self.base_lrs)]
+
+    def _factor(self, t: int) -> float:
+        raise NotImplementedError
+
+    def _product(self, t: int) -> float:
+        raise NotImplementedError
+
+
+class StepLR(_ByFactor):
     """Multiply the lr by gamma every step_size steps."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
@@ -49,29 +99,106 @@ class StepLR(Scheduler):
         self.step_size, self.gamma = step_size, number("StepLR: gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        """Multiply at whole step_sizes."""
-        falls = self.last_epoch > 0 and self.last_epoch % self.step_size == 0
-        return [lr * self.gamma for lr in self._rates()] if falls else self._rates()
+    def _factor(self, t: int) -> float:
+        return float(self.gamma) if t > 0 and t % self.step_size == 0 else 1.0
+
+    def _product(self, t: int) -> float:
+        return float(self.gamma ** (t // self.step_size))
 
 
-class ExponentialLR(Scheduler):
+class MultiStepLR(_ByFactor):
+    """Multiply the lr by gamma at every milestone, twice at one that is named twice."""
+
+    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1,
+                 last_epoch: int = -1) -> None:  # fmt: skip
+        self.milestones, self.gamma = sorted(milestones), number("MultiStepLR: gamma", gamma)
+        super().__init__(optimizer, last_epoch)
+
+    def _factor(self, t: int) -> float:
+        return float(self.gamma ** self.milestones.count(t))
+
+    def _product(self, t: int) -> float:
+        return float(self.gamma ** bisect_right(self.milestones, t))
+
+
+class ConstantLR(_ByFactor):
+    """Multiply the lr by factor for the first total_iters steps."""
+
+    factor: float  # type: ignore[assignment]  # PyTorch's name
+
+    def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5,
+                 last_epoch: int = -1) -> None:  # fmt: skip
+        check_at_least("ConstantLR", 0, math.nextafter(1, 2), factor=factor)
+        self.factor, self.total_iters = factor, total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def _factor(self, t: int) -> float:
+        if t == self.total_iters > 0 and not self.factor:
+            raise ArgumentError("ConstantLR: no factor leads back from a rate of 0.", hint="a factor above 0")
+        return self.factor if t == 0 else 1.0 / self.factor if t == self.total_iters else 1.0
+
+    def _product(self, t: int) -> float:
+        return 1.0 if t >= self.total_iters else self.factor
+
+
+class LinearLR(_ByFactor):
+    """Multiply the lr by a factor that goes in a line from start_factor to end_factor, in total_iters steps."""
+
+    def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0,
+                 total_iters: int = 5, last_epoch: int = -1) -> None:  # fmt: skip
+        check_at_least("LinearLR", 0, math.nextafter(1, 2), start_factor=start_factor, end_factor=end_factor)
+        if start_factor == 0:
+            raise ArgumentError("LinearLR: start_factor must not be 0, from where no factor leads.")
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def _factor(self, t: int) -> float:
+        if t == 0 or self._first or t > self.total_iters:
+            return 1.0 if t else self.start_factor
+        rise = self.end_factor - self.start_factor
+        return 1.0 + rise / (self.total_iters * self.start_factor + (t - 1) * rise)
+
+    def _product(self, t: int) -> float:
+        passed = min(t, self.total_iters) / (self.total_iters or 1)
+        return self.start_factor + (self.end_factor - self.start_factor) * passed
+
+
+class ExponentialLR(_ByFactor):
     """Multiply the lr by gamma every step."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = number("ExponentialLR: gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        """Multiply, but at the start."""
-        return self._rates() if self._first else [lr * self.gamma for lr in self._rates()]
+    def _factor(self, t: int) -> float:
+        return 1.0 if self._first else float(self.gamma)
+
+    def _product(self, t: int) -> float:
+        return float(self.gamma**t)
+
+
+class PolynomialLR(_ByFactor):
+    """Lower the lr to 0 in total_iters steps, along (1 - t / total_iters)^power."""
+
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        self.total_iters, self.power = total_iters, number("PolynomialLR: power", power)
+        super().__init__(optimizer, last_epoch)
+
+    def _factor(self, t: int) -> float:
+        left = max(self.total_iters - t, -1)
+        return 1.0 if self._first or left < 0 else float((left / (left + 1)) ** self.power)
+
+    def _product(self, t: int) -> float:
+        return float((1.0 - min(self.total_iters, t) / (self.total_iters or 1)) ** self.power)
 
 
 class CosineAnnealingLR(Scheduler):
     """Lower the lr to eta_min along half a cosine of T_max steps; later steps go up again, as in PyTorch.
 
-    Math:    lr = eta_min + (lr - eta_min) · (1 + cos(πt/T_max)) / (1 + cos(π(t-1)/T_max))
-    Source:  Loshchilov & Hutter 2017 (arXiv:1608.03983), without restarts
+    Math:
+        lr = eta_min + (lr - eta_min) · (1 + cos(πt/T_max)) / (1 + cos(π(t-1)/T_max))
+    Source:
+        Loshchilov & Hutter 2017 (arXiv:1608.03983), without restarts
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
@@ -90,3 +217,8 @@ class CosineAnnealingLR(Scheduler):
             return [lr + (base - self.eta_min) * rise for lr, base in pairs]
         ratio = (1 + math.cos(math.pi * t / length)) / (1 + math.cos(math.pi * (t - 1) / length))
         return [ratio * (lr - self.eta_min) + self.eta_min for lr in rates]
+
+    def closed_form(self) -> list[float]:
+        """Give the cosine's points."""
+        share = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+        return [self.eta_min + (lr - self.eta_min) * share for lr in self._of_groups(self.base_lrs)]

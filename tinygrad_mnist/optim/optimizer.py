@@ -6,7 +6,9 @@ A subclass writes `init_state` and `update`, nothing else. Knows no module. Look
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -18,12 +20,18 @@ from ..tensors.tensor import Tensor
 
 State = dict[str, Any]
 Group = dict[str, Any]
-SCHEDULED = "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"  # what schedules keep in groups
+Params: TypeAlias = Iterable[Tensor | tuple[str, Tensor] | Group]
+# what schedules keep in groups
+SCHEDULED = "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum", "swa_lr"
+# of PyTorch's loops over parameters, of which there is one here, and of graphs that go through a step
+UNUSED = "foreach", "fused", "capturable", "differentiable"
 
 
 def check_at_least(name: str, low: float, below: float = float("inf"), **values: float) -> None:
     """Raise unless every hyper-parameter lies in [low, below)."""
     for label, value in values.items():
+        if isinstance(value, np.ndarray) and value.size == 1:  # whoever shares it may change it
+            value = value.item()
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
             raise DTypeError(f"{name}: {label} must be a number.", got=f"{label} = {value!r:.60}")
         if not low <= value < below:
@@ -31,32 +39,38 @@ def check_at_least(name: str, low: float, below: float = float("inf"), **values:
             raise ArgumentError(f"{name}: {label} is out of range.", got=f"{label} = {value}", expected=limit)
 
 
+def settings(given: dict[str, Any], *also: str) -> Group:
+    """Take an `__init__`'s settings from its local names."""
+    return {k: v for k, v in given.items() if k not in ("self", "__class__", "params") or k in also}
+
+
 class Optimizer:
     """Changes parameters in place along their gradients.
 
-    Args:    params: tensors, or dicts {"params": tensors, "lr": ..., ...} with settings of their own
-    Raises:  ArgumentError for an empty list, a parameter given twice or a setting out of range
+    Args:
+        params: tensors, pairs of name and tensor, or dicts {"params": tensors or pairs, "lr": ..., ...} with
+            settings of their own; a setting may be a tensor of one number, which is then read at every step
+
+    Raises:
+        ArgumentError for an empty list, a parameter given twice or a setting out of range
     """
 
-    def __init__(self, params: Iterable[Any], defaults: Group) -> None:
+    optional: ClassVar[dict[str, str]] = {}  # arrays in the state of a parameter that only a setting needs, and which
+
+    def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
+        self._hooks: dict[Any, tuple[bool, Callable[..., Any]]] = {}  # whether before the step, and what to call
         if isinstance(params, Var):
             raise DTypeError(f"{self._name}: params is a single tensor.", hint=f"{self._name}([tensor], ...)")
         if not isinstance(params, Iterable):
-            raise DTypeError(
-                f"{self._name}: params holds no tensors.",
-                got=f"{type(params).__name__} {params!r:.60}",
-                hint="model.parameters(), with its parentheses",
-            )
-        given = list(params)
+            raise DTypeError(f"{self._name}: params holds no tensors.", got=f"{type(params).__name__} {params!r:.60}",
+                             hint="model.parameters(), with its parentheses")  # fmt: skip
+        given: list[Any] = list(params)
         if not given:
-            raise ArgumentError(
-                f"{self._name}: got no parameters.",
-                expected="at least one tensor",
-                hint="model.parameters(); a generator can be used only once; layers must be attributes of the model",
-            )
+            hint = "model.parameters(); a generator can be used only once; layers must be attributes of the model"
+            raise ArgumentError(f"{self._name}: got no parameters.", expected="at least one tensor", hint=hint)
         for group in given if isinstance(given[0], dict) else [{"params": given}]:
             self.add_param_group(group)
 
@@ -64,32 +78,59 @@ class Optimizer:
     def _name(self) -> str:
         return type(self).__name__
 
-    def add_param_group(self, group: Group) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Add parameters with settings of their own; what is not set takes the defaults."""
         if hasattr(self, "state"):
             refuse_captured("add_param_group()", "add the group before the step")
-        if "params" not in group:
-            raise ArgumentError(f"{self._name}: a group without 'params'.", got=", ".join(map(str, group)))
-        listed = group["params"]
+        if "params" not in param_group:
+            raise ArgumentError(f"{self._name}: a group without 'params'.", got=", ".join(map(str, param_group)))
+        listed = param_group["params"]
+        if isinstance(listed, set):
+            raise DTypeError(f"{self._name}: params is a set, which has no order.", hint="a list")
         params = [listed] if isinstance(listed, Var) else list(listed)
+        names = [p[0] for p in params if isinstance(p, tuple) and len(p) == 2]
+        params = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in params]
+        if names and len(names) < len(params) or any(bool(names) != ("param_names" in g) for g in self.param_groups):
+            raise ArgumentError(f"{self._name}: some parameters have names and some have none.", expected="all or none")
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
             if not isinstance(p, Tensor) or not p.is_leaf or p.dtype.kind != "f":
                 facts = f", grad_fn {p.grad_fn}, {p.dtype}" if isinstance(p, Tensor) else ""
-                raise DTypeError(
-                    f"{self._name}: params[{i}] cannot be optimized.",
-                    got=f"{type(p).__name__}{facts}",
-                    expected="a floating-point leaf tensor",
-                    hint="model.parameters()",
-                )
+                what, wanted = f"{self._name}: params[{i}] cannot be optimized.", "a floating-point leaf tensor"
+                raise DTypeError(what, got=f"{type(p).__name__}{facts}", expected=wanted, hint="model.parameters()")
             if id(p) in known:
                 raise ArgumentError(f"{self._name}: params[{i}] {p.shape} was given twice.", expected="each once")
             known.add(id(p))
-        unknown = sorted(set(group) - {"params", *self.defaults, *SCHEDULED})
+        unknown = sorted(set(param_group) - {"params", "param_names", *self.defaults, *SCHEDULED, *UNUSED})
         if unknown:
             raise ArgumentError(f"{self._name}: unknown setting {unknown[0]!r}.", expected=", ".join(self.defaults))
-        self.param_groups.append({**self.defaults, **group, "params": params})
-        self.check(self.param_groups[-1])
+        made = {**self.defaults, **param_group, "params": params}
+        for name, x in made.items():
+            if isinstance(x, Var):  # a number that a schedule, or whoever holds the tensor, may change
+                if x.array.size != 1 or x.differentiable:
+                    raise ArgumentError(f"{self._name}: {name} must be one number, no gradient.", got=f"{x.shape}")
+                made[name] = x.array.reshape(())
+        for name in (name for name in UNUSED if made.get(name)):
+            raise ArgumentError(f"{self._name}: {name}={made[name]} is PyTorch's alone.", hint=f"leave {name} out")
+        self.param_groups.append(made | ({"param_names": names} if names else {}))
+        try:
+            self.check(made)
+        except Exception:
+            self.param_groups.pop()
+            raise
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> Any:
+        """Have hook(optimizer, args, kwargs) called before every step, until what is returned is told to `remove()`."""
+        return self._hooked(True, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> Any:
+        """Have hook(optimizer, args, kwargs) called after every step, until what is returned is told to `remove()`."""
+        return self._hooked(False, hook)
+
+    def _hooked(self, before: bool, hook: Callable[..., Any]) -> Any:
+        key = object()
+        self._hooks[key] = before, hook
+        return SimpleNamespace(remove=partial(self._hooks.pop, key, None))
 
     def check(self, group: Group) -> None:
         """Raise ArgumentError unless the settings of a group make sense; a subclass may write this."""
@@ -99,8 +140,13 @@ class Optimizer:
         raise TypeError(f"{self._name} must define init_state(p, group)")
 
     def state_like(self, saved: State, p: Tensor, group: Group) -> State:
-        """Make what a saved state must be like, where it depends on more than the settings."""
-        return self.init_state(p, group)
+        """Make what a saved state must be like: settings may have been turned on or off since the last step."""
+        wanted = {k: v for k, v in self.init_state(p, group).items() if k not in self.optional}
+        return wanted | {k: np.zeros(p.shape, p.dtype) for k in self.optional if k in saved}
+
+    def adopted(self, saved: State) -> State:
+        """Bring a saved state, which may be PyTorch's, to the form of this optimizer's."""
+        return saved
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
         """Change the array p in place, given the array g of its gradient."""
@@ -114,6 +160,18 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. closure: computes the loss again and is called first."""
+        if not self._hooks:
+            return self._step(closure)
+        refuse_captured("an optimizer's step with hooks", "remove the hooks, or call them in the step itself")
+        arguments: Any = (() if closure is None else (closure,), {})
+        for _, hook in [x for x in self._hooks.values() if x[0]]:
+            arguments = hook(self, *arguments) or arguments
+        result = self._step(*arguments[0], **arguments[1])
+        for _, hook in [x for x in self._hooks.values() if not x[0]]:
+            hook(self, *arguments)
+        return result
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with enable_grad():
@@ -157,12 +215,13 @@ class Optimizer:
         groups = [
             {k: [number[id(p)] for p in v] if k == "params" else v for k, v in g.items()} for g in self.param_groups
         ]
-        return {"state": {str(number[id(p)]): dict(s) for p, s in self.state.items()}, "param_groups": groups}
+        return {"state": {number[id(p)]: dict(s) for p, s in self.state.items()}, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from settings and state that `state_dict` gave; arrays are copied.
+        """Go on from settings and state that `state_dict` gave, or PyTorch's; arrays are copied.
 
-        Raises:  StateDictError unless groups, their sizes and the shapes of arrays match; then nothing has changed
+        Raises:
+            StateDictError unless groups, their sizes and the shapes of arrays match; then nothing has changed
         """
         groups, order = state_dict.get("param_groups"), [p for g in self.param_groups for p in g["params"]]
         sizes = [len(g["params"]) for g in self.param_groups]
@@ -174,9 +233,10 @@ class Optimizer:
             )
         problems, loaded = [], {}
         settings = [{**own, **g} for own, g in zip(self.param_groups, groups, strict=True) for _ in own["params"]]
-        for key, saved in state_dict["state"].items():
-            p = order[int(key)] if int(key) < len(order) else None
-            wanted = None if p is None else self.state_like(saved, p, settings[int(key)])
+        place = {str(k): i for i, k in enumerate(k for g in groups for k in g["params"])}
+        for key, saved in ((place.get(str(k), len(order)), self.adopted(s)) for k, s in state_dict["state"].items()):
+            p = order[key] if key < len(order) else None
+            wanted = None if p is None else self.state_like(saved, p, settings[key])
             if p is None or wanted is None or set(saved) != set(wanted):
                 problems.append(f"parameter {key}: {sorted(saved)}")
                 continue
@@ -184,7 +244,7 @@ class Optimizer:
                 if np.shape(value) != np.shape(wanted[name]):
                     problems.append(f"parameter {key}: {name} {np.shape(value)} instead of {np.shape(wanted[name])}")
             loaded[p] = {
-                k: np.array(v, dtype=wanted[k].dtype) if isinstance(wanted[k], np.ndarray) else type(wanted[k])(v)
+                k: np.array(np.asarray(v), wanted[k].dtype) if isinstance(wanted[k], np.ndarray) else type(wanted[k])(v)
                 for k, v in saved.items()
             }
         if problems:
@@ -193,12 +253,16 @@ class Optimizer:
             )
         self.state = loaded
         for own, saved in zip(self.param_groups, groups, strict=True):
-            own.update({k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k != "params"})
+            skipped = ("params", *UNUSED)
+            for k, v in ((k, v) for k, v in saved.items() if k not in skipped):
+                listed = isinstance(v, list) and k != "param_names"
+                array = hasattr(v, "__array__") and not isinstance(v, np.generic)
+                own[k] = tuple(v) if listed else np.array(np.asarray(v)).reshape(()) if array else v
 
     def __repr__(self) -> str:
         rows = []
         for i, group in enumerate(self.param_groups):
             count = sum(p.numel() for p in group["params"])
-            settings = ", ".join(f"{k}={v}" for k, v in group.items() if k != "params")
+            settings = ", ".join(f"{k}={v}" for k, v in group.items() if k not in ("params", "param_names", *UNUSED))
             rows.append(f"  group {i}: {len(group['params'])} tensors, {count} numbers, {settings}")
         return f"{self._name}(\n" + "\n".join(rows) + "\n)"

@@ -1,4 +1,7 @@
-"""The schedule that looks at a figure. Read after lr_scheduler.py, which exports it."""
+"""The schedule that looks at a figure: the rate falls when the loss of the validation, say, gets no better.
+
+Knows no training loop, which calls it with the figure. Read after lr_scheduler.py, which exports it.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,16 @@ from .schedule import Scheduler, by_group, checked_optimizer
 class ReduceLROnPlateau(Scheduler):
     """Multiply the lr by factor when a figure has not got better for more than `patience` steps.
 
-    Args:    mode: "min" where less is better, "max" where more is; threshold: gain that counts as better, a share of
-             the best figure, or with threshold_mode="abs" itself; cooldown: steps after a fall in which nothing is
-             counted; min_lr: the lowest lr, or a list by group; eps: smaller falls are left out. Call `step(figure)`,
-             once per epoch.
-    Raises:  ArgumentError for another mode or a factor that is not below 1
+    Call `step(figure)` once per epoch.
+
+    Args:
+        mode: "min" where less is better, "max" where more is
+        threshold: gain that counts as better, a share of the best figure, or with threshold_mode="abs" itself
+        cooldown: steps after a fall in which nothing is counted
+        min_lr: the lowest lr, or a list by group
+        eps: smaller falls are left out
+    Raises:
+        ArgumentError for another mode or a factor that is not below 1
     """
 
     own = "best", "waited"
@@ -47,14 +55,14 @@ class ReduceLROnPlateau(Scheduler):
         self.last_epoch, self._last_lr = 0, self._rates()
         self.base_lrs = self._rates()
 
-    def step(self, metrics: float | None = None) -> None:
+    def step(self, metrics: float | None = None, epoch: int | None = None) -> None:  # type: ignore[override]
         """Go on, given the figure of this epoch."""
         refuse_captured("ReduceLROnPlateau.step()", "call it outside the compiled step, once per epoch")
         if metrics is None:
             raise ArgumentError("ReduceLROnPlateau.step: the figure to watch is missing.", hint="step(valid_loss)")
         figure = float(metrics)
         lowest = by_group("ReduceLROnPlateau", "min_lr", self.min_lr, self.optimizer)
-        self.last_epoch += 1
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         self.best, self.waited = (figure, 0) if self._better(figure) else (self.best, self.waited + 1)
         if self.resting > 0:
             self.resting, self.waited = self.resting - 1, 0
@@ -75,7 +83,7 @@ class ReduceLROnPlateau(Scheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Give what is needed to continue."""
-        return {**super().state_dict(), "best": self.best, "waited": self.waited, "resting": self.resting}
+        return {**super().state_dict(), "resting": self.resting}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave."""

@@ -5,6 +5,7 @@ Knows no schedule. Look next at lr_scheduler.py.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,12 @@ from .optimizer import Optimizer
 
 
 class Scheduler:
-    """Base: a subclass writes `get_lr()`.
+    """Base: a subclass writes `get_lr()`, or `factor(t)` for a multiple of the initial lr.
 
-    Args:    last_epoch: -1 to begin; otherwise the last step taken, with "initial_lr" in every group
-    Raises:  ArgumentError where a group was added to the optimizer that the schedule has no numbers for
+    Args:
+        last_epoch: -1 to begin; otherwise the last step taken, with "initial_lr" in every group
+    Raises:
+        ArgumentError where a group was added to the optimizer that the schedule has no numbers for
     """
 
     own: tuple[str, ...] = ()  # further attributes that the state of a subclass needs
@@ -35,13 +38,25 @@ class Scheduler:
                 )
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
+        self._begin()
+
+    def _begin(self) -> None:
+        """Take the step that sets the first rates."""
         self._first = True
         self._advance()
         self._first = False
 
+    def factor(self, t: int) -> float:
+        """Give the multiple of the initial lr after t steps."""
+        raise TypeError(f"{type(self).__name__} must define factor(t) or get_lr()")
+
     def get_lr(self) -> list[float]:
         """Compute every group's next rate; for the present one ask `get_last_lr()`."""
-        raise TypeError(f"{type(self).__name__} must define get_lr()")
+        return [lr * self.factor(self.last_epoch) for lr in self._of_groups(self.base_lrs)]
+
+    def closed_form(self) -> list[float]:
+        """Compute the rates of an epoch from the initial ones alone, if the schedule can; `step(epoch)` asks."""
+        return self.get_lr()
 
     def _of_groups(self, numbers: list[Any]) -> list[Any]:
         """Give numbers by group, one for each group that there is now."""
@@ -55,12 +70,12 @@ class Scheduler:
             )
         return numbers
 
-    def _advance(self) -> None:
-        self.last_epoch += 1
+    def _advance(self, epoch: int | None = None) -> None:
+        before, self.last_epoch = self.last_epoch, self.last_epoch + 1 if epoch is None else epoch
         try:
-            rates = self.get_lr()
+            rates = self.get_lr() if epoch is None else self.closed_form()
         except Exception:
-            self.last_epoch -= 1
+            self.last_epoch = before
             raise
         self._set(rates)
         self._last_lr = self._rates()
@@ -72,11 +87,11 @@ class Scheduler:
             else:
                 group["lr"] = float(lr)
 
-    def step(self) -> None:
-        """Go on to the next learning rate."""
+    def step(self, epoch: int | None = None) -> None:
+        """Go on to the next learning rate, or to that of an epoch."""
         if (recorder := state.recorder) is not None:
-            recorder.effect(self.step)
-        self._advance()
+            recorder.effect(self.step if epoch is None else partial(self.step, epoch))
+        self._advance(epoch)
 
     def get_last_lr(self) -> list[float]:
         """Give the learning rate of every group that the last step set."""
@@ -94,13 +109,14 @@ class Scheduler:
         """Give what is needed to continue: counts, and the rates as they are now."""
         return {
             "last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs), "last_lr": list(self._last_lr),
-            "rates": self._rates(),
+            "rates": self._rates(), **{name: getattr(self, name) for name in self.own},
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from what `state_dict` gave, before or after the optimizer is loaded.
+        """Continue from what `state_dict` gave, or PyTorch's, before or after the optimizer is loaded.
 
-        Raises:  StateDictError if it is another schedule's, or of other groups; then nothing has changed
+        Raises:
+            StateDictError if it is another schedule's, or of other groups; then nothing has changed
         """
         missing = sorted({"last_epoch", "base_lrs", *self.own} - set(state_dict))
         count = len(self.optimizer.param_groups)
@@ -116,21 +132,18 @@ class Scheduler:
             setattr(self, name, state_dict[name])
         if rates is not None:
             self._set(rates)
-        self._last_lr = list(map(float, state_dict.get("last_lr", self._rates())))
+        self._last_lr = list(map(float, state_dict.get("last_lr", state_dict.get("_last_lr", self._rates()))))
 
 
-def checked_optimizer(name: str, optimizer: Any) -> Optimizer:
+def checked_optimizer(name: str, optimizer: object) -> Optimizer:
     """Refuse what is no optimizer."""
     if not isinstance(optimizer, Optimizer):
-        raise DTypeError(
-            f"{name}: the first argument must be an optimizer.",
-            got=type(optimizer).__name__,
-            hint="create the optimizer first, then its schedule",
-        )
+        raise DTypeError(f"{name}: the first argument must be an optimizer.", got=type(optimizer).__name__,
+                         hint="create the optimizer first, then its schedule")  # fmt: skip
     return optimizer
 
 
-def check_whole(name: str, **values: Any) -> None:
+def check_whole(name: str, **values: object) -> None:
     """Raise unless every count is a whole number of at least 1."""
     for label, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:

@@ -9,10 +9,7 @@ try:
     from .classifier import NeuralClassifier
     from .regressor import NeuralRegressor
 except ImportError as error:
-    raise MissingDependencyError(
-        "tinygrad_mnist.sklearn: scikit-learn 1.6 or newer is not installed.",
-        got=str(error),
-        hint="pip install 'tinygrad_mnist[sklearn]'",
-    ) from error
+    what = "tinygrad_mnist.sklearn: scikit-learn 1.6 or newer is not installed."
+    raise MissingDependencyError(what, got=str(error), hint="pip install 'tinygrad_mnist[sklearn]'") from error
 
 __all__ = ["NeuralClassifier", "NeuralRegressor"]

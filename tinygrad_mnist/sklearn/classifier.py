@@ -1,4 +1,7 @@
-"""NeuralClassifier: classes from a neural network. Read after estimator.py."""
+"""NeuralClassifier: classes from a neural network, and their probabilities.
+
+Knows labels, weights of classes and their loss; the rest is in estimator.py, which is read before.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, column_or_1d
 
+from ..core.backend import Array
 from ..core.errors import ArgumentError
 from ..functions import log_softmax, softmax
 from ..nn import functional as F
@@ -53,23 +58,20 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
             raise
         return self
 
-    def _targets(self, y: Any, first: bool, partial: bool) -> Any:
+    def _targets(self, y: Array, first: bool, partial: bool) -> Array:
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         if first and not partial:
             self.classes_ = np.unique(y)
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
-            raise ArgumentError(
-                f"{type(self).__name__}: y has labels that were not there before.",
-                got=f"{unknown[:5]}",
-                expected=f"{self.classes_}",
-                hint="warm_start=False to begin anew; name all classes at the first partial_fit",
-            )
+            what = f"{type(self).__name__}: y has labels that were not there before."
+            hint = "warm_start=False to begin anew; name all classes at the first partial_fit"
+            raise ArgumentError(what, got=f"{unknown[:5]}", expected=f"{self.classes_}", hint=hint)
         self.n_outputs_ = len(self.classes_)
         return np.searchsorted(self.classes_, y).astype(np.int64)
 
-    def _weights(self, sample_weight: Any, X: Any, y: Any, partial: bool) -> Any:
+    def _weights(self, sample_weight: Any, X: Array, y: Array, partial: bool) -> Array | None:
         if self.class_weight is not None:
             given, labels = self.class_weight, column_or_1d(y)
             if partial:  # labels may be missing in a part
@@ -85,15 +87,15 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
     def _scores(self, targets: Any, weights: Any) -> Callable[[Any, Any], Any]:
         return lambda outputs, classes: outputs.argmax(1) == classes
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: ArrayLike) -> Any:
         """Give the probability of each class, (N, n_classes), in the order of classes_."""
         return softmax(self._outputs(X), 1)
 
-    def predict_log_proba(self, X: Any) -> Any:
+    def predict_log_proba(self, X: ArrayLike) -> Any:
         """Give the logarithms of predict_proba."""
         return log_softmax(self._outputs(X), 1)
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: ArrayLike) -> Any:
         """Give the most probable label of each sample, (N,)."""
         best = self._outputs(X).argmax(1)
         return self.classes_[best]

@@ -9,47 +9,32 @@ from __future__ import annotations
 import copy
 import numbers
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..core.backend import Generator
+from ..core.backend import Array, Generator
 from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..data import DataLoader, TensorDataset
 from ..functions import mean
 from ..nn import Module
 from ..nn.checks import check_probability
+from ..tensors.tensor import Tensor
 from ..training import Callback, EarlyStopping, KeepBest, fit, predict
 from ..training.callbacks import check_callbacks
 from ..training.sources import in_dtype
 from . import network
+from .callbacks import Converged, HistoryKeeper, Verbose
 
 MANY_STEPS = 150  # from here on, capturing a step costs less than it saves
-
-
-class Converged(EarlyStopping):
-    """Stop when the training loss gets no better; keep the weights of the last epoch, as MLPClassifier does."""
-
-    def on_epoch_end(self, run: Any) -> None:
-        """Count epochs without progress; copy nothing."""
-        super().on_epoch_end(run)
-        self.kept = None
-
-
-class Verbose(Callback):
-    """Print a line per epoch."""
-
-    def on_epoch_end(self, run: Any) -> None:
-        """Print it."""
-        row = run.history[-1]
-        print(", ".join(f"{k} {v:.6g}" for k, v in row.items()), flush=True)
 
 
 @dataclass(eq=False, repr=False)
@@ -79,19 +64,19 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
     Units:   float64 is computed at half the speed of float32
     """
 
-    hidden_layer_sizes: Any = (100,)
+    hidden_layer_sizes: int | Sequence[int] = (100,)
     activation: str = "relu"
     _: KW_ONLY
-    module: Any = None
+    module: Callable[..., Module] | None = None
     dropout: float = 0.0
-    solver: Any = "adam"
+    solver: network.Solver = "adam"
     alpha: float = 0.0001
-    batch_size: Any = "auto"
+    batch_size: int | str = "auto"
     learning_rate_init: float = 0.001
-    schedule: Any = None
+    schedule: network.Schedule = None
     max_iter: int = 200
     shuffle: bool = True
-    random_state: Any = None
+    random_state: int | np.random.RandomState | None = None
     tol: float | None = 1e-4
     verbose: bool = False
     warm_start: bool = False
@@ -101,18 +86,18 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
     clip_norm: float | None = None
-    callbacks: Any = None
-    compile: Any = "auto"
-    dtype: Any = None
+    callbacks: Sequence[Callback] | None = None
+    compile: bool | str = "auto"
+    dtype: DTypeLike | None = None
     n_outputs_: int = field(init=False)
 
     # ------------------------------------------------------------ what the two have to say
 
-    def _targets(self, y: Any, first: bool, partial: bool) -> Any:
+    def _targets(self, y: Array, first: bool, partial: bool) -> Array:
         """Bring y to what the loss takes; at first learn from it what predictions are made of."""
         raise TypeError(f"{type(self).__name__} must define _targets(y, first, partial)")
 
-    def _losses(self, outputs: Any, targets: Any) -> Any:
+    def _losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Compute one loss per sample."""
         raise TypeError(f"{type(self).__name__} must define _losses(outputs, targets)")
 
@@ -122,7 +107,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
 
     # ------------------------------------------------------------ fitting
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on all samples, max_iter times at most."""
         self._fit(X, y, sample_weight, go_on=self.warm_start)
         return self
@@ -159,7 +144,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         valid = None if valid is None else [in_dtype(a, kind) for a in valid]
         self._run(train, valid, importance, partial, first)
 
-    def _run(self, train: list[Any], valid: list[Any] | None, importance: float, partial: bool, first: bool) -> None:
+    def _run(self, train: list[Array], valid: list[Array] | None, weight: float, partial: bool, first: bool) -> None:
         """Train on arrays, and note what came of it, also after Ctrl-C."""
         size = min(200 if self.batch_size == "auto" else int(self.batch_size), len(train[0]))
         loader = DataLoader(TensorDataset(*train), size, shuffle=self.shuffle, generator=self.generator_)
@@ -173,7 +158,7 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         keeper, verbose = HistoryKeeper(), [Verbose()] if self.verbose else []
         many = self.module is None and epochs * len(loader) >= MANY_STEPS
         compile = many if self.compile == "auto" else self.compile
-        penalty = network.decay_in(self.optimizer_, self.solver, self.alpha, size * importance)
+        penalty = network.decay_in(self.optimizer_, self.solver, self.alpha, size * weight)
         try:
             fit(
                 self.module_, loader, epochs=epochs, optimizer=self.optimizer_, loss_function=self._loss,
@@ -245,16 +230,16 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         if self.schedule is not None and not callable(self.schedule):
             network.choice("schedule", self.schedule, network.SCHEDULES, "a function that makes a schedule")
 
-    def _weights(self, sample_weight: Any, X: Any, y: Any, partial: bool) -> Any:
+    def _weights(self, sample_weight: Any, X: Array, y: Array, partial: bool) -> Array | None:
         """Check the weights of the samples."""
         if sample_weight is None:
             return None
-        weights = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        weights: Array = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
         if not weights.sum() > 0:
             raise ArgumentError("sample_weight: all weights are 0.", expected="a positive sum")
         return weights
 
-    def _held_out(self, parts: list[Any], random: Any) -> tuple[list[Any], list[Any]]:
+    def _held_out(self, parts: list[Array], random: np.random.RandomState) -> tuple[list[Array], list[Array]]:
         """Deal a share of the samples to validation, the same of each class."""
         classes = parts[1] if is_classifier(self) else None
         dealt = train_test_split(*parts, random_state=random, test_size=self.validation_fraction, stratify=classes)
@@ -268,14 +253,14 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
                 part[2] = part[2] / part[2].mean()
         return train, valid
 
-    def _network(self, features: int, dtype: Any) -> Any:
+    def _network(self, features: int, dtype: np.dtype[Any]) -> Module:
         if self.module is not None:
             return network.built(self.module, features, self.n_outputs_, self.generator_)
         return network.perceptron(
             features, self.n_outputs_, self.hidden_layer_sizes, self.activation, self.dropout, dtype, self.generator_
         )
 
-    def _loss(self, outputs: Any, targets: Any, weights: Any = None) -> Any:
+    def _loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         wanted = targets.shape[0], self.n_outputs_
         if tuple(outputs.shape) != wanted:  # which would be broadcast, or never predicted
             got = f"{tuple(outputs.shape)}"
@@ -283,11 +268,11 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         losses = self._losses(outputs, targets)
         return mean(losses if weights is None else losses * weights)
 
-    def _metric(self, valid: list[Any]) -> Callable[..., float]:
+    def _metric(self, valid: list[Array]) -> Callable[..., float]:
         """Make the metric of `fit` from the scores of samples."""
         scores = self._scores(valid[1], valid[2] if len(valid) > 2 else None)
 
-        def score(outputs: Any, targets: Any, weights: Any = None) -> float:
+        def score(outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> float:
             each = scores(outputs.array, targets.array)
             return float(np.mean(each if weights is None else each * weights.array))
 
@@ -299,13 +284,3 @@ class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         kind = next(self.module_.parameters()).dtype
         return predict(self.module_, X.astype(kind, copy=False))
-
-
-class HistoryKeeper(Callback):
-    """Hold on to the history of a training that does not come to its end."""
-
-    history: Any = None
-
-    def on_start(self, run: Any) -> None:
-        """Remember it."""
-        self.history = run.history

@@ -24,11 +24,13 @@ ACTIVATIONS: dict[str, Callable[[], Module] | None] = {
     "relu": ReLU, "tanh": Tanh, "logistic": Sigmoid, "sigmoid": Sigmoid, "identity": None,
 }  # fmt: skip
 OPTIMIZERS = "adam", "adamw", "sgd"
+Solver = str | Callable[..., Optimizer]
+Schedule = str | Callable[..., Scheduler] | None
 SCHEDULES = "cosine", "one_cycle", "plateau"
 _building = threading.Lock()
 
 
-def choice(name: str, value: Any, allowed: Sequence[str], or_what: str = "") -> None:
+def choice(name: str, value: object, allowed: Sequence[str], or_what: str = "") -> None:
     """Raise unless the value is one of the names."""
     if value not in allowed:
         words = ", ".join(map(repr, allowed)) + (f", or {or_what}" if or_what else "")
@@ -36,7 +38,8 @@ def choice(name: str, value: Any, allowed: Sequence[str], or_what: str = "") -> 
 
 
 def perceptron(
-    features: int, outputs: int, hidden: Any, activation: str, dropout: float, dtype: Any, generator: Generator
+    features: int, outputs: int, hidden: int | Sequence[int], activation: str, dropout: float, dtype: np.dtype[Any],
+    generator: Generator,
 ) -> Sequential:
     """Build Linear layers with an activation, and dropout where it is asked for, after each but the last.
 
@@ -90,12 +93,9 @@ def built(module: Callable[[int, int], Module], features: int, outputs: int, gen
         finally:
             default_generator._seed, default_generator._numpy = before
     if not isinstance(made, Module) or next(made.parameters(), None) is None:
-        raise DTypeError(
-            "module must make an nn.Module with parameters.",
-            got=type(made).__name__,
-            expected="a function of (n_features, n_outputs)",
-            hint="module=lambda n, m: nn.Sequential(nn.Linear(n, 50), nn.ReLU(), nn.Linear(50, m))",
-        )
+        what = "module must make an nn.Module with parameters."
+        hint = "module=lambda n, m: nn.Sequential(nn.Linear(n, 50), nn.ReLU(), nn.Linear(50, m))"
+        raise DTypeError(what, got=type(made).__name__, expected="a function of (n_features, n_outputs)", hint=hint)
     made = copy.deepcopy(made)  # a factory that gives the same network each time would have folds share it
     for part in made.modules():
         if isinstance(part, Dropout) and part.generator is None:
@@ -103,7 +103,7 @@ def built(module: Callable[[int, int], Module], features: int, outputs: int, gen
     return made
 
 
-def optimizer_for(solver: Any, module: Module, lr: float, momentum: float, nesterov: bool) -> Optimizer:
+def optimizer_for(solver: Solver, module: Module, lr: float, momentum: float, nesterov: bool) -> Optimizer:
     """Make the optimizer of a name or a class, or call a factory on the parameters."""
     if callable(solver):
         own = isinstance(solver, type) and issubclass(solver, Optimizer)
@@ -121,7 +121,7 @@ def optimizer_for(solver: Any, module: Module, lr: float, momentum: float, neste
     return (Adam if solver == "adam" else AdamW)(groups, lr=lr, weight_decay=0.0)
 
 
-def decay_in(optimizer: Optimizer, solver: Any, alpha: float, samples: float) -> float:
+def decay_in(optimizer: Optimizer, solver: Solver, alpha: float, samples: float) -> float:
     """Have the optimizer shrink weights, and give the penalty that is left for the loss.
 
     With "adam" and "sgd" that is the L2 penalty, at less cost; with "adamw" alpha is its weight_decay.
@@ -134,7 +134,7 @@ def decay_in(optimizer: Optimizer, solver: Any, alpha: float, samples: float) ->
     return 0.0
 
 
-def schedule_for(schedule: Any, optimizer: Optimizer, steps: int, patience: int) -> tuple[Scheduler | None, str]:
+def schedule_for(schedule: Schedule, optimizer: Optimizer, steps: int, patience: int) -> tuple[Scheduler | None, str]:
     """Make the schedule of a name, or call a factory on the optimizer and the number of steps; say when it steps."""
     if schedule is None:
         return None, "epoch"

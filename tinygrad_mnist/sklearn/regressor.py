@@ -1,4 +1,7 @@
-"""NeuralRegressor: numbers from a neural network. Read after estimator.py."""
+"""NeuralRegressor: numbers from a neural network, one target or several.
+
+Knows targets and their loss; the rest is in estimator.py, which is read before.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
 
+from ..core.backend import Array
 from ..core.errors import ArgumentError
 from ..functions import mean, square
 from .estimator import NeuralEstimator
@@ -22,12 +27,12 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):  # type: ignore[misc]
     Raises:  ArgumentError (a ValueError) for parameters out of range; TrainingError if the loss stops being finite
     """
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> NeuralRegressor:
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> NeuralRegressor:
         """Train on these samples once, going on from what there is."""
         self._fit(X, y, sample_weight, go_on=True, partial=True)
         return self
 
-    def _targets(self, y: Any, first: bool, partial: bool) -> Any:
+    def _targets(self, y: Array, first: bool, partial: bool) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         outputs = 1 if y.ndim == 1 else y.shape[1]
@@ -51,7 +56,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):  # type: ignore[misc]
 
         return scores
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: ArrayLike) -> Any:
         """Give the predicted numbers: (N,), or (N, n_outputs) where y was so."""
         outputs = self._outputs(X)
         return outputs[:, 0] if self._flat else outputs

@@ -16,10 +16,13 @@ import numpy as np
 
 from ..core.errors import DTypeError, InPlaceError, ShapeError
 from ..core.graph import Array, V, Var
-from ..core.primitive import Primitive
 from ..core.scope import refuse_captured, state, unchanging
+from ..core.versions import Version
 from ..functions.arithmetic import scaled
-from ..functions.numbers import fitting, number
+from ..functions.moving import movedim
+from ..functions.numbers import number, storable
+from ..functions.shapes import reshape
+from ..functions.types import Tensor, TensorLike
 from ..ops import elementwise
 from ..ops import index as indexing
 from ..ops.index import ARRAY
@@ -47,9 +50,9 @@ def of(function: Any) -> Callable[..., Any]:
     return method
 
 
-def change(x: V, operation: Any, *args: Any, **static: Any) -> V:
-    """Make x become operation(x, ...), in the same memory: the one way of every change in place."""
-    name, recorder = operation.name if isinstance(operation, Primitive) else operation.__name__, state.recorder
+def change(x: V, operation: Callable[..., Any], *args: Any, **static: Any) -> V:
+    """Make x become operation(x, ...), a primitive or composed, in the same memory: so everything changes in place."""
+    name, recorder = operation.__name__, state.recorder
     recorded, bare = x.differentiable, []
     for a in args:
         recorded = recorded or (isinstance(a, Var) and a.differentiable)
@@ -89,18 +92,14 @@ def change(x: V, operation: Any, *args: Any, **static: Any) -> V:
 def recordable(x: Var, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     """Refuse a recorded change of memory that others look at; give the arguments, copied where they are in it."""
     if x.differentiable and x.node is None:
-        raise InPlaceError(
-            f"{name}: a leaf that requires a gradient cannot be changed in place while recording.",
-            got=f"leaf {x.shape}, requires_grad=True",
-            hint="with tg.no_grad(): p -= lr * p.grad  (an update), or p = p - ... (a new tensor)",
-        )
+        what = f"{name}: a leaf that requires a gradient cannot be changed in place while recording."
+        hint = "with tg.no_grad(): p -= lr * p.grad  (an update), or p = p - ... (a new tensor)"
+        raise InPlaceError(what, got=f"leaf {x.shape}, requires_grad=True", hint=hint)
     if x.version.others(x):
-        raise InPlaceError(
-            f"{name}: the memory of this tensor is shared with another one (a slice, reshape, transpose or detach).",
-            got=f"tensor {x.shape}, changed in place while gradients are recorded",
-            expected="memory of its own, or no_grad",
-            hint="write x = x + 1 instead of x += 1, or clone() first",
-        )
+        what = f"{name}: the memory of this tensor is shared with another one (a slice, reshape, transpose or detach)."
+        got = f"tensor {x.shape}, changed in place while gradients are recorded"
+        wanted = "memory of its own, or no_grad"
+        raise InPlaceError(what, got=got, expected=wanted, hint="write x = x + 1 instead of x += 1, or clone() first")
     if not x.array.flags.writeable:  # before anything is recorded
         raise read_only(name, x)
     return tuple(a.copy() if isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a for a in args)
@@ -109,18 +108,11 @@ def recordable(x: Var, args: tuple[Any, ...], name: str) -> tuple[Any, ...]:
 def overwrite(x: Var, value: Array, name: str) -> None:
     """Write a value over the memory of x, if shape, dtype and memory allow."""
     if value.shape != x.shape:
-        raise ShapeError(
-            f"{name}: a change in place cannot change the shape.",
-            got=f"result {value.shape}",
-            expected=f"{x.shape}",
-            hint="write x = x + y instead of x += y",
-        )
+        what, got = f"{name}: a change in place cannot change the shape.", f"result {value.shape}"
+        raise ShapeError(what, got=got, expected=f"{x.shape}", hint="write x = x + y instead of x += y")
     if not (value.dtype.kind in "iu" and x.dtype.kind in "iu" or np.can_cast(value.dtype, x.dtype, "same_kind")):
-        raise DTypeError(
-            f"{name}: a {value.dtype} result does not fit into a {x.dtype} tensor in place.",
-            expected="a result of the same kind",
-            hint="convert first: x = x.float()",
-        )
+        what = f"{name}: a {value.dtype} result does not fit into a {x.dtype} tensor in place."
+        raise DTypeError(what, expected="a result of the same kind", hint="convert first: x = x.float()")
     if not x.array.flags.writeable:
         raise read_only(name, x)
     np.copyto(x.array, value, casting="unsafe")
@@ -136,27 +128,31 @@ def write(x: Var, bare: list[Any], index: indexing.Index) -> None:
 
 def read_only(name: str, x: Var) -> InPlaceError:
     """Explain that the memory of a tensor cannot be changed."""
-    return InPlaceError(
-        f"{name}: the memory is read-only (expanded, or from a read-only array).",
-        got=f"tensor {x.shape}",
-        hint="clone() first",
-    )
+    what = f"{name}: the memory is read-only (expanded, or from a read-only array)."
+    return InPlaceError(what, got=f"tensor {x.shape}", hint="clone() first")
 
 
-def replace(x: Var, value: Any) -> None:
+def replace(x: Var, value: Var | Array) -> None:
     """Give x the memory of a tensor or array of the same dtype instead of its own."""
     if not isinstance(value, Var | np.ndarray) or value.dtype != x.dtype:
-        raise DTypeError(
-            "data: the values can be replaced by a tensor or an array of the same dtype only.",
-            got=f"{type(value).__name__} {getattr(value, 'dtype', '')}".strip(),
-            expected=f"a tensor or array of {x.dtype}",
-            hint="t.data = tg.tensor(values)",
-        )
+        what = "data: the values can be replaced by a tensor or an array of the same dtype only."
+        got = f"{type(value).__name__} {getattr(value, 'dtype', '')}".strip()
+        raise DTypeError(what, got=got, expected=f"a tensor or array of {x.dtype}", hint="t.data = tg.tensor(values)")
     refuse_captured("assignment to .data", "with tg.no_grad(): x.copy_(values)")
     source = value if isinstance(value, Var) else x.result_type.wrap(value)
     x.array, x.version = source.array, source.version
     x.version.share(x, source)
     x.version.bump()
+
+
+def recast(x: Var, kind: Any) -> None:
+    """Give x, and its gradient, memory of another dtype; what looked at the old memory keeps that."""
+    if x.dtype == kind:
+        return
+    refuse_captured("a change of a tensor's dtype", "convert the model outside the step")
+    x.array, x.version = x.array.astype(kind), Version()
+    if x.gradient is not None:
+        x.gradient = x.result_type.wrap(x.gradient.array.astype(kind))
 
 
 def clear_gradient(x: Var, set_to_none: bool) -> None:
@@ -167,27 +163,27 @@ def clear_gradient(x: Var, set_to_none: bool) -> None:
         x.gradient = x.result_type.wrap(unchanging(np.zeros(x.shape, x.dtype)))
 
 
-def add_(self: V, other: Any, *, alpha: float = 1) -> V:
+def add_(self: V, other: TensorLike, *, alpha: float = 1) -> V:
     """Add alpha * other in place."""
     return change(self, elementwise.add, scaled(self, other, alpha))
 
 
-def sub_(self: V, other: Any, *, alpha: float = 1) -> V:
+def sub_(self: V, other: TensorLike, *, alpha: float = 1) -> V:
     """Subtract alpha * other in place."""
     return change(self, elementwise.subtract, scaled(self, other, alpha))
 
 
-def mul_(self: V, other: Any) -> V:
+def mul_(self: V, other: TensorLike) -> V:
     """Multiply in place."""
     return change(self, elementwise.multiply, other)
 
 
-def div_(self: V, other: Any) -> V:
+def div_(self: V, other: TensorLike) -> V:
     """Divide in place."""
     return change(self, elementwise.divide, other)
 
 
-def pow_(self: V, exponent: Any) -> V:
+def pow_(self: V, exponent: Tensor | Array | float) -> V:
     """Raise to a power in place, a number or a tensor."""
     if isinstance(exponent, Var | np.ndarray):
         return change(self, elementwise.power, exponent)
@@ -195,7 +191,7 @@ def pow_(self: V, exponent: Any) -> V:
     return change(self, elementwise.power_scalar, exponent=float(exponent) if self.dtype.kind == "f" else exponent)
 
 
-def copy_(self: V, other: Any) -> V:
+def copy_(self: V, other: TensorLike) -> V:
     """Take over the values of another tensor or array, which broadcast."""
     return change(self, indexing.setitem, other, index=(Ellipsis,))
 
@@ -203,7 +199,7 @@ def copy_(self: V, other: Any) -> V:
 def fill_(self: V, value: float) -> V:
     """Set every element."""
     if isinstance(value, int | float) and self.dtype.kind in "iu":
-        value = fitting("fill_", value, self.dtype)
+        value = storable("fill_", value, self.dtype)
     return change(self, indexing.setitem, value, index=(Ellipsis,))
 
 
@@ -226,11 +222,8 @@ def split_index(key: Any) -> tuple[indexing.Index, list[Any]]:
             part = slice(*(int(v) if hasattr(v, "array") else v for v in bounds))
         if isinstance(part, ARRAYS):
             if part.dtype.kind not in "iub":
-                raise DTypeError(
-                    "indexing: an index tensor must hold integers or booleans.",
-                    got=f"{part.dtype} {part.shape}",
-                    hint="index.long()",
-                )
+                what = "indexing: an index tensor must hold integers or booleans."
+                raise DTypeError(what, got=f"{part.dtype} {part.shape}", hint="index.long()")
             if part.ndim == 0 and part.dtype.kind != "b" and state.recorder is None:
                 # one position: the result is a view, as of x[0]
                 index.append(int(part.array if isinstance(part, Var) else part))
@@ -242,17 +235,44 @@ def split_index(key: Any) -> tuple[indexing.Index, list[Any]]:
     return tuple(index), arrays
 
 
-def getitem(self: Var, key: Any) -> Any:
+def getitem(self: Var, key: Any) -> Tensor:
     """Read self[key]; a view of the memory unless the index holds arrays."""
     index, arrays = split_index(key)
-    return indexing.getitem(self, *arrays, index=index)
+    out = indexing.getitem(self, *arrays, index=index)
+    if arrays and (apart := set_apart(self, index, arrays)):
+        lead, count, _ = apart
+        out = movedim(out, tuple(range(count)), tuple(range(lead, lead + count)))
+    return out
 
 
-def setitem(self: Var, key: Any, value: Any) -> None:
+def set_apart(self: Var, index: indexing.Index, arrays: list[Any]) -> tuple[int, int, int] | None:
+    """Tell where the dimensions of index arrays belong that an integer elsewhere in the index makes NumPy put first.
+
+    PyTorch takes integers first, and then the arrays. Gives how many dimensions come before them, how many they are,
+    and how many the result has; None where both agree.
+    """
+    at = [i for i, part in enumerate(index) if isinstance(part, str)]
+    chosen = [i for i, part in enumerate(index) if isinstance(part, str | int)]
+    if len(chosen) == len(at) or chosen[-1] - chosen[0] < len(chosen) or at[-1] - at[0] >= len(at):
+        return None
+    used = [a.ndim if a.dtype.kind == "b" else 1 for a in arrays]
+    slices = sum(isinstance(part, slice) for part in index)
+    rest = self.ndim - sum(used) - (len(chosen) - len(at)) - slices  # what ... stands for, or what follows the index
+    before = sum(rest if part is Ellipsis else part is None or isinstance(part, slice) for part in index[: at[0]])
+    count = max(1 if a.dtype.kind == "b" else a.ndim for a in arrays)
+    return before, count, count + rest + slices + index.count(None)
+
+
+def setitem(self: Var, key: Any, value: TensorLike) -> None:
     """Write self[key] = value."""
     if isinstance(value, int | float) and self.dtype.kind in "iu":
-        value = fitting("indexing", value, self.dtype)
+        value = storable("indexing", value, self.dtype)
     if not self.array.flags.writeable:
         raise read_only("indexing", self)
     index, arrays = split_index(key)
+    if arrays and np.ndim(value) and (apart := set_apart(self, index, arrays)):
+        lead, count, ndim = apart
+        value = value if isinstance(value, ARRAYS) else np.asarray(value, self.dtype)
+        value = reshape(value, (1,) * (ndim - value.ndim) + tuple(value.shape))
+        value = movedim(value, tuple(range(lead, lead + count)), tuple(range(count)))
     change(self, indexing.setitem, value, *arrays, index=index)

@@ -20,7 +20,7 @@ from ..core.scope import refuse_captured, state
 from ..ops import compare, elementwise, reduce
 
 # besides the ufuncs that are one primitive each, whose cards say so
-UFUNCS: dict[Any, Callable[..., Any]] = {
+UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.power: lambda a, b: F.pow(a, b) if isinstance(a, Var | np.ndarray) else b.__rpow__(a),  # also of numbers
     np.positive: lambda x: x,
     np.matmul: F.matmul,  # also of vectors
@@ -44,7 +44,7 @@ def _dot(a: Any, b: Any) -> Any:
     return on_arrays("np.dot", np.dot, (a, b), {}, into=None)
 
 
-FUNCTIONS: dict[Any, Callable[..., Any]] = {
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.sum: lambda a, axis=None, *, keepdims=False: reduce.sum(a, axis=_axes(axis), keepdims=keepdims),
     np.mean: lambda a, axis=None, *, keepdims=False: reduce.mean(a, axis=_axes(axis), keepdims=keepdims),
     np.max: lambda a, axis=None, *, keepdims=False: reduce.amax(a, axis=_axes(axis), keepdims=keepdims),
@@ -72,7 +72,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
 }
 
 
-def ufunc(self: Var, function: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+def ufunc(self: Var, function: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """Answer NumPy's call of a ufunc in which some argument is a Var."""
     ours = UFUNCS.get(function) or answering.get(function)
     if method == "__call__" and ours is not None and not kwargs:
@@ -81,7 +81,7 @@ def ufunc(self: Var, function: Any, method: str, *inputs: Any, **kwargs: Any) ->
     return on_arrays(f"np.{function.__name__}", getattr(function, method), inputs, kwargs, into)
 
 
-def function(self: Var, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def function(self: Var, func: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer NumPy's call of one of its other functions in which some argument is a Var."""
     if func in FUNCTIONS and kwargs.get("out") is None:
         kwargs = {k: v for k, v in kwargs.items() if k not in ("out", "dtype") or v is not None}
@@ -94,19 +94,18 @@ def function(self: Var, func: Any, types: Any, args: tuple[Any, ...], kwargs: di
     return on_arrays(f"np.{func.__name__}", func, args, kwargs, into)
 
 
-def on_arrays(name: str, function: Any, args: Any, kwargs: Any, into: Any) -> Any:
+def on_arrays(name: str, function: Callable[..., Any], args: Any, kwargs: Any, into: Any) -> Any:
     """Run a NumPy function on the bare arrays, unless that would drop a gradient."""
     used = list(_variables([args, kwargs]))
     if state.recording and any(v.differentiable for v in used):
-        plain = "the result goes into a plain array (out=, or array += tensor)"
-        where = plain if into is not None else "it has no rule"
-        raise GradientError(
-            f"{name}: cannot record this call on a tensor that requires grad: {where}.",
-            got=", ".join(f"tensor {v.shape} {v.dtype}" for v in used),
-            expected="a function that tinygrad_mnist records, writing to a new tensor",
-            hint=("array = array + tensor instead of +=; or " if into is not None else "")
-            + "tensor.detach() where no gradient is wanted",
-        )
+        why, hint = "it has no rule", "tensor.detach() where no gradient is wanted"
+        if into is not None:
+            why = "the result goes into a plain array (out=, or array += tensor)"
+            hint = f"array = array + tensor instead of +=; or {hint}"
+        what = f"{name}: cannot record this call on a tensor that requires grad: {why}."
+        got = ", ".join(f"tensor {v.shape} {v.dtype}" for v in used)
+        wanted = "a function that tinygrad_mnist records, writing to a new tensor"
+        raise GradientError(what, got=got, expected=wanted, hint=hint)
     refuse_captured(f"{name}, which is not one of the recorded operations")
     result = function(*_bare(args), **_bare(kwargs))
     for v in _variables(into):

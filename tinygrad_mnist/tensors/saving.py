@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from ..core.archive import read_arrays, write_arrays
-from ..core.errors import DataError, OutputError, UnsavableError
+from ..core.errors import DataError, OutputError, UnsavableError, reason
 from ..core.files import kind_of, write_whole
 from ..core.graph import Var
 from .tensor import Tensor
 
 STRUCTURE = "__structure__"
 MARK = "__array__"
+NUMBERED = "__numbered__"  # a dict whose keys are whole numbers
 RESERVED = ("", "file", "allow_pickle")  # names that an .npz file or NumPy's writer cannot take
 
 LONGEST_NAME = 10_000
@@ -49,11 +50,8 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     except OutputError:
         raise
     except Exception as error:  # numbers without end, no memory: whatever JSON, zip and npy cannot take
-        raise OutputError(
-            "save: what is to be saved cannot be written.",
-            got=str(error) or type(error).__name__,
-            expected="tensors, arrays, numbers and strings in dicts and lists, and memory for one more copy of them",
-        ) from error
+        wanted = "tensors, arrays, numbers and strings in dicts and lists, and memory for one more copy of them"
+        raise OutputError("save: what is to be saved cannot be written.", got=reason(error), expected=wanted) from error
     write_whole(path, stream.getbuffer(), "save")
 
 
@@ -77,28 +75,19 @@ def load(path: str | os.PathLike[str]) -> Any:
     except FileNotFoundError:
         raise DataError(f"load: {path} does not exist.", expected="a file that tg.save wrote") from None
     except Exception as error:  # damage fails in as many ways as zip, deflate, npy and JSON have
-        pickled = "pickle" in str(error) or ".pkl" in str(error)
-        raise DataError(
-            f"load: {path} is damaged or is no file of this package.",
-            got="Python objects, whose loading could run code"
-            if pickled
-            else (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__,
-            expected="an .npz file that tg.save wrote",
-            hint="where the weights were made: tg.save({k: v.numpy() for k, v in state_dict.items()}, path)"
-            if pickled
-            else "",
-        ) from error
+        what, got, hint = f"load: {path} is damaged or is no file of this package.", reason(error), ""
+        if "pickle" in str(error) or ".pkl" in str(error):
+            got = "Python objects, whose loading could run code"
+            hint = "where the weights were made: tg.save({k: v.numpy() for k, v in state_dict.items()}, path)"
+        raise DataError(what, got=got, expected="an .npz file that tg.save wrote", hint=hint) from error
 
 
 def _describe(x: Any, path: str, arrays: dict[str, Any], depth: int = 0) -> Any:
     """Replace arrays by marks that name them, collecting them on the way."""
     if depth > DEEPEST:
-        raise OutputError(
-            "save: the object contains itself, or is nested too deeply.",
-            got=f"{path[:60]}...",
-            expected=f"dicts and lists at most {DEEPEST} deep",
-            hint="a flat dict, as state_dict() gives",
-        )
+        what = "save: the object contains itself, or is nested too deeply."
+        wanted, hint = f"dicts and lists at most {DEEPEST} deep", "a flat dict, as state_dict() gives"
+        raise OutputError(what, got=f"{path[:60]}...", expected=wanted, hint=hint)
     if isinstance(x, Var | np.ndarray):
         array = x.array if isinstance(x, Var) else x
         if array.dtype.kind not in "fiub":
@@ -109,9 +98,12 @@ def _describe(x: Any, path: str, arrays: dict[str, Any], depth: int = 0) -> Any:
         arrays[name] = array
         return {MARK: name}
     if isinstance(x, dict):
-        bad = [k for k in x if not isinstance(k, str) or k in (MARK, STRUCTURE)]
+        if x and all(type(k) is int for k in x):  # as an optimizer's
+            return {NUMBERED: _describe({str(k): v for k, v in x.items()}, path, arrays, depth)}
+        bad = [k for k in x if not isinstance(k, str) or k in (MARK, STRUCTURE, NUMBERED)]
         if bad:
-            raise UnsavableError(f"save: keys must be strings other than {MARK}.", got=f"{bad[0]!r:.60} at {path}")
+            wanted = f"strings other than {MARK}, or whole numbers"
+            raise UnsavableError(f"save: keys must be {wanted}.", got=f"{bad[0]!r:.60} at {path}")
         return {k: _describe(v, f"{path}/{k}" if path else k, arrays, depth + 1) for k, v in x.items()}
     if isinstance(x, list | tuple):
         return [_describe(v, f"{path}/{i}" if path else str(i), arrays, depth + 1) for i, v in enumerate(x)]
@@ -119,12 +111,9 @@ def _describe(x: Any, path: str, arrays: dict[str, Any], depth: int = 0) -> Any:
         x = x.item()
     if x is None or isinstance(x, bool | int | float | str):
         return x
-    raise UnsavableError(
-        f"save: cannot save a {type(x).__name__}.",
-        got=f"{x!r:.60} at {path or 'the top'}",
-        expected="dicts, lists, tensors, arrays, numbers, strings, None",
-        hint="model.state_dict() instead of the model",
-    )
+    got, wanted = f"{x!r:.60} at {path or 'the top'}", "dicts, lists, tensors, arrays, numbers, strings, None"
+    hint = "model.state_dict() instead of the model"
+    raise UnsavableError(f"save: cannot save a {type(x).__name__}.", got=got, expected=wanted, hint=hint)
 
 
 def _is_plain(name: str) -> bool:
@@ -142,6 +131,8 @@ def _parse(text: bytes) -> Any:
 
 
 def _rebuild(x: Any, arrays: dict[str, Any]) -> Any:
+    if isinstance(x, dict) and NUMBERED in x:
+        return {int(k): v for k, v in _rebuild(x[NUMBERED], arrays).items()}
     if isinstance(x, dict):
         return Tensor.wrap(arrays[x[MARK]]) if MARK in x else {k: _rebuild(v, arrays) for k, v in x.items()}
     return [_rebuild(v, arrays) for v in x] if isinstance(x, list) else x

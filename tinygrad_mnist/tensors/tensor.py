@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..core.backend import apart
+from ..core.backend import Defaults, isolated
 from ..core.engine import backward
 from ..core.errors import ArgumentError, GradientError, ShapeError
 from ..core.graph import Array, Node, Var
@@ -23,13 +23,14 @@ from ..core.seeds import check_differentiable, seed_for
 from ..core.versions import Version
 from ..functions import shapes
 from ..functions.arithmetic import power_of, reflected
-from ..functions.types import TensorLike
+from ..functions.types import DTypeLike, TensorLike
 from ..ops import compare, elementary, elementwise
 from . import in_place, numpy_protocol
+from .forms import Forms
 from .methods import Methods
 
 
-class Tensor(Methods):
+class Tensor(Methods, Forms):
     """An n-dimensional array that remembers how it was computed.
 
     Make one with `tg.tensor(data)`, which copies, or `tg.from_numpy(array)`, which shares memory.
@@ -38,21 +39,14 @@ class Tensor(Methods):
     __slots__ = ()
     __array_priority__ = 1000.0
 
-    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+    def __init__(self, data: TensorLike, requires_grad: bool = False) -> None:
         array = np.array(data.array if isinstance(data, Var) else data)
         if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray | np.generic):
-            array = array.astype(np.float32)  # Python floats
+            array = array.astype(Defaults.dtype)  # Python floats
         if requires_grad:
             check_differentiable(array.dtype, "Tensor")
         self.array, self._differentiable = array, requires_grad
         self._gradient, self.node, self.version = None, None, Version()
-
-    # ------------------------------------------------------------ facts
-
-    @property
-    def T(self) -> Tensor:
-        """The tensor with its dimensions in reverse order."""
-        return F.permute(self, tuple(reversed(range(self.ndim))))
 
     @property
     def grad(self) -> Tensor | None:
@@ -67,13 +61,10 @@ class Tensor(Methods):
         return gradient
 
     @grad.setter
-    def grad(self, value: Any) -> None:
+    def grad(self, value: Tensor | None) -> None:
         if value is not None and (not isinstance(value, Var) or value.shape != self.shape):
-            raise ShapeError(
-                "grad: a gradient must be a tensor of the shape of its owner, or None.",
-                got=f"{type(value).__name__} {np.shape(value)}",
-                expected=f"Tensor {self.shape}",
-            )
+            what = "grad: a gradient must be a tensor of the shape of its owner, or None."
+            raise ShapeError(what, got=f"{type(value).__name__} {np.shape(value)}", expected=f"Tensor {self.shape}")
         self.gradient = value
 
     @property
@@ -115,33 +106,24 @@ class Tensor(Methods):
         """Number of dimensions."""
         return self.ndim
 
-    def numel(self) -> int:
-        """Number of elements."""
-        return self.array.size
-
     # ------------------------------------------------------------ out of the graph
 
     def numpy(self) -> Array:
         """Give the array itself (shared memory); refuses where that would lose a gradient unnoticed."""
         refuse_captured("numpy()")
         if self.requires_grad:
-            raise GradientError(
-                "numpy: this tensor requires a gradient, which an array cannot carry.",
-                got=f"tensor {self.shape} {self.dtype}, requires_grad=True",
-                hint="t.detach().numpy(), or np.asarray(t) to look at or plot it",
-            )
+            what = "numpy: this tensor requires a gradient, which an array cannot carry."
+            got = f"tensor {self.shape} {self.dtype}, requires_grad=True"
+            raise GradientError(what, got=got, hint="t.detach().numpy(), or np.asarray(t) to look at or plot it")
         return self.array
 
     def item(self) -> Any:
         """Give the only element as a Python number."""
         refuse_captured("item()")
         if self.array.size != 1:
-            raise ArgumentError(
-                f"item: the tensor has {self.array.size} elements.",
-                got=f"tensor {self.shape}",
-                expected="exactly one element",
-                hint="tolist(), or reduce first: t.sum().item()",
-            )
+            got, hint = f"tensor {self.shape}", "tolist(), or reduce first: t.sum().item()"
+            what = f"item: the tensor has {self.array.size} elements."
+            raise ArgumentError(what, got=got, expected="exactly one element", hint=hint)
         return self.array.item()
 
     def tolist(self) -> Any:
@@ -165,11 +147,8 @@ class Tensor(Methods):
         if requires_grad:
             check_differentiable(self.dtype, "requires_grad_")
         elif self.node is not None:
-            raise GradientError(
-                "requires_grad_: only a leaf can stop requiring a gradient.",
-                got=f"the result of {self.node.where()}",
-                hint="t.detach()",
-            )
+            what = "requires_grad_: only a leaf can stop requiring a gradient."
+            raise GradientError(what, got=f"the result of {self.node.where()}", hint="t.detach()")
         self.differentiable = bool(requires_grad)
         return self
 
@@ -248,16 +227,13 @@ class Tensor(Methods):
 
     __hash__ = object.__hash__  # identity, since == compares elements
 
-    # ------------------------------------------------------------ Python's conversions
+    # ------------------------------------------------------------ Python's conversions, NumPy's protocols
 
     def __bool__(self) -> bool:
         refuse_captured("a branch (if, while, and, or, not)")
         if self.array.size != 1:
-            raise ArgumentError(
-                "bool: the truth of a tensor with other than one element is ambiguous.",
-                got=f"tensor {self.shape}",
-                hint="(a == b).all(), .any(), or compare .item()",
-            )
+            what = "bool: the truth of a tensor with other than one element is ambiguous."
+            raise ArgumentError(what, got=f"tensor {self.shape}", hint="(a == b).all(), .any(), or compare .item()")
         return self.array.item() != 0
 
     def __float__(self) -> float:
@@ -278,35 +254,27 @@ class Tensor(Methods):
 
     def __repr__(self) -> str:
         refuse_captured("printing")
-        text = apart(np.array2string, self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
-        notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
-        if self.node is not None:
-            notes.append(f"grad_fn=<{self.node.where()}>")
-        elif self.requires_grad:
-            notes.append("requires_grad=True")
-        return f"tensor({', '.join([text, *notes])})"
+        text = isolated(np.array2string, self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
+        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f"dtype={self.dtype}"
+        leaf = "requires_grad=True" if self.requires_grad else ""
+        history = leaf if self.node is None else f"grad_fn=<{self.node.where()}>"
+        return f"tensor({', '.join(filter(None, (text, dtype, history)))})"
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         refuse_captured("deepcopy()")
         if self.node is not None:
-            raise GradientError(
-                "deepcopy: only leaves can be copied together with their gradient.",
-                got=f"the result of {self.node.where()}",
-                hint="t.detach().clone()",
-            )
-        result = type(self).wrap(self.array.copy(), self.requires_grad)
-        memo[id(self)] = result
+            what = "deepcopy: only leaves can be copied together with their gradient."
+            raise GradientError(what, got=f"the result of {self.node.where()}", hint="t.detach().clone()")
+        memo[id(self)] = result = type(self).wrap(self.array.copy(), self.requires_grad)
         if self.gradient is not None:
             result.gradient = self.gradient.detach().clone()
         return result
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         refuse_captured("pickling")
         return type(self).wrap, (self.detach().array, self.requires_grad and self.node is None)
 
-    # ------------------------------------------------------------ NumPy's protocols
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         refuse_captured("conversion to a NumPy array")
         return np.array(self.array, dtype=dtype, copy=copy)
 
@@ -314,3 +282,8 @@ class Tensor(Methods):
 
 
 Tensor.result_type = Tensor  # operations on a Parameter, too, give a plain Tensor
+
+
+def _rebuild(kind: type[Tensor], *of: Any) -> Tensor:
+    """Read a pickle of 0.1.0, which names this function."""
+    return kind.wrap(*of)

@@ -76,7 +76,7 @@ FOREIGN = (
 )  # fmt: skip
 
 
-def check_callbacks(who: str, callbacks: Any) -> None:
+def check_callbacks(who: str, callbacks: object) -> None:
     """Raise DTypeError for what is no list of callbacks; warn of methods that other frameworks would call."""
     if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
         got = f"{type(callbacks).__name__}"
@@ -120,6 +120,8 @@ class KeepBest(Callback):
     Raises:  ArgumentError for another mode, and when the training starts for a column that will not be there
     """
 
+    _own: tuple[str, ...] = ("best", "best_epoch", "kept")  # what its state is
+
     def __init__(self, monitor: str | None = None, mode: str | None = None) -> None:
         if mode not in (None, "min", "max"):
             raise ArgumentError(f"{type(self).__name__}: mode {mode!r} is unknown.", expected="'min' or 'max'")
@@ -150,13 +152,10 @@ class KeepBest(Callback):
             ending = column.rpartition("_")[2]
             alike = [c for c in reversed(run.columns) if c.endswith(f"_{ending}")]  # valid_... before train_...
             validated = any(c.startswith("valid_") for c in run.columns)
-            advice = "valid=... (in an estimator early_stopping=True) for figures on data that is not trained on"
-            hint = "" if validated else advice
-            raise ArgumentError(
-                f"{type(self).__name__}: the history will have no column {column!r}.",
-                expected=", ".join(run.columns),
-                hint=f"monitor={alike[0]!r}" if alike and (validated or column == ending) else hint,
-            )
+            hint = "valid=... (in an estimator early_stopping=True) for figures on data that is not trained on"
+            hint = f"monitor={alike[0]!r}" if alike and (validated or column == ending) else "" if validated else hint
+            what = f"{type(self).__name__}: the history will have no column {column!r}."
+            raise ArgumentError(what, expected=", ".join(run.columns), hint=hint)
         if self.mode is None and not column.endswith(("loss", "accuracy", "score")):
             wanted = "mode='min' or mode='max'"
             raise ArgumentError(f"{type(self).__name__}: is less better, or more, of {column}?", expected=wanted)
@@ -177,11 +176,11 @@ class KeepBest(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Give the best figure and the weights that had it."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "kept": self.kept}
+        return {name: getattr(self, name) for name in self._own}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue."""
-        self.best, self.best_epoch, self.kept = (state_dict[name] for name in ("best", "best_epoch", "kept"))
+        vars(self).update({name: state_dict[name] for name in self._own})
 
 
 class EarlyStopping(KeepBest):
@@ -191,6 +190,8 @@ class EarlyStopping(KeepBest):
              monitor, mode: as in KeepBest
     Source:  Prechelt 1998 (Early Stopping - But When?), criterion UP
     """
+
+    _own = (*KeepBest._own, "mark", "waited")
 
     def __init__(
         self, patience: int = 5, min_delta: float = 0.0, monitor: str | None = None, mode: str | None = None
@@ -218,15 +219,6 @@ class EarlyStopping(KeepBest):
         if self.waited >= self.patience:
             nan = ", being no number" if math.isnan(value) else ""
             run.stop(f"early stopping: {column} has not got better for {self.waited} epochs{nan}")
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give the best weights and the count."""
-        return {**super().state_dict(), "mark": self.mark, "waited": self.waited}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue."""
-        super().load_state_dict(state_dict)
-        self.mark, self.waited = state_dict["mark"], state_dict["waited"]
 
 
 class Log(Callback):

@@ -74,20 +74,15 @@ class Checkpoint:
         if not self.path.exists():
             return
         if not resume:
-            raise ArgumentError(
-                "fit: the checkpoint is there already, and would be overwritten.",
-                got=str(self.path),
-                hint="resume=True to go on from it, or delete it, or choose another path",
-            )
+            what = "fit: the checkpoint is there already, and would be overwritten."
+            hint = "resume=True to go on from it, or delete it, or choose another path"
+            raise ArgumentError(what, got=str(self.path), hint=hint)
         state = load(self.path)
         try:
             self.restore(run, state)
         except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:  # something else inside
-            raise DataError(
-                "fit: the checkpoint is damaged.",
-                got=f"{self.path}: {type(error).__name__} {error}",
-                expected="what fit(checkpoint=...) wrote",
-            ) from error
+            got, wanted = f"{self.path}: {type(error).__name__} {error}", "what fit(checkpoint=...) wrote"
+            raise DataError("fit: the checkpoint is damaged.", got=got, expected=wanted) from error
         if run.warm_up():
             self.restore(run, state)
 
@@ -105,12 +100,9 @@ class Checkpoint:
         own, saved = self.facts, state["facts"]
         differing = [difference(k, saved.get(k), own[k]) for k in own if saved.get(k) != own[k]]
         if differing:
-            raise StateDictError(
-                "fit: the checkpoint is of another training.",
-                got="; ".join(differing),
-                expected="the arguments that the run began with (epochs may be more)",
-                hint="another checkpoint path for another training",
-            )
+            got, expected = "; ".join(differing), "the arguments that the run began with (epochs may be more)"
+            hint = "another checkpoint path for another training"
+            raise StateDictError("fit: the checkpoint is of another training.", got=got, expected=expected, hint=hint)
         run.load_state_dict(upgraded(state, run.model) if state["form"] == 1 else state)
 
     def after_batch(self, run: Resumable) -> None:
@@ -147,7 +139,7 @@ def upgraded(state: dict[str, Any], model: Module) -> dict[str, Any]:
     return {**state, "model": joined(state["model"]), "callbacks": callbacks}
 
 
-def difference(name: str, saved: Any, own: Any) -> str:
+def difference(name: str, saved: object, own: object) -> str:
     """Say in which line two descriptions differ first."""
     if isinstance(saved, str) and isinstance(own, str) and "\n" in saved + own:
         pairs = itertools.zip_longest(saved.splitlines(), own.splitlines(), fillvalue="nothing")

@@ -11,16 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.errors import ArgumentError, DTypeError, ShapeError, shown
+from ..core.graph import Array
 from ..nn import CrossEntropyLoss, Module
 from ..optim import Adam, Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau, Scheduler
 from ..optim.optimizer import check_at_least
+from ..optim.schedule import check_whole
 from .callbacks import Callback, check_callbacks
 from .checkpoint import Checkpoint
-from .evaluation import call, compare, each, evaluated, evaluating
+from .evaluation import batch_loss, evaluated, evaluating, map_outputs, model_outputs
 from .history import History
-from .metrics import array, chosen
+from .metrics import as_array, metrics_by_name
 from .progress import Progress
 from .run import Run
 from .settings import Settings
@@ -28,26 +30,12 @@ from .sources import as_loader, in_dtype
 
 
 def fit(
-    model: Module,
-    train: Any,
-    *,
-    epochs: int = 10,
-    valid: Any = None,
-    batch_size: int = 64,
-    loss_function: Callable[..., Any] | None = None,
-    optimizer: Optimizer | None = None,
-    metrics: Any = None,
-    schedule: Scheduler | None = None,
-    schedule_every: str = "epoch",
-    l2: float = 0.0,
-    clip_norm: float | None = None,
-    callbacks: Sequence[Callback] = (),
-    checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
-    resume: bool = False,
-    compile: bool | str = False,
-    progress: bool | None = None,
-    on_interrupt: str = "raise",
-) -> History:
+    model: Module, train: Any, *, epochs: int = 10, valid: Any = None, batch_size: int = 64,
+    loss_function: Callable[..., Any] | None = None, optimizer: Optimizer | None = None, metrics: Any = None,
+    schedule: Scheduler | None = None, schedule_every: str = "epoch", l2: float = 0.0, clip_norm: float | None = None,
+    callbacks: Sequence[Callback] = (), checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+    resume: bool = False, compile: bool | str = False, progress: bool | None = None, on_interrupt: str = "raise",
+) -> History:  # fmt: skip
     """Train a model on batches of (inputs, targets), and tell how it went.
 
     Math:    each step lowers loss + l2/2 · Σ w² over parameters with two or more dimensions (biases are left alone)
@@ -70,9 +58,7 @@ def fit(
     if not isinstance(model, Module):
         raise DTypeError("fit: the first argument must be a Module.", got=type(model).__name__, hint="fit(model, data)")
     check_at_least("fit", 0, l2=l2)
-    for name, number in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-            raise ArgumentError(f"fit: {name} must be a whole number of at least 1.", got=f"{name} = {number!r}")
+    check_whole("fit", epochs=epochs, batch_size=batch_size)
     for name, word, allowed in (
         ("schedule_every", schedule_every, ("epoch", "batch")), ("on_interrupt", on_interrupt, ("raise", "return")),
     ):  # fmt: skip
@@ -105,7 +91,7 @@ def fit(
         raise ArgumentError("fit: the optimizer has no parameter of this model.", hint=hint)
     run = Run(Settings(
         model, as_loader(train, batch_size, shuffle=True), None if valid is None else as_loader(valid, 500),
-        epochs=epochs, loss_function=loss, optimizer=optimizer, metrics=chosen(metrics, loss, "fit"),
+        epochs=epochs, loss_function=loss, optimizer=optimizer, metrics=metrics_by_name(metrics, loss, "fit"),
         schedule=schedule, schedule_every=schedule_every, l2=l2, clip_norm=clip_norm, callbacks=list(callbacks),
         checkpoint=checkpoint if checkpoint is None or isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint),
         compile="numpy" if compile is True else compile or None, progress=Progress(progress),
@@ -120,29 +106,23 @@ def fit(
         run.interrupt.end()
 
 
-def checked_loss(who: str, loss_function: Any) -> Callable[..., Any]:
+def checked_loss(who: str, loss_function: Callable[..., Any] | None) -> Callable[..., Any]:
     """Give cross-entropy where no loss is named; refuse names and classes."""
     loss: Callable[..., Any] = CrossEntropyLoss() if loss_function is None else loss_function
     if isinstance(loss, type) or not callable(loss):
-        raise DTypeError(
-            f"{who}: loss_function must be a function of (outputs, *targets).",
-            got=_named(loss),
-            hint="loss_function=nn.MSELoss(), with brackets: an object",
-        )
+        what = f"{who}: loss_function must be a function of (outputs, *targets)."
+        raise DTypeError(what, got=_named(loss), hint="loss_function=nn.MSELoss(), with brackets: an object")
     return loss
 
 
-def _named(value: Any) -> str:
-    return f"the class {value.__name__}" if isinstance(value, type) else f"{type(value).__name__} {value!r:.60}"
+def _named(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else shown(value)
 
 
 def evaluate(
-    model: Module,
-    data: Any,
-    loss_function: Callable[..., Any] | None = None,
-    metrics: Any = None,
+    model: Module, data: Any, loss_function: Callable[..., Any] | None = None, metrics: Any = None,
     batch_size: int = 500,
-) -> dict[str, float]:
+) -> dict[str, float]:  # fmt: skip
     """Compute the mean loss and metrics of a model, in evaluation mode and without gradients.
 
     Args:    as for fit
@@ -150,11 +130,11 @@ def evaluate(
     loss = checked_loss("evaluate", loss_function)
 
     def judge(inputs: Any, *targets: Any) -> Any:
-        outputs = call(model, inputs)
-        return outputs, compare(loss, outputs, targets)
+        outputs = model_outputs(model, inputs)
+        return outputs, batch_loss(loss, outputs, targets)
 
     loader = as_loader(data, batch_size, who="evaluate")
-    return evaluated(model, loader, judge, chosen(metrics, loss, "evaluate"))
+    return evaluated(model, loader, judge, metrics_by_name(metrics, loss, "evaluate"))
 
 
 def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
@@ -167,13 +147,11 @@ def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
     several = isinstance(inputs, tuple)
     given = inputs if several else (inputs,)
     if not all(hasattr(x, "shape") or (isinstance(x, Sequence) and not isinstance(x, str)) for x in given):
-        raise DTypeError(
-            "predict: the inputs must be an array or a tensor, or a tuple of them.",
-            got=" and ".join(type(x).__name__ for x in given),
-            hint="predict(model, x); of a loader: [model(x) for x, _ in loader] under tg.no_grad(), after model.eval()",
-        )
+        got = " and ".join(type(x).__name__ for x in given)
+        hint = "predict(model, x); of a loader: [model(x) for x, _ in loader] under tg.no_grad(), after model.eval()"
+        raise DTypeError("predict: the inputs must be an array or a tensor, or a tuple of them.", got=got, hint=hint)
     kind = next((p.dtype for p in model.parameters()), np.dtype(np.float32))  # that Python's floats are taken for
-    values = [array(x) if hasattr(x, "shape") else in_dtype(np.asarray(x), kind) for x in given]
+    values = [as_array(x) if hasattr(x, "shape") else in_dtype(np.asarray(x), kind) for x in given]
     count = len(values[0]) if values[0].ndim else 1
     single = not several and values[0].ndim < 2  # one number per sample, or one sample, which must not be cut
     size = max(count, 1) if single else batch_size
@@ -181,9 +159,9 @@ def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
     with evaluating(model):
         for i in range(0, max(count, 1), size):
             part = [v[i : i + size] if v.ndim else v for v in values]
-            pieces.append(each(array, call(model, tuple(part) if several else part[0])))
+            pieces.append(map_outputs(as_array, model_outputs(model, tuple(part) if several else part[0])))
     if single:
-        each(lambda outputs: check_count(outputs, count, values[0].shape), pieces[0])
+        map_outputs(lambda outputs: check_count(outputs, count, values[0].shape), pieces[0])
     return joined(pieces)
 
 
@@ -196,12 +174,9 @@ def joined(pieces: list[Any]) -> Any:
     return np.concatenate(pieces)
 
 
-def check_count(outputs: Any, count: int, shape: tuple[int, ...]) -> None:
+def check_count(outputs: Array, count: int, shape: tuple[int, ...]) -> None:
     """Raise unless there is an output for each sample."""
     if outputs.ndim == 0 or len(outputs) != count:
-        raise ShapeError(
-            "predict: the model does not give one output per sample.",
-            got=f"inputs {shape}, outputs {outputs.shape}",
-            expected="inputs (N, ...) and outputs (N, ...)",
-            hint="x[None] for a single sample",
-        )
+        got, wanted = f"inputs {shape}, outputs {outputs.shape}", "inputs (N, ...) and outputs (N, ...)"
+        hint = "x[None] for a single sample"
+        raise ShapeError("predict: the model does not give one output per sample.", got=got, expected=wanted, hint=hint)

@@ -22,7 +22,7 @@ from ..nn import Module
 from ..nn.nesting import join
 from ..optim.lr_scheduler import ReduceLROnPlateau
 from .callbacks import Callback, KeepBest, give_back
-from .evaluation import Sums, add, evaluated, means, parts_of
+from .evaluation import Sums, add_figures, evaluated, means, parts_of
 from .history import History, Row
 from .interrupt import HeldInterrupt
 from .settings import Settings
@@ -54,7 +54,7 @@ class Run(Settings):
         self.epoch_generators: list[Any] = []  # their states when the epoch began
         self.before: list[Any] | None = None  # ... and when the validation under way did
         self.whole = False  # at places where a checkpoint may be written
-        self.loose: dict[str, Any] = {}  # tensors of modules that are no buffers, as they were
+        self.loose: dict[str, Array] = {}  # tensors of modules that are no buffers, as they were
         self.interrupt, self.step = HeldInterrupt(), Step(self)
 
     def stop(self, reason: str) -> None:
@@ -102,7 +102,7 @@ class Run(Settings):
             del error  # its traceback holds this frame, and with it the model
         return self.history
 
-    def _last(self, work: Callable[[], Any], error: BaseException | None) -> BaseException | None:
+    def _last(self, work: Callable[[], object], error: BaseException | None) -> BaseException | None:
         """Do a part of what ends a training; give the first error of all, with later ones as notes."""
         try:
             work()
@@ -189,17 +189,14 @@ class Run(Settings):
         outputs, loss = self.step(inputs, targets)
         self.loss = float(loss.item())
         if not math.isfinite(self.loss):
-            bad = not_finite(inputs, targets)
-            raise TrainingError(
-                f"fit: the loss became {self.loss}.",
-                got=f"epoch {self.epoch + 1}, batch {self.batch + 1}, lr {self.optimizer.param_groups[0]['lr']:g}"
-                + (f"; {bad}" if bad else ""),
-                expected="a finite loss",
-                hint=("np.isfinite finds these numbers: leave them out or fill them; or " if bad else "") + CALM,
-            )
+            lr, hint = self.optimizer.param_groups[0]["lr"], CALM
+            got = f"epoch {self.epoch + 1}, batch {self.batch + 1}, lr {lr:g}"
+            if bad := not_finite(inputs, targets):
+                got, hint = f"{got}; {bad}", f"np.isfinite finds these numbers: leave them out or fill them; or {CALM}"
+            raise TrainingError(f"fit: the loss became {self.loss}.", got=got, expected="a finite loss", hint=hint)
         if self.schedule is not None and self.schedule_every == "batch":
             self.schedule.step()
-        add(self.sums, self.loss, self.metrics, outputs, targets, size)
+        add_figures(self.sums, self.loss, self.metrics, outputs, targets, size)
         self.samples += size
         self.batch += 1
 
@@ -240,15 +237,12 @@ class Run(Settings):
     def state_dict(self) -> dict[str, Any]:
         """Give all that a killed run needs to go on, as `tg.save` takes it."""
         return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict() if self.schedule is not None else None,
-            "callbacks": [c.state_dict() for c in self.callbacks],
-            "history": self.history.rows,
-            **{name: getattr(self, name) for name in PLACE},
-            "seconds": self.elapsed(),
+            "callbacks": [c.state_dict() for c in self.callbacks], "history": self.history.rows,
+            **{name: getattr(self, name) for name in PLACE}, "seconds": self.elapsed(),
             "generators": self.before or self.generator_states(),
-        }
+        }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave."""

@@ -16,15 +16,26 @@ from ..core.backend import Generator, default_generator
 from ..core.graph import Var
 from ..data import DataLoader
 from ..nn import Module
+from ..nn.layer import Layer
 from ..optim.lr_scheduler import Scheduler
-from ..optim.optimizer import SCHEDULED, Optimizer
+from ..optim.optimizer import SCHEDULED, UNUSED, Optimizer
 from .callbacks import Callback
 from .checkpoint import Checkpoint
 from .metrics import Metric
 from .progress import Progress
 
-MOVED = ("params", "lr", *SCHEDULED)  # what is no setting of an optimizer, or moved by schedules and callbacks
+# what is no setting of an optimizer, or moved by schedules and callbacks
+MOVED = ("params", "lr", *SCHEDULED, *UNUSED, "param_names", "decoupled_weight_decay")
 CYCLED = ("momentum", "betas")  # by OneCycleLR
+LATER = ("maximize", "amsgrad")  # which files from before do not have
+
+
+def settled(loss: Module) -> str:
+    """Name a loss and those of its settings that are not the default."""
+    if not isinstance(loss, Layer):
+        return repr(loss)
+    given = [(k, repr(getattr(loss, k)), repr(default)) for k, default in loss.settings.items()]
+    return f"{type(loss).__name__}({', '.join(f'{k}={v}' for k, v, default in given if v != default)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,15 +71,16 @@ class Settings:
             names = "batch_size", "shuffle", "drop_last"
             data |= {"samples": len(self.loader.dataset), **{name: getattr(self.loader, name) for name in names}}
         named, loss = getattr(self.loss_function, "__qualname__", type(self.loss_function).__name__), self.loss_function
+        groups = [{k: v for k, v in g.items() if v or k not in LATER} for g in self.optimizer.param_groups]
         return {
             **data,
             "optimizer": type(self.optimizer).__name__,
             "schedule": None if self.schedule is None else f"{type(self.schedule).__name__} per {self.schedule_every}",
             "callbacks": [type(c).__name__ for c in self.callbacks],
             "columns": self.columns,
-            "settings": [plain(g, less=MOVED + CYCLED * ("max_momentum" in g)) for g in self.optimizer.param_groups],
+            "settings": [plain(g, less=MOVED + CYCLED * ("max_momentum" in g)) for g in groups],
             "schedule's": {} if self.schedule is None else settings_of(self.schedule),
-            "loss": repr(loss) if isinstance(loss, Module) else str(named),
+            "loss": settled(loss) if isinstance(loss, Module) else str(named),
             "network": repr(self.model),
             **{name: getattr(self, name) for name in ("l2", "clip_norm", "compile")},
             "generators": len(self.generators()),
@@ -80,7 +92,7 @@ class Settings:
         """
         found: dict[int, np.random.Generator] = {id(default_generator.numpy): default_generator.numpy}
         seen: set[int] = set()
-        stack: list[Any] = [*reversed(self.callbacks), self.loss_function, self.model, self.valid, self.loader]
+        stack: list[object] = [*reversed(self.callbacks), self.loss_function, self.model, self.valid, self.loader]
         while stack:
             x = stack.pop()
             if id(x) in seen or isinstance(x, Var | np.ndarray | str | bytes | type | ModuleType):
@@ -107,7 +119,7 @@ class Settings:
             generator.bit_generator.state = state
 
 
-def settings_of(schedule: Any) -> dict[str, Any]:
+def settings_of(schedule: object) -> dict[str, Any]:
     """Give the numbers that a schedule was made with."""
     given = {k: v for k, v in vars(schedule).items() if k[0] != "_" and isinstance(v, int | float | str) and v == v}
     return plain(given)

@@ -6,7 +6,7 @@ Knows nothing of models. Look next at evaluation.py.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -27,17 +27,15 @@ class SeveralInputs:
     def __init__(self, inputs: tuple[Any, ...], targets: tuple[Any, ...]) -> None:
         lengths = [len(x) for x in (*inputs, *targets)]
         if len(set(lengths)) != 1:
-            raise ShapeError(
-                "Inputs and targets differ in length.",
-                got=f"inputs of {lengths[: len(inputs)]}, targets of {lengths[len(inputs) :]}",
-                expected="one length, the number of samples",
-            )
+            got = f"inputs of {lengths[: len(inputs)]}, targets of {lengths[len(inputs) :]}"
+            wanted = "one length, the number of samples"
+            raise ShapeError("Inputs and targets differ in length.", got=got, expected=wanted)
         self.inputs, self.targets = TensorDataset(*inputs), TensorDataset(*targets)
 
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+    def __getitem__(self, index: int | slice | Array) -> tuple[Any, ...]:
         return (self.inputs[index], *self.targets[index])
 
 
@@ -50,11 +48,9 @@ def as_loader(data: Any, batch_size: int, shuffle: bool = False, who: str = "fit
     loader = _loader(data, batch_size, shuffle, who)
     if getattr(type(loader), "__iter__", None) is DataLoader.__iter__ and len(loader) == 0:
         samples = len(loader.dataset)
-        raise ArgumentError(
-            f"{who}: the data gives no batch.",
-            got=f"{samples} samples" + (f", batch_size {loader.batch_size}, drop_last" if samples else ""),
-            hint="a smaller batch_size, or drop_last=False" if samples else "",
-        )
+        got = f"{samples} samples" + (f", batch_size {loader.batch_size}, drop_last" if samples else "")
+        hint = "a smaller batch_size, or drop_last=False" if samples else ""
+        raise ArgumentError(f"{who}: the data gives no batch.", got=got, hint=hint)
     return loader
 
 
@@ -69,26 +65,21 @@ def _loader(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
         inputs = tuple(map(as_array, data[0])) if several else as_array(data[0])
         data = SeveralInputs(inputs, targets) if several else TensorDataset(inputs, *targets)
     if isinstance(data, list) and data and hasattr(data[0], "shape"):
-        raise DTypeError(
-            f"{who}: a list is taken as samples (input, target), and these are arrays.",
-            got=f"a list of {len(data)} arrays",
-            expected="a DataLoader, a dataset, or (inputs, targets)",
-            hint="a tuple, (inputs, targets), of arrays",
-        )
+        what = f"{who}: a list is taken as samples (input, target), and these are arrays."
+        got, wanted = f"a list of {len(data)} arrays", "a DataLoader, a dataset, or (inputs, targets)"
+        raise DTypeError(what, got=got, expected=wanted, hint="a tuple, (inputs, targets), of arrays")
     named = isinstance(data, str) or (isinstance(data, dict) and 0 not in data)  # not numbered, as a dataset is
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not named:
         return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
     if not hasattr(data, "__iter__") or hasattr(data, "__next__") or named:
         once = " that can be gone through only once" if hasattr(data, "__next__") else ""
-        raise DTypeError(
-            f"{who}: the data can be no source of batches for every epoch.",
-            got=f"{type(data).__name__}{once}",
-            expected="a DataLoader, a dataset, (inputs, targets), or an object whose __iter__ yields batches anew",
-        )
+        got = f"{type(data).__name__}{once}"
+        wanted = "a DataLoader, a dataset, (inputs, targets), or an object whose __iter__ yields batches anew"
+        raise DTypeError(f"{who}: the data can be no source of batches for every epoch.", got=got, expected=wanted)
     return data
 
 
-def batches_after(loader: Any, skipped: int) -> Iterator[Any]:
+def batches_after(loader: Iterable[Any], skipped: int) -> Iterator[Any]:
     """Go through a loader's batches without the first ones, which a plain DataLoader does not even make."""
     kind, own = type(loader), ("__iter__", "order", "batches", "fetch")
     if isinstance(loader, DataLoader) and all(getattr(kind, n) is getattr(DataLoader, n) for n in own):
@@ -107,6 +98,6 @@ def as_array(values: Any) -> Any:
     return found.astype(np.float32) if found.dtype == np.float64 else found
 
 
-def in_dtype(values: Any, kind: Any) -> Any:
+def in_dtype(values: Array, kind: np.dtype[Any]) -> Array:
     """Bring floating numbers to a dtype; leave others as they are."""
     return values.astype(kind, copy=False) if values.dtype.kind == "f" else values

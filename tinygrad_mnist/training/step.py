@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from ..compiler.pairs import compile
-from ..core.graph import Var
+from ..core.graph import Array, Var
 from ..functions import square
 from ..functions import sum as _sum
 from ..kernels.parallel import fall_asleep
 from ..nn.clip import clip_grad_norm_
 from ..ops.promotion import cast
-from .evaluation import call, compare, each
-from .metrics import array
+from .evaluation import batch_loss, map_outputs, model_outputs
+from .metrics import as_array
 from .settings import Settings
 
 
@@ -51,8 +51,8 @@ class Step:
     def _train(self, inputs: Any, *targets: Any) -> Any:
         """Compute the loss of a batch and change the weights along its gradient."""
         settings = self.settings
-        outputs = call(settings.model, inputs)
-        loss = compare(settings.loss_function, outputs, targets)
+        outputs = model_outputs(settings.model, inputs)
+        loss = batch_loss(settings.loss_function, outputs, targets)
         objective = loss
         if settings.l2:
             for w in self.weights:
@@ -62,19 +62,19 @@ class Step:
         if settings.clip_norm is not None:
             clip_grad_norm_(self.parameters, settings.clip_norm)
         settings.optimizer.step()
-        return each(lambda t: t.detach(), outputs), loss.detach()
+        return map_outputs(lambda t: t.detach(), outputs), loss.detach()
 
     def _judge(self, inputs: Any, *targets: Any) -> Any:
-        outputs = call(self.settings.model, inputs)
-        return outputs, compare(self.settings.loss_function, outputs, targets)
+        outputs = model_outputs(self.settings.model, inputs)
+        return outputs, batch_loss(self.settings.loss_function, outputs, targets)
 
 
 def not_finite(inputs: Any, targets: list[Any]) -> str:
     """Say which parts of a batch have numbers that are none."""
     found = []
     for name, part in (("inputs", inputs), ("targets", targets)):
-        flat: list[Any] = []
-        each(lambda x, flat=flat: flat.append(array(x)), part)  # type: ignore[misc]
+        flat: list[Array] = []
+        map_outputs(lambda x, flat=flat: flat.append(as_array(x)), part)  # type: ignore[misc]
         count = sum(int((~np.isfinite(x)).sum()) for x in flat if x.dtype.kind == "f")
         found += [f"{count} numbers of the {name} are nan or infinite"] if count else []
     return ", ".join(found)

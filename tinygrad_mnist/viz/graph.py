@@ -8,11 +8,11 @@ picture.py.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ArgumentError, DTypeError
-from ..core.graph import Node, Var
+from ..core.errors import ArgumentError, DTypeError, shown
+from ..core.graph import Array, Node, Var
 from ..core.scope import Scope
 from .fold import Fold, Unit, units
 from .label import escape, markup, module_lines, node_label, small, value_label
@@ -35,14 +35,9 @@ FONT = "Helvetica,Arial,sans-serif"
 
 
 def graph(
-    tensors: Var | Sequence[Var],
-    names: Mapping[str, Any] | None = None,
-    *,
-    depth: int | None = None,
-    max_nodes: int = 400,
-    direction: str = "TB",
-    show_values: bool = True,
-) -> Picture:
+    tensors: Var | Sequence[Var], names: Mapping[str, Var | Array] | None = None, *, depth: int | None = None,
+    max_nodes: int = 400, direction: str = "TB", show_values: bool = True,
+) -> Picture:  # fmt: skip
     """Draw how tensors were computed: values, gradients, operations, the modules that called them.
 
     Draw before backward or after: what backward freed is said. A gradient computed with create_graph=True is drawn like
@@ -57,11 +52,8 @@ def graph(
     """
     roots = [tensors] if isinstance(tensors, Var) else list(tensors) if isinstance(tensors, list | tuple) else []
     if not roots or not all(isinstance(r, Var) for r in roots):
-        raise DTypeError(
-            "graph: expected a tensor, or a list of tensors.",
-            got=f"{type(tensors).__name__} {tensors!r:.60}",
-            hint="draw a result, such as loss or model(x); for the layers of a model: summary(model, input_size)",
-        )
+        hint = "draw a result, such as loss or model(x); for the layers of a model: summary(model, input_size)"
+        raise DTypeError("graph: expected a tensor, or a list of tensors.", got=shown(tensors), hint=hint)
     if direction not in ("TB", "LR", "BT", "RL"):
         raise ArgumentError("graph: unknown direction.", got=repr(direction), expected="'TB' down or 'LR' to the right")
     if max_nodes < 3 or (depth is not None and depth < 0):
@@ -82,7 +74,7 @@ class Layout:
                 self.unit_of[node] = unit
         self.closed = {f.scope for f in shown if isinstance(f, Fold) and f.scope is not None}
         self.seen: dict[Scope, Scope | None] = {}  # what `visible` found
-        self.ids: dict[Any, str] = {}
+        self.ids: dict[Hashable, str] = {}
         self.folded: dict[Fold, list[Value]] = {}
         self.frames: dict[Scope | None, list[Any]] = {None: []}  # what stands directly in each frame, in order of calls
 
@@ -159,7 +151,7 @@ class Layout:
             thing, frame = frame, frame.parent if frame is not None else None
         self.frames[frame].append(thing)
 
-    def write_frame(self, picture: Any, frame: Scope | None) -> None:
+    def write_frame(self, picture: Picture, frame: Scope | None) -> None:
         """Write what stands in a frame, frames inside it included (they nest as deep as the module calls did)."""
         todo = [iter(self.frames[frame])]
         while todo:
@@ -208,7 +200,7 @@ class Layout:
         lines = [escape(line) for line in module_lines(fold.scope, self.trace.paths.of(fold.scope))]
         return markup([f"<b>{'<br/>'.join(lines)}</b>", small(count), *details])
 
-    def write_edges(self, picture: Any) -> None:
+    def write_edges(self, picture: Picture) -> None:
         """Draw inputs into operations and operations into results; into and out of a fold, each edge once."""
         seen: set[tuple[str, str]] = set()
         for node in self.trace.nodes:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.graph import Freed, Node
+from ..core.graph import Array, Freed, Node
 from ..core.scope import Scope
 from .trace import Value, is_backward, module_title
 
@@ -23,7 +23,7 @@ WIDTH = 34  # characters in a line of a module's label
 LONGEST = 10 * WIDTH  # of a path; of a longer one the end is shown
 
 
-def escape(text: Any) -> str:
+def escape(text: object) -> str:
     """Spell any text safely inside an HTML-like label: on one line, without control characters."""
     printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
     return html.escape(printable)
@@ -34,13 +34,13 @@ def small(text: str, color: str = FAINT) -> str:
     return f'<font point-size="9" color="{color}">{escape(text)}</font>'
 
 
-def number(x: Any) -> str:
+def number(x: object) -> str:
     """Write one element with four digits."""
     x = x.item() if isinstance(x, np.generic | np.ndarray) else x
     return f"{x:.4g}" if isinstance(x, float) else str(x)
 
 
-def value_range(array: Any) -> str:
+def value_range(array: Array) -> str:
     """Describe the elements: the value of a single one, else smallest … largest, and how many are NaN.
 
     Units:   those of the array; three digits
@@ -59,7 +59,7 @@ def value_range(array: Any) -> str:
     return (f"{_between(rest.min(), rest.max())}, " if rest.size else "") + f"{np.count_nonzero(missing):,} NaN"
 
 
-def _between(low: Any, high: Any) -> str:
+def _between(low: np.generic, high: np.generic) -> str:
     if low.dtype.kind in "iu":
         return f"{low} … {high}"
     return f"all {float(low):.3g}" if low == high else f"{float(low):.3g} … {float(high):.3g}"
@@ -100,7 +100,7 @@ def node_label(node: Node, inline: list[tuple[str, Any]]) -> str:
     return markup(lines)
 
 
-def is_default(name: str, setting: Any) -> bool:
+def is_default(name: str, setting: object) -> bool:
     """Tell whether a setting is the usual one; (1, 1) counts as 1."""
     usual = DEFAULTS.get(name, ...)
     if isinstance(setting, tuple) and setting and all(type(s) is type(usual) and s == usual for s in setting):
@@ -108,7 +108,7 @@ def is_default(name: str, setting: Any) -> bool:
     return type(setting) is type(usual) and bool(setting == usual)
 
 
-def setting(value: Any) -> str:
+def setting(value: object) -> str:
     """Write a setting briefly: (2, 2) as 2, a slice as in an index."""
     if isinstance(value, slice):
         ends = ["" if e is None else str(e) for e in (value.start, value.stop)]

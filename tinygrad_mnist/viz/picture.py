@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,14 @@ GET_DOT = (
 
 def without_dot() -> MissingDependencyError:
     """Explain what needs the program `dot` and how to get it."""
-    return MissingDependencyError(
-        "viz.graph: the program `dot` of graphviz, which lays pictures out, is not on the PATH.",
-        got="the DOT text (.source, .save('graph.dot')), which is complete",
-        hint=GET_DOT,
-    )
+    what = "viz.graph: the program `dot` of graphviz, which lays pictures out, is not on the PATH."
+    got = "the DOT text (.source, .save('graph.dot')), which is complete"
+    return MissingDependencyError(what, got=got, hint=GET_DOT)
 
 
 def render_whole(
-    engine: str, format: str, filepath: Any, *, outfile: Any = None, raise_if_result_exists: bool = False,
-    **options: Any,
+    engine: str, format: str, filepath: str | os.PathLike[str], *, outfile: Any = None,
+    raise_if_result_exists: bool = False, **options: Any,
 ) -> str:  # fmt: skip
     """Lay a DOT file out as graphviz.render does, which lets `dot` write to the final file: whole, or not at all."""
     kinds = [k for k in (options.get("formatter"), options.get("renderer"), format) if k]
@@ -86,7 +85,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             raise without_dot() from None
 
     @property
-    def _render(self) -> Any:  # which Digraph.render calls to run `dot`
+    def _render(self) -> Callable[..., str]:  # which Digraph.render calls to run `dot`
         return render_whole
 
     def pipe(self, *args: Any, **kwargs: Any) -> Any:

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backend import Array
 from ..core.errors import MissingDependencyError, ShapeError
 from ..core.files import write_whole
+from ..functions.types import TensorLike
 
 INK, TRAIN, VALID, GRID = "#22303c", "#3b75af", "#d9822b", "#d5dbe1"
 
@@ -60,14 +62,15 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | os.PathLike[
         best = min(epochs, key=lambda e: history[e - 1]["valid_loss"])
         value = history[best - 1]["valid_accuracy"] * 100
         right.axvline(best, color=INK, linewidth=0.8, linestyle=":")
-        text = f"kept: epoch {best}, {value:.2f} %"
-        right.text(0.97, 0.06, text, transform=right.transAxes, ha="right", color=INK, fontsize=9)
+        text, late = f"kept: epoch {best}, {value:.2f} %", 2 * best > len(epochs)  # on the side with more room
+        beside = {"ha": "right" if late else "left", "xytext": (-5 if late else 5, 0), "textcoords": "offset points"}
+        right.annotate(text, (best, 0.06), xycoords=right.get_xaxis_transform(), color=INK, fontsize=9, **beside)
     left.legend(frameon=False)
     figure.suptitle(title, color=INK)
     return _write(figure, path)
 
 
-def confusion_matrix(labels: Any, predictions: Any, classes: int) -> Any:
+def confusion_matrix(labels: TensorLike, predictions: TensorLike, classes: int) -> Array:
     """Count how often each class (row) was taken for each class (column).
 
     Shapes:  labels (N,), predictions (N,) of integers below `classes` -> (classes, classes) of int64
@@ -80,7 +83,7 @@ def confusion_matrix(labels: Any, predictions: Any, classes: int) -> Any:
 
 
 def plot_confusion(
-    labels: Any, predictions: Any, names: Sequence[str], path: str | os.PathLike[str], title: str = ""
+    labels: TensorLike, predictions: TensorLike, names: Sequence[str], path: str | os.PathLike[str], title: str = ""
 ) -> Path:
     """Draw the confusion matrix: counts in every cell, mistakes coloured by how many there are.
 

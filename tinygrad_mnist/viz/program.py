@@ -8,7 +8,7 @@ colour share it. A thick orange edge is an input whose place the result takes. R
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..capture.program import Instruction, Program, Value
 from ..core.errors import DTypeError
@@ -82,7 +82,7 @@ class Drawing:
             self.edge(picture, value, f"r{i}", None)
         return picture
 
-    def place(self, frame: Any, s: Instruction) -> None:
+    def place(self, frame: Picture, s: Instruction) -> None:
         """Draw an instruction, the tensors from outside that it reads, and its edges."""
         color = UPDATE if s.name in ("update", "write", "effect") else BACKWARD if s.backward else OPERATION
         frame.node(
@@ -98,7 +98,7 @@ class Drawing:
             elif value in self.maker:
                 self.edge(frame, value, self.ids[s], s)
 
-    def edge(self, picture: Any, value: Value, head: str, user: Instruction | None) -> None:
+    def edge(self, picture: Picture, value: Value, head: str, user: Instruction | None) -> None:
         """Draw a value from the instruction that makes it to one that uses it."""
         if value not in self.maker:
             return
@@ -108,7 +108,7 @@ class Drawing:
             style["weight"] = "6"  # keeps the forward pass straight
         picture.edge(self.ids[self.maker[value]], head, **style)
 
-    def outside(self, picture: Any, name: str, kind: str, title: str, value: Value) -> None:
+    def outside(self, picture: Picture, name: str, kind: str, title: str, value: Value) -> None:
         """Draw what comes from outside, or is given back."""
         fill, border = FILLS[kind]
         text = markup([f"<b>{escape(title)}</b>", small(f"{value.shape} {value.dtype}")])

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backend import apart, default_generator
-from ..core.errors import ArgumentError, DTypeError
+from ..core.backend import default_generator, isolated
+from ..core.errors import ArgumentError, DTypeError, shown
 from ..core.graph import Array, Node, Var, enable_grad, no_grad, reachable
 from ..core.scope import Scope, state
 from ..tensors.tensor import Tensor
@@ -118,7 +118,7 @@ def summary(model: Any, input_size: Any) -> Summary:
     Raises:  DTypeError if model is not a module or input_size none of these; ArgumentError for a negative size
     """
     if not callable(model) or not hasattr(model, "named_modules"):
-        got, hint = f"{type(model).__name__} {model!r:.60}", "summary(model, (64, 784))"
+        got, hint = shown(model), "summary(model, (64, 784))"
         raise DTypeError("summary: the first argument must be a model.", got=got, hint=hint)
     parameters = list(model.parameters())
     inputs = make_inputs(input_size, next((p.dtype for p in parameters if p.dtype.kind == "f"), np.dtype(np.float32)))
@@ -179,7 +179,7 @@ class Watch:
 
 
 @contextmanager
-def undisturbed(model: Any, parameters: list[Any], watch: Watch) -> Iterator[None]:
+def undisturbed(model: Any, parameters: list[Tensor], watch: Watch) -> Iterator[None]:
     """Evaluate, record and watch inside; put everything back, whatever happens."""
     modules = list(model.modules())
     flags = [vars(m).get("training") for m in modules]
@@ -227,17 +227,14 @@ def own_parameters(model: Any, rows: list[Row]) -> None:
 def make_inputs(input_size: Any, dtype: np.dtype[Any]) -> list[Tensor]:
     """Make the tensors to run on: copies of those given, and random numbers in [0, 1) of the sizes given."""
     several = isinstance(input_size, list | tuple) and not is_size(input_size)
-    generator = apart(np.random.default_rng, 0)  # its own: the default generator must not notice
+    generator = isolated(np.random.default_rng, 0)  # its own: the default generator must not notice
     result = []
     for item in input_size if several else [input_size]:
         if isinstance(item, Var | np.ndarray):
             array: Array = np.array(item.array if isinstance(item, Var) else item)
         elif not is_size(item):
-            raise DTypeError(
-                "summary: input_size is neither a shape nor a tensor.",
-                got=f"{type(item).__name__} {item!r:.60}",
-                expected="(64, 1, 28, 28), a tensor or array, or a list of these for several inputs",
-            )
+            wanted = "(64, 1, 28, 28), a tensor or array, or a list of these for several inputs"
+            raise DTypeError("summary: input_size is neither a shape nor a tensor.", got=shown(item), expected=wanted)
         elif any(n < 0 for n in item):
             raise ArgumentError("summary: a size cannot be negative.", got=f"{item}")
         else:
@@ -246,7 +243,7 @@ def make_inputs(input_size: Any, dtype: np.dtype[Any]) -> list[Tensor]:
     return result
 
 
-def is_size(x: Any) -> bool:
+def is_size(x: object) -> bool:
     """Tell whether x is the shape of one input."""
     return isinstance(x, list | tuple) and bool(x) and all(isinstance(n, int | np.integer) for n in x)
 

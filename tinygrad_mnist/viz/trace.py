@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import DTypeError
-from ..core.graph import Freed, Node, Var, reachable
+from ..core.graph import Array, Freed, Node, Var, reachable
 from ..core.scope import Scope
 from ..core.versions import Version
 
@@ -40,9 +40,9 @@ class Trace:
     inputs holds, for each Node, the values that become edges; inline the arguments small enough for the label.
     """
 
-    def __init__(self, roots: Sequence[Var], names: Mapping[str, Any]) -> None:
+    def __init__(self, roots: Sequence[Var], names: Mapping[str, Var | Array]) -> None:
         self.nodes = reachable([r.node for r in roots if r.node is not None])[::-1]
-        self.values: dict[Any, Value] = {}
+        self.values: dict[Hashable, Value] = {}
         self.inputs: dict[Node, list[Value]] = {}
         self.inline: dict[Node, list[tuple[str, Any]]] = {}
         self.paths = Paths()
@@ -87,7 +87,7 @@ class Trace:
                 self.inline[node].append((label, array))
             return None
         if isinstance(array, Freed):  # the array is gone; its Version, if it was a tensor's, still tells two apart
-            key: Any = (id(parent), array.shape) if parent is not None else (id(node), position)
+            key: Hashable = (id(parent), array.shape) if parent is not None else (id(node), position)
         else:
             key = ("array", id(array))
         value = self.values.get(key)
@@ -110,19 +110,16 @@ class Trace:
 class Names:
     """Which name belongs to which leaf, array or result: the user's first, then what the outermost modules say."""
 
-    def __init__(self, nodes: Sequence[Node], names: Mapping[str, Any]) -> None:
-        self.found: dict[Any, str] = {}  # by the id of a leaf, array or Node, and what else keys_of lists
-        self._parameters: set[Any] = set()
-        self.arrays: dict[str, Any] = {}
+    def __init__(self, nodes: Sequence[Node], names: Mapping[str, Var | Array]) -> None:
+        self.found: dict[Hashable, str] = {}  # by the id of a leaf, array or Node, and what else keys_of lists
+        self._parameters: set[Hashable] = set()
+        self.arrays: dict[str, Array] = {}
         self.results: dict[Node, Var] = {}  # the tensors that the user named
-        self._held: list[Any] = []  # keeps alive what is known by id
+        self._held: list[object] = []  # keeps alive what is known by id
         for name, thing in names.items():
             if not isinstance(name, str) or not isinstance(thing, Var | np.ndarray):
-                raise DTypeError(
-                    "graph: names must give a tensor or an array for each name.",
-                    got=f"{name!r}: {type(thing).__name__}",
-                    expected="names={'x': x, 'target': y}",
-                )
+                what = "graph: names must give a tensor or an array for each name."
+                raise DTypeError(what, got=f"{name!r}: {type(thing).__name__}", expected="names={'x': x, 'target': y}")
             self._note(name, thing)
         modules: list[Any] = [s.module for s in with_callers(n.scope for n in nodes) if s.parent is None]
         outermost = {id(m): m for m in modules if hasattr(m, "named_parameters") and [*m.named_parameters()]}
@@ -134,7 +131,7 @@ class Names:
             for path, buffer in module.named_buffers():
                 self._note(prefix + path, buffer)
 
-    def _note(self, name: str, thing: Any) -> None:
+    def _note(self, name: str, thing: Var | Array) -> None:
         self._held.append(thing)
         self.arrays[name] = thing.array if isinstance(thing, Var) else thing
         if isinstance(thing, Var) and thing.node is not None:
@@ -151,14 +148,14 @@ class Names:
             name = self.found.get((id(parent), array.shape)) or self.found.get(id(parent))
         return name if name is None or self.arrays[name].shape == array.shape else f"{name} (view)"
 
-    def is_parameter(self, thing: Any) -> bool:
+    def is_parameter(self, thing: object) -> bool:
         """Tell whether a Var, an array, or a pair (Version, freed array) is a parameter of a module."""
         if isinstance(thing, tuple):
             return isinstance(thing[0], Version) and (id(thing[0]), thing[1].shape) in self._parameters
         return not isinstance(thing, Freed) and id(thing) in self._parameters
 
 
-def keys_of(thing: Any) -> list[Any]:
+def keys_of(thing: Var | Array) -> list[Hashable]:
     """List the identities under which a tensor or array may be met in a graph."""
     if not isinstance(thing, Var):
         return [id(thing)]
@@ -193,7 +190,7 @@ def shared_scope(scopes: Sequence[Scope | None]) -> Scope | None:
 USUAL = re.compile(r"\b(in|out)_features=|, bias=True|, inplace=False|start_dim=1, end_dim=-1")
 
 
-def module_title(module: Any, path: str) -> str:
+def module_title(module: object, path: str) -> str:
     """Name a module as in `net.3 Linear(128, 10)`, on one line."""
     settings = USUAL.sub("", module.extra_repr()) if hasattr(module, "extra_repr") else ""
     title = f"{path} {type(module).__name__}".strip() + (f"({settings})" if settings else "")

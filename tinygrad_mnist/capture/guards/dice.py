@@ -5,37 +5,39 @@ Look next at watch.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from ...core.backend import apart
+from ...core.backend import Array, isolated
+
+NumpySource = np.random.Generator | np.random.RandomState
 
 
 class Dice:
     """NumPy's generators that a step can reach: has it drawn from one by hand, which nothing tells of?"""
 
-    def __init__(self, generators: list[Any]) -> None:
+    def __init__(self, generators: Iterable[NumpySource]) -> None:
         self.now = {id(g): (g, state_of(g)) for g in generators}
-        self.by_hand: list[Any] = []
+        self.by_hand: list[NumpySource] = []
 
-    def drawn(self, fill: Callable[..., None], generator: Any, settings: dict[str, Any], out: Any) -> None:
+    def drawn(self, fill: Callable[..., None], generator: Any, settings: dict[str, Any], out: Array) -> None:
         """Follow a draw that tensors were made of: whatever else has moved the generator was done by hand."""
         if id(generator) in self.now:
-            twin = type(generator)(apart(type(generator.bit_generator)))
+            twin = type(generator)(isolated(type(generator.bit_generator)))
             twin.bit_generator.state = self.now[id(generator)][1]
             fill(np.empty_like(out), twin, **settings)
             if not alike(state_of(twin), state_of(generator)):
                 self.by_hand.append(generator)
         self.now[id(generator)] = generator, state_of(generator)
 
-    def rolled(self) -> list[Any]:
+    def rolled(self) -> list[NumpySource]:
         """List the generators from which something was drawn by hand."""
         return self.by_hand + [g for g, state in self.now.values() if not alike(state_of(g), state)]
 
 
-def state_of(generator: Any) -> Any:
+def state_of(generator: NumpySource) -> Any:
     """Give the state of one of NumPy's generators."""
     if isinstance(generator, np.random.RandomState):
         return generator.get_state(legacy=False)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import gc
 from collections import OrderedDict, deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from operator import is_
-from types import MappingProxyType, TracebackType
+from types import CellType, MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -30,9 +30,9 @@ class Facts:
         }  # fmt: skip
         self.facts: dict[str, str] = {}
         self.firm: set[str] = set()  # facts that a step must not change
-        self.check: Any = None
+        self.check: Callable[[], bool] | None = None
 
-    def refer(self, thing: Any) -> str:
+    def refer(self, thing: object) -> str:
         """Give a thing a name in conditions, and keep it alive."""
         name = f"o{id(thing)}"
         self.names[name] = thing
@@ -81,7 +81,7 @@ class Facts:
         return None
 
 
-def same(a: Any, b: Any) -> bool:
+def same(a: object, b: object) -> bool:
     """Tell whether two simple values are of one type and equal; NaN is NaN, and 0.0 is not -0.0."""
     return type(a) is type(b) and bool(a == b and (a or str(a) == str(b)) or a != a and b != b)
 
@@ -123,12 +123,12 @@ def contents(memory: Any) -> Any:
     return getattr(memory, "typecode", getattr(memory, "format", "")), bytes(memory)
 
 
-def hidden(thing: Any) -> list[Any]:
+def hidden(thing: object) -> list[Any]:
     """List what an object holds that is written in C, and that no attribute tells of: the arguments of an exception."""
     return [x for x in gc.get_referents(thing) if not isinstance(x, type | TracebackType)]
 
 
-def is_empty(cell: Any) -> bool:
+def is_empty(cell: CellType) -> bool:
     """Tell whether a variable of an outer function has no value yet."""
     try:
         return cell.cell_contents is None and False

@@ -21,19 +21,7 @@ from ...core.graph import DOORS, Var
 from ...tensors.tensor import Tensor
 from .facts import Facts, held, hidden, keys_of
 from .pure import PYTHON
-from .things import (
-    BARE,
-    HEAP,
-    MEMORY,
-    PACKAGE,
-    attributes,
-    is_closed,
-    is_foreign,
-    is_module,
-    is_set,
-    is_unsafe,
-    progress,
-)  # fmt: skip
+from .things import BARE, HEAP, MEMORY, PACKAGE, attributes, is_closed, is_foreign, is_module, is_unsafe, progress
 
 FEW = 12  # of longer lists and dicts the items are compared in one go
 # rooms of classes whose methods may be called, though the names in them are not looked at: UserDict, Template, poly1d
@@ -50,16 +38,16 @@ class Members(Facts):
     def __init__(self) -> None:
         super().__init__()
         self.labels: dict[int, str] = {}  # what the things reached are called, by id
-        self.pending: deque[tuple[Any, str]] = deque()
+        self.pending: deque[tuple[object, str]] = deque()
         self.words: set[str] = set()  # names in the code reached
         self.texts: set[str] = set()
         self.guessed: set[str] = set()  # labels of attributes that no code names
-        self.objects: list[tuple[Any, str]] = [(Tensor, "Tensor")]  # whose attributes matter if code names them
-        self.unsafe: list[tuple[Any, str]] = []  # reached, and not to be compared
+        self.objects: list[tuple[object, str]] = [(Tensor, "Tensor")]  # whose attributes matter if code names them
+        self.unsafe: list[tuple[object, str]] = []  # reached, and not to be compared
         self.progress: dict[int, Any] = {}  # how far they were, by id
         self.classes: dict[type | ModuleType, Any] = {}
 
-    def reach(self, thing: Any, label: str) -> None:
+    def reach(self, thing: object, label: str) -> None:
         """Note what can be read through a thing that the step can read; `explore` goes on from there."""
         if thing is sys.modules:
             self.unsafe.append((thing, label))
@@ -70,7 +58,7 @@ class Members(Facts):
             self.refer(thing)
             self.pending.append((thing, label))
 
-    def read(self, expression: str, value: Any, label: str) -> None:
+    def read(self, expression: str, value: object, label: str) -> None:
         """Note a value that is read, and what is reached through it."""
         if not isinstance(value, ModuleType):
             self.expect(expression, value, label)
@@ -172,7 +160,7 @@ class Members(Facts):
                 if not isinstance(method, FunctionType):  # whose code is looked at if it runs
                     self.reach(method, f"{name}.{word}")
 
-    def reach_attribute(self, thing: Any, label: str, word: str) -> None:
+    def reach_attribute(self, thing: object, label: str, word: str) -> None:
         """Note an attribute, without running any code of its class."""
         label = f"{label}.{word}"
         if word not in self.words:
@@ -210,9 +198,9 @@ class Members(Facts):
             if value is MISSING:
                 continue
             if isinstance(value, MemberDescriptorType) and not isinstance(thing, type):  # a slot
-                if is_set(thing, value):
+                try:
                     self.read(f"{self.refer(thing)}.{word}", value.__get__(thing), label)
-                else:
+                except AttributeError:  # it has no value
                     self.hold(f"not hasattr({self.refer(thing)}, {word!r})", label)
                 return
             self.expect(f"{self.attributes_of(kind)}[{word!r}]", value, label)
@@ -234,7 +222,7 @@ class Members(Facts):
             copyreg._slotnames(thing)  # type: ignore[attr-defined]  # what Python would add at the first copy
         self.count(self.attributes_of(thing), len(vars(thing)), f"the attributes of {label}")
 
-    def hold_shapes(self, tensors: Iterable[tuple[Any, str]]) -> None:
+    def hold_shapes(self, tensors: Iterable[tuple[Var, str]]) -> None:
         """Note the shapes of tensors, their dtypes and whether they want gradients: all that plans without them use."""
         for tensor, label in tensors:
             read = "{0}.array.shape, {0}.array.dtype.char, {0}.differentiable".format(self.refer(tensor))

@@ -15,6 +15,7 @@ import pathlib
 import re
 import sys
 import weakref
+from collections.abc import Mapping
 from types import EllipsisType, FunctionType, GeneratorType, ModuleType, NotImplementedType
 from typing import Any
 
@@ -38,7 +39,7 @@ QUIET = frozenset({"types", "typing", "functools", "enum", "builtins"})
 BARE: dict[str, Any] = {}  # the attributes of what can have none
 
 
-def attributes(thing: Any) -> Any:
+def attributes(thing: object) -> Mapping[str, Any]:
     """Give the attributes that a thing itself has, without asking its class."""
     if isinstance(thing, type | ModuleType):
         return vars(thing)
@@ -49,22 +50,13 @@ def attributes(thing: Any) -> Any:
     return inside if isinstance(inside, dict) else BARE
 
 
-def is_set(thing: Any, slot: Any) -> bool:
-    """Tell whether a slot has a value."""
-    try:
-        slot.__get__(thing)
-    except AttributeError:
-        return False
-    return True
-
-
-def is_module(thing: Any) -> bool:
+def is_module(thing: object) -> bool:
     """Tell whether a thing is a Module, not the class of one."""
     kind = type(thing)
     return not isinstance(thing, type) and hasattr(kind, "named_modules") and hasattr(kind, "forward")
 
 
-def is_unsafe(thing: Any) -> bool:
+def is_unsafe(thing: object) -> bool:
     """Tell whether a thing may change in a way that cannot be seen: iterators, queues, locks, files, dice."""
     kind = type(thing)
     if isinstance(thing, np.random.Generator | np.random.RandomState) or kind.__module__.startswith(f"{PACKAGE}."):
@@ -93,7 +85,7 @@ def progress(thing: Any) -> Any:
         return object()
 
 
-def is_closed(thing: Any) -> bool:
+def is_closed(thing: object) -> bool:
     """Tell whether a thing's class is written in C, and it may hold what no attribute tells of (an exception)."""
     kind = type(thing)
     if isinstance(thing, CONTAINERS + MEMORY + SIMPLE):
@@ -102,7 +94,7 @@ def is_closed(thing: Any) -> bool:
     return made_of is not object or (is_foreign(kind) and attributes(thing) is BARE)
 
 
-def is_foreign(thing: Any) -> bool:
+def is_foreign(thing: object) -> bool:
     """Tell whether a Python module, function or class (or an object's class) is not the user's."""
     name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", "") if isinstance(
         thing, type | FunctionType

@@ -14,13 +14,14 @@ from collections import defaultdict
 from collections.abc import ItemsView, KeysView, ValuesView
 from functools import partial
 from operator import attrgetter, methodcaller
-from types import BuiltinMethodType, CodeType, FunctionType, MethodType, MethodWrapperType, ModuleType
+from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType, MethodWrapperType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from ...core.graph import Var
 from .bytecode import names_in
+from .dice import NumpySource
 from .facts import CONTAINERS, contents
 from .members import Members
 from .pure import is_pure
@@ -44,7 +45,7 @@ class Walk(Members):
         self.codes: set[CodeType] = set()  # of the functions reached
         self.ran: set[CodeType] = set()
         self.impure: list[str] = []  # labels of functions written in C that do more than compute
-        self.dice: list[tuple[Any, str]] = []  # NumPy's generators
+        self.dice: list[tuple[NumpySource, str]] = []  # NumPy's generators
         self.tensors: list[tuple[Var, str]] = []
 
     # ------------------------------------------------------------ the walk
@@ -69,7 +70,7 @@ class Walk(Members):
                 for word in sorted(names - known):
                     self.reach_attribute(thing, label, word)
 
-    def named(self, thing: Any) -> set[str]:
+    def named(self, thing: object) -> set[str]:
         """List the attributes of a thing that may be read."""
         if not self.dynamic:
             return self.words
@@ -142,7 +143,7 @@ class Walk(Members):
             self.dynamic |= isinstance(thing, attrgetter | methodcaller)
             self.reach_object(thing, label)
 
-    def note_impure(self, thing: Any, label: str) -> None:
+    def note_impure(self, thing: object, label: str) -> None:
         """Note a function written in C that does more than compute: it may be called where nobody is told."""
         if isinstance(thing, BuiltinMethodType) and not is_pure(thing):
             self.impure.append(label)
@@ -168,7 +169,7 @@ class Walk(Members):
         self.objects.append((function, label))
         self.reach_code(function.__code__, function.__globals__)
 
-    def reach_cell(self, cell: Any, name: str) -> None:
+    def reach_cell(self, cell: CellType, name: str) -> None:
         """Note a variable of an outer function."""
         try:
             self.read(f"{self.refer(cell)}.cell_contents", cell.cell_contents, name)

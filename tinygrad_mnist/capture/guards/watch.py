@@ -10,9 +10,10 @@ import dis
 import gc
 import sys
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
+from ...core.backend import T
 from ...core.errors import CaptureError
 from .bytecode import start_of
 from .pure import OF_LIBRARIES, PYTHON, is_pure
@@ -55,10 +56,10 @@ class Watch:
     def __init__(self, runs: Callable[..., None], layer_runs: Callable[..., None]) -> None:
         self.runs, self.layer_runs = runs, layer_runs
         self.seen: set[CodeType] = set()
-        self.begun: dict[int, Any] = {}  # frames of the user's generators that the step began and that go on, by id
+        self.begun: dict[int, FrameType] = {}  # of the user's generators that the step began and that go on, by id
         self.refusal: CaptureError | None = None  # the step may have caught it
 
-    def __call__(self, frame: Any, event: str, function: Any) -> None:
+    def __call__(self, frame: FrameType, event: str, function: Any) -> None:
         """Look at one call, before it is made; a profiler's interface."""
         if self.refusal is not None:
             return
@@ -74,7 +75,7 @@ class Watch:
                 self.refusal = error
                 raise
 
-    def enters(self, frame: Any) -> None:
+    def enters(self, frame: FrameType) -> None:
         """Look at a function written in Python that is about to run, or a generator that goes on."""
         code = frame.f_code
         room = room_of(frame)
@@ -101,7 +102,7 @@ class Watch:
         elif room != "numpy" and not is_importing(frame):
             self.runs(code, frame.f_globals)
 
-    def calls(self, frame: Any, function: Any) -> None:
+    def calls(self, frame: FrameType, function: Any) -> None:
         """Look at a call of a function written in C."""
         if is_pure(function) and (function.__name__ not in OF_LIBRARIES or room_of(frame) in LIBRARY):
             return
@@ -125,7 +126,7 @@ class Watch:
         raise refused(f"{getattr(function, '__qualname__', function.__name__)}()", hint, line_of(frame))
 
 
-def watched(function: Callable[[], Any], watch: Watch) -> Any:
+def watched(function: Callable[[], T], watch: Watch) -> T:
     """Call a function and have all calls that it makes looked at; a profiler that is running waits.
 
     Garbage is not collected meanwhile: what that calls back is not the step's.
@@ -157,7 +158,7 @@ def watched(function: Callable[[], Any], watch: Watch) -> Any:
     return result
 
 
-def is_importing(frame: Any) -> bool:
+def is_importing(frame: FrameType | None) -> bool:
     """Tell whether a call is part of an import, which is done once: of finders of modules, or a module's own."""
     while frame is not None and frame.f_code is not watched.__code__:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
@@ -171,7 +172,7 @@ def room_of(frame: Any) -> str:
     return str(frame.f_globals.get("__name__")).partition(".")[0]
 
 
-def maker_of(frame: Any) -> str:
+def maker_of(frame: FrameType | None) -> str:
     """Name the module that made a call, be it through the standard library."""
     while frame is not None and room_of(frame) in STANDARD:
         frame = frame.f_back

@@ -1,7 +1,7 @@
 """Cut a captured program up: the forward pass, and backward passes, of which one is run when someone asks for it.
 
 What a backward half needs of the forward one is given back by that, as further results; views are made again. Look
-next at pending.py.
+next at pair.py.
 """
 
 from __future__ import annotations

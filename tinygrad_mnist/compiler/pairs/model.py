@@ -9,14 +9,14 @@ import copy
 import functools
 from collections.abc import Callable
 from types import MemberDescriptorType, new_class
-from typing import Any
+from typing import Any, SupportsIndex
 
 from ...capture.program import Program
 from ...core.errors import ArgumentError
 from ...core.scope import state
 from ...nn.module import Module, as_tensors
 from ..compiled import PLANNERS, Compiled
-from .pair import Pairs
+from .pairs import Pairs
 
 
 class CompiledModule(Module):
@@ -34,7 +34,7 @@ class CompiledModule(Module):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return cls.__mro__[2](*args, **kwargs)  # what a method makes with type(self)(...) is a plain model
 
-    def __init_subclass__(cls, **settings: Any) -> None:
+    def __init_subclass__(cls, **settings: object) -> None:
         """Leave out what the model's class does for classes that people derive from it."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -52,24 +52,25 @@ class CompiledModule(Module):
         """Give the program of the latest call, as of a compiled step; where it recorded, of the forward half."""
         return self._latest.program(measure)  # type: ignore[no-any-return]
 
-    def __copy__(self) -> Any:
+    def __copy__(self) -> CompiledModule:
         return compiled(copy.copy(self._orig_mod), self._alone.backend)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledModule:
         made = memo[id(self)] = compiled(copy.deepcopy(self._orig_mod, memo), self._alone.backend)
         return made
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         return compiled, (self._orig_mod, self._alone.backend)
 
 
-def compiled(model: Module, backend: str) -> Any:
+def compiled(model: Module, backend: str) -> CompiledModule:
     """Make the compiled model: an instance of a class derived from the model's, so that all its methods are there."""
     kind = type(model)
     members = [name for base in kind.__mro__ for name, x in vars(base).items() if isinstance(x, MemberDescriptorType)]
     content: dict[str, Any] = {name: slot_of_model(name) for name in members}
     content |= {"__module__": kind.__module__, "__doc__": kind.__doc__, "__slots__": [*CompiledModule.__annotations__]}
-    made: Any = object.__new__(new_class(kind.__name__, (CompiledModule, kind), {}, lambda body: body.update(content)))
+    derived = new_class(kind.__name__, (CompiledModule, kind), {}, lambda body: body.update(content))
+    made: CompiledModule = object.__new__(derived)
     alone = Compiled(model, backend)
     values = {"__dict__": vars(model), "_orig_mod": model, "_trained": Pairs(model, backend), "_alone": alone}
     for name, value in (values | {"_latest": alone}).items():
@@ -94,8 +95,10 @@ def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy
     names and modes. What it computes trains as the model does: forward and backward are captured as a pair at the first
     call of a signature, compared with the model, and replayed in any eager loop. A backward with create_graph=True runs
     the model itself once more.
-    Args:    backend: "numpy", or "numba" for one compiled parallel function (extra `fast`)
-    Raises:  CaptureError, naming the line, for what cannot be repeated with other values
+    Args:
+        backend: "numpy", or "numba" for one compiled parallel function (extra `fast`)
+    Raises:
+        CaptureError, naming the line, for what cannot be repeated with other values
     """
     if backend not in PLANNERS:
         raise ArgumentError(f"compile: unknown backend {backend!r}.", expected="'numpy' or 'numba'")

@@ -1,6 +1,6 @@
 """What a forward pass may change besides its result, as it was before: to run the same pass once more.
 
-Knows no program. Look next at pair.py.
+Knows no program. Look next at pairs.py.
 """
 
 from __future__ import annotations

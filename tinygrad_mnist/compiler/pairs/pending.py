@@ -1,38 +1,39 @@
 """A replayed forward pass that waits for its backward: the nodes that stand for it in the graph, and their gradients.
 
 Every output has two nodes: one takes its cotangent, the other hands out gradients, all of which are computed at once,
-when the cotangents of every output are known. Look next at pair.py.
+when the cotangents of every output are known. Look next at pairs.py.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from ...capture.forms import visit
+from ...capture.forms import is_data, stand_in, tensors_in, visit
 from ...core.engine import differentiate
 from ...core.errors import GradientError, InPlaceError
 from ...core.graph import Array, Node, Var, reachable
 from ...core.primitive import Primitive
+from ...core.stale import overwritten
 from ...core.versions import Version
 from ...tensors.tensor import Tensor
+from .pair import Pair
 from .past import Past
 from .trial import Layout, layout_of
-
-if TYPE_CHECKING:
-    from .pair import Pair
 
 
 class Part:
     """Two primitives that stand in graphs for the outputs of a model: its own, and no operation's."""
 
     def __init__(self, name: str) -> None:
-        def takes(g: Any, out: Any, call: tuple[Any, int], *xs: Any, which: int) -> Any:
+        def takes(g: Any, out: Any, call: tuple[Pending | Listener, int], *xs: Any, which: int) -> Any:
             call[0].take(call[1], g)
             return g
 
-        def gives(g: Any, out: Any, call: tuple[Any, int], *xs: Any, which: int) -> Any:
+        def gives(g: Any, out: Any, call: tuple[Pending | Listener, int], *xs: Any, which: int) -> Any:
             return call[0].give(call[1], which, g)
 
         self.takes, self.gives = [Primitive(lambda call, *xs: None, registered=False) for _ in range(2)]
@@ -40,7 +41,7 @@ class Part:
         self.takes.vjp("xs")(takes)
         self.gives.vjp("xs")(gives)
 
-    def nodes(self, call: Any, outs: list[Array], reach: list[list[Any]]) -> list[Node]:
+    def nodes(self, call: Pending | Listener, outs: list[Array], reach: list[list[Any]]) -> list[Node]:
         """Make the nodes of outputs. reach: of each output, the tensors that its cotangent is passed on to."""
         cores = []
         for i, xs in enumerate(reach):
@@ -59,8 +60,7 @@ class Pending:
         self, pair: Pair, found: list[Array], arrays: list[Array], tensors: list[Any], past: Past | None, call: Any
     ) -> None:
         self.pair, self.found, self.arrays, self.tensors = pair, found, arrays, tensors
-        self.past, self.call = past, call
-        self.memory = [t.array for t in pair.states]
+        self.past, self.call, self.memory = past, call, [t.array for t in pair.states]
         self.versions = {
             "state": [t.version for t in pair.states],
             "input": [t.version if isinstance(t, Var) else Version() for t in tensors],
@@ -68,14 +68,14 @@ class Pending:
         self.index, self.seeds = 0, dict[int, Any]()
         self.gradients: dict[int, Any] | None = None
 
-    def outputs(self, arrays: list[Array]) -> list[Var]:
+    def outputs(self, part: Part, arrays: list[Array]) -> list[Var]:
         """Make the outputs: tensors whose history is this call."""
         reach = [[self.tensors[x] if type(x) is int else x for x in xs] for xs in self.pair.reach]
-        nodes = self.pair.pairs.part.nodes(self, arrays, reach)
+        nodes = part.nodes(self, arrays, reach)
         self.index = nodes[-1].index if nodes else 0
         return [Tensor.wrap(node.out, True, node) for node in nodes]
 
-    def take(self, i: int, g: Any) -> None:
+    def take(self, i: int, g: Var | Array) -> None:
         """Note the cotangent of an output; the first one begins a new backward."""
         if self.gradients is not None:
             self.gradients, self.seeds = None, {}
@@ -107,7 +107,7 @@ class Pending:
             version, t = self.versions[kind][source], things[kind][source]
             if (t.version if isinstance(t, Var) and t.differentiable else version).tick > self.index:
                 raise self.changed(t)
-        with pair.pairs.lock:
+        with pair.model.lock:
             return half.run(found=self.found, input=self.arrays, state=self.memory, cotangent=self.seeds)
 
     def again(self, recorded: bool) -> dict[int, Any]:
@@ -125,12 +125,10 @@ class Pending:
             assign(then)
             if not pair.guard.holds():
                 changed = pair.guard.changed()
-                raise GradientError(
-                    f"backward: the compiled {pair.pairs.name} runs once more for this backward, and has changed.",
-                    got=f"another {changed[0] if changed else 'setting'} than when it was called",
-                    hint="call backward before the model is changed",
-                )
-            _, own, leaves = pair.pairs.plain(*self.call)
+                what = f"backward: the compiled {pair.model.name} runs once more for this backward, and has changed."
+                got = f"another {changed[0] if changed else 'setting'} than when it was called"
+                raise GradientError(what, got=got, hint="call backward before the model is changed")
+            _, own, leaves = plain(pair.model.function, *self.call)
         finally:
             if present is not None:
                 present.restore()
@@ -142,15 +140,10 @@ class Pending:
             graft(list(found.values()), leaves, self.tensors)
         return {i: found[t] for i, t in enumerate(targets) if t in found}
 
-    def changed(self, x: Any) -> InPlaceError:
+    def changed(self, x: Var | Array) -> InPlaceError:
         """Explain that the backward needs a value that is gone."""
-        return InPlaceError(
-            f"{self.pair.pairs.name}: a tensor that the compiled model used was changed in place after the forward "
-            "pass, and the gradient needs the old value.",
-            got=f"a tensor {x.shape} {x.dtype}",
-            expected="values that stay as they were until backward",
-            hint="clone() first, or step the optimizer after backward",
-        )
+        what, hint = "a tensor that the compiled model used", "clone() first, or step the optimizer after backward"
+        return overwritten(f"{self.pair.model.name}: {what}", f"a tensor {x.shape} {x.dtype}", hint)
 
 
 def assign(attributes: list[tuple[Any, str, Any]]) -> None:
@@ -160,20 +153,36 @@ def assign(attributes: list[tuple[Any, str, Any]]) -> None:
             setattr(x, name, value)
 
 
+def plain(model: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, list[Var], dict[int, Var]]:
+    """Run the model on leaves in the places of tensors; give its result, the tensors in that, and the leaves."""
+    leaves: dict[int, Var] = {}
+    positions = itertools.count()
+
+    def replace(x: Any, _: str) -> Any:
+        position = next(positions) if isinstance(x, Var) or is_data(x) else 0
+        if isinstance(x, Var) and x.differentiable:
+            x = leaves[position] = stand_in(x)
+            x.node = None
+        return x
+
+    new_kwargs, new_args = visit((kwargs, args), "", replace)
+    result = model(*new_args, **new_kwargs)
+    return result, tensors_in(result), leaves
+
+
 def graft(result: Any, leaves: dict[int, Var], tensors: list[Any]) -> Any:
     """Put the callers' tensors in the places of the leaves that stood for them, in a graph and in what it computes."""
-    swap = {id(leaf): (leaf, tensors[i]) for i, leaf in leaves.items()}
+    swap = {id(leaf): tensors[i] for i, leaf in leaves.items()}
 
     def replace(x: Any, _: str) -> Any:
         if id(x) in swap:
-            return swap[id(x)][1]
+            return swap[id(x)]
         if isinstance(x, Var) and x.node is not None and swap:
             for node in reachable([x.node]):
                 for i, parent in enumerate(node.parents):
-                    if isinstance(parent, Var) and id(parent) in swap:
-                        original = swap[id(parent)][1]
+                    if (original := swap.get(id(parent))) is not None:
                         node.parents[i] = original.node or original
-                        if node.args[i] is parent.array:
+                        if isinstance(parent, Var) and node.args[i] is parent.array:
                             node.args[i] = original.array
         return x
 
@@ -187,20 +196,20 @@ class Listener:
         self.pair = pair
         self.layouts: dict[int, Layout] = {}
 
-    def take(self, i: int, g: Any) -> None:
+    def take(self, i: int, g: Var | Array) -> None:
         """Note how the cotangent of an output lies in memory."""
         self.layouts[i] = layout_of(g.array if isinstance(g, Var) else np.asarray(g))
 
-    def give(self, i: int, which: int, g: Any) -> Any:
+    def give(self, i: int, which: int, g: Var | Array) -> Var | Array:
         """Pass a cotangent on; the first to come here tells that all of this backward are known."""
         if self.layouts:
             self.pair.asks(tuple([self.layouts.get(n) for n in range(len(self.pair.trial.reach))]))
             self.layouts = {}
         return g
 
-    def listening(self, result: Any, outputs: list[Var]) -> Any:
+    def listening(self, part: Part, result: Any, outputs: list[Var]) -> Any:
         """Put other tensors in the places of outputs: the same memory, and two nodes more."""
-        nodes = self.pair.pairs.part.nodes(self, [x.array for x in outputs], [[x] for x in outputs])
+        nodes = part.nodes(self, [x.array for x in outputs], [[x] for x in outputs])
         made: dict[Var, Var] = {}
         for x, node in zip(outputs, nodes, strict=True):
             node.version = x.version

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...capture.forms import anything, form_of, visit
-from ...core.backend import apart
+from ...capture.forms import tensors_in, visit
+from ...core.backend import isolated
 from ...core.engine import differentiate
 from ...core.errors import InPlaceError
 from ...core.graph import Array, Var, reachable
@@ -39,7 +39,7 @@ class Trial:
     """
 
     computed: list[bool] = field(default_factory=list)
-    shapes: list[tuple[tuple[int, ...], Any]] = field(default_factory=list)
+    shapes: list[tuple[tuple[int, ...], np.dtype[Any]]] = field(default_factory=list)
     targets: list[Any] = field(default_factory=list)
     reach: list[list[int]] = field(default_factory=list)
     backwards: list[tuple[Layouts, int, list[int]]] = field(default_factory=list)
@@ -66,9 +66,8 @@ def tried(
         return outputs.setdefault(x, Tensor.wrap(x.array)) if isinstance(x, Var) and x.node is not None else x
 
     result = visit(run(), "", without_history)
-    found: list[Var] = []
     try:
-        form_of(result, found, anything)
+        found = tensors_in(result)
     except TypeError:  # `captured` says so
         return result, []
     cut = set(map(id, outputs.values()))
@@ -122,17 +121,16 @@ def layout_of(array: Array) -> tuple[int, ...]:
     return tuple([stride if size > 1 else 0 for stride, size in zip(array.strides, array.shape, strict=True)])
 
 
-def cotangents(shapes: list[tuple[tuple[int, ...], Any]], layouts: Layouts) -> dict[int, Array]:
+def cotangents(shapes: list[tuple[tuple[int, ...], np.dtype[Any]]], layouts: Layouts) -> dict[int, Array]:
     """Make cotangents of random numbers that lie in memory in a certain way, by the numbers of outputs."""
     return {i: laid_out(*shapes[i], layout) for i, layout in enumerate(layouts) if layout is not None}
 
 
-def laid_out(shape: tuple[int, ...], dtype: Any, layout: tuple[int, ...]) -> Array:
+def laid_out(shape: tuple[int, ...], dtype: np.dtype[Any], layout: tuple[int, ...]) -> Array:
     """Make an array of random numbers that lies in memory in a certain way."""
-    dtype = np.dtype(dtype)
     spans = [(size - 1) * stride for size, stride in zip(shape, layout, strict=True)]
     low, high = sum(min(s, 0) for s in spans), sum(max(s, 0) for s in spans)
     if 0 in shape or any(stride % dtype.itemsize for stride in layout):
         return np.ones(shape, dtype)
-    memory = apart(np.random.default_rng, 0).standard_normal((high - low) // dtype.itemsize + 1).astype(dtype)
+    memory = isolated(np.random.default_rng, 0).standard_normal((high - low) // dtype.itemsize + 1).astype(dtype)
     return np.lib.stride_tricks.as_strided(memory[-low // dtype.itemsize :], shape, layout)

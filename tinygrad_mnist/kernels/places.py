@@ -1,0 +1,124 @@
+"""Arithmetic of places: where an index points in flat memory, what is added, chosen or multiplied there, and in what
+order values come.
+
+NumPy's `ufunc.at` is quick for one index array of a flat array, and slow for every other index: so places are counted
+in flat memory first. Must not know: Tensor, gradients' bookkeeping. Look next at ops/index.py and ops/order.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core.backend import Array
+
+BLOCK = 1 << 15  # places that are counted at a time
+
+
+def along(index: Array, axis: int, shape: tuple[int, ...]) -> Iterator[tuple[slice, Array]]:
+    """Count the places, in a C-ordered array of this shape, that `index` picks on one axis and its own on every other.
+
+    Gives a few rows at a time, so that what is counted stays in the processor's cache.
+
+    Shapes:  index (*B), as many axes as the shape -> (slice of its first axis, places)
+    """
+    steps, axis = [math.prod(shape[i + 1 :]) for i in range(len(shape))], axis % len(shape)
+    start: Any = 0
+    for i, (size, step) in enumerate(zip(index.shape, steps, strict=True)):
+        if i not in (0, axis):
+            start = start + (np.arange(size) * step).reshape((-1,) + (1,) * (index.ndim - i - 1))
+    rows = max(BLOCK * len(index) // max(index.size, 1), 1)
+    for first in range(0, len(index), rows):
+        part = index[first : first + rows]
+        if axis:
+            lead = (np.arange(first, first + len(part)) * steps[0]).reshape((-1,) + (1,) * (index.ndim - 1))
+            own: Any = part if steps[axis] == 1 else part * np.intp(steps[axis])
+            places = np.add(own, lead + start if index.ndim > 2 else lead, dtype=np.intp)
+        else:
+            places = np.add(np.multiply(part, steps[0], dtype=np.intp), start)
+        yield slice(first, first + rows), np.asarray(places)
+
+
+def indexed(where: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+    """Count the places in a C-ordered array of this shape that any index names."""
+    axes = [i for i, part in enumerate(where) if isinstance(part, np.ndarray)]
+    if len(axes) == 1 and where[axes[0]].dtype.kind in "iu" and all(i == slice(None) for i in where[: axes[0]]):
+        axis, index = axes[0], where[axes[0]]
+        if len(where) == axis + 1 and index.ndim == 1:  # whole rows
+            rows = np.arange(shape[axis])[index]
+            before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+            lead = np.arange(before)[:, None, None] * shape[axis]
+            return np.asarray((lead + rows[:, None]) * after + np.arange(after))
+    return np.asarray(np.arange(math.prod(shape)).reshape(shape)[where])
+
+
+def at(ufunc: np.ufunc, out: Array, places: Array, values: Array) -> None:
+    """Let a ufunc of two take each value to the place in out that it belongs to, one after the other."""
+    flat = out.reshape(-1)  # a copy, if memory runs in another order
+    ufunc.at(flat, places.reshape(-1), values.reshape(-1).astype(out.dtype, copy=False))
+    if not np.may_share_memory(flat, out):
+        out[...] = flat.reshape(out.shape)
+
+
+def at_index(ufunc: np.ufunc, out: Array, index: Array, axis: int, values: Array) -> None:
+    """Do what `at` does, at the places that an index picks along an axis."""
+    for rows, places in along(index, axis, out.shape):
+        at(ufunc, out, places, values[rows])
+
+
+def put(out: Array, index: Array, axis: int, value: Any) -> None:
+    """Write a value, an array like the index or a number, along an axis of an array in C order."""
+    for rows, places in along(index, axis, out.shape):
+        out.reshape(-1)[places] = value[rows] if isinstance(value, np.ndarray) else value
+
+
+def take(x: Array, index: Array, axis: int) -> Array:
+    """Pick from x along one axis, by an index that is known to be within."""
+    if x.flags.c_contiguous:
+        out = np.empty(index.shape, x.dtype)
+        for rows, places in along(index, axis, x.shape):
+            x.reshape(-1).take(places, out=out[rows], mode="clip")
+        return out
+    grid: list[Any] = list(np.ogrid[tuple(slice(size) for size in index.shape)])
+    grid[axis] = index
+    return np.asarray(x[tuple(grid)])
+
+
+# ---------------------------------------------------------------- order
+
+
+def order(x: Array, axis: int, descending: bool) -> Array:
+    """Give the positions that sort along an axis: equal elements stay in order, NaN is the largest of all."""
+    if not descending:
+        return np.argsort(x, axis=axis, kind="stable")
+    backwards: Array = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+    return np.asarray(x.shape[axis] - 1 - backwards)
+
+
+def first(x: Array, count: int, axis: int, largest: bool) -> Array:
+    """Give the positions of the `count` largest (smallest) elements along an axis, in their order."""
+    size = x.shape[axis]
+    if count == 0 or size == 0:
+        return np.zeros((*x.shape[:axis], count, *x.shape[axis + 1 :]), np.intp)
+    low, high = (size - count, size) if largest else (0, count)
+    part = np.argpartition(x, low if largest else count - 1, axis=axis)
+    part = part[(slice(None),) * axis + (slice(low, high),)]
+    found: Array = np.take_along_axis(part, order(np.take_along_axis(x, part, axis), axis, largest), axis)
+    return found
+
+
+def searched(rows: Array, values: Array, right: bool) -> Array:
+    """Find where values belong among sorted ones, row by row.
+
+    Shapes:  rows (N,) and values (*A), or rows (*B, N) and values (*B, M) -> values'
+    """
+    side: Any = "right" if right else "left"
+    if rows.ndim == 1:
+        return np.asarray(np.searchsorted(rows, values, side))
+    out = np.empty(values.shape, np.int64)
+    for at_ in np.ndindex(rows.shape[:-1]):
+        out[at_] = np.searchsorted(rows[at_], values[at_], side)
+    return out
