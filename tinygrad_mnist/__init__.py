@@ -19,7 +19,6 @@ from .compiler.pairs import model as _model
 from .core import backend as _backend
 from .core import errors
 from .core.errors import TinygradError
-from .export.export import export_onnx
 from .functions import linalg
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors import tensor as _tensor
@@ -67,6 +66,7 @@ from .tensors.creation import (
 
 if _TYPE_CHECKING:
     from . import datasets, training, transforms
+    from .export.export import export_onnx
 
 bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
 
@@ -81,6 +81,8 @@ def __getattr__(name: str) -> _Any:
     """Load the rooms that most programs do not need when they are first named; `tg.sklearn` needs scikit-learn."""
     if name in ("datasets", "sklearn", "training", "transforms"):
         return _importlib.import_module(f".{name}", __name__)
+    if name == "export_onnx":
+        return _importlib.import_module(".export.export", __name__).export_onnx
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -140,7 +140,10 @@ def test_every_module_was_tried():
     assert {getattr(nn, name).__name__ for name in kinds} - {name for name, *_ in LAYERS} <= PARTS
 
 
-@pytest.mark.parametrize("name", sorted(CASES.keys() - {"pool_positions"}))  # whose numbers are others there
+WINNERS = {"pool_positions", "pool_winners", "pool_gather"}  # which are numbered otherwise there
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - WINNERS))
 def test_operations(name, tmp_path):
     case, call = CASES[name], CASES[name].build(seeded(0))
     args = [x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in call.args]
@@ -153,7 +156,7 @@ def test_operations(name, tmp_path):
     try:
         tg.export_onnx(function, tuple(arrays), tmp_path / "model.onnx")
     except (errors.ExportError, errors.CaptureError) as error:
-        assert any(words in str(error) for words in ("no ONNX operator", "refuses", "cannot be captured"))
+        assert any(words in str(error) for words in ("no ONNX operator", "cannot be captured", "nothing else"))
     else:
         compare(function, tmp_path / "model.onnx", *arrays, tolerance=1e-4)
 

@@ -114,10 +114,7 @@ class Graph:
                 case ast.Compare(left=a, ops=ops, comparators=rest):
                     return join("And", map(compare, ops, pairwise([a, *rest])))
                 case ast.IfExp(test=test, body=a, orelse=b):
-                    chosen = of(test)
-                    if not isinstance(chosen, str):
-                        return of(a if chosen else b)
-                    return self.add("Where", self.cast(chosen, bool), number(a), number(b))
+                    return self.add("Where", truth(test), number(a), number(b))
             name, args = getattr(node.func, "attr", "") or node.func.id, [*map(number, node.args)]
             if name in FORMULAS:
                 return self.formula(FORMULAS[name], dtype, axes, **named(args))

@@ -7,7 +7,7 @@ A method has its primitive's name and arguments (tensors by name, numbers, None)
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..kernels.recurrent import CELLS
 from .graph import Graph, named
 
 FIRST, LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 GATES = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2]}  # in ONNX's order
 
 
@@ -52,7 +53,7 @@ class Operators(Graph):
 
     def _getitem(self, x: str, *arrays: str, index: Any) -> Any:
         if len(arrays) > 1 or arrays and any(type(i) is int for i in index):
-            return self.add("GatherND", x, self.places(arrays, index))
+            self.add("an index of several arrays")
         used, at = len([i for i in index if i is not None and i is not Ellipsis]), [*index, Ellipsis].index(Ellipsis)
         slices, picks, new, axis, place = [], [], [], 0, 0
         for i in (*index[:at], *[slice(None)] * (len(self.shapes[x]) - used), *index[at + 1 :]):
@@ -70,21 +71,6 @@ class Operators(Graph):
         for axis, pick in reversed(picks):
             x = self.add("Gather", x, pick, axis=axis)
         return self.add("Unsqueeze", x, new) if new else x
-
-    def places(self, arrays: Any, index: Any) -> Any:
-        """Join index arrays and numbers of the first axes into the places that they name."""
-        rest, lead = iter(arrays), [i for i in index if isinstance(i, str | int)]
-        if not arrays or any(i not in (slice(None), Ellipsis) for i in index[len(lead) :]):
-            self.add("an index of this kind")
-        parts = [self.cast(i if type(i) is int else next(rest), np.int64) for i in lead]
-        shape = self.shape(reduce(partial(self.add, "Add"), parts))
-        columns = [self.add("Unsqueeze", self.add("Expand", part, shape), [-1]) for part in parts]
-        return self.add("Concat", *columns, axis=-1)
-
-    def _setitem(self, x: str, value: Any, *arrays: str, index: Any) -> Any:
-        places = self.places(arrays, index)
-        shape = self.shape(self.add("GatherND", x, places))
-        return self.add("ScatterND", x, places, self.add("Expand", self.cast(value, self.out.dtype), shape))
 
     def _linear(self, x: str, w: str, b: str | None) -> Any:
         if len(self.shapes[x]) == 2:
@@ -188,20 +174,28 @@ TABLE: dict[str, Callable[..., Any]] = {
     **{f"arg{m}": partial(lambda op, g, x, **how: g.place(op, x, **how), f"Arg{m.title()}") for m in ("max", "min")},
     **{name: simple(op) for name, op in {
         "relu": "Relu", "matmul": "MatMul", "maximum": "Max", "minimum": "Min", "sign": "Sign", "mish": "Mish",
-        "softmax": "Softmax", "log_softmax": "LogSoftmax", "cat": "Concat"}.items()},
+        "softmax": "Softmax", "log_softmax": "LogSoftmax", "cat": "Concat", "det": "Det"}.items()},
     **{f"bitwise_{op.lower()}": simple(op, f"Bitwise{op}") for op in ("And", "Or", "Xor", "Not")},
     "standardize": formula("(x - mean(x)) / math.sqrt(variance(x) + eps)", [1]),
     "logaddexp": formula("(a if a > b else b) + math.log1p(math.exp(-abs(a - b)))"),
     "xlogy": formula("0 if a == 0 else a * math.log(b)"), "remainder": formula("a - loops.floor(a / b) * b"),
     **{name: lambda g, x, low, high: simple("Clip")(g, x, low, high) for name in ("clamp", "hardtanh")},
-    **{name: lambda g, x, **settings: x for name in ("cast", "pool_positions")},  # as every result is cast
+    **{name: lambda g, x, **settings: x for name in ("cast", "pool_positions", "within")},  # as every result is cast
     "reshape": lambda g, x, shape: g.add("Reshape", x, list(shape), allowzero=int(0 in shape)),
     "broadcast_to": lambda g, x, shape: g.add("Expand", x, list(shape)),
     "transpose": lambda g, x, axes: g.add("Transpose", x, perm=[a % len(axes) for a in axes]),
     "flip": lambda g, x, axis: g.add("Slice", x, *(len(axis) * [n] for n in (LAST, FIRST)), [*axis], len(axis) * [-1]),
     "pad": lambda g, x, width, value: g.add("Pad", x, [*np.transpose(width).flat], g.cast(value, g.out.dtype)),
+    "mirror": lambda g, x, width, mode: g.add("Pad", x, [*np.transpose(width).flat], mode=MODES[mode]),
     "gather": lambda g, x, index, axis: g.add("GatherElements", x, g.cast(index, np.int64), axis=axis),
-    "embed": lambda g, w, index, padding: g.add("Gather", w, g.cast(index, np.int64), axis=0),
+    "place": lambda g, x, value, index, axis: g.add("ScatterElements", x, g.cast(index, np.int64), g.add(
+        "Expand", g.cast(value, g.out.dtype), g.shape(index)), axis=axis),
+    "scatter": lambda g, x, index, axis, shape: g.add("ScatterElements", g.add(
+        "Expand", g.cast(0, g.out.dtype), list(shape)), g.cast(index, np.int64), x, axis=axis, reduction="add"),
+    "argtopk": lambda g, x, count, axis, largest: g.add(
+        "TopK", x, [count], outputs=2, axis=axis, largest=int(largest))[1],
+    "argsort": lambda g, x, axis, descending: g.add(
+        "TopK", x, [g.shapes[x][axis]], outputs=2, axis=axis, largest=int(descending))[1],
     "cumsum": lambda g, x, axis, reverse: g.add(
         "CumSum", g.cast(x, g.out.dtype), g.cast(axis, np.int64), reverse=int(reverse)),
     "gelu": lambda g, x, approximate: g.add("Gelu", x, approximate="tanh" if approximate else "none"),

@@ -52,14 +52,14 @@ def vary(graphs: list[Any], sizes: list[Sizes], places: Places) -> None:
     Raises:
         ExportError where something else does
     """
-    g, hint = graphs[0], f"leave {', '.join(places)} out of dynamic_axes"
+    g, hint, instead = graphs[0], f"leave {', '.join(places)} out of dynamic_axes", {}
     if any(other.nodes != g.nodes for other in graphs):
         raise ExportError("export_onnx: the model computes otherwise for inputs of other sizes.", hint=hint)
     nodes, g.nodes = g.nodes, []
     reshaped = {node.input[1] for node in nodes if node.op_type == "Reshape"}
 
     def of_sizes(numbers: list[Any], one_left: bool = False) -> Any:
-        """Give a tensor of integers, which are these in the runs; a new shape may leave one open; None: unevenly."""
+        """Give a tensor of integers, which are these in the runs, or None; a new shape may leave one size open."""
         growth = {x: n - numbers[0] for x, n in zip(places, numbers[1:], strict=False)}
         start = numbers[0] - sum(k * sizes[0][x] for x, k in growth.items())
         odd = numbers[-1] != start + sum(k * sizes[-1][x] for x, k in growth.items())
@@ -74,20 +74,18 @@ def vary(graphs: list[Any], sizes: list[Sizes], places: Places) -> None:
             total = g.add("Add", total, g.add("Mul", g.constant(k), size)) if k.any() else total
         return total
 
-    instead = {}
     for name, first in [*g.arrays.items()]:
         arrays = [other.arrays[name] for other in graphs]
         if all(a is first or a.shape == first.shape and (a == first).all() for a in arrays):
             continue
+        shape = [np.array(a.shape) for a in arrays]
         if first.dtype == np.int64 and {a.shape for a in arrays} == {first.shape}:
             instead[name] = of_sizes(arrays, name in reshaped)
         elif first.size and all((a == first.flat[0]).all() for a in arrays):
-            shape = of_sizes([np.array(a.shape) for a in arrays])
-            instead[name] = shape and g.add("Expand", g.constant(first.flat[0]), shape)
-        elif all((a.reshape(-1) == np.arange(a.size)).all() for a in arrays):
-            count, shape = of_sizes([np.array(a.size) for a in arrays]), of_sizes([np.array(a.shape) for a in arrays])
-            row = count and g.add("Range", g.constant(0, np.int64), count, g.constant(1, np.int64))
-            instead[name] = row and g.cast(g.add("Reshape", row, shape), first.dtype)
+            instead[name] = (whole := of_sizes(shape)) and g.add("Expand", g.constant(first.flat[0]), whole)
+        elif first.ndim == 1 and all((a == np.arange(a.size)).all() for a in arrays):
+            end = (whole := of_sizes(shape)) and g.add("Squeeze", whole, [0])
+            instead[name] = end and g.cast(g.add("Range", g.cast(0, np.int64), end, g.cast(1, np.int64)), first.dtype)
         if not instead.get(name):
             raise ExportError("export_onnx: a number that this needs does not grow evenly with the sizes.",
                               got=next((n.name for n in nodes if name in n.input), name), hint=hint)  # fmt: skip
