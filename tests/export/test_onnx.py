@@ -32,31 +32,27 @@ IMAGES = {1: values(2, 4, 7), 2: values(2, 4, 6, 8), 3: values(2, 4, 3, 4, 2)}
 LABELS, IMAGE_LABELS = np.array([0, 3, 1, 1, 2]), np.random.default_rng(2).integers(0, 4, (2, 6, 8))
 YES, SIGNS, SHARES = (ROWS > 0).astype("f"), np.where(ROWS > 0, 1, -1).astype("f"), 1 / (1 + np.exp(-ROWS))
 SEVERAL = np.array([[3, 0, -1, 1], [-1, 1, 2, 3], [0, 1, 2, 3], [2, -1, 2, 0], [1, 1, -1, 0]])
-ACTIVATIONS = {
-    **{name: [of()] for name in (
-        "ReLU", "Tanh", "Sigmoid", "ReLU6", "SELU", "SiLU", "Mish", "Softsign", "LogSigmoid", "Tanhshrink",
-        "Hardsigmoid", "Hardswish", "RReLU", "Identity", "Dropout", "AlphaDropout", "FeatureAlphaDropout")},
-    "LeakyReLU": [of(), of(0.2)], "ELU": [of(), of(0.7)], "CELU": [of(), of(0.5)], "GELU": [of(), of("tanh")],
-    "Softplus": [of(), of(2.0, 3.0)], "Hardtanh": [of(), of(-2.0, 0.5)], "Hardshrink": [of(), of(2.0)],
-    "Softshrink": [of(), of(2.0)], "GLU": [of(), of(1)], "Threshold": [of(0.1, 7)], "Softmin": [of(1)],
-    "Softmax": [of(1), of(0)], "LogSoftmax": [of(-1)], "PReLU": [of(), of(4)],
+ONE = {  # layers of one input
+    **dict.fromkeys(["ReLU", "Tanh", "Sigmoid", "ReLU6", "SELU", "SiLU", "Mish", "Softsign", "LogSigmoid", "Tanhshrink",
+                     "Hardsigmoid", "Hardswish", "RReLU", "Identity", "Dropout", "AlphaDropout", "FeatureAlphaDropout",
+                     "LeakyReLU", "ELU", "GELU", "Softplus", "Hardtanh", "Hardshrink", "Softshrink", "PReLU"], [of()]),
+    "CELU": [of(0.5)], "GLU": [of(1)], "Threshold": [of(0.1, 7)], "Softmin": [of(1)], "Softmax": [of(0), of(1)],
+    "LogSoftmax": [of(-1)], "Linear": [of(4, 3), of(4, 3, bias=False)], "Unflatten": [of(1, (2, 2))],
+    "BatchNorm1d": [of(4)], "GroupNorm": [of(4, 4, affine=False)],
 }  # fmt: skip
-LOSSES = [
-    *((name, {}, ROWS, OTHER) for name in ("L1Loss", "SmoothL1Loss", "MSELoss", "HuberLoss")),
-    *((name, {}, ROWS, SIGNS) for name in ("HingeEmbeddingLoss", "SoftMarginLoss")), ("BCELoss", {}, SHARES, YES),
-    ("SmoothL1Loss", {"beta": 0.3}, ROWS, OTHER), ("BCEWithLogitsLoss", {}, SPREAD, (SPREAD > 1).astype("f")),
-    ("KLDivLoss", {}, np.log(SHARES), SHARES[::-1].copy()), ("KLDivLoss", {"log_target": True}, ROWS, OTHER),
-    ("PoissonNLLLoss", {"log_input": False, "full": True}, SHARES, YES * 3 + 0.5), ("PoissonNLLLoss", {}, ROWS, YES),
-    ("GaussianNLLLoss", {"full": True}, ROWS, OTHER, SHARES), ("MultiMarginLoss", {}, ROWS, LABELS),
-    ("MarginRankingLoss", {"margin": 0.2}, ROWS, OTHER, SIGNS),
-    ("CosineEmbeddingLoss", {"margin": 0.1}, ROWS, OTHER, SIGNS[:, 0].copy()),
-    ("MultiMarginLoss", {"p": 2, "margin": 0.5}, ROWS, LABELS), ("MultiLabelMarginLoss", {}, ROWS, SEVERAL),
-    ("MultiLabelSoftMarginLoss", {}, ROWS, YES), ("TripletMarginLoss", {}, ROWS, OTHER, SPREAD[:5]),
-    ("TripletMarginLoss", {"p": 1.0, "swap": True}, ROWS, OTHER, OTHER + 1), ("CrossEntropyLoss", {}, ROWS, LABELS),
-    ("TripletMarginWithDistanceLoss", {}, ROWS, OTHER, OTHER + 1), ("CrossEntropyLoss", {}, ROWS, SHARES),
-    ("CrossEntropyLoss", {"ignore_index": 1}, ROWS, LABELS), ("NLLLoss", {"ignore_index": 1}, ROWS, LABELS),
-    ("CrossEntropyLoss", {"label_smoothing": 0.2}, IMAGES[2], IMAGE_LABELS), ("NLLLoss", {}, IMAGES[2], IMAGE_LABELS),
-]  # fmt: skip
+LOSSES = {
+    **dict.fromkeys(["L1Loss", "SmoothL1Loss", "MSELoss", "HuberLoss"], [({}, ROWS, OTHER)]),
+    **dict.fromkeys(["HingeEmbeddingLoss", "SoftMarginLoss"], [({}, ROWS, SIGNS)]), "BCELoss": [({}, SHARES, YES)],
+    "BCEWithLogitsLoss": [({}, SPREAD, (SPREAD > 1).astype("f"))], "KLDivLoss": [({"log_target": True}, ROWS, OTHER)],
+    "PoissonNLLLoss": [({"log_input": False, "full": True}, SHARES, YES * 3 + 0.5)],
+    "GaussianNLLLoss": [({"full": True}, ROWS, OTHER, SHARES)], "MarginRankingLoss": [({}, ROWS, OTHER, SIGNS)],
+    "CosineEmbeddingLoss": [({"margin": 0.1}, ROWS, OTHER, SIGNS[:, 0].copy())],
+    "MultiMarginLoss": [({"p": 2}, ROWS, LABELS)], "MultiLabelMarginLoss": [({}, ROWS, SEVERAL)],
+    "MultiLabelSoftMarginLoss": [({}, ROWS, YES)], "TripletMarginLoss": [({"swap": True}, ROWS, OTHER, SPREAD[:5])],
+    "TripletMarginWithDistanceLoss": [({}, ROWS, OTHER, OTHER + 1)],
+    "NLLLoss": [({"ignore_index": 1}, ROWS, LABELS), ({}, IMAGES[2], IMAGE_LABELS)],
+    "CrossEntropyLoss": [({}, ROWS, LABELS), ({}, ROWS, SHARES), ({"label_smoothing": 0.2}, IMAGES[2], IMAGE_LABELS)],
+}  # fmt: skip
 ON_IMAGES = {
     "MaxPool{}d": [of(2), of(3, 2, 1, 1, True), of(3, 1, 1, 2)], "LPPool{}d": [of(2, 2)], "AdaptiveMaxPool{}d": [of(3)],
     "AvgPool{}d": [of(2), of(3, 2, 1, True), of(3, 2, 1, True, False)], "AdaptiveAvgPool{}d": [of(3), of(1)],
@@ -64,33 +60,34 @@ ON_IMAGES = {
     "CircularPad{}d": [of(1)], "Dropout{}d": [of()], "BatchNorm{}d": [of(4), of(4, track_running_stats=False)],
     "InstanceNorm{}d": [of(4), of(4, affine=True, track_running_stats=True)],
     "Conv{}d": [of(4, 6, 3), of(4, 6, 3, 2, 1, 1, 2, bias=False), of(4, 6, 3, padding="same", dilation=2),
-                of(4, 6, 3, padding=1, padding_mode="reflect"), of(4, 6, 3, padding=1, padding_mode="circular")],
+                of(4, 6, 3, padding=1, padding_mode="reflect")],
     "ConvTranspose{}d": [of(4, 6, 3), of(4, 6, 3, 2, 1, output_padding=1), of(4, 6, 3, 2, 0, 1, 2),
                          of(4, 6, 3, dilation=3, output_padding=2)],
 }  # fmt: skip
+ON_PLANES = {
+    "Softmax2d": [of()], "Linear": [of(8, 3)], "Flatten": [of()], "LayerNorm": [of(8), of((6, 8), bias=False)],
+    "RMSNorm": [of(8)], "GroupNorm": [of(2, 4)], "LocalResponseNorm": [of(3, 0.1)], "PixelShuffle": [of(2)],
+    "Upsample": [of(None, 1.5, "bilinear"), of(None, 2), of((9, 5), None, "bicubic", True)], "PixelUnshuffle": [of(2)],
+    "UpsamplingNearest2d": [of(None, 2)], "UpsamplingBilinear2d": [of((4, 7))], "ChannelShuffle": [of(2)],
+    "Unfold": [of(2, 1, 1, 2)], "AdaptiveMaxPool2d": [of(3, True)], "MaxPool2d": [of(2, return_indices=True)],
+}  # fmt: skip
+STATES = values(1, 5, 3), values(1, 5, 3, seed=1)
 LAYERS = [
-    *((name, given, SPREAD) for name, settings in ACTIVATIONS.items() for given in settings),
-    *((name, of(reduction=r, **given), *xs) for name, given, *xs in LOSSES for r in ("mean", "sum", "none")),
+    *((name, given, SPREAD) for name, settings in ONE.items() for given in settings),
+    *((name, given, IMAGES[2]) for name, settings in ON_PLANES.items() for given in settings),
+    *((name, of(reduction=r, **given), *xs) for name, calls in LOSSES.items() for given, *xs in calls
+      for r in ("mean", "sum", "none")),
     *((name.format(n), given, IMAGES[n]) for name, settings in ON_IMAGES.items() for given in settings
       for n in IMAGES if hasattr(nn, name.format(n))),
-    *((name, given, IMAGES[2]) for name, given in (
-        ("Softmax2d", of()), ("Linear", of(8, 3, bias=False)), ("Flatten", of()), ("Flatten", of(1, 2)),
-        ("LayerNorm", of(8)), ("LayerNorm", of((6, 8), 1e-3, bias=False)), ("RMSNorm", of(8)), ("GroupNorm", of(2, 4)),
-        ("LocalResponseNorm", of(3, 0.1)), ("Upsample", of(None, 1.5, "bilinear")), ("Upsample", of(None, 2)),
-        ("Upsample", of((9, 5), None, "bicubic", True)), ("UpsamplingNearest2d", of(None, 2)), ("PixelShuffle", of(2)),
-        ("UpsamplingBilinear2d", of((4, 7))), ("PixelUnshuffle", of(2)), ("ChannelShuffle", of(2)),
-        ("Unfold", of(2, 1, 1, 2)), ("AdaptiveMaxPool2d", of(3, True)), ("MaxPool2d", of(2, return_indices=True)))),
-    ("Linear", of(4, 3), ROWS), ("Unflatten", of(1, (2, 2)), ROWS), ("Bilinear", of(4, 4, 3), ROWS, OTHER),
-    ("Embedding", of(6, 3, 2), LABELS), ("GroupNorm", of(4, 4, affine=False), ROWS), ("BatchNorm1d", of(4), ROWS),
-    ("CosineSimilarity", of(), ROWS, OTHER), ("PairwiseDistance", of(3.0, keepdim=True), ROWS, OTHER),
-    ("Fold", of((4, 5), 2), values(2, 8, 12)), ("MaxPool1d", of(3, 2, 1, return_indices=True), IMAGES[1]),
+    ("Bilinear", of(4, 4, 3), ROWS, OTHER), ("Embedding", of(6, 3, 2), LABELS), ("CosineSimilarity", of(), ROWS, OTHER),
+    ("PairwiseDistance", of(3.0, keepdim=True), ROWS, OTHER), ("Fold", of((4, 5), 2), values(2, 8, 12)),
+    ("MaxPool1d", of(3, 2, 1, return_indices=True), IMAGES[1]),
     ("MaxUnpool2d", of(2), values(1, 1, 1, 2), np.array([[[[0, 6]]]])),
     ("MaxUnpool1d", of(2), values(2, 1, 2), np.array([[[1, 2]], [[0, 3]]])),
     *((name, of(6, 3, **given), STEPS) for name in ("RNN", "LSTM", "GRU") for given in (
         {}, {"num_layers": 2, "bidirectional": True}, {"bias": False}, {"num_layers": 2, "dropout": 0.5})),
-    *((name, of(6, 3), STEPS[0]) for name in ("RNNCell", "GRUCell", "LSTMCell")),
-    ("RNN", of(6, 3, nonlinearity="relu"), STEPS), ("RNNCell", of(6, 3, bias=False, nonlinearity="relu"), STEPS[0]),
-    ("GRU", of(6, 3), STEPS, values(1, 5, 3)), ("LSTM", of(6, 3), STEPS, (values(1, 5, 3), values(1, 5, 3, seed=1))),
+    *((name, of(6, 3), STEPS[0]) for name in ("RNNCell", "GRUCell", "LSTMCell")), ("LSTM", of(6, 3), STEPS, STATES),
+    ("RNN", of(6, 3, nonlinearity="relu"), STEPS), ("GRU", of(6, 3), STEPS, STATES[0]),
     *(("MultiheadAttention", of(6, 2, **given), STEPS, STEPS + 1, STEPS) for given in (
         {}, {"bias": False}, {"add_bias_kv": True, "add_zero_attn": True})),
     *(("TransformerEncoderLayer", of(6, 2, 8, **given), STEPS) for given in (
@@ -205,7 +202,15 @@ REFUSALS = {
     "evenly": (lambda x: x.reshape(-1)[: len(x) ** 2], {"dynamic_axes": {"x": [0]}}, errors.ExportError),
     "axes, counted": (lambda x: x, {"dynamic_axes": {"y": [0]}}, errors.ArgumentError),
     "input_names": (lambda x: x, {"input_names": ["a", "b"]}, errors.ArgumentError),
+    "weights": (nn.Linear(4, 4), {"output_names": ["bias"]}, errors.ArgumentError),
 }  # fmt: skip
+
+
+def test_arguments_by_name(tmp_path):
+    model, mask = nn.MultiheadAttention(6, 2), np.triu(np.ones((4, 4), bool), 1)
+    named = {"attn_mask": tg.tensor(mask), "need_weights": False}
+    tg.export_onnx(model, (STEPS,) * 3, tmp_path / "m.onnx", kwargs=named)
+    compare(lambda *x: model(*x[:3], attn_mask=x[3], need_weights=False)[0], tmp_path / "m.onnx", *[STEPS] * 3, mask)
 
 
 @pytest.mark.parametrize("words", REFUSALS)

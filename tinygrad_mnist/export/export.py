@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..capture import forms
 from ..capture.program import Value
 from ..capture.step import captured
 from ..compiler.compiled import Compiled
@@ -22,7 +23,7 @@ from ..core.files import write_whole
 from ..core.graph import Var, no_grad
 from ..core.scope import refuse_captured
 from .graph import OPSET
-from .operators import Operators, translation
+from .operators import TABLE, Operators
 from .vary import dims, resized, tried, vary
 
 
@@ -51,7 +52,13 @@ def export_onnx(
     refuse_captured("export_onnx")
     call = args if isinstance(args, tuple) else (args,), dict(kwargs or {})
     own = Compiled(model, "numpy").prepared(*call)[1]
-    names = _given("input_names", input_names, [*own])
+    weights = model.state_dict(keep_vars=True) if hasattr(model, "state_dict") else {}
+    known = {id(t): name for name, t in weights.items()}
+    by_name: list[Any] = []
+    forms.signature(call[1], by_name, [])  # which are prepared before the others, and come after them in the graph
+    count, found = len(own) - len(by_name), [*own]
+    given = _given("input_names", input_names, found[-count:] + found[:-count], {*weights})
+    names = given[count:] + given[:count]
     places: dict[str, list[tuple[str, int]]] = defaultdict(list)
     shapes = {name: x.shape for name, x in zip(names, own.values(), strict=True)}
     for name, axes in (dynamic_axes or {}).items():
@@ -61,8 +68,6 @@ def export_onnx(
         for axis in axes:
             places[axes[axis] if isinstance(axes, Mapping) else f"{name}_{axis}"].append((name, axis))
     sizes = tried(places, shapes)
-    weights = model.state_dict(keep_vars=True) if hasattr(model, "state_dict") else {}
-    known = {id(t): name for name, t in weights.items()}
     modes = [(m, m.training) for m in model.modules()] if hasattr(model, "modules") else []
     try:
         for m, _ in modes:
@@ -73,7 +78,8 @@ def export_onnx(
             m.training = mode
     (g, found), helper = runs[0], onnx.helper
     vary([run for run, _ in runs], sizes, places)
-    ends = _given("output_names", output_names, ["output", *(f"output_{i}" for i in range(1, len(found)))])
+    ends = ["output", *(f"output_{i}" for i in range(1, len(found)))]
+    ends = _given("output_names", output_names, ends, {*weights, *names})
     needed, nodes = {x for x, _ in found}, []
     for node in reversed(g.nodes):
         if needed & {*node.output}:
@@ -86,7 +92,7 @@ def export_onnx(
             name, helper.np_dtype_to_tensor_dtype(g.dtypes[tensor]), dims([*shapes], sizes))  # fmt: skip
 
     whole = helper.make_graph(
-        nodes, "model", [info(name, name, (run.shapes[name] for run, _ in runs)) for name in names],
+        nodes, "model", [info(name, name, (run.shapes[name] for run, _ in runs)) for name in given],
         [info(name, x, (of[i][1] for _, of in runs)) for i, (name, (x, _)) in enumerate(zip(ends, found, strict=True))],
         [onnx.numpy_helper.from_array(np.array(a, order="C"), x) for x, a in g.arrays.items() if x in needed],
     )  # fmt: skip
@@ -101,10 +107,12 @@ def export_onnx(
     return proto
 
 
-def _given(what: str, given: Sequence[str] | None, names: list[str]) -> list[str]:
-    if given is not None and (len(given) != len(names) or len({*given}) < len(given)):
-        raise ArgumentError(f"export_onnx: {what} must name each once.", got=f"{[*given]}", expected=f"for {names}")
-    return names if given is None else [*given]
+def _given(what: str, given: Sequence[str] | None, names: list[str], taken: set[str]) -> list[str]:
+    chosen = names if given is None else [*given]
+    if len(chosen) != len(names) or len({*chosen}) < len(chosen) or taken & {*chosen}:
+        raise ArgumentError(f"export_onnx: {what} must name each once, otherwise than weights are named.",
+                            got=f"{chosen}", expected=f"names for {names}")  # fmt: skip
+    return chosen
 
 
 def _written(onnx: Any, model: Any, call: Any, names: list[str], known: dict[int, str]) -> Any:
@@ -140,7 +148,7 @@ def _written(onnx: Any, model: Any, call: Any, names: list[str], known: dict[int
             raise ExportError(f"export_onnx: an ONNX graph computes and does nothing else: no {g.where}.",
                               hint="draw random numbers and change tensors only while self.training")  # fmt: skip
         g.out, g.uses = step.outputs[0], uses[step.outputs[0].index]
-        given, direct = [tensor(x) for x in step.inputs], translation(step.name)
+        given, direct = [tensor(x) for x in step.inputs], TABLE.get(step.name)
         if direct is not None:
             made = direct(g, *given, **step.static)
         else:

@@ -202,8 +202,4 @@ TABLE: dict[str, Callable[..., Any]] = {
     "conv2d": lambda g, x, w, b, groups, **windows: g.add("Conv", x, w, b, group=groups, **window(**windows)),
     "max_pool2d": lambda g, x, **windows: g.add("MaxPool", x, **window(**windows)),
 }  # fmt: skip
-
-
-def translation(name: str) -> Callable[..., Any] | None:
-    """Find the translation of a primitive."""
-    return TABLE.get(name) or getattr(Operators, f"_{name}", None)
+TABLE |= {name[1:]: method for name, method in vars(Operators).items() if name[0] == "_" != name[1]}

@@ -37,7 +37,8 @@ def resized(call: Any, names: list[str], places: Places, sizes: Sizes) -> Any:
             array = array.take(np.arange(sizes[label]) % max(array.shape[axis], 1), axis)
         return type(x).wrap(array[...]) if isinstance(x, Var) else array[...]
 
-    return forms.visit(call, "", replace)
+    kwargs = forms.visit(call[1], "", replace)
+    return forms.visit(call[0], "", replace), kwargs
 
 
 def dims(shapes: list[Any], sizes: list[Sizes]) -> list[Any]:
