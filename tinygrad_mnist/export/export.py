@@ -110,7 +110,7 @@ def export_onnx(
 def _given(what: str, given: Sequence[str] | None, names: list[str], taken: set[str]) -> list[str]:
     chosen = names if given is None else [*given]
     if len(chosen) != len(names) or len({*chosen}) < len(chosen) or taken & {*chosen}:
-        raise ArgumentError(f"export_onnx: {what} must name each once, otherwise than weights are named.",
+        raise ArgumentError(f"export_onnx: {what} must name each once, and not as weights or inputs are named.",
                             got=f"{chosen}", expected=f"names for {names}")  # fmt: skip
     return chosen
 

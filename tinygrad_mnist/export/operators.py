@@ -37,7 +37,7 @@ class Operators(Graph):
         shown = self.cast(x, self.out.dtype) if self.out.dtype != bool else self.cast(self.cast(x, bool), np.int32)
         return self.add(op, shown, self.axes(x, axis), keepdims=int(keepdims), noop_with_empty_axes=1)
 
-    def place(self, op: str, x: str, *, axis: int | None, keepdims: bool) -> Any:
+    def extreme(self, op: str, x: str, *, axis: int | None, keepdims: bool) -> Any:
         """Find an extreme along an axis, or in all of x."""
         row = x if axis is not None else self.add("Reshape", x, [-1])
         found = self.add(op, row, dtype=np.int64, axis=axis or 0, keepdims=int(keepdims and axis is not None))
@@ -171,7 +171,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     **{name: partial(lambda op, g, x, **how: g.reduce(op, x, **how), f"Reduce{op}") for name, op in {
         "sum": "Sum", "mean": "Mean", "amax": "Max", "amin": "Min", "logsumexp": "LogSumExp", "norm": "L2",
         "all": "Min", "any": "Max"}.items()},
-    **{f"arg{m}": partial(lambda op, g, x, **how: g.place(op, x, **how), f"Arg{m.title()}") for m in ("max", "min")},
+    **{f"arg{m}": partial(lambda op, g, x, **how: g.extreme(op, x, **how), f"Arg{m.title()}") for m in ("max", "min")},
     **{name: simple(op) for name, op in {
         "relu": "Relu", "matmul": "MatMul", "maximum": "Max", "minimum": "Min", "sign": "Sign", "mish": "Mish",
         "softmax": "Softmax", "log_softmax": "LogSoftmax", "cat": "Concat", "det": "Det"}.items()},
@@ -179,6 +179,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "standardize": formula("(x - mean(x)) / math.sqrt(variance(x) + eps)", [1]),
     "logaddexp": formula("(a if a > b else b) + math.log1p(math.exp(-abs(a - b)))"),
     "xlogy": formula("0 if a == 0 else a * math.log(b)"), "remainder": formula("a - loops.floor(a / b) * b"),
+    "floor_divide": formula("loops.floor(a / b)"),  # of floats: Floor takes no integers
     **{name: lambda g, x, low, high: simple("Clip")(g, x, low, high) for name in ("clamp", "hardtanh")},
     **{name: lambda g, x, **settings: x for name in ("cast", "pool_positions", "within")},  # as every result is cast
     "reshape": lambda g, x, shape: g.add("Reshape", x, list(shape), allowzero=int(0 in shape)),
