@@ -10,7 +10,7 @@ from tinygrad_mnist import functions as F
 
 from .case import Example, a
 from .composed import composed, one, one_dim, text, with_dim
-from .elementary import BETWEEN, INSIDE, SHIFTED, build_rest, build_scaled, running, whole
+from .elementary import BETWEEN, INSIDE, build_rest, build_scaled, running, whole
 from .elementwise import apart, two
 from .reductions import var_oracle
 
@@ -26,11 +26,6 @@ composed("sinc", F.sinc, lambda d: one(d, NOT_ZERO), np.sinc, order=2)
 composed("logit", F.logit, lambda d: one(d, UNIT), lambda x: np.log(x / (1 - x)))
 composed("logit eps", F.logit, lambda d: one(d, Domain(-0.5, 1.5, (0.25, 0.75)), eps=0.25),
          lambda x, eps: np.log((c := np.clip(x, eps, 1 - eps)) / (1 - c)), order=2)  # fmt: skip
-composed("digamma", F.digamma, lambda d: one(d, SHIFTED), lambda x: digamma_oracle(x))
-text("polygamma", lambda m, x, n: m.polygamma(n, x), lambda d: one(d, SHIFTED, n=0), lambda x, n: digamma_oracle(x))
-composed("float_power", F.float_power, lambda d: Call([d.values(d.shape(), POSITIVE).astype(float)],
-     {"exponent": 2.5}, d.seed),
-         lambda x, exponent: x**exponent)  # fmt: skip
 composed("lerp", F.lerp, lambda d: Call(two(d).args, {"weight": d.choose((0.25, 0.75, -1.0))}, d.seed),
          lambda x, y, weight: x + weight * (y - x))  # fmt: skip
 composed("addcmul", F.addcmul, build_scaled, lambda x, y, z, value: x + value * y * z)
@@ -61,11 +56,6 @@ def changed_oracle(x: Array, y: Array) -> Array:
 composed("many in place", lambda x, y: changed(None, x, y),
          lambda d: Call([d.values((3, 2), INSIDE), d.values((3, 2), Domain(0.5, 0.9))], {}, d.seed), changed_oracle,
          raw=False, alone="PyTorch keeps no copy of what log1p_ overwrites, and says so")  # fmt: skip
-
-
-def digamma_oracle(x: Array) -> Array:
-    z, total = x + 30, -sum(1 / (x + k) for k in range(30))
-    return np.asarray(np.log(z) - 1 / (2 * z) - 1 / (12 * z**2) + 1 / (120 * z**4) - 1 / (252 * z**6) + total)
 
 
 # ---------------------------------------------------------------- comparisons
@@ -139,9 +129,6 @@ composed("median of all", F.median, lambda d: Call(distinct(d).args, {}, d.seed)
          examples=(Example((a(2, 1, 2, 2, 5),), 2.0, (a(1 / 3, 0, 1 / 3, 1 / 3, 0),), {}),))  # fmt: skip
 text("nanmedian", lambda m, x, **s: m.nanmedian(x, **s).values + m.nanmedian(x), distinct,
      lambda x, dim, keepdim: lower(x, dim, keepdim) + lower(x, None, False), order=2)  # fmt: skip
-text("mode", lambda m, x, **s: m.mode(x, **s).values, distinct, with_dim(np.min), order=2)
-
-
 def build_quantile(d: Draw) -> Call:
     call = distinct(d)
     kind = d.choose(("linear", "lower", "higher", "midpoint", "nearest"))
@@ -178,10 +165,6 @@ composed("cumprod", F.cumprod, lambda d: along(d, NOT_ZERO), run(np.multiply))
 composed("cumprod zeros", F.cumprod, along_zeros, run(np.multiply), order=2,
          examples=(Example((a(2, 0, 3, 0),), a(2, 0, 0, 0), (a(1, 8, 0, 0),), {"dim": 0}),))  # fmt: skip
 composed("logcumsumexp", F.logcumsumexp, along, run(lambda x, y: np.log(np.exp(x) + np.exp(y))))
-text("cummax", lambda m, x, dim: m.cummax(x, dim).values, lambda d: along_distinct(d), run(np.maximum), order=2)
-text("cummin", lambda m, x, dim: m.cummin(x, dim)[0], lambda d: along_distinct(d), run(np.minimum), order=2)
-
-
 def along_distinct(d: Draw) -> Call:
     shape = d.shape(1)
     return Call([d.distinct(shape)], {"dim": d.axis(len(shape))}, d.seed)

@@ -5,14 +5,13 @@ All come down to matmul. Look next at linalg.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from ..core.errors import ArgumentError, DTypeError
-from ..ops import elementwise, reduce
+from ..core.errors import DTypeError
+from ..ops import elementwise
 from .dims import as_axis, need
 from .numbers import number
-from .pieces import listed, unbind
+from .pieces import unbind
 from .products import matmul
 from .shapes import expand, reshape, stack, unsqueeze
 from .summation import check, tensordot
@@ -42,11 +41,6 @@ def dot(input: Values, tensor: Values) -> Tensor:
     """Sum of the products of two vectors."""
     check("dot", (input, tensor), (1, 1))
     return matmul(input, tensor)
-
-
-def vdot(input: Values, other: Values) -> Tensor:
-    """Sum of the products of two vectors."""
-    return dot(input, other)
 
 
 def inner(input: Values, other: Values) -> Tensor:
@@ -93,34 +87,6 @@ def addr(input: Values, vec1: Values, vec2: Values, *, beta: float = 1, alpha: f
 def baddbmm(input: Values, batch1: Values, batch2: Values, *, alpha: float = 1, beta: float = 1) -> Tensor:
     """beta · input + alpha · batch1 @ batch2 of stacks of matrices; the input broadcasts."""
     return _blend("baddbmm", input, bmm(batch1, batch2), beta, alpha)
-
-
-def addbmm(input: Values, batch1: Values, batch2: Values, *, alpha: float = 1, beta: float = 1) -> Tensor:
-    """beta · input + alpha · the sum of all batch1 @ batch2 of stacks of matrices; the input broadcasts."""
-    product = reduce.sum(bmm(batch1, batch2), axis=(0,), keepdims=False)
-    return _blend("addbmm", input, product, beta, alpha)
-
-
-def chain_matmul(*matrices: Values) -> Tensor:
-    """Product of several matrices, in the order that costs least."""
-    given = listed(matrices)
-    need(given, "chain_matmul: no matrices were given.", kind=ArgumentError)
-    check("chain_matmul", given, (2,) * len(given))
-    return _chain(given, [*(m.shape[0] for m in given), given[-1].shape[1]])
-
-
-def _chain(given: Sequence[Any], rows: Sequence[int]) -> Any:
-    best: dict[tuple[int, int], tuple[int, int]] = {(i, i): (0, i) for i in range(len(given))}
-    for length in range(1, len(given)):
-        for i, j in zip(range(len(given)), range(length, len(given)), strict=False):
-            ways = ((best[i, k][0] + best[k + 1, j][0] + rows[i] * rows[k + 1] * rows[j + 1], k) for k in range(i, j))
-            best[i, j] = min(ways)
-
-    def product(i: int, j: int) -> Any:
-        k = best[i, j][1]
-        return given[i] if i == j else matmul(product(i, k), product(k + 1, j))
-
-    return product(0, len(given) - 1)
 
 
 def kron(input: Values, other: Values) -> Tensor:

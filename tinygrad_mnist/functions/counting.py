@@ -16,7 +16,6 @@ from ..core.scope import refuse_captured
 from ..ops import compare, reduce
 from .dims import Dims, as_axis, axes_or_all, integer
 from .names import numpy_names
-from .numbers import number
 from .types import Tensor, TensorLike
 
 
@@ -45,21 +44,6 @@ def unique(
     return _given(input, found[0], (return_inverse, inverse), (return_counts, found[2]))
 
 
-@numpy_names
-def unique_consecutive(
-    input: Tensor | Array, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
-) -> Any:  # fmt: skip
-    """Elements (slices along `dim`) without repetitions of the one before."""
-    x, axis = _values("unique_consecutive", input, dim)
-    rows = x.reshape(-1) if axis is None else np.moveaxis(x, axis, 0)
-    begins = np.ones(len(rows), bool)
-    begins[1:] = (rows[1:] != rows[:-1]).any(axis=tuple(range(1, rows.ndim)))
-    counts = np.diff(np.append(np.flatnonzero(begins), len(rows)))
-    inverse = (np.cumsum(begins) - 1).reshape(x.shape if axis is None else (-1,))
-    values = rows[begins] if axis is None else np.moveaxis(rows[begins], 0, axis)
-    return _given(input, values, (return_inverse, inverse), (return_counts, counts))
-
-
 def bincount(input: Tensor | Array, weights: Tensor | Array | None = None, minlength: int = 0) -> Tensor:
     """Number of times that each of 0, 1, 2 ... comes, or the sum of the weights there."""
     x, _ = _values("bincount", input, None)
@@ -75,19 +59,6 @@ def bincount(input: Tensor | Array, weights: Tensor | Array | None = None, minle
         raise ShapeError("bincount: one weight for each element.", got=f"x {x.shape}, weights {each.shape}")
     counts = np.bincount(x, each, least)
     return _given(input, counts.astype(np.float32) if each.dtype == np.float32 else counts)
-
-
-def histc(input: Tensor | Array, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
-    """Number of elements in each of equal bins from min to max (both 0: of the elements); others are left out."""
-    x, _ = _values("histc", input, None)
-    low, high = number("histc", min), number("histc", max)
-    if low == high == 0 and x.size:
-        low, high = x.min(), x.max()
-    low, high = (low - 1, high + 1) if low == high else (low, high)
-    bins = integer("histc", "bins", bins)
-    if bins < 1 or not low < high or not np.isfinite([low, high]).all():
-        raise ArgumentError("histc: expected bins of at least 1 and finite min <= max.", got=f"{bins}, {low}, {high}")
-    return _given(input, np.histogram(x, bins, (float(low), float(high)))[0].astype(x.dtype))
 
 
 def _values(name: str, input: Any, dim: Any) -> tuple[Array, int | None]:

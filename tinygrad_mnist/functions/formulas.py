@@ -1,6 +1,6 @@
-"""PyTorch's names for what is a formula of other operations, or has settings: round, sinc, logit, lerp ...
+"""PyTorch's names for what is a formula of other operations, or has settings: round, sinc, lerp, isclose ...
 
-What takes arrays alone stands in elementwise.py. Look next at comparisons.py.
+What takes arrays alone stands in elementwise.py. Look next at reductions.py.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError
+from ..core.errors import DTypeError
 from ..core.graph import Var
-from ..ops import compare, elementary, elementwise, promotion, special
-from .arithmetic import clamp, pow
+from ..ops import compare, elementary, elementwise, order, promotion, reduce
+from .arithmetic import clamp
 from .dims import integer
 from .numbers import number
 from .types import Tensor, TensorLike
@@ -65,27 +65,6 @@ def logit(input: TensorLike, eps: float | None = None) -> Tensor:
     return elementwise.log(x) - elementwise.log1p(-x)
 
 
-def digamma(input: TensorLike) -> Tensor:
-    """Derivative of log Γ."""
-    return special.polygamma(input, n=0)
-
-
-def polygamma(n: int, input: TensorLike) -> Tensor:
-    """Derivative of order n + 1 of log Γ; n = 0 is the digamma function."""
-    n = integer("polygamma", "n", n)
-    if n < 0:
-        raise ArgumentError(f"polygamma: {n} is no order of a derivative.", expected="n of at least 0")
-    return special.polygamma(input, n=n)
-
-
-def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
-    """Power input ** exponent in double precision."""
-    base, exponent = (promotion.cast(x, dtype=np.dtype(float)) if hasattr(x, "dtype") else x for x in (input, exponent))
-    if not hasattr(base, "dtype"):
-        base = np.float64(number("float_power", base))
-    return elementwise.power(base, exponent) if hasattr(exponent, "dtype") else pow(base, exponent)
-
-
 def lerp(input: TensorLike, end: TensorLike, weight: TensorLike) -> Tensor:
     """Point between input and end: input + weight (end - input); weight is a number or a tensor."""
     return elementary.lerp(input, end, weight)
@@ -119,3 +98,48 @@ def nan_to_num(
 ) -> Tensor:  # fmt: skip
     """Replace what is not a number, and infinities (None: by the largest numbers); no gradient passes there."""
     return elementary.nan_to_num(input, nan=nan or 0.0, posinf=posinf, neginf=neginf)
+
+
+# ---------------------------------------------------------------- comparisons
+
+
+def isposinf(input: TensorLike) -> Tensor:
+    """Tell where input is +∞."""
+    return compare.equal(input, math.inf)
+
+
+def isneginf(input: TensorLike) -> Tensor:
+    """Tell where input is -∞."""
+    return compare.equal(input, -math.inf)
+
+
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:  # fmt: skip
+    """Tell where |input - other| is at most atol + rtol |other|, or both are equal."""
+    kinds = [getattr(x, "dtype", type(x).__name__) for x in (input, other)]
+    if kinds[0] != kinds[1] or isinstance(kinds[0], str):
+        raise DTypeError("isclose: expected two tensors of one dtype.", got=f"{kinds[0]} and {kinds[1]}")
+    return elementary.isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:  # fmt: skip
+    """Tell whether every |input - other| is at most atol + rtol |other|."""
+    return bool(reduce.all(isclose(input, other, rtol, atol, equal_nan), axis=None, keepdims=False))
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Tell whether both have the same shape and elements."""
+    if not (hasattr(input, "shape") and hasattr(other, "shape")):
+        raise DTypeError("equal: expected two tensors.", got=f"{type(input).__name__} and {type(other).__name__}")
+    return input.shape == other.shape and bool(reduce.all(compare.equal(input, other), axis=None, keepdims=False))
+
+
+def isin(
+    elements: TensorLike, test_elements: TensorLike, *, assume_unique: bool = False, invert: bool = False
+) -> Tensor:  # fmt: skip
+    """Tell which elements are among the test elements (invert: which are not)."""
+    found = order.among(elements, np.asarray(test_elements) if not hasattr(test_elements, "dtype") else test_elements)
+    return elementary.bitwise_not(found) if invert else found

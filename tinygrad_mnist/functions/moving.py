@@ -19,26 +19,11 @@ from ..ops import index, layout, order, reduce, views
 from ..ops.broadcast import broadcast_to
 from ..ops.compare import keep
 from ..ops.elementwise import clone
-from .dims import Size, as_axes, as_axis, integer, need, sizes
-from .shapes import expand, flip, permute, reshape, transpose, unsqueeze
+from .dims import Size, as_axis, integer, need, sizes
+from .shapes import expand, flip, ravel, reshape, transpose, unsqueeze
 from .types import Tensor, Values
 
 # ---------------------------------------------------------------- orders of dimensions
-
-
-def _several(name: str, dims: Any, ndim: int) -> tuple[int, ...]:
-    """Count dimensions from 0, one or several."""
-    found = as_axes(name, dims, ndim)
-    return found if isinstance(found, tuple) else (found,)
-
-
-def movedim(input: Values, source: Size, destination: Size) -> Tensor:
-    """Move dimensions to other places; the others keep their order."""
-    start, end = _several("movedim", source, input.ndim), _several("movedim", destination, input.ndim)
-    need(len(start) == len(end), "movedim: expected as many destinations as sources.", source, destination)
-    rest = iter(i for i in range(input.ndim) if i not in start)
-    placed = dict(zip(end, start, strict=True))
-    return permute(input, tuple(placed[i] if i in placed else next(rest) for i in range(input.ndim)))
 
 
 def swapaxes(input: Values, axis0: int, axis1: int) -> Tensor:
@@ -68,11 +53,6 @@ def unflatten(input: Values, dim: int, sizes: Sequence[int]) -> Tensor:
     return layout.reshape(input, shape=(*input.shape[:at], *whole, *input.shape[at + 1 :]))
 
 
-def ravel(input: Values) -> Tensor:
-    """Join all dimensions into one."""
-    return layout.reshape(input, shape=(math.prod(input.shape),))
-
-
 def fliplr(input: Values) -> Tensor:
     """Reverse the order along dimension 1."""
     need(input.ndim > 1, "fliplr: expected at least 2 dimensions.", input)
@@ -83,17 +63,6 @@ def flipud(input: Values) -> Tensor:
     """Reverse the order along dimension 0."""
     need(input.ndim > 0, "flipud: expected at least 1 dimension.", input)
     return flip(input, 0)
-
-
-def rot90(input: Values, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
-    """Rotate by 90° k times in the plane of two dimensions, from the first towards the second."""
-    axes = tuple(as_axis("rot90", d, input.ndim) for d in dims)
-    two = len(axes) == 2 <= input.ndim and axes[0] != axes[1]
-    need(two, "rot90: expected two different dimensions.", input, dims, kind=ArgumentError)
-    turns = integer("rot90", "k", k) % 4
-    if turns in (0, 2):
-        return flip(input, axes) if turns else clone(input)
-    return transpose(flip(input, axes[1]), *axes) if turns == 1 else flip(transpose(input, *axes), axes[1])
 
 
 def roll(input: Values, shifts: Size, dims: Size = ()) -> Tensor:

@@ -14,9 +14,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, IndexRangeError
 from ..core.graph import Var
-from ..core.scope import unchanging
 from ..ops import index as indexing
-from ..ops import layout
 from ..ops.broadcast import broadcast_to as _stretch
 from .dims import as_axis, integer, need, sizes
 from .shapes import cat, expand, permute, reshape, split, unsqueeze
@@ -100,11 +98,6 @@ def vsplit(input: Values, indices_or_sections: Sections) -> tuple[Tensor, ...]:
     return _equally("vsplit", input, indices_or_sections, 0)
 
 
-def dsplit(input: Values, indices_or_sections: Sections) -> tuple[Tensor, ...]:
-    """Cut as tensor_split does, into equal pieces, along dimension 2."""
-    return _equally("dsplit", input, indices_or_sections, 2)
-
-
 # ---------------------------------------------------------------- joining
 
 
@@ -149,26 +142,9 @@ def vstack(tensors: Sequence[Values]) -> Tensor:
     return cat(atleast_2d(tensors), 0)
 
 
-def dstack(tensors: Sequence[Values]) -> Tensor:
-    """Join along the third dimension."""
-    return cat(atleast_3d(tensors), 2)
-
-
 def column_stack(tensors: Sequence[Values]) -> Tensor:
     """Join side by side, a vector as a column."""
     return cat([t if t.ndim > 1 else reshape(t, math.prod(t.shape), 1) for t in tensors], 1)
-
-
-def block_diag(*tensors: Values) -> Tensor:
-    """Put matrices (scalars and vectors count as rows) on the diagonal of zeros."""
-    blocks, rows, before = [atleast_2d(t) for t in listed(tensors)], [], 0
-    need(blocks and all(b.ndim == 2 for b in blocks), "block_diag: expected tensors of at most 2 dimensions.", *blocks)
-    width = sum(b.shape[1] for b in blocks)
-    for block in blocks:
-        after = width - before - block.shape[1]
-        rows.append(layout.pad(block, width=((0, 0), (before, after)), value=0))
-        before = width - after
-    return layout.cat(*rows, axis=0)
 
 
 # ---------------------------------------------------------------- one shape for several
@@ -209,21 +185,3 @@ def meshgrid(*tensors: Values, indexing: str | None = None) -> tuple[Tensor, ...
     grids = tuple(_stretch(line, shape=shape) for line in lines)
     order = (1, 0, *range(2, count))
     return tuple(permute(g, order) for g in grids) if indexing == "xy" and count > 1 else grids
-
-
-def cartesian_prod(*tensors: Values) -> Tensor:
-    """List all combinations of the elements of vectors, one a row."""
-    given = listed(tensors)
-    if len(given) == 1:
-        return given[0]
-    grids = meshgrid(*given)
-    return cat([reshape(g, math.prod(g.shape), 1) for g in grids], 1)
-
-
-def combinations(input: Values, r: int = 2, with_replacement: bool = False) -> Tensor:
-    """List the combinations of r elements of a vector, one a row."""
-    need(input.ndim == 1, "combinations: expected a vector.", input)
-    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = list(choose(range(input.shape[0]), integer("combinations", "r", r)))
-    picked = np.array(rows, np.int64).reshape(len(rows), r)
-    return indexing.getitem(input, unchanging(picked), index=(indexing.ARRAY,))

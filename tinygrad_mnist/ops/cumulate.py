@@ -94,13 +94,3 @@ def share(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any:
     positive = greater(g, 0)
     size = where(positive, log(where(positive, g, 1.0)), LEAST)
     return exp(logcumsumexp(size - out, axis=axis, reverse=not reverse) + x)
-
-
-@primitive(differentiable=False, slow=RARE)
-def running_extreme(x: Array, *, axis: int, largest: bool) -> Any:
-    """Position of the largest (smallest) element so far, of equal ones the last; NaN stays. int64."""
-    extremes = (np.maximum if largest else np.minimum).accumulate(x, axis=axis)
-    shape = [1] * x.ndim
-    shape[axis] = x.shape[axis]
-    places = np.arange(x.shape[axis], dtype=np.int32 if x.shape[axis] < 2**31 else np.int64).reshape(shape)
-    return np.maximum.accumulate(((x == extremes) | (x != x)) * places, axis=axis).astype(np.int64)

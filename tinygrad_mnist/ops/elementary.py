@@ -2,7 +2,7 @@
 
 A row is a card: name, what computes, docstring, loop for numba, and one rule per argument. Conventions at kinks are
 PyTorch's: what rounds has derivative 0, a remainder's slope in b is the rounded quotient. kernels/elementary.py has the
-arithmetic that NumPy has not, or not fast. Look next at special.py.
+arithmetic that NumPy has not, or not fast. Look next at activation.py.
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ log10 = row("log10", np.log10, "Logarithm to base 10.", "math.log10(x)",
             x=lambda g, out, x: g / (x * math.log(10)))  # fmt: skip
 logaddexp = row("logaddexp", kernel.logaddexp, "log(eᵃ + eᵇ), without overflow.", "", "a, b", answers=np.logaddexp,
                 a=lambda g, out, a, b: g / (1 + exp(b - a)), b=lambda g, out, a, b: g / (1 + exp(a - b)))  # fmt: skip
-logaddexp2 = row("logaddexp2", kernel.logaddexp2, "log₂(2ᵃ + 2ᵇ), without overflow.", "", "a, b", answers=np.logaddexp2,
-                 a=lambda g, out, a, b: g / (1 + exp2(b - a)),
-                 b=lambda g, out, a, b: g / (1 + exp2(a - b)))  # fmt: skip
 xlogy: Primitive = row("xlogy", kernel.xlogy, "Product a log b, 0 where a is 0 unless b is not a number.", "", "a, b",
             a=lambda g, out, a, b: where(logical_and(equal(a, 0), less_equal(b, 0)), 0.0, xlogy(g, b)),
             b=lambda g, out, a, b: g * a / b)  # fmt: skip
+
+erfc = row("erfc", kernel.erfc, "Complement 1 - erf x of the error function, accurate where it is small.",
+           "math.erfc(x)", x=lambda g, out, x: g * (-2 / math.sqrt(math.pi) * exp(-x * x)))  # fmt: skip
 
 # ---------------------------------------------------------------- of three, or with settings
 
@@ -95,7 +95,7 @@ addcdiv = row(
     b=lambda g, out, x, a, b, *, value: -g * (value * a / (b * b)),
 )  # fmt: skip
 nan_to_num = row(
-    "nan_to_num", np.nan_to_num, "Replace what is not a number, and infinities; no gradient passes there.", "",
+    "nan_to_num", kernel.nan_to_num, "Replace what is not a number, and infinities; no gradient passes there.", "",
     "x, *, nan, posinf, neginf", x=lambda g, out, x, *, nan, posinf, neginf: keep(g, isfinite(x)),
 )  # fmt: skip
 
@@ -129,8 +129,6 @@ fmin = row("fmin", np.fmin, "Smaller of a and b, the number beside one that is n
 
 # ---------------------------------------------------------------- constant to differentiation
 
-heaviside = row("heaviside", kernel.heaviside, "Step: 0 where a < 0, b where a = 0, 1 where a > 0.",
-                "0 if a < 0 else 1 if a > 0 else b if a == 0 else a", "a, b", answers=np.heaviside)  # fmt: skip
 logical_xor = row("logical_xor", np.logical_xor, "Tell where one of a and b is true (not 0), the other false.",
                   "(a != 0) != (b != 0)")  # fmt: skip
 isinf = row("isinf", np.isinf, "Tell where x is infinite.", "abs(x) == math.inf")
@@ -146,5 +144,3 @@ bitwise_xor = row("bitwise_xor", np.bitwise_xor, "Exclusive or of booleans; of i
 bitwise_left_shift = row("bitwise_left_shift", np.left_shift, "Integers a with their bits moved up by b.", modular=True)
 bitwise_right_shift = row("bitwise_right_shift", np.right_shift, "Integers a with their bits moved down by b.",
                           modular=True)  # fmt: skip
-gcd = row("gcd", np.gcd, "Greatest common divisor of integers.")
-lcm = row("lcm", np.lcm, "Least common multiple of integers.")
