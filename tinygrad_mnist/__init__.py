@@ -40,8 +40,8 @@ from .functions import (
     atan2, atanh, atleast_1d, atleast_2d, atleast_3d, baddbmm, bernoulli, bincount, bitwise_and, bitwise_left_shift,
     bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, bmm, broadcast_shapes, broadcast_tensors, broadcast_to,
     bucketize, cat, cdist, ceil, chunk, clamp, clamp_max, clamp_min, clip, clone, column_stack, concat, concatenate,
-    copysign, cos, cosh, count_nonzero, cross, cumprod, cumsum, deg2rad, det, diag, diag_embed, diagflat, diagonal, div,
-    divide, dot, einsum, eq, equal, erf, erfc, exp, exp2, expand, expm1, fix, flatten, flip, fliplr, flipud, floor,
+    copysign, cos, cosh, count_nonzero, cross, cumprod, cumsum, deg2rad, det, diag, diag_embed, diagonal, div, divide,
+    dot, einsum, eq, equal, erf, erfc, exp, exp2, expand, expm1, fix, flatten, flip, fliplr, flipud, floor,
     floor_divide, fmax, fmin, fmod, frac, gather, ge, ger, greater, greater_equal, gt, hsplit, hstack, hypot, index_add,
     index_copy, index_fill, index_select, inner, inverse, isclose, isfinite, isin, isinf, isnan, isneginf, isposinf,
     kron, kthvalue, le, lerp, less, less_equal, log, log10, log1p, log2, log_softmax, logaddexp, logcumsumexp, logdet,
@@ -50,9 +50,9 @@ from .functions import (
     nan_to_num, nanmean, nanmedian, nanquantile, nansum, narrow, ne, neg, negative, nonzero, norm, not_equal, outer,
     pad, permute, pow, prod, quantile, rad2deg, ravel, reciprocal, relu, remainder, repeat_interleave, reshape, roll,
     round, row_stack, rsqrt, scatter, scatter_add, scatter_reduce, searchsorted, select, sgn, sigmoid, sign, signbit,
-    sin, sinc, sinh, softmax, sort, split, sqrt, square, squeeze, stack, std, std_mean, sub, subtract, sum, swapaxes,
-    swapdims, t, take, take_along_dim, tan, tanh, tensor_split, tensordot, tile, topk, trace, transpose, tril, triu,
-    true_divide, trunc, unbind, unflatten, unique, unsqueeze, var, var_mean, view, vsplit, vstack, where, xlogy,
+    sin, sinc, sinh, softmax, sort, split, sqrt, square, squeeze, stack, std, std_mean, sub, subtract, sum, swapaxes, t,
+    take, take_along_dim, tan, tanh, tensor_split, tensordot, tile, topk, trace, transpose, tril, triu, true_divide,
+    trunc, unbind, unflatten, unique, unsqueeze, var, var_mean, view, vsplit, vstack, where, xlogy,
 )  # fmt: skip
 from .tensors.creation import (
     arange, as_tensor, empty, empty_like, eye, from_numpy, full, full_like, linspace, logspace, normal, ones, ones_like,

@@ -9,7 +9,6 @@ from strategies import NOT_ZERO, Array, Call, Draw
 from tinygrad_mnist.kernels import lapack
 from tinygrad_mnist.ops import decompositions as D
 from tinygrad_mnist.ops import index as I  # noqa: E741
-from tinygrad_mnist.ops import layout as L
 from tinygrad_mnist.ops import order as O  # noqa: E741
 from tinygrad_mnist.ops import views as V
 
@@ -222,40 +221,6 @@ case(V.add_windows, build_add_windows, add_windows_oracle, alone="inside PyTorch
 case(V.contiguous, lambda d: Call([d.values(d.shape())], {}, d.seed), lambda x: x, torch=lambda m, x: x.contiguous(),
      examples=(Example((SQUARE.T,), SQUARE.T, (SQUARE,), g=SQUARE),))  # fmt: skip
 
-
-
-# ---------------------------------------------------------------- borders
-MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-WIDTHS = [((1, 2), (0, 0)), ((0, 0), (2, 0)), ((2, 1), (1, 3))]
-
-
-def build_mirror(d: Draw) -> Call:
-    return Call([d.values((3, 4))], {"width": d.choose(WIDTHS), "mode": d.choose([*MODES])}, d.seed)
-
-
-def build_fold(d: Draw) -> Call:
-    width = d.choose(WIDTHS)
-    shape = tuple(size + sum(w) for size, w in zip((3, 4), width, strict=True))
-    return Call([d.values(shape)], {"width": width, "mode": d.choose([*MODES])}, d.seed)
-
-
-def fold_oracle(x: Array, width: Any, mode: str) -> Array:
-    shown = np.pad(np.arange(12).reshape(3, 4), width, mode=MODES[mode])
-    return np.bincount(shown.reshape(-1), x.reshape(-1), 12).reshape(3, 4)
-
-
-case(L.mirror, build_mirror, lambda x, width, mode: np.pad(x, width, mode=MODES[mode]),
-     torch=lambda m, x, width, mode: m.nn.functional.pad(x[None, None], [n for w in width[::-1] for n in w], mode)[0,
-         0],
-     examples=(Example((a(1, 2, 3),), a(2, 1, 2, 3, 2), (a(2, 9, 4),), {"width": ((1, 1),), "mode": "reflect"},
-         g=a(1, 2, 3, 4, 5)),
-               Example((a(1, 2, 3),), a(1, 1, 2, 3, 3), (a(3, 3, 9),), {"width": ((1, 1),), "mode": "replicate"},
-                   g=a(1, 2, 3, 4, 5)),
-               Example((a(1, 2, 3),), a(3, 1, 2, 3, 1), (a(7, 3, 5),), {"width": ((1, 1),), "mode": "circular"},
-                   g=a(1, 2, 3, 4, 5))))  # fmt: skip
-case(L.fold, build_fold, fold_oracle, alone="inside PyTorch's rule of pad",
-     examples=(Example((a(1, 2, 3, 4, 5),), a(7, 3, 5), (a(3, 1, 2, 3, 1),), {"width": ((1, 1),), "mode": "circular"},
-         g=a(1, 2, 3)),))  # fmt: skip
 
 # ---------------------------------------------------------------- decompositions
 

@@ -31,11 +31,6 @@ def swapaxes(input: Values, axis0: int, axis1: int) -> Tensor:
     return transpose(input, axis0, axis1)
 
 
-def swapdims(input: Values, dim0: int, dim1: int) -> Tensor:
-    """Exchange two dimensions; transpose by another name."""
-    return transpose(input, dim0, dim1)
-
-
 def t(input: Values) -> Tensor:
     """Transpose a matrix; vectors and scalars stay as they are."""
     need(input.ndim < 3, "t: expected at most 2 dimensions.", input, hint="transpose(-2, -1)")
@@ -167,11 +162,6 @@ def diag(input: Values, diagonal: int = 0) -> Tensor:
         return diag_embed(input, diagonal)
     at = _offset("diag", diagonal, *input.shape)
     return clone(views.diagonal(input, offset=at, axis1=0, axis2=1))
-
-
-def diagflat(input: Values, offset: int = 0) -> Tensor:
-    """Make a matrix with all elements on its diagonal."""
-    return diag_embed(ravel(input), offset)
 
 
 def trace(input: Values) -> Tensor:

@@ -70,7 +70,7 @@ def turned(rest: Array, b: Any) -> Any:
 def remainder(a: Any, b: Any, out: Array | None = None) -> Any:
     """Give the remainder of a / b, with the sign of b."""
     rest = np.asarray(fmod(a, b))
-    return given(np.add(rest, b, out=rest, where=turned(rest, b)), out)
+    return given(np.where(turned(rest, b), rest + b, rest).astype(rest.dtype, copy=False), out)
 
 
 @quiet
@@ -147,7 +147,7 @@ def nan_to_num(x: Array, *, nan: float, posinf: float | None, neginf: float | No
     """Replace what is not a number, and infinities: those of None by the largest numbers."""
     out = np.array(x)
     if x.dtype.kind == "f":
-        np.copyto(out, nan, where=np.isnan(x))
+        out[...] = np.where(np.isnan(x), nan, x)
         for infinity, value in ((math.inf, posinf), (-math.inf, neginf)):
             if value is not None:
                 np.copyto(out, value, where=np.equal(x, infinity))

@@ -79,59 +79,6 @@ def pad_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], v
     return pad(g, width=tuple((-before, -after) for before, after in width), value=0)
 
 
-def borders(mode: str, size: int, before: int, after: int) -> list[tuple[slice, slice]]:
-    """Tell what the borders of a padded axis show: (border, elements inside), mirrored where the slice runs back."""
-    end = before + size
-    if mode == "reflect":
-        pairs = [
-            (slice(0, before), slice(2 * before, before, -1)),
-            (slice(end, None), slice(end - 2, end - 2 - after, -1)),
-        ]
-        pairs = [(b, slice(s.start, s.stop if s.stop >= 0 else None, -1)) for b, s in pairs]
-    elif mode == "replicate":
-        pairs = [(slice(0, before), slice(before, before + 1)), (slice(end, None), slice(end - 1, end))]
-    else:
-        pairs = [(slice(0, before), slice(size, end)), (slice(end, None), slice(before, before + after))]
-    return [pair for pair, count in zip(pairs, (before, after), strict=True) if count]
-
-
-@primitive(slow=MOVED)
-def mirror(x: Array, *, width: tuple[tuple[int, int], ...], mode: str, out: Array | None = None) -> Array:
-    """Surround x with itself: reflected, repeated at the edge or wrapped around; width as in pad, at least 0."""
-    shape = tuple(size + before + after for size, (before, after) in zip(x.shape, width, strict=True))
-    out = np.empty(shape, x.dtype) if out is None else out
-    out[tuple(slice(b, b + size) for size, (b, _) in zip(x.shape, width, strict=True))] = x
-    for axis, (size, (before, after)) in enumerate(zip(x.shape, width, strict=True)):
-        for border, inside in borders(mode, size, before, after):
-            lead = (slice(None),) * axis
-            out[(*lead, border)] = out[(*lead, inside)]
-    return out
-
-
-@primitive(slow=MOVED)
-def fold(x: Array, *, width: tuple[tuple[int, int], ...], mode: str) -> Array:
-    """Cut off borders, adding them to the elements that they show."""
-    out = x.copy()
-    sizes = [size - before - after for size, (before, after) in zip(x.shape, width, strict=True)]
-    for axis in reversed(range(x.ndim)):
-        for border, inside in borders(mode, sizes[axis], *width[axis]):
-            lead = (slice(None),) * axis
-            part = out[(*lead, border)]
-            out[(*lead, inside)] += np.add.reduce(part, axis, keepdims=True) if mode == "replicate" else part
-    kept = tuple(slice(b, b + size) for size, (b, _) in zip(sizes, width, strict=True))
-    return np.array(out[kept])
-
-
-@mirror.vjp("x")
-def mirror_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], mode: str) -> Any:
-    return fold(g, width=width, mode=mode)
-
-
-@fold.vjp("x")
-def fold_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], mode: str) -> Any:
-    return mirror(g, width=width, mode=mode)
-
-
 @primitive(slow=MOVED)
 def cat(*xs: Array, axis: int, out: Array | None = None) -> Array:
     """Join arrays end to end along an axis that exists."""
