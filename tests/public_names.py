@@ -42,8 +42,8 @@ NO_METHODS = {"bucketize", "isin", "pad", "std_mean", "var_mean"}  # in PyTorch 
 # tensors/in_place.py has by hand; and the functions of other files that have one
 CHANGING = {"arithmetic", "elementwise", "formulas"}
 NOT_IN_PLACE = set("""
-    add allclose clone det div equal fmax fmin inverse isclose isfinite isin isinf isnan isneginf isposinf logaddexp
-    maximum minimum mul pow signbit sub where
+    add allclose clone det div equal inverse isclose isfinite isin isinf isnan isneginf isposinf logaddexp
+    maximum minimum mul pow sub where
 """.split())
 IN_PLACE = set("""
     addbmm addmm addmv addr baddbmm cumprod cumsum index_add index_copy index_fill masked_fill masked_scatter put

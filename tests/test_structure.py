@@ -42,8 +42,8 @@ LAZY = {
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
-    "promotion", "broadcast", "compare", "elementwise", "elementary", "activation", "index", "views",
-    "order", "layout", "reduce", "cumulate", "contract", "decompositions", "conv", "pool", "softmax",
+    "promotion", "broadcast", "compare", "elementwise", "elementary", "activation", "index", "order",
+    "layout", "reduce", "cumulate", "contract", "decompositions", "conv", "pool", "softmax",
 ]  # fmt: skip
 
 

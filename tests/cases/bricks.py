@@ -9,8 +9,8 @@ from strategies import NOT_ZERO, Array, Call, Draw
 from tinygrad_mnist.kernels import lapack
 from tinygrad_mnist.ops import decompositions as D
 from tinygrad_mnist.ops import index as I  # noqa: E741
+from tinygrad_mnist.ops import layout as L
 from tinygrad_mnist.ops import order as O  # noqa: E741
-from tinygrad_mnist.ops import views as V
 
 from .case import Example, a, case
 from .shapes import draw_along
@@ -182,10 +182,10 @@ def put_diagonal_oracle(x: Array, shape: Any, **static: Any) -> Array:
 
 MAIN = {"offset": 0, "axis1": 0, "axis2": 1}
 SQUARE = np.array([[1.0, 2], [3, 4]])
-case(V.diagonal, build_diagonal, np.diagonal, torch=lambda m, x, offset, axis1,
+case(L.diagonal, build_diagonal, np.diagonal, torch=lambda m, x, offset, axis1,
     axis2: m.diagonal(x, offset, axis1, axis2),
      examples=(Example((SQUARE,), a(1, 4), (np.diag([5.0, 6]),), MAIN, g=a(5, 6)),))  # fmt: skip
-case(V.put_diagonal, build_put_diagonal, put_diagonal_oracle,
+case(L.put_diagonal, build_put_diagonal, put_diagonal_oracle,
      torch=lambda m, x, shape, offset, axis1, axis2: m.diagonal_scatter(m.zeros(shape, dtype=x.dtype), x, offset,
          axis1, axis2),
      examples=(Example((a(5, 6),), np.diag([5.0, 6]), (a(1, 4),), {**MAIN, "shape": (2, 2)}, g=SQUARE),))  # fmt: skip
@@ -213,12 +213,12 @@ def add_windows_oracle(x: Array, axis: int, size: int, step: int, shape: Any) ->
 
 
 PAIRS = {"axis": 0, "size": 2, "step": 1}
-case(V.windows, build_windows, windows_oracle, torch=lambda m, x, axis, size, step: x.unfold(axis, size, step),
+case(L.windows, build_windows, windows_oracle, torch=lambda m, x, axis, size, step: x.unfold(axis, size, step),
      examples=(Example((a(1, 2, 3),), np.array([[1.0, 2], [2, 3]]), (a(1, 5, 4),), PAIRS, g=SQUARE),))  # fmt: skip
-case(V.add_windows, build_add_windows, add_windows_oracle, alone="inside PyTorch's rule of unfold",
+case(L.add_windows, build_add_windows, add_windows_oracle, alone="inside PyTorch's rule of unfold",
      examples=(Example((SQUARE,), a(1, 5, 4), (SQUARE - [[0, 0], [1, 1]],), {**PAIRS, "shape": (3,)},
          g=a(1, 2, 3)),))  # fmt: skip
-case(V.contiguous, lambda d: Call([d.values(d.shape())], {}, d.seed), lambda x: x, torch=lambda m, x: x.contiguous(),
+case(L.contiguous, lambda d: Call([d.values(d.shape())], {}, d.seed), lambda x: x, torch=lambda m, x: x.contiguous(),
      examples=(Example((SQUARE.T,), SQUARE.T, (SQUARE,), g=SQUARE),))  # fmt: skip
 
 

@@ -121,11 +121,7 @@ table({
     "matrix_power": (lambda m, x, n: m.linalg.matrix_power(x, n) + m.linalg.matrix_power(well(m, x), -n),
                      lambda x, n: np.linalg.matrix_power(x, n) + np.linalg.matrix_power(solvable(x), -n),
                          *((s, {"n": n}) for s in MATRICES for n in (0, 1, 2, 3))),
-    "linalg.cross": (lambda m, x, y: m.linalg.cross(x, y), lambda x,
-        y: np.cross(x, y), ((2, 3), (2, 3), {})),
-    "linalg.diagonal": (lambda m, x: m.linalg.diagonal(x, offset=1), lambda x: np.diagonal(x, 1, -2, -1),
-        ((2, 3, 3), {})),
-}, raw=False, order=2)  # fmt: skip
+    }, raw=False, order=2)  # fmt: skip
 
 
 def triangle(x: Array, upper: bool, one: bool) -> Array:

@@ -55,9 +55,9 @@ BESIDES = {
 # What differs on purpose, and why
 METHODS_ONLY = {"view", "expand", "pad"}  # pad is in torch.nn.functional
 # overloads: of PyTorch's each takes its own keywords
-METHODS_ONLY |= {"tensor_split", "hsplit", "vsplit", "scatter", "concatenate", "cross"}
+METHODS_ONLY |= {"scatter", "concatenate", "cross"}
 # dim=None means "all" for ours and for most of PyTorch; these of PyTorch's take no None where they take dim at all
-NO_NONE = {"amax", "amin", "median", "nanmedian", "prod", "max", "min", "squeeze"}
+NO_NONE = {"amax", "amin", "median", "prod", "max", "min", "squeeze"}
 
 
 def call(m, name, given):

@@ -6,37 +6,32 @@ that is not a primitive or built from primitives. Read after ops/. The lists bel
 
 # isort: off
 from .arithmetic import add, clamp, clamp_max, clamp_min, divide, pow, subtract, true_divide
-from .contractions import addmm, addmv, addr, baddbmm, bmm, cross, dot, inner, kron, mm, mv, outer
-from .counting import bincount, count_nonzero, unique
+from .contractions import addmm, addmv, addr, baddbmm, bmm, cross, dot, einsum, inner, kron, mm, mv, outer, tensordot
 from .elementwise import (
     abs, acos, acosh, asin, asinh, atan, atan2, atanh, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
-    bitwise_right_shift, bitwise_xor, ceil, clone, copysign, cos, cosh, det, eq, erf, erfc, exp, exp2, expm1, floor,
-    floor_divide, fmax, fmin, fmod, ge, gt, hypot, inverse, isfinite, isinf, isnan, le, log, log10, log1p, log2,
-    logaddexp, logical_and, logical_not, logical_or, logical_xor, lt, maximum, minimum, multiply, ne, negative,
-    reciprocal, relu, remainder, rsqrt, sigmoid, sign, signbit, sin, sinh, sqrt, square, tan, tanh, trunc, where, xlogy,
+    bitwise_right_shift, bitwise_xor, ceil, clone, cos, cosh, det, eq, erf, erfc, exp, exp2, expm1, floor, floor_divide,
+    fmod, ge, gt, inverse, isfinite, isinf, isnan, le, log, log10, log1p, log2, logaddexp, logical_and, logical_not,
+    logical_or, logical_xor, lt, maximum, minimum, multiply, ne, negative, reciprocal, relu, remainder, rsqrt, sigmoid,
+    sign, sin, sinh, sqrt, square, tan, tanh, trunc, where, xlogy,
 )  # fmt: skip
 from .formulas import (
-    addcdiv, addcmul, allclose, deg2rad, equal, frac, isclose, isin, isneginf, isposinf, lerp, logit, nan_to_num,
-    rad2deg, round, sinc,
+    addcdiv, addcmul, allclose, deg2rad, equal, frac, isclose, isin, lerp, logit, nan_to_num, rad2deg, round,
 )  # fmt: skip
 from .indexing import (
     argwhere, index_add, index_copy, index_fill, index_select, masked_fill, masked_scatter, masked_select, nonzero,
     scatter, scatter_add, scatter_reduce, take, take_along_dim,
 )  # fmt: skip
 from .linalg import cdist, logdet
-from .moving import (
-    diag, diag_embed, diagonal, fliplr, flipud, repeat_interleave, roll, swapaxes, t, tile, trace, tril, triu,
-    unflatten,
-)  # fmt: skip
+from .moving import diag, diag_embed, diagonal, repeat_interleave, roll, swapaxes, t, tile, trace, tril, triu, unflatten
 from .norms import norm
 from .order import (
-    aminmax, argsort, bernoulli, bucketize, kthvalue, median, multinomial, nanmedian, nanquantile, quantile,
-    searchsorted, sort, topk,
+    argsort, bernoulli, bincount, bucketize, count_nonzero, kthvalue, median, multinomial, quantile, searchsorted, sort,
+    topk, unique,
 )  # fmt: skip
 from .padding import pad
 from .pieces import (
-    atleast_1d, atleast_2d, atleast_3d, broadcast_shapes, broadcast_tensors, broadcast_to, chunk, column_stack,
-    concatenate, hsplit, hstack, meshgrid, narrow, select, tensor_split, unbind, vsplit, vstack,
+    atleast_1d, atleast_2d, broadcast_shapes, broadcast_tensors, broadcast_to, chunk, concatenate, hstack, meshgrid,
+    narrow, select, unbind, vstack,
 )  # fmt: skip
 from .products import log_softmax, matmul, softmax
 from .reductions import (
@@ -46,7 +41,6 @@ from .reductions import (
 from .shapes import (
     cat, expand, flatten, flip, gather, movedim, permute, ravel, reshape, split, squeeze, stack, transpose, unsqueeze,
 )  # fmt: skip
-from .summation import einsum, tensordot
 
 sub, mul, div, neg, clip, view, fix, sgn = subtract, multiply, divide, negative, clamp, reshape, trunc, sign
 absolute, arctan2, greater, greater_equal, less, less_equal, not_equal = abs, atan2, gt, ge, lt, le, ne
@@ -55,26 +49,24 @@ row_stack, moveaxis, ger = vstack, movedim, outer
 
 __all__ = [
     "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "addmm", "addmv", "addr", "all", "allclose",
-    "amax", "amin", "aminmax", "any", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
-    "argmax", "argmin", "argsort", "argwhere", "asin", "asinh", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d",
-    "atleast_3d", "baddbmm", "bernoulli", "bincount", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "bmm", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize",
-    "cat", "cdist", "ceil", "chunk", "clamp", "clamp_max", "clamp_min", "clip", "clone", "column_stack", "concat",
-    "concatenate", "copysign", "cos", "cosh", "count_nonzero", "cross", "cumprod", "cumsum", "deg2rad", "det", "diag",
-    "diag_embed", "diagonal", "div", "divide", "dot", "einsum", "eq", "equal", "erf", "erfc", "exp", "exp2", "expand",
-    "expm1", "fix", "flatten", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac",
-    "gather", "ge", "ger", "greater", "greater_equal", "gt", "hsplit", "hstack", "hypot", "index_add", "index_copy",
-    "index_fill", "index_select", "inner", "inverse", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf",
-    "isposinf", "kron", "kthvalue", "le", "lerp", "less", "less_equal", "log", "log10", "log1p", "log2", "log_softmax",
-    "logaddexp", "logcumsumexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit",
-    "logsumexp", "lt", "masked_fill", "masked_scatter", "masked_select", "matmul", "max", "maximum", "mean", "median",
-    "meshgrid", "min", "minimum", "mm", "moveaxis", "movedim", "mul", "multinomial", "multiply", "mv", "nan_to_num",
-    "nanmean", "nanmedian", "nanquantile", "nansum", "narrow", "ne", "neg", "negative", "nonzero", "norm", "not_equal",
-    "outer", "pad", "permute", "pow", "prod", "quantile", "rad2deg", "ravel", "reciprocal", "relu", "remainder",
-    "repeat_interleave", "reshape", "roll", "round", "row_stack", "rsqrt", "scatter", "scatter_add", "scatter_reduce",
-    "searchsorted", "select", "sgn", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "softmax", "sort", "split",
-    "sqrt", "square", "squeeze", "stack", "std", "std_mean", "sub", "subtract", "sum", "swapaxes", "t", "take",
-    "take_along_dim", "tan", "tanh", "tensor_split", "tensordot", "tile", "topk", "trace", "transpose", "tril", "triu",
-    "true_divide", "trunc", "unbind", "unflatten", "unique", "unsqueeze", "var", "var_mean", "view", "vsplit", "vstack",
-    "where", "xlogy",
+    "amax", "amin", "any", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin",
+    "argsort", "argwhere", "asin", "asinh", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "baddbmm",
+    "bernoulli", "bincount", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "bmm", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize", "cat", "cdist", "ceil",
+    "chunk", "clamp", "clamp_max", "clamp_min", "clip", "clone", "concat", "concatenate", "cos", "cosh",
+    "count_nonzero", "cross", "cumprod", "cumsum", "deg2rad", "det", "diag", "diag_embed", "diagonal", "div", "divide",
+    "dot", "einsum", "eq", "equal", "erf", "erfc", "exp", "exp2", "expand", "expm1", "fix", "flatten", "flip", "floor",
+    "floor_divide", "fmod", "frac", "gather", "ge", "ger", "greater", "greater_equal", "gt", "hstack", "index_add",
+    "index_copy", "index_fill", "index_select", "inner", "inverse", "isclose", "isfinite", "isin", "isinf", "isnan",
+    "kron", "kthvalue", "le", "lerp", "less", "less_equal", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp",
+    "logcumsumexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logsumexp", "lt",
+    "masked_fill", "masked_scatter", "masked_select", "matmul", "max", "maximum", "mean", "median", "meshgrid", "min",
+    "minimum", "mm", "moveaxis", "movedim", "mul", "multinomial", "multiply", "mv", "nan_to_num", "nanmean", "nansum",
+    "narrow", "ne", "neg", "negative", "nonzero", "norm", "not_equal", "outer", "pad", "permute", "pow", "prod",
+    "quantile", "rad2deg", "ravel", "reciprocal", "relu", "remainder", "repeat_interleave", "reshape", "roll", "round",
+    "row_stack", "rsqrt", "scatter", "scatter_add", "scatter_reduce", "searchsorted", "select", "sgn", "sigmoid",
+    "sign", "sin", "sinh", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "std_mean", "sub",
+    "subtract", "sum", "swapaxes", "t", "take", "take_along_dim", "tan", "tanh", "tensordot", "tile", "topk", "trace",
+    "transpose", "tril", "triu", "true_divide", "trunc", "unbind", "unflatten", "unique", "unsqueeze", "var",
+    "var_mean", "view", "vstack", "where", "xlogy",
 ]  # fmt: skip

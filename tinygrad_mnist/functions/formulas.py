@@ -1,4 +1,4 @@
-"""PyTorch's names for what is a formula of other operations, or has settings: round, sinc, lerp, isclose ...
+"""PyTorch's names for what is a formula of other operations, or has settings: round, lerp, isclose ...
 
 What takes arrays alone stands in elementwise.py. Look next at reductions.py.
 """
@@ -6,12 +6,10 @@ What takes arrays alone stands in elementwise.py. Look next at reductions.py.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from ..core.errors import DTypeError
-from ..core.graph import Var
 from ..ops import compare, elementary, elementwise, order, promotion, reduce
 from .arithmetic import clamp
 from .dims import integer
@@ -51,14 +49,6 @@ def rad2deg(input: TensorLike) -> Tensor:
     return elementwise.multiply(input, 180 / math.pi)
 
 
-def sinc(input: TensorLike) -> Tensor:
-    """Sine of πx over πx, 1 at 0; by its series near 0, so that every derivative there is right."""
-    x = elementwise.multiply(input, math.pi)
-    square, near = x * x, compare.less(elementwise.absolute(x), 0.05)
-    apart = compare.where(near, 1.0, x)
-    return compare.where(near, 1 - square / 6 * (1 - square / 20 * (1 - square / 42)), elementwise.sin(apart) / apart)
-
-
 def logit(input: TensorLike, eps: float | None = None) -> Tensor:
     """Logarithm of input / (1 - input), the inverse of the sigmoid; eps: input is limited to [eps, 1 - eps] first."""
     x = elementwise.add(input if eps is None else clamp(input, eps, 1 - eps), 0.0)  # -0 counts as 0
@@ -72,25 +62,16 @@ def lerp(input: TensorLike, end: TensorLike, weight: TensorLike) -> Tensor:
 
 def addcmul(input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, *, value: float = 1) -> Tensor:
     """Sum input + value · tensor1 · tensor2."""
-    if _alike(input, tensor1, tensor2):
-        return elementary.addcmul(input, tensor1, tensor2, value=number("addcmul", value))
     product = elementwise.multiply(tensor1, tensor2)
-    return elementwise.add(input, product if value == 1 else elementwise.multiply(product, value))
+    return elementwise.add(input, product if value == 1 else elementwise.multiply(product, number("addcmul", value)))
 
 
 def addcdiv(input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, *, value: float = 1) -> Tensor:
     """Sum input + value · tensor1 / tensor2."""
-    if _alike(input, tensor1, tensor2):
-        return elementary.addcdiv(input, tensor1, tensor2, value=number("addcdiv", value))
     if all(getattr(x, "dtype", np.dtype("f")).kind != "f" for x in (tensor1, tensor2)):
         raise DTypeError("addcdiv: integers are not divided here.", hint="tensor1.float(), or addcmul with 1 / tensor2")
-    return elementwise.add(input, elementwise.multiply(elementwise.divide(tensor1, tensor2), value))
-
-
-def _alike(*xs: Any) -> bool:
-    """Tell whether these are floats of one dtype."""
-    kinds = {x.dtype for x in xs if isinstance(x, Var | np.ndarray)}
-    return len(kinds) == 1 and kinds.pop().kind == "f"
+    quotient = elementwise.divide(tensor1, tensor2)
+    return elementwise.add(input, quotient if value == 1 else elementwise.multiply(quotient, number("addcdiv", value)))
 
 
 def nan_to_num(
@@ -101,16 +82,6 @@ def nan_to_num(
 
 
 # ---------------------------------------------------------------- comparisons
-
-
-def isposinf(input: TensorLike) -> Tensor:
-    """Tell where input is +∞."""
-    return compare.equal(input, math.inf)
-
-
-def isneginf(input: TensorLike) -> Tensor:
-    """Tell where input is -∞."""
-    return compare.equal(input, -math.inf)
 
 
 def isclose(

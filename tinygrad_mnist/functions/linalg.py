@@ -20,7 +20,7 @@ from ..ops import decompositions as D
 from ..ops.compare import where
 from ..ops.contract import swap
 from ..ops.index import getitem
-from . import contractions, moving
+from . import moving
 from .dims import flag, integer, need
 from .norms import floats, matrix_norm, vector_norm
 from .numbers import number
@@ -29,8 +29,8 @@ from .shapes import cat, ravel, squeeze, unsqueeze
 from .types import Tensor, Values
 
 __all__ = [
-    "LinAlgError", "cholesky", "cross", "det", "diagonal", "eigh", "inv", "matmul", "matrix_norm", "matrix_power",
-    "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vector_norm",
+    "LinAlgError", "cholesky", "det", "eigh", "inv", "matmul", "matrix_norm", "matrix_power", "norm", "pinv", "qr",
+    "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vector_norm",
 ]  # fmt: skip
 
 
@@ -196,16 +196,6 @@ def eigh(A: Values, UPLO: str = "L") -> Eigen:
     n = A.shape[-1] if A.ndim else 0
     v, w = D.unpack(D.eigh(_symmetric("eigh", A, UPLO)), (n, n), (n,))
     return Eigen(w, v)
-
-
-def cross(input: Values, other: Values, *, dim: int = -1) -> Tensor:
-    """Cross product of vectors of 3 along a dimension; the others broadcast."""
-    return contractions.cross(input, other, dim)
-
-
-def diagonal(A: Values, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Give the diagonal over two dimensions, the last ones unless given, as the last dimension of a view."""
-    return moving.diagonal(A, offset, dim1, dim2)
 
 
 # ---------------------------------------------------------------- PyTorch's older names

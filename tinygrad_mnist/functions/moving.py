@@ -15,12 +15,12 @@ import numpy as np
 from ..core.errors import ArgumentError
 from ..core.graph import Var
 from ..core.scope import unchanging
-from ..ops import index, layout, order, reduce, views
+from ..ops import index, layout, order, reduce
 from ..ops.broadcast import broadcast_to
 from ..ops.compare import keep
 from ..ops.elementwise import clone
 from .dims import Size, as_axis, integer, need, sizes
-from .shapes import expand, flip, ravel, reshape, transpose, unsqueeze
+from .shapes import expand, ravel, reshape, transpose, unsqueeze
 from .types import Tensor, Values
 
 # ---------------------------------------------------------------- orders of dimensions
@@ -46,18 +46,6 @@ def unflatten(input: Values, dim: int, sizes: Sequence[int]) -> Tensor:
     need(fits, f"unflatten: dimension {dim} of {size} does not fill {tuple(sizes)}.", input)
     whole = tuple(size // known if s == -1 else s for s in sizes)
     return layout.reshape(input, shape=(*input.shape[:at], *whole, *input.shape[at + 1 :]))
-
-
-def fliplr(input: Values) -> Tensor:
-    """Reverse the order along dimension 1."""
-    need(input.ndim > 1, "fliplr: expected at least 2 dimensions.", input)
-    return flip(input, 1)
-
-
-def flipud(input: Values) -> Tensor:
-    """Reverse the order along dimension 0."""
-    need(input.ndim > 0, "flipud: expected at least 1 dimension.", input)
-    return flip(input, 0)
 
 
 def roll(input: Values, shifts: Size, dims: Size = ()) -> Tensor:
@@ -87,7 +75,7 @@ def repeat(self: Values, *repeats: Any) -> Tensor:
     shape = (1,) * (len(times) - self.ndim) + tuple(self.shape)
     narrow = layout.reshape(self, shape=tuple(n for s in shape for n in (1, s)))
     wide = broadcast_to(narrow, shape=tuple(n for pair in zip(times, shape, strict=True) for n in pair))
-    return layout.reshape(views.contiguous(wide), shape=tuple(n * s for n, s in zip(times, shape, strict=True)))
+    return layout.reshape(layout.contiguous(wide), shape=tuple(n * s for n, s in zip(times, shape, strict=True)))
 
 
 def tile(input: Values, dims: Size = (), *more: int) -> Tensor:
@@ -109,7 +97,7 @@ def repeat_interleave(input: Values, repeats: Any, dim: int | None = None, *, ou
     times = integer("repeat_interleave", "repeats", reshape(repeats, ()) if np.ndim(repeats) else repeats)
     need(times >= 0, "repeat_interleave: repeats must not be negative.", times, kind=ArgumentError)
     wide = broadcast_to(unsqueeze(x, axis + 1), shape=(*x.shape[: axis + 1], times, *x.shape[axis + 1 :]))
-    return layout.reshape(views.contiguous(wide), shape=(*x.shape[:axis], size * times, *x.shape[axis + 1 :]))
+    return layout.reshape(layout.contiguous(wide), shape=(*x.shape[:axis], size * times, *x.shape[axis + 1 :]))
 
 
 # ---------------------------------------------------------------- triangles and diagonals
@@ -142,7 +130,7 @@ def diagonal(input: Values, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     first, second = (as_axis("diagonal", d, input.ndim) for d in (dim1, dim2))
     need(first != second, "diagonal: expected two different dimensions.", input, dim1, dim2, kind=ArgumentError)
     offset = _offset("diagonal", offset, input.shape[first], input.shape[second])
-    return views.diagonal(input, offset=offset, axis1=first, axis2=second)
+    return layout.diagonal(input, offset=offset, axis1=first, axis2=second)
 
 
 def diag_embed(input: Values, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -152,7 +140,7 @@ def diag_embed(input: Values, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     need(input.ndim and first != second, "diag_embed: expected two different dimensions.", input, dim1, dim2)
     rest, size = iter(input.shape[:-1]), input.shape[-1] + abs(at)
     shape = tuple(size if i in (first, second) else next(rest) for i in range(ndim))
-    return views.put_diagonal(input, offset=at, axis1=first, axis2=second, shape=shape)
+    return layout.put_diagonal(input, offset=at, axis1=first, axis2=second, shape=shape)
 
 
 def diag(input: Values, diagonal: int = 0) -> Tensor:
@@ -161,13 +149,13 @@ def diag(input: Values, diagonal: int = 0) -> Tensor:
     if input.ndim == 1:
         return diag_embed(input, diagonal)
     at = _offset("diag", diagonal, *input.shape)
-    return clone(views.diagonal(input, offset=at, axis1=0, axis2=1))
+    return clone(layout.diagonal(input, offset=at, axis1=0, axis2=1))
 
 
 def trace(input: Values) -> Tensor:
     """Sum the diagonal of a matrix."""
     need(input.ndim == 2, "trace: expected a matrix.", input)
-    return reduce.sum(views.diagonal(input, offset=0, axis1=0, axis2=1), axis=None, keepdims=False)
+    return reduce.sum(layout.diagonal(input, offset=0, axis1=0, axis2=1), axis=None, keepdims=False)
 
 
 # ---------------------------------------------------------------- methods only
@@ -175,7 +163,7 @@ def trace(input: Values) -> Tensor:
 
 def contiguous(self: Tensor) -> Tensor:
     """Give the tensor itself if its memory runs in C order, else a copy that does."""
-    return self if self.array.flags.c_contiguous else views.contiguous(self)
+    return self if self.array.flags.c_contiguous else layout.contiguous(self)
 
 
 def is_contiguous(self: Tensor) -> bool:
@@ -187,11 +175,6 @@ def stride(self: Tensor, dim: int | None = None) -> Any:
     """Steps in memory, in elements, from one position to the next: of each dimension, or of one."""
     steps = tuple(s // self.array.itemsize for s in self.array.strides)
     return steps if dim is None else steps[as_axis("stride", dim, self.ndim)]
-
-
-def view_as(self: Tensor, other: Tensor) -> Tensor:
-    """Give the shape of another tensor."""
-    return reshape(self, tuple(other.shape))
 
 
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
@@ -215,5 +198,5 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     x: Any = self if self.ndim else reshape(self, 1)
     fits = 0 <= size <= x.shape[axis] and step > 0
     need(fits, f"unfold: no pieces of size {size}, step {step}.", self, kind=ArgumentError)
-    found = views.windows(x, axis=axis, size=size, step=step)
+    found = layout.windows(x, axis=axis, size=size, step=step)
     return found if self.ndim else reshape(found, size)

@@ -1,46 +1,31 @@
-"""PyTorch's names for order: sort, topk, kthvalue, median, quantile, searchsorted; and draws by given probabilities.
+"""PyTorch's names for order: sort, topk, median, quantile, searchsorted; for draws by given probabilities; for counts.
 
 Positions come from ops/order.py and values are gathered at them, so that gradients go where values came from; the
-median of all elements shares its gradient among equal ones. Look next at counting.py.
+median of all elements shares its gradient among equal ones. Look next at norms.py.
 """
 
 from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..core.backend import Generator
 from ..core.draws import draw, uniform
-from ..core.errors import ArgumentError, DTypeError
-from ..core.graph import Var, no_grad
-from ..core.scope import unchanging
+from ..core.errors import ArgumentError, DTypeError, ShapeError
+from ..core.graph import Array, Var, no_grad
+from ..core.scope import refuse_captured, unchanging
 from ..ops import compare, elementary, order, promotion, reduce
 from ..ops import index as places
-from .dims import as_axis, flag, integer, need
+from .dims import Dims, as_axis, axes_or_all, flag, integer, need
 from .names import numpy_names
 from .reductions import ValuesAndIndices
 from .shapes import movedim, ravel, reshape
 from .types import Tensor, TensorLike, Values
 
 KINDS = ("linear", "lower", "higher", "midpoint", "nearest")
-
-
-class Extremes(NamedTuple):
-    """What aminmax gives."""
-
-    min: Tensor
-    max: Tensor
-
-
-@numpy_names
-def aminmax(input: TensorLike, *, dim: int | None = None, keepdim: bool = False) -> Extremes:
-    """Smallest and largest element, of all or along a dimension; equal ones share the gradient."""
-    axis = None if dim is None else as_axis("aminmax", dim, np.ndim(input))
-    low, high = (f(input, axis=axis, keepdims=flag("aminmax", "keepdim", keepdim)) for f in (reduce.amin, reduce.amax))
-    return Extremes(low, high)
 
 
 def _at(name: str, input: Any, dim: int, position: Any, keepdim: bool = True, least: int = 0) -> ValuesAndIndices:
@@ -91,24 +76,13 @@ def kthvalue(input: Values, k: int, dim: int = -1, keepdim: bool = False) -> Val
 @numpy_names
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Median, of two the lower one; with `dim` a pair (values, indices)."""
-    return _median("median", input, dim, keepdim, False)
-
-
-@numpy_names
-def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Median of what is a number, of two the lower one; with `dim` a pair (values, indices)."""
-    return _median("nanmedian", input, dim, keepdim, True)
-
-
-def _median(name: str, input: Any, dim: Any, keepdim: bool, ignore: bool) -> Any:
-    middle = partial(order.middle, ignore=ignore)
     if dim is not None:
-        return _at(name, input, dim, middle, keepdim, 1)
+        return _at("median", input, dim, order.middle, keepdim, 1)
     flat = ravel(input)
     if not flat.shape[0]:
         return reduce.mean(flat, axis=None, keepdims=False)  # NaN
     with no_grad():
-        value = _at(name, flat, 0, middle).values
+        value = _at("median", flat, 0, order.middle).values
         same = compare.logical_or(compare.equal(flat, value), compare.not_equal(value, value) * compare.isnan(flat))
     if flat.dtype.kind != "f":
         return reshape(value, ())
@@ -126,34 +100,18 @@ def quantile(
         q: a number from 0 to 1 or a vector of them, along which the results are stacked first
         interpolation: linear, lower, higher, midpoint or nearest
     """
-    return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
-
-
-@numpy_names
-def nanquantile(
-    input: Tensor, q: float | TensorLike, dim: int | None = None, keepdim: bool = False, *,
-    interpolation: str = "linear",
-) -> Tensor:  # fmt: skip
-    """Quantile, as `quantile`, of what is a number."""
-    return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
-
-
-def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, ignore: bool) -> Any:
-    need(interpolation in KINDS, f"{name}: interpolation is one of {KINDS}.", interpolation, kind=ArgumentError)
+    need(interpolation in KINDS, f"quantile: interpolation is one of {KINDS}.", interpolation, kind=ArgumentError)
     shares = np.asarray(q, dtype=np.float64)
     known = shares.ndim < 2 and ((shares >= 0) & (shares <= 1)).all()
-    need(known, f"{name}: q must be numbers from 0 to 1.", q, kind=ArgumentError)
-    need(0 not in input.shape, f"{name}: there are no elements.", input)
-    axis = None if dim is None else as_axis(name, dim, input.ndim)
+    need(known, "quantile: q must be numbers from 0 to 1.", q, kind=ArgumentError)
+    need(0 not in input.shape, "quantile: there are no elements.", input)
+    axis = None if dim is None else as_axis("quantile", dim, input.ndim)
     x = ravel(input) if axis is None or not input.ndim else movedim(input, axis, -1)
     last, size = x.ndim - 1, x.shape[-1]
     with no_grad():
         sorted_ = order.argsort(x, axis=last, descending=False)
-        numbers = reduce.sum(compare.equal(x, x), axis=-1, keepdims=True)
-        top = promotion.cast(compare.maximum(numbers - 1, 0), dtype=x.dtype)
-        rank = top * unchanging(shares.reshape(-1).astype(x.dtype))
-        if not ignore:
-            rank = compare.where(compare.less(numbers, size), float(size - 1), rank)
+        rank = unchanging(((size - 1) * shares.reshape(-1)).astype(x.dtype))
+        rank = compare.where(reduce.all(compare.equal(x, x), axis=-1, keepdims=True), rank, float(size - 1))
         rounded = {"lower": elementary.floor, "higher": elementary.ceil, "nearest": elementary.rint}
         rank = rounded[interpolation](rank) if interpolation in rounded else rank
         below, above = elementary.floor(rank), elementary.ceil(rank)
@@ -162,7 +120,7 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
     low, high = (places.gather(x, k, axis=last) for k in ends)
     found = movedim(elementary.lerp(low, high, weight) if interpolation in ("linear", "midpoint") else low, -1, 0)
     rest = found.shape[1:] if axis is not None and input.ndim else ()
-    if flag(name, "keepdim", keepdim):
+    if flag("quantile", "keepdim", keepdim):
         rest = tuple(1 if axis in (None, i) else n for i, n in enumerate(input.shape))
     return reshape(found, (*shares.shape, *rest))
 
@@ -217,3 +175,64 @@ def multinomial(
     drawn = draw(uniform, (rows.shape[0], count if again else rows.shape[1]), np.dtype(np.float64), generator)
     found = order.chosen(rows, drawn, count=count, replacement=again)
     return reshape(found, count) if input.ndim == 1 else found
+
+
+# ---------------------------------------------------------------- counts
+
+
+@numpy_names
+def count_nonzero(input: TensorLike, dim: Dims = None) -> Tensor:
+    """Number of elements other than 0."""
+    axis = axes_or_all("count_nonzero", dim, np.ndim(input))
+    return reduce.sum(compare.not_equal(input, 0), axis=axis, keepdims=False)
+
+
+@numpy_names
+def unique(
+    input: Tensor | Array, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:  # fmt: skip
+    """Elements (slices along `dim`) without repetitions, in order.
+
+    Args:
+        sorted: False changes nothing: they are in order anyway
+        return_inverse: also where each element went
+        return_counts: also how often each came
+    """
+    x, axis = _values("unique", input, dim)
+    found = np.unique(x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
+    inverse = found[1].reshape(x.shape if axis is None else (-1,))
+    return _given(input, found[0], (return_inverse, inverse), (return_counts, found[2]))
+
+
+def bincount(input: Tensor | Array, weights: Tensor | Array | None = None, minlength: int = 0) -> Tensor:
+    """Number of times that each of 0, 1, 2 ... comes, or the sum of the weights there."""
+    x, _ = _values("bincount", input, None)
+    if x.ndim != 1 or x.dtype.kind not in "iu" or (x.size and x.min() < 0):
+        raise DTypeError("bincount: expected a vector of integers of at least 0.", got=f"x {x.shape} {x.dtype}")
+    least = integer("bincount", "minlength", minlength)
+    if least < 0:
+        raise ArgumentError("bincount: minlength must be at least 0.", got=f"{least}")
+    if weights is None:
+        return _given(input, np.bincount(x, minlength=least))
+    each = _values("bincount", weights, None)[0]
+    if each.shape != x.shape:
+        raise ShapeError("bincount: one weight for each element.", got=f"x {x.shape}, weights {each.shape}")
+    counts = np.bincount(x, each, least)
+    return _given(input, counts.astype(np.float32) if each.dtype == np.float32 else counts)
+
+
+def _values(name: str, input: Any, dim: Any) -> tuple[Array, int | None]:
+    """Read an array on which the shape of a result depends."""
+    refuse_captured(f"{name}, whose result has a shape that depends on the values")
+    x = np.asarray(input.array if isinstance(input, Var) else input)
+    if dim is not None and not x.ndim:
+        raise ShapeError(f"{name}: a scalar has no dimensions.", got=f"dim = {dim!r:.60}")
+    return x, None if dim is None else as_axis(name, dim, x.ndim)
+
+
+def _given(input: Any, first: Array, *more: tuple[bool, Array]) -> Any:
+    """Wrap the results that were asked for as the input is wrapped."""
+    arrays = [first, *(array for wanted, array in more if wanted)]
+    results = tuple(input.result_type.wrap(a) if isinstance(input, Var) else a for a in arrays)
+    return results if len(results) > 1 else results[0]

@@ -108,7 +108,7 @@ def _xlogy(a: Any, b: Any) -> Any:
 
 
 logaddexp, xlogy = of_floats(_logaddexp), of_floats(_xlogy)
-arctan2, copysign, hypot = map(of_floats, (np.arctan2, np.copysign, np.hypot))
+arctan2 = of_floats(np.arctan2)
 rsqrt = of_floats(lambda x: 1 / np.sqrt(x))
 
 
@@ -122,25 +122,9 @@ def lerp(a: Any, b: Any, w: Any, out: Array | None = None) -> Any:
     return given(from_b if far.all() else np.where(far, from_b, a + way * w), out)
 
 
-def addcmul(x: Any, a: Any, b: Any, out: Array | None = None, *, value: float) -> Any:
-    """Give x + value a b."""
-    return np.add(x, np.multiply(np.multiply(a, b), value), out=out)
-
-
-@quiet
-def addcdiv(x: Any, a: Any, b: Any, out: Array | None = None, *, value: float) -> Any:
-    """Give x + value a / b."""
-    return np.add(x, np.multiply(np.true_divide(a, b), value), out=out)
-
-
 def rint(x: Array, out: Array | None = None) -> Any:
     """Round to the nearest whole number, an even one halfway; integers stay."""
     return np.rint(x, out=out) if x.dtype.kind == "f" else np.positive(x, out=out)
-
-
-def signbit(x: Array, out: Array | None = None) -> Any:
-    """Tell where there is a minus sign."""
-    return np.signbit(x, out=out) if x.dtype.kind == "f" else np.less(x, 0, out=out)
 
 
 def nan_to_num(x: Array, *, nan: float, posinf: float | None, neginf: float | None) -> Array:

@@ -20,8 +20,7 @@ from .broadcast import sum_to
 from .compare import equal, keep, logical_and, where
 from .contract import matmul, swap
 from .index import getitem
-from .layout import reshape
-from .views import put_diagonal
+from .layout import put_diagonal, reshape
 
 LAPACK = "LAPACK computes it"
 

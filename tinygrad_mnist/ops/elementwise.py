@@ -21,21 +21,7 @@ from .promotion import counting, promoted_floats
 # ---------------------------------------------------------------- arithmetic
 
 
-@elementwise(np.add, modular=True, loop="a + b")
-def add(a: Array, b: Array) -> Any:
-    """Sum a + b."""
-
-
-@add.vjp("a")
-def add_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return g
-
-
-@add.vjp("b")
-def add_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return g
-
-
+add = row("add", np.add, "Sum a + b.", "a + b", modular=True, a=lambda g, out, a, b: g, b=lambda g, out, a, b: g)
 subtract = row("subtract", np.subtract, "Difference a - b.", "a - b", modular=True, a=lambda g, out, a, b: g,
                b=lambda g, out, a, b: -g)  # fmt: skip
 
@@ -97,8 +83,6 @@ def power_scalar(x: Array, *, exponent: float, out: Array | None = None) -> Arra
         x = x.astype(np.int64)
     if exponent == 2 and (x.dtype.kind == "f" or type(exponent) is int):
         return np.square(x, out=out)
-    if exponent == 3 and x.dtype.kind == "f":
-        return np.multiply(np.square(x), x, out=out)
     return np.power(x, exponent if x.dtype.kind == "f" or exponent >= 0 else float(exponent), out=out)
 
 

@@ -46,17 +46,10 @@ def kth(x: Array, *, k: int, axis: int) -> Array:
 
 
 @primitive(**CARD)
-def middle(x: Array, *, axis: int, ignore: bool) -> Array:
-    """Position of the median along an axis, of two the lower one, of NaN the first NaN; keeps the axis.
-
-    Args:    ignore: the median of what is a number
-    """
-    missing = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
-    if not missing.any():
-        return np.asarray(kth(x, k=(x.shape[axis] - 1) // 2, axis=axis))
-    k = np.asarray((x.shape[axis] - missing.sum(axis, keepdims=True) - 1) // 2).clip(0)
-    found = np.take_along_axis(np.argsort(x, axis=axis), k, axis)
-    if ignore:
+def middle(x: Array, *, axis: int) -> Array:
+    """Position of the median along an axis, of two the lower one, of NaN the first NaN; keeps the axis."""
+    found = np.asarray(kth(x, k=(x.shape[axis] - 1) // 2, axis=axis))
+    if x.dtype.kind != "f" or not (missing := np.isnan(x)).any():
         return found
     return np.where(missing.any(axis, keepdims=True), np.argmax(missing, axis=axis, keepdims=True), found)
 
