@@ -33,20 +33,20 @@ ALIASES = {
     "concat": "cat", "row_stack": "vstack", "moveaxis": "movedim", "ger": "outer",
 }  # fmt: skip
 FIRST = {  # PyTorch's names of a first argument
-    "a", "condition", "elements", "equation", "input", "matrices", "n", "shapes", "sorted_sequence", "tensor",
+    "a", "condition", "equation", "input", "matrices", "n", "shapes", "sorted_sequence", "tensor",
     "tensors", "x1",
 }  # fmt: skip
 METHODS = {"input", "tensor"}  # of what is a method, too
-NO_METHODS = {"bucketize", "isin", "pad", "std_mean", "var_mean"}  # in PyTorch neither
+NO_METHODS = {"bucketize", "pad", "std_mean", "var_mean"}  # in PyTorch neither
 # whose functions have a method that changes its tensor in place, too, but for those that PyTorch does not have or that
 # tensors/in_place.py has by hand; and the functions of other files that have one
 CHANGING = {"arithmetic", "elementwise", "formulas"}
 NOT_IN_PLACE = set("""
-    add allclose clone det div equal inverse isclose isfinite isin isinf isnan isneginf isposinf logaddexp
+    add allclose clone det div equal inverse isclose isfinite isinf isnan isneginf isposinf logaddexp
     maximum minimum mul pow sub where
 """.split())
 IN_PLACE = set("""
-    addbmm addmm addmv addr baddbmm cumprod cumsum index_add index_copy index_fill masked_fill masked_scatter put
+    addmm addmv baddbmm cumprod cumsum index_add index_copy index_fill masked_fill masked_scatter
     scatter scatter_add scatter_reduce tril triu
 """.split())
 
@@ -123,7 +123,7 @@ def several(names: list[str], values: list[str], before: str = "", after: str = 
     """Assign values to names, as many a line as fit."""
     lines: list[tuple[list[str], list[str]]] = [([], [])]
     for name, value in zip(names, values, strict=True):
-        if len(", ".join([*lines[-1][0], name, *lines[-1][1], value]) + before + after) > 112:
+        if len(", ".join([*lines[-1][0], name, *lines[-1][1], value]) + before + after) > 115:
             lines.append(([], []))
         lines[-1][0].append(name)
         lines[-1][1].append(value)

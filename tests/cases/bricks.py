@@ -282,18 +282,6 @@ square(
 )
 HALVES = -np.array([[0.25, 0.125], [0.125, 1 / 16]])
 square(
-    D.pinv,
-    lambda x, **_: np.linalg.pinv(x),
-    lambda m, x, atol, rtol: m.linalg.pinv(x, atol=atol, rtol=rtol),
-    (
-        Example((main(2, 4),), main(0.5, 0.25), (HALVES,), {"atol": 0.0, "rtol": 1e-9}),
-        Example((main(2, 1),), main(0.5, 0), (np.array([[-0.25, 0.25], [0.25, 0]]),), {"atol": 1.5, "rtol": 0.0}),
-    ),
-    *TALL,
-    atol=0.0,
-    rtol=1e-9,
-)
-square(
     D.cholesky,
     lambda x: np.linalg.cholesky(sym(x)),
     lambda m, x: m.linalg.cholesky(sym(x)),

@@ -238,6 +238,3 @@ case(O.middle, distinct_rows, lambda x, axis: one_at(lambda r: [*r].index(sorted
      order=0, torch=lambda m, x, axis: m.median(x, axis, keepdim=True).indices,
      examples=(Example((a(3, 1, 4, 2),), np.array([3]), static={"axis": 0}),
                Example((a(3, NAN, 4),), np.array([1]), static={"axis": 0}),))  # fmt: skip
-case(O.among, lambda d: whole(d), lambda x, y: np.vectorize(lambda v: v in np.ravel(y), [bool])(x), order=0,
-     torch="isin",
-     examples=(Example((a(1, 2, 3), a(3, 1)), np.array([True, False, True])),))  # fmt: skip

@@ -19,8 +19,8 @@ torch.set_num_threads(1)
 inf, nan = np.inf, np.nan
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, 1e4, -1e4, 1e-4, inf, -inf, nan, 0.3, -0.7, 2.0, 40.25]
 ONE = """
-    abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad erf erfc exp exp2 expm1 fix floor frac
-    isfinite isinf isnan log log10 log1p log2 logical_not logit nan_to_num neg rad2deg
+    abs acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp exp2 expm1 fix floor frac
+    isfinite isinf isnan log log10 log1p log2 logical_not logit nan_to_num neg
     reciprocal round rsqrt sgn sigmoid sign sin sinh sqrt square tan tanh trunc
 """.split()
 TWO = """
@@ -36,7 +36,7 @@ TEXTS_OF_ONE = [f"m.{name}(x)" for name in ONE] + """
     m.xlogy(2,x); m.remainder(x,-3); m.fmod(x,3); m.lerp(x,x+1,0.3); m.lerp(x,x*2,0.75);
     x.clone().sin_(); x.clone().clamp_(0,1); x.clone().clamp_(min=0.5); x.clone().round_(decimals=1);
     x.clone().nan_to_num_(nan=1.0); x.clone().eq_(1); x.clone().remainder_(2); x^True; ~x; x&1; x|2; x^3; 1^x;
-    x<<1; x>>1; 2<<x; m.isin(x,m.tensor([1,0])); m.equal(x,x); m.allclose(x,x,equal_nan=True);
+    x<<1; x>>1; 2<<x; m.equal(x,x); m.allclose(x,x,equal_nan=True);
     m.count_nonzero(x); m.isclose(x,x+1e-9); x.clone().mul_(2); x.clone().exp_(); x.clone().floor_();
     x.clone().sqrt_(); x.clone().addcmul_(x,x,value=2); x.clone().lerp_(x+1,0.25); x.clone().logical_not_();
     x.clone().neg_()
@@ -45,7 +45,7 @@ TEXTS_OF_TWO = [f"m.{name}(x,y)" for name in TWO + WHOLE] + """
     x%y; x//y; m.div(x,y,rounding_mode='floor'); m.div(x,y,rounding_mode='trunc'); m.clamp_min(x,y);
     m.clamp_max(x,y); m.addcmul(x,y,x,value=2); m.addcdiv(x,x,y); m.lerp(x,y,0.25); m.lerp(x,y,y);
     m.isclose(x,y,rtol=0.5); m.isclose(x,y,equal_nan=True); m.allclose(x,y); m.equal(x,y);
-    m.isin(x,y); m.isin(x,y,invert=True); x&y; x|y; x^y; x<<y; x>>y; x.clone().fmod_(y);
+    x&y; x|y; x^y; x<<y; x>>y; x.clone().fmod_(y);
     x.clone().floor_divide_(y); x.clone().atan2_(y); x.clone().bitwise_and_(y); x.clone().logical_and_(y);
     x.clone().lt_(y); x.clone().addcdiv_(x,y); x.clone().xlogy_(y)
 """.replace("\n", " ").split("; ")  # fmt: skip
@@ -143,7 +143,7 @@ def test_of_two(text):
 
 REDUCED = """
     m.norm(x,{p}{d}); m.norm(x,{p}{d},keepdim=True); x.norm({p}); m.median(x{d});
-    m.median(x); m.nansum(x{d}); m.nanmean(x{d},keepdim=True); m.nansum(x); m.cumsum(x{d});
+    m.median(x); m.cumsum(x{d});
     m.cumprod(x{d}); m.logcumsumexp(x{d}); m.count_nonzero(x{d});
     m.count_nonzero(x); m.var_mean(x{d}); m.std_mean(x,correction=0{k}); m.var_mean(x,unbiased=False);
     m.sum(x{d},dtype=m.float64);

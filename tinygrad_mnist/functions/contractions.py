@@ -1,4 +1,4 @@
-"""PyTorch's names for products that sum over shared dimensions: mm, dot, addmm, kron, cross, einsum, tensordot ...
+"""PyTorch's names for products that sum over shared dimensions: mm, dot, addmm, cross, einsum, tensordot ...
 
 All come down to matmul; two operands at a time meet in one. Look next at linalg.py.
 """
@@ -18,7 +18,7 @@ from .dims import as_axis, integer, need
 from .numbers import number
 from .pieces import listed, unbind
 from .products import matmul
-from .shapes import expand, permute, reshape, stack, unsqueeze
+from .shapes import expand, permute, stack, unsqueeze
 from .types import Tensor, Values
 
 Labels = list[Any]
@@ -94,23 +94,9 @@ def addmv(input: Values, mat: Values, vec: Values, *, beta: float = 1, alpha: fl
     return _blend("addmv", input, mv(mat, vec), beta, alpha)
 
 
-def addr(input: Values, vec1: Values, vec2: Values, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """beta · input + alpha · outer(vec1, vec2); the input broadcasts."""
-    return _blend("addr", input, outer(vec1, vec2), beta, alpha)
-
-
 def baddbmm(input: Values, batch1: Values, batch2: Values, *, alpha: float = 1, beta: float = 1) -> Tensor:
     """beta · input + alpha · batch1 @ batch2 of stacks of matrices; the input broadcasts."""
     return _blend("baddbmm", input, bmm(batch1, batch2), beta, alpha)
-
-
-def kron(input: Values, other: Values) -> Tensor:
-    """Kronecker product: each element of the input times the whole of the other."""
-    ndim = max(input.ndim, other.ndim)
-    a, b = ((1,) * (ndim - x.ndim) + tuple(x.shape) for x in (input, other))
-    left = reshape(input, [n for size in a for n in (size, 1)])
-    right = reshape(other, [n for size in b for n in (1, size)])
-    return reshape(elementwise.multiply(left, right), [m * n for m, n in zip(a, b, strict=True)])
 
 
 def cross(input: Values, other: Values, dim: int | None = None) -> Tensor:

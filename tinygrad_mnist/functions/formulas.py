@@ -5,12 +5,10 @@ What takes arrays alone stands in elementwise.py. Look next at reductions.py.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..core.errors import DTypeError
-from ..ops import compare, elementary, elementwise, order, promotion, reduce
+from ..ops import compare, elementary, elementwise, promotion, reduce
 from .arithmetic import clamp
 from .dims import integer
 from .numbers import number
@@ -37,16 +35,6 @@ def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
 def frac(input: TensorLike) -> Tensor:
     """Part of input behind the point, with its sign."""
     return elementwise.subtract(input, elementary.trunc(input))
-
-
-def deg2rad(input: TensorLike) -> Tensor:
-    """Turn degrees into radians."""
-    return elementwise.multiply(input, math.pi / 180)
-
-
-def rad2deg(input: TensorLike) -> Tensor:
-    """Turn radians into degrees."""
-    return elementwise.multiply(input, 180 / math.pi)
 
 
 def logit(input: TensorLike, eps: float | None = None) -> Tensor:
@@ -106,11 +94,3 @@ def equal(input: Tensor, other: Tensor) -> bool:
     if not (hasattr(input, "shape") and hasattr(other, "shape")):
         raise DTypeError("equal: expected two tensors.", got=f"{type(input).__name__} and {type(other).__name__}")
     return input.shape == other.shape and bool(reduce.all(compare.equal(input, other), axis=None, keepdims=False))
-
-
-def isin(
-    elements: TensorLike, test_elements: TensorLike, *, assume_unique: bool = False, invert: bool = False
-) -> Tensor:  # fmt: skip
-    """Tell which elements are among the test elements (invert: which are not)."""
-    found = order.among(elements, np.asarray(test_elements) if not hasattr(test_elements, "dtype") else test_elements)
-    return elementary.bitwise_not(found) if invert else found

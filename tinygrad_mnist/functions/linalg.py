@@ -21,16 +21,15 @@ from ..ops.compare import where
 from ..ops.contract import swap
 from ..ops.index import getitem
 from . import moving
-from .dims import flag, integer, need
-from .norms import floats, matrix_norm, vector_norm
-from .numbers import number
+from .dims import flag, need
+from .norms import matrix_norm, vector_norm
 from .products import matmul
 from .shapes import cat, ravel, squeeze, unsqueeze
 from .types import Tensor, Values
 
 __all__ = [
-    "LinAlgError", "cholesky", "det", "eigh", "inv", "matmul", "matrix_norm", "matrix_power", "norm", "pinv", "qr",
-    "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vector_norm",
+    "LinAlgError", "cholesky", "det", "eigh", "inv", "matmul", "matrix_norm", "norm", "qr", "slogdet", "solve",
+    "solve_triangular", "svd", "svdvals", "vector_norm",
 ]  # fmt: skip
 
 
@@ -103,39 +102,6 @@ def solve_triangular(
         part = elementwise.add(part, unchanging(np.eye(A.shape[-1], dtype=A.dtype)))
     _check_rows("solve_triangular", A, B, A.shape[-1], -2 if left else -1)
     return D.solve(part, B) if left else swap(D.solve(swap(part), swap(B)))
-
-
-def pinv(A: Values, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False) -> Tensor:
-    """Pseudo-inverse; singular values up to max(atol, rtol · the largest) count as 0.
-
-    Args:
-        rtol: unless it or atol is given, the larger size times the dtype's eps
-        hermitian: that A is symmetric, which changes nothing
-    """
-    return D.pinv(A, **_tolerances("pinv", A, atol, rtol))
-
-
-def _tolerances(name: str, A: Any, atol: Any, rtol: Any) -> dict[str, float]:
-    atol, rtol = (None if t is None else float(number(name, t)) for t in (atol, rtol))
-    if rtol is None:
-        rtol = 0.0 if atol else max(A.shape[-2:]) * float(np.finfo(floats(name, A).dtype).eps)
-    return {"atol": atol or 0.0, "rtol": rtol}
-
-
-def matrix_power(A: Values, n: int) -> Tensor:
-    """Product of n copies of square matrices; of the inverse for a negative n."""
-    power = integer("matrix_power", "n", n)
-    out: Any = None
-    need(A.ndim > 1 and A.shape[-1] == A.shape[-2], "matrix_power: expected square matrices.", A)
-    if power == 0:
-        return elementwise.add(where(False, A, 0), unchanging(np.eye(A.shape[-1], dtype=A.dtype)))
-    base, power = D.inv(A) if power < 0 else A, abs(power)
-    while power:
-        if power % 2:
-            out = base if out is None else matmul(out, base)
-        power //= 2
-        base = matmul(base, base) if power else base
-    return elementwise.clone(out) if out is A else out
 
 
 # ---------------------------------------------------------------- decompositions

@@ -1,4 +1,4 @@
-"""PyTorch's names for cutting and joining: chunk, narrow, select, unbind; hstack, block_diag, meshgrid ...
+"""PyTorch's names for cutting and joining: chunk, narrow, select, unbind; hstack, meshgrid ...
 
 What is cut out is a view. Look next at moving.py.
 """
@@ -16,8 +16,6 @@ from ..ops.broadcast import broadcast_to as _stretch
 from .dims import as_axis, integer, need, sizes
 from .shapes import cat, expand, permute, reshape, split
 from .types import Tensor, Values
-
-Sections = Any  # an int, or a sequence or vector of them
 
 
 def _at(tensor: Any, axis: int, part: Any) -> Tensor:

@@ -15,7 +15,7 @@ from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Array, Var
 from ..core.primitive import Primitive
 from ..ops import compare, cumulate, index, reduce
-from ..ops.elementwise import clone, divide, sqrt
+from ..ops.elementwise import clone, sqrt
 from ..ops.promotion import cast
 from .dims import Dims, as_axes, as_axis, axes_or_all, flag
 from .elementwise import named
@@ -86,18 +86,6 @@ def mean(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: A
     """Arithmetic mean over dimensions (None: all); dtype: convert to it first."""
     x = _converted(input, dtype)
     return reduce.mean(x, axis=axes_or_all("mean", dim, np.ndim(x)), keepdims=flag("mean", "keepdim", keepdim))
-
-
-@numpy_names
-def nansum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """Sum over dimensions (None: all) of what is a number."""
-    return sum(compare.keep(input, compare.equal(input, input)), dim, keepdim, dtype=dtype)
-
-
-@numpy_names
-def nanmean(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """Arithmetic mean over dimensions (None: all) of what is a number."""
-    return divide(nansum(input, dim, keepdim, dtype=dtype), sum(compare.equal(input, input), dim, keepdim))
 
 
 @numpy_names

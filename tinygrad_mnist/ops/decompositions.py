@@ -140,21 +140,6 @@ def log_of_det_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return expand(expand(g)) * swap(inv(x))
 
 
-@primitive(slow=LAPACK)
-def pinv(x: Array, *, atol: float, rtol: float) -> Array:
-    """Pseudo-inverse: singular values up to max(atol, rtol · the largest) count as 0."""
-    return lapack.pinv(x, atol, rtol)
-
-
-@pinv.vjp("x")
-def pinv_vjp_x(g: Any, out: Any, x: Any, *, atol: float, rtol: float) -> Any:
-    left, right, back = matmul(out, swap(out)), matmul(swap(out), out), swap(g)
-    first, second = matmul(back, left), matmul(right, back)
-    first = first - matmul(x, matmul(out, first))
-    second = second - matmul(matmul(second, out), x)
-    return first + second - matmul(swap(out), matmul(g, swap(out)))
-
-
 # ---------------------------------------------------------------- Cholesky and QR
 
 

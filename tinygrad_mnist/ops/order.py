@@ -55,12 +55,6 @@ def middle(x: Array, *, axis: int) -> Array:
 
 
 @primitive(**CARD)
-def among(x: Array, known: Array) -> Array:
-    """Tell which elements of x are among the known ones."""
-    return np.isin(x, known)
-
-
-@primitive(**CARD)
 def searchsorted(rows: Array, values: Array, *, right: bool) -> Array:
     """Where values belong among sorted rows: before the first that is not smaller (right: that is larger).
 
