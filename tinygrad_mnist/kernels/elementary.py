@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.backend import Array, Defaults
 from ..core.errors import ArgumentError
-from .activation import _FAR, _NEAR, _NEAR_TO, _pieces, _ratio
+from .activation import _FAR, _NEAR, _NEAR_TO, _pieces, _ratio, keep
 
 # erfc x = e^(-x²) / x (1/√π - P(x⁻²) / (x² Q(x⁻²))) beyond 4 (Cody 1969)
 _BEYOND = (
@@ -63,14 +63,15 @@ def fmod(a: Any, b: Any, out: Array | None = None) -> Any:
 
 def turned(rest: Array, b: Any) -> Any:
     """Tell where a remainder is of the other sign than b."""
-    return np.not_equal(rest, 0) & np.not_equal(np.less(rest, 0), np.less(b, 0))
+    return np.asarray(np.not_equal(rest, 0) & np.not_equal(np.less(rest, 0), np.less(b, 0)))
 
 
 @quiet
 def remainder(a: Any, b: Any, out: Array | None = None) -> Any:
     """Give the remainder of a / b, with the sign of b."""
     rest = np.asarray(fmod(a, b))
-    return given(np.where(turned(rest, b), rest + b, rest).astype(rest.dtype, copy=False), out)
+    rest += keep(np.array(np.broadcast_to(b, rest.shape), rest.dtype, order="C"), turned(rest, b))
+    return given(rest, out)
 
 
 @quiet
@@ -119,7 +120,10 @@ def lerp(a: Any, b: Any, w: Any, out: Array | None = None) -> Any:
     if not far.any():
         return np.add(a, np.multiply(way, w, out=way if np.ndim(w) == 0 < way.ndim else None), out=out)
     from_b = b - way * (1 - w)
-    return given(from_b if far.all() else np.where(far, from_b, a + way * w), out)
+    if not far.all():
+        far, from_a = np.broadcast_to(far, from_b.shape), a + way * w
+        from_b = keep(from_b, np.array(far, order="C")) + keep(from_a, np.logical_not(far))
+    return given(from_b, out)
 
 
 def rint(x: Array, out: Array | None = None) -> Any:
@@ -129,9 +133,10 @@ def rint(x: Array, out: Array | None = None) -> Any:
 
 def nan_to_num(x: Array, *, nan: float, posinf: float | None, neginf: float | None) -> Array:
     """Replace what is not a number, and infinities: those of None by the largest numbers."""
-    out = np.array(x)
+    out = keep(x, np.asarray(np.equal(x, x))) if x.dtype.kind == "f" else x.copy()  # far quicker than np.copyto
     if x.dtype.kind == "f":
-        out[...] = np.where(np.isnan(x), nan, x)
+        if nan:
+            out += x.dtype.type(nan) * np.isnan(x)
         for infinity, value in ((math.inf, posinf), (-math.inf, neginf)):
             if value is not None:
                 np.copyto(out, value, where=np.equal(x, infinity))
