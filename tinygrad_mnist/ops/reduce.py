@@ -98,6 +98,12 @@ def amax(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> A
     return largest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims, out=out)
 
 
+@amax.vjp("x")
+def amax_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    share = share_of_extreme(x, restore(out, x.shape, axis), axis=axis)
+    return keep(restore(g, x.shape, axis), not_equal(share, 0)) * share
+
+
 @primitive(rows=loops.row_minima)
 def amin(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Smallest element over axes; equal ones share the gradient."""
@@ -105,9 +111,8 @@ def amin(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> A
     return smallest(x, axis=axis if axis is not None else reduced_axes(x.ndim, None), keepdims=keepdims, out=out)
 
 
-@amax.vjp("x")
 @amin.vjp("x")
-def extreme_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+def amin_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     share = share_of_extreme(x, restore(out, x.shape, axis), axis=axis)
     return keep(restore(g, x.shape, axis), not_equal(share, 0)) * share
 
