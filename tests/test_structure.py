@@ -47,9 +47,9 @@ LAZY = {
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
-    "promotion", "broadcast", "compare", "elementwise", "elementary", "special", "activation", "gates", "index",
-    "views", "order", "layout", "reduce", "cumulate", "norms", "contract", "recurrent", "decompositions",
-    "conv", "pool", "blend", "softmax",
+    "promotion", "broadcast", "compare", "elementwise", "elementary", "activation", "gates", "index", "order",
+    "layout", "reduce", "cumulate", "norms", "contract", "recurrent", "decompositions", "conv", "pool", "blend",
+    "softmax",
 ]  # fmt: skip
 
 

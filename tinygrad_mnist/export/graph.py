@@ -22,8 +22,8 @@ FORMULAS = {  # of the functions in loops, of x or of a and b
     "log1p": "x if 1 + x == 1 or x == math.inf else math.log(1 + x) * x / (1 + x - 1)",
     "log2": f"math.log(x) * {1 / math.log(2)}", "log10": f"math.log(x) * {1 / math.log(10)}",
     "erfc": "1 - math.erf(x)", "normal": f"0.5 + 0.5 * math.erf(x * {math.sqrt(0.5)})",
-    "trunc": "loops.floor(x) if x > 0 else loops.ceil(x)", "hypot": "math.sqrt(a * a + b * b)",
-    "copysign": "abs(a) if b >= 0 else -abs(a)", "variance": "mean((x - mean(x)) * (x - mean(x)))",
+    "trunc": "loops.floor(x) if x > 0 else loops.ceil(x)",
+    "variance": "mean((x - mean(x)) * (x - mean(x)))",
 }  # fmt: skip
 OPERATORS = {"rint": "Round", "mean": "ReduceMean"}  # where it has not the function's name
 SYMBOLS: dict[type, str] = {
