@@ -28,6 +28,14 @@ def _refuse(device: _Any = None) -> _Any:
     raise _absent("cuda", "cuda" if device is None else device)
 
 
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Change nothing: what is computed here is the same each time."""
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Change nothing: products of float32 are in float32, whatever the precision asked for."""
+
+
 mps = _Switches(is_available=_no, is_built=_no)
 cudnn = _Switches(
     benchmark=False, deterministic=False, enabled=False, allow_tf32=False, is_available=_no, version=_nothing

@@ -19,6 +19,7 @@ ROOMS = {
     "": "", "Tensor": "Tensor", "nn": "nn",
     "nn.functional": "nn.functional", "optim": "optim", "optim.lr_scheduler": "optim.lr_scheduler",
     "data": "utils.data", "autograd": "autograd", "func": "func", "nn.utils": "nn.utils",
+    "nn.utils.rnn": "nn.utils.rnn",
     "datasets": "vision.datasets", "transforms": "vision.transforms",
 }  # fmt: skip  # ours: PyTorch's
 

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 NAMES = {
     "": ""
-    "FatalError GradScaler JITException OutOfMemoryError Size adaptive_avg_pool1d adjoint amp angle "
+    "FatalError GradScaler JITException OutOfMemoryError adaptive_avg_pool1d adjoint amp angle "
     "are_deterministic_algorithms_enabled as_strided as_strided_scatter asarray avg_pool1d bartlett_window bfloat16 "
     "bilinear blackman_window can_cast channel_shuffle cholesky_inverse cholesky_solve complex complex128 complex64 "
     "cond conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d corrcoef cosine_similarity cov "
-    "cumulative_trapezoid diagonal_scatter diff dist distributions dtype e empty_permuted empty_strided fft frexp "
+    "cumulative_trapezoid diagonal_scatter diff dist distributions dtype empty_permuted empty_strided fft frexp "
     "from_file frombuffer gradient hamming_window hann_window hardshrink histogram histogramdd i0 igamma igammac "
-    "imag index_reduce inf isreal istft jit kaiser_window ldexp lobpcg lstsq lu_solve lu_unpack mvlgamma nan "
-    "nextafter pairwise_distance pdist pi pixel_shuffle pixel_unshuffle poisson polar positive prelu promote_types "
-    "random range real renorm result_type seed select_scatter set_default_tensor_type set_deterministic_debug_mode "
-    "set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_printoptions set_rng_state "
-    "set_warn_always slice_scatter special split_with_sizes sspaddmm stft trapezoid trapz triangular_solve "
-    "unravel_index vander view_as_complex view_as_real",
+    "imag index_reduce isreal istft jit kaiser_window ldexp lobpcg lstsq lu_solve lu_unpack mvlgamma nextafter "
+    "pairwise_distance pdist pixel_shuffle pixel_unshuffle poisson polar positive prelu promote_types random range "
+    "real renorm result_type seed select_scatter set_default_tensor_type set_deterministic_debug_mode "
+    "set_flush_denormal set_num_interop_threads set_printoptions set_rng_state set_warn_always slice_scatter "
+    "special split_with_sizes sspaddmm stft trapezoid trapz triangular_solve unravel_index vander view_as_complex "
+    "view_as_real",
     "Tensor": ""
     "adjoint angle as_strided as_strided_scatter as_subclass bfloat16 cdouble cfloat chalf cholesky_inverse "
     "cholesky_solve coalesce col_indices const_data_ptr corrcoef cov crow_indices data_ptr dense_dim "
@@ -47,6 +47,7 @@ NAMES = {
     "func": ""
     "debug_unwrap functionalize rearrange",
     "nn.utils": "",
+    "nn.utils.rnn": "",
     "datasets": ""
     "CIFAR10 CIFAR100 DatasetFolder EMNIST FakeData ImageFolder ImageNet Omniglot QMNIST STL10 SVHN USPS",
     "transforms": ""

@@ -42,8 +42,8 @@ class Tensor(Methods, Forms):
 
     def __init__(self, data: TensorLike, requires_grad: bool = False) -> None:
         array = np.array(data.array if isinstance(data, Var) else data)
-        if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray | np.generic):
-            array = array.astype(Defaults.dtype)  # Python floats
+        if array.dtype.kind in "fiub" and not isinstance(data, Var | np.ndarray | np.generic):
+            array = array.astype(Defaults.dtype)  # as PyTorch's, also of Python's whole numbers
         if requires_grad:
             check_differentiable(array.dtype, "Tensor")
         self.array, self._differentiable = array, requires_grad
