@@ -254,6 +254,12 @@ torch.use_deterministic_algorithms(False)
 torch.autograd.grad((x := torch.ones(2, requires_grad=True)).sum(), x, only_inputs=True)[0]
 nn.Linear(2, 3).load_state_dict(nn.Linear(2, 3).state_dict())
 torch.Tensor([1, 2])
+torch.Tensor(2, 3).shape
+torch.Tensor(3).shape
+torch.Tensor()
+torch.Tensor([1], [2])
+nn.Parameter(torch.Tensor(2, 3)).requires_grad
+torch.linalg.nothing
 torch.Tensor([[True, False]])
 """.strip().splitlines()
 
