@@ -37,7 +37,7 @@ EXTRA = {
     "adaptive_avg_pool1d channel_shuffle pdist", "autograd": "functional forward_ad graph",
     "optim": "swa_utils lr_scheduler",
     "datasets": "CIFAR10 CIFAR100 EMNIST QMNIST SVHN USPS ImageFolder DatasetFolder ImageNet FakeData STL10 Omniglot",
-    "transforms": "ColorJitter Grayscale RandomGrayscale RandomResizedCrop RandomPerspective RandomErasing "
+    "transforms": "RandomApply ColorJitter Grayscale RandomGrayscale RandomResizedCrop RandomPerspective RandomErasing "
     "GaussianBlur FiveCrop TenCrop ToPILImage PILToTensor RandomInvert RandomPosterize RandomSolarize "
     "RandomAutocontrast RandomEqualize RandomAdjustSharpness AutoAugment RandAugment TrivialAugmentWide "
     "AugMix RandomChoice RandomOrder ElasticTransform LinearTransformation",

@@ -62,6 +62,14 @@ def functions_of(file: str) -> list[ast.FunctionDef]:
     return [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
 
 
+def made(file: str) -> set[str]:
+    """List the functions of a file, those too that a factory makes."""
+    nodes = ast.parse((PACKAGE / file).read_text(encoding="utf-8")).body
+    targets = [t for node in nodes if isinstance(node, ast.Assign) for t in ast.walk(node.targets[0])]
+    names = {t.id for t in targets if isinstance(t, ast.Name) and t.id.islower()}
+    return names | {f.name for f in functions_of(file)}
+
+
 def first_of(f: ast.FunctionDef) -> str:
     """Name the first argument of a function, which may stand for any number."""
     return f.args.args[0].arg if f.args.args else f.args.vararg.arg if f.args.vararg else ""
@@ -168,7 +176,7 @@ def texts() -> dict[Path, str]:
     changes = [n for n in methods if ALIASES.get(n, n) in changing and n not in NOT_IN_PLACE]
     hung = class_body(methods) + class_body(changes, "_", "map(in_place.of, (", "))")
     imports = packed("from .functions import ", sorted(first))
-    imports += packed("from .tensors.creation import ", sorted(f.name for f in functions_of("tensors/creation.py")))
+    imports += packed("from .tensors.creation import ", sorted(made("tensors/creation.py")))
     parts = {
         "functions/elementwise.py": ("(?<=# written by tests/public_names.py\n).*",
                                      thin({n: x for n, x in plain.items() if n not in here})),

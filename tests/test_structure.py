@@ -29,21 +29,21 @@ FLOORS = {
     "core/explain": 1.1, "core/numbers": 1.2, "core/card": 1.3, "core/graph": 2, "core/primitive": 3,
     "core/stale": 3.1, "core/seeds": 3.1, "core/through": 3.1, "core/hooks": 3.2,
     "core/faults": 3.2, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,
-    "functions": 6, "tensors/fresh": 6.05, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1, "tensors/new": 6.1,
-    "tensors/facts": 6.1, "tensors/hooks": 6.1, "tensors/methods": 6.15, "tensors/forms": 6.15, "tensors/tensor": 6.2,
+    "functions": 6, "tensors/fresh": 6.05, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1,
+    "tensors/hooks": 6.1, "tensors/methods": 6.15, "tensors/forms": 6.15, "tensors/tensor": 6.2,
     "tensors/creation": 6.3, "tensors/dlpack": 6.3, "tensors/safe_files": 6.3, "tensors/torch_files": 6.3,
     "tensors/torch_writing": 6.4, "tensors/typed": 6.4, "tensors/saving": 7, "tensors/__init__": 7, "autograd": 7,
     "func": 7.05, "capture/program": 7.1,
     "capture/guards": 7.3, "capture": 7.4, "compiler": 7.5, "fast": 7.6, "nn": 8, "optim": 8, "data": 8, "viz": 8,
     "optim/swa_utils": 8.1, "optim/__init__": 8.2,
     "utils/data": 8.05, "utils": 8.1, "transforms": 8, "datasets": 8.1,
-    "compiler/pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,
+    "export": 8, "compiler/pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,
 }  # fmt: skip
 # where a module may be loaded when it is first needed: the optional and the slow ones
 LAZY = {
     "data/sources.py", "data/workers.py", "core/locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py",
     "viz/program.py", "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
-    "tensors/safe_files.py", "core/absent.py", "core/calls.py",
+    "tensors/safe_files.py", "core/absent.py", "core/calls.py", "export/export.py",
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [

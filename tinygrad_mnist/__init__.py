@@ -38,7 +38,7 @@ from .core.backend import (
     manual_seed, set_default_dtype, short, uint8,
 )  # fmt: skip
 from .core.device import device, get_default_device, set_default_device
-from .tensors.facts import finfo, iinfo, is_floating_point, is_tensor, numel
+from .tensors.forms import finfo, iinfo, is_floating_point, is_tensor, numel
 
 # what follows here and __all__ are written by tests/public_names.py
 from .functions import (
@@ -73,6 +73,7 @@ from .tensors.creation import (
 
 if _TYPE_CHECKING:
     from . import datasets, training, transforms
+    from .export.export import export_onnx
 
 bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
 
@@ -91,20 +92,22 @@ def __getattr__(name: str) -> _Any:
     """Load the rooms that most programs do not need when they are first named; `tg.sklearn` needs scikit-learn."""
     if name in ("datasets", "sklearn", "training", "transforms"):
         return _importlib.import_module(f".{name}", __name__)
+    if name == "export_onnx":
+        return _importlib.import_module(".export.export", __name__).export_onnx
     return _absent(__name__)(name)
 
 
 __all__ = [
     "Generator", "Tensor", "TinygradError", "accelerator", "arange", "as_tensor", "autograd", "backends", "bool_",
-    "compile", "cuda", "data", "datasets", "device", "double", "empty", "empty_like", "enable_grad", "errors", "eye",
-    "finfo", "float16", "float32", "float64", "from_dlpack", "from_numpy", "full", "full_like", "func",
-    "get_default_device", "get_default_dtype", "get_num_threads", "half", "iinfo", "inference_mode", "int16", "int32",
-    "int64", "int8", "is_floating_point", "is_grad_enabled", "is_tensor", "linalg", "linspace", "load", "logspace",
-    "long", "manual_seed", "nn", "no_grad", "normal", "numel", "ones", "ones_like", "optim", "rand", "rand_like",
-    "randint", "randint_like", "randn", "randn_like", "randperm", "save", "set_default_device", "set_default_dtype",
-    "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads", "short", "summary", "tensor", "training",
-    "transforms", "tril_indices", "triu_indices", "uint8", "use_deterministic_algorithms", "utils", "viz", "vmap",
-    "zeros", "zeros_like",
+    "compile", "cuda", "data", "datasets", "device", "double", "empty", "empty_like", "enable_grad", "errors",
+    "export_onnx", "eye", "finfo", "float16", "float32", "float64", "from_dlpack", "from_numpy", "full", "full_like",
+    "func", "get_default_device", "get_default_dtype", "get_num_threads", "half", "iinfo", "inference_mode", "int16",
+    "int32", "int64", "int8", "is_floating_point", "is_grad_enabled", "is_tensor", "linalg", "linspace", "load",
+    "logspace", "long", "manual_seed", "nn", "no_grad", "normal", "numel", "ones", "ones_like", "optim", "rand",
+    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "save", "set_default_device",
+    "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads", "short", "summary",
+    "tensor", "training", "transforms", "tril_indices", "triu_indices", "uint8", "use_deterministic_algorithms",
+    "utils", "viz", "vmap", "zeros", "zeros_like",
 ]
 __all__ += functions.__all__  # fmt: skip
 _answer(globals(), __all__)

@@ -9,17 +9,7 @@ from typing import Any as _Any
 from .core.device import absent as _absent
 
 
-def _no() -> bool:
-    """Tell that it is not here."""
-    return False
-
-
-def _count() -> int:
-    """Count what is here: 0."""
-    return 0
-
-
-def _nothing(seed: _Any = None, check_available: bool = False) -> None:
+def _nothing(*_: _Any, **__: _Any) -> None:
     """Do nothing, as PyTorch does without an accelerator."""
 
 
@@ -36,13 +26,14 @@ def set_float32_matmul_precision(precision: str) -> None:
     """Change nothing: products of float32 are in float32, whatever the precision asked for."""
 
 
-mps = _Switches(is_available=_no, is_built=_no)
+# what is asked is answered by bool() and int(), which are False and 0
+mps = _Switches(is_available=bool, is_built=bool)
 cudnn = _Switches(
-    benchmark=False, deterministic=False, enabled=False, allow_tf32=False, is_available=_no, version=_nothing
+    benchmark=False, deterministic=False, enabled=False, allow_tf32=False, is_available=bool, version=_nothing
 )
-accelerator = _Switches(is_available=_no, device_count=_count, current_accelerator=_nothing)
+accelerator = _Switches(is_available=bool, device_count=int, current_accelerator=_nothing)
 gpu = _Switches(
-    is_available=_no, is_initialized=_no, device_count=_count, manual_seed=_nothing, manual_seed_all=_nothing,
+    is_available=bool, is_initialized=bool, device_count=int, manual_seed=_nothing, manual_seed_all=_nothing,
     empty_cache=_nothing, synchronize=_refuse, current_device=_refuse, get_device_name=_refuse,
 )  # fmt: skip
-cuda = _Switches(is_built=_no, matmul=_Switches(allow_tf32=False))  # backends.cuda; tg.cuda is the GPU itself
+cuda = _Switches(is_built=bool, matmul=_Switches(allow_tf32=False))  # backends.cuda; tg.cuda is the GPU itself

@@ -66,7 +66,8 @@ DIFFERENT = {
     **{("F.scaled_dot_product_attention", name): "PyTorch takes it; its documentation's first lines do not say so"
        for name in ("enable_gqa", "is_causal", "scale")},
 }  # fmt: skip
-OURS = {"expand", "pad", "summary", "view"}  # functions that PyTorch has as methods only, elsewhere or not at all
+# functions that PyTorch has as methods only, elsewhere or not at all
+OURS = {"expand", "export_onnx", "pad", "summary", "view"}
 
 
 def torchs_signatures(torch, function):

@@ -85,7 +85,7 @@ def same_draws(m, patch):
     patch.setattr(m, "randint", lambda high, size, **more: made(rng.integers(high, size=size), m.int64))
     patch.setattr(m, "randperm", lambda n, **more: made(rng.permutation(n), m.int64))
     if m is tg:
-        patch.setattr(tg.data.RandomSampler, "order", lambda self, n: rng.permutation(n))
+        patch.setattr(tg.data.RandomSampler, "draw", lambda self: rng.permutation(len(self)))
         patch.setattr("tinygrad_mnist.nn.dropout.draw", lambda kept, shape, dtype, generator, p: mask(shape, p).numpy())
     else:
         sampler = m.utils.data.RandomSampler

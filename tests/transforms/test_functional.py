@@ -37,18 +37,17 @@ def agree(ours, theirs, kind):
         assert difference.max(initial=0) < (1e-5 if kind == "float32" else 1e-12)
 
 
-def in_floats(x, compute, clip=False):
+def in_floats(x, compute):
     """Compute with PyTorch as torchvision does: four axes, bytes as floats and rounded."""
     t = torch.from_numpy(x.copy())
     t = t.reshape(-1, 1, *x.shape[-2:])
     out = compute(t if t.is_floating_point() else t.float())
     if not t.is_floating_point():
         out = torch.round(out)
-        out = out.clamp(0, 255) if clip else out
     return out.reshape(*x.shape[:-2], *out.shape[-2:]).to(t.dtype)
 
 
-@given(SHAPES, KINDS, st.sampled_from(["nearest", "nearest-exact", "bilinear", "bicubic"]), st.booleans(),
+@given(SHAPES, KINDS, st.sampled_from(["nearest", "nearest-exact", "bilinear"]), st.booleans(),
        st.integers(2, 30), st.integers(2, 30))  # fmt: skip
 def test_resize_is_pytorchs_interpolate(shape, kind, mode, antialias, oh, ow):
     x = image(shape, kind)
@@ -58,7 +57,7 @@ def test_resize_is_pytorchs_interpolate(shape, kind, mode, antialias, oh, ow):
         return  # there PyTorch decides between neighbours at a boundary now in float32, now in float64
     ours = F.resize(tg.tensor(x), (oh, ow), mode, antialias=antialias)
     interpolate = torch.nn.functional.interpolate
-    agree(ours, in_floats(x, lambda t: interpolate(t, (oh, ow), mode=mode, **more), mode == "bicubic"), kind)
+    agree(ours, in_floats(x, lambda t: interpolate(t, (oh, ow), mode=mode, **more)), kind)
 
 
 @given(SHAPES, KINDS, st.sampled_from(["nearest", "bilinear"]), st.floats(-180, 180), st.integers(-5, 5),
@@ -104,15 +103,11 @@ PINNED = [
     ("F.rotate(x, 30)", "0 2 2 7 / 0 5 6 11 / 4 9 9 0"),
     ("F.rotate(x, 30, 'bilinear', fill=0)",
      "0.10335 1.22446 3.96891 3.2114 / 1.20096 4.06699 6.93301 9.79904 / 2.19343 7.03109 7.37106 1.51846"),
-    ("F.rotate(x, 45, 'bilinear', expand=True)",
-     "0 0 0.59467 2.06345 0.14035 0 / 0 0.26624 1.74112 5.14645 6.16117 0.25963 / 0 0.41269 3.73223 7.26777 9.92005 "
-     "1.87054 / 0 1.8934 5.85355 8.59162 2.28832 0 / 0 0.13604 5.50252 1.9599 0 0"),
     ("F.rotate(x, -20, center=(0, 1), fill=5)", "0 1 5 5 / 4 1 2 3 / 8 5 6 7"),
     ("F.affine(x, 10, (1, 0), 1.2, 5.0, 'bilinear')",
      "0.57023 1.65702 1.88621 2.11539 / 2.61442 5.15622 5.38541 5.61459 / 4.55528 8.18358 8.88461 9.11379"),
     ("F.affine(x, -15, (0, 1), 0.8, [5.0, 10.0], fill=2)", "2 2 2 2 / 2 1 2 2 / 0 5 6 11"),
     ("F.resize(x, 2)", "2.21429 3.78571 / 7.21429 8.78571"),
-    ("F.resize(x, (2, 3), 'bicubic')", "1.4291 2.73916 4.04923 / 6.95077 8.26083 9.5709"),
     ("F.resize(x, (4, 5), antialias=False)",
      "0 0.7 1.5 2.3 3 / 2.5 3.2 4 4.8 5.5 / 5.5 6.2 7 7.8 8.5 / 8 8.7 9.5 10.3 11"),
     ("F.center_crop(x, (2, 5))", "0 1 2 3 0 / 4 5 6 7 0"),
@@ -128,7 +123,7 @@ def test_numbers_are_torchvisions(call, expected):
     np.testing.assert_allclose(eval(call, {"F": F, "x": tg.tensor(PIXELS)}).numpy()[0], rows, atol=1e-5)
 
 
-@pytest.mark.parametrize("mode", ["edge", "reflect", "symmetric", "constant"])
+@pytest.mark.parametrize("mode", ["edge", "reflect", "constant"])
 def test_pad_is_numpys(mode):
     x = image(((2,), 5, 6), "uint8")
     more = {"constant_values": 7} if mode == "constant" else {}
@@ -163,31 +158,24 @@ def test_to_tensor_takes_arrays_of_two_and_three_axes():
         assert out.dtype == (np.float32 if x.dtype == np.uint8 else x.dtype)
 
 
-KIND = ["float32", "float64", "uint8", "int8", "int16", "int32", "int64"]
-
-
-@pytest.mark.parametrize("have", KIND)
-@pytest.mark.parametrize("want", KIND)
-def test_convert_image_dtype_maps_range_to_range(have, want):
+@pytest.mark.parametrize("have", ["float32", "float64", "uint8", "int8", "int16", "int32", "int64"])
+@pytest.mark.parametrize("want", ["float32", "float64"])
+def test_scaling_brings_integers_to_floats_up_to_1(have, want):
     top = 1 if have[0] == "f" else np.iinfo(have).max
-    x = tg.tensor(np.array([[0, 0.25, 0.5, 1] if top == 1 else [0, top // 4, top // 2, top]], have))
-    if have[0] == "f" and want in ("int32", "int64") and (have, want) != ("float64", "int32"):
-        with pytest.raises(DTypeError):
-            F.convert_image_dtype(x, getattr(tg, want))
-        return
-    out = F.convert_image_dtype(x, getattr(tg, want))
+    out = F.convert_image_dtype(tg.tensor(np.array([[0, top // 2, top]], have)), getattr(tg, want))
     assert out.dtype == getattr(tg, want)
-    limit = 1 if want[0] == "f" else np.iinfo(want).max
-    np.testing.assert_allclose(out.numpy()[0, :3] / limit, [0, 0.25, 0.5], atol=0.02)
+    np.testing.assert_allclose(out.numpy()[0], [0, top // 2 / top, 1], atol=1e-3)
+    with pytest.raises(DTypeError, match="scaled to floats"):
+        F.to_dtype(out, tg.int16, scale=True)
 
 
 @pytest.mark.parametrize(("call", "kind"), [
     ("F.normalize(x, [0.5], [0.0])", ArgumentError), ("F.normalize(x, [0.5, 0.5], [1, 1])", ShapeError),
     ("F.normalize(x.long(), [0.5], [1])", DTypeError), ("F.normalize(x[0], [0.5], [1])", DTypeError),
     ("F.resize(x, 3, 'cubic')", ArgumentError), ("F.resize(x, 3, max_size=2)", ArgumentError),
-    ("F.resize(x[0, 0], 3)", DTypeError), ("F.to_tensor(x)", DTypeError), ("F.to_tensor([1])", DTypeError),
+    ("F.resize(x[0, 0], 3)", DTypeError), ("F.to_tensor([1])", DTypeError),
     ("F.rotate([1], 5, center=(0, 0))", DTypeError), ("F.center_crop([1], 5)", DTypeError),
-    ("F.pad(x, 9, padding_mode='reflect')", ArgumentError), ("F.pad(x, 1, padding_mode='wrap')", ArgumentError),
+    ("F.pad(x, 9, padding_mode='reflect')", ShapeError), ("F.pad(x, 1, padding_mode='symmetric')", ArgumentError),
     ("F.pad(x, (1, 2, 3))", ArgumentError), ("F.rotate(x, 5, 'bicubic')", ArgumentError),
     ("F.affine(x, 0, (0, 0), 0.0, 0.0)", ArgumentError),
 ])  # fmt: skip

@@ -39,11 +39,7 @@ class Defaults:
 
 
 def set_default_dtype(d: Any, /) -> None:
-    """Choose the dtype of new floats: float32 at first, float64 for precision, float16.
-
-    Raises:
-        DTypeError for what is no floating-point dtype
-    """
+    """Choose the dtype of new floats: float32 at first, float64 for precision, float16."""
     if d is None or isinstance(d, str) or np.dtype(d).kind != "f":
         raise DTypeError("set_default_dtype: expected a floating-point dtype.", got=f"{d!r:.60}", hint="tg.float64")
     if (kind := np.dtype(d)) != Defaults.dtype:
@@ -65,8 +61,8 @@ def isolated(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 class Generator:
     """A stream of random numbers with a seed and a state that can be stored.
 
-    Made at first use, so that importing the package draws nothing from the system. seed: a number, or the CPU, which
-    is what PyTorch's takes there.
+    Made at first use, so that importing the package draws nothing from the system. In place of seed PyTorch's has
+    the device, which may be given there too.
     """
 
     def __init__(self, seed: Any = None, device: Any = None) -> None:
@@ -80,7 +76,7 @@ class Generator:
     def numpy(self) -> np.random.Generator:
         """The NumPy generator that does the drawing."""
         if self._numpy is None:
-            self._numpy = isolated(np.random.default_rng, self.seed() if self._seed is None else self._seed)
+            self._numpy = isolated(np.random.default_rng, self._seed)
         return self._numpy
 
     def manual_seed(self, seed: int) -> Generator:
@@ -92,16 +88,6 @@ class Generator:
     def device(self) -> Device:
         """Where the numbers are drawn: the CPU."""
         return CPU
-
-    def initial_seed(self) -> int:
-        """Tell the seed that the stream began with."""
-        return self.seed() if self._seed is None else self._seed  # nothing was drawn yet where there is none
-
-    def seed(self) -> int:
-        """Start the stream again from a seed that the system gives, and tell it."""
-        seed: int = isolated(np.random.SeedSequence).entropy % 2**63  # type: ignore[operator]
-        self.manual_seed(seed)
-        return seed
 
     def get_state(self) -> dict[str, Any]:
         """Give the state of the stream: plain numbers, fit for JSON."""

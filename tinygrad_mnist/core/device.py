@@ -11,18 +11,11 @@ from typing import Any
 from .errors import ArgumentError, DeviceError, DTypeError
 
 # PyTorch's names of kinds of devices
-KINDS = frozenset(
-    "cpu cuda ipu xpu mkldnn opengl opencl ideep hip ve fpga maia xla lazy vulkan mps meta hpu mtia".split()
-)
+KINDS = set("cpu cuda ipu xpu mkldnn opengl opencl ideep hip ve fpga maia xla lazy vulkan mps meta hpu mtia".split())
 
 
 class device:
-    """Name a device: `device("cpu")`, `device("cpu", 0)`, `device("cuda:1")`. Only "cpu" can be used.
-
-    Raises:
-        ArgumentError for a kind that PyTorch has not either
-        DeviceError for the number of an accelerator, of which there is none
-    """
+    """Name a device: `device("cpu")`, `device("cpu", 0)`, `device("cuda:1")`. Only "cpu" can be used."""
 
     __slots__ = ("type", "index")
     type: str
@@ -50,7 +43,7 @@ class device:
         return self.type if self.index is None else f"{self.type}:{self.index}"
 
     def __repr__(self) -> str:
-        return f"device(type={self.type!r}" + ("" if self.index is None else f", index={self.index}") + ")"
+        return f"device(type={self.type!r}{'' if self.index is None else f', index={self.index}'})"
 
     def __enter__(self) -> device:
         on_cpu("with device", self)  # new tensors are made there, as everywhere
@@ -65,12 +58,9 @@ CPU = device("cpu")
 
 def absent(name: str, what: Any) -> DeviceError:
     """Explain that there is no other device than the CPU."""
-    return DeviceError(
-        f"{name}: there is no such device here.",
-        got=str(what),
-        expected='"cpu": this package computes on the CPU alone',
-        hint='device = "cuda" if tg.cuda.is_available() else "cpu"',
-    )
+    hint = 'device = "cuda" if tg.cuda.is_available() else "cpu"'
+    expected = '"cpu": this package computes on the CPU alone'
+    return DeviceError(f"{name}: there is no such device here.", got=str(what), expected=expected, hint=hint)
 
 
 def on_cpu(name: str, where: Any) -> None:
@@ -80,11 +70,7 @@ def on_cpu(name: str, where: Any) -> None:
 
 
 def set_default_device(device: Any) -> None:
-    """Choose where new tensors are made: on the CPU, which is the only choice.
-
-    Raises:
-        DeviceError for any other device
-    """
+    """Choose where new tensors are made: on the CPU; any other device is a DeviceError."""
     on_cpu("set_default_device", device)
 
 

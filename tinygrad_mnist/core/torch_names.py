@@ -41,7 +41,7 @@ NAMES = {
     "Adafactor SparseAdam",
     "optim.lr_scheduler": "",
     "data": ""
-    "DistributedSampler",
+    "ChainDataset DistributedSampler StackDataset",
     "autograd": ""
     "graph",
     "func": ""
@@ -52,13 +52,13 @@ NAMES = {
     "CIFAR10 CIFAR100 DatasetFolder EMNIST FakeData ImageFolder ImageNet Omniglot QMNIST STL10 SVHN USPS",
     "transforms": ""
     "AugMix AutoAugment ColorJitter ElasticTransform FiveCrop GaussianBlur Grayscale LinearTransformation "
-    "PILToTensor RandAugment RandomAdjustSharpness RandomAutocontrast RandomChoice RandomEqualize RandomErasing "
-    "RandomGrayscale RandomInvert RandomOrder RandomPerspective RandomPosterize RandomResizedCrop RandomSolarize "
-    "TenCrop ToPILImage TrivialAugmentWide",
+    "PILToTensor RandAugment RandomAdjustSharpness RandomApply RandomAutocontrast RandomChoice RandomEqualize "
+    "RandomErasing RandomGrayscale RandomInvert RandomOrder RandomPerspective RandomPosterize RandomResizedCrop "
+    "RandomSolarize TenCrop ToPILImage TrivialAugmentWide",
 }  # fmt: skip
 ALTERNATIVES: dict[str, str] = {
     "tg.asarray": "tg.tensor", "tg.bfloat16": "tg.float32", "tg.jit": "tg.compile", "tg.range": "tg.arange", "tg.seed":
     "tg.manual_seed", "nn.LazyConv2d": "nn.Conv2d", "nn.LazyLinear": "nn.Linear", "nn.SyncBatchNorm": "nn.BatchNorm2d",
     "nn.functional.upsample_nearest": "nn.functional.interpolate", "optim.Adafactor": "optim.Adam", "optim.SparseAdam":
-    "optim.Adam",
+    "optim.Adam", "data.StackDataset": "data.TensorDataset",
 }  # fmt: skip

@@ -5,9 +5,7 @@ from ..core.absent import absent as _absent
 # isort: off
 from .choose import Opened, open_dataset
 from .collate import default_collate, default_convert
-from .dataset import (
-    ChainDataset, ConcatDataset, Dataset, IterableDataset, StackDataset, Subset, TensorDataset, random_split,
-)  # fmt: skip
+from .dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
 from .digits import Digits, load_digits_arrays
 from .image_set import ImageSet
 from .loader import DataLoader
@@ -19,10 +17,10 @@ from .workers import get_worker_info
 # isort: on
 
 __all__ = [
-    "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "Digits", "ImageSet", "IterableDataset",
-    "MNIST", "Opened", "RandomSampler", "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler",
-    "TensorDataset", "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info",
-    "load_digits_arrays", "load_mnist_arrays", "open_dataset", "random_split",
+    "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "Digits", "ImageSet", "IterableDataset", "MNIST",
+    "Opened", "RandomSampler", "Sampler", "SequentialSampler", "Subset", "SubsetRandomSampler", "TensorDataset",
+    "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info", "load_digits_arrays",
+    "load_mnist_arrays", "open_dataset", "random_split",
 ]  # fmt: skip
 
 __getattr__ = _absent(__name__)

@@ -34,7 +34,7 @@ def load_cached(folder: Path, file: CanonicalFile) -> Bytes:
 
     Raises:  DataError if the file is missing, or is not the canonical one (truncated, altered, another format).
     """
-    path = folder / file.name
+    path, stamp = folder / file.name, folder / f"{file.name}.verified"
     try:
         with open(path, "rb") as stream:
             before = _signature(os.fstat(stream.fileno()), file)
@@ -44,23 +44,23 @@ def load_cached(folder: Path, file: CanonicalFile) -> Bytes:
     except OSError as error:
         raise DataError(f"{path} cannot be read.", got=error.strerror or str(error)) from error
     array = parse_idx(data, file.kind, str(path))
-    if before != _read_stamp(folder, file):
+    known = b""
+    with suppress(OSError):
+        known = stamp.read_bytes()
+    if before.encode() != known:
         if not matches(data, file):
             raise DataError(f"{path} is damaged.", got="content with another sha256")
         with suppress(OSError):  # a read-only cache is as good, only slower
-            write_whole(_stamp_path(folder, file), before.encode())
+            write_whole(stamp, before.encode())
     return array
 
 
 def install(folder: Path, file: CanonicalFile, data: Buffer) -> None:
-    """Put verified bytes into the cache, in one atomic step.
-
-    Raises:  OSError if the folder cannot be written.
-    """
+    """Put verified bytes into the cache, in one atomic step; an OSError if it cannot be written."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file.name
     write_whole(path, data)
-    write_whole(_stamp_path(folder, file), _signature(os.stat(path), file).encode())
+    write_whole(folder / f"{file.name}.verified", _signature(os.stat(path), file).encode())
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -71,16 +71,5 @@ def remove_leftovers(folder: Path) -> None:
                 part.unlink()
 
 
-def _stamp_path(folder: Path, file: CanonicalFile) -> Path:
-    return folder / f"{file.name}.verified"
-
-
 def _signature(status: os.stat_result, file: CanonicalFile) -> str:
     return f"{status.st_size} {status.st_mtime_ns} {file.raw_sha256}\n"
-
-
-def _read_stamp(folder: Path, file: CanonicalFile) -> str:
-    try:
-        return _stamp_path(folder, file).read_text("ascii")
-    except (OSError, UnicodeDecodeError):
-        return ""

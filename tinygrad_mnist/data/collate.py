@@ -11,22 +11,27 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..core.errors import DTypeError, ShapeError
+from ..core.errors import DTypeError
 from ..core.graph import Var
+from ..functions.dims import need
 from ..tensors.creation import from_numpy
 
 
+def _by_parts(sample: Any, change: Any, parts: Any) -> Any:
+    """Change the parts of a tuple, list or dict, and put them together again; a tuple becomes a list."""
+    changed = [change(part) for part in parts]
+    if isinstance(sample, Mapping):
+        return dict(zip(sample, changed, strict=True))
+    return type(sample)(*changed) if hasattr(sample, "_fields") else changed
+
+
 def default_convert(data: Any) -> Any:
-    """Wrap the arrays of one sample, or of a batch that was gathered at once; a tuple becomes a list."""
-    if isinstance(data, Var):
-        return data
+    """Wrap the arrays of one sample, or of a batch that was gathered at once."""
     if isinstance(data, np.ndarray | np.generic) and data.dtype.kind in "fiub":
         return from_numpy(np.asarray(data))
-    if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*map(default_convert, data))
-    if isinstance(data, list | tuple):
-        return [default_convert(value) for value in data]
-    return {k: default_convert(v) for k, v in data.items()} if isinstance(data, Mapping) else data
+    if isinstance(data, list | tuple | Mapping):
+        return _by_parts(data, default_convert, data.values() if isinstance(data, Mapping) else data)
+    return data
 
 
 def default_collate(batch: Any) -> Any:
@@ -36,29 +41,23 @@ def default_collate(batch: Any) -> Any:
 
     Raises:  ShapeError for samples of several shapes or lengths; DTypeError for what cannot be stacked
     """
-    first = batch[0]
+    first, hint = batch[0], "a collate_fn of your own"
     if isinstance(first, str | bytes):
         return batch
     if isinstance(first, Mapping):
-        return {key: default_collate([sample[key] for sample in batch]) for key in first}
+        return _by_parts(first, default_collate, [[sample[key] for sample in batch] for key in first])
     if isinstance(first, list | tuple):
-        if len({len(sample) for sample in batch}) > 1:
-            raise ShapeError("default_collate: the samples have several lengths.", hint="a collate_fn of your own")
-        parts = [default_collate(part) for part in zip(*batch, strict=True)]
-        return type(first)(*parts) if hasattr(first, "_fields") else parts
+        lengths = {len(sample) for sample in batch}
+        need(len(lengths) == 1, "default_collate: the samples have several lengths.", lengths, hint=hint)
+        return _by_parts(first, default_collate, zip(*batch, strict=True))
     if isinstance(first, Var) and any(isinstance(x, Var) and x.differentiable for x in batch):
         return F.stack(list(batch))
     if isinstance(first, Var | np.ndarray | np.generic | int | float):
         arrays = [x.array if isinstance(x, Var) else np.asarray(x) for x in batch]
-        try:
-            stacked = np.stack(arrays)
-        except ValueError:
-            shapes = ", ".join(str(a.shape) for a in arrays[:6])
-            raise ShapeError(
-                "default_collate: the samples have several shapes.", got=shapes, hint="a collate_fn of your own"
-            ) from None
+        shapes = {a.shape for a in arrays}
+        need(len(shapes) == 1, "default_collate: the samples have several shapes.", *[*shapes][:6], hint=hint)
+        stacked = np.stack(arrays)
         if stacked.dtype.kind in "fiub":
             return from_numpy(stacked.astype(np.float32) if type(first) is float else stacked)
-    raise DTypeError(f"default_collate: {type(first).__name__} cannot be stacked.",
-                     expected="tensors, arrays, numbers, text, or lists, tuples and dicts of these",
-                     hint="a transform that gives tensors, or a collate_fn of your own")  # fmt: skip
+    raise DTypeError(f"default_collate: {type(first).__name__} cannot be stacked.", hint=hint,
+                     expected="tensors, arrays, numbers, text, or lists, tuples and dicts of these")  # fmt: skip

@@ -56,10 +56,7 @@ def fetch(
 
 
 def check_url(url: str, allow_loopback_http: bool = False) -> None:
-    """Refuse every address that is not https.
-
-    Raises:  DataError.
-    """
+    """Refuse every address that is not https, by a DataError."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme == "https" or (allow_loopback_http and parts.scheme == "http" and parts.hostname in LOOPBACK):
         return

@@ -29,10 +29,9 @@ UNKNOWN = "not the canonical MNIST"
 
 
 class Content(NamedTuple):
-    """One well-formed file: its array, and whether it is the canonical one."""
+    """One well-formed file: its array, and what it is, "MNIST" of the canonical one."""
 
     array: Bytes
-    canonical: bool
     identity: str  # "MNIST", the name of a known look-alike, or UNKNOWN
 
 
@@ -43,7 +42,11 @@ class Reading(NamedTuple):
     labels: Bytes
     place: str  # the folder or the archive
     identity: str
-    canonical: bool
+
+    @property
+    def canonical(self) -> bool:
+        """Whether it is MNIST itself."""
+        return self.identity == "MNIST"
 
 
 def read_split(place: Path, catalogue: Catalogue, train: bool, accept_other: bool = False) -> Reading:
@@ -69,7 +72,7 @@ def read_split(place: Path, catalogue: Catalogue, train: bool, accept_other: boo
         try:
             if not absent:
                 images, labels = (_best(paths, file, catalogue.look_alikes) for file, paths in found)
-                return checked(images, labels, folder, accept_other)
+                return _checked(images, labels, folder, accept_other)
         except DataError as error:
             faults.append(one_line(error))
         if len(absent) == 1:
@@ -92,16 +95,14 @@ def candidates(folder: Path, file: CanonicalFile) -> list[Path]:
     return [path for path in paths if os.path.isfile(path)]
 
 
-def read_content(data: Buffer, file: CanonicalFile, name: str, look_alikes: Mapping[str, str]) -> Content:
-    """Read IDX bytes, plain or gzipped, and say whether they are the canonical file.
-
-    Raises:  DataError if they are damaged or of the wrong kind.
-    """
+def _read_content(data: Buffer, file: CanonicalFile, name: str, look_alikes: Mapping[str, str]) -> Content:
+    """Read IDX bytes, plain or gzipped, and say what they are."""
     raw, alias = data, ""
     if data[:2] == GZIP:
         raw = gunzip(data, name, DECOMPRESSED_LIMIT)
         alias = look_alikes.get(hashlib.md5(data, usedforsecurity=False).hexdigest(), "")
-    return recognise(parse_idx(raw, file.kind, name), raw, file, alias)
+    array = parse_idx(raw, file.kind, name)
+    return Content(array, "MNIST" if matches(raw, file) else alias or UNKNOWN)
 
 
 def read_npz(path: Path, catalogue: Catalogue, train: bool, accept_other: bool) -> Reading:
@@ -134,9 +135,10 @@ def read_npz(path: Path, catalogue: Catalogue, train: bool, accept_other: bool) 
 
 def recognised(arrays: Sequence[Bytes], place: Path, catalogue: Catalogue, train: bool, accept_other: bool) -> Reading:
     """Check images and labels that were no IDX files."""
-    parts = zip(arrays, catalogue.split(train), strict=True)
-    images, labels = (recognise(array, format_idx(array), file) for array, file in parts)
-    return checked(images, labels, place, accept_other)
+    files = catalogue.split(train)
+    same = [matches(format_idx(array), file) for array, file in zip(arrays, files, strict=True)]
+    images, labels = (Content(a, "MNIST" if s else UNKNOWN) for a, s in zip(arrays, same, strict=True))
+    return _checked(images, labels, place, accept_other)
 
 
 def one_line(error: DataError) -> str:
@@ -150,24 +152,18 @@ def _best(paths: list[Path], file: CanonicalFile, look_alikes: Mapping[str, str]
     faults: list[str] = []
     for path in paths:
         try:
-            content = read_content(path.read_bytes(), file, str(path), look_alikes)
+            content = _read_content(path.read_bytes(), file, str(path), look_alikes)
         except DataError as error:
             faults.append(one_line(error))
         except OSError as error:
             faults.append(f"{path} cannot be read ({error.strerror})")
         else:
-            if content.canonical:
+            if content.identity == "MNIST":
                 return content
             well_formed.append(content)
     if not well_formed:
         raise DataError("; ".join(faults))
     return well_formed[0]
-
-
-def recognise(array: Bytes, raw: Buffer, file: CanonicalFile, alias: str = "") -> Content:
-    """Say whether a well-formed file is the canonical one."""
-    canonical = matches(raw, file)
-    return Content(array, canonical, "MNIST" if canonical else alias or UNKNOWN)
 
 
 def _as_bytes(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]], axes: int, name: str) -> Bytes:
@@ -179,14 +175,13 @@ def _as_bytes(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]], axes: in
     return np.array(array, dtype=np.uint8, order="C")
 
 
-def checked(images: Content, labels: Content, place: Path, accept_other: bool) -> Reading:
+def _checked(images: Content, labels: Content, place: Path, accept_other: bool) -> Reading:
     """Check that two files belong together and are what was asked for."""
-    if images.canonical != labels.canonical:
-        good, bad = ("images", "labels") if images.canonical else ("labels", "images")
+    if (images.identity == "MNIST") != (labels.identity == "MNIST"):
+        good, bad = ("images", "labels") if images.identity == "MNIST" else ("labels", "images")
         raise DataError(f"the {bad} in {place} are damaged.", got=f"canonical {good} beside other {bad}")
-    canonical = images.canonical
     identity = labels.identity if images.identity == UNKNOWN else images.identity
-    if not canonical and not accept_other:
+    if identity != "MNIST" and not accept_other:
         raise DataError(f"{place} holds files with MNIST's names and other content.", got=identity)
     shapes = images.array.shape, labels.array.shape
     if shapes[0][1:] != (28, 28) or shapes[0][:1] != shapes[1] or shapes[1] == (0,):
@@ -195,4 +190,4 @@ def checked(images: Content, labels: Content, place: Path, accept_other: bool) -
     largest = int(labels.array.max())
     if largest > 9:
         raise DataError(f"{place} has labels above 9.", got=f"a label {largest}", expected="ten classes")
-    return Reading(images.array, labels.array, str(place), identity, canonical)
+    return Reading(images.array, labels.array, str(place), identity)

@@ -7,18 +7,17 @@ Knows nothing of files or sources, nor of Tensor. Look next at mnist.py and digi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, overload
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ..core.errors import ArgumentError, ShapeError
+from ..core.errors import ArgumentError
+from ..functions.dims import need
 from .idx import Bytes
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Integers: TypeAlias = npt.NDArray[np.int64]
-Place: TypeAlias = int | np.integer
-Selection: TypeAlias = slice | Sequence[int] | npt.NDArray[np.integer] | npt.NDArray[np.bool_]
 
 
 class ImageSet:
@@ -34,9 +33,8 @@ class ImageSet:
     takes_index_arrays = True  # a DataLoader may ask for a whole batch at once
 
     def __init__(self, images: Bytes, labels: npt.NDArray[np.integer], *, classes: Sequence[str], source: str) -> None:
-        if images.ndim != 3 or labels.shape != images.shape[:1]:
-            got, wanted = f"images {images.shape}, labels {labels.shape}", "images (N, H, W), labels (N,)"
-            raise ShapeError(f"{type(self).__name__}: images and labels do not fit together.", got=got, expected=wanted)
+        fit = images.ndim == 3 and labels.shape == images.shape[:1]
+        need(fit, f"{type(self).__name__}: images (N, H, W) and labels (N,) do not fit together.", images, labels)
         self.images = images
         self.labels: Integers = labels.astype(np.int64)
         self.classes = tuple(classes)
@@ -45,11 +43,7 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
-    @overload
-    def __getitem__(self, index: Place) -> tuple[Floats, int]: ...
-    @overload
-    def __getitem__(self, index: Selection) -> tuple[Floats, Integers]: ...
-    def __getitem__(self, index: Place | Selection) -> tuple[Floats, int | Integers]:
+    def __getitem__(self, index: Any) -> tuple[Floats, Any]:
         images, labels = self.images[index], self.labels[index]
         return _scaled(images[..., None, :, :]), int(labels) if labels.ndim == 0 else labels
 
@@ -60,9 +54,8 @@ class ImageSet:
         Units:   [0, 1], or 0..255 with scale=False.
         Raises:  ArgumentError if both flatten and channel are asked for.
         """
-        if flatten and channel:
-            what = f"{type(self).__name__}.arrays: flatten and channel exclude each other."
-            raise ArgumentError(what, got="flatten=True, channel=True", expected="at most one of them")
+        what = f"{type(self).__name__}.arrays: flatten and channel exclude each other."
+        need(not (flatten and channel), what, kind=ArgumentError)
         images = _scaled(self.images) if scale else self.images.astype(np.float32)
         count, height, width = images.shape
         if flatten or channel:

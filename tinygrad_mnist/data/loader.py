@@ -17,7 +17,7 @@ from ..core.backend import Generator, generator_or_default
 from ..core.errors import ArgumentError
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
-from .sampler import Drawn, RandomSampler, SequentialSampler
+from .sampler import BatchSampler, Drawn, RandomSampler, SequentialSampler, positive
 from .workers import Workers
 
 
@@ -30,8 +30,7 @@ class DataLoader:
              that is not full; collate_fn: makes a batch of a list of samples, where samples are fetched one by one;
              num_workers: processes that make batches ahead of time, prefetch_factor (2) each; worker_init_fn: called
              with the number of each; persistent_workers: keep them between epochs; timeout: seconds to wait for a
-             batch; pin_memory, pin_memory_device: accepted, as there is no other memory
-    Raises:  ArgumentError for settings that exclude each other
+             batch; pin_memory, pin_memory_device: accepted, as there is no other memory; in_order: they always are
     """
 
     def __init__(
@@ -43,24 +42,24 @@ class DataLoader:
         persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True,
     ) -> None:  # fmt: skip
         self.iterable = isinstance(dataset, IterableDataset)
-        whole = isinstance(batch_size, int | np.integer) and batch_size is not True and batch_size >= 1
+        batch_size = None if batch_size is None else positive("DataLoader", "batch_size", batch_size)
+        ordered, workers = bool(shuffle) or sampler is not None, num_workers > 0
         for wrong, what in (
-            (batch_size is not None and not whole, "batch_size must be a whole number of at least 1"),
             (sampler is not None and bool(shuffle), "sampler and shuffle exclude each other"),
-            (batch_sampler is not None and (batch_size != 1 or bool(shuffle) or sampler is not None or drop_last),
+            (batch_sampler is not None and (batch_size != 1 or ordered or drop_last),
              "batch_sampler excludes batch_size, shuffle, sampler and drop_last"),
-            (self.iterable and (bool(shuffle) or sampler is not None or batch_sampler is not None),
+            (self.iterable and (ordered or batch_sampler is not None),
              "an IterableDataset has its own order, without shuffle and samplers"),
-            (batch_size is None and (bool(shuffle and self.iterable) or drop_last), "drop_last needs a batch_size"),
+            (batch_size is None and drop_last, "drop_last needs a batch_size"),
             (num_workers < 0 or timeout < 0, "num_workers and timeout must be at least 0"),
-            (not num_workers and (prefetch_factor is not None or persistent_workers or timeout > 0),
+            (not workers and (prefetch_factor is not None or persistent_workers or timeout > 0),
              "prefetch_factor, persistent_workers and timeout need num_workers > 0"),
             (prefetch_factor is not None and prefetch_factor < 1, "prefetch_factor must be at least 1"),
         ):  # fmt: skip
             if wrong:
-                raise ArgumentError(f"DataLoader: {what}.", got=f"batch_size={batch_size!r}, num_workers={num_workers}")
+                raise ArgumentError(f"DataLoader: {what}.", got=f"batch_size={batch_size}, num_workers={num_workers}")
         self.dataset, self.shuffle, self.drop_last, self.generator = dataset, bool(shuffle), drop_last, generator
-        self.batch_size = None if batch_size is None or batch_sampler is not None else int(batch_size)
+        self.batch_size = None if batch_sampler is not None else batch_size
         self.batch_sampler, self.collate_fn, self.num_workers = batch_sampler, collate_fn, num_workers
         order = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         self.sampler: Any = None if self.iterable else order if sampler is None else sampler
@@ -74,66 +73,43 @@ class DataLoader:
     def __len__(self) -> int:
         if self.batch_sampler is not None:
             return len(self.batch_sampler)  # type: ignore[arg-type]
-        return self._count(len(self.dataset if self.iterable else self.sampler))
-
-    def _count(self, samples: int) -> int:
-        if self.batch_size is None:
-            return samples
-        full, rest = divmod(samples, self.batch_size)
-        return full + (rest > 0 and not self.drop_last)
+        whole: Any = self.dataset if self.iterable else self.sampler
+        return len(whole) if self.batch_size is None else len(BatchSampler(whole, self.batch_size, self.drop_last))
 
     def __iter__(self) -> Iterator[Any]:
         return self.batches(self.order())
 
     def order(self) -> Any:
         """Draw the order of the samples for one epoch: indices, (N,); of a batch_sampler, lists of indices."""
-        if self.batch_sampler is not None:
-            return list(self.batch_sampler)
         if self.iterable:
             return None
-        return self.sampler.draw() if isinstance(self.sampler, Drawn) else list(self.sampler)
+        source = self.sampler if self.batch_sampler is None else self.batch_sampler
+        return source.draw() if isinstance(source, Drawn) else list(source)
 
     def batches(self, order: Any, first: int = 0) -> Iterator[Any]:
         """Yield the batches of samples in a given order, from the first one asked for."""
-        if self.num_workers:
-            yield from self._prefetched(order, first)
-        elif self.iterable:
-            yield from islice(self.gone_through(), first, None)
-        else:
-            yield from map(self.fetch, self._tasks(order, first))
-
-    def _tasks(self, order: Any, first: int) -> Iterator[Any]:
-        """Yield the indices of one batch after the other."""
-        size = self.batch_size
-        if size is None:
-            return islice(iter(order), first, None)
-        return (order[batch * size : (batch + 1) * size] for batch in range(first, self._count(len(order))))
-
-    def _prefetched(self, order: Any, first: int) -> Iterator[Any]:
-        workers = self._workers or Workers(self)
-        self._workers = workers if self.persistent_workers else None
-        seed = int(generator_or_default(self.generator).integers(2**62))
-        whole = False
+        size, skipped = self.batch_size, first if self.iterable else 0
+        tasks: Any = repeat(None) if self.iterable else order[first:]
+        if size is not None and not self.iterable:
+            end = len(order) - (len(order) % size if self.drop_last else 0)
+            tasks = (order[i : i + size] for i in range(first * size, end, size))
+        if not self.num_workers:
+            yield from islice(self.gone_through(), skipped, None) if self.iterable else map(self.fetch, tasks)
+            return
+        workers, self._workers = self._workers or Workers(self), None
         try:
-            if self.iterable:
-                yield from islice(workers.batches(repeat(None), seed), first, None)
-            else:
-                yield from workers.batches(self._tasks(order, first), seed)
-            whole = True
+            seed = int(generator_or_default(self.generator).integers(2**62))
+            yield from islice(workers.batches(tasks, seed), skipped, None)
+            self._workers = workers if self.persistent_workers else None
         finally:
-            if not (self.persistent_workers and whole):
-                self._workers = None
+            if self._workers is not workers:
                 workers.close()
 
     def gone_through(self) -> Iterator[Any]:
         """Yield the batches of an IterableDataset."""
-        samples = iter(self.dataset)
         if self.batch_size is None:
-            yield from map(self.collate_fn or default_convert, samples)
-        else:
-            while batch := list(islice(samples, self.batch_size)):
-                if len(batch) == self.batch_size or not self.drop_last:
-                    yield (self.collate_fn or default_collate)(batch)
+            return map(self.collate_fn or default_convert, self.dataset)
+        return map(self.collate_fn or default_collate, BatchSampler(self.dataset, self.batch_size, self.drop_last))
 
     def fetch(self, indices: Any) -> Any:
         """Gather the samples with these indices into one batch."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 
+from ..core.explain import outside
 from .idx import Bytes
 from .image_set import ImageSet
 from .sources import Network, Progress, find_split
@@ -30,7 +31,7 @@ def load_mnist_arrays(
     """
     found = find_split(path, train=train, download=download, progress=progress)
     for text in found.warnings:
-        warnings.warn(text, stacklevel=2)
+        warnings.warn(text, stacklevel=outside())
     return found.images, found.labels
 
 
@@ -52,6 +53,6 @@ class MNIST(ImageSet):
     ) -> None:  # fmt: skip
         found = find_split(path, train=train, download=download, progress=progress, network=network)
         for text in found.warnings:
-            warnings.warn(text, stacklevel=2)
+            warnings.warn(text, stacklevel=outside())
         super().__init__(found.images, found.labels, classes=DIGIT_CLASSES, source=found.source)
         self.canonical = found.canonical

@@ -29,24 +29,22 @@ def scikit_learn_home() -> Path:
 
 
 def read_openml(home: Path, catalogue: Catalogue, train: bool) -> Reading:
-    """Read one split from scikit-learn's copy of mnist_784.
-
-    Raises:  DataError if there is none, it cannot be read, or it is not the canonical MNIST
-    """
+    """Read one split from scikit-learn's copy of mnist_784; a DataError if that is none, or not MNIST."""
     base = home / "openml.org"
     tables = [p for p in sorted(base.rglob("*.gz")) if FILE_ID in p.parts or p.name.startswith(f"{FILE_ID}.")]
     if not tables:
         raise DataError(f"{base} holds no copy of mnist_784.")
-    rows = split_rows(read_table(tables[0]), catalogue, train)
-    return recognised(rows, tables[0], catalogue, train, accept_other=False)
+    table, count = read_table(tables[0]), catalogue.train[1].raw_bytes - 8  # a file of labels has a head of 8 bytes
+    rows = table[:count] if train else table[count:]
+    side = math.isqrt(rows.shape[1] - 1)
+    if side * side != rows.shape[1] - 1:
+        raise DataError("mnist_784: the pixels of a row make no square.", got=f"{rows.shape[1] - 1} pixels")
+    arrays = np.ascontiguousarray(rows[:, :-1]).reshape(-1, side, side), np.ascontiguousarray(rows[:, -1])
+    return recognised(arrays, tables[0], catalogue, train, accept_other=False)
 
 
 def read_table(path: Path) -> Bytes:
-    """Read the numbers of a gzipped ARFF file.
-
-    Shapes:  -> (rows, columns) of uint8
-    Raises:  DataError if it is damaged or holds anything but whole numbers from 0 to 255
-    """
+    """Read the numbers of a gzipped ARFF file, whole ones from 0 to 255: (rows, columns) of uint8."""
     try:
         text = gunzip(path.read_bytes(), str(path), DECOMPRESSED_LIMIT)
     except OSError as error:
@@ -66,13 +64,3 @@ def read_table(path: Path) -> Bytes:
         got, wanted = f"{numbers.size} numbers in {columns} columns", "rows of pixels from 0 to 255 and a label"
         raise DataError(f"{path} is no table of pixels and labels.", got=got, expected=wanted)
     return numbers.astype(np.uint8).reshape(-1, columns)
-
-
-def split_rows(table: Bytes, catalogue: Catalogue, train: bool) -> tuple[Bytes, Bytes]:
-    """Take the rows of one split and separate pixels from labels."""
-    count = catalogue.train[1].raw_bytes - 8  # an IDX file of labels has a head of 8 bytes
-    rows = table[:count] if train else table[count:]
-    side = math.isqrt(rows.shape[1] - 1)
-    if side * side != rows.shape[1] - 1:
-        raise DataError("mnist_784: the pixels of a row make no square.", got=f"{rows.shape[1] - 1} pixels")
-    return np.ascontiguousarray(rows[:, :-1]).reshape(-1, side, side), np.ascontiguousarray(rows[:, -1])

@@ -14,9 +14,17 @@ import numpy as np
 
 from ..core.backend import Array, Generator, generator_or_default
 from ..core.errors import ArgumentError
+from ..functions.dims import need
 
 T = TypeVar("T", covariant=True)
 Source = Generator | np.random.Generator | None
+
+
+def positive(name: str, what: str, value: Any) -> int:
+    """Read a whole number of at least 1."""
+    good = not isinstance(value, bool) and isinstance(value, int | np.integer) and value > 0
+    need(good, f"{name}: {what} must be a whole number of at least 1.", value, kind=ArgumentError)
+    return int(value)
 
 
 class Sampler(Generic[T]):
@@ -27,9 +35,9 @@ class Sampler(Generic[T]):
 
 
 class Drawn(Sampler[int]):
-    """A sampler of num_samples indices that are drawn as one array."""
+    """A sampler whose indices are drawn as one array."""
 
-    num_samples: int
+    num_samples: Any
     generator: Source = None
 
     def draw(self) -> Array:
@@ -40,20 +48,16 @@ class Drawn(Sampler[int]):
         return iter(self.draw().tolist())
 
     def __len__(self) -> int:
-        return self.num_samples
-
-    def order(self, n: int) -> Array:
-        """Draw an order of n things."""
-        return generator_or_default(self.generator).permutation(n)
+        return int(self.num_samples)
 
 
 class SequentialSampler(Drawn):
     """Take the samples of a dataset in turn."""
 
+    num_samples = property(lambda self: len(self.data_source))
+
     def __init__(self, data_source: Any) -> None:
         self.data_source = data_source
-
-    num_samples = property(lambda self: len(self.data_source))
 
     def draw(self) -> Array:
         """Count the samples."""
@@ -61,83 +65,68 @@ class SequentialSampler(Drawn):
 
 
 class RandomSampler(Drawn):
-    """Take the samples of a dataset in a random order, or (replacement) draw each from all.
+    """Take the samples of a dataset in a random order, or (replacement) draw each from all; num_samples an epoch."""
 
-    Args:    num_samples: how many in an epoch; as many as there are
-    """
+    num_samples = property(lambda self: self._wanted or len(self.data_source))
 
     def __init__(
         self, data_source: Any, replacement: bool = False, num_samples: int | None = None, generator: Source = None
     ) -> None:
         self.data_source, self.replacement, self.generator = data_source, replacement, generator
-        self._wanted = None if num_samples is None else _count("RandomSampler", num_samples)
-
-    num_samples = property(lambda self: self._wanted or len(self.data_source))
+        self._wanted = None if num_samples is None else positive("RandomSampler", "num_samples", num_samples)
 
     def draw(self) -> Array:
         """Draw one order, or as many as give enough samples."""
-        n, count = len(self.data_source), len(self)
+        source, n, count = generator_or_default(self.generator), len(self.data_source), len(self)
+        need(n or not count, "RandomSampler: there are no samples to draw from.", count, kind=ArgumentError)
         if self.replacement:
-            return generator_or_default(self.generator).integers(0, n, count)
-        if n == 0 and count:
-            raise ArgumentError("RandomSampler: there are no samples to draw from.", got=f"num_samples={count}")
-        orders = [self.order(n) for _ in range(-(-count // n) if count else 0)]
-        return orders[0] if count == n and n else np.concatenate([np.empty(0, np.int64), *orders])[:count]
+            return source.integers(0, max(n, 1), count)
+        return np.concatenate([source.permutation(n) for _ in range(max(-(-count // max(n, 1)), 1))])[:count]
 
 
 class SubsetRandomSampler(Drawn):
     """Take the samples with the given indices, in a random order."""
 
+    num_samples = property(lambda self: len(self.indices))
+
     def __init__(self, indices: Sequence[int], generator: Source = None) -> None:
         self.indices, self.generator = indices, generator
 
-    num_samples = property(lambda self: len(self.indices))
-
     def draw(self) -> Array:
         """Draw an order of the indices."""
-        return np.asarray(self.indices)[self.order(len(self))]
+        return generator_or_default(self.generator).permutation(np.asarray(self.indices))
 
 
 class WeightedRandomSampler(Drawn):
-    """Draw samples with probabilities in the proportion of weights, each from all unless replacement is False.
-
-    Raises:  ArgumentError for weights that are no probabilities, and for more samples than there are to give
-    """
+    """Draw samples with probabilities in the proportion of weights, each from all unless replacement is False."""
 
     def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Source = None) -> None:
         self.weights, self.replacement, self.generator = np.asarray(weights, np.float64), replacement, generator
-        self.num_samples = _count("WeightedRandomSampler", num_samples)
-        if self.weights.ndim != 1 or not (self.weights >= 0).all() or not 0 < self.weights.sum() < np.inf:
-            raise ArgumentError("WeightedRandomSampler: expected weights of at least 0.", got=f"{weights!r:.60}")
-        if not replacement and num_samples > (most := np.count_nonzero(self.weights)):
-            got = f"num_samples={num_samples}, {most} weights above 0"
-            raise ArgumentError("WeightedRandomSampler: without replacement there are not enough samples.", got=got)
+        self.num_samples = positive("WeightedRandomSampler", "num_samples", num_samples)
+        good = self.weights.ndim == 1 and (self.weights >= 0).all() and 0 < self.weights.sum() < np.inf
+        need(good, "WeightedRandomSampler: expected weights of at least 0.", weights, kind=ArgumentError)
+        enough, what = replacement or num_samples <= np.count_nonzero(self.weights), "not enough weights are above 0"
+        need(enough, f"WeightedRandomSampler: without replacement {what}.", num_samples, weights, kind=ArgumentError)
 
     def draw(self) -> Array:
         """Draw by weight."""
         source, weights = generator_or_default(self.generator), self.weights / self.weights.sum()
-        return source.choice(len(weights), self.num_samples, replace=self.replacement, p=weights)
+        return np.asarray(source.choice(len(weights), self.num_samples, replace=self.replacement, p=weights))
 
 
 class BatchSampler(Sampler[list[int]]):
     """Put the indices of a sampler into lists of one length, the last of which may be shorter or left out."""
 
-    def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
+    def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
         self.sampler, self.drop_last = sampler, drop_last
-        self.batch_size = _count("BatchSampler", batch_size, "batch_size")
+        self.batch_size = positive("BatchSampler", "batch_size", batch_size)
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[list[Any]]:
         indices = iter(self.sampler)
         while batch := list(islice(indices, self.batch_size)):
             if len(batch) == self.batch_size or not self.drop_last:
                 yield batch
 
     def __len__(self) -> int:
-        count = len(self.sampler)  # type: ignore[arg-type]
-        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
-
-
-def _count(name: str, value: Any, what: str = "num_samples") -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(f"{name}: {what} must be a whole number of at least 1.", got=f"{value!r:.60}")
-    return int(value)
+        full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
+        return full + (rest > 0 and not self.drop_last)

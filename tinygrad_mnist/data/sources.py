@@ -1,4 +1,4 @@
-"""Where MNIST is sought, in which order, and what is said when it is nowhere.
+"""Where MNIST, and what is like it, is sought, in which order, and what is said when it is nowhere.
 
 Order: the path given, $TINYGRAD_MNIST_DATA, torchvision's ./data and Keras's cache, the package's own cache,
 scikit-learn's (slow to read, so kept in the own one) and, unless forbidden, the mirrors, whose files go there too.
@@ -14,7 +14,6 @@ import importlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -60,7 +59,7 @@ def find_split(
     path: str | os.PathLike[str] | None, *, train: bool, download: bool = True, progress: Progress | None = None,
     network: Network | None = None, catalogue: Catalogue = MNIST_FILES,
 ) -> Found:  # fmt: skip
-    """Find one split of MNIST.
+    """Find one split of MNIST, or of a set like it.
 
     Args:    path: a folder (of IDX files, or a torchvision root) or an .npz file, asked first; only there are
              well-formed files accepted that are not the canonical MNIST, with a warning that names them. A path or
@@ -69,8 +68,12 @@ def find_split(
     """
     failures: list[str] = []
     warnings: list[str] = []
-    cache = default_cache_folder()
-    for label, place in [*_local_places(path), ("cache", cache), ("scikit-learn", cache)]:
+    name, known = catalogue.name, bool(catalogue.train[0].raw_sha256)
+    shared = name == "MNIST"  # of the others nobody else keeps copies
+    cache = default_cache_folder() / ("" if shared else name)
+    given = [] if path is None else [("path", Path(path).expanduser())]
+    rest = [("cache", cache), ("scikit-learn", cache)] if shared else [("cache", cache)]
+    for label, place in [*given, *(_local_places() if shared else []), *rest]:
         if place is None:
             failures.append(f"{label}: not set")
             continue
@@ -85,30 +88,29 @@ def find_split(
         except DataError as error:
             failures.append(f"{label}: {one_line(error)}")
             if label in ("path", f"${DATA_VARIABLE}"):
-                warnings.append(f"MNIST: {failures[-1]}. Another source is used in its place.")
+                warnings.append(f"{name}: {failures[-1]}. Another source is used in its place.")
             continue
-        if not reading.canonical:
-            what = "content of their own (Fashion-MNIST, KMNIST, or a damaged MNIST?)"
-            what = what if reading.identity == UNKNOWN else reading.identity
+        if not reading.canonical and known:
+            of_their_own = "content of their own (Fashion-MNIST, KMNIST, or a damaged MNIST?)"
+            what = of_their_own if reading.identity == UNKNOWN else reading.identity
             where = f"the files in {reading.place} have MNIST's names but hold"
             warnings.append(f"MNIST: {where} {what}; used because path= asked for them.")
-        source = f"{reading.identity}, read from {reading.place}"
+        source = f"{reading.identity if known else name}, read from {reading.place}"
         return Found(reading.images, reading.labels, source, reading.canonical, tuple(warnings))
     if not download or is_offline():
         why = f"{OFFLINE_VARIABLE}={os.environ[OFFLINE_VARIABLE]}" if download else "download=False"
         failures.append(f"mirrors: not asked, {why}")
         raise _nowhere(failures, cache, catalogue, train)
-    mirrors = Mirrors(network or Network(), progress, failures)
+    mirrors = _Mirrors(network or Network(catalogue.mirrors), progress, failures)
     with locked(cache, LOCK_PATIENCE * mirrors.network.patience):
         remove_leftovers(cache)
         arrays: list[Bytes] = []
         for file in catalogue.split(train):
-            array = cached_or_fetched(cache, file, mirrors, warnings)
-            if array is None:
+            if (array := _cached_or_fetched(cache, file, mirrors, warnings)) is None:
                 raise _nowhere(failures, cache, catalogue, train)
             arrays.append(array)
     hosts = " and ".join(dict.fromkeys(mirrors.used)) or "another process's download"
-    return Found(arrays[0], arrays[1], f"MNIST, from {hosts} by way of {cache}", True, tuple(warnings))
+    return Found(arrays[0], arrays[1], f"{name}, from {hosts} by way of {cache}", True, tuple(warnings))
 
 
 def is_offline() -> bool:
@@ -116,13 +118,11 @@ def is_offline() -> bool:
     return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
 
 
-class Mirrors:
-    """The mirrors, the one that answered last in front."""
+class _Mirrors:
+    """The mirrors, and those that have answered."""
 
     def __init__(self, network: Network, progress: Progress | None, failures: list[str]) -> None:
-        self.network, self.progress, self.failures = network, progress, failures
-        self.order = list(network.mirrors)
-        self.used: list[str] = []
+        self.network, self.progress, self.failures, self.used = network, progress, failures, list[str]()
 
     def fetch(self, file: CanonicalFile) -> tuple[Bytes, Buffer] | None:
         """Get one file, verified, as an array and as decompressed bytes; None (and failures) if no mirror has it."""
@@ -133,49 +133,43 @@ class Mirrors:
         except ImportError as error:
             self.failures.append(f"mirrors: this Python cannot download ({error})")
             return None
-        for mirror in list(self.order):
-            url = f"{mirror}{file.name}.gz"
+        tell = self.progress
+        report = None if tell is None else lambda done, total: tell(f"{file.name}.gz", done, total or file.gz_bytes)
+        for mirror in dict.fromkeys([*self.used[-1:], *self.network.mirrors]):  # the one that answered last in front
+            url, limit = f"{mirror}{file.name}.gz", file.raw_bytes + 65536  # a server may well send it unpacked
             try:
                 body: bytes = downloader.fetch(
-                    url,
-                    limit=file.raw_bytes + 65536,  # a server may well send it unpacked
-                    patience=self.network.patience,
-                    progress=None if self.progress is None else partial(self._report, file),
+                    url, limit=limit, patience=self.network.patience, progress=report,
                     allow_loopback_http=self.network.allow_loopback_http,
-                )
+                )  # fmt: skip
                 content = _verified(body, file)
             except DataError as error:
                 self.failures.append(f"{url}: {one_line(error)}")
                 continue
-            self.order.remove(mirror)
-            self.order.insert(0, mirror)
             self.used.append(mirror)
             return content
         return None
 
-    def _report(self, file: CanonicalFile, done: int, total: int) -> None:
-        if self.progress is not None:
-            self.progress(f"{file.name}.gz", done, total or file.gz_bytes)
 
-
-def _local_places(path: str | os.PathLike[str] | None) -> list[tuple[str, Path | None]]:
+def _local_places() -> list[tuple[str, Path | None]]:
     """List the places that belong to the user or to other libraries, in order."""
     variable = os.environ.get(DATA_VARIABLE, "")
     keras = os.environ.get("KERAS_HOME", "") or os.path.expanduser("~/.keras")
-    places: list[tuple[str, Path | None]] = [
+    return [
         (f"${DATA_VARIABLE}", Path(variable).expanduser() if variable else None),
         ("torchvision", Path("data", "MNIST", "raw")),
         ("Keras", Path(keras, "datasets", NPZ_NAME)),
     ]
-    return places if path is None else [("path", Path(path).expanduser()), *places]
 
 
 def _from_cache(cache: Path, catalogue: Catalogue, train: bool) -> Reading:
     """Read the own cache; files put there by hand, in any form, are verified and unpacked beside the others."""
     images, labels = catalogue.split(train)
     try:
-        return Reading(load_cached(cache, images), load_cached(cache, labels), str(cache), "MNIST", True)
+        return Reading(load_cached(cache, images), load_cached(cache, labels), str(cache), "MNIST")
     except DataError:
+        if not images.raw_sha256:
+            raise
         reading = read_split(cache, catalogue, train)
     _keep(cache, catalogue, train, reading)
     return reading._replace(place=str(cache))
@@ -188,19 +182,18 @@ def _keep(cache: Path, catalogue: Catalogue, train: bool, reading: Reading) -> N
             install(cache, file, format_idx(array))
 
 
-def cached_or_fetched(cache: Path, file: CanonicalFile, mirrors: Mirrors, warnings: list[str]) -> Bytes | None:
+def _cached_or_fetched(cache: Path, file: CanonicalFile, mirrors: _Mirrors, warnings: list[str]) -> Bytes | None:
     """Give one file of the cache, downloading it first where it is missing or damaged."""
     with suppress(DataError):
         return load_cached(cache, file)
-    content = mirrors.fetch(file)
-    if content is None:
+    if (content := mirrors.fetch(file)) is None:
         return None
     array, raw = content
     try:
         install(cache, file, raw)
     except OSError as error:
         warnings.append(
-            f"MNIST: {file.name} could not be kept in {cache} ({error.strerror or error}); it is in memory only and "
+            f"{file.name} could not be kept in {cache} ({error.strerror or error}); it is in memory only and "
             "will be downloaded again next time. Point XDG_CACHE_HOME at a folder that can be written."
         )
     return array
@@ -217,10 +210,12 @@ def _verified(body: bytes, file: CanonicalFile) -> tuple[Bytes, Buffer]:
 def _nowhere(failures: list[str], cache: Path, catalogue: Catalogue, train: bool) -> DataError:
     files = (*catalogue.train, *catalogue.test)
     separator = "\n" + " " * 12
+    folder = f"any folder, and set {DATA_VARIABLE}=<that folder> or pass path=<that folder>"
     return DataError(
-        f"MNIST: the {'training' if train else 'test'} files were found nowhere.",
+        f"{catalogue.name}: the {'training' if train else 'test'} files were found nowhere.",
         got=separator.join(failures),
         expected=separator.join(f"{file.name}.gz  {file.gz_bytes:>9,} bytes" for file in files),
-        hint=f"download these four files with a browser, from {MIRRORS[0]}<name> or elsewhere,{separator}into {cache}"
-        f"{separator}or into any folder, and set {DATA_VARIABLE}=<that folder> or pass path=<that folder>",
+        hint=f"download these four files with a browser, from {(*catalogue.mirrors, '')[0]}<name> or elsewhere,"
+        f"{separator}into {cache}{separator}or into "
+        + (folder if catalogue.name == "MNIST" else f"<root>/{catalogue.name}/raw; download=True does it"),
     )

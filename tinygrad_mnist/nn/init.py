@@ -16,6 +16,7 @@ from ..core.backend import Generator, generator_or_default
 from ..core.draws import draw, normal, uniform
 from ..core.errors import ArgumentError, ShapeError
 from ..core.graph import Array, no_grad
+from ..kernels.special import erfinv
 from ..tensors.tensor import Tensor
 
 Draw = Generator | None
@@ -137,19 +138,9 @@ def trunc_normal_(
 
 
 def _truncated(out: Any, generator: Any, mean: float, std: float, low: float, high: float) -> None:
-    """Draw by rejection: from the normal distribution where enough of it lies between, else from the uniform one."""
-    source, flat, ends = generator_or_default(generator), out.reshape(-1), (low, high)
-    low, high = (low - mean) / std, (high - mean) / std
-    often = math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2)) > 0.5
-    top = min(max(0.0, low), high)  # where the density is largest
-    missing = np.arange(flat.size)
-    while missing.size:
-        x = source.standard_normal(missing.size) if often else source.uniform(low, high, missing.size)
-        fits = (x >= low) & (x <= high)
-        if not often:
-            fits &= np.log(source.random(missing.size)) <= (top**2 - x**2) / 2
-        flat[missing[fits]] = np.clip(x[fits] * std + mean, *ends)
-        missing = missing[~fits]
+    """Draw by the inverse of the distribution."""
+    uniform(out, generator, *(math.erf((x - mean) / (std * math.sqrt(2))) for x in (low, high)))
+    np.clip(erfinv(out) * (std * math.sqrt(2)) + mean, low, high, out=out)
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Draw = None) -> Tensor:

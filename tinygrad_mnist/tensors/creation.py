@@ -7,7 +7,7 @@ default generator unless one is given. Read after tensor.py and fresh.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,26 +15,22 @@ import numpy as np
 from ..core import draws
 from ..core.backend import Defaults, Generator
 from ..core.device import on_cpu
-from ..core.draws import draw, integers, permutation, uniform
+from ..core.draws import draw, integers, permutation
 from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Array, Var, no_grad
 from ..core.scope import state
 from ..core.seeds import check_differentiable
-from ..functions.dims import Size, integer
+from ..functions.dims import Size, integer, need
 from ..functions.numbers import number, storable
 from ..functions.types import TensorLike
-from .fresh import DType, copied, dtype_of, leaf, listed, shape_of
+from .fresh import DType, copied, dtype_of, filled, leaf, listed, shape_of
 from .tensor import Tensor
 
 Source = Generator | None
 
 
 def tensor(data: TensorLike, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """Make a tensor by copying numbers, nested lists, an array or another tensor.
-
-    Raises:
-        DTypeError if the data are not numbers, or not floats where a gradient is asked for
-    """
+    """Make a tensor by copying numbers, nested lists, an array or another tensor."""
     return copied(Tensor, data, dtype, device, requires_grad)
 
 
@@ -57,22 +53,49 @@ def from_numpy(array: Array) -> Tensor:
     return Tensor.wrap(array)
 
 
-def zeros(size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """Make a tensor of zeros."""
-    array = np.zeros(shape_of("zeros", (size,) + more), dtype_of("zeros", dtype, device))
-    return leaf(Tensor, array, requires_grad, "zeros")
+def _named(name: str, does: str, *functions: Any) -> Any:
+    """Name functions of a pair, a maker and its twin that takes shape and dtype of another tensor."""
+    for function, ending, like in zip(functions, ("", "_like"), ("", " with another's shape and dtype"), strict=True):
+        function.__name__ = function.__qualname__ = f"{name}{ending}"
+        function.__doc__ = f"{does}{like}."
+    return functions
 
 
-def ones(size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """Make a tensor of ones."""
-    array = np.ones(shape_of("ones", (size,) + more), dtype_of("ones", dtype, device))
-    return leaf(Tensor, array, requires_grad, "ones")
+def _filled(name: str, make: Callable[..., Array], does: str) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    def new(
+        size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, device: Any = None
+    ) -> Tensor:
+        return filled(Tensor, name, make, (size,) + more, dtype, device, requires_grad)
+
+    def like(input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        return filled(Tensor, f"{name}_like", make, tuple(input.shape), dtype or input.dtype, device, requires_grad)
+
+    return _named(name, does, new, like)
 
 
-def empty(size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """Make a tensor of whatever the memory holds, to be written over."""
-    array = np.empty(shape_of("empty", (size,) + more), dtype_of("empty", dtype, device))
-    return leaf(Tensor, array, requires_grad, "empty")
+def _drawn(name: str, fill: Callable[..., None], does: str) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    def new(
+        size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, generator: Source = None,
+        device: Any = None,
+    ) -> Tensor:  # fmt: skip
+        shape, kind = shape_of(name, (size,) + more), dtype_of(name, dtype, device, "f")
+        return Tensor.wrap(draw(fill, shape, kind, generator), requires_grad)
+
+    def like(
+        input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False,
+        generator: Source = None,
+    ) -> Tensor:  # fmt: skip
+        return new(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad, generator=generator,
+                   device=device)  # fmt: skip
+
+    return _named(name, does, new, like)
+
+
+zeros, zeros_like = _filled("zeros", np.zeros, "Make zeros")
+ones, ones_like = _filled("ones", np.ones, "Make ones")
+empty, empty_like = _filled("empty", np.empty, "Make a tensor of whatever the memory holds, to be written over,")
+rand, rand_like = _drawn("rand", draws.uniform, "Draw from the uniform distribution on [0, 1)")
+randn, randn_like = _drawn("randn", draws.normal, "Draw from the normal distribution of mean 0 and variance 1")
 
 
 def full(
@@ -89,23 +112,17 @@ def arange(
     start: float | None = None, end: float | None = None, step: float = 1, dtype: DType = None,
     requires_grad: bool = False, device: Any = None,
 ) -> Tensor:  # fmt: skip
-    """Count from start (0 if only the end is given, first or by name) up to, but not including, the end.
-
-    Raises:
-        ArgumentError for a step of 0, one that leads away from the end, and a count without end
-    """
+    """Count from start (0 if only the end is given, first or by name) up to, but not including, the end."""
     given = (0, start, step) if end is None else (0 if start is None else start, end, step)
-    low, high, stride = (number("arange", v) for v in given)
-    counted = all(isinstance(v, int) for v in (low, high, stride))
+    low, high, stride = values = [number("arange", v) for v in given]
+    counted = all(isinstance(v, int) for v in values)
     kind = dtype_of("arange", dtype or (np.int64 if counted else Defaults.dtype), device, "fiu")
-    values = (low, high, stride)
-    if all(abs(v) < 2**63 for v in values) and kind == np.int64:  # False for NaN too
-        low, high, stride = (int(v) for v in values)
-    got = f"start {low}, end {high}, step {stride}"
-    if not all(abs(v) < 2**63 for v in values):
-        raise ArgumentError("arange: not a range of finite numbers.", got=got)
+    need(all(abs(v) < 2**63 for v in values), "arange: not a range of finite numbers.", *values, kind=ArgumentError)
+    if kind == np.int64:
+        low, high, stride = map(int, values)
     if stride == 0 or (high - low) * stride < 0:
         what = "arange: the step is 0." if stride == 0 else "arange: the step leads away from the end."
+        got = f"start {low}, end {high}, step {stride}"
         raise ArgumentError(what, got=got, expected="step > 0 and end >= start, or step < 0 and end <= start")
     (count,) = shape_of("arange", (-math.floor((low - high) / stride),))
     if kind.kind in "iu":
@@ -119,8 +136,7 @@ def linspace(
 ) -> Tensor:
     """Make evenly spaced values, both ends included."""
     kind, count = dtype_of("linspace", dtype, device, "fiu"), integer("linspace", "steps", steps)
-    if count < 0:
-        raise ArgumentError(f"linspace: {count} steps.", expected="at least 0")
+    need(count >= 0, "linspace: expected at least 0 steps.", count, kind=ArgumentError)
     shape_of("linspace", (count,))
     first, last = number("linspace", start), number("linspace", end)
     if kind.kind == "f":
@@ -151,24 +167,6 @@ def eye(n: int, m: int | None = None, dtype: DType = None, requires_grad: bool =
     return leaf(Tensor, np.eye(rows, columns, dtype=dtype_of("eye", dtype, device)), requires_grad, "eye")
 
 
-def rand(
-    size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, generator: Source = None,
-    device: Any = None,
-) -> Tensor:  # fmt: skip
-    """Draw from the uniform distribution on [0, 1)."""
-    shape = shape_of("rand", (size,) + more)
-    return Tensor.wrap(draw(uniform, shape, dtype_of("rand", dtype, device, "f"), generator), requires_grad)
-
-
-def randn(
-    size: Size = (), *more: int, dtype: DType = None, requires_grad: bool = False, generator: Source = None,
-    device: Any = None,
-) -> Tensor:  # fmt: skip
-    """Draw from the normal distribution of mean 0 and variance 1."""
-    shape = shape_of("randn", (size,) + more)
-    return Tensor.wrap(draw(draws.normal, shape, dtype_of("randn", dtype, device, "f"), generator), requires_grad)
-
-
 def randint(
     low: int = 0, high: int | Size | None = None, size: Size | None = None, dtype: DType = np.int64,
     generator: Source = None, requires_grad: bool = False, device: Any = None,
@@ -177,13 +175,11 @@ def randint(
     if size is None and isinstance(high, Sequence):
         low, high, size = 0, low, high
     low, high = (0, low) if high is None else (low, high)
-    if size is None:
-        raise ArgumentError("randint: no size was given.", hint="tg.randint(0, 10, (3, 4))")
+    need(size is not None, "randint: no size was given.", kind=ArgumentError, hint="tg.randint(0, 10, (3, 4))")
     low, high = integer("randint", "low", low), integer("randint", "high", high)
     kind, shape = dtype_of("randint", dtype or np.int64, device), listed("randint", size)
-    least, most = (0, 1) if kind.kind == "b" else (-(2**63), 2**63 - 1)
-    if kind.kind in "iu":
-        least, most = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
+    limits = np.iinfo(kind if kind.kind in "iu" else np.int64)
+    least, most = (0, 1) if kind.kind == "b" else (int(limits.min), int(limits.max))
     if not least <= low < high <= most + 1:
         what = f"randint: {kind} has no integers from {low} up to, but not including, {high}."
         raise ArgumentError(what, expected=f"{least} <= low < high <= {most + 1}")
@@ -212,8 +208,8 @@ def normal(
         size: only if both are numbers
     """
     given = [x for x in (mean, std) if isinstance(x, Var | np.ndarray)]
-    if bool(given) == (size is not None):
-        raise ArgumentError("normal: a size is needed, and only, where mean and std are numbers.", got=f"size {size}")
+    what = "normal: a size is needed, and only, where mean and std are numbers."
+    need(bool(given) == (size is None), what, size, kind=ArgumentError)
     shape = np.broadcast_shapes(*(tuple(x.shape) for x in given)) if given else listed("normal", size)
     drawn = randn(shape, dtype=given[0].dtype if given else dtype, generator=generator, device=device)
     with no_grad():
@@ -222,33 +218,19 @@ def normal(
     return out
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType = np.int64, device: Any = None) -> Tensor:
-    """List the positions of a lower triangle, row by row: the rows, and below them the columns."""
-    rows, columns = shape_of("tril_indices", (row, col))
-    found = np.stack(np.nonzero(np.tri(rows, columns, offset)))
-    return leaf(Tensor, found.astype(dtype_of("tril_indices", dtype, device)), False, "tril_indices")
+def _triangle(name: str, lower: bool) -> Callable[..., Tensor]:
+    def indices(row: int, col: int, offset: int = 0, *, dtype: DType = np.int64, device: Any = None) -> Tensor:
+        rows, columns = shape_of(name, (row, col))
+        places = np.nonzero(np.tri(rows, columns, offset if lower else offset - 1) == lower)
+        return leaf(Tensor, np.stack(places).astype(dtype_of(name, dtype, device)), False, name)
+
+    indices.__name__ = indices.__qualname__ = name
+    side = "lower" if lower else "upper"
+    indices.__doc__ = f"List the positions of a {side} triangle, row by row: the rows, and below them the columns."
+    return indices
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType = np.int64, device: Any = None) -> Tensor:
-    """List the positions of an upper triangle, row by row: the rows, and below them the columns."""
-    rows, columns = shape_of("triu_indices", (row, col))
-    found = np.stack(np.nonzero(1 - np.tri(rows, columns, offset - 1)))
-    return leaf(Tensor, found.astype(dtype_of("triu_indices", dtype, device)), False, "triu_indices")
-
-
-def zeros_like(input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Make zeros of another tensor's shape and dtype."""
-    return zeros(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad, device=device)
-
-
-def ones_like(input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Make ones of another tensor's shape and dtype."""
-    return ones(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad, device=device)
-
-
-def empty_like(input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Make a tensor, of whatever the memory holds, of another tensor's shape and dtype."""
-    return empty(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad, device=device)
+tril_indices, triu_indices = _triangle("tril_indices", True), _triangle("triu_indices", False)
 
 
 def full_like(
@@ -256,24 +238,6 @@ def full_like(
 ) -> Tensor:
     """Make one value in another tensor's shape and dtype."""
     return full(input.shape, fill_value, dtype or input.dtype, requires_grad, device)
-
-
-def rand_like(
-    input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False,
-    generator: Source = None,
-) -> Tensor:  # fmt: skip
-    """Draw uniform values in another tensor's shape and dtype."""
-    kind = dtype or input.dtype
-    return rand(tuple(input.shape), dtype=kind, requires_grad=requires_grad, generator=generator, device=device)
-
-
-def randn_like(
-    input: Tensor | Array, dtype: DType = None, device: Any = None, requires_grad: bool = False,
-    generator: Source = None,
-) -> Tensor:  # fmt: skip
-    """Draw normal values in another tensor's shape and dtype."""
-    kind = dtype or input.dtype
-    return randn(tuple(input.shape), dtype=kind, requires_grad=requires_grad, generator=generator, device=device)
 
 
 def randint_like(

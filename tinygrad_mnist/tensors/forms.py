@@ -1,18 +1,20 @@
-"""What Tensor alone has: numbers drawn in place (`x.normal_()`), transposes by one letter, and what asks about memory.
+"""What Tensor alone has: numbers drawn in place (`x.normal_()`), transposes by one letter, where it is and how large.
 
-Methods only, hung on the class beside those of methods.py. Must not know: Tensor. Look next at tensor.py.
+Methods beside those of methods.py, and what is asked of dtypes. Must not know: Tensor. Look next at tensor.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from .. import functions as F
 from ..core import draws
-from ..core.backend import Generator
+from ..core.backend import Defaults, Generator
+from ..core.device import CPU
 from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Var
 from ..core.scope import unchanging
@@ -115,11 +117,40 @@ def index_put_(self: V, indices: Any, values: Any, accumulate: bool = False) -> 
     return in_place.add_(self, indexing.put(rows, *arrays, index=index, shape=self.shape))
 
 
-class Forms:
-    """What a tensor can do besides its Methods."""
+def is_tensor(obj: Any) -> bool:
+    """Tell whether something is a tensor."""
+    return isinstance(obj, Var)
+
+
+def is_floating_point(input: Var) -> bool:
+    """Tell whether the elements are floating-point numbers."""
+    return input.dtype.kind == "f"
+
+
+def numel(input: Var) -> int:
+    """Count the elements."""
+    return input.array.size
+
+
+def element_size(self: Var) -> int:
+    """Tell how many bytes an element takes."""
+    return self.dtype.itemsize
+
+
+def get_device(self: Var) -> int:
+    """Tell the number of the accelerator that holds the tensor: -1, since the CPU does."""
+    return -1
+
+
+class Forms(Var):
+    """What a tensor can do and tell besides its Methods."""
 
     __slots__ = ()
-
+    is_cuda, device = False, property(lambda self: CPU, doc="Where the tensor is: on the CPU.")
+    itemsize = property(lambda self: self.dtype.itemsize, doc="Bytes of an element.")
+    nbytes = property(lambda self: self.array.nbytes, doc="Bytes of all elements.")
+    numel, nelement, is_floating_point = numel, numel, is_floating_point
+    element_size, get_device = element_size, get_device
     contiguous, is_contiguous, stride, unfold, repeat = (
         moving.contiguous, moving.is_contiguous, moving.stride, moving.unfold, moving.repeat,
     )  # fmt: skip
@@ -127,10 +158,7 @@ class Forms:
     uniform_, normal_, bernoulli_, random_, exponential_ = uniform_, normal_, bernoulli_, random_, exponential_
     log_normal_, geometric_, fill_diagonal_, index_put_ = log_normal_, geometric_, fill_diagonal_, index_put_
 
-    @property
-    def T(self: Any) -> Any:
-        """The tensor with its dimensions in reverse order."""
-        return F.permute(self, tuple(reversed(range(self.ndim))))
+    T = property(lambda self: F.permute(self, tuple(range(self.ndim))[::-1]), doc="Its dimensions in reverse order.")
 
     @property
     def mT(self: Any) -> Any:
@@ -145,3 +173,26 @@ class Forms:
         return self.T
 
     mH = mT
+
+
+class finfo(SimpleNamespace):
+    """The limits of a floating-point dtype as Python's numbers: min, max, eps, tiny ...; of the default if none."""
+
+    def __init__(self, type: Any = None) -> None:
+        names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        super().__init__(**_limits("finfo", np.finfo, "f", Defaults.dtype if type is None else type, names))
+
+
+class iinfo(SimpleNamespace):
+    """The limits of an integer dtype as Python's numbers: min, max, bits."""
+
+    def __init__(self, type: Any) -> None:
+        super().__init__(**_limits("iinfo", np.iinfo, "iu", type, ("min", "max")))
+
+
+def _limits(name: str, read: Any, kinds: str, type: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    kind = np.dtype(type)
+    if kind.kind not in kinds:
+        raise DTypeError(f"{name}: {kind} has other limits.", hint="tg.finfo or tg.iinfo")
+    info = read(kind)
+    return {n: np.asarray(getattr(info, n)).item() for n in names} | {"bits": info.bits, "dtype": kind.name}

@@ -1,11 +1,13 @@
 """What every function that makes tensors reads first: shape, dtype, device; and how data become a new leaf.
 
-kind is the class of the tensor to make: Tensor stands higher up. Look next at tensor.py and creation.py.
+kind is the class of the tensor to make: Tensor stands higher up. The methods `x.new_zeros(2, 3)` ..., after another
+tensor's model, are here; methods.py hangs them on the class. Look next at tensor.py and creation.py.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,9 +18,9 @@ from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.graph import Array, V, Var, no_grad
 from ..core.scope import refuse_captured, state, unchanging
 from ..core.seeds import check_differentiable
-from ..functions.dims import sizes
-from ..functions.numbers import storable
-from ..functions.types import DTypeLike
+from ..functions.dims import Size, need, sizes
+from ..functions.numbers import number, storable
+from ..functions.types import DTypeLike, Tensor
 from ..ops import promotion
 
 DType: TypeAlias = DTypeLike | None
@@ -57,8 +59,7 @@ def shape_of(name: str, size: Any) -> tuple[int, ...]:
 
 def listed(name: str, size: Any) -> tuple[int, ...]:
     """Read a shape that must be one sequence."""
-    if not isinstance(size, list | tuple):
-        raise DTypeError(f"{name}: the size must be a tuple of ints.", got=f"{size!r:.60}", hint=f"({size!r:.60},)")
+    need(isinstance(size, list | tuple), f"{name}: the size must be a tuple of ints.", size, kind=DTypeError)
     return shape_of(name, (size,))
 
 
@@ -97,3 +98,39 @@ def _fitted(data: Any, dtype: Any) -> Array:
     """Store Python's integers in a dtype that NumPy found too small for some of them."""
     values = np.array(data, dtype=object)
     return np.array([storable("tensor", v, dtype) for v in values.flat], dtype=dtype).reshape(values.shape)
+
+
+def filled(
+    kind: type[V], name: str, make: Callable[..., Array], size: Any, dtype: DType, device: Any, requires_grad: bool
+) -> V:
+    """Make a tensor that NumPy's zeros, ones or empty fills."""
+    return leaf(kind, make(shape_of(name, size), dtype_of(name, dtype, device)), requires_grad, name)
+
+
+def _new(name: str, make: Callable[..., Array]) -> Callable[..., Tensor]:
+    def new(
+        self: Tensor, size: Size = (), *more: int, dtype: DType = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
+        return filled(self.result_type, name, make, (size,) + more, dtype or self.dtype, device, requires_grad)
+
+    new.__name__, new.__doc__ = name, f"Make a tensor as tg.{name[4:]} does, of this one's dtype unless one is given."
+    return new
+
+
+new_zeros, new_ones, new_empty = _new("new_zeros", np.zeros), _new("new_ones", np.ones), _new("new_empty", np.empty)
+
+
+def new_full(
+    self: Tensor, size: Any, fill_value: float, dtype: DType = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Make a tensor of one value, of this one's dtype unless another is given."""
+    kind = dtype_of("new_full", dtype or self.dtype, device)
+    value = storable("new_full", number("new_full", fill_value), kind)
+    return leaf(self.result_type, np.full(listed("new_full", size), value, kind), requires_grad, "new_full")
+
+
+def new_tensor(
+    self: Tensor, data: Any, dtype: DType = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Make a tensor by copying data, of this one's dtype unless another is given."""
+    return copied(self.result_type, data, dtype or self.dtype, device, requires_grad, "new_tensor")

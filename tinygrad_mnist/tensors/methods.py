@@ -7,12 +7,12 @@ tests/public_names.py from what functions/ exports. Look next at tensor.py.
 from __future__ import annotations
 
 from .. import functions as F
+from ..core.graph import Var
 from ..functions import dtypes
-from . import hooks, in_place, new
-from .facts import Facts
+from . import fresh, hooks, in_place
 
 
-class Methods(Facts):
+class Methods(Var):
     """A Var with the functions of functions/ for methods."""
 
     __slots__ = ()
@@ -21,8 +21,8 @@ class Methods(Facts):
     byte, char, short = map(dtypes.to_dtype, ("uint8", "int8", "int16"))
     register_hook, register_post_accumulate_grad_hook = hooks.register_hook, hooks.register_post_accumulate_grad_hook
     int, long, bool = map(dtypes.to_dtype, ("int32", "int64", "bool"))
-    new_zeros, new_ones, new_empty = new.new_zeros, new.new_ones, new.new_empty
-    new_full, new_tensor = new.new_full, new.new_tensor
+    new_zeros, new_ones, new_empty = fresh.new_zeros, fresh.new_ones, fresh.new_empty
+    new_full, new_tensor = fresh.new_full, fresh.new_tensor
 
     # written by tests/public_names.py
     abs, absolute, acos, acosh, add, addbmm, addcdiv = F.abs, F.absolute, F.acos, F.acosh, F.add, F.addbmm, F.addcdiv

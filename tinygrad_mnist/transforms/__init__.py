@@ -9,17 +9,19 @@ from ..core.absent import absent as _absent
 
 # isort: off
 from . import functional
-from .classes import CenterCrop, Compose, ConvertImageDtype, Lambda, Normalize, Pad, Resize, ToDtype, ToImage, ToTensor
-from .interpolation import InterpolationMode
-from .random import RandomAffine, RandomApply, RandomCrop, RandomHorizontalFlip, RandomRotation, RandomVerticalFlip
+from .classes import (
+    CenterCrop, Compose, ConvertImageDtype, Lambda, Normalize, Pad, RandomAffine, RandomCrop, RandomHorizontalFlip,
+    RandomRotation, RandomVerticalFlip, Resize, ToDtype, ToImage, ToTensor,
+)  # fmt: skip
+from .functional import InterpolationMode
 # isort: on
 
 v2 = _sys.modules[f"{__name__}.v2"] = _sys.modules[__name__]  # importable by that path, too
 
 __all__ = [
     "CenterCrop", "Compose", "ConvertImageDtype", "InterpolationMode", "Lambda", "Normalize", "Pad", "RandomAffine",
-    "RandomApply", "RandomCrop", "RandomHorizontalFlip", "RandomRotation", "RandomVerticalFlip", "Resize", "ToDtype",
-    "ToImage", "ToTensor", "functional",
+    "RandomCrop", "RandomHorizontalFlip", "RandomRotation", "RandomVerticalFlip", "Resize", "ToDtype", "ToImage",
+    "ToTensor", "functional",
 ]  # fmt: skip
 
 __getattr__ = _absent(__name__)
