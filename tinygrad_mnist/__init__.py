@@ -7,12 +7,13 @@ Exports only; nothing is computed and nothing read at import. To read the code s
 
 import importlib as _importlib
 import sys as _sys
+from math import e, inf, nan, pi
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from . import autograd, backends, data, func, functions, nn, optim, utils, viz
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from .backends import accelerator
+from .backends import accelerator, set_float32_matmul_precision, use_deterministic_algorithms
 from .backends import gpu as cuda
 from .compiler.pairs import compile
 from .compiler.pairs import model as _model
@@ -28,6 +29,7 @@ from .tensors import tensor as _tensor
 from .tensors.dlpack import from_dlpack
 from .tensors.saving import load, save
 from .tensors.tensor import Tensor
+from .tensors.typed import typed as _typed
 from .viz import summary
 
 # isort: off
@@ -70,10 +72,14 @@ if _TYPE_CHECKING:
 
 bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
 
+Size, newaxis = tuple, None
+globals().update(_typed)  # FloatTensor, LongTensor ...
+
 __version__ = "0.1.0"
 
-# as which `import tinygrad_mnist.errors` and pickles of 0.1.0 know them
+# what `import tinygrad_mnist.errors`, PyTorch's programs and pickles of 0.1.0 know by these paths
 _known = {"errors": errors, "linalg": linalg, "backend": _backend, "tensor": _tensor, "pairs.model": _model}
+_known |= {f"backends.{_name}": getattr(backends, _name) for _name in ("cudnn", "cuda", "mps")} | {"cuda": cuda}
 _sys.modules.update({f"{__name__}.{_name}": _module for _name, _module in _known.items()})
 
 
@@ -94,8 +100,9 @@ __all__ = [
     "int32", "int64", "int8", "is_floating_point", "is_grad_enabled", "is_tensor", "linalg", "linspace", "load",
     "logspace", "long", "manual_seed", "nn", "no_grad", "normal", "numel", "ones", "ones_like", "optim", "rand",
     "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "save", "set_default_device",
-    "set_default_dtype", "set_grad_enabled", "set_num_threads", "short", "summary", "tensor", "training", "transforms",
-    "tril_indices", "triu_indices", "uint8", "utils", "viz", "vmap", "zeros", "zeros_like",
+    "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads", "short", "summary",
+    "tensor", "training", "transforms", "tril_indices", "triu_indices", "uint8", "use_deterministic_algorithms",
+    "utils", "viz", "vmap", "zeros", "zeros_like",
 ]
 __all__ += functions.__all__  # fmt: skip
 _answer(globals(), __all__)

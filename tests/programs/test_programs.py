@@ -216,3 +216,32 @@ def test_only_import_lines_are_switched():
         "import os, tinygrad_mnist as torch, tinygrad_mnist.nn as nn\n"
         "  import tinygrad_mnist.utils.data, tinygrad_mnist as torch\nfrom tinygrad_mnist import torch"
     )
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+@pytest.mark.parametrize("optimizer", "SGD Adam AdamW Adamax NAdam RAdam RMSprop Rprop Adadelta Adagrad ASGD".split())
+def test_training_that_began_with_one_goes_on_with_the_other(optimizer, ours_first, tmp_path):
+    torch = pytest.importorskip("torch")
+    first, second = (tg, torch) if ours_first else (torch, tg)
+
+    def started(m):
+        model = m.nn.Linear(2, 3)
+        step = getattr(m.optim, optimizer)(model.parameters(), lr=0.05)
+        return model, step, m.optim.lr_scheduler.StepLR(step, 2)
+
+    def trained(m, model, step, schedule):
+        x = m.tensor(np.arange(8, dtype=np.float32).reshape(4, 2) / 8)
+        for _ in range(3):
+            step.zero_grad()
+            (model(x) ** 2).sum().backward()
+            step.step()
+            schedule.step()
+        return np.concatenate([p.detach().numpy().ravel() for p in model.parameters()]), step.param_groups[0]["lr"]
+
+    parts, again = started(first), started(second)
+    trained(first, *parts)
+    first.save([part.state_dict() for part in parts], tmp_path / "checkpoint.pt")
+    for part, state in zip(again, second.load(tmp_path / "checkpoint.pt"), strict=True):
+        part.load_state_dict(state)
+    for a, b in zip(trained(first, *parts), trained(second, *again), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)

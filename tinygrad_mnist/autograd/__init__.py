@@ -2,6 +2,7 @@
 
 from ..core.absent import absent as _absent
 from ..core.graph import enable_grad, is_grad_enabled, no_grad
+from ..tensors.tensor import Tensor as Variable
 from . import forward_ad, function, functional
 from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from .function import Function
@@ -10,7 +11,7 @@ from .gradcheck import gradcheck, gradgradcheck
 from .modes import inference_mode, set_grad_enabled
 
 __all__ = [
-    "Function", "backward", "detect_anomaly", "enable_grad", "forward_ad", "function", "functional", "grad",
+    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "forward_ad", "function", "functional", "grad",
     "gradcheck", "gradgradcheck", "inference_mode", "is_anomaly_enabled", "is_grad_enabled", "no_grad",
     "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 NAMES = {
     "": ""
-    "FatalError GradScaler JITException OutOfMemoryError Size adaptive_avg_pool1d addbmm addr adjoint aminmax amp "
-    "angle are_deterministic_algorithms_enabled as_strided as_strided_scatter asarray atleast_3d avg_pool1d "
+    "FatalError GradScaler JITException OutOfMemoryError adaptive_avg_pool1d addbmm addr adjoint aminmax amp angle "
+    "are_deterministic_algorithms_enabled as_strided as_strided_scatter asarray atleast_3d avg_pool1d "
     "bartlett_window bfloat16 bilinear blackman_window block_diag can_cast cartesian_prod chain_matmul "
     "channel_shuffle cholesky cholesky_inverse cholesky_solve column_stack combinations complex complex128 "
     "complex64 cond conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d copysign corrcoef "
     "cosine_similarity cov cummax cummin cumulative_trapezoid deg2rad diagflat diagonal_scatter diff digamma dist "
-    "distributions dsplit dstack dtype e empty_permuted empty_strided erfinv fft fliplr flipud float_power fmax "
-    "fmin frexp from_file frombuffer gcd gradient hamming_window hann_window hardshrink heaviside histc histogram "
-    "histogramdd hsplit hypot i0 igamma igammac imag index_reduce inf isin isneginf isposinf isreal istft jit "
+    "distributions dsplit dstack dtype empty_permuted empty_strided erfinv fft fliplr flipud float_power fmax fmin "
+    "frexp from_file frombuffer gcd gradient hamming_window hann_window hardshrink heaviside histc histogram "
+    "histogramdd hsplit hypot i0 igamma igammac imag index_reduce isin isneginf isposinf isreal istft jit "
     "kaiser_window kron lcm ldexp lgamma lobpcg logaddexp2 lstsq lu_solve lu_unpack matrix_exp matrix_power mode "
-    "msort mvlgamma nan nanmean nanmedian nanquantile nansum nextafter pairwise_distance pdist pi pinverse "
-    "pixel_shuffle pixel_unshuffle poisson polar polygamma positive prelu promote_types qr rad2deg random range "
-    "real renorm result_type rot90 seed select_scatter set_default_tensor_type set_deterministic_debug_mode "
-    "set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_printoptions set_rng_state "
-    "set_warn_always signbit sinc slice_scatter slogdet special split_with_sizes sspaddmm stft svd swapdims "
-    "tensor_split trapezoid trapz triangular_solve unique_consecutive unravel_index vander vdot view_as_complex "
-    "view_as_real vsplit",
+    "msort mvlgamma nanmean nanmedian nanquantile nansum nextafter pairwise_distance pdist pinverse pixel_shuffle "
+    "pixel_unshuffle poisson polar polygamma positive prelu promote_types qr rad2deg random range real renorm "
+    "result_type rot90 seed select_scatter set_default_tensor_type set_deterministic_debug_mode set_flush_denormal "
+    "set_num_interop_threads set_printoptions set_rng_state set_warn_always signbit sinc slice_scatter slogdet "
+    "special split_with_sizes sspaddmm stft svd swapdims tensor_split trapezoid trapz triangular_solve "
+    "unique_consecutive unravel_index vander vdot view_as_complex view_as_real vsplit",
     "Tensor": ""
     "H addbmm addr adjoint aminmax angle as_strided as_strided_scatter as_subclass bfloat16 cdouble cfloat chalf "
     "cholesky cholesky_inverse cholesky_solve coalesce col_indices const_data_ptr copysign corrcoef cov "
@@ -55,6 +54,7 @@ NAMES = {
     "func": ""
     "debug_unwrap functionalize rearrange",
     "nn.utils": "",
+    "nn.utils.rnn": "",
     "datasets": ""
     "CIFAR10 CIFAR100 DatasetFolder EMNIST FakeData ImageFolder ImageNet Omniglot QMNIST STL10 SVHN USPS",
     "transforms": ""
