@@ -251,10 +251,10 @@ def give_results_their_names(program: Program) -> None:
     made = {v for s in program.instructions for v in s.outputs if v.base is None and s.primitive is not None}
     renamed = Replaced()
     kept = []
-    results = {v.root for v in program.results}
+    final = {v.root for v in program.kept()}
     for step in program.instructions:
         source = step.inputs[0] if step.name == "clone" else None
-        if source in made and source not in renamed and source not in results and step.outputs[0].axes == source.axes:
+        if source in made and source not in renamed and source not in final and step.outputs[0].axes == source.axes:
             renamed[source] = step.outputs[0]
         else:
             kept.append(step)
