@@ -130,7 +130,10 @@ class NumbaPlan(NumpyPlan):
         rows = {f.__name__: f for s in self.program.instructions if s.primitive and (f := s.primitive.rows)}
         for name, loop in (rows | LOOPS).items():  # in the files' order: each behind those that it calls
             if name in used:
-                parts.append("@njit(**LOOP)\n" + str(source_of(loop)))
+                text = str(source_of(loop))
+                if self.kind == "f":  # of numbers in single precision, with the functions that there are for them
+                    text = re.sub(r"\bmath\.(\w+)", lambda m: m[1] if m[1] in LOOPS else m[0], text)
+                parts.append("@njit(**LOOP)\n" + text)
         parts += [kernel.source() for kernel in self.kernels]
         return "\n\n".join([*parts, TAIL])
 
