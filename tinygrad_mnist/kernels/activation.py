@@ -111,6 +111,9 @@ def _ratio(name: str, x: Array, polynomials: tuple[tuple[float, ...], ...]) -> A
 def _pieces(x: Array, out: Array) -> list[tuple[Array, Array]]:
     """Cut two arrays that lie alike in memory into blocks that stay in cache."""
     flat = flatten(x, out) if x.size > _BLOCK else None
+    if flat is None and x.size > _BLOCK and out.flags.c_contiguous:  # a part of a larger array
+        np.copyto(out, x)
+        flat = flatten(out, out)
     if flat is None:
         return [(x, out)]
     source, target = flat

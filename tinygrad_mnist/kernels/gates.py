@@ -214,7 +214,7 @@ softplus, gelu = gate(_softplus, 3), gate(_gelu, 3)
 # ---------------------------------------------------------------- straight pieces
 
 
-def leaky(x: Array, slope: Any, out: Piece = None) -> Array:
+def leaky(x: Array, slope: Any, out: Piece = None) -> Any:
     """Give x where it is positive, else slope · x.
 
     Shapes:  x (*A), slope a number or broadcasting with x -> their common shape
@@ -229,6 +229,9 @@ def leaky(x: Array, slope: Any, out: Piece = None) -> Array:
             product = np.multiply(piece, slope, out=scratch("leaky", piece.shape, piece.dtype))
             pick(piece, product, out=result)
         return out
+    if np.isfinite(slope).all():  # so that 0 · slope is 0
+        low = np.multiply(slope, np.clip(x, -np.inf, 0))
+        return np.add(low, np.clip(x, 0, np.inf), out=low if out is None else out)
     return choose(np.greater(x, 0), x, np.multiply(slope, x), out)
 
 

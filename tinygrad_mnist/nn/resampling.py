@@ -22,6 +22,7 @@ from ..kernels.blend import Table, nearest_places, turned
 from ..ops import elementwise as E
 from ..ops import index, layout, promotion
 from ..ops.blend import blend
+from ..ops.embedding import embed
 from .arguments import data, numbers
 from .convolution import Images, Sizes
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
@@ -266,7 +267,7 @@ def grid_sample(
             valid = (here >= 0) & (here <= m - 1)
             inside = valid if inside is None else inside & valid
             pixel = pixel + promotion.cast(clamp(where(valid, here, 0.0), 0, m - 1), dtype=np.dtype(np.int64)) * step
-        seen = index.getitem(flat, pixel, index=(index.ARRAY,))
+        seen = embed(flat, pixel, padding=-1)
         kept = promotion.cast(inside, dtype=input.dtype)
         weight = kept if weight is None else where(inside, weight, 0.0)
         part = seen * reshape(weight, n, oh * ow, 1)
