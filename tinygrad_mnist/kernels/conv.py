@@ -11,6 +11,7 @@ Must not know: Tensor, gradients' bookkeeping, layers. Look next at shapes.py (g
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -25,8 +26,9 @@ from .shapes import Pair, check_conv2d, conv_output_size, empty_channels_last
 Sizes = tuple[int, ...]  # a Pair of computed numbers
 # What the columns of one block of images may hold: measured best between 1 and 3 MB of floats on 32-channel layers.
 _BLOCK_VALUES = 1 << 19
-# Multiplications below which threads wait for each other more than they gain: some 100 µs.
-_BLOCK_WORK = 8 << 20
+# Multiplications below which threads wait for each other more than they gain, and starting a block is felt: some
+# 150 µs. Reading and writing a value takes as long as so many.
+_BLOCK_WORK, _PER_VALUE = 16 << 20, 16
 # Blocks beyond this number gain nothing; up to as many partial weight gradients are kept, if they do not take more than
 # so many bytes.
 _MOST_BLOCKS, _SUMS_BYTES = 16, 16 << 20
@@ -72,7 +74,8 @@ def conv2d(
         if not target.flags.c_contiguous:
             target[...] = result.reshape(target.shape)
 
-    blocks = _blocks(x.shape[0], oh * ow * kw * channels * (kh if whole else stride[0]), oh * ow * w.size // groups)
+    values = oh * ow * kw * channels * (kh if whole else stride[0])
+    blocks = _blocks(x.shape[0], values, oh * ow * per_group, w[0].size)
     for_each(work, [(group, images) for group in range(groups) for images in blocks])
     return out
 
@@ -94,7 +97,7 @@ def conv2d_weight_gradient(
     whole = kw * channels < _SHORT_RUN or oh * ow < max(_OWN_PRODUCT, per_group // 2)
     shape = (1, kh * kw * channels, per_group) if whole else (kh, kw * channels, per_group)
     values = shape[1] * (oh * ow if whole else max(oh * ow * stride[0], per_group))
-    blocks = _blocks(x.shape[0], values, oh * ow * math.prod(shape))
+    blocks = _blocks(x.shape[0], values, oh * ow * per_group, math.prod(w_shape[1:]))
     # Each lane adds up some of the blocks, and the lanes are added up at the end: one order, whoever works on them.
     most = max(2, min(_MOST_BLOCKS, _SUMS_BYTES // (math.prod(w_shape) * dtype.itemsize)))
     lanes = [blocks[i::most] for i in range(min(len(blocks), most))]
@@ -181,14 +184,14 @@ def conv2d_input_gradient(
                 rows[...] = result[:, skip : skip + rows.shape[1], left : left + width]
 
     values = math.prod(squares) * per_group * reach[1] * (reach[0] if whole else 1)
-    blocks = _blocks(count, values, math.prod(g.shape[2:]) * w.size // groups)
+    blocks = _blocks(count, values, math.prod(g.shape[2:]) * per_group, w[0].size)
     for_each(work, [(group, images) for group in range(groups) for images in blocks])
     return gx
 
 
-def _blocks(count: int, values_per_image: int, work_per_image: int) -> list[slice]:
+def _blocks(count: int, values_per_image: int, results: int, taps: int) -> list[slice]:
     """Cut the images into blocks: as many as threads can use, unless too small for one or too large for its cache."""
-    worth_it = -(-_BLOCK_WORK // max(1, work_per_image))
+    worth_it = -(-_BLOCK_WORK // max(1, results * (taps + _PER_VALUE)))
     size = max(worth_it, -(-count // _MOST_BLOCKS))
     size = max(1, min(size, _BLOCK_VALUES // max(1, values_per_image)))
     return [slice(first, min(first + size, count)) for first in range(0, count, size)]
@@ -217,15 +220,14 @@ def _taps(
     Args:    before: rows and columns of zeros before x, or, where negative, of x to leave out
     """
     (count, channels, height, width), (kh, kw), (oh, ow) = x.shape, kernel, output
-    size = [(n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(output, stride, kernel, dilation, strict=True)]
+    size = tuple((n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(output, stride, kernel, dilation, strict=True))
     here = x.transpose(0, 2, 3, 1)
     if before != (0, 0) or size[0] > height or size[1] > width or not here.flags.c_contiguous or here.dtype != dtype:
         frame = scratch("conv2d frame", (count, *size, channels), dtype)
-        inside = [slice(max(0, b), max(0, min(n, b + m))) for b, n, m in zip(before, size, x.shape[2:], strict=True)]
-        read = [slice(s.start - b, s.stop - b) for s, b in zip(inside, before, strict=True)]
-        if inside != [slice(0, n) for n in size]:
+        read, inside, covered = _overlap(before, (height, width), size)
+        if not covered:
             frame[...] = 0
-        frame[:, *inside] = here[:, *read]
+        frame[inside] = here[read]
         here = frame
     if whole:
         yield 0, _windows(here, 0, kernel, output, stride, dilation).reshape(-1, kh * kw * channels)
@@ -237,6 +239,14 @@ def _taps(
             seen = _windows(here, r, (1, kw), (rows, ow), stride, dilation)
             for p, first in taps:
                 yield p, seen[:, first : first + oh].reshape(count, oh * ow, kw * channels)
+
+
+@functools.lru_cache(256)
+def _overlap(before: Sizes, image: Sizes, frame: Sizes) -> tuple[Any, Any, bool]:
+    """Index what of images lies in frames that begin so far before them, and where, and tell whether it is all."""
+    inside = [slice(max(0, b), max(0, min(n, b + m))) for b, m, n in zip(before, image, frame, strict=True)]
+    read = [slice(s.start - b, s.stop - b) for s, b in zip(inside, before, strict=True)]
+    return (slice(None), *read), (slice(None), *inside), inside == [slice(0, n) for n in frame]
 
 
 def _windows(x: Array, first: int, kernel: Sizes, output: Sizes, stride: Pair, dilation: Sizes) -> Array:
