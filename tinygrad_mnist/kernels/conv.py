@@ -36,6 +36,8 @@ _MOST_BLOCKS, _SUMS_BYTES = 16, 16 << 20
 _SHORT_RUN = 8
 # Output pixels of an image from which on BLAS's small products, one per image, are quicker than a large one of all.
 _OWN_PRODUCT = 32
+# Multiplications up to which OpenBLAS reads matrices where they lie, a fifth quicker than packed for large products.
+_SMALL_PRODUCT = 10**6
 
 
 def conv2d(
@@ -56,25 +58,32 @@ def conv2d(
     pixels = out.transpose(0, 2, 3, 1)
     per_group = outputs // groups
     whole = kw * channels < max(per_group, _SHORT_RUN) or oh * ow < _OWN_PRODUCT
-    weights = scratch("conv2d weights", (groups, kh, kw, channels, per_group), dtype)
-    weights[...] = w.reshape(groups, per_group, channels, kh, kw).transpose(0, 3, 4, 2, 1)
+    # The bias is the weight of one more tap that always reads 1, or has a pass of its own over blocks in cache.
+    taps, ones = kh * kw * channels, whole and b is not None
+    weights = scratch("conv2d weights", (groups, taps + ones, per_group), dtype)
+    weights[:, :taps].reshape(groups, kh, kw, channels, per_group)[...] = w.reshape(
+        groups, per_group, channels, kh, kw).transpose(0, 3, 4, 2, 1)
+    bias = None if b is None else b.reshape(groups, per_group)
+    if ones:
+        weights[:, taps] = bias
     weights = weights.reshape(groups, 1 if whole else kh, -1, per_group)
-    bias = None if b is None else np.tile(b.reshape(groups, per_group), ow)
+    bias = None if bias is None or whole else np.tile(bias, ow)
 
     def work(block: tuple[int, slice]) -> None:
         group, images = block
         source = x[images, group * channels : (group + 1) * channels]
         target = pixels[images, ..., group * per_group : (group + 1) * per_group]
         result = target if target.flags.c_contiguous else scratch("conv2d result", target.shape, dtype)
-        taps = _taps(source, (kh, kw), (oh, ow), stride, padding, dilation, whole, dtype)
-        _add_products(taps, weights[group], result)
+        outputs = None if whole else per_group
+        seen = _taps(source, (kh, kw), (oh, ow), stride, padding, dilation, outputs, dtype, ones)
+        _add_products(seen, weights[group], result)
         if bias is not None:
             result = result.reshape(-1, ow * per_group)
             result += bias[group]
         if not target.flags.c_contiguous:
             target[...] = result.reshape(target.shape)
 
-    values = oh * ow * kw * channels * (kh if whole else stride[0])
+    values = oh * ow * (per_group + kw * channels * (kh if whole else stride[0]))
     blocks = _blocks(x.shape[0], values, oh * ow * per_group, w[0].size)
     for_each(work, [(group, images) for group in range(groups) for images in blocks])
     return out
@@ -110,14 +119,15 @@ def conv2d_weight_gradient(
         for images in lanes[lane]:
             source = x[images, group * channels : (group + 1) * channels]
             shares = contiguous(g[images, mine].transpose(0, 2, 3, 1), "conv2d shares")
-            for p, matrix in _taps(source, (kh, kw), (oh, ow), stride, padding, dilation, whole, dtype):
+            outputs = None if whole else per_group
+            for p, matrix in _taps(source, (kh, kw), (oh, ow), stride, padding, dilation, outputs, dtype):
                 part = scratch("conv2d part", (*matrix.shape[:-2], *shape[1:]), dtype)
                 # dot, not matmul, which keeps Python's lock when the result is small, however long the product takes
                 if whole:
                     np.dot(matrix.T, shares.reshape(-1, per_group), out=part)
                 else:
-                    np.matmul(matrix.swapaxes(1, 2), shares.reshape(len(matrix), -1, per_group), out=part)
-                    part = np.add.reduce(part, axis=0, out=scratch("conv2d parts", shape[1:], dtype))
+                    np.matmul(matrix.swapaxes(-1, -2), shares.reshape(*matrix.shape[:-1], per_group), out=part)
+                    part = np.add.reduce(part, axis=(0, 1), out=scratch("conv2d parts", shape[1:], dtype))
                 sums[group, lane, p] += part
 
     for_each(work, [(group, lane) for group in range(groups) for lane in range(len(lanes))])
@@ -169,7 +179,7 @@ def conv2d_input_gradient(
         group, images = block
         source = g[images, group * per_group : (group + 1) * per_group]
         target = pixels[images, ..., group * channels : (group + 1) * channels]
-        taps = list(_taps(source, reach, squares, (1, 1), before, apart, whole, dtype))
+        taps = list(_taps(source, reach, squares, (1, 1), before, apart, None if whole else sw * channels, dtype))
         for r in range(sh):
             mine = [tap for tap in taps if (r, tap[0]) in met or (whole and any(r == other for other, _ in met))]
             skip = max(0, -((r - padding[0]) // sh) - padding[0] // sh)  # squares whose row r is above the image
@@ -209,15 +219,17 @@ def _add_products(taps: Any, weights: Array, out: Array) -> None:
 
 
 def _taps(
-    x: Array, kernel: Sizes, output: Sizes, stride: Pair, before: Sizes, dilation: Sizes, whole: bool, dtype: Any
-) -> Iterator[tuple[int, Array]]:
+    x: Array, kernel: Sizes, output: Sizes, stride: Pair, before: Sizes, dilation: Sizes, outputs: int | None,
+    dtype: Any, ones: bool = False,
+) -> Iterator[tuple[int, Array]]:  # fmt: skip
     """Lay out what each output pixel reads: one row per output pixel, one column per value, in order KW, C.
 
-    All taps at once, (N·OH·OW, KH·KW·C), if whole: one large product. Else the taps of one row of the kernel after the
-    other, (N, OH·OW, KW·C) each: a third of the copies with kernels of 3 x 3, since the rows of all are the same, and a
-    product per image. In scratch memory: the next call overwrites it, and the next offset within a stride.
+    All taps at once, (N·OH·OW, KH·KW·C), without outputs: one large product. Else the taps of one row of the kernel
+    after the other, (N, parts, OH·OW / parts, KW·C) each: a third of the copies with kernels of 3 x 3, since they
+    share rows, and small products. In scratch memory: the next call, or offset within a stride, overwrites it.
 
     Args:    before: rows and columns of zeros before x, or, where negative, of x to leave out
+             outputs: how many columns the weights have that are to be multiplied by; ones: a last column of 1
     """
     (count, channels, height, width), (kh, kw), (oh, ow) = x.shape, kernel, output
     size = tuple((n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(output, stride, kernel, dilation, strict=True))
@@ -229,16 +241,24 @@ def _taps(
             frame[...] = 0
         frame[inside] = here[read]
         here = frame
-    if whole:
-        yield 0, _windows(here, 0, kernel, output, stride, dilation).reshape(-1, kh * kw * channels)
+    if outputs is None:
+        columns = _windows(here, 0, kernel, output, stride, dilation, ones)
+        yield 0, columns.reshape(-1, columns.shape[-1])
         return
+    together = _together(oh, ow * kw * channels * outputs)
     for r in range(stride[0]):
         taps = [(p, p * dilation[0] // stride[0]) for p in range(kh) if p * dilation[0] % stride[0] == r]
         if taps:
             rows = oh + taps[-1][1]
             seen = _windows(here, r, (1, kw), (rows, ow), stride, dilation)
             for p, first in taps:
-                yield p, seen[:, first : first + oh].reshape(count, oh * ow, kw * channels)
+                yield p, seen[:, first : first + oh].reshape(count, -1, together * ow, kw * channels)
+
+
+@functools.lru_cache(256)
+def _together(rows: int, work: int) -> int:
+    """Give how many rows of an image to multiply at once: as many as BLAS need not pack; all if one is too much."""
+    return max((n for n in range(1, rows) if rows % n == 0 and n * work <= _SMALL_PRODUCT < rows * work), default=rows)
 
 
 @functools.lru_cache(256)
@@ -249,13 +269,15 @@ def _overlap(before: Sizes, image: Sizes, frame: Sizes) -> tuple[Any, Any, bool]
     return (slice(None), *read), (slice(None), *inside), inside == [slice(0, n) for n in frame]
 
 
-def _windows(x: Array, first: int, kernel: Sizes, output: Sizes, stride: Pair, dilation: Sizes) -> Array:
-    """Copy what output pixels read of x (N, H, W, C) from a row on: (N, OH, OW, KH·KW·C).
+def _windows(
+    x: Array, first: int, kernel: Sizes, output: Sizes, stride: Pair, dilation: Sizes, ones: bool = False
+) -> Array:
+    """Copy what output pixels read of x (N, H, W, C) from a row on: (N, OH, OW, KH·KW·C), with ones one more.
 
     A view where that is what x is.
     """
     (count, height, width, channels), (kh, kw), (oh, ow) = x.shape, kernel, output
-    if kernel == (1, 1) and stride == (1, 1) and (first, oh, ow) == (0, height, width):
+    if not ones and kernel == (1, 1) and stride == (1, 1) and (first, oh, ow) == (0, height, width):
         return x
     sn, sh, sw, sc = x.strides
     windows = np.ndarray(
@@ -263,9 +285,11 @@ def _windows(x: Array, first: int, kernel: Sizes, output: Sizes, stride: Pair, d
         (sn, sh * stride[0], sw * stride[1], sh * dilation[0], sw * dilation[1], sc),
     )  # fmt: skip
     # Copies should run over neighbours: the C values of KW taps or, where those are few, a tap's OW outputs.
+    taps = kh * kw * channels
     if kw * channels < _SHORT_RUN:
-        columns = scratch("conv2d columns", (kh, kw, channels, count, oh, ow), x.dtype).transpose(3, 4, 5, 0, 1, 2)
+        columns = scratch("conv2d columns", (taps + ones, count, oh, ow), x.dtype).transpose(1, 2, 3, 0)
     else:
-        columns = scratch("conv2d columns", windows.shape, x.dtype)
-    columns[...] = windows
-    return columns.reshape(count, oh, ow, -1)
+        columns = scratch("conv2d columns", (count, oh, ow, taps + ones), x.dtype)
+    columns[..., :taps].reshape(windows.shape)[...] = windows
+    columns[..., taps:] = 1
+    return columns
