@@ -11,6 +11,8 @@ from math import e, inf, nan, pi
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
+from numpy import dtype
+
 from . import autograd, backends, data, func, functions, nn, optim, utils, viz
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backends import accelerator, set_float32_matmul_precision, use_deterministic_algorithms

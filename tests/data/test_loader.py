@@ -75,7 +75,7 @@ def test_samples_one_by_one_are_stacked():
     rows, numbers, halves = batches[1]
     assert rows.shape == (3, 2) and rows.dtype == tg.float32
     assert numbers.tolist() == [3, 4, 5] and numbers.dtype == tg.int64
-    assert halves.tolist() == [1.5, 2.0, 2.5] and halves.dtype == tg.float32
+    assert halves.tolist() == [1.5, 2.0, 2.5] and halves.dtype == tg.float64
     own = list(DataLoader(OneByOne(), batch_size=4, collate_fn=lambda samples: [s[1] for s in samples]))
     assert own == [[0, 1, 2, 3], [4, 5, 6]]
 

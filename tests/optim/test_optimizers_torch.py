@@ -322,3 +322,36 @@ def test_parameters_that_cannot_be():
     with pytest.raises(ArgumentError, match="rho is out of range"):
         optimizer.add_param_group({"params": [tg.ones(2, requires_grad=True)], "rho": 2.0})
     assert len(optimizer.param_groups) == 1
+
+
+@pytest.mark.parametrize("module", [torch, tg], ids=["torch", "here"])
+def test_an_optimizer_of_the_user_s_own_reads_state_that_is_not_there_yet_and_saves_it(module):
+    class Heavy(module.optim.Optimizer):
+        def __init__(self, params, lr=0.5):
+            super().__init__(params, {"lr": lr})
+
+        @module.no_grad()
+        def step(self):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    state = self.state[p]
+                    if not state:
+                        state["step"], state["mean"] = 0, module.zeros_like(p)
+                    state["step"] += 1
+                    state["mean"].mul_(0.5).add_(p.grad)
+                    p.add_(state["mean"], alpha=-group["lr"])
+
+    def step(p, optimizer):
+        optimizer.zero_grad()
+        (p * p).sum().backward()
+        optimizer.step()
+
+    p = module.nn.Parameter(module.tensor([1.0, -2.0]))
+    first = Heavy([p])
+    step(p, first)
+    q = module.nn.Parameter(p.detach().clone())
+    second = Heavy([q], lr=9.0)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    step(q, second)
+    step(p, first)
+    assert p.tolist() == q.tolist() == [-0.5, 1.0] and second.state[q]["step"] == 2

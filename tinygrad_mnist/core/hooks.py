@@ -105,7 +105,8 @@ def hooks_of(var: Var) -> Hooks:
     key, hooks = id(var), leaves.get(id(var))
     if hooks is None:
         hooks = leaves[key] = Hooks()
-        hooks.leaf = weakref.ref(var, lambda _: leaves.pop(key, None))
+        pop = leaves.pop  # at exit the module's names may be gone before the leaf
+        hooks.leaf = weakref.ref(var, lambda _: pop(key, None))
     return hooks
 
 

@@ -37,7 +37,7 @@ def default_convert(data: Any) -> Any:
 def default_collate(batch: Any) -> Any:
     """Stack samples: numbers, arrays or tensors into a tensor; lists, tuples (as lists) and dicts part by part.
 
-    Python's floats become float32, as everywhere here; text stays a list.
+    Python's floats become float64, as in PyTorch; text stays a list.
 
     Raises:  ShapeError for samples of several shapes or lengths; DTypeError for what cannot be stacked
     """
@@ -58,6 +58,6 @@ def default_collate(batch: Any) -> Any:
         need(len(shapes) == 1, "default_collate: the samples have several shapes.", *[*shapes][:6], hint=hint)
         stacked = np.stack(arrays)
         if stacked.dtype.kind in "fiub":
-            return from_numpy(stacked.astype(np.float32) if type(first) is float else stacked)
+            return from_numpy(stacked)
     raise DTypeError(f"default_collate: {type(first).__name__} cannot be stacked.", hint=hint,
                      expected="tensors, arrays, numbers, text, or lists, tuples and dicts of these")  # fmt: skip

@@ -84,8 +84,16 @@ def tile(input: Values, dims: Size = (), *more: int) -> Tensor:
     return repeat(input, (1,) * (input.ndim - len(times)) + times)
 
 
-def repeat_interleave(input: Values, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
-    """Repeat each element so often, beside itself, along a dimension (None: of the flattened tensor)."""
+def repeat_interleave(
+    input: Values, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Repeat each element so often, beside itself, along a dimension (None: of the flattened tensor).
+
+    Of repeats alone: each index of it, so often.
+    """
+    if repeats is None:
+        need(input.ndim == 1 and input.dtype.kind in "iu", "repeat_interleave: repeats must be 1-d integers.", input)
+        return order.spread(input)
     x: Any = ravel(input) if dim is None or input.ndim == 0 else input
     axis = as_axis("repeat_interleave", dim or 0, x.ndim)
     size, lead = x.shape[axis], (slice(None),) * axis

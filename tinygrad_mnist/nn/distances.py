@@ -115,8 +115,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
         losses = exp(target) * (target - x)
     else:
         t: Any = target
-        some = compare.greater(t, 0)
-        losses = t * (log(compare.where(some, t, t * 0 + 1)) - x)
+        losses = t * (log(compare.where(compare.equal(t, 0), t * 0 + 1, t)) - x)
     if reduction == "batchmean":
         return _sum(losses) / (x.shape[0] if x.ndim else 1)
     if reduction == "mean":

@@ -5,6 +5,7 @@ A subclass writes `init_state` and `update`, nothing else. Knows no module. Look
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeAlias
 
@@ -59,7 +60,7 @@ class Optimizer:
     def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults
         self.param_groups: list[Group] = []
-        self.state: dict[Tensor, State] = {}
+        self.state: dict[Tensor, State] = defaultdict(dict)  # a step of the user's own reads what is not there yet
         if isinstance(params, Var):
             raise DTypeError(f"{self._name}: params is a single tensor.", hint=f"{self._name}([tensor], ...)")
         if not isinstance(params, Iterable):
@@ -123,6 +124,8 @@ class Optimizer:
 
     def state_like(self, saved: State, p: Tensor, group: Group) -> State:
         """Make what a saved state must be like: settings may have been turned on or off since the last step."""
+        if type(self).init_state is Optimizer.init_state:  # a step of the user's own, which fills `state` itself
+            return saved
         wanted = {k: v for k, v in self.init_state(p, group).items() if k not in self.optional}
         return wanted | {k: np.zeros(p.shape, p.dtype) for k in self.optional if k in saved}
 
@@ -212,13 +215,13 @@ class Optimizer:
             problems += [f"parameter {key}: {name} {shape} instead of {shapes[1][name]}"
                          for name, shape in shapes[0].items() if shape != shapes[1][name]]  # fmt: skip
             loaded[order[key]] = {
-                k: np.array(np.asarray(v), wanted[k].dtype) if isinstance(wanted[k], np.ndarray) else type(wanted[k])(v)
-                for k, v in saved.items()
+                k: np.array(np.asarray(v), wanted[k].dtype) if isinstance(wanted[k], np.ndarray) else
+                v.detach().clone() if isinstance(wanted[k], Tensor) else type(wanted[k])(v) for k, v in saved.items()
             }
         if problems:
             what = f"{self._name}.load_state_dict: the state does not fit; nothing was loaded."
             raise StateDictError(what, got="; ".join(problems))
-        self.state = loaded
+        self.state = defaultdict(dict, loaded)
         for own, saved in zip(self.param_groups, groups, strict=True):
             for k, v in ((k, v) for k, v in saved.items() if k not in NO_SETTINGS):
                 array = hasattr(v, "__array__") and not isinstance(v, np.generic)

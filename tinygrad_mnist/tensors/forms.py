@@ -119,6 +119,11 @@ def get_device(self: Var) -> int:
     return -1
 
 
+def where(self: Any, condition: Any, y: Any) -> Any:
+    """Keep the elements where a condition holds, and take those of y elsewhere."""
+    return F.where(condition, self, y)
+
+
 class Forms(Var):
     """What a tensor can do and tell besides its Methods."""
 
@@ -133,7 +138,7 @@ class Forms(Var):
     )  # fmt: skip
     view_as, reshape_as, expand_as = moving.reshape_as, moving.reshape_as, moving.expand_as
     uniform_, normal_, bernoulli_, random_, exponential_ = uniform_, normal_, bernoulli_, random_, exponential_
-    index_put_ = index_put_
+    index_put_, where = index_put_, where
 
     T = property(lambda self: F.permute(self, tuple(range(self.ndim))[::-1]), doc="Its dimensions in reverse order.")
 

@@ -112,6 +112,8 @@ class Tensor(Methods, Forms):
         """Number of dimensions."""
         return self.ndim
 
+    ndimension = dim
+
     # ------------------------------------------------------------ out of the graph
 
     def numpy(self) -> Array:
