@@ -166,6 +166,9 @@ nn.Conv2d(1, 2, 3)(torch.ones(1, 5, 5)).shape
 nn.Embedding(5, 3, padding_idx=0)(torch.tensor([0, 1])).shape
 nn.Embedding(5, 3, padding_idx=0).weight[0]
 nn.Module().training
+list(nn.Sequential(nn.Linear(2, 3), nn.ReLU())._modules)
+list(nn.BatchNorm1d(3)._parameters), list(nn.BatchNorm1d(3)._buffers)
+nn.init._calculate_fan_in_and_fan_out(torch.ones(4, 3, 2, 2))
 isinstance(nn.Parameter(torch.ones(1)), torch.Tensor)
 type(nn.Parameter(torch.ones(1)).data).__name__
 torch.ones(2, requires_grad=True).detach().requires_grad

@@ -36,6 +36,9 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[1] * taps, tensor.shape[0] * taps
 
 
+_calculate_fan_in_and_fan_out = fans  # as PyTorch's layers, and those written after them, ask for it
+
+
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Draw = None) -> Tensor:
     """Draw from U(a, b)."""
     return _fill(tensor, draw(uniform, tensor.shape, np.float64, generator, low=a, high=b))

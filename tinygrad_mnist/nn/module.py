@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -67,6 +68,11 @@ class Module(Parts, Conversion):
                     call_depth.restore()
 
     # ------------------------------------------------------------ what is inside
+
+    # PyTorch's own dicts, which programs read: here views, since the attributes hold the parts
+    _modules = property(lambda self: MappingProxyType(dict(self.named_children())))
+    _parameters = property(lambda self: MappingProxyType(dict(self.named_parameters(recurse=False))))
+    _buffers = property(lambda self: MappingProxyType(dict(self.named_buffers(recurse=False))))
 
     def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Named[Module]:
         """Yield this module and every one inside it, with its path; a shared one once, or under each of its paths."""
