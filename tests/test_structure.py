@@ -137,7 +137,7 @@ def rules() -> list[tuple[str, ast.FunctionDef]]:
     found = []
     for path in sorted((PACKAGE / "ops").glob("*.py")):
         for node in tree(path).body:
-            if isinstance(node, ast.FunctionDef) and "_vjp_" in node.name:
+            if isinstance(node, ast.FunctionDef) and {"vjp", "jvp"} & {*node.name.split("_")}:
                 found.append((path.name, node))
             value: Any = getattr(node, "value", None)  # of a table's row, which has rules for keyword arguments
             if isinstance(value, ast.Call) and ast.unparse(value.func) == "row":
@@ -151,7 +151,7 @@ def rules() -> list[tuple[str, ast.FunctionDef]]:
 
 
 def test_every_rule_is_seen():
-    written = {rule.__name__ for p in registry.values() for rule in p.rules.values()}
+    written = {rule.__name__ for p in registry.values() for rule in (*p.rules.values(), *p.tangents.values())}
     assert written == {node.name for _, node in rules()}
     assert len(written) > 70
 
@@ -218,7 +218,7 @@ def test_capture_is_asked_for_at_few_places():
 def test_public_names_have_docstrings(path):
     for node in tree(path).body:
         public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
-        if public and "_vjp_" not in node.name:
+        if public and not {"vjp", "jvp"} & {*node.name.split("_")}:
             assert ast.get_docstring(node), f"{path.name}:{node.lineno} {node.name}"
             for inner in node.body if isinstance(node, ast.ClassDef) else []:
                 if not isinstance(inner, ast.FunctionDef) or inner.name in ("forward", "transform"):

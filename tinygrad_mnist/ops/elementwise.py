@@ -20,7 +20,7 @@ from .promotion import counting, promoted_floats
 # ---------------------------------------------------------------- arithmetic
 
 
-@elementwise(np.add, modular=True, loop="a + b")
+@elementwise(np.add, modular=True, linear=True, loop="a + b")
 def add(a: Array, b: Array) -> Any:
     """Sum a + b."""
 
@@ -35,7 +35,7 @@ def add_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g
 
 
-@elementwise(np.subtract, modular=True, loop="a - b")
+@elementwise(np.subtract, modular=True, linear=True, loop="a - b")
 def subtract(a: Array, b: Array) -> Any:
     """Difference a - b."""
 

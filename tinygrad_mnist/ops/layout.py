@@ -6,6 +6,7 @@ place of either is noticed. Look next at index.py.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,15 @@ from .index import MOVED, getitem
 from .promotion import meet
 
 
-@primitive(view=True)
+def reshape_each(sizes: Shape, x: Any, *, shape: Shape) -> Any:
+    """Give every example of a batch another shape."""
+    if -1 in shape:
+        one, rest = x.shape[len(sizes) :], -math.prod(shape)
+        shape = tuple(math.prod(one) // rest if rest and n == -1 else n for n in shape)
+    return reshape(x, shape=(*sizes, *shape))
+
+
+@primitive(view=True, linear=True, batch=reshape_each)
 def reshape(x: Array, *, shape: Shape, out: Array | None = None) -> Array:
     """Give x another shape with as many elements; one size may be -1."""
     if out is None:
@@ -31,7 +40,13 @@ def reshape_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
     return reshape(g, shape=x.shape)
 
 
-@primitive(view=True)
+def transpose_each(sizes: Shape, x: Any, *, axes: tuple[int, ...]) -> Any:
+    """Reorder the axes of every example of a batch."""
+    k = len(sizes)
+    return transpose(x, axes=(*range(k), *(a % len(axes) + k for a in axes)))
+
+
+@primitive(view=True, linear=True, batch=transpose_each)
 def transpose(x: Array, *, axes: tuple[int, ...]) -> Array:
     """Reorder the axes: axis i of the result is axis axes[i] of x."""
     return x.transpose(axes)
@@ -47,7 +62,7 @@ def transpose_vjp_x(g: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     return transpose(g, axes=inverse(axes))
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True, batch="axis")
 def flip(x: Array, *, axis: tuple[int, ...], out: Array | None = None) -> Array:
     """Reverse the order along the given axes, in memory of its own (as PyTorch, whose views have no negative strides).
     """
@@ -62,7 +77,12 @@ def flip_vjp_x(g: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
     return flip(g, axis=axis)
 
 
-@primitive(slow=MOVED)
+def pad_each(sizes: Shape, x: Any, *, width: tuple[tuple[int, int], ...], value: float) -> Any:
+    """Pad every example of a batch."""
+    return pad(x, width=(*[(0, 0)] * len(sizes), *width), value=value)
+
+
+@primitive(slow=MOVED, batch=pad_each)
 def pad(x: Array, *, width: tuple[tuple[int, int], ...], value: float, out: Array | None = None) -> Array:
     """Surround x with a constant: width[i] = (before, after) on axis i; negative widths cut."""
     shape = tuple(size + before + after for size, (before, after) in zip(x.shape, width, strict=True))
@@ -77,6 +97,11 @@ def pad(x: Array, *, width: tuple[tuple[int, int], ...], value: float, out: Arra
 @pad.vjp("x")
 def pad_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], value: float) -> Any:
     return pad(g, width=tuple((-before, -after) for before, after in width), value=0)
+
+
+@pad.jvp("x")
+def pad_jvp_x(t: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], value: float) -> Any:
+    return pad(t, width=width, value=0)
 
 
 def borders(mode: str, size: int, before: int, after: int) -> list[tuple[slice, slice]]:
@@ -95,7 +120,7 @@ def borders(mode: str, size: int, before: int, after: int) -> list[tuple[slice, 
     return [pair for pair, count in zip(pairs, (before, after), strict=True) if count]
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True)
 def mirror(x: Array, *, width: tuple[tuple[int, int], ...], mode: str, out: Array | None = None) -> Array:
     """Surround x with itself: reflected, repeated at the edge or wrapped around; width as in pad, at least 0."""
     shape = tuple(size + before + after for size, (before, after) in zip(x.shape, width, strict=True))
@@ -108,7 +133,7 @@ def mirror(x: Array, *, width: tuple[tuple[int, int], ...], mode: str, out: Arra
     return out
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True)
 def fold(x: Array, *, width: tuple[tuple[int, int], ...], mode: str) -> Array:
     """Cut off borders, adding them to the elements that they show."""
     out = x.copy()
@@ -132,7 +157,7 @@ def fold_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], 
     return mirror(g, width=width, mode=mode)
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True, batch="axis")
 def cat(*xs: Array, axis: int, out: Array | None = None) -> Array:
     """Join arrays end to end along an axis that exists."""
     if out is not None:

@@ -18,7 +18,7 @@ from .index import getitem
 from .reduce import mean, restore, sum, var
 
 
-@primitive(kernel.standardize, residuals=True, rows=norm_loops.standardize)
+@primitive(kernel.standardize, residuals=True, rows=norm_loops.standardize, batch=1)
 def standardize(x: Array, *, eps: float) -> Any:
     """Take the mean from each row and divide by the deviation.
 
@@ -27,6 +27,7 @@ def standardize(x: Array, *, eps: float) -> Any:
     """
 
 
+@standardize.jvp("x")  # its Jacobian is symmetric
 @standardize.vjp("x")
 def standardize_vjp_x(g: Any, out: Any, x: Any, *, eps: float, saved: Any = None) -> Any:
     if saved is None:
@@ -34,7 +35,7 @@ def standardize_vjp_x(g: Any, out: Any, x: Any, *, eps: float, saved: Any = None
     return standardize_grad(g, out, saved)
 
 
-@primitive(kernel.standardize_grad, rows=norm_loops.standardize_grad)
+@primitive(kernel.standardize_grad, rows=norm_loops.standardize_grad, linear=("y",), batch=3)
 def standardize_grad(y: Array, h: Array, r: Array) -> Any:
     """Gradient of standardize, of its result h and the reciprocal deviations r.
 
@@ -84,7 +85,7 @@ def moments_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return rescale(x, centre, gv * (2 / count), gm / count)
 
 
-@primitive(kernel.rescale, over=(0,), slow=WHOLE)
+@primitive(kernel.rescale, over=(0,), slow=WHOLE, linear=("x",))
 def rescale(x: Array, centre: Array | None, factor: Array, offset: Array | None) -> Any:
     """(x - centre) · factor + offset, with one of each per channel.
 
@@ -112,7 +113,7 @@ def rescale_vjp_offset(g: Any, out: Any, x: Any, centre: Any, factor: Any, offse
     return sum(g, axis=others(x), keepdims=False)
 
 
-@primitive(kernel.channel_dot, slow=WHOLE)
+@primitive(kernel.channel_dot, slow=WHOLE, linear=("y", "x"))
 def channel_dot(y: Array, x: Array, centre: Array) -> Any:
     """Sum of y · (x - centre) over all but the channels.
 

@@ -17,19 +17,19 @@ from ..kernels import places
 SORTED = "elements are compared, not computed: as quick in NumPy"
 
 
-@primitive(differentiable=False, slow=SORTED)
+@primitive(differentiable=False, slow=SORTED, batch="axis")
 def argsort(x: Array, *, axis: int, descending: bool) -> Array:
     """Positions that sort along an axis; equal elements stay in order, NaN is the largest."""
     return places.order(x, axis, descending)
 
 
-@primitive(differentiable=False, slow=SORTED)
+@primitive(differentiable=False, slow=SORTED, batch="axis")
 def argtopk(x: Array, *, count: int, axis: int, largest: bool) -> Array:
     """Positions of the `count` largest (smallest) elements along an axis, in their order."""
     return places.first(x, count, axis, largest)
 
 
-@primitive(differentiable=False, slow=SORTED)
+@primitive(differentiable=False, slow=SORTED, batch="axis")
 def middle(x: Array, *, axis: int, ignore: bool) -> Array:
     """Position of the median along an axis, of two the lower one, of NaN the first NaN; keeps the axis. int64.
 
@@ -46,7 +46,7 @@ def middle(x: Array, *, axis: int, ignore: bool) -> Array:
     return np.take(np.argpartition(x, k.flat[0], axis=axis), k.flat[:1], axis=axis)
 
 
-@primitive(differentiable=False, slow=SORTED)
+@primitive(differentiable=False, slow=SORTED, batch="axis")
 def most_common(x: Array, *, axis: int) -> Array:
     """Position of the most common element along an axis, of the smallest one the last; keeps the axis. int64."""
     rows = np.moveaxis(x, axis, -1)

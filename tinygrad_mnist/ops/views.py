@@ -22,13 +22,13 @@ def _diagonal(x: Array, offset: int, axis1: int, axis2: int) -> Array:
     return view
 
 
-@primitive(view=True)
+@primitive(view=True, linear=True, batch="axis")
 def diagonal(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
     """Diagonal over two axes, which becomes the last one."""
     return _diagonal(x, offset, axis1, axis2)
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True, batch="axis")
 def put_diagonal(
     x: Array, *, offset: int, axis1: int, axis2: int, shape: Shape, out: Array | None = None
 ) -> Array:  # fmt: skip
@@ -48,7 +48,7 @@ def put_diagonal_vjp_x(g: Any, out: Any, x: Any, *, offset: int, axis1: int, axi
     return diagonal(g, offset=offset, axis1=axis1, axis2=axis2)
 
 
-@primitive(view=True)
+@primitive(view=True, linear=True, batch="axis")
 def windows(x: Array, *, axis: int, size: int, step: int) -> Array:
     """Overlapping pieces along an axis: out[..., i, ..., k] = x[..., i * step + k, ...].
 
@@ -60,7 +60,7 @@ def windows(x: Array, *, axis: int, size: int, step: int) -> Array:
     return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=x.flags.writeable)
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True, batch="axis")
 def add_windows(x: Array, *, axis: int, size: int, step: int, shape: Shape, out: Array | None = None) -> Array:
     """Add pieces into zeros at the places where `windows` reads them."""
     out = zeros(shape, x.dtype, out)
