@@ -93,6 +93,15 @@ def pushed(node: Node, ts: dict[int, Any], read: frozenset[str] | None, seen: Se
     return transposed(node, position, t, seen, {**node.static, **extra})
 
 
+def carried(node: Node, ts: dict[int, Any], seen: Sequence[Any], saved: Any) -> list[Any]:
+    """Give what adds up to the tangent of the result."""
+    primitive = node.primitive
+    if not isinstance(primitive, Primitive):
+        return [pushed(node, {i: t}, None, seen, saved) for i, t in ts.items()]
+    groups = grouped(primitive, tuple(ts))
+    return [pushed(node, {i: ts[i] for i in group}, read, seen, saved) for group, read in groups]
+
+
 def transposed(node: Node, position: int, t: Any, seen: Sequence[Any], static: dict[str, Any], i: int = -1) -> Any:
     """Differentiate the rule, which is linear in the cotangent. i: which one of several outputs it is of."""
     rule: Any = node.primitive.rule_at(position)[0]
@@ -140,8 +149,7 @@ def push(outputs: Sequence[Var], tangents: dict[Origin, Any]) -> list[Any]:
                     for (p, t), s in zip(moved, own, strict=True)
                 ]
             else:
-                groups, known = grouped(node.primitive, tuple(i for i, _ in moved)), dict(moved)  # type: ignore[arg-type]
-                parts = [pushed(node, {i: known[i] for i in group}, read, seen, saved) for group, read in groups]
+                parts = carried(node, dict(moved), seen, saved)
             total = None
             for t in parts:
                 if total is None or t is None:

@@ -195,6 +195,11 @@ def norm_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return restore(g / length, x.shape, axis) * x
 
 
+@norm.jvp("x")
+def norm_jvp_x(t: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    return sum(t * x, axis=axis, keepdims=keepdims) / where(equal(out, 0), math.inf, out)
+
+
 def prod(x: Any, axis: int | None, keepdims: bool) -> Any:
     """Multiply the elements, half of them with the other half until one is left.
 
