@@ -36,7 +36,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the backgrou
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # what a test may need and an installation may lack: all but NumPy, pytest and hypothesis
-OPTIONAL = {*"distributed graphviz matplotlib numba pandas safetensors scipy sklearn torch tqdm".split()}
+OPTIONAL = {
+    "distributed", "graphviz", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "safetensors", "scipy",
+    "sklearn", "torch", "tqdm",
+}  # fmt: skip
 with suppress(ImportError):
     if getattr(importlib.util.find_spec("sklearn"), "origin", "") is None:  # the folder beside this file
         sys.modules["sklearn"] = None

@@ -51,7 +51,7 @@ NOTES = {
     "manual_seed": "numbers are NumPy's, not PyTorch's: the same seed draws others",
     "Tensor.dtype": "NumPy's, and compares with `tg.float32`",
     "Tensor.shape": "a plain tuple, as `size()` is",
-    "nan_to_num": "", "concatenate": "", "sort": "", "isin": "", "searchsorted": "", "where": "", "normal": "",
+    "nan_to_num": "", "concatenate": "", "sort": "", "searchsorted": "", "where": "", "normal": "",
     "linalg.lstsq": "", "linalg.matrix_rank": "", "linalg.pinv": "",  # what overloads and operators say otherwise
     "autograd.gradcheck": "checks reverse mode, in float64; `atol=1e-6`, `rtol=1e-4`; `seed`",
     "autograd.gradgradcheck": "as `gradcheck`", "nn.Softmin": "as `nn.Softmax`", "nn.functional.softmin":

@@ -67,9 +67,6 @@ EQUIVALENT = {
         "stays uses no more than the shape, which x and g share",
     ("xlogy_vjp_a", "return where(logical_and(equal(out, 0), less_equal(b, 0)), 0.0, xlogy(g, b))"):
         "where b is at most 0 the result is 0 for a = 0 alone",
-    **{(f"{name}_vjp_{x}", f"return where(logical_or({than}(a, out), isnan(b)), {chosen})"): "the result is a or b"
-       for name, than in (("fmax", "greater_equal"), ("fmin", "less_equal"))
-       for x, chosen in (("a", "g, 0.0"), ("b", "0.0, g"))},
     ("share", "size = where(positive, log(where(positive, g, 2.0)), LEAST)"): "what is not positive is not chosen",
     **{("extreme_at_vjp_x", f"return keep(g / ties_at({two}, value, index, axis=axis), equal(x, out))"): TIES
        for two in ("out, x", "out, out", "x, x")},

@@ -21,8 +21,9 @@ import numpy as np
 
 PACKAGE = next(p for p in Path(__file__).resolve().parents if (p / "tinygrad_mnist").is_dir()) / "tinygrad_mnist"
 # the files of ops/ whose primitives work element by element
-FAMILIES = ("activation", "compare", "elementary", "elementwise", "special")
+FAMILIES = ("activation", "compare", "elementary", "elementwise")
 INTERNAL = {"dropout", "keep", "trunc_divide"}  # bricks of rules and functions
+MATRICES = {"det": "det", "inverse": "inv"}  # functions of one tensor in ops/decompositions.py
 ARGUMENTS = {"x": "input", "a": "input", "b": "other"}
 ALIASES = {
     "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "clip": "clamp", "view": "reshape",
@@ -32,20 +33,20 @@ ALIASES = {
     "concat": "cat", "row_stack": "vstack", "moveaxis": "movedim", "ger": "outer",
 }  # fmt: skip
 FIRST = {  # PyTorch's names of a first argument
-    "a", "condition", "elements", "equation", "input", "matrices", "n", "shapes", "sorted_sequence", "tensor",
+    "a", "condition", "equation", "input", "matrices", "n", "shapes", "sorted_sequence", "tensor",
     "tensors", "x1",
 }  # fmt: skip
 METHODS = {"input", "tensor"}  # of what is a method, too
-NO_METHODS = {"bucketize", "combinations", "isin", "pad", "std_mean", "var_mean"}  # in PyTorch neither
+NO_METHODS = {"bucketize", "pad", "std_mean", "var_mean"}  # in PyTorch neither
 # whose functions have a method that changes its tensor in place, too, but for those that PyTorch does not have or that
 # tensors/in_place.py has by hand; and the functions of other files that have one
 CHANGING = {"arithmetic", "elementwise", "formulas"}
 NOT_IN_PLACE = set("""
-    add sub mul div pow clone fmax fmin isfinite isinf isnan logaddexp logaddexp2 maximum minimum polygamma
-    signbit where
+    add allclose clone det div equal inverse isclose isfinite isinf isnan isneginf isposinf logaddexp
+    maximum minimum mul pow sub where
 """.split())
 IN_PLACE = set("""
-    addbmm addmm addmv addr baddbmm cumprod cumsum index_add index_copy index_fill masked_fill masked_scatter put
+    addmm addmv baddbmm cumprod cumsum index_add index_copy index_fill masked_fill masked_scatter
     scatter scatter_add scatter_reduce tril triu
 """.split())
 
@@ -57,9 +58,15 @@ def torchs() -> dict[str, str]:
 
 
 def functions_of(file: str) -> list[ast.FunctionDef]:
-    """Parse the functions that a file defines for others."""
+    """Parse the functions that a file defines for others, those too that its own of_... make of primitives."""
     nodes = ast.parse((PACKAGE / file).read_text(encoding="utf-8")).body
-    return [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
+    found = [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
+    makers = {f.name for f in found if f.name.startswith("of_")}
+    for node in nodes if file != "functions/elementwise.py" else []:
+        called = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} if isinstance(node, ast.Assign) else set()
+        names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+        found += [ast.parse(f"def {n}(input): ...").body[0] for n in names if called & makers]
+    return found
 
 
 def made(file: str) -> set[str]:
@@ -75,11 +82,18 @@ def first_of(f: ast.FunctionDef) -> str:
     return f.args.args[0].arg if f.args.args else f.args.vararg.arg if f.args.vararg else ""
 
 
+def own_list(file: str) -> str:
+    """Read what a module of functions/ lists as its own: those of tg.linalg are not tg's."""
+    text = (PACKAGE / "functions" / f"{file}.py").read_text(encoding="utf-8")
+    return found[0] if (found := re.search(r"^__all__ = \[.*?\]", text, re.DOTALL | re.MULTILINE)) else ""
+
+
 def by_hand() -> dict[str, list[ast.FunctionDef]]:
     """Find the public functions that are written by hand, file by file."""
-    files = sorted({path.stem for path in (PACKAGE / "functions").glob("*.py")} - {"__init__", "elementwise", "linalg"})
+    files = sorted({path.stem for path in (PACKAGE / "functions").glob("*.py")} - {"__init__", "elementwise"})
     found = {
-        file: [f for f in functions_of(f"functions/{file}.py") if first_of(f) in FIRST]
+        file: [f for f in functions_of(f"functions/{file}.py")
+               if first_of(f) in FIRST and f'"{f.name}"' not in own_list(file)]
         for file in files
     }
     return {file: functions for file, functions in found.items() if functions}
@@ -108,6 +122,8 @@ def primitives() -> dict[str, tuple[str, ast.FunctionDef]]:
             static = {a.arg for a in f.args.kwonlyargs} - {"out"}
             if made and isinstance(made[0], ast.Name) and not static and f.name not in INTERNAL:
                 found[names.get(f.name, f.name)] = family, f
+    of = {f.name: f for f in functions_of("ops/decompositions.py")}
+    found |= {name: ("decompositions", of[own]) for name, own in MATRICES.items()}
     return dict(sorted(found.items()))
 
 
@@ -115,7 +131,7 @@ def several(names: list[str], values: list[str], before: str = "", after: str = 
     """Assign values to names, as many a line as fit."""
     lines: list[tuple[list[str], list[str]]] = [([], [])]
     for name, value in zip(names, values, strict=True):
-        if len(", ".join([*lines[-1][0], name, *lines[-1][1], value]) + before + after) > 112:
+        if len(", ".join([*lines[-1][0], name, *lines[-1][1], value]) + before + after) > 115:
             lines.append(([], []))
         lines[-1][0].append(name)
         lines[-1][1].append(value)

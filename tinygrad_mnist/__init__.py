@@ -7,12 +7,13 @@ Exports only; nothing is computed and nothing read at import. To read the code s
 
 import importlib as _importlib
 import sys as _sys
+from math import e, inf, nan, pi
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from . import autograd, backends, data, func, functions, nn, optim, utils, viz
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from .backends import accelerator
+from .backends import accelerator, set_float32_matmul_precision, use_deterministic_algorithms
 from .backends import gpu as cuda
 from .compiler.pairs import compile
 from .compiler.pairs import model as _model
@@ -27,6 +28,7 @@ from .tensors import tensor as _tensor
 from .tensors.dlpack import from_dlpack
 from .tensors.saving import load, save
 from .tensors.tensor import Tensor
+from .tensors.typed import typed as _typed
 from .viz import summary
 
 # isort: off
@@ -39,27 +41,22 @@ from .tensors.forms import finfo, iinfo, is_floating_point, is_tensor, numel
 
 # what follows here and __all__ are written by tests/public_names.py
 from .functions import (
-    abs, absolute, acos, acosh, add, addbmm, addcdiv, addcmul, addmm, addmv, addr, all, allclose, amax, amin, aminmax,
-    any, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, argmax, argmin, argsort, argwhere, asin, asinh,
-    atan, atan2, atanh, atleast_1d, atleast_2d, atleast_3d, baddbmm, bernoulli, bincount, bitwise_and,
-    bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, block_diag, bmm, broadcast_shapes,
-    broadcast_tensors, broadcast_to, bucketize, cartesian_prod, cat, cdist, ceil, chain_matmul, cholesky, chunk, clamp,
-    clamp_max, clamp_min, clip, clone, column_stack, combinations, concat, concatenate, copysign, cos, cosh,
-    count_nonzero, cross, cummax, cummin, cumprod, cumsum, deg2rad, det, diag, diag_embed, diagflat, diagonal, digamma,
-    div, divide, dot, dsplit, dstack, einsum, eq, equal, erf, erfc, erfinv, exp, exp2, expand, expm1, fix, flatten,
-    flip, fliplr, flipud, float_power, floor, floor_divide, fmax, fmin, fmod, frac, gather, gcd, ge, ger, greater,
-    greater_equal, gt, heaviside, histc, hsplit, hstack, hypot, index_add, index_copy, index_fill, index_select, inner,
-    inverse, isclose, isfinite, isin, isinf, isnan, isneginf, isposinf, kron, kthvalue, lcm, le, lerp, less, less_equal,
-    lgamma, log, log10, log1p, log2, log_softmax, logaddexp, logaddexp2, logcumsumexp, logdet, logical_and, logical_not,
-    logical_or, logical_xor, logit, logsumexp, lt, masked_fill, masked_scatter, masked_select, matmul, matrix_exp,
-    matrix_power, max, maximum, mean, median, meshgrid, min, minimum, mm, mode, moveaxis, movedim, msort, mul,
-    multinomial, multiply, mv, nan_to_num, nanmean, nanmedian, nanquantile, nansum, narrow, ne, neg, negative, nonzero,
-    norm, not_equal, outer, pad, permute, pinverse, polygamma, pow, prod, put, qr, quantile, rad2deg, ravel, reciprocal,
-    relu, remainder, repeat_interleave, reshape, roll, rot90, round, row_stack, rsqrt, scatter, scatter_add,
-    scatter_reduce, searchsorted, select, sgn, sigmoid, sign, signbit, sin, sinc, sinh, slogdet, softmax, sort, split,
-    sqrt, square, squeeze, stack, std, std_mean, sub, subtract, sum, svd, swapaxes, swapdims, t, take, take_along_dim,
-    tan, tanh, tensor_split, tensordot, tile, topk, trace, transpose, tril, triu, true_divide, trunc, unbind, unflatten,
-    unique, unique_consecutive, unsqueeze, var, var_mean, vdot, view, vsplit, vstack, where, xlogy,
+    abs, absolute, acos, acosh, add, addcdiv, addcmul, addmm, addmv, all, allclose, amax, amin, any, arccos, arccosh,
+    arcsin, arcsinh, arctan, arctan2, arctanh, argmax, argmin, argsort, argwhere, asin, asinh, atan, atan2, atanh,
+    atleast_1d, atleast_2d, baddbmm, bernoulli, bincount, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
+    bitwise_right_shift, bitwise_xor, bmm, broadcast_shapes, broadcast_tensors, broadcast_to, bucketize, cat, cdist,
+    ceil, chunk, clamp, clamp_max, clamp_min, clip, clone, concat, concatenate, cos, cosh, count_nonzero, cross,
+    cumprod, cumsum, det, diag, diag_embed, diagonal, div, divide, dot, einsum, eq, equal, erf, erfc, exp, exp2, expand,
+    expm1, fix, flatten, flip, floor, floor_divide, fmod, frac, gather, ge, ger, greater, greater_equal, gt, hstack,
+    index_add, index_copy, index_fill, index_select, inner, inverse, isclose, isfinite, isinf, isnan, kthvalue, le,
+    lerp, less, less_equal, log, log10, log1p, log2, log_softmax, logaddexp, logcumsumexp, logdet, logical_and,
+    logical_not, logical_or, logical_xor, logit, logsumexp, lt, masked_fill, masked_scatter, masked_select, matmul, max,
+    maximum, mean, median, meshgrid, min, minimum, mm, moveaxis, movedim, mul, multinomial, multiply, mv, nan_to_num,
+    narrow, ne, neg, negative, nonzero, norm, not_equal, outer, pad, permute, pow, prod, quantile, ravel, reciprocal,
+    relu, remainder, repeat_interleave, reshape, roll, round, row_stack, rsqrt, scatter, scatter_add, scatter_reduce,
+    searchsorted, select, sgn, sigmoid, sign, sin, sinh, softmax, sort, split, sqrt, square, squeeze, stack, std,
+    std_mean, sub, subtract, sum, swapaxes, t, take, take_along_dim, tan, tanh, tensordot, tile, topk, trace, transpose,
+    tril, triu, true_divide, trunc, unbind, unflatten, unique, unsqueeze, var, var_mean, view, vstack, where, xlogy,
 )  # fmt: skip
 from .tensors.creation import (
     arange, as_tensor, empty, empty_like, eye, from_numpy, full, full_like, linspace, logspace, normal, ones, ones_like,
@@ -70,14 +67,19 @@ from .tensors.creation import (
 
 if _TYPE_CHECKING:
     from . import datasets, training, transforms
+    from .export.export import export_onnx
     from .func import vmap
 
 bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
 
+Size, newaxis = tuple, None
+globals().update(_typed)  # FloatTensor, LongTensor ...
+
 __version__ = "0.1.0"
 
-# as which `import tinygrad_mnist.errors` and pickles of 0.1.0 know them
+# what `import tinygrad_mnist.errors`, PyTorch's programs and pickles of 0.1.0 know by these paths
 _known = {"errors": errors, "linalg": linalg, "backend": _backend, "tensor": _tensor, "pairs.model": _model}
+_known |= {f"backends.{_name}": getattr(backends, _name) for _name in ("cudnn", "cuda", "mps")} | {"cuda": cuda}
 _sys.modules.update({f"{__name__}.{_name}": _module for _name, _module in _known.items()})
 
 
@@ -87,19 +89,22 @@ def __getattr__(name: str) -> _Any:
         return _importlib.import_module(f".{name}", __name__)
     if name == "vmap":
         return func.vmap
+    if name == "export_onnx":
+        return _importlib.import_module(".export.export", __name__).export_onnx
     return _absent(__name__)(name)
 
 
 __all__ = [
     "Generator", "Tensor", "TinygradError", "accelerator", "arange", "as_tensor", "autograd", "backends", "bool_",
-    "compile", "cuda", "data", "datasets", "device", "double", "empty", "empty_like", "enable_grad", "errors", "eye",
-    "finfo", "float16", "float32", "float64", "from_dlpack", "from_numpy", "full", "full_like", "func",
-    "get_default_device", "get_default_dtype", "get_num_threads", "half", "iinfo", "inference_mode", "int16", "int32",
-    "int64", "int8", "is_floating_point", "is_grad_enabled", "is_tensor", "linalg", "linspace", "load", "logspace",
-    "long", "manual_seed", "nn", "no_grad", "normal", "numel", "ones", "ones_like", "optim", "rand", "rand_like",
-    "randint", "randint_like", "randn", "randn_like", "randperm", "save", "set_default_device", "set_default_dtype",
-    "set_grad_enabled", "set_num_threads", "short", "summary", "tensor", "training", "transforms", "tril_indices",
-    "triu_indices", "uint8", "utils", "viz", "vmap", "zeros", "zeros_like",
+    "compile", "cuda", "data", "datasets", "device", "double", "empty", "empty_like", "enable_grad", "errors",
+    "export_onnx", "eye", "finfo", "float16", "float32", "float64", "from_dlpack", "from_numpy", "full", "full_like",
+    "func", "get_default_device", "get_default_dtype", "get_num_threads", "half", "iinfo", "inference_mode", "int16",
+    "int32", "int64", "int8", "is_floating_point", "is_grad_enabled", "is_tensor", "linalg", "linspace", "load",
+    "logspace", "long", "manual_seed", "nn", "no_grad", "normal", "numel", "ones", "ones_like", "optim", "rand",
+    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "save", "set_default_device",
+    "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads", "short", "summary",
+    "tensor", "training", "transforms", "tril_indices", "triu_indices", "uint8", "use_deterministic_algorithms",
+    "utils", "viz", "vmap", "zeros", "zeros_like",
 ]
 __all__ += functions.__all__  # fmt: skip
 _answer(globals(), __all__)

@@ -18,6 +18,14 @@ def _refuse(device: _Any = None) -> _Any:
     raise _absent("cuda", "cuda" if device is None else device)
 
 
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Change nothing: what is computed here is the same each time."""
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Change nothing: products of float32 are in float32, whatever the precision asked for."""
+
+
 # what is asked is answered by bool() and int(), which are False and 0
 mps = _Switches(is_available=bool, is_built=bool)
 cudnn = _Switches(

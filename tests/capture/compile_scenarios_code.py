@@ -60,7 +60,7 @@ CODE = {
     "deep attributes": ("a = types.SimpleNamespace(b=types.SimpleNamespace(c=[types.SimpleNamespace(d=2.0)]))", "return x * a.b.c[0].d", "a.b.c[0].d = val(k)", "", True),
     "swapped inner object": ("a = types.SimpleNamespace(b=types.SimpleNamespace(c=2.0))", "return x * a.b.c", "a.b = types.SimpleNamespace(c=val(k))", "", True),
     "relu patched in F": ("was = nn.functional.relu", "return nn.functional.relu(x - 1.5)", "nn.functional.relu = (lambda y: y * val(k)) if k else was", "nn.functional.relu = was", False),
-    "linear patched, used by a module": ("was = nn.functional.linear\nm = nn.Linear(3, 3)", "return m(x)", "nn.functional.linear = (lambda y, w, b: y * val(k)) if k else was", "nn.functional.linear = was", False),
+    "softmax patched, used by a module": ("was = nn.functional.softmax\nm = nn.Softmax(-1)", "return m(x - 1.5)", "nn.functional.softmax = (lambda y, dim: y * val(k)) if k else was", "nn.functional.softmax = was", False),
     "tg.exp patched": ("was = tg.exp", "return tg.exp(x)", "tg.exp = (lambda y: y * val(k)) if k else was", "tg.exp = was", False),
     "math.pi patched": ("was = math.pi", "return x * math.pi", "math.pi = val(k)", "math.pi = was", False),
     "math.sqrt patched": ("was = math.sqrt", "return x * math.sqrt(4.0)", "math.sqrt = lambda y: val(k)", "math.sqrt = was", False),

@@ -39,6 +39,10 @@ case(G.hardtanh, settings(Domain(-2, 2, (-1.0, 1.5)), low=(-1.0,), high=(1.5,)),
      torch=lambda m, x, low, high: m.nn.functional.hardtanh(x, low, high),
      examples=(Example((a(-2, -1, 0.5, 1, 3),), a(-1, -1, 0.5, 1, 1), (a(0, 0, 1, 0, 0),), {"low": -1, "high": 1}),
                Example((a(np.nan, 2),), a(np.nan, 1), (a(INF, 0),), {"low": -1, "high": 1}, g=INF * a(1, 1))))
+case(G.softshrink, settings(Domain(-2, 2, (-0.5, 0.5)), limit=(0.5,)),
+     lambda x, limit: np.sign(x) * np.maximum(np.abs(x) - limit, 0), order=2,
+     torch=lambda m, x, limit: m.nn.functional.softshrink(x, limit),
+     examples=(Example((a(-1, -0.5, 0, 0.5, 2),), a(-0.5, 0, 0, 0, 1.5), (a(1, 0, 0, 0, 1),), {"limit": 0.5}),))
 
 
 def smooth(

@@ -36,8 +36,6 @@ of_one("leaky_relu", lambda x, negative_slope: np.where(x > 0, x, negative_slope
 of_one("threshold", lambda x, threshold, value: np.where(x > threshold, x, value), Domain(-2, 2, (0.5,)), 2,
        threshold=(0.5,), value=(0.0, -3.0))  # fmt: skip
 of_one("hardshrink", lambda x, lambd: np.where(np.abs(x) > lambd, x, 0), Domain(-2, 2, (-0.5, 0.5)), 2, lambd=(0.5,))
-of_one("softshrink", lambda x, lambd: np.sign(x) * np.maximum(np.abs(x) - lambd, 0), Domain(-2, 2, (-0.5, 0.5)), 2,
-       lambd=(0.5,))  # fmt: skip
 of_one("elu", lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), EDGES, 2, alpha=(1, 0.5))
 of_one("celu", lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha)), EDGES, 2,
        alpha=(1, 0.5))  # fmt: skip

@@ -18,8 +18,7 @@ from tinygrad_mnist.core.errors import CaptureError
 
 OWN_GENERATOR = {"dropout (composed)"}  # made inside the call, which a step must not do
 # refused, since a shape or a count depends on values
-BY_VALUES = {"nonzero", "spread", "masked_select", "masked_scatter", "nonzero as tuple", "argwhere", "repeats",
-    "linalg.lstsq", "matrix_exp"}
+BY_VALUES = {"nonzero", "spread", "masked_select", "masked_scatter", "nonzero as tuple", "argwhere", "repeats"}
 REFUSED = {name for name in CASES if name.removesuffix(" (composed)") in BY_VALUES}
 
 

@@ -238,7 +238,7 @@ def test_methods_of_the_model_s_class_are_there():
     for _ in range(3):
         model.encode(x).sum().backward()
     assert not model.train().drop.training and model.training and plain.training
-    assert list(model.state_dict()) == [f"own.{k}" for k in ("a.weight", "a.bias", "b.weight")]
+    assert list(model.state_dict()) == [f"own.{k}" for k in ("a.weight", "a.bias", "b.weight", "b.bias")]
     assert (model.width, len(model), repr(model), model.note) == (4, 0, "Own of 4", "n")
     model.note, model.extra = "m", 3
     assert (plain.note, plain.extra) == ("m", 3)

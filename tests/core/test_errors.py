@@ -177,8 +177,8 @@ def test_integers_asked_for_a_gradient():
     )
     assert message(E.DTypeError, lambda: tg.tensor(3, requires_grad=True)) == "tensor" + text
     assert message(E.DTypeError, lambda: tg.arange(3).requires_grad_()) == "requires_grad_" + text
-    assert message(E.DTypeError, lambda: tg.Tensor([1], requires_grad=True)) == "Tensor" + text
-    assert message(E.DTypeError, lambda: nn.Parameter([1])) == "Parameter" + text
+    assert message(E.DTypeError, lambda: tg.Tensor(np.array([1]), requires_grad=True)) == "Tensor" + text
+    assert message(E.DTypeError, lambda: nn.Parameter(np.array([1]))) == "Parameter" + text
     assert message(E.DTypeError, lambda: tg.zeros(2, dtype=tg.int64, requires_grad=True)) == "zeros" + text
 
 

@@ -65,52 +65,49 @@ def test_folded_sums_lose_less_than_numpy():
     assert np.abs(sum_rows(x) - exact).max() < np.abs(np.add.reduce(x, axis=0) - exact).max()
 
 
-def adam_reference(p, g, m, v, lr, beta1, beta2, eps, weight_decay, decoupled, step):
-    if weight_decay:
-        p, g = (p * (1 - lr * weight_decay), g) if decoupled else (p, g + weight_decay * p)
-    m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
-    return p - lr * (m / (1 - beta1**step)) / (np.sqrt(v / (1 - beta2**step)) + eps), m, v
-
-
-def sgd_reference(p, g, v, lr, momentum, dampening, weight_decay, nesterov, first):
-    d = g + weight_decay * p
-    v = d if first else momentum * v + (1 - dampening) * d
-    return p - lr * (d + momentum * v if nesterov else v), v
-
-
 SIZES = [0, 1, 10, update.BLOCK + 3, 3 * update.BLOCK + 5]
+FORMULAS = ["v = v * 0.9 + g * share\np = p - g * lr - v * (lr * 0.9)",
+            "d = p * decay - g\nv = v * beta2 + d * d * (1 - beta2)\n"
+            "p = p - d / (sqrt(v) + 1e-8) * (lr / t)"]  # fmt: skip
 
 
+@pytest.mark.parametrize("formula", FORMULAS)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("weight_decay", [0, 0.1])
-@pytest.mark.parametrize("decoupled", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_adam_follows_its_formula_in_any_number_of_pieces(size, weight_decay, decoupled, dtype, threads, monkeypatch):
+def test_a_formula_is_followed_in_any_number_of_pieces(formula, size, dtype, threads, monkeypatch):
     random = np.random.default_rng(0)
-    start = [random.normal(size=size).astype(dtype) for _ in range(3)] + [random.random(size).astype(dtype)]
-    numbers = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": weight_decay,
-               "decoupled": decoupled, "step": 3}
-    check_update(update.adam, adam_reference, start, [0, 2, 3], numbers, threads, monkeypatch)
+    start = [random.normal(size=size).astype(dtype) for _ in range(2)] + [random.random(size).astype(dtype)]
+    numbers = {"lr": 0.1, "share": 0.5, "decay": 0.2, "betas": (0.9, 0.99)}
+
+    def reference(p, g, v):
+        known = {"p": p, "g": g, "v": v, "t": 3, "beta2": 0.99, "sqrt": np.sqrt, **numbers}
+        exec(formula, known)
+        return known["p"], known["v"]
+
+    rule = update.compiled("rule", formula, "v")
+    check_update(lambda *arrays: update.step(rule, arrays, rule.numbers(numbers, 3)), reference, start, [0, 2], {},
+                 threads, monkeypatch)  # fmt: skip
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("momentum", "dampening", "nesterov", "first"), [
-    (0.9, 0, False, True), (0.9, 0, False, False), (0.9, 0.2, False, False), (0.9, 0, True, False),
-])
-@pytest.mark.parametrize("weight_decay", [0, 0.1])
-def test_sgd_follows_its_formula_in_any_number_of_pieces(
-    size, momentum, dampening, nesterov, first, weight_decay, threads, monkeypatch
-):
+@np.errstate(all="ignore")
+def test_expressions_are_computed_in_any_order_of_operands():
+    """Every tree of three operations, where the target stands in any place, as Python computes it."""
+    shapes = ["({} {} {}) {} ({} {} {})", "{} {} ({} {} ({} {} {}))", "(({} {} {}) {} {}) {} {}"]
     random = np.random.default_rng(0)
-    start = [random.normal(size=size) for _ in range(3)]
-    numbers = {"lr": 0.1, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
-               "nesterov": nesterov, "first": first}
-    check_update(update.sgd, sgd_reference, start, [0, 2], numbers, threads, monkeypatch)
-    p, g, _ = start
-    plain = numbers | {"momentum": 0, "dampening": 0, "nesterov": False}
-    want = p - 0.1 * (g + weight_decay * p)
-    update.sgd(p, g, None, **plain)
-    np.testing.assert_allclose(p, want, rtol=1e-12)
+    for i in range(300):
+        a, b, c, d = random.choice(["p", "g", "v", "sqrt(v)", "n", "-p", "maximum(p, g * v)"], 4)
+        x, y, z = random.choice(list("+-*/"), 3)
+        formula = f"s = {shapes[i % 3].format(a, x, b, y, c, z, d)} + v * g\nv = {a} {x} ({b} {y} s)\np = s - p * v"
+        arrays = [random.random(5) + 0.5 for _ in range(3)]
+        known = dict(zip("pgv", arrays, strict=True)) | {"n": 3.0, "sqrt": np.sqrt, "maximum": np.maximum}
+        exec(formula, known)
+        rule = update.compiled("rule", formula, "v")
+        found = [x.copy() for x in arrays]
+        update.step(rule, found, rule.numbers({"n": 3.0}, 1))
+        for mine, name in zip(found, "pgv", strict=True):
+            np.testing.assert_array_equal(mine, known[name], err_msg=formula)
+    with pytest.raises(ValueError, match="d is another name's memory"):
+        update.compiled("rule", "d = g\nd = d * 2\np = p - d", "")
 
 
 def check_update(change, reference, start, written, numbers, threads, monkeypatch):

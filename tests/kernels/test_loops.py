@@ -6,8 +6,9 @@ import inspect
 import numpy as np
 import pytest
 
+import tinygrad_mnist as tg
 from tinygrad_mnist.core.primitive import registry
-from tinygrad_mnist.kernels import conv, image_loops, loops, pool, softmax, update, update_loops
+from tinygrad_mnist.kernels import conv, image_loops, loops, pool, softmax, update
 
 
 @pytest.fixture
@@ -199,40 +200,35 @@ def test_turn(rng):
     np.testing.assert_array_equal(out.reshape(4, 3), x.reshape(3, 4).T)
 
 
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_sgd(rng, weight_decay, nesterov):
-    p, g, v = floats(rng, 9), floats(rng, 9), floats(rng, 9)
-    q, u = p.copy(), v.copy()
-    numbers = {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "weight_decay": weight_decay, "nesterov": nesterov}
-    update.sgd(p, g, v, first=False, **numbers)
-    ahead, along = (0.1, 0.09) if nesterov else (0.0, 0.1)
-    update_loops.sgd_momentum(q, g, u, *map(np.float32, (0.9, 1.0, weight_decay, ahead, along)))
-    near(q, p)
-    near(u, v)
-    update.sgd(p, g, None, first=False, **{**numbers, "momentum": 0.0, "nesterov": False})
-    update_loops.sgd(q, g, *map(np.float32, (0.1, weight_decay)))
-    near(q, p)
-
-
-@pytest.mark.parametrize(("weight_decay", "decoupled"), [(0.0, False), (0.1, False), (0.1, True)])
-def test_adam(rng, weight_decay, decoupled):
-    p, g, m, v = floats(rng, 9), floats(rng, 9), floats(rng, 9), np.abs(floats(rng, 9))
-    q, m2, v2 = p.copy(), m.copy(), v.copy()
-    update.adam(p, g, m, v, lr=0.01, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=weight_decay, decoupled=decoupled,
-                step=3)
-    rate, root = 0.01 / (1 - 0.9**3), 1 / np.sqrt(1 - 0.99**3)
-    decay, shrink = (0.0, 1 - 0.01 * weight_decay) if decoupled else (weight_decay, 1.0)
-    update_loops.adam(q, g, m2, v2, *map(np.float32, (rate, 0.9, 0.1, 0.99, 0.01, 1e-8, root, decay, shrink)))
-    near(q, p)
-    near(m2, m)
-    near(v2, v)
+@pytest.mark.parametrize(("name", "settings"), [
+    ("SGD", {}), ("SGD", {"momentum": 0.9, "dampening": 0.2}), ("SGD", {"momentum": 0.9, "nesterov": True}),
+    ("Adam", {}), ("Adam", {"amsgrad": True}), ("AdamW", {"weight_decay": 0.1}), ("Adadelta", {}), ("NAdam", {}),
+    ("RMSprop", {"centered": True, "momentum": 0.5}), ("ASGD", {}), ("Adagrad", {}), ("Adamax", {}), ("RAdam", {}),
+])  # fmt: skip
+@pytest.mark.parametrize("maximize", [False, True])
+def test_the_loops_of_optimizers_are_their_steps(rng, name, settings, maximize):
+    """The formula as a loop, beside the same formula in NumPy's calls, for three steps."""
+    start = floats(rng, 9)
+    for decay in (0.0, 0.1):
+        p, q = (tg.tensor(start.copy(), requires_grad=True) for _ in range(2))
+        settings = {**settings, "weight_decay": decay, "maximize": maximize}
+        a, b = (getattr(tg.optim, name)([x], **settings) for x in (p, q))
+        for _ in range(3):
+            p.grad = tg.tensor(floats(rng, 9))
+            a.step()
+            loop, arrays, numbers = b.loop(q, b.param_groups[0])
+            made = {"np": np}
+            exec(update.SOURCES[loop], made)
+            made[loop](q.array, p.grad.array, *arrays, *map(np.float32, numbers))
+        near(q.array, p.array)
+        for x, y in zip(a.state[p].values(), b.state[q].values(), strict=True):
+            near(np.asarray(y), np.asarray(x))
 
 
 def test_every_loop_is_tested_here():
-    tested = {n.attr for n in ast.walk(ast.parse(inspect.getsource(inspect.getmodule(test_adam))))
+    tested = {n.attr for n in ast.walk(ast.parse(inspect.getsource(inspect.getmodule(test_turn))))
               if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id.endswith("loops")}
-    files = (loops, image_loops, update_loops)
+    files = (loops, image_loops)
     functions = {name for file in files for name, f in vars(file).items() if inspect.isfunction(f)}
     assert functions - tested == {"patches", "collect"}, "add the loop to ROWS above"  # two that conv_..._image call
 

@@ -10,7 +10,7 @@ import pytest
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent
-OPTIONAL = "matplotlib sklearn graphviz dot numba scipy tqdm pandas distributed safetensors".split()
+OPTIONAL = "matplotlib sklearn graphviz dot numba scipy tqdm pandas distributed safetensors onnx".split()
 # one or a few quick tests for each of them, and one that needs none
 QUICK = [
     "examples/test_examples.py::test_an_unwritable_folder_is_told_before_training",
@@ -21,7 +21,7 @@ QUICK = [
     "viz/test_viz.py::test_the_example_without_dot_writes_text",
     "test_structure.py::test_what_is_loaded_when_first_named_is_what_was_named",
 ]
-WHOLE = ["data", "examples", "fast", "sklearn", "training", "viz", "test_structure.py"]
+WHOLE = ["data", "examples", "export", "fast", "sklearn", "training", "viz", "test_structure.py"]
 
 
 def pytest_without(hidden, *args):
@@ -69,6 +69,7 @@ def test_fast(name):
     __import__(name)
     import tinygrad_mnist.fast.setup as setup
     setup.check_installed()
+def test_onnx(tmp_path): tg.export_onnx(model, tg.ones(1, 2), tmp_path / "a.onnx")
 def test_tqdm(): tg.training.fit(model, (tg.ones(4, 2), tg.zeros(4, dtype=tg.int64)), epochs=1, progress=True)
 @pytest.mark.parametrize("name", ["pandas", "distributed", "numba", "tqdm"])
 def test_child(name):

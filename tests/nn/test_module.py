@@ -175,7 +175,11 @@ def test_the_module_scope_is_left_after_an_error():
 def test_state_dict_shares_and_load_copies():
     a, b = Net(), Net()
     saved = a.state_dict()
+    again = [saved.pop(name) for name in ("also", "shared.weight", "shared.bias")]  # as PyTorch, each name
     assert list(saved) == NAMES and not any(t.requires_grad for t in saved.values())
+    assert [id(x.array) for x in again] == [id(saved[k].array) for k in ("scale", "first.weight", "first.bias")]
+    assert list(dict(a.named_parameters(remove_duplicate=False))) == list(a.state_dict())
+    saved = a.state_dict()
     assert saved["scale"].array is a.scale.array
     b.load_state_dict(saved)
     for x, y in zip(a.parameters(), b.parameters(), strict=True):

@@ -83,7 +83,7 @@ def test_flatten():
 
 @pytest.mark.parametrize(("layer", "function"), [
     (nn.ReLU(), F.relu), (nn.Tanh(), tg.tanh), (nn.Sigmoid(), tg.sigmoid), (nn.Softmax(1), lambda x: F.softmax(x, 1)),
-    (nn.Softmax(dim=0), lambda x: F.softmax(x, 0)), (nn.Softmax(), lambda x: F.softmax(x, -1)),
+    (nn.Softmax(dim=0), lambda x: F.softmax(x, 0)), (nn.Softmax(-1), lambda x: F.softmax(x, -1)),
     (nn.LogSoftmax(1), lambda x: F.log_softmax(x, 1)),
 ], ids=str)  # fmt: skip
 def test_activations_are_their_functions(layer, function):

@@ -189,3 +189,14 @@ def test_thirty_steps_of_training(model, optimizer, precision):
     for a, b in zip(results[0][1], results[1][1], strict=True):
         assert a.dtype == b.dtype == precision
         np.testing.assert_allclose(a, b, **tolerance)
+
+
+@pytest.mark.filterwarnings("ignore:Implicit dimension:UserWarning")
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4), (2, 3, 4, 2)])
+def test_probabilities_without_a_dimension_are_along_pytorch_s_and_say_so(name, shape):
+    x = np.random.default_rng(0).normal(size=shape)
+    with pytest.warns(UserWarning, match="without dim="):
+        ours = getattr(tg.nn.functional, name)(tg.tensor(x), dtype=tg.float32)
+    theirs = getattr(torch.nn.functional, name)(torch.tensor(x), dtype=torch.float32)
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-6)

@@ -20,6 +20,8 @@ TEXTS = {
     "added": "r = repr(nn.Sequential(nn.ReLU()) + nn.Sequential(nn.Tanh()))",
     "deleted": "s = nn.Sequential(nn.ReLU(), nn.Tanh(), nn.ELU()); del s[1]; r = repr(s), repr(s.pop(0)), len(s)",
     "replaced": "s = nn.Sequential(nn.ReLU(), nn.Tanh()); s[0] = nn.Linear(1, 1); r = repr(s)",
+    "equal": "f = lambda: nn.Sequential(nn.ReLU(), nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.GELU()])); "
+             "r = repr(nn.Sequential(nn.ModuleList([f(), f(), f(), nn.ELU()]), nn.ModuleList()))",
     "list": "l = nn.ModuleList([nn.ReLU()]); l += [nn.Tanh()]; l.insert(1, nn.ELU()); r = repr(l), repr(l[1:]), len(l)",
     "dict": "d = nn.ModuleDict({'x': nn.Linear(1, 2), 'y': nn.ReLU()}); d['z'] = nn.Tanh(); del d['y']; "
             "r = repr(d), [*d], 'x' in d, [*d.state_dict()], repr(d.pop('z')), len(d)",

@@ -36,6 +36,23 @@ def same(ours, theirs):
     return str(ours) == str(theirs) if isinstance(theirs, torch.device) else ours == theirs
 
 
+@pytest.mark.parametrize("name", ["a.pt", "a.pth.tar", "a.bin", "a.ckpt"])
+def test_what_programs_save_and_what_is_open_is_a_file_of_pytorch_s(name, tmp_path):
+    torch = pytest.importorskip("torch")
+    x = {"w": tg.ones(2), "epoch": 3}
+    tg.save(x, tmp_path / name)
+    with open(tmp_path / "b", "wb") as stream:
+        tg.save(x, stream)
+    theirs = torch.load(tmp_path / name)
+    for source in (tmp_path / name, io.BytesIO((tmp_path / "b").read_bytes()), tmp_path / "b"):
+        assert same(tg.load(source), theirs)
+    buffer = io.BytesIO()
+    tg.save(tg.ones(2), buffer)
+    assert torch.load(io.BytesIO(buffer.getvalue())).tolist() == [1, 1]
+    with pytest.raises(DataError, match="damaged"):
+        tg.load(io.BytesIO(b"nothing"))
+
+
 def things(torch):
     """Make one of everything that a checkpoint may hold."""
     model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))

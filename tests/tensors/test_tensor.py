@@ -24,7 +24,7 @@ def test_numbers_and_lists_get_the_default_dtypes():
     assert tg.tensor([[1, 2.5]]).dtype == np.float32 and tg.tensor([True]).dtype == np.bool_
     assert tg.tensor([np.float64(1.5)]).dtype == np.float32
     assert tg.tensor([]).dtype == np.float32 and tg.tensor([]).shape == (0,)
-    assert tg.Tensor([1.5]).dtype == np.float32 and tg.Tensor([1]).dtype == np.int64
+    assert tg.Tensor([1.5]).dtype == np.float32 and tg.Tensor([1]).dtype == np.float32
     assert nn.Parameter([1.5]).dtype == np.float32
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from ..core.absent import absent as _absent
 from ..core.graph import enable_grad, is_grad_enabled, no_grad
+from ..tensors.tensor import Tensor as Variable
 from .grad import backward, grad
 from .gradcheck import gradcheck, gradgradcheck
 from .modes import inference_mode, set_grad_enabled
@@ -14,7 +15,7 @@ if _TYPE_CHECKING:
     from .function import Function
 
 __all__ = [
-    "Function", "backward", "detect_anomaly", "enable_grad", "forward_ad", "function", "functional", "grad",
+    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "forward_ad", "function", "functional", "grad",
     "gradcheck", "gradgradcheck", "inference_mode", "is_anomaly_enabled", "is_grad_enabled", "no_grad",
     "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip

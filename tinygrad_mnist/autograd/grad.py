@@ -57,14 +57,15 @@ def backward(
 
 def grad(
     outputs: Tensors, inputs: Tensors, grad_outputs: Any = None, retain_graph: bool | None = None,
-    create_graph: bool = False, allow_unused: bool | None = None, is_grads_batched: bool = False,
-    materialize_grads: bool = False,
+    create_graph: bool = False, only_inputs: bool = True, allow_unused: bool | None = None,
+    is_grads_batched: bool = False, materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:  # fmt: skip
     """Compute the gradients of the sum of outputs with respect to inputs; `.grad` of no tensor changes.
 
     Args:
         grad_outputs: cotangents, needed for outputs with more than one element
         create_graph: record, so that the gradients can be differentiated again
+        only_inputs: ignored, as by PyTorch
         allow_unused: None for an input that the outputs do not depend on (default: materialize_grads)
         is_grads_batched: each of grad_outputs has a further first dimension, as then has each gradient
         materialize_grads: zeros for an input that the outputs do not depend on
@@ -79,7 +80,10 @@ def grad(
         rows = list(zip(*([None] * len(next(filter(None, given))) if g is None else g for g in given), strict=True))
         last = retain_graph if retain_graph is not None else create_graph
         found = [
-            grad(roots, targets, row, last or row is not rows[-1], create_graph, allow_unused, False, materialize_grads)
+            grad(
+                roots, targets, row, last or row is not rows[-1], create_graph, allow_unused=allow_unused,
+                materialize_grads=materialize_grads,
+            )
             for row in rows
         ]
         return tuple(None if gs[0] is None else stack(gs) for gs in zip(*found, strict=True))

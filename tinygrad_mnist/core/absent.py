@@ -19,6 +19,7 @@ ROOMS = {
     "": "", "Tensor": "Tensor", "nn": "nn",
     "nn.functional": "nn.functional", "optim": "optim", "optim.lr_scheduler": "optim.lr_scheduler",
     "data": "utils.data", "autograd": "autograd", "func": "func", "nn.utils": "nn.utils",
+    "nn.utils.rnn": "nn.utils.rnn",
     "datasets": "vision.datasets", "transforms": "vision.transforms",
 }  # fmt: skip  # ours: PyTorch's
 
@@ -87,14 +88,14 @@ def explained(module: str, name: str) -> tuple[str, str]:
     room = module.removeprefix(PACKAGE).removeprefix(".").removeprefix("functions.")
     known = importlib.import_module(".torch_names", __package__)
     whole = spelled(room, name)
-    there = {r: names_of(r) for r in ROOMS}
+    there = {r: names_of(r) for r in {**ROOMS, room: room}}
     wanted = known.ALTERNATIVES.get(whole, "")
     if not wanted:
         same = [spelled(r, name) for r in ROOMS if name in there[r]]
         alike = {n.lower(): n for n in sorted(there[room])}
         close = importlib.import_module("difflib").get_close_matches(name.lower(), alike, 2, 0.75)
         wanted = " or ".join(same or [spelled(room, alike[n]) for n in close])
-    if name not in known.NAMES[room].split():
+    if name not in known.NAMES.get(room, "").split():
         return f"{room or 'tg'} has no {name!r:.60}.", wanted
     if whole in known.ALTERNATIVES:
         return f"{whole} is not here yet; {wanted} is.", ""

@@ -91,6 +91,10 @@ class CaptureError(TinygradError, RuntimeError):
     """A step that cannot be compiled: something in it depends on values, or happens outside the tensors."""
 
 
+class ExportError(TinygradError, RuntimeError):
+    """A model that another format cannot hold: an operation that it does not have, or a size that cannot vary."""
+
+
 class TrainingError(TinygradError, ArithmeticError):
     """A training that cannot go on: its loss is no longer a finite number, or there is nothing to train on."""
 

@@ -7,26 +7,33 @@ from __future__ import annotations
 
 NAMES = {
     "": ""
-    "FatalError GradScaler JITException OutOfMemoryError Size adaptive_avg_pool1d adjoint amp angle "
-    "are_deterministic_algorithms_enabled as_strided as_strided_scatter asarray avg_pool1d bartlett_window bfloat16 "
-    "bilinear blackman_window can_cast channel_shuffle cholesky_inverse cholesky_solve complex complex128 complex64 "
-    "cond conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d corrcoef cosine_similarity cov "
-    "cumulative_trapezoid diagonal_scatter diff dist distributions dtype e empty_permuted empty_strided fft frexp "
-    "from_file frombuffer gradient hamming_window hann_window hardshrink histogram histogramdd i0 igamma igammac "
-    "imag index_reduce inf isreal istft jit kaiser_window ldexp lobpcg lstsq lu_solve lu_unpack mvlgamma nan "
-    "nextafter pairwise_distance pdist pi pixel_shuffle pixel_unshuffle poisson polar positive prelu promote_types "
-    "random range real renorm result_type seed select_scatter set_default_tensor_type set_deterministic_debug_mode "
-    "set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_printoptions set_rng_state "
-    "set_warn_always slice_scatter special split_with_sizes sspaddmm stft trapezoid trapz triangular_solve "
-    "unravel_index vander view_as_complex view_as_real",
+    "FatalError GradScaler JITException OutOfMemoryError adaptive_avg_pool1d addbmm addr adjoint aminmax amp angle "
+    "are_deterministic_algorithms_enabled as_strided as_strided_scatter asarray atleast_3d avg_pool1d "
+    "bartlett_window bfloat16 bilinear blackman_window block_diag can_cast cartesian_prod chain_matmul "
+    "channel_shuffle cholesky cholesky_inverse cholesky_solve column_stack combinations complex complex128 "
+    "complex64 cond conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d copysign corrcoef "
+    "cosine_similarity cov cummax cummin cumulative_trapezoid deg2rad diagflat diagonal_scatter diff digamma dist "
+    "distributions dsplit dstack dtype empty_permuted empty_strided erfinv fft fliplr flipud float_power fmax fmin "
+    "frexp from_file frombuffer gcd gradient hamming_window hann_window hardshrink heaviside histc histogram "
+    "histogramdd hsplit hypot i0 igamma igammac imag index_reduce isin isneginf isposinf isreal istft jit "
+    "kaiser_window kron lcm ldexp lgamma lobpcg logaddexp2 lstsq lu_solve lu_unpack matrix_exp matrix_power mode "
+    "msort mvlgamma nanmean nanmedian nanquantile nansum nextafter pairwise_distance pdist pinverse pixel_shuffle "
+    "pixel_unshuffle poisson polar polygamma positive prelu promote_types qr rad2deg random range real renorm "
+    "result_type rot90 seed select_scatter set_default_tensor_type set_deterministic_debug_mode set_flush_denormal "
+    "set_num_interop_threads set_printoptions set_rng_state set_warn_always signbit sinc slice_scatter slogdet "
+    "special split_with_sizes sspaddmm stft svd swapdims tensor_split trapezoid trapz triangular_solve "
+    "unique_consecutive unravel_index vander vdot view_as_complex view_as_real vsplit",
     "Tensor": ""
-    "adjoint angle as_strided as_strided_scatter as_subclass bfloat16 cdouble cfloat chalf cholesky_inverse "
-    "cholesky_solve coalesce col_indices const_data_ptr corrcoef cov crow_indices data_ptr dense_dim "
-    "diagonal_scatter diff dim_order dist frexp grad_dtype hardshrink histogram i0 i0_ igamma igammac imag index "
-    "index_put indices int_repr ipu isreal istft ldexp lu lu_solve module_load mtia mvlgamma ndimension "
-    "new_empty_strided nextafter pin_memory polygamma positive qscheme real record_stream renorm retains_grad "
-    "select_scatter slice_scatter sspaddmm stft storage storage_offset storage_type sum_to_size to_dense "
-    "to_padded_tensor triangular_solve untyped_storage values where xpu",
+    "H addbmm addr adjoint aminmax angle as_strided as_strided_scatter as_subclass bfloat16 cdouble cfloat chalf "
+    "cholesky cholesky_inverse cholesky_solve coalesce col_indices const_data_ptr copysign corrcoef cov "
+    "crow_indices cummax cummin data_ptr deg2rad dense_dim diagflat diagonal_scatter diff digamma dim_order dist "
+    "dsplit erfinv fliplr flipud float_power fmax fmin frexp gcd grad_dtype hardshrink heaviside histc histogram "
+    "hsplit hypot i0 i0_ igamma igammac imag index index_put indices int_repr ipu isneginf isposinf isreal istft "
+    "kron lcm ldexp lgamma logaddexp2 lu lu_solve mH matrix_exp matrix_power mode module_load msort mtia mvlgamma "
+    "nanmean nanmedian nanquantile nansum ndimension new_empty_strided nextafter pin_memory pinverse polygamma "
+    "positive put qr qscheme rad2deg real record_stream renorm retains_grad rot90 select_scatter signbit sinc "
+    "slice_scatter slogdet sspaddmm stft storage storage_offset storage_type sum_to_size svd swapdims tensor_split "
+    "to_dense to_padded_tensor triangular_solve unique_consecutive untyped_storage values vdot vsplit where xpu",
     "nn": ""
     "AdaptiveAvgPool3d AdaptiveLogSoftmaxWithLoss AdaptiveMaxPool3d AvgPool3d Buffer CTCLoss Conv3d ConvTranspose3d "
     "DataParallel EmbeddingBag FractionalMaxPool2d FractionalMaxPool3d LPPool3d LazyBatchNorm1d LazyBatchNorm2d "
@@ -47,6 +54,7 @@ NAMES = {
     "func": ""
     "debug_unwrap functionalize rearrange",
     "nn.utils": "",
+    "nn.utils.rnn": "",
     "datasets": ""
     "CIFAR10 CIFAR100 DatasetFolder EMNIST FakeData ImageFolder ImageNet Omniglot QMNIST STL10 SVHN USPS",
     "transforms": ""
@@ -56,8 +64,10 @@ NAMES = {
     "RandomSolarize TenCrop ToPILImage TrivialAugmentWide",
 }  # fmt: skip
 ALTERNATIVES: dict[str, str] = {
-    "tg.asarray": "tg.tensor", "tg.bfloat16": "tg.float32", "tg.jit": "tg.compile", "tg.range": "tg.arange", "tg.seed":
-    "tg.manual_seed", "nn.LazyConv2d": "nn.Conv2d", "nn.LazyLinear": "nn.Linear", "nn.SyncBatchNorm": "nn.BatchNorm2d",
+    "tg.asarray": "tg.tensor", "tg.bfloat16": "tg.float32", "tg.chain_matmul": "tg.matmul", "tg.fliplr": "tg.flip",
+    "tg.flipud": "tg.flip", "tg.float_power": "tg.pow", "tg.histc": "tg.bincount", "tg.jit": "tg.compile", "tg.range":
+    "tg.arange", "tg.seed": "tg.manual_seed", "tg.swapdims": "tg.transpose", "tg.tensor_split": "tg.split",
+    "nn.LazyConv2d": "nn.Conv2d", "nn.LazyLinear": "nn.Linear", "nn.SyncBatchNorm": "nn.BatchNorm2d",
     "nn.functional.upsample_nearest": "nn.functional.interpolate", "optim.Adafactor": "optim.Adam", "optim.SparseAdam":
     "optim.Adam", "data.StackDataset": "data.TensorDataset",
 }  # fmt: skip

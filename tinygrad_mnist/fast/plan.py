@@ -22,7 +22,7 @@ from ..compiler.replay import Bound, NumpyPlan
 from ..compiler.rewrites import pool_before_rectifying
 from ..core.errors import ArgumentError
 from ..core.graph import Var
-from ..kernels import image_loops, loops, update_loops
+from ..kernels import image_loops, loops, update
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
 from .elements import source_of
@@ -32,7 +32,7 @@ from .setup import check_installed, compiled_module
 from .source import HEAD, TAIL, Kernel, rows_shape
 from .tasks import Phase, schedule
 
-LOOPS = {n: f for file in (loops, image_loops, update_loops) for n, f in vars(file).items() if inspect.isfunction(f)}
+LOOPS = {name: f for file in (loops, image_loops) for name, f in vars(file).items() if inspect.isfunction(f)}
 
 
 class NumbaPlan(NumpyPlan):
@@ -134,6 +134,7 @@ class NumbaPlan(NumpyPlan):
         parts = [HEAD]
         loops = {name: source_of(f) for name, f in LOOPS.items() if name in used}  # each behind those that it calls
         loops |= {name: re.sub(r"def \w+", f"def {name}", source_of(f), count=1) for f, name in self.rows.items()}
+        loops |= {name: update.SOURCES[name] for name in sorted(used & update.SOURCES.keys())}
         parts += [f"@njit(**LOOP)\n{loop}" for loop in loops.values()]
         parts += [kernel.source() for kernel in self.kernels]
         return "\n\n".join([*parts, TAIL])

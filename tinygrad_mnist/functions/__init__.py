@@ -8,48 +8,39 @@ from ..core.calls import answer as _answer
 
 # isort: off
 from .arithmetic import add, clamp, clamp_max, clamp_min, divide, pow, subtract, true_divide
-from .comparisons import allclose, equal, isclose, isin, isneginf, isposinf
-from .contractions import (
-    addbmm, addmm, addmv, addr, baddbmm, bmm, chain_matmul, cross, dot, inner, kron, mm, mv, outer, vdot,
-)  # fmt: skip
-from .counting import bincount, count_nonzero, histc, unique, unique_consecutive
-from .cumulative import cummax, cummin, cumprod, cumsum, logcumsumexp
-from .decompositions import cdist, cholesky, det, inverse, logdet, matrix_exp, matrix_power, pinverse, qr, slogdet, svd
+from .contractions import addmm, addmv, baddbmm, bmm, cross, dot, einsum, inner, mm, mv, outer, tensordot
 from .elementwise import (
     abs, acos, acosh, asin, asinh, atan, atan2, atanh, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
-    bitwise_right_shift, bitwise_xor, ceil, clone, copysign, cos, cosh, eq, erf, erfc, erfinv, exp, exp2, expm1, floor,
-    floor_divide, fmax, fmin, fmod, gcd, ge, gt, heaviside, hypot, isfinite, isinf, isnan, lcm, le, lgamma, log, log10,
-    log1p, log2, logaddexp, logaddexp2, logical_and, logical_not, logical_or, logical_xor, lt, maximum, minimum,
-    multiply, ne, negative, reciprocal, relu, remainder, rsqrt, sigmoid, sign, signbit, sin, sinh, sqrt, square, tan,
-    tanh, trunc, where, xlogy,
+    bitwise_right_shift, bitwise_xor, ceil, clone, cos, cosh, det, eq, erf, erfc, exp, exp2, expm1, floor, floor_divide,
+    fmod, ge, gt, inverse, isfinite, isinf, isnan, le, log, log10, log1p, log2, logaddexp, logical_and, logical_not,
+    logical_or, logical_xor, lt, maximum, minimum, multiply, ne, negative, reciprocal, relu, remainder, rsqrt, sigmoid,
+    sign, sin, sinh, sqrt, square, tan, tanh, trunc, where, xlogy,
 )  # fmt: skip
-from .formulas import (
-    addcdiv, addcmul, deg2rad, digamma, float_power, frac, lerp, logit, nan_to_num, polygamma, rad2deg, round, sinc,
-)  # fmt: skip
+from .formulas import addcdiv, addcmul, allclose, equal, frac, isclose, lerp, logit, nan_to_num, round
 from .indexing import (
-    argwhere, index_add, index_copy, index_fill, index_select, masked_fill, masked_scatter, masked_select, nonzero, put,
+    argwhere, index_add, index_copy, index_fill, index_select, masked_fill, masked_scatter, masked_select, nonzero,
     scatter, scatter_add, scatter_reduce, take, take_along_dim,
 )  # fmt: skip
-from .moving import (
-    diag, diag_embed, diagflat, diagonal, fliplr, flipud, movedim, ravel, repeat_interleave, roll, rot90, swapaxes,
-    swapdims, t, tile, trace, tril, triu, unflatten,
-)  # fmt: skip
+from .linalg import cdist, logdet
+from .moving import diag, diag_embed, diagonal, repeat_interleave, roll, swapaxes, t, tile, trace, tril, triu, unflatten
 from .norms import norm
-from .order import aminmax, median, mode, nanmedian, nanquantile, quantile
+from .order import (
+    argsort, bernoulli, bincount, bucketize, count_nonzero, kthvalue, median, multinomial, quantile, searchsorted, sort,
+    topk, unique,
+)  # fmt: skip
 from .padding import pad
 from .pieces import (
-    atleast_1d, atleast_2d, atleast_3d, block_diag, broadcast_shapes, broadcast_tensors, broadcast_to, cartesian_prod,
-    chunk, column_stack, combinations, concatenate, dsplit, dstack, hsplit, hstack, meshgrid, narrow, select,
-    tensor_split, unbind, vsplit, vstack,
+    atleast_1d, atleast_2d, broadcast_shapes, broadcast_tensors, broadcast_to, chunk, concatenate, hstack, meshgrid,
+    narrow, select, unbind, vstack,
 )  # fmt: skip
 from .products import log_softmax, matmul, softmax
 from .reductions import (
-    all, amax, amin, any, argmax, argmin, logsumexp, max, mean, min, nanmean, nansum, prod, std, std_mean, sum, var,
-    var_mean,
+    all, amax, amin, any, argmax, argmin, cumprod, cumsum, logcumsumexp, logsumexp, max, mean, min, prod, std, std_mean,
+    sum, var, var_mean,
 )  # fmt: skip
-from .shapes import cat, expand, flatten, flip, gather, permute, reshape, split, squeeze, stack, transpose, unsqueeze
-from .sorting import argsort, bernoulli, bucketize, kthvalue, msort, multinomial, searchsorted, sort, topk
-from .summation import einsum, tensordot
+from .shapes import (
+    cat, expand, flatten, flip, gather, movedim, permute, ravel, reshape, split, squeeze, stack, transpose, unsqueeze,
+)  # fmt: skip
 
 sub, mul, div, neg, clip, view, fix, sgn = subtract, multiply, divide, negative, clamp, reshape, trunc, sign
 absolute, arctan2, greater, greater_equal, less, less_equal, not_equal = abs, atan2, gt, ge, lt, le, ne
@@ -57,32 +48,26 @@ arcsin, arccos, arctan, arcsinh, arccosh, arctanh, concat = asin, acos, atan, as
 row_stack, moveaxis, ger = vstack, movedim, outer
 
 __all__ = [
-    "abs", "absolute", "acos", "acosh", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "all",
-    "allclose", "amax", "amin", "aminmax", "any", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
-    "arctanh", "argmax", "argmin", "argsort", "argwhere", "asin", "asinh", "atan", "atan2", "atanh", "atleast_1d",
-    "atleast_2d", "atleast_3d", "baddbmm", "bernoulli", "bincount", "bitwise_and", "bitwise_left_shift", "bitwise_not",
-    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "block_diag", "bmm", "broadcast_shapes", "broadcast_tensors",
-    "broadcast_to", "bucketize", "cartesian_prod", "cat", "cdist", "ceil", "chain_matmul", "cholesky", "chunk", "clamp",
-    "clamp_max", "clamp_min", "clip", "clone", "column_stack", "combinations", "concat", "concatenate", "copysign",
-    "cos", "cosh", "count_nonzero", "cross", "cummax", "cummin", "cumprod", "cumsum", "deg2rad", "det", "diag",
-    "diag_embed", "diagflat", "diagonal", "digamma", "div", "divide", "dot", "dsplit", "dstack", "einsum", "eq",
-    "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand", "expm1", "fix", "flatten", "flip", "fliplr", "flipud",
-    "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "gather", "gcd", "ge", "ger", "greater",
-    "greater_equal", "gt", "heaviside", "histc", "hsplit", "hstack", "hypot", "index_add", "index_copy", "index_fill",
-    "index_select", "inner", "inverse", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "kron",
-    "kthvalue", "lcm", "le", "lerp", "less", "less_equal", "lgamma", "log", "log10", "log1p", "log2", "log_softmax",
-    "logaddexp", "logaddexp2", "logcumsumexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "logit", "logsumexp", "lt", "masked_fill", "masked_scatter", "masked_select", "matmul", "matrix_exp",
-    "matrix_power", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mm", "mode", "moveaxis",
-    "movedim", "msort", "mul", "multinomial", "multiply", "mv", "nan_to_num", "nanmean", "nanmedian", "nanquantile",
-    "nansum", "narrow", "ne", "neg", "negative", "nonzero", "norm", "not_equal", "outer", "pad", "permute", "pinverse",
-    "polygamma", "pow", "prod", "put", "qr", "quantile", "rad2deg", "ravel", "reciprocal", "relu", "remainder",
-    "repeat_interleave", "reshape", "roll", "rot90", "round", "row_stack", "rsqrt", "scatter", "scatter_add",
-    "scatter_reduce", "searchsorted", "select", "sgn", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "slogdet",
-    "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "std_mean", "sub", "subtract", "sum",
-    "svd", "swapaxes", "swapdims", "t", "take", "take_along_dim", "tan", "tanh", "tensor_split", "tensordot", "tile",
-    "topk", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "unbind", "unflatten", "unique",
-    "unique_consecutive", "unsqueeze", "var", "var_mean", "vdot", "view", "vsplit", "vstack", "where", "xlogy",
+    "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "addmm", "addmv", "all", "allclose", "amax",
+    "amin", "any", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin",
+    "argsort", "argwhere", "asin", "asinh", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "baddbmm",
+    "bernoulli", "bincount", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "bmm", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize", "cat", "cdist", "ceil",
+    "chunk", "clamp", "clamp_max", "clamp_min", "clip", "clone", "concat", "concatenate", "cos", "cosh",
+    "count_nonzero", "cross", "cumprod", "cumsum", "det", "diag", "diag_embed", "diagonal", "div", "divide", "dot",
+    "einsum", "eq", "equal", "erf", "erfc", "exp", "exp2", "expand", "expm1", "fix", "flatten", "flip", "floor",
+    "floor_divide", "fmod", "frac", "gather", "ge", "ger", "greater", "greater_equal", "gt", "hstack", "index_add",
+    "index_copy", "index_fill", "index_select", "inner", "inverse", "isclose", "isfinite", "isinf", "isnan", "kthvalue",
+    "le", "lerp", "less", "less_equal", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logcumsumexp",
+    "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logsumexp", "lt", "masked_fill",
+    "masked_scatter", "masked_select", "matmul", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mm",
+    "moveaxis", "movedim", "mul", "multinomial", "multiply", "mv", "nan_to_num", "narrow", "ne", "neg", "negative",
+    "nonzero", "norm", "not_equal", "outer", "pad", "permute", "pow", "prod", "quantile", "ravel", "reciprocal", "relu",
+    "remainder", "repeat_interleave", "reshape", "roll", "round", "row_stack", "rsqrt", "scatter", "scatter_add",
+    "scatter_reduce", "searchsorted", "select", "sgn", "sigmoid", "sign", "sin", "sinh", "softmax", "sort", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "std_mean", "sub", "subtract", "sum", "swapaxes", "t", "take",
+    "take_along_dim", "tan", "tanh", "tensordot", "tile", "topk", "trace", "transpose", "tril", "triu", "true_divide",
+    "trunc", "unbind", "unflatten", "unique", "unsqueeze", "var", "var_mean", "view", "vstack", "where", "xlogy",
 ]  # fmt: skip
 
 _answer(globals(), __all__)

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..core.primitive import Primitive
-from ..ops import activation, compare, elementary, elementwise, special
+from ..ops import activation, compare, decompositions, elementary, elementwise
+from .indexing import nonzero
 from .types import Tensor, TensorLike
 
 TORCH = {
     "absolute": "abs", "equal": "eq", "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le",
-    "not_equal": "ne", "power": "pow", "rint": "round",
+    "inv": "inverse", "not_equal": "ne", "power": "pow", "rint": "round",
 }  # fmt: skip
 
 
@@ -61,37 +62,30 @@ def named(call: Callable[..., Any], primitive: Primitive) -> Any:
     return call
 
 
-def heaviside(input: TensorLike, values: TensorLike) -> Tensor:
-    """Step: 0 where input < 0, values where it is 0, 1 where it is greater."""
-    return elementary.heaviside(input, values)
-
-
-def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor:
-    """Take input where the condition holds, else other."""
-    return compare.where(condition, input, other)
+def where(condition: Any, input: TensorLike | None = None, other: TensorLike | None = None) -> Any:
+    """Take input where the condition holds, else other; of a condition alone, its `nonzero` as a tuple."""
+    return nonzero(condition, as_tuple=True) if input is None is other else compare.where(condition, input, other)
 
 
 # written by tests/public_names.py
 abs, acos, acosh, asin = map(of_one, (elementwise.absolute, elementary.acos, elementary.acosh, elementary.asin))
 asinh, atan, atanh = map(of_one, (elementary.asinh, elementary.atan, elementary.atanh))
 bitwise_not, ceil, clone = map(of_one, (elementary.bitwise_not, elementary.ceil, elementwise.clone))
-cos, cosh, erf, erfc = map(of_one, (elementwise.cos, elementary.cosh, elementwise.erf, special.erfc))
-erfinv, exp, exp2, expm1 = map(of_one, (special.erfinv, elementwise.exp, elementary.exp2, elementwise.expm1))
-floor, isfinite, isinf = map(of_one, (elementary.floor, compare.isfinite, elementary.isinf))
-isnan, lgamma, log, log10 = map(of_one, (compare.isnan, special.lgamma, elementwise.log, elementary.log10))
+cos, cosh, det, erf = map(of_one, (elementwise.cos, elementary.cosh, decompositions.det, elementwise.erf))
+erfc, exp, exp2, expm1 = map(of_one, (elementary.erfc, elementwise.exp, elementary.exp2, elementwise.expm1))
+floor, inverse, isfinite = map(of_one, (elementary.floor, decompositions.inv, compare.isfinite))
+isinf, isnan, log, log10 = map(of_one, (elementary.isinf, compare.isnan, elementwise.log, elementary.log10))
 log1p, log2, logical_not = map(of_one, (elementwise.log1p, elementary.log2, compare.logical_not))
 negative, reciprocal, relu = map(of_one, (elementwise.negative, elementwise.reciprocal, activation.relu))
-rsqrt, sigmoid, sign = map(of_one, (elementary.rsqrt, activation.sigmoid, elementwise.sign))
-signbit, sin, sinh, sqrt = map(of_one, (elementary.signbit, elementwise.sin, elementary.sinh, elementwise.sqrt))
-square, tan, tanh, trunc = map(of_one, (elementwise.square, elementary.tan, activation.tanh, elementary.trunc))
+rsqrt, sigmoid, sign, sin = map(of_one, (elementary.rsqrt, activation.sigmoid, elementwise.sign, elementwise.sin))
+sinh, sqrt, square, tan = map(of_one, (elementary.sinh, elementwise.sqrt, elementwise.square, elementary.tan))
+tanh, trunc = map(of_one, (activation.tanh, elementary.trunc))
 atan2, bitwise_and = map(of_two, (elementary.atan2, elementary.bitwise_and))
 bitwise_left_shift, bitwise_or = map(of_two, (elementary.bitwise_left_shift, elementary.bitwise_or))
 bitwise_right_shift, bitwise_xor = map(of_two, (elementary.bitwise_right_shift, elementary.bitwise_xor))
-copysign, eq, floor_divide = map(of_two, (elementary.copysign, compare.equal, elementary.floor_divide))
-fmax, fmin, fmod, gcd = map(of_two, (elementary.fmax, elementary.fmin, elementary.fmod, elementary.gcd))
-ge, gt, hypot, lcm = map(of_two, (compare.greater_equal, compare.greater, elementary.hypot, elementary.lcm))
-le, logaddexp, logaddexp2 = map(of_two, (compare.less_equal, elementary.logaddexp, elementary.logaddexp2))
-logical_and, logical_or = map(of_two, (compare.logical_and, compare.logical_or))
+eq, floor_divide, fmod = map(of_two, (compare.equal, elementary.floor_divide, elementary.fmod))
+ge, gt, le = map(of_two, (compare.greater_equal, compare.greater, compare.less_equal))
+logaddexp, logical_and, logical_or = map(of_two, (elementary.logaddexp, compare.logical_and, compare.logical_or))
 logical_xor, lt, maximum = map(of_two, (elementary.logical_xor, compare.less, compare.maximum))
 minimum, multiply, ne = map(of_two, (compare.minimum, elementwise.multiply, compare.not_equal))
 remainder, xlogy = map(of_two, (elementary.remainder, elementary.xlogy))

@@ -1,19 +1,15 @@
-"""PyTorch's names for what is a formula of other operations, or has settings: round, sinc, logit, lerp ...
+"""PyTorch's names for what is a formula of other operations, or has settings: round, lerp, isclose ...
 
-What takes arrays alone stands in elementwise.py. Look next at comparisons.py.
+What takes arrays alone stands in elementwise.py. Look next at reductions.py.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError
-from ..core.graph import Var
-from ..ops import compare, elementary, elementwise, promotion, special
-from .arithmetic import clamp, pow
+from ..core.errors import DTypeError
+from ..ops import compare, elementary, elementwise, promotion, reduce
+from .arithmetic import clamp
 from .dims import integer
 from .numbers import number
 from .types import Tensor, TensorLike
@@ -41,49 +37,10 @@ def frac(input: TensorLike) -> Tensor:
     return elementwise.subtract(input, elementary.trunc(input))
 
 
-def deg2rad(input: TensorLike) -> Tensor:
-    """Turn degrees into radians."""
-    return elementwise.multiply(input, math.pi / 180)
-
-
-def rad2deg(input: TensorLike) -> Tensor:
-    """Turn radians into degrees."""
-    return elementwise.multiply(input, 180 / math.pi)
-
-
-def sinc(input: TensorLike) -> Tensor:
-    """Sine of πx over πx, 1 at 0; by its series near 0, so that every derivative there is right."""
-    x = elementwise.multiply(input, math.pi)
-    square, near = x * x, compare.less(elementwise.absolute(x), 0.05)
-    apart = compare.where(near, 1.0, x)
-    return compare.where(near, 1 - square / 6 * (1 - square / 20 * (1 - square / 42)), elementwise.sin(apart) / apart)
-
-
 def logit(input: TensorLike, eps: float | None = None) -> Tensor:
     """Logarithm of input / (1 - input), the inverse of the sigmoid; eps: input is limited to [eps, 1 - eps] first."""
     x = elementwise.add(input if eps is None else clamp(input, eps, 1 - eps), 0.0)  # -0 counts as 0
     return elementwise.log(x) - elementwise.log1p(-x)
-
-
-def digamma(input: TensorLike) -> Tensor:
-    """Derivative of log Γ."""
-    return special.polygamma(input, n=0)
-
-
-def polygamma(n: int, input: TensorLike) -> Tensor:
-    """Derivative of order n + 1 of log Γ; n = 0 is the digamma function."""
-    n = integer("polygamma", "n", n)
-    if n < 0:
-        raise ArgumentError(f"polygamma: {n} is no order of a derivative.", expected="n of at least 0")
-    return special.polygamma(input, n=n)
-
-
-def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
-    """Power input ** exponent in double precision."""
-    base, exponent = (promotion.cast(x, dtype=np.dtype(float)) if hasattr(x, "dtype") else x for x in (input, exponent))
-    if not hasattr(base, "dtype"):
-        base = np.float64(number("float_power", base))
-    return elementwise.power(base, exponent) if hasattr(exponent, "dtype") else pow(base, exponent)
 
 
 def lerp(input: TensorLike, end: TensorLike, weight: TensorLike) -> Tensor:
@@ -93,25 +50,16 @@ def lerp(input: TensorLike, end: TensorLike, weight: TensorLike) -> Tensor:
 
 def addcmul(input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, *, value: float = 1) -> Tensor:
     """Sum input + value · tensor1 · tensor2."""
-    if _alike(input, tensor1, tensor2):
-        return elementary.addcmul(input, tensor1, tensor2, value=number("addcmul", value))
     product = elementwise.multiply(tensor1, tensor2)
-    return elementwise.add(input, product if value == 1 else elementwise.multiply(product, value))
+    return elementwise.add(input, product if value == 1 else elementwise.multiply(product, number("addcmul", value)))
 
 
 def addcdiv(input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, *, value: float = 1) -> Tensor:
     """Sum input + value · tensor1 / tensor2."""
-    if _alike(input, tensor1, tensor2):
-        return elementary.addcdiv(input, tensor1, tensor2, value=number("addcdiv", value))
     if all(getattr(x, "dtype", np.dtype("f")).kind != "f" for x in (tensor1, tensor2)):
         raise DTypeError("addcdiv: integers are not divided here.", hint="tensor1.float(), or addcmul with 1 / tensor2")
-    return elementwise.add(input, elementwise.multiply(elementwise.divide(tensor1, tensor2), value))
-
-
-def _alike(*xs: Any) -> bool:
-    """Tell whether these are floats of one dtype."""
-    kinds = {x.dtype for x in xs if isinstance(x, Var | np.ndarray)}
-    return len(kinds) == 1 and kinds.pop().kind == "f"
+    quotient = elementwise.divide(tensor1, tensor2)
+    return elementwise.add(input, quotient if value == 1 else elementwise.multiply(quotient, number("addcdiv", value)))
 
 
 def nan_to_num(
@@ -119,3 +67,30 @@ def nan_to_num(
 ) -> Tensor:  # fmt: skip
     """Replace what is not a number, and infinities (None: by the largest numbers); no gradient passes there."""
     return elementary.nan_to_num(input, nan=nan or 0.0, posinf=posinf, neginf=neginf)
+
+
+# ---------------------------------------------------------------- comparisons
+
+
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:  # fmt: skip
+    """Tell where |input - other| is at most atol + rtol |other|, or both are equal."""
+    kinds = [getattr(x, "dtype", type(x).__name__) for x in (input, other)]
+    if kinds[0] != kinds[1] or isinstance(kinds[0], str):
+        raise DTypeError("isclose: expected two tensors of one dtype.", got=f"{kinds[0]} and {kinds[1]}")
+    return elementary.isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:  # fmt: skip
+    """Tell whether every |input - other| is at most atol + rtol |other|."""
+    return bool(reduce.all(isclose(input, other, rtol, atol, equal_nan), axis=None, keepdims=False))
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Tell whether both have the same shape and elements."""
+    if not (hasattr(input, "shape") and hasattr(other, "shape")):
+        raise DTypeError("equal: expected two tensors.", got=f"{type(input).__name__} and {type(other).__name__}")
+    return input.shape == other.shape and bool(reduce.all(compare.equal(input, other), axis=None, keepdims=False))

@@ -1,6 +1,6 @@
 """PyTorch's names for reading and writing at positions: index_select, scatter, take, masked_fill, nonzero ...
 
-All give new tensors; the forms in place hang on the class in tensors/forms.py. Look next at sorting.py.
+All give new tensors; the forms in place hang on the class in tensors/forms.py. Look next at order.py.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from ..ops import index as places
 from ..ops.broadcast import broadcast_to
 from ..ops.compare import equal, where
 from .dims import as_axis, flag, need
-from .moving import ravel
 from .numbers import number, storable
 from .pieces import broadcast_shapes, broadcast_tensors
 from .shapes import gather as _gather
-from .shapes import reshape
+from .shapes import ravel, reshape
 from .types import Tensor, Values
 
 
@@ -183,19 +182,6 @@ def scatter_reduce(
 def take(input: Values, index: Values) -> Tensor:
     """Read at positions in the flattened input."""
     return places.getitem(ravel(input), _integers("take", index), index=(places.ARRAY,))
-
-
-def put(input: Values, index: Values, source: Values, accumulate: bool = False) -> Tensor:
-    """Write (or add) at positions in the flattened input."""
-    flat, at = ravel(input), _integers("put", index)
-    fits = math.prod(at.shape) == math.prod(_same_kind("put", input, source).shape)
-    need(fits, "put: expected as many values as positions.", at, source)
-    values = reshape(source, tuple(at.shape))
-    if accumulate:
-        out = elementwise.add(flat, places.put(values, at, index=(places.ARRAY,), shape=tuple(flat.shape)))
-    else:
-        out = places.setitem(flat, values, at, index=(places.ARRAY,))
-    return reshape(out, tuple(input.shape))
 
 
 def take_along_dim(input: Values, indices: Values, dim: int | None = None) -> Tensor:

@@ -1,14 +1,13 @@
 """`tg.linalg`, PyTorch's names for linear algebra: norms, solutions, inverses, decompositions; on stacks of matrices.
 
-Each is a primitive of ops/decompositions.py or composed, with gradients of any order. PyTorch's older names for some
-of them, in `tg` itself, stand in decompositions.py.
+Each is a primitive of ops/decompositions.py or composed, with gradients of any order. What `__all__` does not list has
+PyTorch's older names, in `tg` itself.
 """
 
 from __future__ import annotations
 
 import math
 from collections import namedtuple
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,23 +15,21 @@ import numpy as np
 from ..core.absent import absent
 from ..core.errors import ArgumentError, DTypeError, LinAlgError
 from ..core.graph import no_grad
-from ..core.scope import refuse_captured, unchanging
+from ..core.scope import unchanging
 from ..ops import compare, elementwise, reduce
 from ..ops import decompositions as D
 from ..ops.compare import where
 from ..ops.contract import swap
 from ..ops.index import getitem
-from . import contractions, moving
-from .dims import flag, integer, need
-from .norms import floats, matrix_norm, vector_norm
-from .numbers import number
+from . import moving
+from .dims import flag, need
+from .norms import matrix_norm, vector_norm
 from .products import matmul
-from .shapes import squeeze, unsqueeze
+from .shapes import cat, ravel, squeeze, unsqueeze
 from .types import Tensor, Values
 
 __all__ = [
-    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq", "matmul",
-    "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
+    "LinAlgError", "cholesky", "det", "eigh", "inv", "matmul", "matrix_norm", "norm", "qr", "slogdet", "solve",
     "solve_triangular", "svd", "svdvals", "vector_norm",
 ]  # fmt: skip
 
@@ -41,7 +38,9 @@ SignAndLog = namedtuple("SignAndLog", ("sign", "logabsdet"))
 QAndR = namedtuple("QAndR", ("Q", "R"))
 SingularValues = namedtuple("SingularValues", ("U", "S", "Vh"))
 Eigen = namedtuple("Eigen", ("eigenvalues", "eigenvectors"))
-LeastSquares = namedtuple("LeastSquares", ("solution", "residuals", "rank", "singular_values"))
+MODES = (
+    "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist",
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- norms
@@ -56,19 +55,6 @@ def norm(A: Values, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
     if (A.ndim if dims is None else len(dims)) == 2:
         return matrix_norm(A, ord, (-2, -1) if dims is None else dims, keepdim, dtype=dtype)
     return vector_norm(A, ord, dims, keepdim, dtype=dtype)
-
-
-def cond(A: Values, p: Any = None) -> Tensor:
-    """Condition of matrices: the largest singular value over the smallest, or ‖A‖ ‖A⁻¹‖ by a norm of matrix_norm."""
-    if p in (None, 2, -2):
-        values = D.svdvals(floats("cond", A))
-        ends = [f(values, axis=-1, keepdims=False) for f in (reduce.amax, reduce.amin)]
-        return elementwise.divide(*(ends if p != -2 else ends[::-1]))
-    size = matrix_norm(A, p)
-    try:
-        return elementwise.multiply(size, matrix_norm(D.inv(A), p))
-    except LinAlgError:
-        return elementwise.multiply(size, math.inf)
 
 
 # ---------------------------------------------------------------- solutions and inverses
@@ -119,112 +105,6 @@ def solve_triangular(
     return D.solve(part, B) if left else swap(D.solve(swap(part), swap(B)))
 
 
-def pinv(A: Values, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False) -> Tensor:
-    """Pseudo-inverse; singular values up to max(atol, rtol · the largest) count as 0.
-
-    Args:
-        rtol: unless it or atol is given, the larger size times the dtype's eps
-        hermitian: that A is symmetric, which changes nothing
-    """
-    return D.pinv(A, **_tolerances("pinv", A, atol, rtol))
-
-
-def _tolerances(name: str, A: Any, atol: Any, rtol: Any) -> dict[str, float]:
-    atol, rtol = (None if t is None else float(number(name, t)) for t in (atol, rtol))
-    if rtol is None:
-        rtol = 0.0 if atol else max(A.shape[-2:]) * float(np.finfo(floats(name, A).dtype).eps)
-    return {"atol": atol or 0.0, "rtol": rtol}
-
-
-@no_grad()
-def matrix_rank(
-    A: Values, tol: float | None = None, hermitian: bool = False, *, atol: float | None = None,
-    rtol: float | None = None,
-) -> Tensor:  # fmt: skip
-    """Number of singular values above max(atol, rtol · the largest); tol: the same as atol alone."""
-    least = _tolerances("matrix_rank", A, atol if tol is None else tol, rtol if tol is None else 0.0)
-    values = D.svdvals(A)
-    if 0 in values.shape:
-        return reduce.sum(values != 0, axis=-1, keepdims=False)
-    limit = compare.maximum(reduce.amax(values, axis=-1, keepdims=True) * least["rtol"], least["atol"])
-    return reduce.sum(compare.greater(values, limit), axis=-1, keepdims=False)
-
-
-def lstsq(A: Values, B: Values, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:
-    """X for which ‖A X - B‖ is least, of several the smallest; residuals only where A is tall and of full rank."""
-    need(A.ndim > 1, "lstsq: expected matrices.", A)
-    refuse_captured("a shape that depends on values (lstsq)", "tg.linalg.pinv(A) @ B")
-    vector = _is_vector(A, B)
-    right = unsqueeze(B, -1) if vector else B
-    _check_rows("lstsq", A, right, A.shape[-2], -2)
-    tall = A.shape[-2] >= A.shape[-1]
-    q, r = qr(A if tall else swap(A))
-    size = np.abs(np.asarray(diagonal(r)))
-    least = _tolerances("lstsq", A, None, rcond)["rtol"] * size.max(-1, initial=0, keepdims=True)
-    if np.all(size > least):
-        solution = D.solve(r, matmul(swap(q), right)) if tall else matmul(q, D.solve(swap(r), right))
-        rank = reduce.sum(compare.not_equal(diagonal(r), 0), axis=-1, keepdims=False)
-    else:
-        solution, rank = matmul(pinv(A, rtol=rcond), right), matrix_rank(A, rtol=rcond)
-    with no_grad():
-        residuals = empty = getitem(moving.ravel(A), index=(slice(0, 0),))
-    if A.shape[-2] > A.shape[-1] and np.all(np.asarray(rank) == A.shape[-1]):
-        residuals = reduce.sum(elementwise.square(matmul(A, solution) - right), axis=-2, keepdims=False)
-    return LeastSquares(squeeze(solution, -1) if vector else solution, residuals, rank, empty)
-
-
-def matrix_power(A: Values, n: int) -> Tensor:
-    """Product of n copies of square matrices; of the inverse for a negative n."""
-    power = integer("matrix_power", "n", n)
-    out: Any = None
-    need(A.ndim > 1 and A.shape[-1] == A.shape[-2], "matrix_power: expected square matrices.", A)
-    if power == 0:
-        return elementwise.add(where(False, A, 0), unchanging(np.eye(A.shape[-1], dtype=A.dtype)))
-    base, power = D.inv(A) if power < 0 else A, abs(power)
-    while power:
-        if power % 2:
-            out = base if out is None else matmul(out, base)
-        power //= 2
-        base = matmul(base, base) if power else base
-    return elementwise.clone(out) if out is A else out
-
-
-def multi_dot(tensors: Sequence[Values]) -> Tensor:
-    """Product of several matrices, in the order that costs least; the first and the last may be vectors."""
-    need(len(tensors) > 1, "multi_dot: expected at least two tensors.", *tensors, kind=ArgumentError)
-    first, last = tensors[0].ndim == 1, tensors[-1].ndim == 1
-    given = [unsqueeze(tensors[0], 0) if first else tensors[0], *tensors[1:]]
-    given[-1] = unsqueeze(given[-1], 1) if last else given[-1]
-    out = contractions.chain_matmul(*given)
-    out = squeeze(out, -1) if last else out
-    return squeeze(out, 0) if first else out
-
-
-def matrix_exp(A: Values) -> Tensor:
-    """Exponential of square matrices.
-
-    Source:
-        Higham, The scaling and squaring method for the matrix exponential revisited (2005), degree 13
-    """
-    refuse_captured("a count that depends on values (matrix_exp)")
-    with no_grad():
-        largest = float(np.max(np.asarray(matrix_norm(A, 1)), initial=0)) if 0 not in A.shape else 0.0
-    twice = max(0, math.ceil(math.log2(largest / 5.4))) if 0 < largest < math.inf else 0
-    x = elementwise.multiply(A, 0.5**twice)
-    # of the terms xᵏ of Padé's numerator
-    b = [math.comb(13, k) * math.factorial(26 - k) / math.factorial(26) for k in range(14)]
-    one, x2 = unchanging(np.eye(A.shape[-1], dtype=A.dtype)), matmul(x, x)
-    x4 = matmul(x2, x2)
-    x6 = matmul(x4, x2)
-    odd = matmul(x6, x6 * b[13] + x4 * b[11] + x2 * b[9]) + x6 * b[7] + x4 * b[5] + x2 * b[3] + one * b[1]
-    even = matmul(x6, x6 * b[12] + x4 * b[10] + x2 * b[8]) + x6 * b[6] + x4 * b[4] + x2 * b[2] + one
-    odd = matmul(x, odd)
-    out = D.solve(even - odd, even + odd)
-    for _ in range(twice):
-        out = matmul(out, out)
-    return out
-
-
 # ---------------------------------------------------------------- decompositions
 
 
@@ -242,10 +122,14 @@ def qr(A: Values, mode: str = "reduced") -> QAndR:
     """
     need(mode in ("reduced", "complete", "r"), "qr: mode is reduced, complete or r.", mode, kind=ArgumentError)
     need(A.ndim > 1, "qr: expected matrices.", A)
-    found, (rows, columns) = D.qr(A, complete=mode == "complete"), A.shape[-2:]
-    inner = rows if mode == "complete" else min(rows, columns)
-    q, r = D.unpack(found, (rows, inner), (inner, columns))
-    return QAndR(getitem(moving.ravel(q), index=(slice(0, 0),)) if mode == "r" else q, r)
+    rows, columns = A.shape[-2:]
+    if rows < columns:  # the first columns have the whole of Q; the others are Q times theirs
+        q, r = qr(getitem(A, index=(Ellipsis, slice(rows))))
+        r = cat([r, matmul(swap(q), getitem(A, index=(Ellipsis, slice(rows, columns))))], -1)
+    else:
+        size = rows if mode == "complete" else columns
+        q, r = D.unpack(D.qr(A, complete=mode == "complete"), (rows, size), (size, columns))
+    return QAndR(getitem(ravel(q), index=(slice(0, 0),)) if mode == "r" else q, r)
 
 
 def svd(A: Values, full_matrices: bool = True, *, driver: str | None = None) -> SingularValues:
@@ -281,19 +165,32 @@ def eigh(A: Values, UPLO: str = "L") -> Eigen:
     return Eigen(w, v)
 
 
-def eigvalsh(A: Values, UPLO: str = "L") -> Tensor:
-    """Eigenvalues, the smallest first, of symmetric matrices, of which one triangle is read."""
-    return D.eigvalsh(_symmetric("eigvalsh", A, UPLO))
+# ---------------------------------------------------------------- PyTorch's older names
 
 
-def cross(input: Values, other: Values, *, dim: int = -1) -> Tensor:
-    """Cross product of vectors of 3 along a dimension; the others broadcast."""
-    return contractions.cross(input, other, dim)
+def logdet(input: Values) -> Tensor:
+    """Logarithm of the determinant: NaN where that is negative."""
+    sign, log = slogdet(input)
+    return where(compare.less(sign, 0), math.nan, log)
 
 
-def diagonal(A: Values, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Give the diagonal over two dimensions, the last ones unless given, as the last dimension of a view."""
-    return moving.diagonal(A, offset, dim1, dim2)
+def cdist(x1: Values, x2: Values, p: float = 2.0, compute_mode: str = MODES[0]) -> Tensor:
+    """Distance, by a vector norm, of each row of one matrix from each of another; leading dimensions broadcast.
+
+    Args:
+        compute_mode: whether p = 2 goes through a product of matrices: quicker, less exact; if_necessary: from 26
+            rows on
+    """
+    need(compute_mode in MODES, f"cdist: compute_mode is one of {MODES}.", compute_mode, kind=ArgumentError)
+    fits = x1.ndim > 1 and x2.ndim > 1 and x1.shape[-1] == x2.shape[-1]
+    need(fits, "cdist: expected matrices with as many columns.", x1, x2)
+    many = max(x1.shape[-2], x2.shape[-2]) > 25 if compute_mode == MODES[0] else compute_mode == MODES[1]
+    if p != 2 or not many:
+        return vector_norm(elementwise.subtract(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
+    a, b = (reduce.sum(elementwise.square(x), axis=-1, keepdims=True) for x in (x1, x2))
+    squared: Any = elementwise.add(elementwise.subtract(a, 2 * matmul(x1, swap(x2))), swap(b))
+    none = compare.less_equal(squared, 0)
+    return where(none, 0.0, elementwise.sqrt(where(none, 1.0, squared)))
 
 
 __getattr__ = absent(__name__)

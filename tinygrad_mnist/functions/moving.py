@@ -1,4 +1,4 @@
-"""PyTorch's names for what moves or repeats whole dimensions: movedim, unflatten, roll, rot90, tile, tril, diag ...
+"""PyTorch's names for what moves or repeats whole dimensions: movedim, unflatten, roll, tile, tril, diag ...
 
 Views are views where PyTorch's are. Functions whose first argument is `self` are methods only. Look next at
 indexing.py.
@@ -15,40 +15,20 @@ import numpy as np
 from ..core.errors import ArgumentError
 from ..core.graph import Var
 from ..core.scope import unchanging
-from ..ops import index, layout, order, reduce, views
+from ..ops import index, layout, order, reduce
 from ..ops.broadcast import broadcast_to
 from ..ops.compare import keep
 from ..ops.elementwise import clone
-from .dims import Size, as_axes, as_axis, integer, need, sizes
-from .shapes import expand, flip, permute, reshape, transpose, unsqueeze
+from .dims import Size, as_axis, integer, need, sizes
+from .shapes import expand, ravel, reshape, transpose, unsqueeze
 from .types import Tensor, Values
 
 # ---------------------------------------------------------------- orders of dimensions
 
 
-def _several(name: str, dims: Any, ndim: int) -> tuple[int, ...]:
-    """Count dimensions from 0, one or several."""
-    found = as_axes(name, dims, ndim)
-    return found if isinstance(found, tuple) else (found,)
-
-
-def movedim(input: Values, source: Size, destination: Size) -> Tensor:
-    """Move dimensions to other places; the others keep their order."""
-    start, end = _several("movedim", source, input.ndim), _several("movedim", destination, input.ndim)
-    need(len(start) == len(end), "movedim: expected as many destinations as sources.", source, destination)
-    rest = iter(i for i in range(input.ndim) if i not in start)
-    placed = dict(zip(end, start, strict=True))
-    return permute(input, tuple(placed[i] if i in placed else next(rest) for i in range(input.ndim)))
-
-
 def swapaxes(input: Values, axis0: int, axis1: int) -> Tensor:
     """Exchange two dimensions; transpose by another name."""
     return transpose(input, axis0, axis1)
-
-
-def swapdims(input: Values, dim0: int, dim1: int) -> Tensor:
-    """Exchange two dimensions; transpose by another name."""
-    return transpose(input, dim0, dim1)
 
 
 def t(input: Values) -> Tensor:
@@ -66,34 +46,6 @@ def unflatten(input: Values, dim: int, sizes: Sequence[int]) -> Tensor:
     need(fits, f"unflatten: dimension {dim} of {size} does not fill {tuple(sizes)}.", input)
     whole = tuple(size // known if s == -1 else s for s in sizes)
     return layout.reshape(input, shape=(*input.shape[:at], *whole, *input.shape[at + 1 :]))
-
-
-def ravel(input: Values) -> Tensor:
-    """Join all dimensions into one."""
-    return layout.reshape(input, shape=(math.prod(input.shape),))
-
-
-def fliplr(input: Values) -> Tensor:
-    """Reverse the order along dimension 1."""
-    need(input.ndim > 1, "fliplr: expected at least 2 dimensions.", input)
-    return flip(input, 1)
-
-
-def flipud(input: Values) -> Tensor:
-    """Reverse the order along dimension 0."""
-    need(input.ndim > 0, "flipud: expected at least 1 dimension.", input)
-    return flip(input, 0)
-
-
-def rot90(input: Values, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
-    """Rotate by 90° k times in the plane of two dimensions, from the first towards the second."""
-    axes = tuple(as_axis("rot90", d, input.ndim) for d in dims)
-    two = len(axes) == 2 <= input.ndim and axes[0] != axes[1]
-    need(two, "rot90: expected two different dimensions.", input, dims, kind=ArgumentError)
-    turns = integer("rot90", "k", k) % 4
-    if turns in (0, 2):
-        return flip(input, axes) if turns else clone(input)
-    return transpose(flip(input, axes[1]), *axes) if turns == 1 else flip(transpose(input, *axes), axes[1])
 
 
 def roll(input: Values, shifts: Size, dims: Size = ()) -> Tensor:
@@ -123,7 +75,7 @@ def repeat(self: Values, *repeats: Any) -> Tensor:
     shape = (1,) * (len(times) - self.ndim) + tuple(self.shape)
     narrow = layout.reshape(self, shape=tuple(n for s in shape for n in (1, s)))
     wide = broadcast_to(narrow, shape=tuple(n for pair in zip(times, shape, strict=True) for n in pair))
-    return layout.reshape(views.contiguous(wide), shape=tuple(n * s for n, s in zip(times, shape, strict=True)))
+    return layout.reshape(layout.contiguous(wide), shape=tuple(n * s for n, s in zip(times, shape, strict=True)))
 
 
 def tile(input: Values, dims: Size = (), *more: int) -> Tensor:
@@ -145,7 +97,7 @@ def repeat_interleave(input: Values, repeats: Any, dim: int | None = None, *, ou
     times = integer("repeat_interleave", "repeats", reshape(repeats, ()) if np.ndim(repeats) else repeats)
     need(times >= 0, "repeat_interleave: repeats must not be negative.", times, kind=ArgumentError)
     wide = broadcast_to(unsqueeze(x, axis + 1), shape=(*x.shape[: axis + 1], times, *x.shape[axis + 1 :]))
-    return layout.reshape(views.contiguous(wide), shape=(*x.shape[:axis], size * times, *x.shape[axis + 1 :]))
+    return layout.reshape(layout.contiguous(wide), shape=(*x.shape[:axis], size * times, *x.shape[axis + 1 :]))
 
 
 # ---------------------------------------------------------------- triangles and diagonals
@@ -178,7 +130,7 @@ def diagonal(input: Values, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     first, second = (as_axis("diagonal", d, input.ndim) for d in (dim1, dim2))
     need(first != second, "diagonal: expected two different dimensions.", input, dim1, dim2, kind=ArgumentError)
     offset = _offset("diagonal", offset, input.shape[first], input.shape[second])
-    return views.diagonal(input, offset=offset, axis1=first, axis2=second)
+    return layout.diagonal(input, offset=offset, axis1=first, axis2=second)
 
 
 def diag_embed(input: Values, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -188,7 +140,7 @@ def diag_embed(input: Values, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     need(input.ndim and first != second, "diag_embed: expected two different dimensions.", input, dim1, dim2)
     rest, size = iter(input.shape[:-1]), input.shape[-1] + abs(at)
     shape = tuple(size if i in (first, second) else next(rest) for i in range(ndim))
-    return views.put_diagonal(input, offset=at, axis1=first, axis2=second, shape=shape)
+    return layout.put_diagonal(input, offset=at, axis1=first, axis2=second, shape=shape)
 
 
 def diag(input: Values, diagonal: int = 0) -> Tensor:
@@ -197,18 +149,13 @@ def diag(input: Values, diagonal: int = 0) -> Tensor:
     if input.ndim == 1:
         return diag_embed(input, diagonal)
     at = _offset("diag", diagonal, *input.shape)
-    return clone(views.diagonal(input, offset=at, axis1=0, axis2=1))
-
-
-def diagflat(input: Values, offset: int = 0) -> Tensor:
-    """Make a matrix with all elements on its diagonal."""
-    return diag_embed(ravel(input), offset)
+    return clone(layout.diagonal(input, offset=at, axis1=0, axis2=1))
 
 
 def trace(input: Values) -> Tensor:
     """Sum the diagonal of a matrix."""
     need(input.ndim == 2, "trace: expected a matrix.", input)
-    return reduce.sum(views.diagonal(input, offset=0, axis1=0, axis2=1), axis=None, keepdims=False)
+    return reduce.sum(layout.diagonal(input, offset=0, axis1=0, axis2=1), axis=None, keepdims=False)
 
 
 # ---------------------------------------------------------------- methods only
@@ -216,7 +163,7 @@ def trace(input: Values) -> Tensor:
 
 def contiguous(self: Tensor) -> Tensor:
     """Give the tensor itself if its memory runs in C order, else a copy that does."""
-    return self if self.array.flags.c_contiguous else views.contiguous(self)
+    return self if self.array.flags.c_contiguous else layout.contiguous(self)
 
 
 def is_contiguous(self: Tensor) -> bool:
@@ -228,11 +175,6 @@ def stride(self: Tensor, dim: int | None = None) -> Any:
     """Steps in memory, in elements, from one position to the next: of each dimension, or of one."""
     steps = tuple(s // self.array.itemsize for s in self.array.strides)
     return steps if dim is None else steps[as_axis("stride", dim, self.ndim)]
-
-
-def view_as(self: Tensor, other: Tensor) -> Tensor:
-    """Give the shape of another tensor."""
-    return reshape(self, tuple(other.shape))
 
 
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
@@ -256,5 +198,5 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     x: Any = self if self.ndim else reshape(self, 1)
     fits = 0 <= size <= x.shape[axis] and step > 0
     need(fits, f"unfold: no pieces of size {size}, step {step}.", self, kind=ArgumentError)
-    found = views.windows(x, axis=axis, size=size, step=step)
+    found = layout.windows(x, axis=axis, size=size, step=step)
     return found if self.ndim else reshape(found, size)

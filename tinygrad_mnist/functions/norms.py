@@ -14,9 +14,9 @@ import numpy as np
 from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..ops import decompositions, elementwise, layout, promotion, reduce
 from ..ops.compare import equal, where
-from . import moving
 from .dims import Dims, as_axis, axes_or_all, flag, need
 from .numbers import number
+from .shapes import movedim
 from .types import Tensor, TensorLike, Values
 
 
@@ -95,7 +95,7 @@ def matrix_norm(
     if ord == "fro":
         return vector_norm(x, 2, (rows, columns), keepdim)
     if ord == "nuc" or abs(ord) == 2:
-        values = decompositions.svdvals(moving.movedim(x, (rows, columns), (-2, -1)))
+        values = decompositions.svdvals(movedim(x, (rows, columns), (-2, -1)))
         end = {"nuc": reduce.sum, 2: reduce.amax, -2: reduce.amin}[ord](values, axis=-1, keepdims=False)
     else:
         summed, other = (rows, columns) if abs(ord) == 1 else (columns, rows)

@@ -6,9 +6,13 @@ Look next at products.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.graph import Array
+from ..core.scope import unchanging
 from ..ops import index, layout
 from ..ops.elementwise import clone
 from .dims import integer
@@ -64,19 +68,29 @@ def pad(input: Tensor | Array, pad: Sequence[int], mode: str = "constant", value
     if not any(flat):
         return clone(input)  # memory of its own, as with a border
     for size, (before, after) in zip(input.shape, width, strict=True):
-        left = size + (
-            min(before, 0) + min(after, 0) if mode == "circular" else 0
-        )  # PyTorch cuts first and wraps what is left
+        left = size + (min(before, 0) + min(after, 0) if mode == "circular" else 0)
         most = {"reflect": left - 1, "circular": left, "replicate": max(before, after) if left else 0}[mode]
         if max(before, after) > max(most, 0):
             raise ShapeError(f"pad: mode {mode!r} cannot pad {left} elements by {max(before, after)}.",
                              got=f"a dimension of {size}, widths {(before, after)}",
                              expected=f"at most {max(most, 0)}" if size else "at least one element")  # fmt: skip
-    grown = tuple((max(before, 0), max(after, 0)) for before, after in width)
-    cut = tuple(slice(max(-before, 0), -max(-after, 0) or None) for before, after in width)
-    if mode == "circular":
-        return layout.mirror(index.getitem(input, index=cut), width=grown, mode=mode)
-    return index.getitem(layout.mirror(input, width=grown, mode=mode), index=cut)
+    out: Any = input
+    for axis, (size, (before, after)) in enumerate(zip(input.shape, width, strict=True)):
+        if before or after:
+            at = unchanging(_positions(mode, size, before, after))
+            out = index.getitem(out, at, index=(*(slice(None),) * axis, index.ARRAY))
+    return out
+
+
+def _positions(mode: str, size: int, before: int, after: int) -> Array:
+    """Tell which position of a dimension each one of the padded dimension shows."""
+    at = np.arange(-before, size + after)
+    if mode == "reflect":
+        return size - 1 - np.abs(size - 1 - np.abs(at))
+    if mode == "replicate":
+        return np.clip(at, 0, size - 1)
+    first = max(-before, 0)  # PyTorch cuts first and wraps what is left around
+    return first + (at - first) % (size + min(before, 0) + min(after, 0))
 
 
 def _check_cut(input: Tensor | Array, width: tuple[tuple[int, int], ...]) -> None:

@@ -1,4 +1,4 @@
-"""PyTorch's names for cutting and joining: chunk, narrow, select, unbind; hstack, block_diag, meshgrid ...
+"""PyTorch's names for cutting and joining: chunk, narrow, select, unbind; hstack, meshgrid ...
 
 What is cut out is a view. Look next at moving.py.
 """
@@ -10,19 +10,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..core.errors import ArgumentError, IndexRangeError
-from ..core.graph import Var
-from ..core.scope import unchanging
 from ..ops import index as indexing
-from ..ops import layout
 from ..ops.broadcast import broadcast_to as _stretch
 from .dims import as_axis, integer, need, sizes
-from .shapes import cat, expand, permute, reshape, split, unsqueeze
+from .shapes import cat, expand, permute, reshape, split
 from .types import Tensor, Values
-
-Sections = Any  # an int, or a sequence or vector of them
 
 
 def _at(tensor: Any, axis: int, part: Any) -> Tensor:
@@ -67,44 +60,6 @@ def chunk(input: Values, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, -(-size // count), axis) if size else tuple(_at(input, axis, slice(0, 0)) for _ in range(count))
 
 
-def tensor_split(input: Values, indices_or_sections: Sections, dim: int = 0) -> tuple[Tensor, ...]:
-    """Cut into so many pieces, the first ones larger by one where need be, or before each of the listed positions."""
-    axis = _axis("tensor_split", dim, input)
-    size, given = input.shape[axis], indices_or_sections
-    if isinstance(given, Var | np.ndarray) and given.ndim == 1:
-        given = list(given)  # type: ignore[arg-type]
-    if isinstance(given, list | tuple):
-        bounds = [integer("tensor_split", "an index", i) for i in given]
-    else:
-        count = integer("tensor_split", "the number of sections", given)
-        need(count > 0, f"tensor_split: {count} sections; expected at least 1.", input, kind=ArgumentError)
-        bounds = list(itertools.accumulate(size // count + (i < size % count) for i in range(count - 1)))
-    return tuple(_at(input, axis, slice(a, b)) for a, b in itertools.pairwise([0, *bounds, size]))
-
-
-def _equally(name: str, input: Values, given: Any, dim: int) -> tuple[Tensor, ...]:
-    need(input.ndim > dim, f"{name}: there is no dimension {dim}.", input)
-    fits = not isinstance(given, int) or (given > 0 and input.shape[dim] % given == 0)
-    need(fits, f"{name}: dimension {dim} is not divisible by {given}.", input)
-    return tensor_split(input, given, dim)
-
-
-def hsplit(input: Values, indices_or_sections: Sections) -> tuple[Tensor, ...]:
-    """Cut as tensor_split does, into equal pieces, along dimension 1, of a vector 0."""
-    return _equally("hsplit", input, indices_or_sections, 1 if input.ndim > 1 else 0)
-
-
-def vsplit(input: Values, indices_or_sections: Sections) -> tuple[Tensor, ...]:
-    """Cut as tensor_split does, into equal pieces, along dimension 0."""
-    need(input.ndim > 1, "vsplit: expected at least 2 dimensions.", input)
-    return _equally("vsplit", input, indices_or_sections, 0)
-
-
-def dsplit(input: Values, indices_or_sections: Sections) -> tuple[Tensor, ...]:
-    """Cut as tensor_split does, into equal pieces, along dimension 2."""
-    return _equally("dsplit", input, indices_or_sections, 2)
-
-
 # ---------------------------------------------------------------- joining
 
 
@@ -133,11 +88,6 @@ def atleast_2d(*tensors: Any) -> Any:
     return _each(lambda t: t if t.ndim > 1 else reshape(t, 1, math.prod(t.shape)), tensors)
 
 
-def atleast_3d(*tensors: Any) -> Any:
-    """Give tensors dimensions up to three: a vector becomes (1, N, 1), a matrix (M, N, 1); of several a tuple."""
-    return _each(lambda t: t if t.ndim > 2 else unsqueeze(t if t.ndim > 1 else atleast_2d(t), -1), tensors)
-
-
 def hstack(tensors: Sequence[Values]) -> Tensor:
     """Join side by side: vectors along dimension 0, others along 1."""
     made = atleast_1d(tensors)
@@ -147,28 +97,6 @@ def hstack(tensors: Sequence[Values]) -> Tensor:
 def vstack(tensors: Sequence[Values]) -> Tensor:
     """Join one below the other, a vector as a row."""
     return cat(atleast_2d(tensors), 0)
-
-
-def dstack(tensors: Sequence[Values]) -> Tensor:
-    """Join along the third dimension."""
-    return cat(atleast_3d(tensors), 2)
-
-
-def column_stack(tensors: Sequence[Values]) -> Tensor:
-    """Join side by side, a vector as a column."""
-    return cat([t if t.ndim > 1 else reshape(t, math.prod(t.shape), 1) for t in tensors], 1)
-
-
-def block_diag(*tensors: Values) -> Tensor:
-    """Put matrices (scalars and vectors count as rows) on the diagonal of zeros."""
-    blocks, rows, before = [atleast_2d(t) for t in listed(tensors)], [], 0
-    need(blocks and all(b.ndim == 2 for b in blocks), "block_diag: expected tensors of at most 2 dimensions.", *blocks)
-    width = sum(b.shape[1] for b in blocks)
-    for block in blocks:
-        after = width - before - block.shape[1]
-        rows.append(layout.pad(block, width=((0, 0), (before, after)), value=0))
-        before = width - after
-    return layout.cat(*rows, axis=0)
 
 
 # ---------------------------------------------------------------- one shape for several
@@ -209,21 +137,3 @@ def meshgrid(*tensors: Values, indexing: str | None = None) -> tuple[Tensor, ...
     grids = tuple(_stretch(line, shape=shape) for line in lines)
     order = (1, 0, *range(2, count))
     return tuple(permute(g, order) for g in grids) if indexing == "xy" and count > 1 else grids
-
-
-def cartesian_prod(*tensors: Values) -> Tensor:
-    """List all combinations of the elements of vectors, one a row."""
-    given = listed(tensors)
-    if len(given) == 1:
-        return given[0]
-    grids = meshgrid(*given)
-    return cat([reshape(g, math.prod(g.shape), 1) for g in grids], 1)
-
-
-def combinations(input: Values, r: int = 2, with_replacement: bool = False) -> Tensor:
-    """List the combinations of r elements of a vector, one a row."""
-    need(input.ndim == 1, "combinations: expected a vector.", input)
-    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = list(choose(range(input.shape[0]), integer("combinations", "r", r)))
-    picked = np.array(rows, np.int64).reshape(len(rows), r)
-    return indexing.getitem(input, unchanging(picked), index=(indexing.ARRAY,))

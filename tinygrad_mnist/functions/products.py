@@ -5,12 +5,17 @@ Look next at tensor.py, which hangs all of these on the class.
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import numpy as np
 
 from ..core.errors import ShapeError
+from ..core.explain import outside
 from ..core.primitive import Primitive
 from ..ops import contract
 from ..ops import softmax as softmaxes
+from ..ops.promotion import cast
 from .dims import as_axis
 from .shapes import squeeze, unsqueeze
 from .types import Tensor, TensorLike
@@ -34,18 +39,24 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     return squeeze(out, -1 if right == 1 else -2) if left == 1 else out
 
 
-def softmax(input: TensorLike, dim: int) -> Tensor:
-    """Turn logits into probabilities along a dimension."""
-    return _along(softmaxes.softmax, input, dim)
+def softmax(input: TensorLike, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """Turn logits into probabilities along a dimension; dtype: convert to it first."""
+    return _along(softmaxes.softmax, input, dim, dtype)
 
 
-def log_softmax(input: TensorLike, dim: int) -> Tensor:
-    """Turn logits into log-probabilities along a dimension."""
-    return _along(softmaxes.log_softmax, input, dim)
+def log_softmax(input: TensorLike, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """Turn logits into log-probabilities along a dimension; dtype: convert to it first."""
+    return _along(softmaxes.log_softmax, input, dim, dtype)
 
 
-def _along(operation: Primitive, input: TensorLike, dim: int) -> Tensor:
-    axis = as_axis(operation.name, dim, np.ndim(input))
-    if np.ndim(input) == 0:
+def _along(operation: Primitive, input: TensorLike, dim: int | None, dtype: Any) -> Tensor:
+    count = np.ndim(input)
+    if dim is None:
+        dim = 0 if count in (0, 1, 3) else 1
+        text = f"{operation.name}: without dim= it is along dimension {dim} of {count}, as PyTorch has it; say which."
+        warnings.warn(text, stacklevel=outside())
+    axis = as_axis(operation.name, dim, count)
+    input = input if dtype is None else cast(input, dtype=np.dtype(dtype))
+    if count == 0:
         return squeeze(operation(unsqueeze(input, 0), axis=0), 0)
     return operation(input, axis=axis)

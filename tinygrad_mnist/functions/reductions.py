@@ -1,22 +1,26 @@
-"""PyTorch's names for what shrinks dimensions: sum, mean, max, argmax, var, prod ...
+"""PyTorch's names for what shrinks dimensions: sum, mean, max, argmax, var, prod ...; and for running sums.
 
-`dim` and `keepdim` here are `axis` and `keepdims` below. Look next at cumulative.py.
+`dim` and `keepdim` here are `axis` and `keepdims` below. Look next at
+order.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Array, Var
-from ..ops import compare, index, reduce
-from ..ops.elementwise import clone, divide, sqrt
+from ..core.primitive import Primitive
+from ..ops import compare, cumulate, index, reduce
+from ..ops.elementwise import clone, sqrt
 from ..ops.promotion import cast
 from .dims import Dims, as_axes, as_axis, axes_or_all, flag
+from .elementwise import named
 from .numbers import number
-from .shapes import squeeze
+from .shapes import reshape, squeeze
 from .types import Tensor, TensorLike
 
 
@@ -27,62 +31,58 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
+def of_dims(primitive: Primitive, read: Callable[..., Any] = axes_or_all) -> Callable[..., Tensor]:
+    """Give a reduction PyTorch's arguments. read: what reads the dimensions."""
+    name = primitive.name
+
+    def call(input: TensorLike, dim: Any = None, keepdim: bool = False) -> Tensor:
+        axis = read(name, dim, np.ndim(input))
+        return primitive(input, axis=axis, keepdims=flag(name, "keepdim", keepdim))
+
+    return named(call, primitive)
+
+
+def _axis(name: str, dim: Any, ndim: int) -> int | None:
+    """Count one dimension from 0, or None for all."""
+    axis = None if dim is None else as_axis(name, dim, ndim)
+    return axis if ndim else None
+
+
+amax, amin = map(of_dims, (reduce.amax, reduce.amin))
+argmax, argmin = of_dims(reduce.argmax, _axis), of_dims(reduce.argmin, _axis)
+
+
+def of_truths(primitive: Primitive) -> Callable[..., Tensor]:
+    """Give what tells the truth of elements PyTorch's arguments: of bytes as bytes, over () element by element."""
+    name = primitive.name
+
+    def call(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
+        axis = None if dim is None else as_axes(name, dim, np.ndim(input))
+        found = primitive(input, axis=axis if np.ndim(input) else None, keepdims=flag(name, "keepdim", keepdim))
+        return cast(found, dtype=input.dtype) if getattr(input, "dtype", None) == np.uint8 else found
+
+    return named(call, primitive)
+
+
+all, any = map(of_truths, (reduce.all, reduce.any))
+
+
+def _converted(input: Any, dtype: Any) -> Any:
+    """Convert to a dtype, if one is given."""
+    return input if dtype is None or getattr(input, "dtype", None) == dtype else cast(input, dtype=np.dtype(dtype))
+
+
 def sum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions (None: all); dtype: convert to it first."""
-    x = input if dtype is None else cast(input, dtype=np.dtype(dtype))
-    total = reduce.sum(x, axis=axes_or_all("sum", dim, np.ndim(x)), keepdims=flag("sum", "keepdim", keepdim))
-    return total if dtype is None else in_dtype(total, dtype)
-
-
-def nansum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """Sum over dimensions (None: all) of what is a number."""
-    return sum(compare.keep(input, compare.equal(input, input)), dim, keepdim, dtype=dtype)
-
-
-def nanmean(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """Arithmetic mean over dimensions (None: all) of what is a number."""
-    numbers = sum(compare.logical_not(compare.isnan(input)), dim, keepdim)
-    return divide(nansum(input, dim, keepdim, dtype=dtype), numbers)
+    x = _converted(input, dtype)
+    axis = axes_or_all("sum", dim, np.ndim(x))
+    return _converted(reduce.sum(x, axis=axis, keepdims=flag("sum", "keepdim", keepdim)), dtype)
 
 
 def mean(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Arithmetic mean over dimensions (None: all); dtype: convert to it first."""
-    input = input if dtype is None else cast(input, dtype=np.dtype(dtype))
-    return reduce.mean(input, axis=axes_or_all("mean", dim, np.ndim(input)), keepdims=flag("mean", "keepdim", keepdim))
-
-
-def amax(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Largest element over dimensions; equal ones share the gradient."""
-    return reduce.amax(input, axis=axes_or_all("amax", dim, np.ndim(input)), keepdims=flag("amax", "keepdim", keepdim))
-
-
-def amin(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Smallest element over dimensions; equal ones share the gradient."""
-    return reduce.amin(input, axis=axes_or_all("amin", dim, np.ndim(input)), keepdims=flag("amin", "keepdim", keepdim))
-
-
-def argmax(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Position of the first largest element."""
-    return reduce.argmax(input, axis=_axis("argmax", dim, np.ndim(input)), keepdims=flag("argmax", "keepdim", keepdim))
-
-
-def argmin(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Position of the first smallest element."""
-    return reduce.argmin(input, axis=_axis("argmin", dim, np.ndim(input)), keepdims=flag("argmin", "keepdim", keepdim))
-
-
-def all(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Tell whether every element is true."""
-    axis = None if dim is None else as_axes("all", dim, np.ndim(input))  # as PyTorch: of (), element by element
-    axis = None if np.ndim(input) == 0 else axis
-    return _truth(input, reduce.all(input, axis=axis, keepdims=flag("all", "keepdim", keepdim)))
-
-
-def any(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Tell whether some element is true."""
-    axis = None if dim is None else as_axes("any", dim, np.ndim(input))  # as PyTorch: of (), element by element
-    axis = None if np.ndim(input) == 0 else axis
-    return _truth(input, reduce.any(input, axis=axis, keepdims=flag("any", "keepdim", keepdim)))
+    x = _converted(input, dtype)
+    return reduce.mean(x, axis=axes_or_all("mean", dim, np.ndim(x)), keepdims=flag("mean", "keepdim", keepdim))
 
 
 def max(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Tensor | Array | None = None) -> Any:
@@ -186,22 +186,30 @@ def _variance(name: str, input: TensorLike, dim: Any, unbiased: Any, keepdim: bo
 
 def prod(input: TensorLike, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Product of all elements or along one dimension; its gradient is right where elements are 0."""
-    x = input if dtype is None else cast(input, dtype=np.dtype(dtype))
-    product = reduce.prod(x, _axis("prod", dim, np.ndim(x)), flag("prod", "keepdim", keepdim))
-    return product if dtype is None else in_dtype(product, dtype)
+    x = _converted(input, dtype)
+    return _converted(reduce.prod(x, _axis("prod", dim, np.ndim(x)), flag("prod", "keepdim", keepdim)), dtype)
 
 
-def in_dtype(x: Any, dtype: Any) -> Any:
-    """Convert unless there is nothing to convert."""
-    return x if x.dtype == np.dtype(dtype) else cast(x, dtype=np.dtype(dtype))
+# ---------------------------------------------------------------- up to each element
 
 
-def _truth(input: Any, found: Any) -> Any:
-    """Give the truth about bytes as bytes, as PyTorch does."""
-    return cast(found, dtype=input.dtype) if getattr(input, "dtype", None) == np.uint8 else found
+def _running(operation: Primitive, name: str, input: Any, dim: int, dtype: Any = None, **static: bool) -> Tensor:
+    x, axis = _converted(input, dtype), as_axis(name, dim, np.ndim(input))
+    if np.ndim(x):
+        return _converted(operation(x, axis=axis, **static), dtype)
+    return _converted(reshape(operation(reshape(x, 1), axis=0, **static), ()), dtype)
 
 
-def _axis(name: str, dim: Any, ndim: int) -> int | None:
-    """Count one dimension from 0, or None for all."""
-    axis = None if dim is None else as_axis(name, dim, ndim)
-    return axis if ndim else None
+def cumsum(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
+    """Sum of the elements up to each one along a dimension."""
+    return _running(cumulate.cumsum, "cumsum", input, dim, dtype, reverse=False)
+
+
+def cumprod(input: TensorLike, dim: int, *, dtype: Any = None) -> Tensor:
+    """Product of the elements up to each one along a dimension; its gradient is right where elements are 0."""
+    return _running(cumulate.cumprod, "cumprod", input, dim, dtype)
+
+
+def logcumsumexp(input: TensorLike, dim: int) -> Tensor:
+    """Logarithm of the sum of the exponentials up to each element along a dimension, without overflow."""
+    return _running(cumulate.logcumsumexp, "logcumsumexp", input, dim, reverse=False)

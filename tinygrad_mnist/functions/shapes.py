@@ -16,8 +16,8 @@ from ..core.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from ..core.graph import Array, Var
 from ..ops import index, layout
 from ..ops.broadcast import broadcast_to
-from .dims import Dims, Size, as_axes, as_axis, integer, sizes
-from .types import Tensor
+from .dims import Dims, Size, as_axes, as_axis, integer, need, sizes
+from .types import Tensor, Values
 
 
 def _listed(dims: Any, more: tuple[Any, ...]) -> list[Any]:
@@ -54,6 +54,21 @@ def transpose(input: Tensor | Array, dim0: int, dim1: int) -> Tensor:
     return layout.transpose(input, axes=tuple(axes))
 
 
+def _several(name: str, dims: Any, ndim: int) -> tuple[int, ...]:
+    """Count dimensions from 0, one or several."""
+    found = as_axes(name, dims, ndim)
+    return found if isinstance(found, tuple) else (found,)
+
+
+def movedim(input: Values, source: Size, destination: Size) -> Tensor:
+    """Move dimensions to other places; the others keep their order."""
+    start, end = _several("movedim", source, input.ndim), _several("movedim", destination, input.ndim)
+    need(len(start) == len(end), "movedim: expected as many destinations as sources.", source, destination)
+    rest = iter(i for i in range(input.ndim) if i not in start)
+    placed = dict(zip(end, start, strict=True))
+    return permute(input, tuple(placed[i] if i in placed else next(rest) for i in range(input.ndim)))
+
+
 def flatten(input: Tensor | Array, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Join the dimensions from start_dim to end_dim into one."""
     shape = input.shape or (1,)
@@ -61,6 +76,11 @@ def flatten(input: Tensor | Array, start_dim: int = 0, end_dim: int = -1) -> Ten
     if start > end:
         raise ArgumentError("flatten: start_dim comes after end_dim.", got=f"{start_dim} and {end_dim}")
     return layout.reshape(input, shape=(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+def ravel(input: Values) -> Tensor:
+    """Join all dimensions into one."""
+    return layout.reshape(input, shape=(math.prod(input.shape),))
 
 
 def squeeze(input: Any, dim: Dims = None) -> Tensor:

@@ -1,168 +1,129 @@
-"""Elementary functions of arrays that NumPy has not, or computes one element at a time: remainders, logaddexp, hypot.
+"""Elementary functions of arrays that NumPy has not, or not fast: remainders, logaddexp, lerp, erfc, what is no number.
 
-Half and single precision go through double precision in pieces that stay in cache: exact where it matters, and ten
-times as fast as C's fmod. Integers and doubles are NumPy's. Must not know: Tensor, gradients' bookkeeping. Look next at
-special.py.
+Must not know: Tensor, gradients' bookkeeping. Look next at ops/elementary.py (the calculus).
 """
 
 from __future__ import annotations
 
-import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..core.backend import Array, Defaults, isolated
+from ..core.backend import Array, Defaults
 from ..core.errors import ArgumentError
+from .activation import _FAR, _NEAR, _NEAR_TO, _pieces, _ratio, keep
 
-nditer: Any = np.nditer  # NumPy's type stubs want its flags as literals
-_PIECE = 1 << 14
-_EXACT = 2.0**29  # quotients of singles below it are right in double precision
-
-
-def by_pieces(function: Callable[..., Any], arrays: tuple[Any, ...], out: Array | None, wide: Any = None) -> Array:
-    """Call function(*pieces, piece of out) on pieces of arrays that broadcast, converted to a wide dtype."""
-    kind = np.result_type(*arrays)
-    kind = kind if kind.kind == "f" else Defaults.dtype
-    if out is None:
-        out = np.empty(np.broadcast_shapes(*map(np.shape, arrays)), kind)
-    count, wide = len(arrays), wide or np.result_type(kind, np.float32)
-    pieces = nditer(
-        [*arrays, out], ["external_loop", "buffered", "zerosize_ok"], [["readonly"]] * count + [["writeonly"]],
-        [wide] * (count + 1), casting="same_kind", buffersize=_PIECE,
-    )  # fmt: skip
-
-    def run() -> None:
-        with pieces, np.errstate(all="ignore"):
-            for piece in pieces:
-                function(*piece)
-
-    if out.size:
-        isolated(run)
-    return out
+# erfc x = e^(-x²) / x (1/√π - P(x⁻²) / (x² Q(x⁻²))) beyond 4 (Cody 1969)
+_BEYOND = (
+    (1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1, 1.25781726111229246e-1,
+     1.60837851487422766e-2, 6.58749161529837803e-4),
+    (1.0, 2.56852019228982242, 1.87295284992346047, 5.27905102951428412e-1, 6.05183413124413191e-2,
+     2.33520497626869185e-3),
+)  # fmt: skip
+# of singles: erfc x = t e^(P(2t - 1) - x²), t = 1 / (1 + x / 2), P fitted to 1e-6
+_SINGLE = (
+    0.0003337358939, -0.0002079091206, -0.00204873476, 0.001776564635, 0.008703812035, -0.009873768747, -0.04687488818,
+    0.04734310629, 0.6726422172, -0.6717940761,
+)  # fmt: skip
+quiet = np.errstate(all="ignore")
 
 
-def put(out: Array, mask: Array, values: Array) -> None:
-    """Write values where the mask is true, by their bits: no branch that a random mask would have guessed wrongly."""
-    kind = np.dtype(f"i{out.itemsize}")
-    bits = np.bitwise_xor(out.view(kind), values.view(kind))
-    bits &= np.negative(mask, dtype=kind)
-    out.view(kind)[...] ^= bits
+def of_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a function, a ufunc or one that allocates its result, take integers as floats and write to out."""
 
-
-def _rest(a: Array, b: Array, out: Array, rounded: Any, exact: Any) -> None:
-    q = np.divide(a, b)
-    rounded(q, out=q)
-    np.subtract(a, np.multiply(q, b, out=out), out=out)
-    far = np.less(np.abs(q, out=q), _EXACT)
-    far &= np.less(np.abs(b, out=q), np.inf)
-    if not far.all():
-        exact(a, b, out=out, where=~far)
-
-
-def _divided(rounded: Any, exact: Any) -> Callable[..., Any]:
-    """Make the function that gives the remainder that a rounding of the quotient leaves."""
-
-    def rest(a: Any, b: Any, out: Array | None = None) -> Any:
-        if np.result_type(a, b).char not in "ef":
-            return exact(a, _divisor(exact.__name__, a, b), out=out)
-        return by_pieces(lambda a, b, out: _rest(a, b, out, rounded, exact), (a, b), out, np.float64)
-
-    return rest
-
-
-def _divisor(name: str, a: Any, b: Any) -> Any:
-    if np.result_type(a, b).kind in "iu" and np.equal(b, 0).any():
-        raise ArgumentError(f"{name}: an integer cannot be divided by 0.", expected="other divisors, or floats")
-    return b
-
-
-fmod, remainder = _divided(np.trunc, np.fmod), _divided(np.floor, np.remainder)
-
-
-def floor_divide(a: Any, b: Any, out: Array | None = None) -> Any:
-    """Give a / b, rounded down."""
-    if np.result_type(a, b).char not in "ef":
-        return np.floor_divide(a, _divisor("floor_divide", a, b), out=out)
-    return by_pieces(_floor_divide, (a, b), out, np.float64)
-
-
-def trunc_divide(a: Any, b: Any, out: Array | None = None) -> Any:
-    """Give a / b, rounded towards 0."""
-    if np.result_type(a, b).kind == "f":
-        return np.trunc(np.true_divide(a, b), out=out)
-    return np.floor_divide(np.subtract(a, np.fmod(a, _divisor("div", a, b))), b, out=out)
-
-
-def heaviside(a: Any, b: Any, out: Array | None = None) -> Any:
-    """Give 0 where a < 0, b where a = 0, 1 where a > 0."""
-    if np.result_type(a, b).kind == "f":
-        return np.heaviside(a, b, out=out)
-    return np.where(np.equal(a, 0), b, np.greater(a, 0))
-
-
-def _floor_divide(a: Array, b: Array, out: Array) -> None:
-    np.floor(np.divide(a, b, out=out), out=out)
-    endless = np.isinf(a) | np.isinf(b)
-    if endless.any():
-        np.floor_divide(a, b, out=out, where=endless)
-
-
-def hypot(a: Any, b: Any, out: Array | None = None) -> Any:
-    """Give √(a² + b²); squares of singles are no trouble in double precision."""
-    return by_pieces(_hypot, (a, b), out, np.float64)
-
-
-def _hypot(a: Array, b: Array, out: Array) -> None:
-    np.add(np.multiply(a, a, out=out), b * b, out=out)
-    safe = 1e-280 < out.min() and out.max() < 1e300
-    np.sqrt(out, out=out)
-    if not safe:
-        np.hypot(a, b, out=out)
-
-
-def _add_exponents(exp: Any, log: Any, one: float) -> Callable[..., Any]:
-    def piece(a: Array, b: Array, out: Array) -> None:
-        top = np.maximum(a, b)
-        np.subtract(np.minimum(a, b, out=out), top, out=out)
-        if not np.isfinite(top).all():
-            np.copyto(out, 0, where=np.equal(a, b))  # infinities, too
-        log(exp(out, out=out), out=out)
-        if one != 1:
-            out *= out.dtype.type(one)
-        out += top
-
-    return lambda a, b, out=None: by_pieces(piece, (a, b), out)
-
-
-logaddexp = _add_exponents(np.exp, np.log1p, 1)
-logaddexp2 = _add_exponents(np.exp2, np.log1p, 1 / np.log(2))
-
-
-def _of_two(function: Any) -> Callable[..., Any]:
-    """Have a ufunc of two take integers as singles."""
-
-    def call(a: Any, b: Any, out: Array | None = None) -> Any:
-        a, b = (x.astype(Defaults.dtype) if isinstance(x, np.ndarray) and x.dtype.kind != "f" else x for x in (a, b))
-        return function(a, b, out=out)
+    @quiet
+    def call(*xs: Any, out: Array | None = None, **settings: Any) -> Any:
+        kinds = [x.dtype for x in xs if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
+        kind = np.result_type(*kinds) if kinds else Defaults.dtype
+        return given(function(*(np.asarray(x, kind) for x in xs), **settings), out)
 
     return call
 
 
-arctan2, copysign = _of_two(np.arctan2), _of_two(np.copysign)
+def given(value: Any, out: Array | None) -> Any:
+    """Give a value, in memory that there is already if there is some."""
+    if out is None:
+        return value
+    out[...] = value
+    return out
 
 
-def xlogy(a: Any, b: Any, out: Array | None = None) -> Any:
-    """Give a log b, and 0 where a is 0 and b is a number."""
-    return by_pieces(_xlogy, (a, b), out)
+# ---------------------------------------------------------------- remainders
 
 
-def _xlogy(a: Array, b: Array, out: Array) -> None:
-    nothing = np.equal(a, 0)
-    np.multiply(np.log(b), a, out=out)
-    if nothing.any():
-        np.copyto(out, 0, where=nothing & (b == b))
+@quiet
+def fmod(a: Any, b: Any, out: Array | None = None) -> Any:
+    """Give the remainder of a / b, with the sign of a."""
+    if np.result_type(a, b).kind in "iub" and np.equal(b, 0).any():
+        raise ArgumentError("division: an integer cannot be divided by 0.", expected="other divisors, or floats")
+    return np.fmod(a, b, out=out)
+
+
+def turned(rest: Array, b: Any) -> Any:
+    """Tell where a remainder is of the other sign than b."""
+    return np.asarray(np.not_equal(rest, 0) & np.not_equal(np.less(rest, 0), np.less(b, 0)))
+
+
+@quiet
+def remainder(a: Any, b: Any, out: Array | None = None) -> Any:
+    """Give the remainder of a / b, with the sign of b."""
+    rest = np.asarray(fmod(a, b))
+    rest += keep(np.array(np.broadcast_to(b, rest.shape), rest.dtype, order="C"), turned(rest, b))
+    return given(rest, out)
+
+
+@quiet
+def floor_divide(a: Any, b: Any, out: Array | None = None) -> Any:
+    """Give a / b, rounded down."""
+    rest = np.asarray(fmod(a, b))
+    if rest.dtype.kind != "f":
+        return np.floor_divide(a, b, out=out)
+    quotient = np.rint(np.true_divide(np.subtract(a, rest), b))
+    quotient -= turned(rest, b)
+    return given(np.where(np.equal(b, 0), np.true_divide(a, b), quotient), out)
+
+
+@quiet
+def trunc_divide(a: Any, b: Any, out: Array | None = None) -> Any:
+    """Give a / b, rounded towards 0."""
+    if np.result_type(a, b).kind == "f":
+        return np.trunc(np.true_divide(a, b), out=out)
+    return np.floor_divide(np.subtract(a, fmod(a, b)), b, out=out)
+
+
+# ---------------------------------------------------------------- of floats
+
+
+def _logaddexp(a: Any, b: Any) -> Any:
+    top = np.maximum(a, b)
+    below = np.minimum(a, b) - top
+    below = np.where(np.equal(a, b), 0, below).astype(below.dtype)  # infinities, too
+    return np.log1p(np.exp(below)) + top
+
+
+def _xlogy(a: Any, b: Any) -> Any:
+    product = np.log(b) * a
+    return np.where(np.equal(a, 0) & np.equal(b, b), product.dtype.type(0), product)
+
+
+logaddexp, xlogy = of_floats(_logaddexp), of_floats(_xlogy)
+arctan2 = of_floats(np.arctan2)
+rsqrt = of_floats(lambda x: 1 / np.sqrt(x))
+
+
+@quiet
+def lerp(a: Any, b: Any, w: Any, out: Array | None = None) -> Any:
+    """Give a + w (b - a), from the nearer end."""
+    way, far = np.subtract(b, a), np.abs(w) >= 0.5
+    if not far.any():
+        return np.add(a, np.multiply(way, w, out=way if np.ndim(w) == 0 < way.ndim else None), out=out)
+    from_b = b - way * (1 - w)
+    if not far.all():
+        far, from_a = np.broadcast_to(far, from_b.shape), a + way * w
+        from_b = keep(from_b, np.array(far, order="C")) + keep(from_a, np.logical_not(far))
+    return given(from_b, out)
 
 
 def rint(x: Array, out: Array | None = None) -> Any:
@@ -170,50 +131,44 @@ def rint(x: Array, out: Array | None = None) -> Any:
     return np.rint(x, out=out) if x.dtype.kind == "f" else np.positive(x, out=out)
 
 
-def signbit(x: Array, out: Array | None = None) -> Any:
-    """Tell where there is a minus sign."""
-    return np.signbit(x, out=out) if x.dtype.kind == "f" else np.less(x, 0, out=out)
+def nan_to_num(x: Array, *, nan: float, posinf: float | None, neginf: float | None) -> Array:
+    """Replace what is not a number, and infinities: those of None by the largest numbers."""
+    out = keep(x, np.asarray(np.equal(x, x))) if x.dtype.kind == "f" else x.copy()  # far quicker than np.copyto
+    if x.dtype.kind == "f":
+        if nan:
+            out += x.dtype.type(nan) * np.isnan(x)
+        for infinity, value in ((math.inf, posinf), (-math.inf, neginf)):
+            if value is not None:
+                np.copyto(out, value, where=np.equal(x, infinity))
+        np.clip(out, None if neginf == -math.inf else np.finfo(x.dtype).min,
+                None if posinf == math.inf else np.finfo(x.dtype).max, out=out)  # fmt: skip
+    return out
 
 
-def rsqrt(x: Array, out: Array | None = None) -> Any:
-    """Give 1 / √x."""
+@quiet
+def erfc(x: Array, out: Array | None = None) -> Any:
+    """Give 1 - erf x, small values too to full precision; of singles to 1e-6."""
     x = x if x.dtype.kind == "f" else x.astype(Defaults.dtype)
-    out = np.sqrt(x, out=out)
-    return np.divide(1, out, out=out if out.ndim else None)
+    out = np.empty_like(x) if out is None else out
+    for piece, result in _pieces(x, out):
+        size = np.abs(piece).astype(np.result_type(x, np.float32), copy=False)
+        result[...] = np.abs(2 * np.less(piece, 0) - (_erfc if x.itemsize == 8 else _erfc_of_singles)(size))
+    return out
 
 
-def lerp(a: Any, b: Any, w: Any, out: Array | None = None) -> Any:
-    """Give a + w (b - a), from the nearer end."""
-    return by_pieces(_lerp, (a, b, w), out)
+def _erfc(size: Array) -> Any:
+    value = _ratio("far", np.minimum(size, 4), _FAR) * np.exp(-size * size)
+    inverse = 1 / np.square(np.maximum(size, 4))
+    beyond = (1 / math.sqrt(math.pi) - inverse * _ratio("far", inverse, _BEYOND)) / np.clip(size, 4, 30)
+    value = np.where(size > 4, np.exp(-size * size) * beyond, value)
+    return np.where(size < _NEAR_TO, 1 - size * _ratio("near", np.square(np.minimum(size, 1)), _NEAR), value)
 
 
-def _lerp(a: Array, b: Array, w: Array, out: Array) -> None:
-    np.subtract(b, a, out=out)
-    far = np.abs(w) >= 0.5
-    if not far.any():
-        out *= w
-        out += a
-    elif far.all():
-        np.subtract(b, np.multiply(out, 1 - w, out=out), out=out)
-    else:
-        other = b - out * (1 - w)
-        out *= w
-        out += a
-        put(out, far, other)
-
-
-def addcmul(x: Any, a: Any, b: Any, out: Array | None = None, *, value: float) -> Any:
-    """Give x + value a b."""
-    return by_pieces(functools.partial(_add_scaled, np.multiply, value), (x, a, b), out)
-
-
-def addcdiv(x: Any, a: Any, b: Any, out: Array | None = None, *, value: float) -> Any:
-    """Give x + value a / b."""
-    return by_pieces(functools.partial(_add_scaled, np.divide, value), (x, a, b), out)
-
-
-def _add_scaled(operation: Any, value: float, x: Array, a: Array, b: Array, out: Array) -> None:
-    operation(a, b, out=out)
-    if value != 1:
-        out *= out.dtype.type(value)
-    out += x
+def _erfc_of_singles(size: Array) -> Any:
+    t = 1 / (1 + np.minimum(size, 1e4) * 0.5)
+    exponent, y = np.full_like(t, _SINGLE[0]), 2 * t - 1
+    for coefficient in _SINGLE[1:]:
+        exponent *= y
+        exponent += coefficient
+    exponent -= size * size
+    return np.exp(exponent, out=exponent) * t

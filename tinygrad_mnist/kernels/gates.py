@@ -268,3 +268,8 @@ def choose(mask: Array, a: Any, b: Any, out: Piece = None) -> Array:
 def hardtanh(x: Array, *, low: float, high: float, out: Piece = None) -> Any:
     """Limit x to [low, high]."""
     return np.clip(x, low, high, out=out)
+
+
+def softshrink(x: Array, *, limit: float, out: Piece = None) -> Any:
+    """Move x towards 0 by the limit, and to 0 where it is nearer."""
+    return np.subtract(x, np.clip(x, -limit, limit), out=out)

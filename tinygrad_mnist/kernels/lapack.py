@@ -14,7 +14,7 @@ import numpy as np
 from ..core.backend import Array
 from ..core.errors import DTypeError, LinAlgError, ShapeError
 
-RECTANGULAR = {"qr", "svd", "pinv"}
+RECTANGULAR = {"qr", "svd"}
 UNBOUNDED = "has values that are not finite"
 WRONG = {"inv": "is singular", "solve": "is singular", "cholesky": "is not positive-definite"}
 
@@ -54,11 +54,3 @@ def eigh(x: Array) -> Array:
     """Pack the eigenvectors and the eigenvalues."""
     w, v = run("eigh", np.linalg.eigh, x, symmetric=True)
     return pack(v, w)
-
-
-def pinv(x: Array, atol: float, rtol: float) -> Array:
-    """Pseudo-inverse, without the singular values up to max(atol, rtol times the largest)."""
-    u, s, vh = run("pinv", np.linalg.svd, x, full_matrices=False)
-    least = np.maximum(rtol * s.max(-1, initial=0, keepdims=True), atol)
-    inverse = np.divide(1, s, out=np.zeros_like(s), where=s > least)
-    return np.asarray(np.matmul(np.swapaxes(vh, -1, -2) * inverse[..., None, :], np.swapaxes(u, -1, -2)))

@@ -1,8 +1,7 @@
-"""Arithmetic of places: where an index points in flat memory, what is added, chosen or multiplied there, and in what
-order values come.
+"""Arithmetic of places: where an index points in flat memory, and what is added, chosen or multiplied there.
 
 NumPy's `ufunc.at` is quick for one index array of a flat array, and slow for every other index: so places are counted
-in flat memory first. Must not know: Tensor, gradients' bookkeeping. Look next at ops/index.py and ops/order.py.
+in flat memory first. Must not know: Tensor, gradients' bookkeeping. Look next at ops/index.py.
 """
 
 from __future__ import annotations
@@ -85,40 +84,3 @@ def take(x: Array, index: Array, axis: int) -> Array:
     grid: list[Any] = list(np.ogrid[tuple(slice(size) for size in index.shape)])
     grid[axis] = index
     return np.asarray(x[tuple(grid)])
-
-
-# ---------------------------------------------------------------- order
-
-
-def order(x: Array, axis: int, descending: bool) -> Array:
-    """Give the positions that sort along an axis: equal elements stay in order, NaN is the largest of all."""
-    if not descending:
-        return np.argsort(x, axis=axis, kind="stable")
-    backwards: Array = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
-    return np.asarray(x.shape[axis] - 1 - backwards)
-
-
-def first(x: Array, count: int, axis: int, largest: bool) -> Array:
-    """Give the positions of the `count` largest (smallest) elements along an axis, in their order."""
-    size = x.shape[axis]
-    if count == 0 or size == 0:
-        return np.zeros((*x.shape[:axis], count, *x.shape[axis + 1 :]), np.intp)
-    low, high = (size - count, size) if largest else (0, count)
-    part = np.argpartition(x, low if largest else count - 1, axis=axis)
-    part = part[(slice(None),) * axis + (slice(low, high),)]
-    found: Array = np.take_along_axis(part, order(np.take_along_axis(x, part, axis), axis, largest), axis)
-    return found
-
-
-def searched(rows: Array, values: Array, right: bool) -> Array:
-    """Find where values belong among sorted ones, row by row.
-
-    Shapes:  rows (N,) and values (*A), or rows (*B, N) and values (*B, M) -> values'
-    """
-    side: Any = "right" if right else "left"
-    if rows.ndim == 1:
-        return np.asarray(np.searchsorted(rows, values, side))
-    out = np.empty(values.shape, np.int64)
-    for at_ in np.ndindex(rows.shape[:-1]):
-        out[at_] = np.searchsorted(rows[at_], values[at_], side)
-    return out

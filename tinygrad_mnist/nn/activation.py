@@ -41,7 +41,7 @@ Softshrink = layer("Softshrink", F.softshrink, "{lambd}", lambd=0.5)
 Threshold = layer("Threshold", F.threshold, "threshold={threshold}, value={value}", threshold=REQUIRED, value=REQUIRED,
                   inplace=False)  # fmt: skip
 GLU = layer("GLU", F.glu, "dim={dim}", dim=-1)
-Softmin = layer("Softmin", F.softmin, "dim={dim}", dim=-1)
+Softmin = layer("Softmin", F.softmin, "dim={dim}", dim=None)
 
 
 def softmax_of_channels(input: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ Softmax2d = layer("Softmax2d", softmax_of_channels)
 class Softmax(Module):
     """Probabilities from logits along a dimension. CrossEntropyLoss includes it: do not put it before that loss."""
 
-    def __init__(self, dim: int = -1) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:

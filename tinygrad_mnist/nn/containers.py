@@ -110,6 +110,8 @@ class _Numbered(_Held):
 class ModuleList(_Numbered):
     """A list of modules whose parameters are found; it has no forward."""
 
+    _folds = True  # its repr writes equal neighbours once
+
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         self._number(_checked(type(self).__name__, modules or ()))
 

@@ -50,7 +50,8 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     """Keep what is above the threshold, and put the value elsewhere."""
     if inplace:
         return changed(_threshold, input, threshold, value)
-    return compare.where(compare.less_equal(input, threshold), value, input)
+    below = compare.less_equal(input, threshold)
+    return compare.where(below, value, input) if value else compare.keep(input, compare.logical_not(below))
 
 
 _threshold = threshold  # its argument has its name
@@ -190,7 +191,8 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Keep what lies outside of [-λ, λ], and set the rest to 0."""
-    return compare.where(compare.less_equal(elementwise.absolute(floats("hardshrink", input)), lambd), 0.0, input)
+    inside = compare.less_equal(elementwise.absolute(floats("hardshrink", input)), lambd)
+    return compare.keep(input, compare.logical_not(inside))
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -201,7 +203,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     if lambd < 0:
         raise ArgumentError("softshrink: lambd must not be negative.", got=f"{lambd}")
-    return input - compare.clamp(floats("softshrink", input), low=-lambd, high=lambd)
+    return ops.softshrink(floats("softshrink", input), limit=lambd)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -239,6 +241,6 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return a * sigmoid(b)
 
 
-def softmin(input: Tensor, dim: int = -1) -> Tensor:
+def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """Turn numbers into probabilities along a dimension, of which the smallest has the largest."""
-    return softmax(-input, dim)
+    return softmax(-input, dim, dtype=dtype)

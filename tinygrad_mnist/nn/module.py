@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -23,16 +23,11 @@ from .conversion import Conversion
 from .hooks import hooked
 from .nesting import copied, described, join, members
 from .parameter import Parameter
-from .parts import Parts
+from .parts import Incompatible, Parts
 
 M = TypeVar("M", bound="Module")
-
-
-class Incompatible(NamedTuple):
-    """What `load_state_dict` found no value for, and no place."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
+T = TypeVar("T")
+Named: TypeAlias = Iterator[tuple[str, T]]  # with their paths
 
 
 class Module(Parts, Conversion):
@@ -73,20 +68,21 @@ class Module(Parts, Conversion):
 
     # ------------------------------------------------------------ what is inside
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Yield this module and every one inside it, each once, with its path."""
-        seen: set[int] = set()
-        stack: list[tuple[str, Module]] = [(prefix, self)]
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Named[Module]:
+        """Yield this module and every one inside it, with its path; a shared one once, or under each of its paths."""
+        seen: set[int] = set()  # or, where duplicates count, those around: a module inside itself has no end
+        stack: list[tuple[str | None, Module]] = [(prefix, self)]
         while stack:
             path, module = stack.pop()
-            if id(module) in seen:
-                continue
-            seen.add(id(module))
-            yield path, module
-            inner = [(join(path, name), m) for name, m in members(vars(module), (Module,))]
-            stack.extend(reversed(inner))
+            if path is None:
+                seen.discard(id(module))
+            elif id(module) not in seen:
+                seen.add(id(module))
+                yield path, module
+                stack += [] if remove_duplicate else [(None, module)]
+                stack += [(join(path, name), m) for name, m in members(vars(module), (Module,))][::-1]
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
+    def named_children(self) -> Named[Module]:
         """Yield the modules directly inside this one, with their names."""
         seen: set[int] = set()
         for name, member in members(vars(self), (Module,)):
@@ -102,34 +98,36 @@ class Module(Parts, Conversion):
         """Yield the modules directly inside this one."""
         return (m for _, m in self.named_children())
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Named[Parameter]:
         """Yield every Parameter with its path, in the order of assignment; a shared one once, under its first name.
 
-        With recurse=False only those that are not in a module inside.
+        With recurse=False only those not in a module inside, with remove_duplicate=False under each of their names.
         """
-        return self._found(_parameters, prefix, recurse)
+        return self._found(_parameters, prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield every Parameter, each once; with recurse=False only this module's own."""
         return (p for _, p in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """Yield every buffer with its path, module by module; a shared one once, under its first name.
+    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Named[Tensor]:
+        """Yield every buffer with its path, module by module; arguments as of `named_parameters`.
 
         Raises:
             DTypeError where something that is no tensor was assigned to a buffer's name
         """
-        return self._found(_buffers, prefix, recurse)
+        return self._found(_buffers, prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Yield every buffer, each once; with recurse=False only this module's own."""
         return (b for _, b in self.named_buffers(recurse=recurse))
 
-    def _found(self, of: Callable[[Module], Any], prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
+    def _found(self, of: Callable[[Module], Any], prefix: str, recurse: bool, once: bool) -> Named[Any]:
         seen: set[int] = set()
-        for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+        for path, module in self.named_modules(prefix, once) if recurse else [(prefix, self)]:
             for name, member in of(module):
-                if id(member) not in seen:
+                if not once or id(member) not in seen:
                     seen.add(id(member))
                     yield join(path, name), member
 
@@ -192,12 +190,8 @@ class Module(Parts, Conversion):
     # ------------------------------------------------------------ saving
 
     def _saved(self) -> dict[str, Tensor]:
-        """Give what a state dict has, in PyTorch's order: each module's parameters, then its persistent buffers."""
-        found = dict(self._found(lambda m: _parameters(m) + _buffers(m, persistent=True), "", True))
-        if type(self).named_parameters is Module.named_parameters:
-            return found
-        buffers = {name: x for name, x in found.items() if not isinstance(x, Parameter)}
-        return {**dict(self.named_parameters()), **buffers}
+        """Give what a state dict has: each module's parameters, then its lasting buffers, under each of their names."""
+        return dict(self._found(lambda m: _parameters(m) + _buffers(m, persistent=True), "", True, False))
 
     def state_dict(
         self, *, destination: dict[str, Tensor] | None = None, prefix: str = "", keep_vars: bool = False
@@ -212,9 +206,7 @@ class Module(Parts, Conversion):
         destination.update({prefix + name: x if keep_vars else x.detach() for name, x in self._saved().items()})
         return destination
 
-    def load_state_dict(
-        self, state_dict: dict[str, Any], strict: bool = True, assign: bool = False
-    ) -> Incompatible:
+    def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True, assign: bool = False) -> Incompatible:
         """Copy values into the parameters and buffers; give the names without a value, and without a place.
 
         Args:

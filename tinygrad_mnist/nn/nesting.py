@@ -6,7 +6,9 @@ Knows what modules have in common (named_modules, named_children, extra_repr), a
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 CONTAINERS = (dict, list, tuple)
@@ -35,11 +37,12 @@ def described(module: Any, plain: Any) -> str:
     # what is still to be written: (indentation, name, module), or a line
     stack: list[tuple[int, str, Any] | str] = [(0, "", module)]
     open_modules: list[Any] = []
+    first_lines: list[int] = []  # of what is inside each of them
     while stack:
         item = stack.pop()
         if isinstance(item, str):
-            lines.append(item)
-            open_modules.pop()
+            first, lists = first_lines.pop(), getattr(open_modules.pop(), "_folds", False)
+            lines[first:] = [*(_folded(lines[first:], item[:-1] + "  ") if lists else lines[first:]), item]
             continue
         depth, name, m = item
         margin, label = " " * depth, f"({name}): " if name else ""
@@ -54,9 +57,26 @@ def described(module: Any, plain: Any) -> str:
         lines.append(f"{margin}{label}{head}" + ("" if inner else ")"))
         if inner:
             open_modules.append(m)
+            first_lines.append(len(lines))
             stack.append(margin + ")")
             stack.extend((depth + 2, child, c) for child, c in reversed(inner))
     return "\n".join(lines)
+
+
+def _folded(lines: list[str], margin: str) -> list[str]:
+    """Write equal neighbours in a list of modules once: (0-3): 4 x Linear(...)."""
+    blocks: list[tuple[str, list[str]]] = []
+    for line in lines:
+        if begins := re.fullmatch(rf"{margin}\((.+?)\): (.*)", line, re.DOTALL):
+            blocks.append((begins[1], [begins[2]]))
+        else:
+            blocks[-1][1].append(line)
+    written: list[str] = []
+    for (head, *rest), run in groupby(blocks, lambda block: block[1]):
+        names = [name for name, _ in run]
+        label = f"({names[0]}): " if len(names) == 1 else f"({names[0]}-{names[-1]}): {len(names)} x "
+        written += [margin + label + head, *rest]
+    return written
 
 
 def copied(module: Any, memo: dict[int, Any]) -> Any:

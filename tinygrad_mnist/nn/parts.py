@@ -6,7 +6,7 @@ module.py derives from this; it walks, saves and describes. Knows no layer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..core.errors import ArgumentError, DTypeError
 from ..core.hooks import RemovableHandle
@@ -16,6 +16,17 @@ from .parameter import Parameter
 
 P = TypeVar("P", bound="Parts")
 Hook = Callable[..., Any]
+
+
+class Incompatible(NamedTuple):
+    """What `load_state_dict` found no value for, and no place."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        found = f"Incompatible(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return found if any(self) else "<All keys matched successfully>"
 
 
 class Parts:

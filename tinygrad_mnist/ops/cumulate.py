@@ -23,18 +23,18 @@ LEAST = -1e37  # its exponential is 0, and unlike that of -∞ its difference fr
 RARE = "one element after the other: NumPy is as fast"
 
 
-def turned(x: Array, axis: int, reverse: bool) -> Array:
-    """Look at an array from its end."""
-    return np.flip(x, axis) if reverse else x
+def running(ufunc: np.ufunc, x: Array, axis: int, reverse: bool = False) -> Array:
+    """Accumulate along an axis: floats in double precision, integers as int64, as in PyTorch."""
+    kind, wide = (x.dtype, np.dtype(np.float64)) if x.dtype.kind == "f" else (np.dtype(np.int64),) * 2
+    found = kernel.running(ufunc, np.moveaxis(np.flip(x, axis) if reverse else x, axis, -1).astype(wide, order="C"))
+    found = np.moveaxis(found.astype(kind, copy=False), -1, axis)
+    return np.flip(found, axis) if reverse else found
 
 
 @primitive(slow=RARE, linear=True, batch="axis")
 def cumsum(x: Array, *, axis: int, reverse: bool) -> Any:
     """Sum of the elements up to each one; booleans and integers as int64."""
-    x = turned(x, axis, reverse)
-    # singles are added up in double precision, as in PyTorch
-    wide = np.cumsum(x.astype(np.float64 if x.dtype.kind == "f" else np.int64, copy=False), axis=axis)
-    return turned(wide.astype(x.dtype if x.dtype.kind == "f" else np.int64, copy=False), axis, reverse)
+    return running(np.add, x, axis, reverse)
 
 
 @cumsum.vjp("x")
@@ -45,7 +45,7 @@ def cumsum_vjp_x(g: Any, out: Any, x: Any, *, axis: int, reverse: bool) -> Any:
 @primitive(slow=RARE, batch="axis")
 def cumprod(x: Array, *, axis: int) -> Any:
     """Product of the elements up to each one; of integers in int64. Nothing is divided, so that 0 does no harm."""
-    return np.cumprod(x, axis=axis, dtype=None if x.dtype.kind == "f" else np.int64)
+    return running(np.multiply, x, axis)
 
 
 @cumprod.vjp("x")
@@ -80,8 +80,9 @@ def recurrence_vjp_w(g: Any, out: Any, x: Any, w: Any, *, axis: int, reverse: bo
 @primitive(slow=RARE, batch="axis")
 def logcumsumexp(x: Array, *, axis: int, reverse: bool) -> Any:
     """Logarithm of the sum of the exponentials up to each element, without overflow."""
-    running = np.logaddexp.accumulate(turned(floating(x), axis, reverse), axis=axis)
-    return turned(running, axis, reverse)
+    x = np.flip(floating(x), axis) if reverse else floating(x)
+    found = np.logaddexp.accumulate(x, axis=axis)
+    return np.flip(found, axis) if reverse else found
 
 
 @logcumsumexp.vjp("x")
@@ -94,13 +95,3 @@ def share(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any:
     positive = greater(g, 0)
     size = where(positive, log(where(positive, g, 1.0)), LEAST)
     return exp(logcumsumexp(size - out, axis=axis, reverse=not reverse) + x)
-
-
-@primitive(differentiable=False, slow=RARE, batch="axis")
-def running_extreme(x: Array, *, axis: int, largest: bool) -> Any:
-    """Position of the largest (smallest) element so far, of equal ones the last; NaN stays. int64."""
-    extremes = (np.maximum if largest else np.minimum).accumulate(x, axis=axis)
-    shape = [1] * x.ndim
-    shape[axis] = x.shape[axis]
-    places = np.arange(x.shape[axis], dtype=np.int32 if x.shape[axis] < 2**31 else np.int64).reshape(shape)
-    return np.maximum.accumulate(((x == extremes) | (x != x)) * places, axis=axis).astype(np.int64)

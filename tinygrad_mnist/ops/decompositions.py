@@ -20,8 +20,7 @@ from .broadcast import sum_to
 from .compare import equal, keep, logical_and, where
 from .contract import matmul, swap
 from .index import getitem
-from .layout import cat, reshape
-from .views import put_diagonal
+from .layout import put_diagonal, reshape
 
 LAPACK = "LAPACK computes it"
 
@@ -141,21 +140,6 @@ def log_of_det_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return expand(expand(g)) * swap(inv(x))
 
 
-@primitive(slow=LAPACK, batch="leading")
-def pinv(x: Array, *, atol: float, rtol: float) -> Array:
-    """Pseudo-inverse: singular values up to max(atol, rtol · the largest) count as 0."""
-    return lapack.pinv(x, atol, rtol)
-
-
-@pinv.vjp("x")
-def pinv_vjp_x(g: Any, out: Any, x: Any, *, atol: float, rtol: float) -> Any:
-    left, right, back = matmul(out, swap(out)), matmul(swap(out), out), swap(g)
-    first, second = matmul(back, left), matmul(right, back)
-    first = first - matmul(x, matmul(out, first))
-    second = second - matmul(matmul(second, out), x)
-    return first + second - matmul(swap(out), matmul(g, swap(out)))
-
-
 # ---------------------------------------------------------------- Cholesky and QR
 
 
@@ -174,28 +158,16 @@ def cholesky_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 @primitive(lapack.qr, slow=LAPACK, batch="leading")
 def qr(x: Array, *, complete: bool) -> Any:
-    """Orthogonal Q and upper triangular R of x = Q R, packed."""
+    """Orthogonal Q and upper triangular R of x = Q R, packed; x has at least as many rows as columns."""
 
 
 @qr.vjp("x")
 def qr_vjp_x(g: Any, out: Any, x: Any, *, complete: bool) -> Any:
     rows, columns = x.shape[-2:]
-    inner = rows if complete else min(rows, columns)
+    inner = rows if complete else columns
     (q, r), (gq, gr) = (unpack(t, (rows, inner), (inner, columns)) for t in (out, g))
     if complete and rows > columns:
         raise GradientError("qr: of mode 'complete' with more rows than columns there is no gradient.")
-    if rows < columns:  # the first columns have the whole of Q; the others are Q times theirs
-        wide = getitem(r, index=(Ellipsis, slice(0, rows)))
-        rest = getitem(x, index=(Ellipsis, slice(rows, columns)))
-        g_rest = getitem(gr, index=(Ellipsis, slice(rows, columns)))
-        gq = gq + matmul(rest, swap(g_rest))
-        first = qr_pulled(q, wide, gq, getitem(gr, index=(Ellipsis, slice(0, rows))))
-        return cat(first, matmul(q, g_rest), axis=-1)
-    return qr_pulled(q, r, gq, gr)
-
-
-def qr_pulled(q: Any, r: Any, gq: Any, gr: Any) -> Any:
-    """Pull cotangents of Q and a square R back."""
     middle = matmul(r, swap(gr)) - matmul(swap(gq), q)
     below = phi(middle)
     return swap(solve(r, swap(gq + matmul(q, below + swap(below)))))
@@ -270,16 +242,3 @@ def eigh_vjp_x(g: Any, out: Any, x: Any) -> Any:
     turn = matmul(swap(v), gv)
     middle = 0.5 * over(turn - swap(turn), gaps(w)) + diagonals(gw)
     return matmul(v, matmul(middle, swap(v)))
-
-
-@primitive(slow=LAPACK, batch="leading")
-def eigvalsh(x: Array) -> Array:
-    """Eigenvalues of the symmetric part, the smallest first."""
-    return np.asarray(lapack.run("eigh", np.linalg.eigvalsh, x, symmetric=True))
-
-
-@eigvalsh.vjp("x")
-def eigvalsh_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    n = x.shape[-1]
-    (v,) = unpack(eigh(x), (n, n))
-    return matmul(v, expand(g) * swap(v))

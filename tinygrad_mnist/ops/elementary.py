@@ -2,7 +2,7 @@
 
 A row is a card: name, what computes, docstring, loop for numba, and one rule per argument. Conventions at kinks are
 PyTorch's: what rounds has derivative 0, a remainder's slope in b is the rounded quotient. kernels/elementary.py has the
-arithmetic that NumPy has not, or not fast. Look next at special.py.
+arithmetic that NumPy has not, or not fast. Look next at activation.py.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from ..core.primitive import Primitive
 from ..kernels import elementary as kernel
 from .broadcast import row
-from .compare import equal, greater_equal, isfinite, isnan, keep, less_equal, logical_and, logical_or, where
-from .elementwise import exp, reciprocal, sign, sqrt
+from .compare import equal, isfinite, keep, less_equal, logical_and, where
+from .elementwise import exp, reciprocal, sqrt
 
 LN2 = math.log(2)
 
@@ -49,8 +49,6 @@ atanh = row("atanh", np.arctanh, "Inverse of the hyperbolic tangent, for x betwe
 atan2 = row("atan2", kernel.arctan2, "Angle of the point (b, a), in radians from -π to π.", "math.atan2(a, b)",
               "a, b", answers=np.arctan2, a=lambda g, out, a, b: g * (b * per_square(a, b)),
               b=lambda g, out, a, b: -g * (a * per_square(a, b)))  # fmt: skip
-hypot = row("hypot", kernel.hypot, "Length √(a² + b²), without overflow.", "math.hypot(a, b)", "a, b",
-            answers=np.hypot, a=lambda g, out, a, b: g * (a / out), b=lambda g, out, a, b: g * (b / out))  # fmt: skip
 
 
 def per_square(a: Any, b: Any) -> Any:
@@ -69,12 +67,12 @@ log10 = row("log10", np.log10, "Logarithm to base 10.", "math.log10(x)",
             x=lambda g, out, x: g / (x * math.log(10)))  # fmt: skip
 logaddexp = row("logaddexp", kernel.logaddexp, "log(eᵃ + eᵇ), without overflow.", "", "a, b", answers=np.logaddexp,
                 a=lambda g, out, a, b: g / (1 + exp(b - a)), b=lambda g, out, a, b: g / (1 + exp(a - b)))  # fmt: skip
-logaddexp2 = row("logaddexp2", kernel.logaddexp2, "log₂(2ᵃ + 2ᵇ), without overflow.", "", "a, b", answers=np.logaddexp2,
-                 a=lambda g, out, a, b: g / (1 + exp2(b - a)),
-                 b=lambda g, out, a, b: g / (1 + exp2(a - b)))  # fmt: skip
 xlogy: Primitive = row("xlogy", kernel.xlogy, "Product a log b, 0 where a is 0 unless b is not a number.", "", "a, b",
             a=lambda g, out, a, b: where(logical_and(equal(a, 0), less_equal(b, 0)), 0.0, xlogy(g, b)),
             b=lambda g, out, a, b: g * a / b)  # fmt: skip
+
+erfc = row("erfc", kernel.erfc, "Complement 1 - erf x of the error function, accurate where it is small.",
+           "math.erfc(x)", x=lambda g, out, x: g * (-2 / math.sqrt(math.pi) * exp(-x * x)))  # fmt: skip
 
 # ---------------------------------------------------------------- of three, or with settings
 
@@ -84,18 +82,8 @@ lerp = row(
     "a + w * (b - a) if abs(w) < 0.5 else b - (b - a) * (1 - w)", "a, b, w", a=lambda g, out, a, b, w: g * (1 - w),
     b=lambda g, out, a, b, w: g * w, w=lambda g, out, a, b, w: g * (b - a),
 )  # fmt: skip
-addcmul = row(
-    "addcmul", kernel.addcmul, "Sum x + value · a · b.", "x + value * (a * b)", "x, a, b, *, value", over=(1, 2),
-    x=lambda g, out, x, a, b, *, value: g, a=lambda g, out, x, a, b, *, value: g * (value * b),
-    b=lambda g, out, x, a, b, *, value: g * (value * a),
-)  # fmt: skip
-addcdiv = row(
-    "addcdiv", kernel.addcdiv, "Sum x + value · a / b.", "x + value * (a / b)", "x, a, b, *, value", over=(1, 2),
-    x=lambda g, out, x, a, b, *, value: g, a=lambda g, out, x, a, b, *, value: g * (value / b),
-    b=lambda g, out, x, a, b, *, value: -g * (value * a / (b * b)),
-)  # fmt: skip
 nan_to_num = row(
-    "nan_to_num", np.nan_to_num, "Replace what is not a number, and infinities; no gradient passes there.", "",
+    "nan_to_num", kernel.nan_to_num, "Replace what is not a number, and infinities; no gradient passes there.", "",
     "x, *, nan, posinf, neginf", x=lambda g, out, x, *, nan, posinf, neginf: keep(g, isfinite(x)),
 )  # fmt: skip
 
@@ -115,27 +103,11 @@ remainder = row("remainder", kernel.remainder, "Remainder of a / b, with the sig
                 b=lambda g, out, a, b: -g * floor_divide(a, b))  # fmt: skip
 fmod = row("fmod", kernel.fmod, "Remainder of a / b, with the sign of a.", "", "a, b", modular=True, answers=np.fmod,
            a=lambda g, out, a, b: g, b=lambda g, out, a, b: -g * trunc(a / b))  # fmt: skip
-copysign = row("copysign", kernel.copysign, "Size of a with the sign of b.", "math.copysign(a, b)", "a, b",
-               answers=np.copysign, a=lambda g, out, a, b: g * (sign(a) * sign(out)),
-               b=lambda g, out, a, b: zero(g))  # fmt: skip
-fmax = row("fmax", np.fmax, "Larger of a and b, the number beside one that is not; of equal ones a has the gradient.",
-           "a if a >= b or b != b else b",
-           a=lambda g, out, a, b: where(logical_or(greater_equal(a, b), isnan(b)), g, 0.0),
-           b=lambda g, out, a, b: where(logical_or(greater_equal(a, b), isnan(b)), 0.0, g))  # fmt: skip
-fmin = row("fmin", np.fmin, "Smaller of a and b, the number beside one that is not; of equal ones a has the gradient.",
-           "a if a <= b or b != b else b",
-           a=lambda g, out, a, b: where(logical_or(less_equal(a, b), isnan(b)), g, 0.0),
-           b=lambda g, out, a, b: where(logical_or(less_equal(a, b), isnan(b)), 0.0, g))  # fmt: skip
-
 # ---------------------------------------------------------------- constant to differentiation
 
-heaviside = row("heaviside", kernel.heaviside, "Step: 0 where a < 0, b where a = 0, 1 where a > 0.",
-                "0 if a < 0 else 1 if a > 0 else b if a == 0 else a", "a, b", answers=np.heaviside)  # fmt: skip
 logical_xor = row("logical_xor", np.logical_xor, "Tell where one of a and b is true (not 0), the other false.",
                   "(a != 0) != (b != 0)")  # fmt: skip
 isinf = row("isinf", np.isinf, "Tell where x is infinite.", "abs(x) == math.inf")
-signbit = row("signbit", kernel.signbit, "Tell where x has a minus sign, -0.0 too.", "math.copysign(1.0, x) < 0",
-              answers=np.signbit)  # fmt: skip
 isclose = row("isclose", np.isclose, "Tell where a and b differ by at most atol + rtol |b|.", "",
               "a, b, *, rtol, atol, equal_nan")  # fmt: skip
 bitwise_not = row("bitwise_not", np.invert, "Invert booleans; of integers, the bits.", "not x")
@@ -146,5 +118,3 @@ bitwise_xor = row("bitwise_xor", np.bitwise_xor, "Exclusive or of booleans; of i
 bitwise_left_shift = row("bitwise_left_shift", np.left_shift, "Integers a with their bits moved up by b.", modular=True)
 bitwise_right_shift = row("bitwise_right_shift", np.right_shift, "Integers a with their bits moved down by b.",
                           modular=True)  # fmt: skip
-gcd = row("gcd", np.gcd, "Greatest common divisor of integers.")
-lcm = row("lcm", np.lcm, "Least common multiple of integers.")

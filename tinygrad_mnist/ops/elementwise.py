@@ -12,42 +12,19 @@ from typing import Any
 import numpy as np
 
 from ..core.graph import Array
+from ..core.primitive import Primitive
 from ..kernels import activation as kernel
-from .broadcast import elementwise
+from .broadcast import elementwise, row
 from .compare import equal, greater_equal, isnan, logical_and, logical_or, not_equal, where
 from .promotion import counting, promoted_floats
 
 # ---------------------------------------------------------------- arithmetic
 
 
-@elementwise(np.add, modular=True, linear=True, loop="a + b")
-def add(a: Array, b: Array) -> Any:
-    """Sum a + b."""
-
-
-@add.vjp("a")
-def add_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return g
-
-
-@add.vjp("b")
-def add_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return g
-
-
-@elementwise(np.subtract, modular=True, linear=True, loop="a - b")
-def subtract(a: Array, b: Array) -> Any:
-    """Difference a - b."""
-
-
-@subtract.vjp("a")
-def subtract_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return g
-
-
-@subtract.vjp("b")
-def subtract_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return -g
+add = row("add", np.add, "Sum a + b.", "a + b", modular=True, linear=True, a=lambda g, out, a, b: g,
+          b=lambda g, out, a, b: g)  # fmt: skip
+subtract = row("subtract", np.subtract, "Difference a - b.", "a - b", modular=True, linear=True,
+               a=lambda g, out, a, b: g, b=lambda g, out, a, b: -g)  # fmt: skip
 
 
 @elementwise(np.multiply, modular=True, loop="a * b")
@@ -65,19 +42,8 @@ def multiply_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return g * a
 
 
-@elementwise(np.true_divide, promote=promoted_floats, loop="a / b")
-def divide(a: Array, b: Array) -> Any:
-    """Quotient a / b; of integers, a float."""
-
-
-@divide.vjp("a")
-def divide_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return g / b
-
-
-@divide.vjp("b")
-def divide_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return -g * out / b
+divide = row("divide", np.true_divide, "Quotient a / b; of integers, a float.", "a / b", promote=promoted_floats,
+             a=lambda g, out, a, b: g / b, b=lambda g, out, a, b: -g * out / b)  # fmt: skip
 
 
 @elementwise(over=(0, 1), loop="a ** b")
@@ -126,24 +92,7 @@ def power_scalar_vjp_x(g: Any, out: Any, x: Any, *, exponent: float) -> Any:
     return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else where(False, g, 0.0)
 
 
-@elementwise(np.negative, loop="-x")
-def negative(x: Array) -> Any:
-    """Opposite -x."""
-
-
-@negative.vjp("x")
-def negative_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return -g
-
-
-@elementwise(np.absolute, loop="abs(x)")
-def absolute(x: Array) -> Any:
-    """Absolute value |x|; its derivative at 0 is 0."""
-
-
-@absolute.vjp("x")
-def absolute_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return g * sign(x)
+negative = row("negative", np.negative, "Opposite -x.", "-x", x=lambda g, out, x: -g)
 
 
 @elementwise(answers=np.sign, over=(0,), loop="1 if x > 0 else -1 if x < 0 else 0")
@@ -164,24 +113,10 @@ def sign_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return where(False, g, 0.0)  # not g * 0, which is NaN where g is infinite
 
 
-@elementwise(np.square, convert=counting, loop="x * x")
-def square(x: Array) -> Any:
-    """Square x²."""
-
-
-@square.vjp("x")
-def square_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return g * (2 * x)
-
-
-@elementwise(np.sqrt, loop="math.sqrt(x)")
-def sqrt(x: Array) -> Any:
-    """Square root √x."""
-
-
-@sqrt.vjp("x")
-def sqrt_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return 0.5 * g / out
+absolute = row("absolute", np.absolute, "Absolute value |x|; its derivative at 0 is 0.", "abs(x)",
+               x=lambda g, out, x: g * sign(x))  # fmt: skip
+square = row("square", np.square, "Square x².", "x * x", convert=counting, x=lambda g, out, x: g * (2 * x))
+sqrt = row("sqrt", np.sqrt, "Square root √x.", "math.sqrt(x)", x=lambda g, out, x: 0.5 * g / out)
 
 
 @elementwise(answers=np.reciprocal, over=(0,), loop="1 / x")
@@ -197,76 +132,14 @@ def reciprocal_vjp_x(g: Any, out: Any, x: Any) -> Any:
 
 # ---------------------------------------------------------------- exponentials, logarithms, circular functions
 
-
-@elementwise(np.exp, loop="math.exp(x)")
-def exp(x: Array) -> Any:
-    """Exponential eˣ."""
-
-
-@exp.vjp("x")
-def exp_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return g * out
-
-
-@elementwise(np.expm1, loop="math.expm1(x)")
-def expm1(x: Array) -> Any:
-    """eˣ - 1, accurate near 0."""
-
-
-@expm1.vjp("x")
-def expm1_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return g * (out + 1)
-
-
-@elementwise(np.log, loop="math.log(x)")
-def log(x: Array) -> Any:
-    """Natural logarithm."""
-
-
-@log.vjp("x")
-def log_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return g / x
-
-
-@elementwise(np.log1p, loop="math.log1p(x)")
-def log1p(x: Array) -> Any:
-    """log(1 + x), accurate near 0."""
-
-
-@log1p.vjp("x")
-def log1p_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return g / (1 + x)
-
-
-@elementwise(np.sin, loop="math.sin(x)")
-def sin(x: Array) -> Any:
-    """Sine of x in radians."""
-
-
-@sin.vjp("x")
-def sin_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return g * cos(x)
-
-
-@elementwise(np.cos, loop="math.cos(x)")
-def cos(x: Array) -> Any:
-    """Cosine of x in radians."""
-
-
-@cos.vjp("x")
-def cos_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return -g * sin(x)
-
-
-@elementwise(kernel.erf, over=(0,), loop="math.erf(x)")
-def erf(x: Array) -> Any:
-    """Error function 2/√π ∫₀ˣ e^(-t²) dt."""
-
-
-@erf.vjp("x")
-def erf_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    return g * (2 / math.sqrt(math.pi) * exp(-x * x))
-
+exp = row("exp", np.exp, "Exponential eˣ.", "math.exp(x)", x=lambda g, out, x: g * out)
+expm1 = row("expm1", np.expm1, "eˣ - 1, accurate near 0.", "math.expm1(x)", x=lambda g, out, x: g * (out + 1))
+log = row("log", np.log, "Natural logarithm.", "math.log(x)", x=lambda g, out, x: g / x)
+log1p = row("log1p", np.log1p, "log(1 + x), accurate near 0.", "math.log1p(x)", x=lambda g, out, x: g / (1 + x))
+sin = row("sin", np.sin, "Sine of x in radians.", "math.sin(x)", x=lambda g, out, x: g * cos(x))
+cos: Primitive = row("cos", np.cos, "Cosine of x in radians.", "math.cos(x)", x=lambda g, out, x: -g * sin(x))
+erf = row("erf", kernel.erf, "Error function 2/√π ∫₀ˣ e^(-t²) dt.", "math.erf(x)", "x", over=(0,),
+          x=lambda g, out, x: g * (2 / math.sqrt(math.pi) * exp(-x * x)))  # fmt: skip
 
 # ---------------------------------------------------------------- copies
 

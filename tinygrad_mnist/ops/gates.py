@@ -15,7 +15,7 @@ from ..kernels import gates as kernel
 from .activation import sigmoid, tanh
 from .broadcast import elementwise
 from .compare import greater, greater_equal, keep, less, less_equal, logical_not, logical_or, where
-from .elementwise import exp
+from .elementwise import absolute, exp
 
 BEND, SLOPE = kernel.BEND, kernel.SLOPE
 
@@ -45,6 +45,16 @@ def hardtanh(x: Array, *, low: float, high: float) -> Any:
 @hardtanh.vjp("x")
 def hardtanh_vjp_x(g: Any, out: Any, x: Any, *, low: float, high: float) -> Any:
     return keep(g, logical_not(logical_or(less_equal(x, low), greater_equal(x, high))))
+
+
+@elementwise(kernel.softshrink, loop="x - limit if x > limit else x + limit if x < -limit else 0 if x == x else x")
+def softshrink(x: Array, *, limit: float) -> Any:
+    """x moved towards 0 by the limit, and 0 where it is nearer."""
+
+
+@softshrink.vjp("x")
+def softshrink_vjp_x(g: Any, out: Any, x: Any, *, limit: float) -> Any:
+    return keep(g, logical_not(less_equal(absolute(x), limit)))
 
 
 # ---------------------------------------------------------------- smooth ones

@@ -1,4 +1,4 @@
-"""Operations that move elements without computing: reshape, transpose, flip, pad, join.
+"""Operations that move elements without computing: reshape, transpose, flip, pad, join, diagonals, windows.
 
 Where PyTorch's result is a view of the argument's memory, so is ours where NumPy can (`view=True`), and a change in
 place of either is noticed. Look next at index.py.
@@ -14,7 +14,7 @@ import numpy as np
 from ..core.graph import Array
 from ..core.primitive import primitive
 from .broadcast import Shape
-from .index import MOVED, getitem
+from .index import MOVED, getitem, zeros
 from .promotion import meet
 
 
@@ -104,59 +104,6 @@ def pad_jvp_x(t: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], v
     return pad(t, width=width, value=0)
 
 
-def borders(mode: str, size: int, before: int, after: int) -> list[tuple[slice, slice]]:
-    """Tell what the borders of a padded axis show: (border, elements inside), mirrored where the slice runs back."""
-    end = before + size
-    if mode == "reflect":
-        pairs = [
-            (slice(0, before), slice(2 * before, before, -1)),
-            (slice(end, None), slice(end - 2, end - 2 - after, -1)),
-        ]
-        pairs = [(b, slice(s.start, s.stop if s.stop >= 0 else None, -1)) for b, s in pairs]
-    elif mode == "replicate":
-        pairs = [(slice(0, before), slice(before, before + 1)), (slice(end, None), slice(end - 1, end))]
-    else:
-        pairs = [(slice(0, before), slice(size, end)), (slice(end, None), slice(before, before + after))]
-    return [pair for pair, count in zip(pairs, (before, after), strict=True) if count]
-
-
-@primitive(slow=MOVED, linear=True)
-def mirror(x: Array, *, width: tuple[tuple[int, int], ...], mode: str, out: Array | None = None) -> Array:
-    """Surround x with itself: reflected, repeated at the edge or wrapped around; width as in pad, at least 0."""
-    shape = tuple(size + before + after for size, (before, after) in zip(x.shape, width, strict=True))
-    out = np.empty(shape, x.dtype) if out is None else out
-    out[tuple(slice(b, b + size) for size, (b, _) in zip(x.shape, width, strict=True))] = x
-    for axis, (size, (before, after)) in enumerate(zip(x.shape, width, strict=True)):
-        for border, inside in borders(mode, size, before, after):
-            lead = (slice(None),) * axis
-            out[(*lead, border)] = out[(*lead, inside)]
-    return out
-
-
-@primitive(slow=MOVED, linear=True)
-def fold(x: Array, *, width: tuple[tuple[int, int], ...], mode: str) -> Array:
-    """Cut off borders, adding them to the elements that they show."""
-    out = x.copy()
-    sizes = [size - before - after for size, (before, after) in zip(x.shape, width, strict=True)]
-    for axis in reversed(range(x.ndim)):
-        for border, inside in borders(mode, sizes[axis], *width[axis]):
-            lead = (slice(None),) * axis
-            part = out[(*lead, border)]
-            out[(*lead, inside)] += np.add.reduce(part, axis, keepdims=True) if mode == "replicate" else part
-    kept = tuple(slice(b, b + size) for size, (b, _) in zip(sizes, width, strict=True))
-    return np.array(out[kept])
-
-
-@mirror.vjp("x")
-def mirror_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], mode: str) -> Any:
-    return fold(g, width=width, mode=mode)
-
-
-@fold.vjp("x")
-def fold_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], mode: str) -> Any:
-    return mirror(g, width=width, mode=mode)
-
-
 @primitive(slow=MOVED, linear=True, batch="axis")
 def cat(*xs: Array, axis: int, out: Array | None = None) -> Array:
     """Join arrays end to end along an axis that exists."""
@@ -173,3 +120,85 @@ def cat_vjp_xs(g: Any, out: Any, *xs: Any, axis: int, which: int) -> Any:
     index = [slice(None)] * out.ndim
     index[axis] = slice(start, start + xs[which].shape[axis])
     return getitem(g, index=tuple(index))
+
+
+# ---------------------------------------------------------------- diagonals, windows, memory in C order
+
+
+def _diagonal(x: Array, offset: int, axis1: int, axis2: int) -> Array:
+    view = np.diagonal(x, offset, axis1, axis2)
+    if x.flags.writeable:
+        view.flags.writeable = True
+    return view
+
+
+@primitive(view=True, linear=True, batch="axis")
+def diagonal(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
+    """Diagonal over two axes, which becomes the last one."""
+    return _diagonal(x, offset, axis1, axis2)
+
+
+@primitive(slow=MOVED, linear=True, batch="axis")
+def put_diagonal(
+    x: Array, *, offset: int, axis1: int, axis2: int, shape: Shape, out: Array | None = None
+) -> Array:  # fmt: skip
+    """Write x, its last axis, on the diagonal of zeros of a shape."""
+    out = zeros(shape, x.dtype, out)
+    _diagonal(out, offset, axis1, axis2)[...] = x
+    return out
+
+
+@diagonal.vjp("x")
+def diagonal_vjp_x(g: Any, out: Any, x: Any, *, offset: int, axis1: int, axis2: int) -> Any:
+    return put_diagonal(g, offset=offset, axis1=axis1, axis2=axis2, shape=x.shape)
+
+
+@put_diagonal.vjp("x")
+def put_diagonal_vjp_x(g: Any, out: Any, x: Any, *, offset: int, axis1: int, axis2: int, shape: Shape) -> Any:
+    return diagonal(g, offset=offset, axis1=axis1, axis2=axis2)
+
+
+@primitive(view=True, linear=True, batch="axis")
+def windows(x: Array, *, axis: int, size: int, step: int) -> Array:
+    """Overlapping pieces along an axis: out[..., i, ..., k] = x[..., i * step + k, ...].
+
+    Shapes:  x (*A, N, *B) -> (*A, (N - size) // step + 1, *B, size)
+    """
+    count = (x.shape[axis] - size) // step + 1
+    shape = (*x.shape[:axis], count, *x.shape[axis + 1 :], size)
+    strides = (*x.strides[:axis], step * x.strides[axis], *x.strides[axis + 1 :], x.strides[axis])
+    return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=x.flags.writeable)
+
+
+@primitive(slow=MOVED, linear=True, batch="axis")
+def add_windows(x: Array, *, axis: int, size: int, step: int, shape: Shape, out: Array | None = None) -> Array:
+    """Add pieces into zeros at the places where `windows` reads them."""
+    out = zeros(shape, x.dtype, out)
+    count = x.shape[axis]
+    for k in range(size):
+        out[(slice(None),) * axis + (slice(k, k + step * count - step + 1, step),)] += x[..., k]
+    return out
+
+
+@windows.vjp("x")
+def windows_vjp_x(g: Any, out: Any, x: Any, *, axis: int, size: int, step: int) -> Any:
+    return add_windows(g, axis=axis, size=size, step=step, shape=x.shape)
+
+
+@add_windows.vjp("x")
+def add_windows_vjp_x(g: Any, out: Any, x: Any, *, axis: int, size: int, step: int, shape: Shape) -> Any:
+    return windows(g, axis=axis, size=size, step=step)
+
+
+@primitive(loop="x")
+def contiguous(x: Array, *, out: Array | None = None) -> Array:
+    """Copy x to memory in C order; the gradient passes through."""
+    if out is None:
+        return np.array(x, order="C")
+    np.copyto(out, x)
+    return out
+
+
+@contiguous.vjp("x")
+def contiguous_vjp_x(g: Any, out: Any, x: Any) -> Any:
+    return g

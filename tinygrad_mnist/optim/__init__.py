@@ -2,12 +2,11 @@
 
 from ..core.absent import absent as _absent
 from . import lr_scheduler, swa_utils
-from .adam import Adam, AdamW
 from .adaptive import ASGD, Adadelta, Adagrad, Adamax, NAdam, RAdam, RMSprop, Rprop
+from .formula import SGD, Adam, AdamW
 from .lbfgs import LBFGS
 from .muon import Muon
 from .optimizer import Optimizer
-from .sgd import SGD
 
 __all__ = [
     "ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop",

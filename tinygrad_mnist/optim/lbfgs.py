@@ -62,10 +62,6 @@ class LBFGS(Optimizer):
             got = repr(group["line_search_fn"])
             raise ArgumentError("LBFGS: line_search_fn is unknown.", got=got, expected="None or 'strong_wolfe'")
 
-    def init_state(self, p: Tensor, group: Group) -> State:
-        """Count calls and iterations; the first parameter's state is that of all."""
-        return {"func_evals": 0, "n_iter": 0}
-
     def state_like(self, saved: State, p: Tensor, group: Group) -> State:
         """Expect what there is."""
         return saved
@@ -76,8 +72,8 @@ class LBFGS(Optimizer):
             x = np.array(np.asarray(x))
             return x if x.ndim else x.item()
 
-        kept = {k: v for k, v in saved.items() if v is not None and k != "al"}
-        return {k: [plain(x) for x in v] if k in LISTS else plain(v) for k, v in kept.items()}
+        kept = ((k, v) for k, v in saved.items() if v is not None and k != "al")
+        return {k: [plain(x) for x in v] if k in LISTS else plain(v) for k, v in kept}
 
     def _gather(self) -> Array:
         """Give all gradients as one vector."""
@@ -93,13 +89,14 @@ class LBFGS(Optimizer):
             at += p.array.size
 
     @no_grad()
-    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Go on by max_iter steps, calling closure as often as need be. -> its first loss"""
         if closure is None:
             raise ArgumentError("LBFGS.step: the closure is missing.", hint="step(closure)")
         refuse_captured("LBFGS.step()", "compile the closure: its loss and backward; a line search reads the loss")
         group = self.param_groups[0]
         params, most, tolerance, lr = group["params"], group["max_eval"], group["tolerance_change"], float(group["lr"])
-        state = self.state_of(params[0], group)
+        state = self.state.setdefault(params[0], {"func_evals": 0, "n_iter": 0})  # the first's is that of all
         before = state["func_evals"]
 
         def evaluate() -> tuple[float, Array, Any]:

@@ -2,7 +2,7 @@
 
 Each changes the rate that it finds, as PyTorch's do: schedules on one optimizer multiply, and a rate set by hand
 stays. (LambdaLR, the cyclic ones and those with restarts set it anew, there as here.) Read after schedule.py;
-one_cycle.py, cyclic.py, sequence.py and plateau.py have the longer ones.
+cyclic.py, sequence.py and plateau.py have the longer ones.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from typing import Any
 from ..core.absent import absent
 from ..core.errors import ArgumentError, DTypeError
 from ..functions.numbers import number
-from .cyclic import CosineAnnealingWarmRestarts, CyclicLR
-from .one_cycle import OneCycleLR
+from .cyclic import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from .optimizer import Optimizer, check_at_least
 from .plateau import ReduceLROnPlateau
 from .schedule import Scheduler, by_group
@@ -72,59 +71,63 @@ class MultiplicativeLR(LambdaLR):
         return self._rates() if self._first else [lr * function(self.last_epoch) for lr, function in pairs]
 
 
-class _ByFactor(Scheduler):
-    """Base of those that multiply every rate by the same factors."""
+class _ByShare(Scheduler):
+    """Base of those that have the rate follow a share of the initial one, above a floor: by the ratio of two steps."""
+
+    _floor, holds = 0.0, True  # holds: beginning at a later step changes nothing
 
     def get_lr(self) -> list[float]:
-        """Multiply by this step's factor."""
-        factor = self._factor(self.last_epoch)
-        return [lr * factor for lr in self._rates()]
+        """Multiply by this step's share over that of the step before."""
+        t, rates = self.last_epoch, self._rates()
+        before, now = self._share(t - 1) if t else 1.0, self._share(t)
+        if now == before or t and self._first and self.holds:
+            return rates
+        if not before:  # no factor leads back from there
+            pairs = zip(rates, self._of_groups(self.base_lrs), strict=True)
+            return [lr + (base - self._floor) * now for lr, base in pairs]
+        return [(lr - self._floor) * (now / before) + self._floor for lr in rates]
 
     def closed_form(self) -> list[float]:
-        """Multiply the initial rates by the product of all factors."""
-        product = self._product(self.last_epoch)
-        return [lr * product for lr in self._of_groups(self.base_lrs)]
+        """Take the share of the initial rates."""
+        share = self._share(self.last_epoch)
+        return [self._floor + (lr - self._floor) * share for lr in self._of_groups(self.base_lrs)]
 
-    def _factor(self, t: int) -> float:
-        raise NotImplementedError
-
-    def _product(self, t: int) -> float:
+    def _share(self, t: int) -> float:
         raise NotImplementedError
 
 
-class StepLR(_ByFactor):
+class StepLR(_ByShare):
     """Multiply the lr by gamma every step_size steps."""
+
+    holds = False
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         check_at_least("StepLR", 1, step_size=step_size)
         self.step_size, self.gamma = step_size, number("StepLR: gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
-    def _factor(self, t: int) -> float:
-        return float(self.gamma) if t > 0 and t % self.step_size == 0 else 1.0
-
-    def _product(self, t: int) -> float:
+    def _share(self, t: int) -> float:
         return float(self.gamma ** (t // self.step_size))
 
 
-class MultiStepLR(_ByFactor):
+class MultiStepLR(_ByShare):
     """Multiply the lr by gamma at every milestone, twice at one that is named twice."""
+
+    holds = False
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1,
                  last_epoch: int = -1) -> None:  # fmt: skip
         self.milestones, self.gamma = sorted(milestones), number("MultiStepLR: gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
-    def _factor(self, t: int) -> float:
-        return float(self.gamma ** self.milestones.count(t))
-
-    def _product(self, t: int) -> float:
+    def _share(self, t: int) -> float:
         return float(self.gamma ** bisect_right(self.milestones, t))
 
 
-class ConstantLR(_ByFactor):
+class ConstantLR(_ByShare):
     """Multiply the lr by factor for the first total_iters steps."""
 
+    holds = False
     factor: float  # type: ignore[assignment]  # PyTorch's name
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5,
@@ -133,16 +136,11 @@ class ConstantLR(_ByFactor):
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch)
 
-    def _factor(self, t: int) -> float:
-        if t == self.total_iters > 0 and not self.factor:
-            raise ArgumentError("ConstantLR: no factor leads back from a rate of 0.", hint="a factor above 0")
-        return self.factor if t == 0 else 1.0 / self.factor if t == self.total_iters else 1.0
-
-    def _product(self, t: int) -> float:
+    def _share(self, t: int) -> float:
         return 1.0 if t >= self.total_iters else self.factor
 
 
-class LinearLR(_ByFactor):
+class LinearLR(_ByShare):
     """Multiply the lr by a factor that goes in a line from start_factor to end_factor, in total_iters steps."""
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0,
@@ -153,51 +151,36 @@ class LinearLR(_ByFactor):
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch)
 
-    def _factor(self, t: int) -> float:
-        if t == 0 or self._first or t > self.total_iters:
-            return 1.0 if t else self.start_factor
-        rise = self.end_factor - self.start_factor
-        return 1.0 + rise / (self.total_iters * self.start_factor + (t - 1) * rise)
-
-    def _product(self, t: int) -> float:
+    def _share(self, t: int) -> float:
         passed = min(t, self.total_iters) / (self.total_iters or 1)
         return self.start_factor + (self.end_factor - self.start_factor) * passed
 
 
-class ExponentialLR(_ByFactor):
+class ExponentialLR(_ByShare):
     """Multiply the lr by gamma every step."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = number("ExponentialLR: gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
-    def _factor(self, t: int) -> float:
-        return 1.0 if self._first else float(self.gamma)
-
-    def _product(self, t: int) -> float:
+    def _share(self, t: int) -> float:
         return float(self.gamma**t)
 
 
-class PolynomialLR(_ByFactor):
+class PolynomialLR(_ByShare):
     """Lower the lr to 0 in total_iters steps, along (1 - t / total_iters)^power."""
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters, self.power = total_iters, number("PolynomialLR: power", power)
         super().__init__(optimizer, last_epoch)
 
-    def _factor(self, t: int) -> float:
-        left = max(self.total_iters - t, -1)
-        return 1.0 if self._first or left < 0 else float((left / (left + 1)) ** self.power)
-
-    def _product(self, t: int) -> float:
+    def _share(self, t: int) -> float:
         return float((1.0 - min(self.total_iters, t) / (self.total_iters or 1)) ** self.power)
 
 
-class CosineAnnealingLR(Scheduler):
+class CosineAnnealingLR(_ByShare):
     """Lower the lr to eta_min along half a cosine of T_max steps; later steps go up again, as in PyTorch.
 
-    Math:
-        lr = eta_min + (lr - eta_min) · (1 + cos(πt/T_max)) / (1 + cos(π(t-1)/T_max))
     Source:
         Loshchilov & Hutter 2017 (arXiv:1608.03983), without restarts
     """
@@ -205,24 +188,11 @@ class CosineAnnealingLR(Scheduler):
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         check_at_least("CosineAnnealingLR", 1, T_max=T_max)
         self.T_max, self.eta_min = T_max, number("CosineAnnealingLR: eta_min", eta_min)
+        self._floor = self.eta_min
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        """Go on along the cosine from where the lr stands."""
-        rates, t, length = self._rates(), self.last_epoch, self.T_max
-        if self._first:
-            return rates
-        if (t - 1 - length) % (2 * length) == 0:  # from the bottom the ratio would be one to 0
-            rise = (1 - math.cos(math.pi / length)) / 2
-            pairs = zip(rates, self._of_groups(self.base_lrs), strict=True)
-            return [lr + (base - self.eta_min) * rise for lr, base in pairs]
-        ratio = (1 + math.cos(math.pi * t / length)) / (1 + math.cos(math.pi * (t - 1) / length))
-        return [ratio * (lr - self.eta_min) + self.eta_min for lr in rates]
-
-    def closed_form(self) -> list[float]:
-        """Give the cosine's points."""
-        share = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
-        return [self.eta_min + (lr - self.eta_min) * share for lr in self._of_groups(self.base_lrs)]
+    def _share(self, t: int) -> float:
+        return (1 + math.cos(math.pi * t / self.T_max)) / 2
 
 
 __getattr__ = absent(__name__)

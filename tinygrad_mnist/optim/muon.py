@@ -11,8 +11,6 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError
 from ..core.graph import Array
-from ..kernels.scratch import scratch
-from ..kernels.steps import lerp
 from ..tensors.tensor import Tensor
 from .optimizer import Group, Optimizer, Params, State, check_at_least, settings
 
@@ -55,17 +53,16 @@ class Muon(Optimizer):
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
         """Take one step."""
         lr, decay, momentum, eps = (float(group[k]) for k in ("lr", "weight_decay", "momentum", "eps"))
-        buffer, x, (rows, columns) = state["momentum_buffer"], np.array(g), p.shape
-        s = scratch("update", p.shape, p.dtype)
-        lerp(buffer, g, 1 - momentum, s)
-        lerp(x, buffer, momentum if group["nesterov"] else 1.0, s)
+        buffer, (rows, columns) = state["momentum_buffer"], p.shape
+        buffer += (g - buffer) * (1 - momentum)
+        x = g + (buffer - g) * momentum if group["nesterov"] else buffer
         x = np.asarray(x.T if rows > columns else x, np.promote_types(x.dtype, np.float32))
         x = x / max(float(np.sqrt(np.vdot(x, x))), eps)
         a, b, c = group["ns_coefficients"]
         for _ in range(int(group["ns_steps"])):
-            gram = x @ x.T
-            x = a * x + (b * gram + c * (gram @ gram)) @ x
+            gram = x @ x.T  # symmetric, which half the work is enough for
+            x = a * x + (b * gram + c * (gram @ gram.T)) @ x
         matched = group["adjust_lr_fn"] == "match_rms_adamw"
         ratio = 0.2 * math.sqrt(max(rows, columns)) if matched else math.sqrt(max(1, rows / columns))
         p *= 1 - lr * decay
-        p -= np.multiply(x.T if rows > columns else x, lr * ratio, out=s, casting="same_kind")
+        p -= (lr * ratio * (x.T if rows > columns else x)).astype(p.dtype, copy=False)

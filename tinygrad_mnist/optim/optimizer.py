@@ -1,13 +1,11 @@
 """What all optimizers share: groups of parameters with their settings, state by parameter, saving.
 
-A subclass writes `init_state` and `update`, nothing else. Knows no module. Look next at sgd.py.
+A subclass writes `init_state` and `update`, nothing else. Knows no module. Look next at formula.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
-from types import SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -25,6 +23,7 @@ Params: TypeAlias = Iterable[Tensor | tuple[str, Tensor] | Group]
 SCHEDULED = "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum", "swa_lr"
 # of PyTorch's loops over parameters, of which there is one here, and of graphs that go through a step
 UNUSED = "foreach", "fused", "capturable", "differentiable"
+NO_SETTINGS = "params", "param_names", *UNUSED
 
 
 def check_at_least(name: str, low: float, below: float = float("inf"), **values: float) -> None:
@@ -61,7 +60,6 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
-        self._hooks: dict[Any, tuple[bool, Callable[..., Any]]] = {}  # whether before the step, and what to call
         if isinstance(params, Var):
             raise DTypeError(f"{self._name}: params is a single tensor.", hint=f"{self._name}([tensor], ...)")
         if not isinstance(params, Iterable):
@@ -88,10 +86,7 @@ class Optimizer:
         if isinstance(listed, set):
             raise DTypeError(f"{self._name}: params is a set, which has no order.", hint="a list")
         params = [listed] if isinstance(listed, Var) else list(listed)
-        names = [p[0] for p in params if isinstance(p, tuple) and len(p) == 2]
-        params = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in params]
-        if names and len(names) < len(params) or any(bool(names) != ("param_names" in g) for g in self.param_groups):
-            raise ArgumentError(f"{self._name}: some parameters have names and some have none.", expected="all or none")
+        params = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in params]  # of named_parameters()
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
             if not isinstance(p, Tensor) or not p.is_leaf or p.dtype.kind != "f":
@@ -101,7 +96,7 @@ class Optimizer:
             if id(p) in known:
                 raise ArgumentError(f"{self._name}: params[{i}] {p.shape} was given twice.", expected="each once")
             known.add(id(p))
-        unknown = sorted(set(param_group) - {"params", "param_names", *self.defaults, *SCHEDULED, *UNUSED})
+        unknown = sorted(set(param_group) - {*NO_SETTINGS, *self.defaults, *SCHEDULED})
         if unknown:
             raise ArgumentError(f"{self._name}: unknown setting {unknown[0]!r}.", expected=", ".join(self.defaults))
         made = {**self.defaults, **param_group, "params": params}
@@ -112,25 +107,12 @@ class Optimizer:
                 made[name] = x.array.reshape(())
         for name in (name for name in UNUSED if made.get(name)):
             raise ArgumentError(f"{self._name}: {name}={made[name]} is PyTorch's alone.", hint=f"leave {name} out")
-        self.param_groups.append(made | ({"param_names": names} if names else {}))
+        self.param_groups.append(made)
         try:
             self.check(made)
         except Exception:
             self.param_groups.pop()
             raise
-
-    def register_step_pre_hook(self, hook: Callable[..., Any]) -> Any:
-        """Have hook(optimizer, args, kwargs) called before every step, until what is returned is told to `remove()`."""
-        return self._hooked(True, hook)
-
-    def register_step_post_hook(self, hook: Callable[..., Any]) -> Any:
-        """Have hook(optimizer, args, kwargs) called after every step, until what is returned is told to `remove()`."""
-        return self._hooked(False, hook)
-
-    def _hooked(self, before: bool, hook: Callable[..., Any]) -> Any:
-        key = object()
-        self._hooks[key] = before, hook
-        return SimpleNamespace(remove=partial(self._hooks.pop, key, None))
 
     def check(self, group: Group) -> None:
         """Raise ArgumentError unless the settings of a group make sense; a subclass may write this."""
@@ -160,18 +142,6 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. closure: computes the loss again and is called first."""
-        if not self._hooks:
-            return self._step(closure)
-        refuse_captured("an optimizer's step with hooks", "remove the hooks, or call them in the step itself")
-        arguments: Any = (() if closure is None else (closure,), {})
-        for _, hook in [x for x in self._hooks.values() if x[0]]:
-            arguments = hook(self, *arguments) or arguments
-        result = self._step(*arguments[0], **arguments[1])
-        for _, hook in [x for x in self._hooks.values() if not x[0]]:
-            hook(self, *arguments)
-        return result
-
-    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with enable_grad():
@@ -188,9 +158,10 @@ class Optimizer:
 
     def state_of(self, p: Tensor, group: Group) -> State:
         """Give what is remembered of a parameter, made at its first step."""
-        if p not in self.state:
-            self.state[p] = self.init_state(p, group)
-        return self.state[p]
+        found = self.state.get(p)
+        if found is None:
+            found = self.state[p] = self.init_state(p, group)
+        return found
 
     def apply(self, p: Tensor, g: Array, group: Group) -> None:
         """Change one parameter along the array g of its gradient."""
@@ -226,43 +197,37 @@ class Optimizer:
         groups, order = state_dict.get("param_groups"), [p for g in self.param_groups for p in g["params"]]
         sizes = [len(g["params"]) for g in self.param_groups]
         if groups is None or "state" not in state_dict or [len(g["params"]) for g in groups] != sizes:
-            raise StateDictError(
-                f"{self._name}.load_state_dict: the groups are not those of this optimizer; nothing was loaded.",
-                got="no groups" if groups is None else f"groups of {[len(g['params']) for g in groups]} parameters",
-                expected=f"groups of {sizes} parameters",
-            )
+            what = f"{self._name}.load_state_dict: the groups are not those of this optimizer; nothing was loaded."
+            got = "no groups" if groups is None else f"groups of {[len(g['params']) for g in groups]} parameters"
+            raise StateDictError(what, got=got, expected=f"groups of {sizes} parameters")
         problems, loaded = [], {}
         settings = [{**own, **g} for own, g in zip(self.param_groups, groups, strict=True) for _ in own["params"]]
         place = {str(k): i for i, k in enumerate(k for g in groups for k in g["params"])}
         for key, saved in ((place.get(str(k), len(order)), self.adopted(s)) for k, s in state_dict["state"].items()):
-            p = order[key] if key < len(order) else None
-            wanted = None if p is None else self.state_like(saved, p, settings[key])
-            if p is None or wanted is None or set(saved) != set(wanted):
+            wanted = self.state_like(saved, order[key], settings[key]) if key < len(order) else {}
+            shapes = [{k: np.shape(v) for k, v in x.items()} for x in (saved, wanted)]
+            if shapes[0].keys() != shapes[1].keys() or key >= len(order):
                 problems.append(f"parameter {key}: {sorted(saved)}")
                 continue
-            for name, value in saved.items():
-                if np.shape(value) != np.shape(wanted[name]):
-                    problems.append(f"parameter {key}: {name} {np.shape(value)} instead of {np.shape(wanted[name])}")
-            loaded[p] = {
+            problems += [f"parameter {key}: {name} {shape} instead of {shapes[1][name]}"
+                         for name, shape in shapes[0].items() if shape != shapes[1][name]]  # fmt: skip
+            loaded[order[key]] = {
                 k: np.array(np.asarray(v), wanted[k].dtype) if isinstance(wanted[k], np.ndarray) else type(wanted[k])(v)
                 for k, v in saved.items()
             }
         if problems:
-            raise StateDictError(
-                f"{self._name}.load_state_dict: the state does not fit; nothing was loaded.", got="; ".join(problems)
-            )
+            what = f"{self._name}.load_state_dict: the state does not fit; nothing was loaded."
+            raise StateDictError(what, got="; ".join(problems))
         self.state = loaded
         for own, saved in zip(self.param_groups, groups, strict=True):
-            skipped = ("params", *UNUSED)
-            for k, v in ((k, v) for k, v in saved.items() if k not in skipped):
-                listed = isinstance(v, list) and k != "param_names"
+            for k, v in ((k, v) for k, v in saved.items() if k not in NO_SETTINGS):
                 array = hasattr(v, "__array__") and not isinstance(v, np.generic)
-                own[k] = tuple(v) if listed else np.array(np.asarray(v)).reshape(()) if array else v
+                own[k] = tuple(v) if isinstance(v, list) else np.array(np.asarray(v)).reshape(()) if array else v
 
     def __repr__(self) -> str:
         rows = []
         for i, group in enumerate(self.param_groups):
             count = sum(p.numel() for p in group["params"])
-            settings = ", ".join(f"{k}={v}" for k, v in group.items() if k not in ("params", "param_names", *UNUSED))
+            settings = ", ".join(f"{k}={v}" for k, v in group.items() if k not in NO_SETTINGS)
             rows.append(f"  group {i}: {len(group['params'])} tensors, {count} numbers, {settings}")
         return f"{self._name}(\n" + "\n".join(rows) + "\n)"

@@ -12,7 +12,7 @@ from typing import Any
 from ..core.errors import ArgumentError
 from ..core.scope import refuse_captured
 from .optimizer import Optimizer, check_at_least
-from .schedule import Scheduler, by_group, checked_optimizer
+from .schedule import Scheduler, by_group, checked_optimizer, one_of
 
 
 class ReduceLROnPlateau(Scheduler):
@@ -30,19 +30,15 @@ class ReduceLROnPlateau(Scheduler):
         ArgumentError for another mode or a factor that is not below 1
     """
 
-    own = "best", "waited"
+    own = "best", "waited", "resting"
 
     def __init__(
         self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
         threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0,
         min_lr: float | Sequence[float] = 0, eps: float = 1e-8,
     ) -> None:  # fmt: skip
-        if mode not in ("min", "max"):
-            raise ArgumentError(f"ReduceLROnPlateau: mode {mode!r} is unknown.", expected="'min' or 'max'")
-        if threshold_mode not in ("rel", "abs"):
-            raise ArgumentError(
-                f"ReduceLROnPlateau: threshold_mode {threshold_mode!r} is unknown.", expected="'rel' or 'abs'"
-            )
+        one_of("ReduceLROnPlateau", ("min", "max"), mode=mode)
+        one_of("ReduceLROnPlateau", ("rel", "abs"), threshold_mode=threshold_mode)
         check_at_least("ReduceLROnPlateau", 0, 1, factor=factor)
         check_at_least("ReduceLROnPlateau", 0, patience=patience, threshold=threshold, cooldown=cooldown, eps=eps)
         self.optimizer = checked_optimizer("ReduceLROnPlateau", optimizer)
@@ -51,9 +47,8 @@ class ReduceLROnPlateau(Scheduler):
         self.mode, self.reduction, self.patience, self.threshold = mode, factor, patience, threshold
         self.threshold_mode, self.cooldown, self.eps = threshold_mode, cooldown, eps
         self.min_lr, self.best, self.waited = min_lr, math.inf if mode == "min" else -math.inf, 0
-        self.resting = 0
-        self.last_epoch, self._last_lr = 0, self._rates()
-        self.base_lrs = self._rates()
+        self.resting, self.last_epoch = 0, 0
+        self.base_lrs = self._last_lr = self._rates()
 
     def step(self, metrics: float | None = None, epoch: int | None = None) -> None:  # type: ignore[override]
         """Go on, given the figure of this epoch."""
@@ -75,18 +70,10 @@ class ReduceLROnPlateau(Scheduler):
 
     def _better(self, figure: float) -> bool:
         sign = -1 if self.mode == "min" else 1
-        if self.threshold_mode == "abs":
-            limit = self.best + sign * self.threshold
-        else:
-            limit = self.best * (1 + sign * self.threshold)
-        return figure < limit if self.mode == "min" else figure > limit
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give what is needed to continue."""
-        return {**super().state_dict(), "resting": self.resting}
+        limit = self.best + sign * self.threshold if self.threshold_mode == "abs" else (
+            self.best * (1 + sign * self.threshold))  # fmt: skip
+        return figure * sign > limit * sign
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from what `state_dict` gave."""
-        super().load_state_dict(state_dict)
-        self.best, self.waited = float(self.best), int(self.waited)
-        self.resting = int(state_dict.get("resting", 0))
+        """Continue from what `state_dict` gave; older files say nothing of rest."""
+        super().load_state_dict({"resting": 0, **state_dict})

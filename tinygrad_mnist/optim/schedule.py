@@ -5,6 +5,7 @@ Knows no schedule. Look next at lr_scheduler.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -32,10 +33,8 @@ class Scheduler:
             if last_epoch == -1:
                 group.setdefault("initial_lr", float(group["lr"]))
             elif "initial_lr" not in group:
-                raise ArgumentError(
-                    f"{type(self).__name__}: last_epoch = {last_epoch}, but group {i} has no 'initial_lr'.",
-                    hint="load the optimizer's state first, or leave last_epoch out",
-                )
+                what = f"{type(self).__name__}: last_epoch = {last_epoch}, but group {i} has no 'initial_lr'."
+                raise ArgumentError(what, hint="load the optimizer's state first, or leave last_epoch out")
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._begin()
@@ -62,12 +61,9 @@ class Scheduler:
         """Give numbers by group, one for each group that there is now."""
         count = len(self.optimizer.param_groups)
         if len(numbers) != count:
-            raise ArgumentError(
-                f"{type(self).__name__}: the optimizer's groups are not those that the schedule was made for.",
-                got=f"{count} groups",
-                expected=f"{len(numbers)}",
-                hint="add groups before the schedule is made",
-            )
+            what = f"{type(self).__name__}: the optimizer's groups are not those that the schedule was made for."
+            hint = "add groups before the schedule is made"
+            raise ArgumentError(what, got=f"{count} groups", expected=f"{len(numbers)}", hint=hint)
         return numbers
 
     def _advance(self, epoch: int | None = None) -> None:
@@ -122,11 +118,10 @@ class Scheduler:
         count = len(self.optimizer.param_groups)
         rates = state_dict.get("rates")  # older files have none: there the optimizer's state alone has the rates
         if missing or (rates is not None and len(rates) != count):
-            raise StateDictError(
-                f"{type(self).__name__}.load_state_dict: the state does not fit; nothing was loaded.",
-                got=f"{', '.join(missing)} missing" if missing else f"rates of {len(rates or ())} groups",
-                expected=f"the state of a {type(self).__name__} of {count} groups",
-            )
+            name, got = type(self).__name__, f"rates of {len(rates or ())} groups"
+            got = f"{', '.join(missing)} missing" if missing else got
+            what = f"{name}.load_state_dict: the state does not fit; nothing was loaded."
+            raise StateDictError(what, got=got, expected=f"the state of a {name} of {count} groups")
         self.last_epoch, self.base_lrs = int(state_dict["last_epoch"]), list(map(float, state_dict["base_lrs"]))
         for name in self.own:
             setattr(self, name, state_dict[name])
@@ -149,6 +144,13 @@ def check_whole(name: str, **values: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             problem = f"{name}: {label} must be a whole number of at least 1."
             raise ArgumentError(problem, got=f"{label} = {value!r:.60}")
+
+
+def one_of(name: str, choices: Sequence[str], **values: object) -> None:
+    """Raise unless a word is one of those that there are."""
+    for label, value in values.items():
+        if value not in choices:
+            raise ArgumentError(f"{name}: {label} {value!r:.60} is unknown.", expected=" or ".join(map(repr, choices)))
 
 
 def by_group(name: str, label: str, given: Any, optimizer: Optimizer) -> list[Any]:

@@ -19,30 +19,19 @@ from ..nn.module import Module
 from ..nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from ..tensors.creation import tensor
 from .optimizer import Optimizer, check_at_least
-from .schedule import Scheduler, by_group, checked_optimizer
+from .schedule import Scheduler, by_group, checked_optimizer, one_of
 
 Average = Callable[[Any, Any, Any], Any]
 
 
-def _towards(averages: Sequence[Any], values: Sequence[Any], share: float) -> None:
-    """Move averages by a share of the way, in PyTorch's rounding."""
-    with no_grad():
+def _several(one: Average) -> Average:
+    """Make of a function of an average one that changes a list of them."""
+    @no_grad()
+    def change(averages: Iterable[Any], values: Iterable[Any], count: Any) -> None:
         for p, q in zip(averages, values, strict=True):
-            if p.dtype.kind != "f":
-                p.copy_(p * (1 - share) + q * share)
-            else:
-                p.copy_(p + (q - p) * share if share < 0.5 else q - (q - p) * (1 - share))
+            p.copy_(one(p, q, count))
 
-
-def get_ema_multi_avg_fn(decay: float = 0.999) -> Average:
-    """Make the function that moves averages by 1 - decay towards the values: lists of both."""
-    check_at_least("get_ema_multi_avg_fn", 0, math.nextafter(1, 2), decay=decay)
-    return lambda averages, values, count: _towards(averages, values, 1 - decay)
-
-
-def get_swa_multi_avg_fn() -> Average:
-    """Make the function that turns means of count values into means of one more: lists of both, shares in float32."""
-    return lambda averages, values, count: _towards(averages, values, float(np.float32(1 / (float(count) + 1))))
+    return change
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
@@ -54,6 +43,16 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
 def get_swa_avg_fn() -> Average:
     """Make the function that gives the mean of count values and one more."""
     return lambda average, value, count: average + (value - average) / (count + 1)
+
+
+def get_ema_multi_avg_fn(decay: float = 0.999) -> Average:
+    """Make the function that moves averages by 1 - decay towards the values: lists of both."""
+    return _several(get_ema_avg_fn(decay))
+
+
+def get_swa_multi_avg_fn() -> Average:
+    """Make the function that turns means of count values into means of one more: lists of both, shares in float32."""
+    return _several(lambda p, q, count: p + (q - p) * float(np.float32(1 / (float(count) + 1))))
 
 
 class AveragedModel(Module):
@@ -88,9 +87,7 @@ class AveragedModel(Module):
         pairs = [(p, q.detach()) for p, q in zip(chain(*mine), chain(*its), strict=False)]
         count: Any = vars(self)["n_averaged"]
         if int(count) and self.multi_avg_fn is not None:
-            for dtype in dict.fromkeys(p.dtype for p, _ in pairs):
-                some = [pair for pair in pairs if pair[0].dtype == dtype]
-                self.multi_avg_fn([p for p, _ in some], [q for _, q in some], count)
+            self.multi_avg_fn([p for p, _ in pairs], [q for _, q in pairs], count)
         else:
             average = (self.avg_fn or get_swa_avg_fn()) if int(count) else (lambda p, q, count: q)
             for p, q in pairs:
@@ -121,25 +118,20 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
 class SWALR(Scheduler):
     """Bring the lr to swa_lr in anneal_epochs steps, along half a cosine or a line, and leave it there."""
 
-    own = ("count",)
+    own, count = ("count",), 0
 
     def __init__(self, optimizer: Optimizer, swa_lr: float | Sequence[float], anneal_epochs: int = 10,
                  anneal_strategy: str = "cos", last_epoch: int = -1) -> None:  # fmt: skip
         rates = by_group("SWALR", "swa_lr", swa_lr, checked_optimizer("SWALR", optimizer))
-        if anneal_strategy not in ("cos", "linear"):
-            raise ArgumentError(f"SWALR: anneal_strategy {anneal_strategy!r} is unknown.", expected="'cos' or 'linear'")
+        one_of("SWALR", ("cos", "linear"), anneal_strategy=anneal_strategy)
         check_at_least("SWALR", 0, anneal_epochs=anneal_epochs)
         for rate, group in zip(rates, optimizer.param_groups, strict=True):
             group["swa_lr"] = rate
         self.anneal_epochs, self.anneal_strategy = anneal_epochs, anneal_strategy
         super().__init__(optimizer, last_epoch)
 
-    def _begin(self) -> None:
-        self.count = -1
-        super()._begin()
-
     def _advance(self, epoch: int | None = None) -> None:
-        self.count += 1
+        self.count = 0 if self._first else self.count + 1
         super()._advance(epoch)
 
     def _share(self, step: int) -> float:

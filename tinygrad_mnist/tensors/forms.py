@@ -17,7 +17,6 @@ from ..core.backend import Defaults, Generator
 from ..core.device import CPU
 from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Var
-from ..core.scope import unchanging
 from ..functions import moving
 from ..functions.dims import integer, need
 from ..functions.numbers import number, storable
@@ -85,28 +84,6 @@ def exponential_(self: V, lambd: float = 1, *, generator: Generator | None = Non
     return _drawn(self, "exponential_", draws.sampled, generator, method="exponential", parameters=(1 / rate,))
 
 
-def log_normal_(self: V, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> V:
-    """Draw eⁿ of n from the normal distribution N(mean, std²) in place."""
-    parameters = float(number("log_normal_", mean)), float(number("log_normal_", std))
-    need(parameters[1] > 0, "log_normal_: std must be positive.", *parameters, kind=ArgumentError)
-    return _drawn(self, "log_normal_", draws.sampled, generator, method="lognormal", parameters=parameters)
-
-
-def geometric_(self: V, p: float, *, generator: Generator | None = None) -> V:
-    """Draw the number of attempts, each with probability p, up to the first success in place."""
-    need(0 < (chance := float(number("geometric_", p))) < 1, "geometric_: expected 0 < p < 1.", p, kind=ArgumentError)
-    return _drawn(self, "geometric_", draws.sampled, generator, "fiu", method="geometric", parameters=(chance,))
-
-
-def fill_diagonal_(self: V, fill_value: float, wrap: bool = False) -> V:
-    """Set the elements whose indices are equal; wrap: again below the diagonal of a tall matrix."""
-    fits = self.ndim == 2 or self.ndim > 2 and len({*self.shape}) == 1
-    need(fits, "fill_diagonal_: expected a matrix, or equal sizes.", self)
-    places = np.zeros(self.shape, bool)
-    np.fill_diagonal(places, True, wrap=wrap)
-    return in_place.change(self, F.masked_fill, unchanging(places), fill_value)
-
-
 def index_put_(self: V, indices: Any, values: Any, accumulate: bool = False) -> V:
     """Write (or add) values at the positions that a tuple of index tensors names, in place."""
     index, arrays = in_place.split_index(tuple(indices))
@@ -154,9 +131,9 @@ class Forms(Var):
     contiguous, is_contiguous, stride, unfold, repeat = (
         moving.contiguous, moving.is_contiguous, moving.stride, moving.unfold, moving.repeat,
     )  # fmt: skip
-    view_as, reshape_as, expand_as = moving.view_as, moving.reshape_as, moving.expand_as
+    view_as, reshape_as, expand_as = moving.reshape_as, moving.reshape_as, moving.expand_as
     uniform_, normal_, bernoulli_, random_, exponential_ = uniform_, normal_, bernoulli_, random_, exponential_
-    log_normal_, geometric_, fill_diagonal_, index_put_ = log_normal_, geometric_, fill_diagonal_, index_put_
+    index_put_ = index_put_
 
     T = property(lambda self: F.permute(self, tuple(range(self.ndim))[::-1]), doc="Its dimensions in reverse order.")
 
@@ -165,14 +142,6 @@ class Forms(Var):
         """The tensor with its last two dimensions exchanged."""
         need(self.ndim > 1, "mT: expected at least 2 dimensions.", self)
         return contract.swap(self)
-
-    @property
-    def H(self: Any) -> Any:
-        """The transpose of a matrix; of real numbers the same as T."""
-        need(self.ndim in (0, 2), "H: expected a matrix.", self, hint="mH")
-        return self.T
-
-    mH = mT
 
 
 class finfo(SimpleNamespace):

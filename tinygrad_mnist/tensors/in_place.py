@@ -19,9 +19,8 @@ from ..core.graph import Array, V, Var
 from ..core.scope import refuse_captured, state, unchanging
 from ..core.versions import Version
 from ..functions.arithmetic import scaled
-from ..functions.moving import movedim
 from ..functions.numbers import number, storable
-from ..functions.shapes import reshape
+from ..functions.shapes import movedim, reshape
 from ..functions.types import Tensor, TensorLike
 from ..ops import elementwise
 from ..ops import index as indexing

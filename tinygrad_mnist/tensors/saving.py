@@ -26,6 +26,7 @@ from .torch_writing import write_torch
 STRUCTURE = "__structure__"
 MARK = "__array__"
 NUMBERED = "__numbered__"  # a dict whose keys are whole numbers
+TORCHS = (".pt", ".pth", ".tar", ".bin", ".ckpt")  # as which PyTorch's programs save
 RESERVED = ("", "file", "allow_pickle")  # names that an .npz file or NumPy's writer cannot take
 
 LONGEST_NAME = 10_000
@@ -34,19 +35,20 @@ DEEPEST_JSON = 1000  # in a file: earlier ones went as deep as Python did
 TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # a JSON string, whose brackets do not count
 
 
-def save(obj: Any, path: str | os.PathLike[str]) -> None:
+def save(obj: Any, path: Any) -> None:
     """Write a state dict, or any nesting of dicts, lists, tensors, arrays, numbers, strings and None.
 
-    The file is whole or not there: an old one stays until the new one is on the disk. Its name decides what it is: .pt
-    or .pth for PyTorch, .safetensors (a flat dict of tensors; an attribute `metadata` of it goes in, too), else .npz,
-    from which tuples come back as lists. Dicts and lists may be nested 100 deep.
+    The file is whole or not there: an old one stays until the new one is on the disk. Its name decides what it is: .pt,
+    .pth, .tar, .bin or .ckpt for PyTorch, as what is open for writing, .safetensors (a flat dict of tensors; an
+    attribute `metadata` of it goes in, too), else .npz, from which tuples come back as lists. Dicts and lists may be
+    nested 100 deep.
 
     Raises:
         OutputError if the file cannot be written; for anything else inside, one that is a DTypeError too
     """
     try:
         ending = os.path.splitext(os.fspath(path))[1] if isinstance(path, str | os.PathLike) else ""
-        if ending in (".pt", ".pth"):
+        if ending in TORCHS or hasattr(path, "write"):
             data = write_torch(obj, DEEPEST)
         else:
             data = written_safe(obj) if ending == ".safetensors" else _npz(obj)
@@ -55,7 +57,10 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     except Exception as error:  # numbers without end, no memory: whatever JSON, zip and npy cannot take
         wanted = "tensors, arrays, numbers and strings in dicts and lists, and memory for one more copy of them"
         raise OutputError("save: what is to be saved cannot be written.", got=reason(error), expected=wanted) from error
-    write_whole(path, data, "save")
+    if hasattr(path, "write"):
+        path.write(data)
+    else:
+        write_whole(path, data, "save")
 
 
 def _npz(obj: Any) -> Any:
@@ -68,10 +73,11 @@ def _npz(obj: Any) -> Any:
     return stream.getbuffer()
 
 
-def load(path: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool | None = None) -> Any:
+def load(path: Any, map_location: Any = None, *, weights_only: bool | None = None) -> Any:
     """Read what `save`, torch.save or safetensors wrote, arrays as tensors; the content decides how.
 
     Args:
+        path: where it is, or what is open for reading
         map_location: None, "cpu", a function or a dict of such: all tensors come to the CPU
         weights_only: taken for PyTorch's sake; nothing else is read, whatever it says
     Raises:
@@ -83,11 +89,11 @@ def load(path: str | os.PathLike[str], map_location: Any = None, *, weights_only
         got = f"map_location={map_location!r:.60}"
         raise ArgumentError("load: tensors are on the CPU alone.", got=got, expected='map_location="cpu" or None')
     try:
-        name = os.fspath(path)
-        kind = kind_of(os.stat(name).st_mode)
-        if kind:  # reading from a pipe would wait for ever
+        is_open = hasattr(path, "read")
+        # reading from a pipe would wait for ever
+        if not is_open and (kind := kind_of(os.stat(os.fspath(path)).st_mode)):
             raise ValueError(kind)
-        with open(name, "rb") as stream:
+        with io.BytesIO(path.read()) if is_open else open(path, "rb") as stream:
             start = stream.read(16)
             if not start.startswith((b"PK", b"\x80")) and (start[8:9] == b"{" or str(path).endswith(".safetensors")):
                 return read_safe(start + stream.read())

@@ -28,6 +28,7 @@ from ..functions.types import DTypeLike, TensorLike
 from ..ops import compare, elementary, elementwise
 from . import in_place, numpy_protocol
 from .forms import Forms
+from .fresh import shape_of
 from .methods import Methods
 
 
@@ -40,10 +41,14 @@ class Tensor(Methods, Forms):
     __slots__ = ()
     __array_priority__ = 1000.0
 
-    def __init__(self, data: TensorLike, requires_grad: bool = False) -> None:
+    def __init__(self, data: TensorLike = (), *sizes: int, requires_grad: bool = False) -> None:
+        if type(data) is int:  # a size, as PyTorch's, which holds what was in memory
+            data = np.zeros(shape_of("Tensor", (data, *sizes)), Defaults.dtype)
+        elif sizes:
+            raise ArgumentError("Tensor: data and sizes.", expected="data, or sizes", hint="requires_grad=...")
         array = np.array(data.array if isinstance(data, Var) else data)
-        if array.dtype == np.float64 and not isinstance(data, Var | np.ndarray | np.generic):
-            array = array.astype(Defaults.dtype)  # Python floats
+        if array.dtype.kind in "fiub" and not isinstance(data, Var | np.ndarray | np.generic):
+            array = array.astype(Defaults.dtype)  # as PyTorch's, also of Python's whole numbers
         if requires_grad:
             check_differentiable(array.dtype, "Tensor")
         self.array, self._differentiable = array, requires_grad

@@ -3,12 +3,12 @@
 from ...core.absent import absent as _absent
 from ..clip import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from ..vectors import parameters_to_vector, vector_to_parameters
-from . import parametrizations, parametrize
-from .normed import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
+from . import parametrizations, parametrize, rnn
+from .norms import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 
 __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm", "parameters_to_vector",
-    "parametrizations", "parametrize", "remove_spectral_norm", "remove_weight_norm", "spectral_norm",
+    "parametrizations", "parametrize", "remove_spectral_norm", "remove_weight_norm", "rnn", "spectral_norm",
     "vector_to_parameters", "weight_norm",
 ]  # fmt: skip
 
