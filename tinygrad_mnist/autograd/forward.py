@@ -17,6 +17,7 @@ from ..core.engine import RECORDED, Origin, differentiate
 from ..core.faults import argument, no_rule
 from ..core.graph import Node, Var, enable_grad, reachable
 from ..core.primitive import Primitive
+from ..core.scope import unchanging
 from ..core.stale import check_unchanged, reads
 from ..core.versions import changes
 from ..ops.broadcast import broadcast_to
@@ -53,12 +54,10 @@ def grouped(primitive: Primitive, positions: tuple[int, ...]) -> list[tuple[list
     return groups
 
 
-def nothing(x: Any) -> Any:
-    """Give zeros like an argument."""
-    if x is None or not hasattr(x, "shape"):
-        return x if x is None else 0.0
-    zeros = np.zeros(x.shape, x.dtype)
-    return Tensor.wrap(zeros) if isinstance(x, Var) else zeros
+def filled(x: Any, value: float, shape: tuple[int, ...] | None = None) -> Any:
+    """Give a tensor like x, or an array where x is one, of one value."""
+    array = unchanging(np.full(x.shape if shape is None else shape, value, x.dtype))
+    return Tensor.wrap(array) if isinstance(x, Var) else array
 
 
 def pushed(node: Node, ts: dict[int, Any], read: frozenset[str] | None, seen: Sequence[Any], saved: Any) -> Any:
@@ -76,18 +75,17 @@ def pushed(node: Node, ts: dict[int, Any], read: frozenset[str] | None, seen: Se
             return known(t, *seen, **node.static, **extra)
         elements = "elements" in primitive.batch
         if read is not None and not (elements and len(ts) == 1):
-            kept = [*map(argument, [primitive] * len(node.args), range(len(node.args)))]
-            arguments = [
-                ts[i] if i in ts else x if n in read or primitive.rule_at(i)[0] is None else nothing(x)
-                for i, (n, x) in enumerate(zip(kept, seen[1:], strict=True))
-            ]
+            arguments = []
+            for i, x in enumerate(seen[1:]):
+                kept = x is None or argument(primitive, i) in read or primitive.rule_at(i)[0] is None
+                zeros = x if kept else filled(x, 0) if hasattr(x, "shape") else 0.0
+                arguments.append(ts.get(i, zeros))
             return primitive(*arguments, **node.static)
         if elements:
             return rule(t if t.shape == out.shape else broadcast_to(t, shape=out.shape), *seen, **node.static, **extra)
         if "keepdims" in primitive.static and len(node.args) == 1:  # each result is of elements that no other is of
-            one = np.ones(out.shape, out.dtype)
-            each = rule(Tensor.wrap(one) if isinstance(out, Var) else one, *seen, **node.static, **extra)
-            return sum(t * each, axis=node.static["axis"], keepdims=node.static["keepdims"])
+            each, axes = rule(filled(out, 1), *seen, **node.static, **extra), ("axis", "keepdims")
+            return sum(t * each, **{k: node.static[k] for k in axes})
     if primitive.residuals:  # with them, a rule may use what cannot be differentiated
         extra = {**extra, "saved": None}
     return transposed(node, position, t, seen, {**node.static, **extra})
