@@ -83,9 +83,9 @@ def pushed(node: Node, ts: dict[int, Any], read: frozenset[str] | None, seen: Se
             return primitive(*arguments, **node.static)
         if elements:
             return rule(t if t.shape == out.shape else broadcast_to(t, shape=out.shape), *seen, **node.static, **extra)
-        if "keepdims" in primitive.static and len(node.args) == 1:  # each result is of elements that no other is of
-            each, axes = rule(filled(out, 1), *seen, **node.static, **extra), ("axis", "keepdims")
-            return sum(t * each, **{k: node.static[k] for k in axes})
+        axes = {k: v for k, v in node.static.items() if k in ("axis", "keepdims")}
+        if len(axes) == 2 and len(node.args) == 1 and "axis" in primitive.batch:  # no two results share an element
+            return sum(t * rule(filled(out, 1), *seen, **node.static, **extra), **axes)
     if primitive.residuals:  # with them, a rule may use what cannot be differentiated
         extra = {**extra, "saved": None}
     return transposed(node, position, t, seen, {**node.static, **extra})
@@ -130,7 +130,6 @@ def push(outputs: Sequence[Var], tangents: dict[Origin, Any]) -> list[Any]:
             moved = [(i, values[p]) for i, p in enumerate(node.parents) if isinstance(p, Node | Var) and p in values]
             if not moved or node in values:
                 continue
-            given = [t for _, t in moved]
             if changes.latest > node.index:
                 check_unchanged(node, None)
             (_, *seen), saved = ((0, node.out, *node.args), node.saved)
@@ -148,16 +147,11 @@ def push(outputs: Sequence[Var], tangents: dict[Origin, Any]) -> list[Any]:
                 ]
             else:
                 parts = carried(node, dict(moved), seen, saved)
-            total = None
-            for t in parts:
-                if total is None or t is None:
-                    total = t if total is None else total
-                elif type(total) is np.ndarray and total.base is None and not any(total is x for x in (*seen, *given)):
-                    np.add(total, t, out=total)  # ours alone
-                else:
-                    total = total + t
-            if total is not None:
-                if total.shape != node.out.shape:
-                    total = broadcast_to(total, shape=node.out.shape)
-                values[node] = total if total.dtype == node.out.dtype else cast(total, dtype=node.out.dtype)
+            parts, held = [t for t in parts if t is not None], (*seen, *(t for _, t in moved), saved)
+            for t in parts[1:]:
+                ours = type(parts[0]) is np.ndarray and parts[0].base is None and not any(parts[0] is x for x in held)
+                parts[0] = np.add(parts[0], t, out=parts[0]) if ours else parts[0] + t
+            if parts:
+                t = parts[0] if parts[0].shape == node.out.shape else broadcast_to(parts[0], shape=node.out.shape)
+                values[node] = t if t.dtype == node.out.dtype else cast(t, dtype=node.out.dtype)
     return [values.get(y.node or y) for y in outputs]

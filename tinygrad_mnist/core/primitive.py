@@ -62,9 +62,9 @@ class Primitive:
              linear: True, or the names of some arguments: linear in each whose rule reads neither it nor the result,
              and at once in those whose rules read none of each other. Forward mode calls it on their tangents.
              batch: how vmap computes a batch, its axes in front: "elements" (of all with a loop), "matrices" (the last
-             two axes), "leading" (any in front of the first argument), "axis" (that of this name), "shape" (likewise),
-             a number (of first arguments, in rows), or a function(sizes of the batch, *arguments, *, static); of a
-             tuple the first that does not give NotImplemented. (): one example after the other.
+             two axes), "leading" (any in front of the first argument), "axis" and "shape" (so named; if it has
+             keepdims, it is a reduction), a number (of first arguments, in rows), or a function(sizes of the batch,
+             *arguments, *, static); of a tuple the first without NotImplemented. (): one example after the other.
              registered: False for what is no operation of its own, and may share a name.
     """
 
