@@ -87,19 +87,14 @@ class Call:
     def _below(self, g: Any) -> Any:
         """Give a cotangent the axes of the vmaps that the call is inside; of later ones it stays one example."""
         levels = tuple(sorted({*self.levels, *(g.levels if isinstance(g, Batched) else ())}))
-        value, k, later = front(g, levels, full=True), len(self.levels), levels[len(self.levels) :]
-        order = (*range(k, len(levels)), *range(k), *range(len(levels), value.ndim))
-        return batched(transpose(value, axes=order) if k and later else value, later)
+        k = len(self.levels)
+        return batched(exchanged(front(g, levels, full=True), k, len(levels) - k), levels[k:])
 
     def _above(self, x: Any, recorded: bool) -> Any:
         """Give a result as one example of these vmaps, and of the later ones."""
-        if not isinstance(x, Var):
-            return batched(Tensor.wrap(x), self.levels)
-        x = x if recorded or not isinstance(x, Tensor) else x.detach()
-        later, value, k = (x.levels, x.value, len(self.levels)) if isinstance(x, Batched) else ((), x, 0)
-        e = len(later)
-        order = (*range(e, e + k), *range(e), *range(e + k, value.ndim))
-        return batched(transpose(value, axes=order) if k and later else value, (*self.levels, *later))
+        x = Tensor.wrap(x) if not isinstance(x, Var) else x if recorded or not isinstance(x, Tensor) else x.detach()
+        later, value = (x.levels, x.value) if isinstance(x, Batched) else ((), x)
+        return batched(exchanged(value, len(later), len(self.levels)), (*self.levels, *later))
 
     def pull(self, cotangents: Sequence[Any], keep: bool) -> Any:
         """Give the gradients of the arguments for cotangents of the results."""
@@ -129,6 +124,11 @@ class Call:
         found = push(self.roots, dict(zip(self.origins, values, strict=True)))
         own = [filled(y, 0) if t is None else t for y, t in zip(self.roots, found, strict=True)]
         return self.make([self._above(t, recorded) for t in own])
+
+
+def exchanged(value: Any, a: int, b: int) -> Any:
+    """Put b axes before the a axes in front of them."""
+    return transpose(value, axes=(*range(a, a + b), *range(a), *range(a + b, value.ndim))) if a and b else value
 
 
 def tracked(x: Any) -> Any:
