@@ -1,8 +1,9 @@
 """Measure training steps in this package and in PyTorch, JAX, scikit-learn and MyGrad, side by side on this machine.
 
-    python examples/benchmark.py                                    # everything that is installed; about 20 minutes
-    python examples/benchmark.py --further none                     # the six training steps only; about 6 minutes
+    python examples/benchmark.py                                    # everything that is installed; about 25 minutes
+    python examples/benchmark.py --further none                     # the eleven training steps only; about 11 minutes
     python examples/benchmark.py --work cnn-small --against torch --further none    # one step, one peer; a minute
+    python examples/benchmark.py --operations                       # each operation against PyTorch; about 3 minutes
     python examples/benchmark.py --before ../older  # against another checkout, in one run; 5 minutes
     python examples/benchmark.py --quick                            # a look that proves nothing; about a minute
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
@@ -39,7 +41,7 @@ from benchmarks import charts, tables
 from benchmarks.accuracy import measure_accuracy, write_idx_files
 from benchmarks.imports import measure_imports
 from benchmarks.machine import available_cores, blas_settings, busy_share, processor, versions, warning
-from benchmarks.race import Settings, race
+from benchmarks.race import PYTHON, Settings, environment, race
 from benchmarks.ratios import BEFORE, OURS, targets
 from benchmarks.steps import STEPS, Data
 from benchmarks.sweeps import SWEEPS, sweep
@@ -47,6 +49,7 @@ from benchmarks.sweeps import SWEEPS, sweep
 PEERS = ("torch", "torch.compile", "jax", "jax.reshape", "sklearn", "mygrad")
 ONLY_MLPS = ("sklearn", "products")
 ONLY_CONVOLUTIONS = ("jax.reshape",)
+NOT_NEWER = ("jax", "jax.reshape", "sklearn", "mygrad", "products")
 FURTHER = ("import", *SWEEPS, "accuracy")
 
 
@@ -61,6 +64,7 @@ def arguments(argv):
     parser.add_argument("--seconds", type=float, help="length of a turn (0.5)")
     parser.add_argument("--threads", type=int, default=available_cores(), help="for every framework alike")
     parser.add_argument("--out", help="folder for results and pictures (runs/benchmark, without MNIST ..._digits)")
+    parser.add_argument("--operations", nargs="*", metavar="NAME", help="only the table of operations: all, or these")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 0.05 s and nothing further")
     chosen = parser.parse_args(argv)
     usual_rounds, usual_seconds, usual_further = (2, 0.05, []) if chosen.quick else (9, 0.5, list(FURTHER))
@@ -97,6 +101,7 @@ def race_all(args, data, settings):
         show(note)
     for name in args.work:
         excluded = ONLY_CONVOLUTIONS if STEPS[name].is_mlp else ONLY_MLPS
+        excluded = NOT_NEWER if STEPS[name].model else excluded
         peers = [v + BEFORE for v in OURS] if args.before else [*dict.fromkeys(args.against), "products"]
         contests[name] = [v for v in (*OURS, *peers) if v not in excluded]
     with bar_of(sum(map(len, contests.values())) * (settings.rounds + 1), "steps") as bar:
@@ -138,6 +143,10 @@ def write_record(out, record):
 
 def main(argv=None):
     args = arguments(argv)
+    if args.operations is not None:
+        few = ["--elements", "4096", "--seconds", "0.001"] if args.quick else []
+        command = [*PYTHON, "-m", "benchmarks.operations", *few, *args.operations]
+        return subprocess.run(command, env=environment(1)).returncode
     if args.out is not None:
         output_folder(args.out)  # told now, not after half an hour, if results cannot be written there
     training, test, notice = open_dataset("auto", args.data_dir)

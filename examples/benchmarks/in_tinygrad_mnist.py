@@ -8,8 +8,12 @@ from __future__ import annotations
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 
+from .models import MODELS, loss_of
+
 
 def model_of(step):
+    if step.model:
+        return MODELS[step.model](tg)
     if step.chain:
         return nn.Sequential(*(part for _ in range(step.chain) for part in (nn.Linear(8, 8), nn.Tanh())))
     layers, narrow = [], 1
@@ -25,6 +29,8 @@ def model_of(step):
 
 
 def optimizer_of(step, model):
+    if step.optimizer == "adamw":
+        return tg.optim.AdamW(model.parameters(), lr=step.lr)
     if step.optimizer == "adam":
         return tg.optim.Adam(model.parameters(), lr=step.lr)
     return tg.optim.SGD(model.parameters(), lr=step.lr, momentum=0.9 if step.optimizer == "momentum" else 0.0)
@@ -49,11 +55,11 @@ def build(step, weights, variant):
     if step.chain:
         return compiled(forward_and_backward(model), variant)
     optimizer = optimizer_of(step, model)
-    loss_function = nn.CrossEntropyLoss()
+    loss_function = loss_of(tg, model, step.model)
 
     def train_step(images, labels):
         optimizer.zero_grad()
-        loss = loss_function(model(images), labels)
+        loss = loss_function(images, labels)
         loss.backward()
         optimizer.step()
         return loss

@@ -7,10 +7,14 @@ import os
 import torch
 from torch import nn
 
+from .models import MODELS, loss_of
+
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
 
 
 def model_of(step):
+    if step.model:
+        return MODELS[step.model](torch)
     if step.chain:
         return nn.Sequential(*(part for _ in range(step.chain) for part in (nn.Linear(8, 8), nn.Tanh())))
     layers, narrow = [], 1
@@ -26,6 +30,8 @@ def model_of(step):
 
 
 def optimizer_of(step, model):
+    if step.optimizer == "adamw":
+        return torch.optim.AdamW(model.parameters(), lr=step.lr)
     if step.optimizer == "adam":
         return torch.optim.Adam(model.parameters(), lr=step.lr)
     return torch.optim.SGD(model.parameters(), lr=step.lr, momentum=0.9 if step.optimizer == "momentum" else 0.0)
@@ -44,12 +50,11 @@ def build(step, weights, variant):
     if step.chain:
         return forward_and_backward(model)
     optimizer = optimizer_of(step, model)
-    loss_function = nn.CrossEntropyLoss()
-    forward = torch.compile(model) if variant == "torch.compile" else model
+    loss_function = loss_of(torch, torch.compile(model) if variant == "torch.compile" else model, step.model)
 
     def train_step(images, labels):
         optimizer.zero_grad()
-        loss = loss_function(forward(images), labels)
+        loss = loss_function(images, labels)
         loss.backward()
         optimizer.step()
         return loss

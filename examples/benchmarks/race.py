@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .machine import blas_settings
+from .material import save_material
 from .ratios import BEFORE, disagreements, median
-from .steps import Data, Step, save_material
+from .steps import Data, Step
 
 EXAMPLES = Path(__file__).parent.parent
 PYTHON = (sys.executable, "-P")  # -P: what is imported shall not depend on the folder that this is started in

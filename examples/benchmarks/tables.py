@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .accuracy import typical
 from .race import Outcome
-from .ratios import BEFORE, OURS, Target, best_of_ours, geometric_mean, ratio
+from .ratios import BEFORE, NEWER, OURS, Target, best_of_ours, geometric_mean, ratio
 from .steps import Step
 from .sweeps import Points
 
@@ -62,9 +62,9 @@ def target_table(rows: list[Target], times: dict[str, dict[str, list[float]]]) -
         if row.peer == "products":
             claim, limit = f"{name} takes x products", f"<= {row.wanted:g}"
         else:
-            claim, limit = f"{name} : {row.peer}", f">= {row.wanted:g}"
-        verdict = "reached" if row.reached else "MISSED"
-        lines.append(f"  {claim:34s} {row.what:24s} {row.got:7.2f}  {limit:8s} {verdict}")
+            claim, limit = f"{name} : {row.peer}", "" if row.wanted is None else f">= {row.wanted:g}"
+        verdict = {True: "reached", False: "MISSED", None: ""}[row.reached]
+        lines.append(f"  {claim:34s} {row.what:24s} {row.got:7.2f}  {limit:8s} {verdict}".rstrip())
     lines += [f"  {pair:34s} not measured: {', '.join(steps)}" for pair, steps in missing.items()]
     return "\n".join(lines)
 
@@ -72,7 +72,7 @@ def target_table(rows: list[Target], times: dict[str, dict[str, list[float]]]) -
 def before_table(times: dict[str, dict[str, list[float]]]) -> str:
     """Give, for each step and variant, how many times faster than in the other checkout it is."""
     lines = [f"{'Times faster than before: median (quartiles)':36s}" + "".join(f"{v:>22s}" for v in OURS)]
-    medians: dict[str, list[float]] = {v: [] for v in OURS}
+    medians: dict[str, dict[str, float]] = {v: {} for v in OURS}
     for step, variants in times.items():
         row = f"  {step:42s}"
         for variant in OURS:
@@ -81,11 +81,14 @@ def before_table(times: dict[str, dict[str, list[float]]]) -> str:
                 row += f"{'-':>22s}"
                 continue
             s = ratio(pair[0], pair[1])
-            medians[variant].append(s.median)
+            medians[variant][step] = s.median
             row += f"{f'{s.median:.3f} ({s.lower:.3f}-{s.upper:.3f})':>22s}"
         lines.append(row)
-    means = (f"{f'{geometric_mean(m):.3f}' if m else '-':>22s}" for m in medians.values())
-    return "\n".join([*lines, f"  {'geometric mean':42s}" + "".join(means)])
+    for what, chosen in (("geometric mean", [s for s in times if s not in NEWER]), ("of the newer", NEWER)):
+        if any(s in times for s in chosen):
+            means = ([m[s] for s in chosen if s in m] for m in medians.values())
+            lines.append(f"  {what:42s}" + "".join(f"{f'{geometric_mean(m):.3f}' if m else '-':>22s}" for m in means))
+    return "\n".join(lines)
 
 
 def import_table(found: dict[str, dict]) -> str:

@@ -10,10 +10,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -22,9 +24,12 @@ for package in ("matplotlib", "tqdm"):  # without which the program ends at its 
     pytest.importorskip(package)
 
 import benchmark  # noqa: E402
-from benchmarks import accuracy, charts, in_products, in_tinygrad_mnist, tables  # noqa: E402
+from benchmarks import accuracy, charts, in_products, in_tinygrad_mnist, operations, tables  # noqa: E402
+from benchmarks.material import batches, characters, first_weights, save_material  # noqa: E402
+from benchmarks.models import CHARACTERS, MODELS  # noqa: E402
 from benchmarks.race import Outcome, Settings, Worker, WorkerLost, environment, hint, race  # noqa: E402
 from benchmarks.ratios import (  # noqa: E402
+    NEWER,
     best_of_ours,
     disagreements,
     geometric_mean,
@@ -34,9 +39,10 @@ from benchmarks.ratios import (  # noqa: E402
     spread,
     targets,
 )
-from benchmarks.steps import STEPS, Data, Step, batches, first_weights, load_material, save_material  # noqa: E402
+from benchmarks.steps import STEPS, Data, Step, load_material  # noqa: E402
 
 MLPS = [name for name, step in STEPS.items() if step.is_mlp]
+FIRST = [name for name, step in STEPS.items() if not step.model]
 SHORT = Settings(rounds=2, seconds=0.01, threads=1, warm_up=0.0, pause=0.0, check_steps=5)
 
 
@@ -114,6 +120,17 @@ def test_targets_take_the_best_of_ours_and_the_mean_of_the_mlps():
     assert "not measured: mlp-a" in table and "fast : torch" in table and "MISSED" in table
 
 
+def test_the_first_six_and_the_newer_steps_have_means_of_their_own():
+    times = {"mlp-a": 4.0, "mlp-b": 4.0, "cnn-small": 0.5, "resnet": 2.0, "gru": 0.5}
+    times = {step: {"eager": [1.0], "replay": [0.5], "torch": [ratio]} for step, ratio in times.items()}
+    rows = {(r.variant, r.what): r for r in targets(times) if r.peer == "torch"}
+    assert rows["eager", "mean of the first 3"].got == pytest.approx(2) and rows["eager", "gru"].reached is False
+    assert rows["eager", "mean of the newer 2"][3:] == (1.0, pytest.approx(1))
+    assert rows["replay", "mean of the newer 2"].reached and rows["fast", "mean of the newer 2"].got is None
+    table = tables.target_table([*rows.values()], times)
+    assert "mean of the first 3         2.00\n" in table and "mean of the newer 2         2.00  >= 1.1" in table
+
+
 def test_a_median_over_seeds_needs_every_seed():
     assert accuracy.typical([3.0, 1.0, 2.0]) == 2.0
     assert accuracy.typical([1.0, None]) is None and accuracy.typical([]) is None
@@ -125,7 +142,19 @@ def test_a_median_over_seeds_needs_every_seed():
 def test_the_steps_are_what_they_are_called():
     assert STEPS["mlp-300-100-adam"].widths == (784, 300, 100, 10)
     assert STEPS["cnn-small"].widths == (32 * 13 * 13, 128, 10) and STEPS["cnn-two"].widths == (64 * 12 * 12, 128, 10)
-    assert [step.batch for step in STEPS.values()] == [64, 200, 200, 64, 64, 64]
+    assert [step.batch for step in STEPS.values()] == [64, 200, 200, 64, 64, 64, 64, 64, 32, 64, 64]
+    assert [name for name, step in STEPS.items() if step.model] == [*MODELS] == [*NEWER]
+    sizes = [sum(w.size for w in first_weights(STEPS[name])) for name in NEWER]
+    assert sizes == [77_754, 204_938, 116_576, 61_962, 9_569]
+
+
+def test_the_text_is_pythons_documentation(data):
+    text = "".join(CHARACTERS[i] for i in characters())
+    assert len(text) > 100_000 and "statement" in text
+    contexts, targets = batches(STEPS["gpt"], data)
+    assert contexts.shape == targets.shape == (200, 32, 64) and np.array_equal(contexts[..., 1:], targets[..., :-1])
+    assert batches(STEPS["gru"], data)[0].shape == (100, 64, 28, 28)
+
 
 
 def test_material_comes_back_as_it_was_saved(data, tmp_path):
@@ -138,7 +167,7 @@ def test_material_comes_back_as_it_was_saved(data, tmp_path):
     assert np.array_equal(material.images[0, 0, 0] * 255, data.images[0].astype(np.float32))
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", FIRST)
 def test_weights_fit_our_model(name):
     step = STEPS[name]
     model = in_tinygrad_mnist.model_of(step)
@@ -187,7 +216,7 @@ def test_peers_take_the_same_steps(data):
     assert racing["products"].losses == [None] * 5
 
 
-@pytest.mark.parametrize("name", ["mlp-300-100-adam", "mlp-80-70-sgd", "cnn-small"])
+@pytest.mark.parametrize("name", ["mlp-300-100-adam", "mlp-80-70-sgd", "cnn-small", *NEWER])
 def test_torch_takes_the_same_steps(name, data):
     pytest.importorskip("torch")
     racing = race(STEPS[name], ["eager", "torch"], data, SHORT, Bar())
@@ -283,6 +312,29 @@ def test_arguments_that_make_no_sense_are_refused(wrong, capsys):
     with pytest.raises(SystemExit) as caught:
         benchmark.main(["--quick", *wrong])
     assert caught.value.code == 2 and "error:" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------ operations
+
+
+def test_every_operation_is_measured(capfd):
+    pytest.importorskip("torch")
+    names = [*operations.names_of(tg)]
+    assert ("", "exp") in names and ("nn.functional.", "gelu") in names and ("", "absolute") not in names
+    assert benchmark.main(["--quick", "--operations"]) == 0
+    out = capfd.readouterr().out
+    assert f"{len(names)} measured; above 3 times" in out, [x for x in out.splitlines() if len(x.split()) < 4]
+
+
+def test_an_operation_for_which_there_are_no_arguments_is_named():
+    def odd(input, strangeness): ...
+
+    new = SimpleNamespace(functions=SimpleNamespace(__all__=["odd", "alias"], odd=odd, alias=odd))
+    assert [*operations.names_of(new)] == [("", "odd")]
+    row = operations.measure(new, new, "", "odd", {}, 0.0)
+    assert row.trouble == "PARAMETERS has no 'strangeness', nor ARGUMENTS a line" and row.ratios == []
+    slow = operations.Row("odd", "x", (4.0, 1.0), (3.0, 2.0))
+    assert slow.ratios == [4, 1.5] and operations.line(slow).endswith("1.50  > 3")
 
 
 # ------------------------------------------------------------ another checkout

@@ -360,3 +360,12 @@ def test_a_result_of_the_step_keeps_its_own_memory():
     program = Program([product, clone], [x], [product.outputs[0]], [(None, gradient)])
     give_results_their_names(program)
     assert [s.name for s in program.instructions] == ["exp", "clone"]
+
+
+def test_equal_gradients_of_two_parameters_are_both_there():
+    x, gradient = value(origin="input"), value()
+    total = Instruction("exp", [x], [value()], {}, registry["exp"])
+    clone = Instruction("clone", [total.outputs[0]], [gradient], {}, registry["clone"])
+    program = Program([total, clone], [x], [], [(None, total.outputs[0]), (None, gradient)])
+    give_results_their_names(program)
+    assert [s.name for s in program.instructions] == ["exp", "clone"]

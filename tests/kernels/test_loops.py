@@ -5,6 +5,7 @@ import inspect
 
 import numpy as np
 import pytest
+from scipy import special
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.core.primitive import registry
@@ -51,12 +52,24 @@ def test_sigmoid_is_right_to_four_units_down_to_the_smallest_numbers():
     assert loops.sigmoid_double(-700.0) == pytest.approx(np.exp(-700), rel=1e-15)
 
 
-def test_normal_distribution_and_softplus():
-    x = np.concatenate([np.linspace(-9, 9, 999), [-1e4, 1e4, np.inf, -np.inf]]).astype(np.float32)
-    exact = np.array([loops.normal_double(float(v)) for v in x])
-    np.testing.assert_allclose([loops.normal(v) for v in x], exact, atol=2e-7)
-    assert loops.normal_double(1.0) == pytest.approx(0.8413447460685429, rel=1e-15)
-    np.testing.assert_allclose([loops.softplus(float(v)) for v in x[:-1]], np.logaddexp(0, x[:-1].astype(float)), 1e-14)
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_exp_is_right_to_a_unit_up_to_the_ends():
+    x = np.concatenate([np.linspace(-87, 88.7, 6001), [0.0, -0.0]]).astype(np.float32)
+    got, exact = np.array([loops.exp(v) for v in x]), np.exp(x.astype(np.float64))
+    assert got.dtype == np.float32 and np.max(np.abs(got - exact) / exact) <= np.finfo(np.float32).eps
+    ends = [loops.exp(np.float32(v)) for v in (-np.inf, -200, 89, np.inf)]
+    assert ends[0] == ends[1] < 1e-44 and ends[2] == ends[3] == np.inf and np.isnan(loops.exp(np.float32(np.nan)))
+
+
+@pytest.mark.parametrize(("loop", "oracle"), [
+    (loops.floor, np.floor), (loops.ceil, np.ceil), (loops.trunc, np.trunc), (loops.rint, np.rint),
+    (loops.softplus, lambda x: np.logaddexp(x, 0)), (loops.normal_double, special.ndtr), (loops.normal, special.ndtr),
+])  # fmt: skip
+def test_functions_of_a_number(loop, oracle):
+    x = np.linspace(-12, 12, 777).astype(np.float32)
+    kind, exact = np.float64 if loop is loops.normal_double else np.float32, oracle(x.astype(np.float64))
+    got = np.array([loop(kind(v)) for v in x])
+    np.testing.assert_allclose(got, exact, rtol=1e-6 if loop is loops.softplus else 0, atol=2e-7)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

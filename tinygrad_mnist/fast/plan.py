@@ -132,8 +132,11 @@ class NumbaPlan(NumpyPlan):
         called = [*(LOOPS[name] for name in used & LOOPS.keys()), *self.rows]
         used |= {name for f in called for name in f.__code__.co_names}
         parts = [HEAD]
-        loops = {name: source_of(f) for name, f in LOOPS.items() if name in used}  # each behind those that it calls
+        loops = {name: str(source_of(f)) for name, f in LOOPS.items() if name in used}  # behind those that they call
         loops |= {name: re.sub(r"def \w+", f"def {name}", source_of(f), count=1) for f, name in self.rows.items()}
+        if self.kind == "f":  # of numbers in single precision, with the functions that there are for them
+            inside = re.compile(r"\bmath\.(\w+)")
+            loops = {n: inside.sub(lambda m: m[1] if m[1] in LOOPS else m[0], text) for n, text in loops.items()}
         loops |= {name: update.SOURCES[name] for name in sorted(used & update.SOURCES.keys())}
         parts += [f"@njit(**LOOP)\n{loop}" for loop in loops.values()]
         parts += [kernel.source() for kernel in self.kernels]

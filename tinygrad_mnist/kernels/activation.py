@@ -28,11 +28,11 @@ def relu(x: Array, out: Array | None = None) -> Array:
     Shapes:  x (*A) -> (*A)
     """
     if x.size <= _BLOCK or x.dtype.kind != "f":
-        small: Array = np.maximum(x, _level(x, 0), out=out)
+        small: Array = np.maximum(x, level(x, 0), out=out)
         return small
     out = np.empty_like(x) if out is None else out
     for piece, result in _pieces(x, out):
-        np.maximum(piece, _level(piece, 0), out=result)
+        np.maximum(piece, level(piece, 0), out=result)
     return out
 
 
@@ -47,7 +47,7 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
     one_from = _one_from(x.dtype)
     for piece, result in _pieces(x, out):
         e = scratch("sigmoid", piece.shape, piece.dtype)
-        np.minimum(piece, _level(piece, one_from), out=e)
+        np.minimum(piece, level(piece, one_from), out=e)
         np.exp(e, out=e)
         np.divide(e, np.add(e, 1, out=result), out=result)
     return out
@@ -111,13 +111,16 @@ def _ratio(name: str, x: Array, polynomials: tuple[tuple[float, ...], ...]) -> A
 def _pieces(x: Array, out: Array) -> list[tuple[Array, Array]]:
     """Cut two arrays that lie alike in memory into blocks that stay in cache."""
     flat = flatten(x, out) if x.size > _BLOCK else None
+    if flat is None and x.size > _BLOCK and out.flags.c_contiguous:  # a part of a larger array
+        np.copyto(out, x)
+        flat = flatten(out, out)
     if flat is None:
         return [(x, out)]
     source, target = flat
     return [(source[i : i + _BLOCK], target[i : i + _BLOCK]) for i in range(0, x.size, _BLOCK)]
 
 
-def _level(x: Array, value: float) -> Any:
+def level(x: Array, value: float) -> Any:
     """Give an array of one value in the shape of x: NumPy compares two arrays four times as fast as with a number."""
     if x.size > _BLOCK or not x.flags.c_contiguous or x.dtype.kind != "f":
         return value

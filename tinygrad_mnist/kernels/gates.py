@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.backend import Array
-from .activation import erf
+from .activation import erf, level
 from .scratch import scratch
 from .shapes import flatten
 
-_BLOCK = 1 << 15
+_BLOCK = 1 << 16  # as in activation.py, whose levels have that size
 _BOOL = np.dtype(bool)
 Piece = Array | None
 
@@ -79,23 +79,18 @@ def gate(block: Callable[..., None], spare: int) -> Gate:
     return Gate(both, value, slope)
 
 
-def level(x: Array, value: float) -> Any:
-    """Give working memory of one value: NumPy compares two arrays four times as fast as one with a number."""
-    full = scratch("gate level", x.shape, x.dtype)
-    full[...] = value
-    return full
-
-
 # ---------------------------------------------------------------- exponential
 
 def _silu(x: Array, out: Piece, slope: Piece, spare: list[Array]) -> None:
-    s, e = spare
-    np.exp(np.minimum(x, level(x, 88 if x.itemsize == 4 else 700), out=e), out=e)
-    np.divide(e, np.add(e, 1, out=s), out=s)
-    product = np.multiply(x, s, out=e if out is None else out)
+    half, t = spare
+    np.tanh(np.multiply(x, 0.5, out=half), out=t)  # of which the logistic function is (1 + t) / 2
+    product = np.multiply(half, t, out=t if out is None and slope is None else slope if out is None else out)
+    product += half
     if slope is not None:
-        np.multiply(np.subtract(1, s, out=slope), product, out=slope)
-        slope += s
+        t += 1
+        t *= 0.5
+        np.multiply(np.subtract(1, t, out=half), product, out=slope)
+        slope += t
 
 
 def _mish(x: Array, out: Piece, slope: Piece, spare: list[Array]) -> None:
@@ -219,7 +214,7 @@ softplus, gelu = gate(_softplus, 3), gate(_gelu, 3)
 # ---------------------------------------------------------------- straight pieces
 
 
-def leaky(x: Array, slope: Any, out: Piece = None) -> Array:
+def leaky(x: Array, slope: Any, out: Piece = None) -> Any:
     """Give x where it is positive, else slope · x.
 
     Shapes:  x (*A), slope a number or broadcasting with x -> their common shape
@@ -234,6 +229,9 @@ def leaky(x: Array, slope: Any, out: Piece = None) -> Array:
             product = np.multiply(piece, slope, out=scratch("leaky", piece.shape, piece.dtype))
             pick(piece, product, out=result)
         return out
+    if np.isfinite(slope).all():  # so that 0 · slope is 0
+        low = np.multiply(slope, np.clip(x, -np.inf, 0))
+        return np.add(low, np.clip(x, 0, np.inf), out=low if out is None else out)
     return choose(np.greater(x, 0), x, np.multiply(slope, x), out)
 
 

@@ -9,11 +9,14 @@ Must not know: Tensor, gradients' bookkeeping. Look next at parallel.py and ops/
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..core.backend import Array
 from .parallel import count_product, for_each, get_num_threads, with_one_blas_thread
 
+_FEW = 1 << 12  # multiplications above which one product of all rows is up to ten times as fast as one of each matrix
 _ALONE = 1 << 18  # multiplications up to which BLAS uses one thread anyway
 _SHARED = 1 << 22  # multiplications worth handing to another thread
 
@@ -24,6 +27,10 @@ def product(a: Array, b: Array, out: Array | None = None) -> Array:
     Shapes:  a (*A, I, K), b (*B, K, J) -> (*broadcast(A, B), I, J)
     """
     work = a.size * b.shape[-1]
+    if a.ndim > 2 and b.ndim == 2 and work > _FEW and (out is None or out.flags.c_contiguous):
+        shape = (*a.shape[:-1], b.shape[1])
+        rows = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
+        return product(rows, b, None if out is None else out.reshape(len(rows), b.shape[1])).reshape(shape)
     if work <= _ALONE or not count_product():
         return np.matmul(a, b, out=out)
     if a.ndim != 2 or b.ndim != 2 or work < _SHARED:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..core.backend import Array
+from .product import product
 from .scratch import scratch
 
 SMALL = 1 << 13  # values that BLAS adds up before NumPy's own loop has begun; more would wake the threads of BLAS
+_SHORT = 256  # values in a row up to which a product adds it up as exactly as NumPy, and quicker
 _PIECE = 40  # of a running sum; a power of 2 would have all pieces share few lines of the cache
 _LONG_ROW = 1 << 11  # values in a row from which adding rows runs at the speed of memory
 
@@ -42,6 +44,9 @@ def sum_axes(x: Array, axes: tuple[int, ...], *, keepdims: bool, dtype: Any = No
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
+    if axes == (x.ndim - 1,) and x.size > SMALL and x.shape[-1] <= _SHORT:
+        if x.flags.c_contiguous and x.dtype.char in "fd" and dtype is None:
+            return row_sums(x, out) if keepdims else row_sums(x, None if out is None else out[..., None])[..., 0]
     kept = tuple(i for i in range(x.ndim) if i not in axes)
     rows = x.transpose(*axes, *kept)  # channels-last memory summed over all but the channels is one such case
     if x.ndim == 4 and axes == (0, 2, 3) and x.flags.c_contiguous and x.dtype.char in "fd" and dtype is None:
@@ -56,6 +61,14 @@ def sum_axes(x: Array, axes: tuple[int, ...], *, keepdims: bool, dtype: Any = No
     if keepdims:
         shape = tuple(1 if i in axes else size for i, size in enumerate(x.shape))
     return sums if sums.shape == shape else sums.reshape(shape)
+
+
+def row_sums(x: Array, out: Array | None = None) -> Array:
+    """Add up the last axis of floats in C order, as a product: NumPy spends its time between short rows.
+
+    Shapes:  x (*A, N) -> (*A, 1)
+    """
+    return product(x, _ones_of(x.shape[-1], x.dtype)[:, None], out)
 
 
 def sum_rows(x: Array, dtype: Any = None, out: Array | None = None) -> Array:

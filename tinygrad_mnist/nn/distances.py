@@ -99,7 +99,7 @@ def _bent(
     _alike(name, input, target)
     d = input - target
     close = clamp(d, -near, near)  # n d - n² / 2, whose derivative is n, on either side of the bend
-    losses = close * d - 0.5 * square(close)
+    losses = close * (d - 0.5 * close)
     return _weighted(losses if scale == 1 else losses * scale, weight, reduction, share=True)
 
 
