@@ -27,7 +27,7 @@ FLOORS = {
     "core/torch_names": 0, "core/calls": 0.1, "core/absent": 0.2,
     "core/scope": 1, "core/versions": 1, "core/draws": 1.1, "core/mode": 1.1,
     "core/explain": 1.1, "core/numbers": 1.2, "core/card": 1.3, "core/graph": 2, "core/primitive": 3,
-    "core/stale": 3.1, "core/seeds": 3.1, "core/through": 3.1, "core/hooks": 3.2,
+    "core/once": 3.1, "core/stale": 3.1, "core/seeds": 3.1, "core/through": 3.1, "core/hooks": 3.2,
     "core/faults": 3.2, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,
     "functions": 6, "tensors/fresh": 6.05, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1,
     "tensors/hooks": 6.1, "tensors/methods": 6.15, "tensors/forms": 6.15, "tensors/tensor": 6.2,

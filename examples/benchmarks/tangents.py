@@ -29,7 +29,6 @@ ABOVE = {
     **dict.fromkeys(("x * x", "x * y", "x / y", "x @ y", "linear", "conv2d", "tanh(x @ y).sum()"), BOTH),
     **dict.fromkeys(("x + y", "cat"), "at the border: what is written is too much for the cache"),
     "max_pool2d": "without a tangent nobody asks who won",
-    "batch_norm": "its moments are differentiated one by one",
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {  # of matrices x, y and images
     "x + y": lambda x, y: x + y, "x - 2": lambda x: x - 2, "x * 2": lambda x: x * 2, "x * x": lambda x: x * x,

@@ -15,7 +15,10 @@ from tinygrad_mnist.primitive import elementwise, primitive
 
 # whose rule reads neither the argument nor the result, and that are not declared linear in it
 CHANNELS = "a number for each channel: the rule reads of x no more than the shape, which would be taken for its values"
-OTHERWISE = {("rescale", "centre"): CHANNELS, ("rescale", "offset"): CHANNELS, ("channel_dot", "centre"): CHANNELS}
+OTHERWISE = {
+    ("rescale", "offset"): CHANNELS, ("rescale", "share"): CHANNELS,
+    ("channel_sums", "x"): "affine: the first sum has no x", ("batch_norm", "bias"): "no weight is 1, not 0",
+}  # fmt: skip
 
 
 def places(p):

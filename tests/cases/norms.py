@@ -58,28 +58,54 @@ case(N.moments, build_channels, lambda x: np.stack([x.mean(axes(x)), x.var(axes(
 def build_rescale(d: Draw) -> Call:
     shape = d.choose(SHAPES)
     centre, factor, offset = (d.values(shape[1:2]) for _ in range(3))
-    return Call([d.values(shape), d.choose((centre, None)), factor, d.choose((offset, None))], {}, d.seed)
+    more = d.choose(((d.values(shape), d.values(shape[1:2])), (None, None)))
+    return Call([d.values(shape), d.choose((centre, None)), factor, d.choose((offset, None)), *more], {}, d.seed)
 
 
-def rescaled(x: Any, centre: Any, factor: Any, offset: Any) -> Any:
-    lined = [0 if v is None else v.reshape(-1, *(1,) * (x.ndim - 2)) for v in (centre, factor, offset)]
-    return (x - lined[0]) * lined[1] + lined[2]
+def rescaled(x: Any, centre: Any, factor: Any, offset: Any, y: Any, share: Any) -> Any:
+    lined = [0 if v is None else v.reshape(-1, *(1,) * (x.ndim - 2)) for v in (centre, factor, offset, share)]
+    return (x - lined[0]) * lined[1] + lined[2] + (0 if y is None else y * lined[3])
 
 
 case(N.rescale, build_rescale, rescaled, torch=lambda m, *args: rescaled(*args),
-     examples=(Example((np.array([[1.0, 2], [3, 4]]), a(1, 2), a(3, 4), a(5, 6)), np.array([[5.0, 6], [11, 14]]),
-                       (np.array([[3.0, 4], [3, 4]]), a(-6, -8), a(2, 2), a(2, 2))),))  # fmt: skip
+     examples=(Example((np.array([[1.0, 2], [3, 4]]), a(1, 2), a(3, 4), a(5, 6), np.array([[1.0, 0], [0, 1]]),
+                        a(1, 2)), np.array([[6.0, 6], [11, 16]]),
+                       (np.array([[3.0, 4], [3, 4]]), a(-6, -8), a(2, 2), a(2, 2), np.array([[1.0, 2], [1, 2]]),
+                        a(1, 1))),))  # fmt: skip
 
 
 def build_dot(d: Draw) -> Call:
     shape = d.choose(SHAPES)
-    return Call([d.values(shape), d.values(shape), d.values(shape[1:2])], {}, d.seed)
+    return Call([d.values(shape), d.values(shape), d.choose((d.values(shape[1:2]), None))], {}, d.seed)
 
 
-def dot(y: Any, x: Any, centre: Any) -> Any:
-    return (y * (x - centre.reshape(-1, *(1,) * (x.ndim - 2)))).sum(axes(x))
+def dots(y: Any, x: Any, centre: Any, stack: Any = np.stack) -> Any:
+    centred = x if centre is None else x - centre.reshape(-1, *(1,) * (x.ndim - 2))
+    return stack([y.sum(axes(x)), (y * centred).sum(axes(x))])
 
 
-case(N.channel_dot, build_dot, dot, torch=lambda m, *args: dot(*args),
-     examples=(Example((np.array([[1.0, 2], [3, 4]]), np.array([[5.0, 6], [7, 8]]), a(1, 2)), a(22, 32),
-                       (np.array([[4.0, 4], [6, 6]]), np.array([[1.0, 2], [3, 4]]), a(-4, -6))),))  # fmt: skip
+case(N.channel_sums, build_dot, dots, torch=lambda m, *args: dots(*args, m.stack),
+     examples=(Example((np.array([[1.0, 2], [3, 4]]), np.array([[5.0, 6], [7, 8]]), a(1, 2)),
+                       np.array([[4.0, 6], [22, 32]]),
+                       (np.array([[5.0, 5], [7, 7]]), np.array([[1.0, 2], [3, 4]]), a(-4, -6))),))  # fmt: skip
+
+
+def build_batch(d: Draw) -> Call:
+    shape = d.choose(SHAPES)
+    return Call([d.values(shape), None, *(d.choose((d.values(shape[1:2]), None)) for _ in range(2))],
+                {"eps": d.choose((0.1, 0.5))}, d.seed)  # fmt: skip
+
+
+def normed(x: Any, known: Any, weight: Any, bias: Any, eps: float) -> Any:
+    mean, var = (v.reshape(-1, *(1,) * (x.ndim - 2)) for v in (x.mean(axes(x)), x.var(axes(x))))
+    lined = [None if v is None else v.reshape(mean.shape) for v in (weight, bias)]
+    out = (x - mean) / np.sqrt(var + eps)
+    return out * (1 if lined[0] is None else lined[0]) + (0 if lined[1] is None else lined[1])
+
+
+case(N.batch_norm, build_batch, normed,
+     torch=lambda m, x, known, w, b, eps: m.nn.functional.batch_norm(x, None, None, w, b, True, eps=eps),
+     examples=(Example((np.array([[1.0], [3]]), None, a(2), a(5)), np.array([[4.0], [6]]),
+                       (np.array([[0.375], [-0.375]]), None, a(-0.5), a(1)), {"eps": 3},
+                       g=np.array([[1.0], [0]])),))  # fmt: skip
+

@@ -85,14 +85,14 @@ def test_convolution_and_gradients_match_loops(shapes, names, with_bias, seed):
 
 
 @settings(deadline=None, max_examples=100)
-@given(convolutions(), st.integers(0, 2**32 - 1), st.integers(1, 4000))
-def test_three_kernels_are_adjoint_for_any_block_size(shapes, seed, block_bytes):
+@given(convolutions(), st.integers(0, 2**32 - 1), st.integers(1, 500))
+def test_three_kernels_are_adjoint_for_any_block_size(shapes, seed, block_values):
     x_shape, w_shape, geometry = shapes
     random = np.random.default_rng(seed)
     x, w = random.normal(size=x_shape), random.normal(size=w_shape)
     g = random.normal(size=output_shape(x_shape, w_shape, **geometry))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv_module, "_BLOCK_BYTES", block_bytes)
+        patch.setattr(conv_module, "_BLOCK_VALUES", block_values)
         patch.setattr(conv_module, "_BLOCK_WORK", 1)
         forward = np.vdot(g, conv2d(x, w, None, **geometry))
         through_x = np.vdot(x, conv2d_input_gradient(g, w, x_shape=x_shape, **geometry))

@@ -166,10 +166,11 @@ def differentiate(
     for root, seed in zip(roots, seeds, strict=True):
         sums.add(root.node or root, seed, fresh=False)
     place = "" if retain_graph else caller()
-    outer = state.scope
+    outer, known = state.scope, state.known
     collecting = gc.isenabled()
     try:
         gc.disable()
+        state.known = {} if way is RAW else None
         if create_graph:
             state.scope = Scope(BackwardPass(), None)
         with RECORDING:
@@ -178,7 +179,7 @@ def differentiate(
                 if not retain_graph:
                     node.free(place)  # at once, so that its memory serves the rest of the walk
     finally:
-        state.scope = outer
+        state.scope, state.known = outer, known
         if collecting:
             gc.enable()
         way.ends()

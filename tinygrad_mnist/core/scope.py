@@ -124,6 +124,7 @@ class State(threading.local):
 
     recording: bool = True
     recorder: Recorder | None = None  # set while compiler/ captures a step
+    known: dict[Any, Any] | None = None  # what was computed once in a plain backward pass, see once.py
     plainly: bool = False  # compiled functions run as they are
     scope: Scope | None = None
     around: Callable[..., Any] | None = None  # if set, module calls go through around(scope, forward, args, kwargs)

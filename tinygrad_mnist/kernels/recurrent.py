@@ -8,8 +8,7 @@ Must not know: Tensor, gradients' bookkeeping, layers. Look next at ops/recurren
 
 from __future__ import annotations
 
-import weakref
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +26,6 @@ class Cell(NamedTuple):
 
 CELLS = {"tanh": Cell(1, 1, 1), "relu": Cell(1, 1, 1), "lstm": Cell(4, 2, 4), "gru": Cell(3, 1, 4, apart=True)}
 
-_remembered: dict[int, tuple[Any, Array, Array]] = {}
 
 
 def unrolled(
@@ -100,26 +98,11 @@ def unrolled_deltas(
 ) -> Array:
     """Send the cotangent of the states back through time, to the gates before their functions.
 
-    The rules of all arguments ask for it, one after the other: the last answer for the same gates and an equal g is
-    remembered as long as the gates are there, but for a compiled step, which asks once (with `out`).
     Shapes:  g, states (T, N, S·H), gates (T, N, K·H) -> (T + 1, N, G·H): cotangents of x, then, in its first S·H
              columns, that of h0; where the state's gates get other ones (gru), (2 T + 1, N, G·H), with them between
     """
-    if out is not None:
-        return _deltas(g, states, h0, w, gates, cell, out)
-    known = _remembered.get(id(gates))
-    if known is not None and known[0]() is gates and np.array_equal(known[1], g):
-        return known[2]
     kind, (steps, count, _) = CELLS[cell], states.shape
-    out = np.empty(((2 if kind.apart else 1) * steps + 1, count, len(w)), states.dtype)
-    _deltas(g, states, h0, w, gates, cell, out)
-    key = id(gates)
-    _remembered[key] = weakref.ref(gates, lambda _: _remembered.pop(key, None)), g.copy(), out
-    return out
-
-
-def _deltas(g: Array, states: Array, h0: Array, w: Array, gates: Array, cell: str, out: Array) -> Array:
-    """Write the deltas of a cell into out."""
+    out = np.empty(((2 if kind.apart else 1) * steps + 1, count, len(w)), states.dtype) if out is None else out
     size, (steps, count, _) = w.shape[1], states.shape
     dh, spare = np.empty((count, size), states.dtype), np.empty((count, size), states.dtype)
     last = out[-1]

@@ -32,7 +32,7 @@ def _affine(x: Any, weight: Tensor | None, bias: Tensor | None) -> Any:
                 expected=f"({x.shape[1]},)",
             )  # fmt: skip
     if weight is not None:
-        return norms.rescale(x, None, weight, bias)
+        return norms.rescale(x, None, weight, bias, None, None)
     return x if bias is None else x + reshape(bias, (-1, *(1,) * (x.ndim - 2)))
 
 
@@ -57,24 +57,24 @@ def batch_norm(
     if x.ndim < 2:
         raise ShapeError("batch_norm: expected (N, C, *).", got=f"{tuple(x.shape)}")
     count = math.prod(x.shape) // max(x.shape[1], 1)
-    if training:
-        if count == 1:
-            raise ShapeError("batch_norm: more than one value a channel is needed to train.", got=f"{tuple(x.shape)}",
-                             hint="a larger batch, or model.eval()")  # fmt: skip
-        moments = norms.moments(x)
-        centre, variance = (getitem(moments, index=(i,)) for i in (0, 1))
-        if running_mean is not None and running_var is not None:
-            _keep(running_mean, running_var, moments, count, momentum)
-    elif running_mean is None or running_var is None:
-        raise ArgumentError("batch_norm: evaluation needs the running moments.", hint="training=True")
-    else:
-        centre, variance = running_mean, running_var
-    factor = 1 / sqrt(variance + eps)
-    for vector in (centre, weight, bias):
+    if training and count == 1:
+        raise ShapeError("batch_norm: more than one value a channel is needed to train.", got=f"{tuple(x.shape)}",
+                         hint="a larger batch, or model.eval()")  # fmt: skip
+    for vector in (running_mean, running_var, weight, bias):
         if vector is not None and tuple(vector.shape) != (x.shape[1],):
             got = f"input {tuple(x.shape)}, {tuple(vector.shape)}"
             raise ShapeError("batch_norm: a vector does not fit the channels.", got=got, expected=f"({x.shape[1]},)")
-    return norms.rescale(x, centre, factor if weight is None else factor * weight, bias)
+    if training:
+        with no_grad():
+            known = norms.moments(x)
+        if running_mean is not None and running_var is not None:
+            _keep(running_mean, running_var, known, count, momentum)
+        return norms.batch_norm(x, known, weight, bias, eps=eps)
+    if running_mean is None or running_var is None:
+        raise ArgumentError("batch_norm: evaluation needs the running moments.", hint="training=True")
+    factor = 1 / sqrt(running_var + eps)
+    return norms.rescale(
+        x, running_mean, factor if weight is None else factor * weight, bias, None, None)
 
 
 @no_grad()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.graph import Array
+from ..core.once import once
 from ..core.primitive import primitive
 from ..kernels import recurrent as kernel
 from ..kernels.recurrent import CELLS
@@ -27,7 +28,7 @@ def unrolled(x: Array, h0: Array, w: Array, b: Array | None, *, cell: str) -> An
     """Run a cell over a sequence of gate inputs."""
 
 
-@primitive(kernel.unrolled_deltas, differentiable=False, slow=SEQUENTIAL)
+@primitive(once(kernel.unrolled_deltas), differentiable=False, slow=SEQUENTIAL)
 def unrolled_deltas(g: Array, states: Array, h0: Array, w: Array, gates: Array, *, cell: str) -> Any:
     """Send the cotangent of the states back through time; constant, for where no derivative of it is asked for."""
 
