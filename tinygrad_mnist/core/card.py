@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import inspect
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -30,8 +31,8 @@ def named(code: Any) -> tuple[str, ...]:
 
 
 def has_argument(function: Any, name: str) -> bool:
-    """Tell whether a function has an argument of this name."""
-    code = getattr(function, "__code__", None)
+    """Tell whether a function, or the one that it wraps, has an argument of this name."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
     return code is not None and name in named(code)
 
 
