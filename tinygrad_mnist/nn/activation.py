@@ -1,18 +1,16 @@
-"""Layers without parameters: activations, probabilities, dropout; and PReLU, which has one.
+"""Layers without parameters: activations and probabilities; and PReLU, which has one.
 
-Each is its function with settings: nn/gates.py and nn/dropout.py have the formulas. Read after layer.py.
+Each is its function with settings: nn/functional/activation.py has the formulas. Read after layer.py.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..core.backend import Generator
 from ..tensors.creation import full
 from ..tensors.tensor import Tensor
 from . import functional as F
-from .checks import check_probability
-from .layer import REQUIRED, Layer, layer
+from .layer import REQUIRED, layer
 from .module import Module
 from .parameter import Parameter
 
@@ -90,30 +88,3 @@ class PReLU(Module):
     def extra_repr(self) -> str:
         """Name the number of slopes."""
         return f"num_parameters={self.num_parameters}"
-
-
-class _Dropout(Layer):
-    """What the kinds of dropout share: a probability, and a generator of one's own."""
-
-    def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None) -> None:
-        check_probability(f"{type(self).__name__}: p", p)
-        self.p, self.inplace, self.generator = p, inplace, generator
-
-    def extra_repr(self) -> str:
-        """Name the probability."""
-        return f"p={self.p}, inplace={self.inplace}"
-
-    def forward(self, input: Tensor) -> Any:
-        return type(self).function(input, self.p, self.training, self.inplace, generator=self.generator)
-
-
-def _dropout(name: str, function: Any) -> Any:
-    made = layer(name, function, base=_Dropout)
-    del made.__signature__
-    return made
-
-
-Dropout, Dropout1d = _dropout("Dropout", F.dropout), _dropout("Dropout1d", F.dropout1d)
-Dropout2d, Dropout3d = _dropout("Dropout2d", F.dropout2d), _dropout("Dropout3d", F.dropout3d)
-AlphaDropout = _dropout("AlphaDropout", F.alpha_dropout)
-FeatureAlphaDropout = _dropout("FeatureAlphaDropout", F.feature_alpha_dropout)

@@ -1,6 +1,6 @@
 """Convolutions as layers: Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d.
 
-Read after linear.py; convolution.py has the functions, ops/conv.py the calculus and kernels/conv.py the arithmetic.
+Read after linear.py; functional/conv.py has the functions, ops/conv.py the calculus and kernels/conv.py the arithmetic.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from ..core.errors import ArgumentError
 from ..functions import pad
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
-from . import convolution as F
-from .arguments import numbers
-from .convolution import Sizes
+from . import functional as F
+from .functional.arguments import numbers
+from .functional.conv import Sizes
 from .linear import fan_in_uniform, positive
 from .module import Module
 from .parameter import Parameter

@@ -44,6 +44,22 @@ class Layer(Module):
         return ", ".join([*parts, "inplace=True"] if vars(self).get("inplace") else parts)
 
 
+class Settled(Layer):
+    """Base of layers whose repr names all settings that are not the default."""
+
+    def extra_repr(self) -> str:
+        """Name the settings, less the defaults."""
+        given = {name: getattr(self, name) for name in self.settings}
+        plain = {**self.settings, "stride": given.get("kernel_size")} if "output_size" not in given else {}
+        return ", ".join(f"{k}={v!r}" for k, v in given.items() if k not in plain or plain[k] != _plain(v))
+
+
+def _plain(value: Any) -> Any:
+    """Write sizes of 0 or 1 in all dimensions as one."""
+    same = isinstance(value, tuple) and len(set(value)) == 1 and value[0] in (0, 1)
+    return value[0] if same else value
+
+
 REQUIRED = inspect.Parameter.empty
 
 

@@ -1,6 +1,6 @@
 """Linear, the affine layer, Bilinear, and what brings inputs to them: Flatten, Unflatten, Identity.
 
-Read after module.py; functional.py has the operation.
+Read after module.py; functional/linear.py has the operation.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Losses as modules: what a model's output is compared with, and how.
 
-Each is its function with settings: nn/losses.py and nn/distances.py have the formulas and the checks.
+Each is its function with settings: nn/functional/loss.py and distance.py have the formulas and the checks.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.errors import DTypeError
 from . import functional as F
-from .checks import check_reduction
+from .functional.checks import check_reduction
 from .layer import Layer, layer
 
 

@@ -2,7 +2,7 @@
 
 They are found by walking the attributes in the order of assignment, through lists, tuples and dicts (buffers by the
 names that were registered); no assignment is intercepted, so `super().__init__()` may be forgotten. Calling a module
-notes in the graph who calls, for errors and pictures. Knows no layer. Look next at linear.py and functional.py.
+notes in the graph who calls, for errors and pictures. Knows no layer. Look next at linear.py and functional/.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Normalization layers: batch, instance, layer, group, root mean square, local response.
 
 _Running moments are buffers that training changes in place, and a compiled step with them. Read after linear.py;
-nn/norms.py has the functions.
+nn/functional/norm.py has the functions.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ from ..ops import contract, index
 from ..ops import recurrent as ops
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
-from .arguments import data, like_weight
-from .checks import check_probability
-from .dropout import dropout
+from .functional.arguments import data, like_weight
+from .functional.checks import check_probability
+from .functional.dropout import dropout
 from .linear import fan_in_uniform, positive
 from .module import Module
 from .parameter import Parameter

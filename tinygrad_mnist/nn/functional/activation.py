@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backend import Generator
-from ..core.draws import draw, uniform
-from ..core.errors import ArgumentError, ShapeError
-from ..functions import relu as rectified
-from ..functions import reshape, sigmoid, softmax, split, tanh
-from ..functions.dims import as_axis
-from ..functions.types import Tensor
-from ..ops import compare, elementwise
-from ..ops import gates as ops
+from ...core.backend import Generator
+from ...core.draws import draw, uniform
+from ...core.errors import ArgumentError, ShapeError
+from ...functions import relu as rectified
+from ...functions import reshape, sigmoid, softmax, split, tanh
+from ...functions.dims import as_axis
+from ...functions.types import Tensor
+from ...ops import compare, elementwise
+from ...ops import gates as ops
 from .checks import changed, floats
 
 SELU = {"alpha": 1.6732632423543772848170429916717, "scale": 1.0507009873554804934193349852946}

@@ -1,6 +1,6 @@
 """What functions of networks ask of their arguments: floats, probabilities, names of reductions.
 
-Look next at gates.py, norms.py and losses.py, which ask.
+Look next at activation.py, norm.py and loss.py, which ask.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError
-from ..core.graph import Var
-from ..functions import mean
-from ..functions import sum as _sum
-from ..functions.types import Tensor
-from ..tensors.in_place import of
+from ...core.errors import ArgumentError, DTypeError
+from ...core.graph import Var
+from ...functions import mean
+from ...functions import sum as _sum
+from ...functions.types import Tensor
+from ...tensors.in_place import of
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": mean, "sum": _sum, "none": lambda losses: losses}
 

@@ -1,6 +1,6 @@
 """What layers on images read from their arguments: sizes for each dimension, dtypes, a batch dimension left out.
 
-Look next at convolution.py, pooling.py and resampling.py, which ask.
+Look next at conv.py, pool.py and resampling.py, which ask.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, ShapeError, TinygradError
-from ..core.explain import outside
-from ..core.graph import Array, Var
-from ..functions.types import Tensor
-from ..kernels.shapes import Pair
-from ..ops import layout, promotion
+from ...core.errors import ArgumentError, DTypeError, ShapeError, TinygradError
+from ...core.explain import outside
+from ...core.graph import Array, Var
+from ...functions.types import Tensor
+from ...kernels.shapes import Pair
+from ...ops import layout, promotion
 
 
 def numbers(value: Any, name: str, count: int) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Distances of tensors, and the losses made of them: of numbers, of pairs, of triplets, of probabilities of yes or no.
 
-Losses take `reduction`, "mean", "sum" or "none", and broadcast as PyTorch's do. Read after losses.py.
+Losses take `reduction`, "mean", "sum" or "none", and broadcast as PyTorch's do. Read after loss.py.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ShapeError
-from ..core.explain import outside
-from ..core.graph import no_grad
-from ..functions import clamp, unsqueeze
-from ..functions import sum as _sum
-from ..functions.norms import vector_norm
-from ..functions.types import Tensor, TensorLike
-from ..ops import compare
-from ..ops.broadcast import broadcast_to
-from ..ops.elementwise import absolute, exp, log, sqrt, square
+from ...core.errors import ArgumentError, ShapeError
+from ...core.explain import outside
+from ...core.graph import no_grad
+from ...functions import clamp, unsqueeze
+from ...functions import sum as _sum
+from ...functions.norms import vector_norm
+from ...functions.types import Tensor, TensorLike
+from ...ops import compare
+from ...ops.broadcast import broadcast_to
+from ...ops.elementwise import absolute, exp, log, sqrt, square
+from .activation import softplus
 from .checks import check_reduction, floats, reduced
-from .gates import softplus
 
 
 def _alike(name: str, input: Any, target: Any) -> None:

@@ -2,19 +2,19 @@
 
 All of them are ops/conv.py's three: of one dimension is on images one pixel high, and a transposed convolution is the
 gradient of a convolution in its input, with whose rules it is differentiated. Read after arguments.py; look next at
-pooling.py.
+pool.py.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..core.errors import ArgumentError, ShapeError
-from ..core.graph import Array
-from ..functions import pad
-from ..functions.types import Tensor
-from ..kernels.shapes import Pair
-from ..ops import conv, layout
+from ...core.errors import ArgumentError, ShapeError
+from ...core.graph import Array
+from ...functions import pad
+from ...functions.types import Tensor
+from ...kernels.shapes import Pair
+from ...ops import conv, layout
 from .arguments import as_images, data, like_weight, numbers
 
 Sizes = int | tuple[int, ...] | list[int]

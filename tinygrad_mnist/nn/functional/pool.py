@@ -1,7 +1,7 @@
 """Pooling in one and two dimensions as functions with PyTorch's names: maxima, means, power means, and back.
 
 Maxima are ops/pool.py's; a mean over windows is one weighed sum along the rows and one along the columns
-(ops/blend.py), with the divisor in its weights. Read after convolution.py; look next at resampling.py.
+(ops/blend.py), with the divisor in its weights. Read after conv.py; look next at resampling.py.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, ShapeError
-from ..core.scope import unchanging
-from ..functions import mean, relu, sign
-from ..functions import pow as power
-from ..functions.types import Tensor
-from ..kernels.blend import Table, adaptive_windows
-from ..kernels.shapes import Pair, check_window
-from ..ops import index, layout, pool
-from ..ops.blend import blend
-from ..ops.elementwise import absolute
+from ...core.errors import ArgumentError, DTypeError, ShapeError
+from ...core.scope import unchanging
+from ...functions import mean, relu, sign
+from ...functions import pow as power
+from ...functions.types import Tensor
+from ...kernels.blend import Table, adaptive_windows
+from ...kernels.shapes import Pair, check_window
+from ...ops import index, layout, pool
+from ...ops.blend import blend
+from ...ops.elementwise import absolute
 from .arguments import as_images, data, numbers
-from .convolution import Images, Sizes
+from .conv import Images, Sizes
 
 
 def max_pool1d(

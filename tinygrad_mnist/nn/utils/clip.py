@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from ..core.errors import ArgumentError, GradientError
-from ..core.graph import Var, no_grad
-from ..functions import abs as _abs
-from ..functions import amax, clamp, isfinite, square, stack
-from ..functions import sum as _sum
-from ..tensors.creation import tensor
-from ..tensors.tensor import Tensor
+from ...core.errors import ArgumentError, GradientError
+from ...core.graph import Var, no_grad
+from ...functions import abs as _abs
+from ...functions import amax, clamp, isfinite, square, stack
+from ...functions import sum as _sum
+from ...tensors.creation import tensor
+from ...tensors.tensor import Tensor
 
 Tensors: TypeAlias = Tensor | Iterable[Tensor]
 

@@ -1,7 +1,7 @@
 """Normalizations as functions: batch, layer, group, instance, root mean square, local response, unit length.
 
 All but batch norm standardize rows of a matrix. Batch norm keeps running moments, changed in place outside of the
-graph, which a compiled step repeats. Read after gates.py; ops/norms.py has the primitives.
+graph, which a compiled step repeats. Read after activation.py; ops/norms.py has the primitives.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ShapeError
-from ..core.graph import no_grad
-from ..functions import clamp, pad, reshape, square
-from ..functions.norms import vector_norm
-from ..functions.types import Tensor
-from ..ops import norms, reduce
-from ..ops.elementwise import sqrt
-from ..ops.index import getitem
+from ...core.errors import ArgumentError, ShapeError
+from ...core.graph import no_grad
+from ...functions import clamp, pad, reshape, square
+from ...functions.norms import vector_norm
+from ...functions.types import Tensor
+from ...ops import norms, reduce
+from ...ops.elementwise import sqrt
+from ...ops.index import getitem
 from .checks import floats
 
 

@@ -1,7 +1,7 @@
 """Losses of classification as functions: class numbers or probabilities against logits or log-probabilities.
 
 Plain class numbers take the fused cross-entropy; weights, numbers to ignore and probabilities are compositions. Read
-after attention.py; look next at distances.py, which has the other losses.
+after attention.py; look next at distance.py, which has the other losses.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, ShapeError
-from ..core.explain import outside
-from ..core.graph import Array, Var
-from ..core.scope import unchanging
-from ..functions import clamp, cumsum, log_softmax, permute, unsqueeze
-from ..functions import sum as _sum
-from ..functions.types import Tensor, TensorLike
-from ..ops import compare, index, promotion, reduce
-from ..ops import softmax as softmaxes
+from ...core.errors import ArgumentError, DTypeError, ShapeError
+from ...core.explain import outside
+from ...core.graph import Array, Var
+from ...core.scope import unchanging
+from ...functions import clamp, cumsum, log_softmax, permute, unsqueeze
+from ...functions import sum as _sum
+from ...functions.types import Tensor, TensorLike
+from ...ops import compare, index, promotion, reduce
+from ...ops import softmax as softmaxes
+from .activation import logsigmoid
 from .checks import check_probability, check_reduction, floats, reduced
-from .gates import logsigmoid
 
 
 def _rows(input: Tensor | Array, target: Tensor | Array) -> tuple[Any, Any, tuple[int, ...] | None]:
