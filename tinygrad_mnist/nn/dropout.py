@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.backend import Generator
-from ..tensors.tensor import Tensor
 from . import functional as F
 from .functional.checks import check_probability
 from .layer import Layer, layer
@@ -17,25 +15,19 @@ from .layer import Layer, layer
 class _Dropout(Layer):
     """What the kinds of dropout share: a probability, and a generator of one's own."""
 
-    def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None) -> None:
-        check_probability(f"{type(self).__name__}: p", p)
-        self.p, self.inplace, self.generator = p, inplace, generator
+    p: float
 
-    def extra_repr(self) -> str:
-        """Name the probability."""
-        return f"p={self.p}, inplace={self.inplace}"
-
-    def forward(self, input: Tensor) -> Any:
-        return type(self).function(input, self.p, self.training, self.inplace, generator=self.generator)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        check_probability(f"{type(self).__name__}: p", self.p)
 
 
 def _dropout(name: str, function: Any) -> Any:
-    made = layer(name, function, base=_Dropout)
-    del made.__signature__
-    return made
+    return layer(name, function, "p={p}, inplace={inplace}", _Dropout, trains=True, p=0.5, inplace=False,
+                 generator=None)  # fmt: skip
 
 
-Dropout, Dropout1d = _dropout("Dropout", F.dropout), _dropout("Dropout1d", F.dropout1d)
-Dropout2d, Dropout3d = _dropout("Dropout2d", F.dropout2d), _dropout("Dropout3d", F.dropout3d)
-AlphaDropout = _dropout("AlphaDropout", F.alpha_dropout)
+Dropout, AlphaDropout = _dropout("Dropout", F.dropout), _dropout("AlphaDropout", F.alpha_dropout)
+Dropout1d, Dropout2d = _dropout("Dropout1d", F.dropout1d), _dropout("Dropout2d", F.dropout2d)
+Dropout3d = _dropout("Dropout3d", F.dropout3d)
 FeatureAlphaDropout = _dropout("FeatureAlphaDropout", F.feature_alpha_dropout)

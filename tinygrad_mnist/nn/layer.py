@@ -11,10 +11,13 @@ import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..core.errors import ArgumentError
+from ..core.calls import refusal
 from .module import Module
 
 BUFFERS = frozenset({"weight", "pos_weight"})  # settings that are tensors, and saved
+REQUIRED = inspect.Parameter.empty
+MADE: dict[str, Any] = {"device": None, "dtype": None}  # the last settings of what has parameters
+DRAWN = MADE | {"generator": None}
 
 
 class Layer(Module):
@@ -24,6 +27,17 @@ class Layer(Module):
     settings: ClassVar[dict[str, Any]] = {}
     shown: ClassVar[str] = ""
     trains: ClassVar[bool] = False  # whether the function asks if the module is training
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls) -> None:
+        if "settings" not in vars(cls):
+            return
+        kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        parameters = []
+        for name, value in cls.settings.items():
+            parameters.append(inspect.Parameter(name, kind, default=value))
+            kind = inspect.Parameter.KEYWORD_ONLY if name in ("dtype", "inplace") else kind  # what follows them
+        cls.__signature__ = inspect.Signature(parameters)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         for name, value in bound(type(self), args, kwargs).items():
@@ -41,7 +55,30 @@ class Layer(Module):
     def extra_repr(self) -> str:
         """Name the settings that PyTorch names."""
         parts = [self.shown.format(**vars(self))] if self.shown else []
-        return ", ".join([*parts, "inplace=True"] if vars(self).get("inplace") else parts)
+        inplace = vars(self).get("inplace") and "inplace" not in self.shown
+        return ", ".join([*parts, "inplace=True"] if inplace else parts)
+
+
+class Learned(Layer):
+    """Base of layers with parameters, which `_build` makes; how they are made is no attribute."""
+
+    weight: Any
+    bias: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        given = bound(type(self), args, kwargs)
+        made, bias = {key: given.pop(key) for key in DRAWN if key in given}, given.pop("bias", False)
+        for name, value in given.items():
+            setattr(self, name, value)
+        self._build(bias, made)
+
+    def _build(self, bias: bool, made: dict[str, Any]) -> None:
+        """Check the settings and make the parameters; made: their dtype and device, and a generator."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        """Name the settings; of the bias, whether there is one."""
+        return self.shown.format(**{**vars(self), "bias": vars(self).get("bias") is not None})
 
 
 class Settled(Layer):
@@ -60,24 +97,14 @@ def _plain(value: Any) -> Any:
     return value[0] if same else value
 
 
-REQUIRED = inspect.Parameter.empty
-
-
 def bound(kind: type[Layer], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Give each setting of a class its value: from the arguments, or the default."""
-    settings = kind.settings
     try:
-        values = dict(zip(settings, args, strict=False))
-        taken = [*(values.keys() & kwargs.keys()), *(kwargs.keys() - settings.keys())]
-        values = settings | values | kwargs
-        if len(args) > len(settings) or taken or any(v is REQUIRED for v in values.values()):
-            raise TypeError
-    except TypeError:
-        names = ", ".join(name if v is REQUIRED else f"{name}={v!r}" for name, v in settings.items())
-        got = ", ".join([*(f"{x!r:.30}" for x in args), *(f"{k}={v!r:.30}" for k, v in kwargs.items())])
-        raise ArgumentError(f"{kind.__name__}: the arguments do not fit.", got=f"({got})",
-                            expected=f"({names})") from None  # fmt: skip
-    return values
+        given = kind.__signature__.bind(*args, **kwargs)
+    except TypeError as error:
+        raise refusal(kind.__name__, kind.__signature__.parameters.values(), str(error), args, kwargs) from None
+    given.apply_defaults()
+    return given.arguments
 
 
 def layer(
@@ -90,12 +117,9 @@ def layer(
         shown: how its settings are written, as "alpha={alpha}"; `inplace` is written where it is true
         settings: its arguments and their defaults
     """
-    keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(key, keyword, default=value) for key, value in settings.items()]
     body = {
         "function": staticmethod(function), "settings": settings, "shown": shown, "trains": trains,
+        "count": int(name[-2]) if name[-2:-1].isdigit() else 0,  # of dimensions, where the name tells
         "__doc__": function.__doc__, "__module__": sys._getframe(1).f_globals["__name__"],
-        "__signature__": inspect.Signature(parameters),
     }  # fmt: skip
     return type(name, (base,), body)
-

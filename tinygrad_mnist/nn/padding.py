@@ -18,9 +18,9 @@ class Border(Layer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        name, count = type(self).__name__, 2 * int(type(self).__name__[-2])
-        self.padding = numbers(self.padding, f"{name}: padding", count)
+        self.padding = numbers(self.padding, f"{type(self).__name__}: padding", 2 * self.count)
 
+    count: int
     padding: Any
 
 

@@ -21,8 +21,9 @@ class Windows(Settled):
         self.stride = self.kernel_size if self.stride is None else self.stride
         for name in {"kernel_size", "stride", "padding", "dilation"} & {*self.settings}:
             label = f"{type(self).__name__}: {name}"
-            setattr(self, name, numbers(getattr(self, name), label, int(type(self).__name__[-2])))
+            setattr(self, name, numbers(getattr(self, name), label, self.count))
 
+    count: int
     kernel_size: Any
     stride: Any
 

@@ -147,8 +147,9 @@ class Transformer(Module):
     ) -> None:  # fmt: skip
         of_layer = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
 
-        def norm() -> LayerNorm:
-            return LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+        def norm() -> Module:
+            made: Module = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+            return made
 
         self.encoder = custom_encoder or TransformerEncoder(
             TransformerEncoderLayer(*of_layer, dtype=dtype), num_encoder_layers, norm())

@@ -5,6 +5,7 @@ Look next at conv.py, pool.py and resampling.py, which ask.
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,23 @@ def numbers(value: Any, name: str, count: int) -> tuple[int, ...]:
         many = {1: "an int", 2: "an int or a pair of ints"}.get(count, f"an int or {count} ints")
         raise ArgumentError(f"{name}: expected {many}.", got=repr(value))
     return tuple(int(v) for v in given)
+
+
+def each(operation: Callable[..., Any]) -> Any:
+    """Make the functions of one and of two dimensions of an operation that takes their name and number first."""
+    signature = inspect.signature(operation)
+    own = signature.replace(parameters=[*signature.parameters.values()][2:])
+    return (_function(operation, f"{operation.__name__.strip('_')}{count}d", count, own) for count in (1, 2))
+
+
+def _function(operation: Callable[..., Any], name: str, count: int, signature: inspect.Signature) -> Any:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return operation(name, count, *args, **kwargs)
+
+    function.__name__ = function.__qualname__ = name
+    function.__module__, function.__doc__ = operation.__module__, operation.__doc__
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    return function
 
 
 def pair(value: Any, name: str) -> Pair:
