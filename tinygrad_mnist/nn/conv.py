@@ -25,6 +25,9 @@ MODE: dict[str, Any] = {"padding_mode": "zeros", **DRAWN}
 class _Conv(Learned):
     """What convolutions have in common; those that have an output padding are transposed."""
 
+    shown = "{in_channels}, {out_channels}, kernel_size={kernel_size}"
+    hidden = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros",
+              "bias": True}  # fmt: skip
     in_channels: int
     out_channels: int
     groups: int
@@ -61,15 +64,6 @@ class _Conv(Learned):
         """Whether this undoes the shape of a convolution."""
         return "output_padding" in self.settings
 
-    def extra_repr(self) -> str:
-        """Name the sizes, and the settings that are not the default."""
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
-        text += f", stride={self.stride}" if set(self.stride) != {1} or self.transposed else ""
-        none, one = (0,) * self.count, (1,) * self.count
-        plain = {"padding": none, "output_padding": none, "dilation": one, "groups": 1, "padding_mode": "zeros"}
-        text += "".join(f", {k}={vars(self)[k]!r}" for k, v in plain.items() if vars(self).get(k, v) != v)
-        return text + ("" if self.bias is not None else ", bias=False")
-
 
 class _Convolution(_Conv):
     settings = {**SIZES, "dilation": 1, "groups": 1, "bias": True, **MODE}
@@ -86,15 +80,7 @@ class _Convolution(_Conv):
 
 
 class Conv1d(_Convolution):
-    """Cross-correlation of sequences with learned filters.
-
-    Shapes:
-        input (N, in_channels, L) or (in_channels, L) -> (N, out_channels, OL) or (out_channels, OL);
-        OL = ⌊(L + 2 pad - d (K - 1) - 1) / s⌋ + 1
-    Args:
-        padding: an int, or "same" or "valid"
-        padding_mode: zeros, reflect, replicate or circular
-    """
+    """Cross-correlation of sequences (N, in_channels, L) or (in_channels, L) with learned filters; as Conv2d."""
 
     function = staticmethod(F.conv1d)
 
@@ -116,6 +102,8 @@ class Conv2d(_Convolution):
 
 
 class _Transposed(_Conv):
+    shown = _Conv.shown + ", stride={stride}"
+    hidden = {k: v for k, v in _Conv.hidden.items() if k != "stride"}
     settings = {**SIZES, "output_padding": 0, "groups": 1, "bias": True, "dilation": 1, **MODE}
     output_padding: Any
 
@@ -135,21 +123,12 @@ class _Transposed(_Conv):
 
 
 class ConvTranspose1d(_Transposed):
-    """Sequences spread over learned filters: what undoes the shape of Conv1d.
-
-    Shapes:
-        input (N, in_channels, L) -> (N, out_channels, OL); OL = (L - 1) s - 2 pad + d (K - 1) + output_padding + 1
-    """
+    """Sequences spread over learned filters: what undoes the shape of Conv1d; see `functional.conv_transpose1d`."""
 
     function = staticmethod(F.conv_transpose1d)
 
 
 class ConvTranspose2d(_Transposed):
-    """Images spread over learned filters: what undoes the shape of Conv2d.
-
-    Shapes:
-        input (N, in_channels, H, W) -> (N, out_channels, OH, OW);
-        OH = (H - 1) s - 2 pad + d (KH - 1) + output_padding + 1
-    """
+    """Images spread over learned filters: what undoes the shape of Conv2d; see `functional.conv_transpose2d`."""
 
     function = staticmethod(F.conv_transpose2d)

@@ -60,11 +60,7 @@ class Conversion:
         return self
 
     def cuda(self: C, device: Any = None) -> C:
-        """Refuse, since there is no other device.
-
-        Raises:
-            DeviceError
-        """
+        """Refuse, since there is no other device."""
         raise absent("cuda", "cuda" if device is None else device)
 
 

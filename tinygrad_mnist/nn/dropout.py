@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.backend import Generator
+from ..tensors.tensor import Tensor
 from . import functional as F
-from .functional.checks import check_probability
+from .functional.arguments import check_probability
 from .layer import Layer, layer
 
 
@@ -16,14 +18,19 @@ class _Dropout(Layer):
     """What the kinds of dropout share: a probability, and a generator of one's own."""
 
     p: float
+    inplace: bool
+    generator: Generator | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         check_probability(f"{type(self).__name__}: p", self.p)
 
+    def forward(self, input: Tensor) -> Any:
+        return type(self).function(input, self.p, self.training, self.inplace, generator=self.generator)
+
 
 def _dropout(name: str, function: Any) -> Any:
-    return layer(name, function, "p={p}, inplace={inplace}", _Dropout, trains=True, p=0.5, inplace=False,
+    return layer(name, function, "p={p}, inplace={inplace}", _Dropout, p=0.5, inplace=False,
                  generator=None)  # fmt: skip
 
 

@@ -165,11 +165,7 @@ def _orthonormal(out: Any, generator: Any, gain: float) -> None:
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Draw = None) -> Tensor:
-    """Draw a matrix from N(0, std²), and set a share of every column to 0.
-
-    Source:
-        Martens 2010
-    """
+    """Draw a matrix from N(0, std²), and set a share of every column to 0; Martens 2010."""
     if tensor.ndim != 2:
         raise ShapeError("sparse_: expected a matrix.", got=f"tensor {tensor.shape}", expected="(out, in)")
     if not 0 <= sparsity <= 1:

@@ -76,9 +76,13 @@ class Learned(Layer):
         """Check the settings and make the parameters; made: their dtype and device, and a generator."""
         raise NotImplementedError
 
+    hidden: ClassVar[dict[str, Any]] = {}  # settings that are only named where they are not these
+
     def extra_repr(self) -> str:
         """Name the settings; of the bias, whether there is one."""
-        return self.shown.format(**{**vars(self), "bias": vars(self).get("bias") is not None})
+        given = {**vars(self), "bias": all(vars(self).get("bias") is not none for none in (None, False))}
+        others = {k: given[k] for k, v in self.hidden.items() if _plain(given.get(k, v)) != v}
+        return self.shown.format(**given) + "".join(f", {k}={v}" for k, v in others.items())
 
 
 class Settled(Layer):
@@ -115,8 +119,12 @@ def layer(
 
     Args:
         shown: how its settings are written, as "alpha={alpha}"; `inplace` is written where it is true
-        settings: its arguments and their defaults
+        settings: its arguments and their defaults; unless given those of the function, but for who draws and when
     """
+    if not settings:
+        given = inspect.signature(function).parameters.values()
+        settings = {p.name: p.default for p in given if p.default is not p.empty}
+        settings = {name: value for name, value in settings.items() if name not in ("training", "generator")}
     body = {
         "function": staticmethod(function), "settings": settings, "shown": shown, "trains": trains,
         "count": int(name[-2]) if name[-2:-1].isdigit() else 0,  # of dimensions, where the name tells

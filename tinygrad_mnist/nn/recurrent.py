@@ -7,7 +7,7 @@ one operation. Read after linear.py.
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,8 +21,7 @@ from ..ops import contract, index
 from ..ops import recurrent as ops
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
-from .functional.arguments import data, like_weight
-from .functional.checks import check_probability
+from .functional.arguments import check_probability, data, like_weight
 from .functional.dropout import dropout
 from .layer import DRAWN, REQUIRED, Learned
 from .linear import fan_in_uniform, positive
@@ -32,17 +31,12 @@ SIZES: dict[str, Any] = {"input_size": REQUIRED, "hidden_size": REQUIRED}
 SHARED: dict[str, Any] = {"bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
 
 
-def described(module: Any, **plain: Any) -> str:
-    """Name the sizes of a layer or cell, and the settings that are not the default."""
-    given = [(k, vars(module).get(k, v), v) for k, v in plain.items()]
-    text = f"{module.input_size}, {module.hidden_size}"
-    return text + "".join(f", {k}={value}" for k, value, default in given if value != default)
-
-
 class _Recurrent(Learned):
     """What layers and cells have in common: sizes, and the names, shapes and start of their parameters."""
 
     cell: str = ""
+    shown = "{input_size}, {hidden_size}"
+    hidden: ClassVar[dict[str, Any]] = {"bias": True, "nonlinearity": "tanh"}
     input_size: int
     hidden_size: int
 
@@ -94,6 +88,7 @@ class _Layers(_Recurrent):
     """Layers of cells over sequences, in one direction or both."""
 
     settings = {**SIZES, "num_layers": 1, **SHARED, **DRAWN}
+    hidden = {"num_layers": 1, **SHARED}
     num_layers: int
     batch_first: bool
     dropout: float
@@ -149,10 +144,6 @@ class _Layers(_Recurrent):
         elif self.batch_first:
             x = permute(x, 1, 0, 2)
         return x, last[0] if len(last) == 1 else tuple(last)
-
-    def extra_repr(self) -> str:
-        """Name the sizes, and the settings that are not the default."""
-        return described(self, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False)
 
 
 class RNN(_Layers):
@@ -222,10 +213,6 @@ class _Cell(_Recurrent):
         parts = [index.getitem(out, index=(*lead, Ellipsis, slice(k * size, (k + 1) * size)))
                  for k in range(len(states))]  # fmt: skip
         return parts[0] if len(parts) == 1 else tuple(parts)
-
-    def extra_repr(self) -> str:
-        """Name the sizes, and the settings that are not the default."""
-        return described(self, bias=True, nonlinearity="tanh")
 
 
 class RNNCell(_Cell):

@@ -133,11 +133,7 @@ class TransformerDecoder(_Stack):
 
 
 class Transformer(Module):
-    """Encoder and decoder.
-
-    Source:
-        Vaswani et al. 2017 (arXiv:1706.03762)
-    """
+    """Encoder and decoder; Vaswani et al. 2017 (arXiv:1706.03762)."""
 
     def __init__(
         self, d_model: int = 512, nhead: int = 8, num_encoder_layers: int = 6, num_decoder_layers: int = 6,

@@ -1,6 +1,6 @@
-"""What layers on images read from their arguments: sizes for each dimension, dtypes, a batch dimension left out.
+"""What functions of networks ask of their arguments: floats, probabilities, names of reductions, sizes, dimensions.
 
-Look next at conv.py, pool.py and resampling.py, which ask.
+Look next at activation.py, norm.py, loss.py, conv.py and pool.py, which ask.
 """
 
 from __future__ import annotations
@@ -15,9 +15,50 @@ import numpy as np
 from ...core.errors import ArgumentError, DTypeError, ShapeError, TinygradError
 from ...core.explain import outside
 from ...core.graph import Array, Var
+from ...functions import mean
+from ...functions import sum as _sum
 from ...functions.types import Tensor
-from ...kernels.shapes import Pair
 from ...ops import layout, promotion
+from ...tensors.in_place import of
+
+REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": mean, "sum": _sum, "none": lambda losses: losses}
+
+
+def check_probability(name: str, p: float) -> None:
+    """Raise unless p lies between 0 and 1."""
+    if not 0 <= p <= 1:
+        raise ArgumentError(f"{name} must lie between 0 and 1.", got=f"{p}", expected="a probability or share")
+
+
+def check_reduction(reduction: str) -> None:
+    """Raise unless the name of a reduction is known."""
+    if not isinstance(reduction, str):
+        raise DTypeError(
+            "loss: the first argument of a loss module is its reduction, not the data.",
+            got=f"{type(reduction).__name__}", expected="'mean', 'sum' or 'none'",
+            hint="make it first: loss_function = CrossEntropyLoss(); loss = loss_function(logits, target)",
+        )  # fmt: skip
+    if reduction not in REDUCTIONS:
+        raise ArgumentError(f"reduction: {reduction!r} is unknown.", expected="'mean', 'sum' or 'none'")
+
+
+def reduced(losses: Any, reduction: str, shape: tuple[int, ...] | None = None) -> Tensor:
+    """Reduce one loss per sample to their mean or sum, or leave them, in a shape if one is given."""
+    check_reduction(reduction)
+    return REDUCTIONS[reduction](losses if shape is None or reduction != "none" else losses.reshape(shape))
+
+
+def floats(name: str, x: Any) -> Any:
+    """Raise unless x is a tensor or array of floating-point numbers; give it."""
+    if isinstance(x, Var | np.ndarray | np.generic) and x.dtype.kind == "f":
+        return x
+    got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Var | np.ndarray) else f"{type(x).__name__} {x!r:.60}"
+    raise DTypeError(f"{name}: the input must hold floating-point numbers.", got=got, hint="x.float()")
+
+
+def changed(function: Callable[..., Any], input: Any, *settings: Any) -> Any:
+    """Do what a function does in the memory of its input: PyTorch's `inplace=True`."""
+    return of(function)(input, *settings) if isinstance(input, Var) else function(input, *settings)
 
 
 def numbers(value: Any, name: str, count: int) -> tuple[int, ...]:
@@ -33,11 +74,17 @@ def numbers(value: Any, name: str, count: int) -> tuple[int, ...]:
     return tuple(int(v) for v in given)
 
 
-def each(operation: Callable[..., Any]) -> Any:
-    """Make the functions of one and of two dimensions of an operation that takes their name and number first."""
-    signature = inspect.signature(operation)
-    own = signature.replace(parameters=[*signature.parameters.values()][2:])
-    return (_function(operation, f"{operation.__name__.strip('_')}{count}d", count, own) for count in (1, 2))
+def each(operation: Callable[..., Any], *wide: str) -> Any:
+    """Make the functions of one and of two dimensions of an operation that takes their name and number first.
+
+    Args:
+        wide: the arguments of two dimensions alone
+    """
+    signature, name = inspect.signature(operation), operation.__name__.strip("_")
+    own = [*signature.parameters.values()][2:]
+    fewer = [p for p in own if p.name not in wide]
+    return (_function(operation, f"{name}{count}d", count, signature.replace(parameters=parameters))
+            for count, parameters in ((1, fewer), (2, own)))  # fmt: skip
 
 
 def _function(operation: Callable[..., Any], name: str, count: int, signature: inspect.Signature) -> Any:
@@ -50,29 +97,22 @@ def _function(operation: Callable[..., Any], name: str, count: int, signature: i
     return function
 
 
-def pair(value: Any, name: str) -> Pair:
-    """Read an int or a pair of ints as (height, width)."""
-    height, width = numbers(value, name, 2)
-    return height, width
+def array(name: str, x: Any, hint: str = "") -> None:
+    """Raise unless x is a tensor or array."""
+    if not isinstance(x, Var | np.ndarray):
+        got = f"{type(x).__name__} {x!r:.60}"
+        raise DTypeError(f"{name}: the input is neither a tensor nor an array.", got=got, hint=hint)
 
 
 def like_weight(name: str, x: Any, w: Tensor | Array) -> Any:
     """Bring the input of a layer to the dtype of its weight: floats with a warning, integers never."""
-    if not isinstance(x, Var | np.ndarray):
-        raise DTypeError(
-            f"{name}: the input is neither a tensor nor an array.",
-            got=f"{type(x).__name__} {x!r:.60}",
-            hint="call the module on its input first" if callable(x) else "tg.tensor(data)",
-        )
+    array(name, x, "call the module on its input first" if callable(x) else "tg.tensor(data)")
     if x.dtype == w.dtype:
         return x
     if x.dtype.kind != "f":
-        raise DTypeError(
-            f"{name}: the input holds {x.dtype} values but the weight is {w.dtype}.",
-            got=f"x {tuple(x.shape)} {x.dtype}",
-            expected=f"x of dtype {w.dtype}",
-            hint="x.float() / 255 for pixels, x.float() otherwise",
-        )
+        raise DTypeError(f"{name}: the input holds {x.dtype} values but the weight is {w.dtype}.",
+                         got=f"x {tuple(x.shape)} {x.dtype}", expected=f"x of dtype {w.dtype}",
+                         hint="x.float() / 255 for pixels, x.float() otherwise")  # fmt: skip
     warnings.warn(
         f"{name}: the input is {x.dtype} and the weight {w.dtype}; the input is converted on every call. "
         f"Convert the data once: x.astype('{w.dtype}') or x.to(tg.{w.dtype}).",
@@ -83,14 +123,10 @@ def like_weight(name: str, x: Any, w: Tensor | Array) -> Any:
 
 def data(name: str, x: Any, *ranks: int) -> Any:
     """Raise unless x is a tensor or array of one of these numbers of dimensions; give it."""
-    if not isinstance(x, Var | np.ndarray):
-        raise DTypeError(f"{name}: the input is neither a tensor nor an array.", got=f"{type(x).__name__} {x!r:.60}")
+    array(name, x)
     if x.ndim not in ranks:
-        raise ShapeError(
-            f"{name}: the input has {x.ndim} dimensions.",
-            got=f"input {tuple(x.shape)}",
-            expected=" or ".join(map(str, ranks)),
-        )
+        raise ShapeError(f"{name}: the input has {x.ndim} dimensions.", got=f"input {tuple(x.shape)}",
+                         expected=" or ".join(map(str, ranks)))  # fmt: skip
     return x
 
 

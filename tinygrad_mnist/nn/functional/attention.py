@@ -15,7 +15,7 @@ from ...core.scope import unchanging
 from ...functions import matmul, reshape, softmax, transpose
 from ...functions.types import Tensor
 from ...ops import broadcast, compare, reduce
-from .checks import floats
+from .arguments import floats
 from .dropout import dropout
 
 

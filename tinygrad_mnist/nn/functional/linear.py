@@ -26,12 +26,10 @@ def linear(input: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array |
     """
     if weight.ndim != 2:
         if weight.ndim != 1 or input.ndim == 0 or (bias is not None and not bias.ndim < input.ndim == 1):
-            raise ShapeError(
-                "linear: the weight or the bias has the wrong number of dimensions.",
-                got=f"input {tuple(input.shape)}, weight {tuple(weight.shape)}"
-                + ("" if bias is None else f", bias {tuple(bias.shape)}"),
-                expected="weight (O, I) and bias (O,), or weight (I,) and no bias",
-            )
+            raise ShapeError("linear: the weight or the bias has the wrong number of dimensions.",
+                             got=f"input {tuple(input.shape)}, weight {tuple(weight.shape)}"
+                             + ("" if bias is None else f", bias {tuple(bias.shape)}"),
+                             expected="weight (O, I) and bias (O,), or weight (I,) and no bias")  # fmt: skip
         out = matmul(like_weight("linear", input, weight), weight)
         return out if bias is None else out + bias
     return contract.linear(like_weight("linear", input, weight), weight, bias)

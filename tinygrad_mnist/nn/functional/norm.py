@@ -20,17 +20,20 @@ from ...functions.types import Tensor
 from ...ops import norms, reduce
 from ...ops.elementwise import sqrt
 from ...ops.index import getitem
-from .checks import floats
+from .arguments import floats
 
 
-def _affine(x: Any, weight: Tensor | None, bias: Tensor | None) -> Any:
-    """Scale and shift each channel of (N, C, *)."""
-    for name, vector in (("weight", weight), ("bias", bias)):
+def _fit(name: str, x: Any, *vectors: Any) -> None:
+    """Raise unless vectors have a number for each channel of (N, C, *)."""
+    for vector in vectors:
         if vector is not None and tuple(vector.shape) != (x.shape[1],):
-            raise ShapeError(
-                f"norm: the {name} does not fit the channels.", got=f"input {tuple(x.shape)}, {tuple(vector.shape)}",
-                expected=f"({x.shape[1]},)",
-            )  # fmt: skip
+            got = f"input {tuple(x.shape)}, {tuple(vector.shape)}"
+            raise ShapeError(f"{name}: a vector does not fit the channels.", got=got, expected=f"({x.shape[1]},)")
+
+
+def _affine(name: str, x: Any, weight: Tensor | None, bias: Tensor | None) -> Any:
+    """Scale and shift each channel of (N, C, *)."""
+    _fit(name, x, weight, bias)
     if weight is not None:
         return norms.rescale(x, None, weight, bias)
     return x if bias is None else x + reshape(bias, (-1, *(1,) * (x.ndim - 2)))
@@ -70,10 +73,7 @@ def batch_norm(
     else:
         centre, variance = running_mean, running_var
     factor = 1 / sqrt(variance + eps)
-    for vector in (centre, weight, bias):
-        if vector is not None and tuple(vector.shape) != (x.shape[1],):
-            got = f"input {tuple(x.shape)}, {tuple(vector.shape)}"
-            raise ShapeError("batch_norm: a vector does not fit the channels.", got=got, expected=f"({x.shape[1]},)")
+    _fit("batch_norm", x, centre, weight, bias)
     return norms.rescale(x, centre, factor if weight is None else factor * weight, bias)
 
 
@@ -94,10 +94,8 @@ def _trailing(name: str, x: Any, normalized_shape: Any, *vectors: Any) -> tuple[
     single = isinstance(normalized_shape, int | np.integer)
     shape = (int(normalized_shape),) if single else tuple(map(int, normalized_shape))
     if not shape or tuple(x.shape[x.ndim - len(shape) :]) != shape or len(shape) > x.ndim:
-        raise ShapeError(
-            f"{name}: the input does not end in the normalized shape.", got=f"input {tuple(x.shape)}",
-            expected=f"(*, {', '.join(map(str, shape))})",
-        )  # fmt: skip
+        raise ShapeError(f"{name}: the input does not end in the normalized shape.", got=f"input {tuple(x.shape)}",
+                         expected=f"(*, {', '.join(map(str, shape))})")  # fmt: skip
     for vector in vectors:
         if vector is not None and tuple(vector.shape) != shape:
             raise ShapeError(f"{name}: weight and bias have the normalized shape.", got=f"{tuple(vector.shape)}",
@@ -111,8 +109,6 @@ def layer_norm(
 ) -> Tensor:  # fmt: skip
     """Bring the last dimensions of each sample to mean 0 and variance 1, then scale and shift element by element.
 
-    Shapes:
-        input (*, D), weight, bias (D), D the normalized shape -> (*, D)
     Source:
         Ba et al. 2016 (arXiv:1607.06450)
     """
@@ -128,8 +124,6 @@ def rms_norm(
 ) -> Tensor:
     """Divide the last dimensions of each sample by the root of their mean square, then scale element by element.
 
-    Shapes:
-        input (*, D), weight (D), D the normalized shape -> (*, D)
     Args:
         eps: added to the mean square; the smallest step of the dtype unless given
     Source:
@@ -156,7 +150,7 @@ def group_norm(
         raise ShapeError("group_norm: the groups must divide the channels.", got=f"input {tuple(input.shape)}, "
                          f"{num_groups} groups", expected="(N, C, *), C divisible")  # fmt: skip
     out = reshape(_standardized(input, input.shape[0] * num_groups, eps), tuple(input.shape))
-    return _affine(out, weight, bias)
+    return _affine("group_norm", out, weight, bias)
 
 
 def instance_norm(
@@ -184,7 +178,7 @@ def instance_norm(
             moments = norms.moments(reshape(input.detach(), (1, n * c, count)))
             average = reduce.mean(reshape(moments, (2, n, c)), axis=1, keepdims=False)
             _keep(running_mean, running_var, average, count, momentum)
-    return _affine(reshape(_standardized(input, n * c, eps), tuple(input.shape)), weight, bias)
+    return _affine("instance_norm", reshape(_standardized(input, n * c, eps), tuple(input.shape)), weight, bias)
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:

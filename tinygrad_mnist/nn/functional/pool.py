@@ -93,32 +93,17 @@ def _max_pool(
 max_pool1d, max_pool2d = each(_max_pool)
 
 
-def avg_pool1d(
-    input: Images, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True,
+def _avg_pool(
+    name: str, count: int, input: Images, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0,
+    ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Tensor:  # fmt: skip
-    """Average every window: (N, C, L) or (C, L) -> (N, C, OL) or (C, OL)."""
-    return _avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
-
-
-def avg_pool2d(
-    input: Images, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
-) -> Tensor:  # fmt: skip
-    """Average every window: (N, C, H, W) or (C, H, W) -> (N, C, OH, OW) or (C, OH, OW).
+    """Average every window: (N, C, *L) or (C, *L) -> (N, C, *OL) or (C, *OL).
 
     Args:
         count_include_pad: divide by the taps on the padding, too
         divisor_override: divide by this instead
     """
-    settings = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    return _avg_pool("avg_pool2d", 2, input, *settings)
-
-
-def _avg_pool(
-    name: str, count: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
-    count_include_pad: bool, divisor: Any,
-) -> Tensor:  # fmt: skip
+    x, divisor = input, divisor_override
     window = _window(name, count, x, kernel_size=kernel_size, stride=stride, padding=padding)
     data(name, x, count + 1, count + 2)
     if x.dtype.kind != "f":
@@ -136,6 +121,9 @@ def _avg_pool(
 
     out: Tensor = as_images(name, count, x, operation)
     return out
+
+
+avg_pool1d, avg_pool2d = each(_avg_pool, "divisor_override")
 
 
 def _lp_pool(
