@@ -101,8 +101,7 @@ class _Numbered(_Held):
         del items[index]
         self._number(items)
 
-    def __iadd__(self, modules: Iterable[Any]) -> Self:
-        return self.extend(modules)
+    __iadd__ = extend
 
     def __add__(self, other: Iterable[Any]) -> Self:
         both = type(self).__new__(type(self))

@@ -6,7 +6,7 @@ Read after linear.py; functional/conv.py has the functions, ops/conv.py the calc
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from ..core.errors import ArgumentError
 from ..functions import pad
@@ -28,6 +28,8 @@ class _Conv(Learned):
     shown = "{in_channels}, {out_channels}, kernel_size={kernel_size}"
     hidden = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros",
               "bias": True}  # fmt: skip
+    count = 2
+    transposed: ClassVar[bool] = False
     in_channels: int
     out_channels: int
     groups: int
@@ -54,16 +56,6 @@ class _Conv(Learned):
         shape = (first, second // self.groups, *self.kernel_size)
         learn(self, shape, math.prod(shape[1:]), bias, **made, outputs=self.out_channels)
 
-    @property
-    def count(self) -> int:
-        """The number of dimensions of the windows."""
-        return 1 if "1d" in type(self).function.__name__ else 2
-
-    @property
-    def transposed(self) -> bool:
-        """Whether this undoes the shape of a convolution."""
-        return "output_padding" in self.settings
-
 
 class _Convolution(_Conv):
     settings = {**SIZES, "dilation": 1, "groups": 1, "bias": True, **MODE}
@@ -82,7 +74,7 @@ class _Convolution(_Conv):
 class Conv1d(_Convolution):
     """Cross-correlation of sequences (N, in_channels, L) or (in_channels, L) with learned filters; as Conv2d."""
 
-    function = staticmethod(F.conv1d)
+    count, function = 1, staticmethod(F.conv1d)
 
 
 class Conv2d(_Convolution):
@@ -102,6 +94,7 @@ class Conv2d(_Convolution):
 
 
 class _Transposed(_Conv):
+    transposed = True
     shown = _Conv.shown + ", stride={stride}"
     hidden = {k: v for k, v in _Conv.hidden.items() if k != "stride"}
     settings = {**SIZES, "output_padding": 0, "groups": 1, "bias": True, "dilation": 1, **MODE}
@@ -125,7 +118,7 @@ class _Transposed(_Conv):
 class ConvTranspose1d(_Transposed):
     """Sequences spread over learned filters: what undoes the shape of Conv1d; see `functional.conv_transpose1d`."""
 
-    function = staticmethod(F.conv_transpose1d)
+    count, function = 1, staticmethod(F.conv_transpose1d)
 
 
 class ConvTranspose2d(_Transposed):

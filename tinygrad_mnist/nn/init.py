@@ -144,11 +144,7 @@ def _truncated(out: Any, generator: Any, mean: float, std: float, low: float, hi
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Draw = None) -> Tensor:
-    """Draw a matrix (out, everything else) with orthonormal rows or columns, whichever are fewer, times gain.
-
-    Source:
-        Saxe et al. 2014 (arXiv:1312.6120)
-    """
+    """Draw a matrix with orthonormal rows or columns, whichever are fewer, times gain; Saxe et al. 2014."""
     if tensor.ndim < 2:
         raise ShapeError("orthogonal_: expected two dimensions or more.", got=f"tensor {tensor.shape}")
     if not tensor.numel():

@@ -26,6 +26,7 @@ class Layer(Module):
     function: ClassVar[Callable[..., Any]]
     settings: ClassVar[dict[str, Any]] = {}
     shown: ClassVar[str] = ""
+    count: ClassVar[int] = 0  # of dimensions, where the name tells
     trains: ClassVar[bool] = False  # whether the function asks if the module is training
     __signature__: ClassVar[inspect.Signature]
 
@@ -127,7 +128,7 @@ def layer(
         settings = {name: value for name, value in settings.items() if name not in ("training", "generator")}
     body = {
         "function": staticmethod(function), "settings": settings, "shown": shown, "trains": trains,
-        "count": int(name[-2]) if name[-2:-1].isdigit() else 0,  # of dimensions, where the name tells
+        "count": int(name[-2]) if name[-2:-1].isdigit() else 0,
         "__doc__": function.__doc__, "__module__": sys._getframe(1).f_globals["__name__"],
     }  # fmt: skip
     return type(name, (base,), body)

@@ -103,13 +103,7 @@ class Identity(Module):
 
 
 class Bilinear(Learned):
-    """Map two inputs to one output, linearly in each.
-
-    Math:
-        out_o = Σ_ij x1_i w_oij x2_j + b_o
-    Shapes:
-        x1 (*, in1_features), x2 (*, in2_features) -> (*, out_features)
-    """
+    """Map two inputs to one output, linearly in each; see `functional.bilinear`."""
 
     settings = {"in1_features": REQUIRED, "in2_features": REQUIRED, "out_features": REQUIRED, "bias": True, **DRAWN}
     shown = "in1_features={in1_features}, in2_features={in2_features}, out_features={out_features}, bias={bias}"

@@ -50,12 +50,10 @@ CosineEmbeddingLoss, HingeEmbeddingLoss, MarginRankingLoss = _losses(
     CosineEmbeddingLoss=F.cosine_embedding_loss, HingeEmbeddingLoss=F.hinge_embedding_loss,
     MarginRankingLoss=F.margin_ranking_loss,
 )  # fmt: skip
-MultiMarginLoss, MultiLabelMarginLoss = _losses(
-    MultiMarginLoss=F.multi_margin_loss, MultiLabelMarginLoss=F.multilabel_margin_loss
-)
-MultiLabelSoftMarginLoss, SoftMarginLoss = _losses(
-    MultiLabelSoftMarginLoss=F.multilabel_soft_margin_loss, SoftMarginLoss=F.soft_margin_loss
-)
+MultiMarginLoss, MultiLabelMarginLoss, MultiLabelSoftMarginLoss, SoftMarginLoss = _losses(
+    MultiMarginLoss=F.multi_margin_loss, MultiLabelMarginLoss=F.multilabel_margin_loss,
+    MultiLabelSoftMarginLoss=F.multilabel_soft_margin_loss, SoftMarginLoss=F.soft_margin_loss,
+)  # fmt: skip
 TripletMarginLoss, TripletMarginWithDistanceLoss = _losses(
     TripletMarginLoss=F.triplet_margin_loss, TripletMarginWithDistanceLoss=F.triplet_margin_with_distance_loss
 )

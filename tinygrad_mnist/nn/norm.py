@@ -43,7 +43,6 @@ class _Norm(Learned):
 class _Running(_Norm):
     """What batch and instance norm share: one weight, bias and pair of running moments per channel."""
 
-    count: ClassVar[int]
     num_features: int
     momentum: float | None
     track_running_stats: bool

@@ -20,33 +20,29 @@ class Border(Layer):
         super().__init__(*args, **kwargs)
         self.padding = numbers(self.padding, f"{type(self).__name__}: padding", 2 * self.count)
 
-    count: int
     padding: Any
+    mode: str
+
+    def forward(self, input: Tensor) -> Any:
+        return pad(input, self.padding, self.mode, vars(self).get("value"))
 
 
-def around(mode: str, what: str) -> Any:
-    """Make the function of a mode of padding."""
-
-    def padded(input: Tensor, padding: Any, value: float | None = None) -> Tensor:
-        return pad(input, padding, mode, value)
-
-    padded.__doc__ = f"Surround with {what}."
-    return padded
+def borders(name: str, mode: str, what: str, shown: str = "{padding}", **settings: Any) -> Any:
+    """Make a layer for one, two and three dimensions that surrounds with something."""
+    made = [layer(f"{name}{n}d", pad, shown, Border, padding=REQUIRED, **settings) for n in (1, 2, 3)]
+    for kind in made:
+        kind.mode, kind.__doc__ = mode, f"Surround with {what}."
+    return made
 
 
-def borders(name: str, function: Any, shown: str = "{padding}", **settings: Any) -> Any:
-    """Make a layer for one, two and three dimensions."""
-    return (layer(f"{name}{n}d", function, shown, Border, padding=REQUIRED, **settings) for n in (1, 2, 3))
-
-
-ZeroPad1d, ZeroPad2d, ZeroPad3d = borders("ZeroPad", around("constant", "zeros"))
+ZeroPad1d, ZeroPad2d, ZeroPad3d = borders("ZeroPad", "constant", "zeros")
 ConstantPad1d, ConstantPad2d, ConstantPad3d = borders(
-    "ConstantPad", around("constant", "one value"), "padding={padding}, value={value}", value=REQUIRED
+    "ConstantPad", "constant", "one value", "padding={padding}, value={value}", value=REQUIRED
 )
 ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = borders(
-    "ReflectionPad", around("reflect", "what is inside, mirrored at the border")
+    "ReflectionPad", "reflect", "what is inside, mirrored at the border"
 )
 ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = borders(
-    "ReplicationPad", around("replicate", "what stands at the border")
+    "ReplicationPad", "replicate", "what stands at the border"
 )
-CircularPad1d, CircularPad2d, CircularPad3d = borders("CircularPad", around("circular", "what is at the other side"))
+CircularPad1d, CircularPad2d, CircularPad3d = borders("CircularPad", "circular", "what is at the other side")

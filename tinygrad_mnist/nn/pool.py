@@ -23,7 +23,6 @@ class Windows(Settled):
             label = f"{type(self).__name__}: {name}"
             setattr(self, name, numbers(getattr(self, name), label, self.count))
 
-    count: int
     kernel_size: Any
     stride: Any
 

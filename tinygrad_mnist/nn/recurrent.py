@@ -63,9 +63,8 @@ class _Recurrent(Learned):
 
     def _run(self, x: Tensor, state: Any, suffix: str = "") -> Tensor:
         """Run the cell over (T, N, inputs) from a state (N, states); gives all states."""
-        w_ih, w_hh, b_ih, b_hh = (
-            vars(self).get(name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        w_ih, w_hh, b_ih, b_hh = (vars(self).get(name + suffix) for name in names)
         gates = contract.linear(like_weight(type(self).__name__, x, w_ih), w_ih, b_ih)  # type: ignore[arg-type]
         states: Tensor = ops.unrolled(gates, state, w_hh, b_hh, cell=self.cell)
         return states
@@ -147,15 +146,13 @@ class _Layers(_Recurrent):
 
 
 class RNN(_Layers):
-    """Elman's recurrent layers.
+    """Elman's recurrent layers, with dropout after every one but the last, while training.
 
     Math:
         h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu
     Shapes:
         input (T, N, input_size), or (N, T, ...) with batch_first, or (T, input_size); hx (layers · directions, N,
         hidden_size) -> output (T, N, directions · hidden_size), and the last states as hx
-    Args:
-        dropout: probability after every layer but the last, while training
     """
 
     settings = {**SIZES, "num_layers": 1, "nonlinearity": "tanh", **SHARED, **DRAWN}
@@ -181,8 +178,6 @@ class GRU(_Layers):
 
     Math:
         r, z = σ(W_ih x + b_ih + W_hh h + b_hh); n = tanh(W_in x + b_in + r (W_hn h + b_hn)); h' = (1 - z) n + z h
-    Shapes:
-        as RNN
     Source:
         Cho et al. 2014 (arXiv:1406.1078), with the reset after the product, as PyTorch
     """

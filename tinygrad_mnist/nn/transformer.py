@@ -66,11 +66,7 @@ class _Block(Module):
 
 
 class TransformerEncoderLayer(_Block):
-    """Self-attention and a feed-forward network, each added to its input and normalized.
-
-    Shapes:
-        src (L, N, d_model), with batch_first (N, L, d_model) -> the same
-    """
+    """Self-attention and a feed-forward network, each added to its input (L, N, d_model) and normalized."""
 
     def forward(
         self, src: Tensor, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False
@@ -142,15 +138,11 @@ class Transformer(Module):
         bias: bool = True, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         of_layer = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
-
-        def norm() -> Module:
-            made: Module = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
-            return made
-
+        norms: list[Module] = [LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype) for _ in range(2)]
         self.encoder = custom_encoder or TransformerEncoder(
-            TransformerEncoderLayer(*of_layer, dtype=dtype), num_encoder_layers, norm())
+            TransformerEncoderLayer(*of_layer, dtype=dtype), num_encoder_layers, norms[0])
         self.decoder = custom_decoder or TransformerDecoder(
-            TransformerDecoderLayer(*of_layer, dtype=dtype), num_decoder_layers, norm())
+            TransformerDecoderLayer(*of_layer, dtype=dtype), num_decoder_layers, norms[1])
         for p in self.parameters():
             if p.ndim > 1:
                 init.xavier_uniform_(p)

@@ -108,11 +108,7 @@ _threshold = threshold  # its argument has its name
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """Keep what is positive, and multiply the rest by a slope that is learned.
-
-    Shapes:
-        input (N, C, *), weight (1,), (C,) or () -> (N, C, *)
-    """
+    """Keep what is positive in (N, C, *), and multiply the rest by a slope that is learned: (1,), (C,) or ()."""
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.ndim > 1 or (math.prod(weight.shape) not in (1, channels)):
         raise ShapeError(
@@ -128,11 +124,7 @@ def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False,
     *, generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
-    """Keep what is positive, and multiply the rest by slopes drawn from U(lower, upper), in evaluation by their mean.
-
-    Source:
-        Xu et al. 2015 (arXiv:1505.00853)
-    """
+    """Keep what is positive, and multiply the rest by slopes from U(lower, upper), or their mean; Xu et al. 2015."""
     if lower > upper:
         raise ArgumentError("rrelu: lower is above upper.", got=f"{lower}, {upper}")
     x = floats("rrelu", input)
@@ -175,13 +167,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """Multiply the first half of a dimension by the logistic function of the second.
-
-    Shapes:
-        input (*, 2 M, *) -> (*, M, *)
-    Source:
-        Dauphin et al. 2016 (arXiv:1612.08083)
-    """
+    """Multiply the first half of a dimension by the logistic function of the second; Dauphin et al. 2016."""
     axis = as_axis("glu", dim, np.ndim(floats("glu", input)))
     if input.ndim == 0 or input.shape[axis] % 2:
         raise ShapeError("glu: a dimension must have two halves.", got=f"{tuple(input.shape)}, dim {dim}")

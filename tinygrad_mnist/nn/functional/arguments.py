@@ -75,11 +75,7 @@ def numbers(value: Any, name: str, count: int) -> tuple[int, ...]:
 
 
 def each(operation: Callable[..., Any], *wide: str) -> Any:
-    """Make the functions of one and of two dimensions of an operation that takes their name and number first.
-
-    Args:
-        wide: the arguments of two dimensions alone
-    """
+    """Make the functions of one and, with `wide` arguments, two dimensions of what takes their name and number."""
     signature, name = inspect.signature(operation), operation.__name__.strip("_")
     own = [*signature.parameters.values()][2:]
     fewer = [p for p in own if p.name not in wide]
@@ -142,14 +138,9 @@ def as_images(name: str, count: int, x: Any, operation: Callable[[Any], Any]) ->
     except TinygradError as error:
         error.problem = error.problem.replace(name.replace("1d", "2d"), name)
         raise
-    if x.ndim == 4:
-        return out
-    if isinstance(out, tuple):
-        return tuple(_formed(part, x.ndim, count) for part in out)
-    return _formed(out, x.ndim, count)
 
+    def formed(part: Any) -> Any:
+        shape = part.shape if x.ndim > count + 1 else part.shape[1:]
+        return layout.reshape(part, shape=(*shape[:-2], shape[-1]) if count == 1 else shape)
 
-def _formed(out: Any, ndim: int, count: int) -> Any:
-    """Leave out the batch or the height that was put in."""
-    shape = out.shape if ndim > count + 1 else out.shape[1:]
-    return layout.reshape(out, shape=(*shape[:-2], shape[-1]) if count == 1 else shape)
+    return out if x.ndim == 4 else tuple(map(formed, out)) if isinstance(out, tuple) else formed(out)

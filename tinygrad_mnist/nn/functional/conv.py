@@ -19,7 +19,7 @@ from .arguments import as_images, data, each, like_weight, numbers
 
 Sizes = int | tuple[int, ...] | list[int]
 Images = Tensor | Array
-BEFORE = {"stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}  # of the height of what has none
+BEFORE = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}  # of a height
 
 
 def _conv(
@@ -55,12 +55,12 @@ def _conv(
                          got=f"input {tuple(input.shape)}, weight {tuple(weight.shape)}",
                          expected=f"weight of {count + 2}, input of {count + 1} or {count + 2}")  # fmt: skip
     kernel = weight if count == 2 else layout.reshape(weight, shape=(*weight.shape[:2], 1, weight.shape[2]))
-    geometry = _geometry(stride=steps, padding=widths, dilation=spread)
-    out = as_images(name, count, input, lambda x: conv.conv2d(x, kernel, bias, groups=groups, **geometry))
+    shapes = geometry(stride=steps, padding=widths, dilation=spread)
+    out = as_images(name, count, input, lambda x: conv.conv2d(x, kernel, bias, groups=groups, **shapes))
     return out
 
 
-def _geometry(**settings: tuple[int, ...]) -> dict[str, Pair]:
+def geometry(**settings: tuple[int, ...]) -> dict[str, Pair]:
     """Write settings of one dimension as those of an image one pixel high."""
     return {k: (BEFORE[k], v[0]) if len(v) == 1 else (v[0], v[1]) for k, v in settings.items()}
 
@@ -79,9 +79,9 @@ def _conv_transpose(
     """
     settings = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
     input = like_weight(name, input, weight)
-    geometry = _geometry(**{k: numbers(v, f"{name}: {k}", count) for k, v in settings.items()})
-    more = geometry.pop("output_padding")
-    steps, widths, spread = (geometry[k] for k in ("stride", "padding", "dilation"))
+    shapes = geometry(**{k: numbers(v, f"{name}: {k}", count) for k, v in settings.items()})
+    more = shapes.pop("output_padding")
+    steps, widths, spread = (shapes[k] for k in ("stride", "padding", "dilation"))
     got = f"input {tuple(input.shape)}, weight {tuple(weight.shape)}"
     if weight.ndim != count + 2 or 0 in weight.shape or groups < 1:
         raise ShapeError(f"{name}: the weight does not fit.", got=f"{got}, groups {groups}",
@@ -112,8 +112,8 @@ def _conv_transpose(
                              expected="less padding")  # fmt: skip
         if more[0] < steps[0] and more[1] < steps[1]:
             shape = (x.shape[0], outputs, *size)
-            return conv.conv2d_input_gradient(x, kernel, x_shape=shape, groups=groups, **geometry)
-        whole = {**geometry, "padding": (0, 0)}  # a convolution of the output would see more than the input
+            return conv.conv2d_input_gradient(x, kernel, x_shape=shape, groups=groups, **shapes)
+        whole = {**shapes, "padding": (0, 0)}  # a convolution of the output would see more than the input
         out = conv.conv2d_input_gradient(x, kernel, x_shape=(x.shape[0], outputs, *full), groups=groups, **whole)
         cut = tuple((-w, m - w) for w, m in zip(widths, more, strict=True))
         return layout.pad(out, width=((0, 0), (0, 0), *cut), value=0)

@@ -42,11 +42,7 @@ def _weighted(losses: Any, weight: Any, reduction: str, share: bool = False) -> 
 
 
 def mse_loss(input: Tensor, target: TensorLike, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
-    """Average the squared differences.
-
-    Raises:
-        ShapeError if the shapes differ: (N, 1) against (N,) would silently compare every pair
-    """
+    """Average the squared differences of equal shapes: (N, 1) against (N,) would silently compare every pair."""
     _alike("mse_loss", input, target)
     return _weighted(square(input - target), weight, reduction, share=True)
 
@@ -127,11 +123,7 @@ def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """Compare logits of yes with 0, 1 or probabilities, without overflow.
-
-    Math:
-        (1 - t) x + (1 + (p - 1) t) log(1 + e⁻ˣ), p = pos_weight or 1
-    """
+    """Compare logits with 0, 1 or probabilities: (1 - t) x + (1 + (p - 1) t) log(1 + e⁻ˣ), p = pos_weight or 1."""
     x: Any = floats("binary_cross_entropy_with_logits", input)
     _alike("binary_cross_entropy_with_logits", x, target)
     if pos_weight is None:
@@ -235,13 +227,7 @@ def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6,
     swap: bool = False, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """Ask an anchor to be nearer to the positive than to the negative, by the margin.
-
-    Args:
-        swap: of anchor and positive, take the one that is nearer to the negative
-    Source:
-        Balntas et al. 2016 (BMVC), section 3
-    """
+    """Ask an anchor (swap: or the positive) to be nearer to the positive than to the negative; Balntas et al. 2016."""
     return triplet_margin_with_distance_loss(
         anchor, positive, negative, distance_function=lambda a, b: pairwise_distance(a, b, p, eps), margin=margin,
         swap=swap, reduction=reduction,

@@ -30,8 +30,6 @@ def embedding(
         padding_idx: a row that gets no gradient
         max_norm: rows that are used and longer than this are first shortened to it, in place
         sparse: accepted; gradients are dense here
-    Raises:
-        IndexRangeError for a number that names no row; ArgumentError for scale_grad_by_freq
     """
     if scale_grad_by_freq:
         raise ArgumentError("embedding: scale_grad_by_freq is not here.", expected="False")
@@ -59,11 +57,7 @@ def _shorten(weight: Any, places: Any, max_norm: float, norm_type: float) -> Non
 
 
 def one_hot(tensor: Tensor | Array, num_classes: int = -1) -> Tensor:
-    """Write class numbers as rows of zeros with a one: (*A) integers -> (*A, num_classes), int64.
-
-    Args:
-        num_classes: unless given, as many as the numbers need
-    """
+    """Write numbers (*A) as rows of zeros with a one, (*A, num_classes), int64; unless given, as many as needed."""
     need(tensor.dtype.kind in "iu", "one_hot: expected integers.", tensor, kind=DTypeError, hint="x.long()")
     count = integer("one_hot", "num_classes", num_classes)
     if count == -1:

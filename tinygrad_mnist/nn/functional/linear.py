@@ -20,9 +20,6 @@ def linear(input: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array |
         out = x wᵀ + b
     Shapes:
         input (*, I), weight (O, I), bias (O,) or None -> (*, O); with weight (I,) and bias () or None -> (*)
-    Raises:
-        ShapeError if input and weight disagree on I
-        DTypeError for integer input
     """
     if weight.ndim != 2:
         if weight.ndim != 1 or input.ndim == 0 or (bias is not None and not bias.ndim < input.ndim == 1):

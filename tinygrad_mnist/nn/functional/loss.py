@@ -119,8 +119,6 @@ def cross_entropy(
         ignore_index: class number of rows that count as if they were not there
     Units:
         nats
-    Raises:
-        DTypeError, ShapeError, ArgumentError for other targets, naming the accepted forms
     """
     check_probability("cross_entropy: label_smoothing", label_smoothing)
     input, targets = _data("cross_entropy", input, target)
@@ -167,8 +165,6 @@ def multi_margin_loss(
 
     Math:
         loss_n = Σ_{j≠t} max(0, margin - x_t + x_j)^p · w_t / C
-    Shapes:
-        input (N, C) or (C,), target (N,) or () of class numbers -> () or (N,)
     """
     if p not in (1, 2):
         raise ArgumentError("multi_margin_loss: p must be 1 or 2.", got=f"{p}")

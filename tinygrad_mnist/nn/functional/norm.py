@@ -51,8 +51,6 @@ def batch_norm(
         input (N, C, *), all others (C,) -> (N, C, *)
     Args:
         running_mean, running_var: while training changed in place to (1 - momentum) · old + momentum · new
-    Raises:
-        ShapeError while training with one value a channel, or for vectors that do not fit the channels
     Source:
         Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithm 1
     """
@@ -107,11 +105,7 @@ def layer_norm(
     input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
-    """Bring the last dimensions of each sample to mean 0 and variance 1, then scale and shift element by element.
-
-    Source:
-        Ba et al. 2016 (arXiv:1607.06450)
-    """
+    """Bring the last dimensions to mean 0 and variance 1, then scale and shift each element; Ba et al. 2016."""
     shape, rows = _trailing("layer_norm", floats("layer_norm", input), normalized_shape, weight, bias)
     out = _standardized(input, rows, eps)
     out = out if weight is None else out * (weight if len(shape) == 1 else reshape(weight, (-1,)))
@@ -122,13 +116,7 @@ def layer_norm(
 def rms_norm(
     input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
-    """Divide the last dimensions of each sample by the root of their mean square, then scale element by element.
-
-    Args:
-        eps: added to the mean square; the smallest step of the dtype unless given
-    Source:
-        Zhang & Sennrich 2019 (arXiv:1910.07467)
-    """
+    """Divide by the root of mean square and eps (that of the dtype) over the last dimensions; Zhang & Sennrich 2019."""
     shape, rows = _trailing("rms_norm", floats("rms_norm", input), normalized_shape, weight)
     x = reshape(input, (rows, math.prod(shape)))
     smallest = float(np.finfo(x.dtype).eps) if eps is None else eps
@@ -139,13 +127,7 @@ def rms_norm(
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
-    """Bring groups of channels of each sample to mean 0 and variance 1, then scale and shift each channel.
-
-    Shapes:
-        input (N, C, *), weight, bias (C,) -> (N, C, *)
-    Source:
-        Wu & He 2018 (arXiv:1803.08494)
-    """
+    """Bring groups of channels of (N, C, *) to mean 0 and variance 1, then scale and shift each; Wu & He 2018."""
     if floats("group_norm", input).ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
         raise ShapeError("group_norm: the groups must divide the channels.", got=f"input {tuple(input.shape)}, "
                          f"{num_groups} groups", expected="(N, C, *), C divisible")  # fmt: skip
@@ -158,13 +140,7 @@ def instance_norm(
     weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True, momentum: Any = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
-    """Bring each channel of each sample to mean 0 and variance 1, or, without its own moments, by running ones.
-
-    Shapes:
-        input (N, C, *), all others (C,) -> (N, C, *)
-    Source:
-        Ulyanov et al. 2016 (arXiv:1607.08022)
-    """
+    """Bring each channel of each sample to mean 0 and variance 1, or by running moments; Ulyanov et al. 2016."""
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     floats("instance_norm", input)

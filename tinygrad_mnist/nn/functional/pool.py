@@ -22,15 +22,14 @@ from ...ops import index, layout, pool
 from ...ops.blend import blend
 from ...ops.elementwise import absolute
 from .arguments import as_images, data, each, numbers
-from .conv import Images, Sizes
+from .conv import Images, Sizes, geometry
 
 
 def _window(name: str, count: int, x: Any, **settings: Any) -> dict[str, Any]:
     """Read kernel, stride, padding and dilation as pairs, the height of what has none being 1."""
     window = {k: numbers(v, f"{name}: {k}", count) for k, v in settings.items() if v is not None and v != ()}
     window.setdefault("stride", window["kernel_size"])
-    first = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
-    return {k: (first[k], *v) if count == 1 else v for k, v in window.items()}
+    return geometry(**window)
 
 
 def _outputs(name: str, x: Any, window: dict[str, Any], ceil_mode: bool) -> Pair:
@@ -204,13 +203,7 @@ def _max_unpool(
     name: str, count: int, input: Images, indices: Images, kernel_size: Sizes, stride: Sizes | None = None,
     padding: Sizes = 0, output_size: Any = None,
 ) -> Tensor:  # fmt: skip
-    """Put maxima back where max_pool found them, into zeros.
-
-    Shapes:
-        input, indices (N, C, *L) or (C, *L) -> (N, C, *output_size) or (C, *output_size)
-    Args:
-        output_size: where the pooling left rows over, which the other arguments cannot tell
-    """
+    """Put maxima back where max_pool found them, into zeros; output_size: where pooling left rows over."""
     x: Any = input
     data(name, x, count + 1, count + 2)
     if tuple(indices.shape) != tuple(x.shape) or indices.dtype != np.int64:

@@ -89,16 +89,6 @@ def upsample(
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
-def upsample_nearest(input: Images, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """Give images another size, of their nearest pixels."""
-    return interpolate(input, size, scale_factor)
-
-
-def upsample_bilinear(input: Images, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """Give images another size, interpolated, with the corner pixels of both lying on each other."""
-    return interpolate(input, size, scale_factor, "bilinear", True)
-
-
 def _window(name: str, *settings: Any) -> list[tuple[int, ...]]:
     """Read kernel_size, dilation, padding, stride as pairs."""
     found = [numbers(v, f"{name}: {label}", 2)
@@ -123,11 +113,7 @@ def _columns(name: str, size: Sequence[int], window: list[tuple[int, ...]]) -> l
 def unfold(
     input: Images, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
 ) -> Tensor:
-    """Lay out what each window sees as a column.
-
-    Shapes:
-        input (N, C, H, W) or (C, H, W) -> (N, C · KH · KW, windows) or (C · KH · KW, windows)
-    """
+    """Lay out what each window sees as a column: ([N,] C, H, W) -> ([N,] C · KH · KW, windows)."""
     window = _window("unfold", kernel_size, dilation, padding, stride)
     x = data("unfold", input, 3, 4)
     kh, kw = window[0]
@@ -143,11 +129,7 @@ def unfold(
 def fold(
     input: Images, output_size: Sizes, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
 ) -> Tensor:
-    """Add what columns hold to the pixels that their windows see: the adjoint of `unfold`.
-
-    Shapes:
-        input (N, C · KH · KW, windows) or (C · KH · KW, windows) -> (N, C, *output_size) or (C, *output_size)
-    """
+    """Add columns to the pixels that their windows see, as `unfold`'s adjoint: -> ([N,] C, *output_size)."""
     window = _window("fold", kernel_size, dilation, padding, stride)
     x, size = data("fold", input, 2, 3), numbers(output_size, "fold: output_size", 2)
     kh, kw = window[0]
@@ -203,11 +185,7 @@ def channel_shuffle(input: Images, groups: int) -> Tensor:
 
 
 def affine_grid(theta: Images, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
-    """Give where the pixels of an image come from under an affine map, for grid_sample.
-
-    Shapes:
-        theta (N, 2, 3), size (N, C, H, W) -> (N, H, W, 2)
-    """
+    """Give where pixels come from under an affine map: theta (N, 2, 3), size (N, C, H, W) -> (N, H, W, 2)."""
     if np.ndim(theta) != 3 or len(size) != 4 or tuple(theta.shape) != (size[0], 2, 3):
         raise ShapeError("affine_grid: theta and size do not fit.", got=f"theta {np.shape(theta)}, size {tuple(size)}",
                          expected="theta (N, 2, 3) and size (N, C, H, W)")  # fmt: skip
