@@ -35,7 +35,8 @@ def check_at_least(name: str, low: float, below: float = float("inf"), **values:
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
             raise DTypeError(f"{name}: {label} must be a number.", got=f"{label} = {value!r:.60}")
         if not low <= value < below:
-            limit = f"{low} <= {label}" + (f" < {below}" if below != float("inf") else "")
+            above = " <= 1" if below == np.nextafter(1, 2) else f" < {below}" if below != float("inf") else ""
+            limit = f"{low} <= {label}{above}"
             raise ArgumentError(f"{name}: {label} is out of range.", got=f"{label} = {value}", expected=limit)
 
 
