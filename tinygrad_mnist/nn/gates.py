@@ -50,8 +50,9 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     """Keep what is above the threshold, and put the value elsewhere."""
     if inplace:
         return changed(_threshold, input, threshold, value)
-    below = compare.less_equal(input, threshold)
-    return compare.where(below, value, input) if value else compare.keep(input, compare.logical_not(below))
+    if value or input.dtype.kind != "f":
+        return compare.where(compare.less_equal(input, threshold), value, input)
+    return ops.cut(input, low=-math.inf, high=threshold)
 
 
 _threshold = threshold  # its argument has its name
@@ -191,8 +192,7 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Keep what lies outside of [-λ, λ], and set the rest to 0."""
-    inside = compare.less_equal(elementwise.absolute(floats("hardshrink", input)), lambd)
-    return compare.keep(input, compare.logical_not(inside))
+    return ops.cut(floats("hardshrink", input), low=-lambd, high=lambd)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
