@@ -22,7 +22,6 @@ from .core import errors
 from .core.absent import absent as _absent
 from .core.calls import answer as _answer
 from .core.errors import TinygradError
-from .func import vmap
 from .functions import linalg
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors import tensor as _tensor
@@ -69,6 +68,7 @@ from .tensors.creation import (
 if _TYPE_CHECKING:
     from . import datasets, training, transforms
     from .export.export import export_onnx
+    from .func import vmap
 
 bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
 
@@ -87,6 +87,8 @@ def __getattr__(name: str) -> _Any:
     """Load the rooms that most programs do not need when they are first named; `tg.sklearn` needs scikit-learn."""
     if name in ("datasets", "sklearn", "training", "transforms"):
         return _importlib.import_module(f".{name}", __name__)
+    if name == "vmap":
+        return func.vmap
     if name == "export_onnx":
         return _importlib.import_module(".export.export", __name__).export_onnx
     return _absent(__name__)(name)

@@ -54,43 +54,38 @@ OF_IMAGES = (
 
 # arguments that do not follow from the parameters, or not well
 ARGUMENTS = {
-    "clamp": "x, -1, 1", "lerp": "x, y, 0.3", "polygamma": "1, w", "prelu": "x, row", "threshold": "x, 0.5, 0.0",
+    "clamp": "x, -1, 1", "lerp": "x, y, 0.3", "prelu": "x, row", "threshold": "x, 0.5, 0.0",
     "expand": "row, (side, side)", "broadcast_to": "row, (side, side)", "broadcast_tensors": "x, row",
     "broadcast_shapes": "(side, 1), (side,)", "flip": "x, [0]", "permute": "x, (1, 0)", "reshape": "x, (-1,)",
     "view": "x, (-1,)", "tile": "x, (2, 2)", "moveaxis": "x, 0, 1", "movedim": "x, 0, 1",
-    "unflatten": "x, 0, (2, -1)", "cumprod": "near, 1", "prod": "near", "dsplit": "M, 2", "squeeze": "x",
-    "meshgrid": "row, row", "cartesian_prod": "row, row", "combinations": "row", "block_diag": "row, row",
+    "unflatten": "x, 0, (2, -1)", "cumprod": "near, 1", "prod": "near", "squeeze": "x", "meshgrid": "row, row",
     "select": "x, 0, 3", "bincount": "n.flatten()", "pad": "images, (1, 1, 1, 1)", "index_select": "x, 0, rows",
     "index_add": "x, 0, rows, y", "index_copy": "x, 0, rows, y", "index_fill": "x, 0, rows, 0.5",
-    "take_along_dim": "x, i, 1", "put": "x, places, y", "take": "x, places", "dot": "long, long",
-    "vdot": "long, long", "inner": "x, row", "mv": "x, row", "outer": "row, row",
-    "kron": "row[:100], long[: elements // 100]", "cross": "three, three", "bmm": "M, N", "baddbmm": "M, M, N",
-    "addbmm": "M[0], M, N", "addmv": "row, x, row", "einsum": "'ij,kj->ik', x, y", "tensordot": "x, y, 1",
-    "cdist": "thin, slim", "searchsorted": "steps, x", "multinomial": "u, 3", "multi_dot": "[x, y, z]",
-    "cholesky": "S", "eigh": "S", "eigvalsh": "S", "inverse": "M", "pinverse": "M", "logdet": "S", "det": "M",
-    "slogdet": "M", "qr": "M", "svd": "M", "matrix_exp": "M", "matrix_power": "M, 3",
-    "solve_triangular": "M, N, upper=True", "lstsq": "M, N", "linear": "x, y", "bilinear": "thin, thin, cube",
+    "take_along_dim": "x, i, 1", "take": "x, places", "dot": "long, long", "inner": "x, row", "mv": "x, row",
+    "outer": "row, row", "cross": "three, three", "bmm": "M, N", "baddbmm": "M, M, N", "addmv": "row, x, row",
+    "einsum": "'ij,kj->ik', x, y", "tensordot": "x, y, 1", "cdist": "thin, slim", "searchsorted": "steps, x",
+    "multinomial": "u, 3", "cholesky": "S", "eigh": "S", "inverse": "M", "logdet": "S", "det": "M", "slogdet": "M",
+    "qr": "M", "svd": "M", "solve_triangular": "M, N, upper=True", "linear": "x, y", "bilinear": "thin, thin, cube",
     "embedding": "words, table", "one_hot": "classes, side", "conv1d": "sequences, taps1",
     "conv_transpose1d": "sequences, taps1", "conv2d": "images, taps2", "conv_transpose2d": "images, taps2",
-    "max_unpool1d": "half, places1, 2", "max_unpool2d": "quarter, places2, 2",
-    "fold": "columns, (h, h), 2, stride=2", "unfold": "images, 2, stride=2",
-    "interpolate": "images, scale_factor=2", "upsample": "images, scale_factor=2, mode='bilinear'",
-    "grid_sample": "images, grid, align_corners=False",
+    "max_unpool1d": "half, places1, 2", "max_unpool2d": "quarter, places2, 2", "fold": "columns, (h, h), 2, stride=2",
+    "unfold": "images, 2, stride=2", "interpolate": "images, scale_factor=2",
+    "upsample": "images, scale_factor=2, mode='bilinear'", "grid_sample": "images, grid, align_corners=False",
     "affine_grid": "theta, (len(theta), 1, 100, 100), align_corners=False", "local_response_norm": "images, 5",
     "batch_norm": "images, mean, variance, training=True", "scaled_dot_product_attention": "heads, heads, heads",
     "binary_cross_entropy": "u, v", "binary_cross_entropy_with_logits": "x, v", "cross_entropy": "x, classes",
     "nll_loss": "x, classes", "multi_margin_loss": "x, classes", "multilabel_margin_loss": "few, few_n",
     "multilabel_soft_margin_loss": "x, b.float()", "cosine_embedding_loss": "x, y, row_signs",
-    "soft_margin_loss": "x, signs", "hinge_embedding_loss": "x, signs",
-    "margin_ranking_loss": "row, row, row_signs", "gaussian_nll_loss": "x, y, w", "kl_div": "x, u",
-    "repeat_interleave": "x, 2", "scatter": "x, 1, i, y",
+    "soft_margin_loss": "x, signs", "hinge_embedding_loss": "x, signs", "margin_ranking_loss": "row, row, row_signs",
+    "gaussian_nll_loss": "x, y, w", "kl_div": "x, u", "repeat_interleave": "x, 2", "scatter": "x, 1, i, y",
+    "softmax": "x, 1", "log_softmax": "x, 1", "softmin": "x, 1",
 }  # fmt: skip
 
 # instead of x and y where they are not in the domain, one after the other
 DOMAINS: tuple[dict[str, str], ...] = ({}, {"x": "u", "y": "v"}, {"x": "w", "y": "w"}, {"x": "n", "y": "n"})
 NOT_COMPARED = """
     dropout alpha_dropout dropout1d dropout2d dropout3d feature_alpha_dropout rrelu bernoulli multinomial
-    svd qr eigh lstsq argsort
+    svd qr eigh argsort
 """.split()  # other draws, or signs and orders that are free
 
 

@@ -199,7 +199,9 @@ def test_models_as_functions():
 def test_transforms_are_part_of_compiled_steps():
     def step(x, w):
         per_example = tg.func.vmap(tg.func.grad(lambda w, x: (w @ x).tanh().sum()), (None, 0))(w, x)
-        return per_example.sum() + tg.func.jvp(lambda x: (x @ w.T).exp(), (x,), (x * 2,))[1].sum()
+        affine = lambda x: nn.functional.linear(x, w, w[:, 0]).amax(1)  # noqa: E731
+        pushed = tg.func.jvp(affine, (x,), (x * 2,))[1].sum() + tg.func.jacfwd(affine)(x).square().sum()
+        return per_example.sum() + tg.func.jvp(lambda x: (x @ w.T).exp(), (x,), (x * 2,))[1].sum() + pushed
 
     compiled = tg.compile(step)
     for i in (1.0, 2.0, 3.0):

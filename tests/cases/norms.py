@@ -104,7 +104,8 @@ def normed(x: Any, known: Any, weight: Any, bias: Any, eps: float) -> Any:
 
 
 case(N.batch_norm, build_batch, normed,
-     torch=lambda m, x, known, w, b, eps: m.nn.functional.batch_norm(x, None, None, w, b, True, eps=eps),
+     torch=lambda m, x, known, w, b, eps: m.nn.functional.batch_norm(
+         x, None, None, w if w is not None or b is None else m.ones_like(b), b, True, eps=eps),
      examples=(Example((np.array([[1.0], [3]]), None, a(2), a(5)), np.array([[4.0], [6]]),
                        (np.array([[0.375], [-0.375]]), None, a(-0.5), a(1)), {"eps": 3},
                        g=np.array([[1.0], [0]])),))  # fmt: skip

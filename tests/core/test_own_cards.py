@@ -59,6 +59,12 @@ CARDS = {  # of a primitive p of x
     "math alone": (dict(loop="x + math"), "not math$"),
     "a call of a result": (dict(loop="x(1)"), r"not x\(1\)"),
     "a text": (dict(loop="'x'"), "not 'x'"),
+    "linear in a number": (dict(linear=1), "p: linear is True, or a tuple of names .*not 1"),
+    "linear in another": (dict(linear=("y",)), "p: linear is True"),
+    "a batch of none": (dict(batch="rows"), "p: batch is 'elements', .* or a tuple of these, not 'rows'"),
+    "a batch of two": (dict(batch=2), "p: batch is .*not 2"),
+    "an axis of none": (dict(batch="axis"), "p: batch is .*not 'axis'"),
+    "a batch of others": (dict(batch=lambda x: x), r"a rule of p \(a batch\) takes \('sizes', 'x'\)"),
     "rows that are none": (dict(rows="x"), "p: rows is a function, .*not 'x'"),
     "rows of others": (dict(rows=misnamed), "p: its rows may take x, out, not y, out"),
     "a global in rows": (dict(rows=outside), "p: its rows know .*not SHARE: write a constant"),
@@ -71,6 +77,7 @@ MISTAKES |= {
     "none, called": (lambda: primitive(declared("p"))(tg.ones(2)), "declared by a function .*, not by a Tensor"),
     "a rule of none": (lambda: primitive()(declared("p")).vjp("y")(declared("r", "g, out, x")), "no argument y"),
     "a rule of others": (lambda: primitive()(declared("p")).vjp("x")(declared("r", "g, x")), "r: a rule of p takes"),
+    "a tangent of others": (lambda: primitive()(declared("p")).jvp("x")(declared("r", "g, out, x")), r"r: .*\('t', "),
     "no rule": (lambda: primitive()(declared("p")).vjp("x")(np.exp), "exp: a rule of p takes"),
 }
 

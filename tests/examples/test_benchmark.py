@@ -343,7 +343,7 @@ def test_an_operation_for_which_there_are_no_arguments_is_named():
 def test_another_checkout_takes_its_turns(data, tmp_path):
     older = tmp_path / "older"
     shutil.copytree(Path(nn.__file__).parent.parent, older / "tinygrad_mnist")
-    late = older / "tinygrad_mnist" / "optim" / "sgd.py"
+    late = older / "tinygrad_mnist" / "optim" / "formula.py"
     late.write_text(late.read_text(encoding="utf-8") + "\nimport time\ntime.sleep(0.5)\n", encoding="utf-8")
     settings = replace(SHORT, before=str(older))
     outcomes = race(STEPS["mlp-128-sgd"], ["eager", "eager before"], data, settings, Bar())

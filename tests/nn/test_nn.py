@@ -297,5 +297,5 @@ def test_options_out_of_range_are_refused():
     for smoothing in (-1, 2.0):
         with pytest.raises(ArgumentError, match="label_smoothing must lie between 0 and 1"):
             nn.CrossEntropyLoss(label_smoothing=smoothing)(logits, labels)
-    with pytest.raises(ArgumentError, match="pct_start must lie between 0 and 1"):
+    with pytest.raises(ArgumentError, match="pct_start is out of range"):
         tg.optim.lr_scheduler.OneCycleLR(tg.optim.SGD([tg.ones(1)]), 1.0, 10, pct_start=5.0)

@@ -134,7 +134,7 @@ def test_every_layer_was_tried():
     tried |= {"Module", "ModuleList", "Loss", "ModuleDict", "ParameterList", "ParameterDict"}
     tried |= {"MultiheadAttention"} | {f"{kind}{cell}" for kind in ("RNN", "LSTM", "GRU") for cell in ("", "Cell")}
     tried |= {f"Transformer{part}" for part in ("", "Encoder", "EncoderLayer", "Decoder", "DecoderLayer")}
-    bases = {"Layer", "Settled", "Windows", "Unpool", "Border"}  # of layers that call functions
+    bases = {"Layer", "Learned", "Settled", "Windows", "Unpool", "Border"}  # of layers that call functions
     files = [module for name, module in sys.modules.items() if re.match(r"tinygrad_mnist\.nn\.(?!utils)", name)]
     for name, kind in [item for module in files for item in vars(module).items() if item[0][0] != "_"]:
         if isinstance(kind, type) and issubclass(kind, tg.nn.Module) and name == kind.__name__ and name not in bases:

@@ -86,7 +86,8 @@ def same_draws(m, patch):
     patch.setattr(m, "randperm", lambda n, **more: made(rng.permutation(n), m.int64))
     if m is tg:
         patch.setattr(tg.data.RandomSampler, "draw", lambda self: rng.permutation(len(self)))
-        patch.setattr("tinygrad_mnist.nn.dropout.draw", lambda kept, shape, dtype, generator, p: mask(shape, p).numpy())
+        room = sys.modules["tinygrad_mnist.nn.functional.dropout"]  # whose function has its name
+        patch.setattr(room, "draw", lambda kept, shape, dtype, generator, p: mask(shape, p).numpy())
     else:
         sampler = m.utils.data.RandomSampler
         patch.setattr(sampler, "__iter__", lambda self: iter(rng.permutation(len(self.data_source)).tolist()))

@@ -1,14 +1,18 @@
 """Derivatives as values, operations of one's own, and the checker that compares derivatives with numeric ones."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from ..core.absent import absent as _absent
 from ..core.graph import enable_grad, is_grad_enabled, no_grad
 from ..tensors.tensor import Tensor as Variable
-from . import forward_ad, function, functional
-from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
-from .function import Function
 from .grad import backward, grad
 from .gradcheck import gradcheck, gradgradcheck
 from .modes import inference_mode, set_grad_enabled
+
+if _TYPE_CHECKING:
+    from . import forward_ad, function, functional
+    from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
+    from .function import Function
 
 __all__ = [
     "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "forward_ad", "function", "functional", "grad",
@@ -16,4 +20,7 @@ __all__ = [
     "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip
 
-__getattr__ = _absent(__name__)
+__getattr__ = _absent(__name__, {
+    ".forward_ad": "forward_ad", ".functional": "functional", ".function": "function Function",
+    ".anomaly": "detect_anomaly is_anomaly_enabled set_detect_anomaly",
+})  # fmt: skip

@@ -48,11 +48,16 @@ def bad(x: Any, sources: Any) -> str:
     return "infinity" if all(np.isfinite(s).all() for s in numbers) else ""
 
 
+def bare(x: Any) -> Any:
+    """Give the array of a tensor; of a batch, whose values stay hidden, the tensor."""
+    return x.array if isinstance(x, Var) and not hasattr(x, "value") else x
+
+
 def checked(plain: Callable[..., Any], p: Primitive, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
     """Compute, and look at the result."""
     out = plain(p, args, static)
     value = getattr(out, "value", out)
-    arrays = [x.array if isinstance(x, Var) and not hasattr(x, "value") else x for x in args]
+    arrays = [*map(bare, args)]
     if value.node is not None and value.node.index not in lines:
         if len(lines) > MOST:
             lines.clear()
@@ -87,8 +92,7 @@ class Checked(Way):
 
     def is_new(self, node: Node, position: int, g: Any, gx: Any) -> bool:
         """Look at what a rule gave."""
-        raw = gx.array if isinstance(gx, Var) and not hasattr(gx, "value") else gx
-        got = g.array if isinstance(g, Var) and not hasattr(g, "value") else g
+        raw, got = bare(gx), bare(g)
         what = bad(np.asarray(raw) if isinstance(raw, np.generic) else raw, [got, *node.args])
         if what:
             name = argument(node.primitive, position)

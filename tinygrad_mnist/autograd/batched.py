@@ -1,12 +1,13 @@
 """A tensor that looks like one example of a batch, and how primitives compute with it.
 
-The axes of the batches stand first, in the order of the vmaps that run, outermost first; `value` has them. What works
-on each element broadcasts, what has an axis counts on from them, images are put into one batch; of anything else the
-examples are computed one by one. Look next at vmap.py.
+The axes of the batches stand first, in the order of the vmaps that run, outermost first; `value` has them. Knows no
+operation: which way to compute each takes, its card says (`batch`, core/primitive.py); without one the examples are
+computed one by one. Look next at vmap.py.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import threading
@@ -20,9 +21,6 @@ from ..core.graph import Var
 from ..core.primitive import Primitive
 from ..ops import index as indexing
 from ..ops.broadcast import broadcast_to
-from ..ops.contract import matmul, swap
-from ..ops.elementwise import add
-from ..ops.index import ARRAY
 from ..ops.layout import cat, reshape, transpose
 from ..tensors.tensor import Tensor
 
@@ -105,11 +103,11 @@ def front(x: Any, levels: tuple[int, ...], ndim: int | None = None, full: bool =
 
 
 Arguments = tuple[Any, ...]
-Rule = Callable[[Primitive, Arguments, dict[str, Any], tuple[int, ...]], Any]  # NotImplemented: one by one
+Way = Callable[[Primitive, Arguments, dict[str, Any], tuple[int, ...]], Any]  # NotImplemented: another way
 
 
 def broadcasting(p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
-    """Compute element by element, or a product of matrices: the axes of the batches broadcast as others do."""
+    """Compute element by element, or with matrices: the axes of the batches broadcast as others do."""
     arrays = [x for x in args if isinstance(x, Var | np.ndarray)]
     if len({x.dtype for x in arrays}) > 1 and p.promote is not None and any(x.ndim == 0 for x in arrays):
         return NotImplemented  # a number of each example would count as an array
@@ -119,71 +117,36 @@ def broadcasting(p: Primitive, args: Arguments, static: dict[str, Any], levels: 
     return p(*(front(x, levels, most) if isinstance(x, Batched) else x for x in args), **static)
 
 
+def leading(p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
+    """Put the axes of the batches before those of the first argument."""
+    return NotImplemented if any(isinstance(x, Batched) for x in args[1:]) else p(args[0].value, *args[1:], **static)
+
+
 def along_axis(p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
     """Count axes from behind those of the batches; None is all of an example's."""
-    k, ndim, axis = len(levels), max(x.ndim for x in args), static["axis"]
-    if ndim == 0 or (axis is None and p.name.startswith("arg")):
-        return NotImplemented
-    axis = tuple(range(ndim)) if axis is None else axis
-    moved = tuple(a % ndim + k for a in axis) if isinstance(axis, tuple) else axis % ndim + k
-    more = {"shape": (*(running.sizes[i] for i in levels), *static["shape"])} if "shape" in static else {}
-    return p(*(front(x, levels, full=True) for x in args), **{**static, "axis": moved, **more})
+    k, sizes, ndim = len(levels), sizes_of(levels), max(x.ndim for x in args if hasattr(x, "ndim"))
+    if ndim == 0 or ("axis" in static and static["axis"] is None and not p.rules):
+        return NotImplemented  # positions in the flattened example
+    more: dict[str, Any] = {"shape": (*sizes, *static["shape"])} if "shape" in static else {}
+    for name in AXES.intersection(static):
+        axis = tuple(range(ndim)) if static[name] is None else static[name]
+        more[name] = tuple(a % ndim + k for a in axis) if isinstance(axis, tuple) else axis + k if axis >= 0 else axis
+    return p(*(front(x, levels, full=True) if hasattr(x, "ndim") else x for x in args), **{**static, **more})
 
 
-def reshaping(p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
-    """Put the sizes of the batches before the shape."""
-    shape = static["shape"]
-    value = front(args[0], levels, len(shape) if p.name == "broadcast_to" else None)
-    lead = tuple(value.shape[: len(levels)])
-    if p.name == "sum_to":
-        lead += (1,) * (args[0].ndim - len(shape))
-    if -1 in shape:
-        rest = -math.prod(shape)
-        shape = tuple(args[0].numel() // rest if rest and s == -1 else s for s in shape)
-    out = p(value, shape=(*lead, *shape))
-    return out if len(lead) == len(levels) else reshape(out, shape=(*lead[: len(levels)], *shape))
+def to_shape(p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
+    """Put the sizes of the batches before the shape, with which that of the argument broadcasts."""
+    sizes, shape, x = sizes_of(levels), static["shape"], args[0]
+    wide = max(len(shape), x.ndim)
+    out = p(front(x, levels, wide), shape=(*sizes, *(1,) * (wide - len(shape)), *shape))
+    return out if wide == len(shape) else reshape(out, shape=(*sizes, *shape))
 
 
-def transposing(p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
-    """Leave the axes of the batches where they are."""
-    k, axes = len(levels), static["axes"]
-    return p(args[0].value, axes=(*range(k), *(a % len(axes) + k for a in axes)))
-
-
-def padding(p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
-    """Pad no axis of a batch."""
-    return p(args[0].value, **{**static, "width": (*[(0, 0)] * len(levels), *static["width"])})
-
-
-def reading(p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
-    """Read every example at the same places, if these stand side by side (else the result has them in front)."""
-    index = static["index"]
-    special = [i for i, part in enumerate(index) if isinstance(part, str | int) and not isinstance(part, bool)]
-    together = not special or special[-1] - special[0] == len(special) - 1
-    if any(isinstance(x, Batched) for x in args[1:]) or (ARRAY in index and not together):
-        return NotImplemented
-    more = {"shape": (*(running.sizes[i] for i in levels), *static["shape"])} if "shape" in static else {}
-    return p(args[0].value, *args[1:], index=(*[slice(None)] * len(levels), *index), **more)
-
-
-def affine(p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
-    """Keep a layer whose weights all examples share; of weights of their own make products of matrices."""
-    x, w, b = args
-    if not isinstance(w, Batched) and not isinstance(b, Batched):
-        return p(x.value, w, b)
-    rows, n = math.prod(x.shape[:-1]), x.shape[-1]
-    matrix = reshape(x, shape=(rows, n))  # of each example, as all that follows
-    out = matmul(matrix, swap(w))
-    out = out if b is None else add(out, b)
-    return front(reshape(out, shape=(*x.shape[:-1], w.shape[0])), levels, full=True)
-
-
-def together(p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
-    """Make one batch of all images or rows, if nothing else differs between the examples."""
-    apart = IMAGES[p.name]  # how many arguments, of the first, have a row of each example
+def in_rows(apart: int, p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
+    """Make one batch of all rows, as images are, if nothing but the first arguments differs between the examples."""
     if any(isinstance(x, Batched) for x in args[apart:]):
         return NotImplemented
-    sizes = tuple(running.sizes[i] for i in levels)
+    sizes = sizes_of(levels)
     values = [front(x, levels, full=True) for x in args[:apart]]
     count = math.prod(sizes) * args[0].shape[0]
     rows = [reshape(v, shape=(count, *v.shape[len(levels) + 1 :])) for v in values]
@@ -192,23 +155,28 @@ def together(p: Primitive, args: Arguments, static: dict[str, Any], levels: tupl
     return reshape(out, shape=(*sizes, args[0].shape[0], *out.shape[1:]))
 
 
-IMAGES = {
-    "conv2d": 1, "conv2d_input_gradient": 1, "max_pool2d": 1, "pool_winners": 1, "pool_scatter": 2, "pool_gather": 2,
-    "cross_entropy": 2, "pick": 2, "less_one_hot": 3,
+def by_function(way: Any, p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
+    """Have a function that stands beside the operation compute."""
+    own, more = args[: len(p.arguments)], args[len(p.arguments) :]
+    if any(isinstance(x, Batched) for x in more):
+        return NotImplemented
+    return way(sizes_of(levels), *(x if x is None else front(x, levels, full=True) for x in own), *more, **static)
+
+
+AXES = {"axis", "axis1", "axis2"}
+WAYS: dict[Any, Way] = {
+    "elements": broadcasting, "matrices": broadcasting, "leading": leading, "axis": along_axis, "shape": to_shape,
 }  # fmt: skip
-RULES: dict[str, Rule] = {
-    "matmul": broadcasting, "reshape": reshaping, "broadcast_to": reshaping, "sum_to": reshaping, "pad": padding,
-    "transpose": transposing, "getitem": reading, "put": reading, "linear": affine,
-    **dict.fromkeys((
-        "sum", "mean", "amax", "amin", "argmax", "argmin", "all", "any", "logsumexp", "var", "flip", "cat", "softmax",
-        "log_softmax", "gather", "scatter", "share_of_extreme",
-    ), along_axis), **dict.fromkeys(IMAGES, together),
-}  # fmt: skip
+
+
+def sizes_of(levels: tuple[int, ...]) -> tuple[int, ...]:
+    """Give the numbers of examples."""
+    return tuple(running.sizes[i] for i in levels)
 
 
 def one_by_one(p: Primitive, args: Arguments, static: dict[str, Any], levels: tuple[int, ...]) -> Any:
     """Compute the examples in turn."""
-    sizes = tuple(running.sizes[i] for i in levels)
+    sizes = sizes_of(levels)
     values = [front(x, levels, full=True) if isinstance(x, Batched) else x for x in args]
     outs = []
     for at in itertools.product(*map(range, sizes)):
@@ -227,11 +195,15 @@ def handle(plain: Callable[..., Any], p: Primitive, args: Arguments, static: dic
     if not any(isinstance(x, Batched) for x in args):
         return plain(p, args, static)
     levels = tuple(sorted({i for x in args if isinstance(x, Batched) for i in x.levels}))
-    rule = RULES.get(p.name, broadcasting if p.loop is not None or p.promote is not None else None)
-    try:
-        out = NotImplemented if rule is None else rule(p, args, static, levels)
-    except (AttributeError, KeyError):  # a list or a number where the rule expects an array
-        out = NotImplemented
+    out: Any = NotImplemented
+    for way in p.batch:
+        kind = WAYS.get(way) or functools.partial(in_rows if isinstance(way, int) else by_function, way)
+        try:
+            out = kind(p, args, static, levels)
+        except AttributeError:  # a list or a number where an array is expected
+            continue
+        if out is not NotImplemented:
+            break
     return batched(one_by_one(p, args, static, levels) if out is NotImplemented else out, levels)
 
 

@@ -1,8 +1,8 @@
 """Forward mode: carry tangents along the recorded calls, first to last, at about the cost of the function itself.
 
-One rule per primitive serves both directions where it can: of an operation on each element the rule is its own
-transpose; one that is linear in an argument is applied to the tangent; a few say themselves how; of any other the
-rule is transposed by differentiating it. Tangents that are Vars are recorded. Look next at transforms.py.
+Knows no operation; the card says how (core/primitive.py): an operation may have a rule for tangents; of one on each
+element the rule is its own transpose; one that is linear is applied to the tangents. Of any other the rule is
+transposed by differentiating it. Tangents that are Vars are recorded. Look next at transforms.py.
 """
 
 from __future__ import annotations
@@ -14,85 +14,90 @@ from typing import Any
 import numpy as np
 
 from ..core.engine import RECORDED, Origin, differentiate
-from ..core.faults import no_rule
+from ..core.faults import argument, no_rule
 from ..core.graph import Node, Var, enable_grad, reachable
 from ..core.primitive import Primitive
+from ..core.scope import unchanging
 from ..core.stale import check_unchanged, reads
 from ..core.versions import changes
-from ..ops import elementwise as E
 from ..ops.broadcast import broadcast_to
-from ..ops.layout import cat
-from ..ops.pool import pool_gather, pool_winners
 from ..ops.promotion import cast
-from ..ops.reduce import restore, sum
+from ..ops.reduce import sum
 from ..tensors.tensor import Tensor
 from .function import PART, PLACE, several
 
-PACKAGE = __name__.partition(".")[0] + "."
-SYMMETRIC = {"softmax"}  # whose Jacobian is its own transpose
-LINEAR = {
-    "matmul", "linear", "conv2d", "conv2d_input_gradient", "conv2d_weight_gradient", "reshape", "transpose", "flip",
-    "broadcast_to", "sum_to", "sum", "mean", "getitem", "put", "gather", "scatter", "pick", "pool_scatter",
-    "pool_gather",
-}  # in each argument that its rule does not read
-ADDED = {"b"}  # arguments that are added to what is linear in the others, or None
 
-
-def log_softmax_jvp(t: Any, out: Any, x: Any, saved: Any, axis: int) -> Any:
-    """Take the mean tangent, weighed by the probabilities, from each."""
-    return t - sum(E.exp(out) * t, axis=axis, keepdims=True)
-
-
-def logsumexp_jvp(t: Any, out: Any, x: Any, saved: Any, axis: Any, keepdims: bool) -> Any:
-    """Weigh the tangents by the probabilities."""
-    return sum(t * E.exp(x - restore(out, x.shape, axis)), axis=axis, keepdims=keepdims)
-
-
-def max_pool2d_jvp(t: Any, out: Any, x: Any, saved: Any, **window: Any) -> Any:
-    """Read the tangents of the winners."""
-    return pool_gather(t, pool_winners(x, **window) if saved is None else saved, **window)
-
-
-EXPLICIT: dict[str, Any] = {"log_softmax": log_softmax_jvp, "logsumexp": logsumexp_jvp, "max_pool2d": max_pool2d_jvp}
+def linear_in(primitive: Primitive, position: int) -> frozenset[str] | None:
+    """Name what the rule of an argument reads, if the operation is linear in it."""
+    name, rule = argument(primitive, position), primitive.rule_at(position)[0]
+    if rule is None or name in primitive.tangents or primitive.linear is False:
+        return None
+    if primitive.linear is not True and name not in primitive.linear:
+        return None
+    read = reads(rule) - ({name} if name == primitive.variadic else set())  # of *xs the shapes
+    return None if name in read or "out" in read else read
 
 
 @functools.cache
-def linear_in(primitive: Primitive, position: int) -> tuple[int, ...] | None:
-    """Tell whether an operation is linear in an argument, by what its rule reads; list the arguments to leave out."""
-    names = [*primitive.arguments, *filter(None, [primitive.variadic])]
-    rule = primitive.rule_at(position)[0]
-    if rule is None or primitive.name not in LINEAR or not primitive.__module__.startswith(PACKAGE):
-        return None
-    read, own = reads(rule), names[position] if position < len(names) else names[-1]
-    others = [i for i, n in enumerate(names) if n != own and n not in read]
-    if own in read or "out" in read or any(names[i] not in ADDED for i in others):
-        return None
-    return tuple(others)
+def grouped(primitive: Primitive, positions: tuple[int, ...]) -> list[tuple[list[int], frozenset[str] | None]]:
+    """Put arguments together in which the operation is linear at once; beside each group, what its rules read."""
+    groups: list[tuple[list[int], frozenset[str] | None]] = []
+    for i in positions:
+        read, name = linear_in(primitive, i), argument(primitive, i)
+        for k, (group, known) in enumerate(groups):
+            names = {argument(primitive, j) for j in group}
+            if read is not None and known is not None and name not in known and not names & read:
+                groups[k] = ([*group, i], known | read)
+                break
+        else:
+            groups.append(([i], read))
+    return groups
 
 
-def pushed(node: Node, position: int, t: Any, seen: Sequence[Any], saved: Any) -> Any:
-    """Give what the tangent of one argument does to the result. seen: the result and the arguments."""
+def filled(x: Any, value: float, shape: tuple[int, ...] | None = None) -> Any:
+    """Give a tensor like x, or an array where x is one, of one value."""
+    array = unchanging(np.full(x.shape if shape is None else shape, value, x.dtype))
+    return Tensor.wrap(array) if isinstance(x, Var) else array
+
+
+def pushed(node: Node, ts: dict[int, Any], read: frozenset[str] | None, seen: Sequence[Any], saved: Any) -> Any:
+    """Give what the tangents of a group of arguments do to the result. seen: the result and the arguments."""
     primitive: Any = node.primitive
-    out = seen[0]
+    (position, t), out = next(iter(ts.items())), seen[0]
     rule, extra = primitive.rule_at(position)
     if rule is None:
         raise no_rule(primitive, position)
+    if primitive.residuals:
+        extra = {**extra, "saved": saved}
     if isinstance(primitive, Primitive):
-        if primitive.name in EXPLICIT and primitive.__module__.startswith(PACKAGE):
-            return EXPLICIT[primitive.name](t, *seen, saved, **node.static)
-        if primitive.loop is not None or primitive.name in SYMMETRIC:
-            extra = {**extra, "saved": saved} if primitive.residuals else extra
-            t = t if t.shape == out.shape else broadcast_to(t, shape=out.shape)
-            return rule(t, *seen, **node.static, **extra)
-        if position == 2 and primitive.name == "linear":
-            return broadcast_to(t, shape=out.shape)
-        leave_out = linear_in(primitive, position)
-        if leave_out is not None:
-            arguments = [t if i == position else None if i in leave_out else x for i, x in enumerate(seen[1:])]
+        known = primitive.tangents.get(str(argument(primitive, position)))
+        if known is not None:
+            return known(t, *seen, **node.static, **extra)
+        elements = "elements" in primitive.batch
+        if read is not None and not (elements and len(ts) == 1):
+            arguments = []
+            for i, x in enumerate(seen[1:]):
+                kept = x is None or argument(primitive, i) in read or primitive.rule_at(i)[0] is None
+                zeros = x if kept else filled(x, 0) if hasattr(x, "shape") else 0.0
+                arguments.append(ts.get(i, zeros))
             return primitive(*arguments, **node.static)
+        if elements:
+            return rule(t if t.shape == out.shape else broadcast_to(t, shape=out.shape), *seen, **node.static, **extra)
+        axes = {k: v for k, v in node.static.items() if k in ("axis", "keepdims")}
+        if len(axes) == 2 and len(node.args) == 1 and "axis" in primitive.batch:  # no two results share an element
+            return sum(t * rule(filled(out, 1), *seen, **node.static, **extra), **axes)
     if primitive.residuals:  # with them, a rule may use what cannot be differentiated
         extra = {**extra, "saved": None}
     return transposed(node, position, t, seen, {**node.static, **extra})
+
+
+def carried(node: Node, ts: dict[int, Any], seen: Sequence[Any], saved: Any) -> list[Any]:
+    """Give what adds up to the tangent of the result."""
+    primitive = node.primitive
+    if not isinstance(primitive, Primitive):
+        return [pushed(node, {i: t}, None, seen, saved) for i, t in ts.items()]
+    groups = grouped(primitive, tuple(ts))
+    return [pushed(node, {i: ts[i] for i in group}, read, seen, saved) for group, read in groups]
 
 
 def transposed(node: Node, position: int, t: Any, seen: Sequence[Any], static: dict[str, Any], i: int = -1) -> Any:
@@ -125,7 +130,6 @@ def push(outputs: Sequence[Var], tangents: dict[Origin, Any]) -> list[Any]:
             moved = [(i, values[p]) for i, p in enumerate(node.parents) if isinstance(p, Node | Var) and p in values]
             if not moved or node in values:
                 continue
-            given = [t for _, t in moved]
             if changes.latest > node.index:
                 check_unchanged(node, None)
             (_, *seen), saved = ((0, node.out, *node.args), node.saved)
@@ -141,21 +145,13 @@ def push(outputs: Sequence[Var], tangents: dict[Origin, Any]) -> list[Any]:
                     transposed(call, p, t, [seen[0], *inputs[1:]], s, i)  # type: ignore[arg-type]
                     for (p, t), s in zip(moved, own, strict=True)
                 ]
-            elif node.primitive.name == "cat" and len(moved) > 1:
-                known = dict(moved)
-                parts = [cat(*(known.get(j, x * 0) for j, x in enumerate(node.args)), **node.static)]
             else:
-                parts = [pushed(node, i, t, seen, saved) for i, t in moved]
-            total = None
-            for t in parts:
-                if total is None or t is None:
-                    total = t if total is None else total
-                elif type(total) is np.ndarray and total.base is None and not any(total is x for x in (*seen, *given)):
-                    np.add(total, t, out=total)  # ours alone
-                else:
-                    total = total + t
-            if total is not None:
-                if total.shape != node.out.shape:
-                    total = broadcast_to(total, shape=node.out.shape)
-                values[node] = total if total.dtype == node.out.dtype else cast(total, dtype=node.out.dtype)
+                parts = carried(node, dict(moved), seen, saved)
+            parts, held = [t for t in parts if t is not None], (*seen, *(t for _, t in moved), saved)
+            for t in parts[1:]:
+                ours = type(parts[0]) is np.ndarray and parts[0].base is None and not any(parts[0] is x for x in held)
+                parts[0] = np.add(parts[0], t, out=parts[0]) if ours else parts[0] + t
+            if parts:
+                t = parts[0] if parts[0].shape == node.out.shape else broadcast_to(parts[0], shape=node.out.shape)
+                values[node] = t if t.dtype == node.out.dtype else cast(t, dtype=node.out.dtype)
     return [values.get(y.node or y) for y in outputs]

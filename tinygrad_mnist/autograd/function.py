@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import GradientError, InPlaceError, ShapeError
-from ..core.graph import Node, Var, enable_grad, no_grad
-from ..core.primitive import share
+from ..core.graph import Node, Var, enable_grad, no_grad, share
 from ..core.scope import state
 from ..core.versions import Version, tick
 from ..ops.broadcast import sum_to

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..core.errors import ArgumentError, GradientError
 from ..core.graph import Var
-from ..tensors.creation import ones_like
 from . import transforms
+from .forward import filled
 from .transforms import Call
 from .trees import flatten, mapped
 
@@ -23,22 +23,8 @@ def _inputs(inputs: Any, create_graph: bool) -> tuple[Any, ...]:
     return given if create_graph else tuple(x.detach() for x in given)
 
 
-def _done(result: Any, inputs: Any, create_graph: bool, inside: bool = True) -> Any:
-    """Unpack what belongs to a single input, and drop the history unless it was asked for."""
-    result = result[0] if inside and not isinstance(inputs, tuple) else result
-    return result if create_graph else mapped(lambda x: x.detach(), result)
-
-
-def _vector(v: Any, like: list[Any], name: str) -> list[Any]:
-    if v is not None:
-        return flatten(v)[0]
-    if len(like) != 1 or like[0].numel() != 1:
-        raise ArgumentError(f"{name}: v may be left out only where it would be one number.", hint=f"{name}(f, x, v)")
-    return [ones_like(like[0].detach())]
-
-
-def _call(func: Function, inputs: Any, name: str, create_graph: bool, strict: bool) -> Call:
-    call = Call(func, name, _inputs(inputs, create_graph))
+def _called(func: Function, given: tuple[Any, ...], name: str, strict: bool, has_aux: bool = False) -> Call:
+    call = Call(func, name, given, has_aux=has_aux)
     call.strict = strict
     if strict and not all(y.differentiable for y in call.outputs):
         raise GradientError(f"{name}: with strict=True every output must depend on the inputs.")
@@ -55,45 +41,53 @@ def _scalar(func: Function, name: str) -> Function:
     return scalar
 
 
-def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
-    """Give func(*inputs) and vᵀJ."""
-    call = _call(func, inputs, "vjp", create_graph, strict)
-    found = call.pull(_vector(v, call.outputs, "vjp"), create_graph)
-    return _done(call.make(call.outputs), inputs, create_graph, False), _done(found, inputs, create_graph)
+def _product(name: str, summary: str) -> Function:
+    """Make the product of a vector with the Jacobian of a function, or with the Hessian: that of its gradient."""
+    forward, second = name in ("jvp", "hvp"), name in ("hvp", "vhp")
+
+    def product(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+        given = _inputs(inputs, create_graph)
+        if second:
+            func = transforms.grad_and_value(_scalar(func, name), tuple(range(len(given))))
+        call = _called(func, given, name, strict, has_aux=second)
+        like = call.inputs if forward else call.outputs
+        if v is None and (len(like) != 1 or like[0].numel() != 1):
+            what = f"{name}: v may be left out only where it would be one number."
+            raise ArgumentError(what, hint=f"{name}(f, x, v)")
+        vector = [filled(like[0], 1)] if v is None else flatten(v)[0]
+        found = call.push(vector) if forward else call.pull(vector, create_graph)
+        if name != "jvp" and not isinstance(inputs, tuple):
+            found = found[0]
+        both = call.auxiliary() if second else call.make(call.outputs), found
+        return both if create_graph else mapped(lambda x: x.detach(), both)
+
+    product.__name__ = product.__qualname__ = name
+    product.__doc__ = summary
+    return product
 
 
-def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
-    """Give func(*inputs) and J v, in forward mode."""
-    call = _call(func, inputs, "jvp", create_graph, strict)
-    found = call.push(_vector(v, call.inputs, "jvp"))
-    return _done(call.make(call.outputs), inputs, create_graph, False), _done(found, inputs, create_graph, False)
+vjp = _product("vjp", "Give func(*inputs) and vᵀJ.")
+jvp = _product("jvp", "Give func(*inputs) and J v, in forward mode.")
+vhp = _product("vhp", "Give the value of a scalar function and vᵀH.")
+hvp = _product("hvp", "Give the value of a scalar function and H v: forward mode over reverse mode.")
 
 
-def _second(func: Function, inputs: Any, v: Any, create_graph: bool, strict: bool, name: str) -> Any:
-    given = _inputs(inputs, create_graph)
-    both = transforms.grad_and_value(_scalar(func, name), tuple(range(len(given))))
-    call = Call(both, name, given, has_aux=True)  # its value beside the gradient, which is differentiated
-    call.strict = strict
-    vector = _vector(v, call.inputs, name)
-    found = call.push(vector) if name == "hvp" else call.pull(vector, create_graph)
-    return _done(call.auxiliary(), inputs, create_graph, False), _done(found, inputs, create_graph)
-
-
-def hvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
-    """Give the value of a scalar function and H v: forward mode over reverse mode."""
-    return _second(func, inputs, v, create_graph, strict, "hvp")
-
-
-def vhp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
-    """Give the value of a scalar function and vᵀH."""
-    return _second(func, inputs, v, create_graph, strict, "vhp")
-
-
-def _maker(name: str, strategy: str) -> Any:
+def _derivative(
+    name: str, func: Function, inputs: Any, create_graph: bool, strict: bool, strategy: str
+) -> Any:  # fmt: skip
     makers = {"reverse-mode": transforms.jacrev, "forward-mode": transforms.jacfwd}
     if strategy not in makers:
         raise ArgumentError(f"{name}: strategy {strategy!r} is unknown.", expected="'reverse-mode' or 'forward-mode'")
-    return makers[strategy]
+    given = _inputs(inputs, create_graph)
+    which = tuple(range(len(given))) if isinstance(inputs, tuple) else 0
+    if name == "hessian":
+        func = transforms.grad(_scalar(func, name), which)
+    if strict:
+        call = _called(func, given, name, True)
+        for i in range(len(call.outputs)):
+            call.pull([filled(y, float(i == j)) for j, y in enumerate(call.outputs)], True)
+    found = makers[strategy](func, which)(*given)
+    return found if create_graph else mapped(lambda x: x.detach(), found)
 
 
 def jacobian(
@@ -111,13 +105,7 @@ def jacobian(
         >>> tg.autograd.functional.jacobian(lambda x: x * x, tg.tensor([1.0, 2.0])).tolist()
         [[2.0, 0.0], [0.0, 4.0]]
     """
-    make, given = _maker("jacobian", strategy), _inputs(inputs, create_graph)
-    if strict:
-        call = _call(func, inputs, "jacobian", create_graph, True)
-        for i in range(len(call.outputs)):
-            call.pull([ones_like(y.detach()) * (i == j) for j, y in enumerate(call.outputs)], True)
-    found = make(func, tuple(range(len(given))) if isinstance(inputs, tuple) else 0)(*given)
-    return _done(found, inputs, create_graph, False)
+    return _derivative("jacobian", func, inputs, create_graph, strict, strategy)
 
 
 def hessian(
@@ -125,10 +113,4 @@ def hessian(
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:  # fmt: skip
     """Give the second derivatives of a scalar function in every pair of inputs."""
-    make, given = _maker("hessian", outer_jacobian_strategy), _inputs(inputs, create_graph)
-    which = tuple(range(len(given))) if isinstance(inputs, tuple) else 0
-    first = transforms.grad(_scalar(func, "hessian"), which)
-    if strict:
-        call = _call(first, inputs, "hessian", create_graph, True)
-        call.pull([ones_like(y.detach()) for y in call.outputs], True)
-    return _done(make(first, which)(*given), inputs, create_graph, False)
+    return _derivative("hessian", func, inputs, create_graph, strict, outer_jacobian_strategy)

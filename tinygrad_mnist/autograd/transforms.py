@@ -7,6 +7,7 @@ only then is the derivative itself recorded. Look next at forward.py and vmap.py
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,12 +16,11 @@ import numpy as np
 from ..core.engine import Origin, differentiate
 from ..core.errors import ArgumentError, GradientError, ShapeError
 from ..core.graph import Var, enable_grad, reachable
-from ..core.scope import state
+from ..core.scope import state, unchanging
 from ..ops.layout import reshape, transpose
-from ..tensors.creation import ones_like, zeros_like
 from ..tensors.tensor import Tensor
 from .batched import Batched, bare, batched, front, lifted, running
-from .forward import push
+from .forward import filled, push
 from .trees import flatten, mapped
 from .vmap import vmap
 
@@ -87,19 +87,14 @@ class Call:
     def _below(self, g: Any) -> Any:
         """Give a cotangent the axes of the vmaps that the call is inside; of later ones it stays one example."""
         levels = tuple(sorted({*self.levels, *(g.levels if isinstance(g, Batched) else ())}))
-        value, k, later = front(g, levels, full=True), len(self.levels), levels[len(self.levels) :]
-        order = (*range(k, len(levels)), *range(k), *range(len(levels), value.ndim))
-        return batched(transpose(value, axes=order) if k and later else value, later)
+        k = len(self.levels)
+        return batched(exchanged(front(g, levels, full=True), k, len(levels) - k), levels[k:])
 
     def _above(self, x: Any, recorded: bool) -> Any:
         """Give a result as one example of these vmaps, and of the later ones."""
-        if not isinstance(x, Var):
-            return batched(Tensor.wrap(x), self.levels)
-        x = x if recorded or not isinstance(x, Tensor) else x.detach()
-        later, value, k = (x.levels, x.value, len(self.levels)) if isinstance(x, Batched) else ((), x, 0)
-        e = len(later)
-        order = (*range(e, e + k), *range(e), *range(e + k, value.ndim))
-        return batched(transpose(value, axes=order) if k and later else value, (*self.levels, *later))
+        x = Tensor.wrap(x) if not isinstance(x, Var) else x if recorded or not isinstance(x, Tensor) else x.detach()
+        later, value = (x.levels, x.value) if isinstance(x, Batched) else ((), x)
+        return batched(exchanged(value, len(later), len(self.levels)), (*self.levels, *later))
 
     def pull(self, cotangents: Sequence[Any], keep: bool) -> Any:
         """Give the gradients of the arguments for cotangents of the results."""
@@ -117,7 +112,7 @@ class Call:
         if self.strict and any(g is None for g in gs):
             i = next(i for i, g in enumerate(gs) if g is None)
             raise GradientError(f"{self.name}: with strict=True the outputs must depend on input {i}.")
-        own = [zeros_like(bare(x).detach()) if g is None else g for x, g in zip(self.inputs, gs, strict=True)]
+        own = [filled(bare(x), 0) if g is None else g for x, g in zip(self.inputs, gs, strict=True)]
         return self.build([self._above(g, recorded) for g in own])
 
     def push(self, tangents: Sequence[Any]) -> Any:
@@ -127,8 +122,13 @@ class Call:
         as_vars = recorded or state.recorder is not None or any(isinstance(t, Batched) for t in seeds)
         values = [t if as_vars else t.array for t in seeds]
         found = push(self.roots, dict(zip(self.origins, values, strict=True)))
-        own = [zeros_like(y.detach()) if t is None else t for y, t in zip(self.roots, found, strict=True)]
+        own = [filled(y, 0) if t is None else t for y, t in zip(self.roots, found, strict=True)]
         return self.make([self._above(t, recorded) for t in own])
+
+
+def exchanged(value: Any, a: int, b: int) -> Any:
+    """Put b axes before the a axes in front of them."""
+    return transpose(value, axes=(*range(a, a + b), *range(a), *range(a + b, value.ndim))) if a and b else value
 
 
 def tracked(x: Any) -> Any:
@@ -155,15 +155,11 @@ def grad_and_value(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool
         if len(call.outputs) != 1 or call.outputs[0].ndim:
             got = ", ".join(f"tensor {y.shape}" for y in call.outputs)
             raise GradientError("grad: the function must return one scalar.", got=got, hint="jacrev, or .sum()")
-        found = call.pull([_given_one(call.outputs[0])], False)
+        found = call.pull([filled(call.outputs[0], 1)], False)
         value = call.result()
         return found[0] if isinstance(argnums, int) else found, (value, call.auxiliary()) if has_aux else value
 
     return wrapper
-
-
-def _given_one(y: Any) -> Any:
-    return batched(ones_like(y.value.detach()), y.levels) if isinstance(y, Batched) else ones_like(y.detach())
 
 
 def grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -231,41 +227,21 @@ def _jacobian(
         bases, others = sides if forward else sides[::-1]
         blocks: list[list[Any]] = []  # of each base, one of each other
         for b, base in enumerate(bases):
-            eye = Tensor.wrap(np.eye(max(base_size(base), 0), dtype=base.dtype).reshape(-1, *base.shape))
+            size = math.prod(base.shape)
 
             def along(row: Any, b: int = b) -> Any:
-                zero = [zeros_like(x.detach()) if not isinstance(x, Batched) else _zero(x) for x in bases]
-                zero[b] = row
-                found = call.push(zero) if forward else call.pull(zero, True)
-                return tuple(flatten(found)[0])
+                seeds = [row if i == b else filled(x, 0) for i, x in enumerate(bases)]
+                return tuple(flatten(call.push(seeds) if forward else call.pull(seeds, True))[0])
 
-            if not len(eye.array):
-                blocks.append([_zero(x, base.shape, forward) for x in others])
-                continue
-            rows = vmap(along, out_dims=0, chunk_size=chunk_size)(eye)
+            eye = unchanging(np.eye(size, dtype=base.dtype).reshape(size, *base.shape))
+            none = [filled(x, 0, (0, *x.shape)) for x in others]
+            rows = vmap(along, chunk_size=chunk_size)(Tensor.wrap(eye)) if size else none
             blocks.append([_shaped(r, base.shape, forward) for r in rows])
-        if forward:
-            table = [[blocks[i][o] for i in range(len(call.inputs))] for o in range(len(call.outputs))]
-        else:
-            table = blocks
-        found = call.make([_one(call.build(row), argnums) for row in table])
+        rows_of = [call.build([*row]) for row in (zip(*blocks, strict=True) if forward else blocks)]
+        found = call.make([row[0] if isinstance(argnums, int) else row for row in rows_of])
         return (found, call.auxiliary()) if has_aux else found
 
     return wrapper
-
-
-def base_size(x: Any) -> int:
-    """Count the elements of one example."""
-    return int(np.prod(x.shape, dtype=int))
-
-
-def _one(found: Any, argnums: Argnums) -> Any:
-    return found[0] if isinstance(argnums, int) else found
-
-
-def _zero(x: Any, more: tuple[int, ...] = (), behind: bool = True) -> Any:
-    shape = (*x.shape, *more) if behind else (*more, *x.shape)
-    return Tensor.wrap(np.zeros(shape, x.dtype))
 
 
 def _shaped(rows: Any, shape: tuple[int, ...], behind: bool) -> Any:

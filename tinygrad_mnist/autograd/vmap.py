@@ -118,14 +118,9 @@ def _outside(y: Any, d: int | None, level: int, size: int) -> Any:
         if d is None:
             raise ArgumentError("vmap: out_dims is None for a result that differs between the examples.")
         at, levels = levels.index(level), levels[:-1]
-        return batched(moved(value, at, len(levels) + d % y_dims(y)), levels)
+        return batched(moved(value, at, len(levels) + d % (int(y.ndim) + 1)), levels)
     if d is None:
         return y
     shape, d = tuple(y.shape), d % (y.ndim + 1)
     wide = (*shape[:d], size, *shape[d:])
     return broadcast_to(reshape(y, shape=(*shape[:d], 1, *shape[d:])), shape=wide)
-
-
-def y_dims(y: Any) -> int:
-    """Count the dimensions of a result with its batch."""
-    return int(y.ndim) + 1

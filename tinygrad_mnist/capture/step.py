@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import CaptureError
-from ..core.graph import Var
-from ..core.primitive import share
+from ..core.graph import Var, share
 from ..tensors.tensor import Tensor
 from .capture import Recorder, capture
 from .forms import Held, Kept, Place, containers, filled, form_of, tensors_in

@@ -24,12 +24,23 @@ ROOMS = {
 }  # fmt: skip  # ours: PyTorch's
 
 
-def absent(module: str) -> Callable[[str], Any]:
-    """Make the `__getattr__` of a room, at its end; have its functions and classes explain what they refuse, too."""
+def absent(module: str, later: dict[str, str] | None = None) -> Callable[[str], Any]:
+    """Make the `__getattr__` of a room, at its end; have its functions and classes explain what they refuse, too.
+
+    Args:    later: by module, names in it that most programs do not need: it is loaded when the first one is asked for
+    """
     room = vars(sys.modules[module])
     answer(room, room.get("__all__") or [n for n in room if n[0] != "_"])
+    places = {name: place for place, names in (later or {}).items() for name in names.split()}
+    if places:
+        room["__dir__"] = lambda: sorted({*room, *places})
 
     def look_up(name: str) -> Any:
+        if name in places:
+            found = importlib.import_module(places[name], module if "__path__" in room else PACKAGE)
+            room[name] = found if found.__name__ == f"{module}.{name}" else vars(found)[name]
+            answer(room, [name])
+            return room[name]
         if not name.startswith("_") and f"{module}.{name}" not in sys.modules and importing():
             problem, hint = explained(module, name)
             raise AbsentImportError(problem, hint=hint)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import inspect
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 CO_VARARGS, CO_VARKEYWORDS = 4, 8  # flags of a function with *args, **kwargs
 MEMORY = ("out", "saved")  # arguments of a forward that are no data: where results are to go
+BATCHES = ("elements", "matrices", "leading", "axis", "shape")
 PLACES = frozenset({"math", "loops"})  # where the functions of a loop are
 SPELLING = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp,
@@ -29,8 +31,8 @@ def named(code: Any) -> tuple[str, ...]:
 
 
 def has_argument(function: Any, name: str) -> bool:
-    """Tell whether a function has an argument of this name."""
-    code = getattr(function, "__code__", None)
+    """Tell whether a function, or the one that it wraps, has an argument of this name."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
     return code is not None and name in named(code)
 
 
@@ -56,6 +58,9 @@ def check_ufunc(name: str, ufunc: np.ufunc, arguments: tuple[str, ...]) -> None:
 def check_card(p: Any) -> None:
     """Raise on what the card of a primitive cannot mean."""
     check_over(p.name, p.over, p.arguments)
+    check_linear(p.name, p.linear, (*p.arguments, p.variadic))
+    for way in p.batch:
+        check_batch(p, way)
     if p.ufunc is not None:
         check_ufunc(p.name, p.ufunc, p.arguments)
     if isinstance(p.loop, str):
@@ -70,6 +75,26 @@ def check_over(name: str, over: Any, arguments: tuple[str, ...]) -> None:
     """Raise unless `over` is a tuple of positions of arguments."""
     if not isinstance(over, tuple) or not all(type(i) is int and 0 <= i < len(arguments) for i in over):
         raise TypeError(f"{name}: over is a tuple of positions of arguments, 0 to {len(arguments) - 1}, not {over!r}")
+
+
+def check_linear(name: str, linear: Any, arguments: tuple[str, ...]) -> None:
+    """Raise unless `linear` is a truth value, or a tuple of names of arguments."""
+    if not isinstance(linear, bool) and not (isinstance(linear, tuple) and {*linear} <= {*arguments}):
+        raise TypeError(f"{name}: linear is True, or a tuple of names of its arguments, not {linear!r}")
+
+
+def check_batch(p: Any, way: Any) -> None:
+    """Raise unless this is a way to compute a batch that there is, or a function that can be called so."""
+    code = getattr(way, "__code__", None)
+    if code is not None:
+        check_rule(way, f"{p.name} (a batch)", ("sizes", *p.arguments), {*p.static}, set())
+        return
+    there = (*(w for w in BATCHES if w not in ("axis", "shape") or any(x.startswith(w) for x in p.static)),)
+    if way not in there and way not in range(1, len(p.arguments) + 1):
+        raise TypeError(
+            f"{p.name}: batch is {', '.join(map(repr, there))}, a number of its arguments, a function of "
+            f"(sizes, {', '.join(p.arguments)}), or a tuple of these, not {way!r}"
+        )
 
 
 def check_settings(name: str, loop: Any, static: Iterable[str]) -> None:

@@ -274,3 +274,12 @@ def reachable(roots: list[Node]) -> list[Node]:
                 seen.add(parent)
                 stack.append(parent)
     return sorted(seen, key=attrgetter("index"), reverse=True)
+
+
+def share(result: Var, source: Any) -> None:
+    """Note that a result looks at the memory of its source, so that a change of either is seen by both."""
+    if isinstance(source, Var):
+        result.version = source.version
+        if result.node is not None:
+            result.node.version = source.version
+        source.version.share(source, result)

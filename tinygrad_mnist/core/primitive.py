@@ -18,7 +18,7 @@ import numpy as np
 
 from .card import CO_VARARGS, MEMORY, check_card, check_function, check_loop, check_rule, has_argument
 from .explain import explained
-from .graph import Node, Var
+from .graph import Node, Var, share
 from .numbers import FLOAT64, constant, narrow, within
 from .scope import state
 from .versions import Version
@@ -59,6 +59,12 @@ class Primitive:
              per row), numbers among the static ones, `out` and `saved`, as in kernels/loops.py; an axis is the last.
              check: raises on arguments that the rows must not be given, as class numbers that there are not.
              slow: why a compiled step calls NumPy for it between two kernels, or copies what it gives ("" if neither).
+             linear: True, or the names of some arguments: linear in each whose rule reads neither it nor the result,
+             and at once in those whose rules read none of each other. Forward mode calls it on their tangents.
+             batch: how vmap computes a batch, its axes in front: "elements" (of all with a loop), "matrices" (the last
+             two axes), "leading" (any in front of the first argument), "axis" and "shape" (so named; if it has
+             keepdims, it is a reduction), a number (of first arguments, in rows), or a function(sizes of the batch,
+             *arguments, *, static); of a tuple the first without NotImplemented. (): one example after the other.
              registered: False for what is no operation of its own, and may share a name.
     """
 
@@ -71,6 +77,7 @@ class Primitive:
         convert: Rule | None = None, answers: Any = None, modular: bool = False, over: tuple[int, ...] | None = (),
         loop: str | Callable[..., str] | None = None, rows: Callable[..., None] | None = None,
         check: Rule | None = None, slow: str = "", registered: bool = True, saves: Primitive | None = None,
+        linear: bool | tuple[str, ...] = False, batch: Any = (),
     ) -> None:  # fmt: skip
         check_function(declared)
         code = declared.__code__
@@ -101,7 +108,9 @@ class Primitive:
         self.over, self.loop, self.rows, self.check, self.slow, self.saves = over, loop, rows, check, slow, saves
         self.residuals, self.view, self.unbroadcast = residuals, view, unbroadcast if size > 1 else None
         self.differentiable, self.promote, self.modular = differentiable, promote if size > 1 else None, modular
-        self.rules: dict[str, Rule] = {}
+        self.rules, self.tangents = dict[str, Rule](), dict[str, Rule]()
+        ways = batch if isinstance(batch, tuple) else (batch,)
+        self.linear, self.batch = linear, ways if loop is None else (*ways, "elements")
         self.unrecorded, self.unchecked = unrecorded, unchecked
         self.__doc__ = declared.__doc__
         self.__name__ = self.__qualname__ = declared.__name__
@@ -135,13 +144,22 @@ class Primitive:
 
     def vjp(self, argument: str) -> Callable[[Rule], Rule]:
         """Register the rule for one argument; its signature is checked here, at import."""
+        return self.register(argument, "g", self.rules)
+
+    def jvp(self, argument: str) -> Callable[[Rule], Rule]:
+        """Register what the tangent t of one argument does to the result: in place of the vjp rule transposed."""
+        return self.register(argument, "t", self.tangents)
+
+    def register(self, argument: str, first: str, rules: dict[str, Rule]) -> Callable[[Rule], Rule]:
+        """Make the decorator that checks a rule and keeps it."""
 
         def register(rule: Rule) -> Rule:
             more = ({"saved"} if self.residuals else set()) | ({"which"} if argument == self.variadic else set())
             if argument not in (*self.arguments, self.variadic):
                 raise TypeError(f"{self.name}: there is no argument {argument} for which a rule could be")
-            check_rule(rule, self.name, ("g", "out", *self.arguments), {*self.static}, more)
-            self.rules[argument] = rule
+            name = "g" if rule in self.rules.values() else first  # one rule for both if it is its own transpose
+            check_rule(rule, self.name, (name, "out", *self.arguments), {*self.static}, more)
+            rules[argument] = rule
             return rule
 
         return register
@@ -280,12 +298,3 @@ class Declaration:
 def primitive(computes: Callable[..., Any] | None = None, **card: Any) -> Declaration:
     """Make a function of arrays a primitive. Array data is positional, metadata keyword-only; card: see Primitive."""
     return Declaration(computes, card)
-
-
-def share(result: Var, source: Any) -> None:
-    """Note that a result looks at the memory of its source, so that a change of either is seen by both."""
-    if isinstance(source, Var):
-        result.version = source.version
-        if result.node is not None:
-            result.node.version = source.version
-        source.version.share(source, result)

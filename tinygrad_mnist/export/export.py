@@ -18,6 +18,7 @@ from ..capture import forms
 from ..capture.program import Value
 from ..capture.step import captured
 from ..compiler.compiled import Compiled
+from ..core.calls import answer
 from ..core.errors import ArgumentError, CaptureError, ExportError, MissingDependencyError
 from ..core.files import write_whole
 from ..core.graph import Var, no_grad
@@ -161,3 +162,6 @@ def _written(onnx: Any, model: Any, call: Any, names: list[str], known: dict[int
     computed = iter(program.results)
     found = [program.inputs[p] if isinstance(p, int) else next(computed) if p is None else p for p in run.places]
     return g, [(tensor(x), x.shape) for x in found]
+
+
+answer(globals(), ["export_onnx"])

@@ -94,10 +94,20 @@ class Operators(Graph):
         both = [self.formula(text, self.out.dtype, axes, x=x) for text in ("mean(x)", "variance(x)")]
         return self.add("Concat", *[self.add("Reshape", v, [1, -1]) for v in both], axis=0)
 
-    def _rescale(self, x: str, *each: Any) -> Any:
-        for op, y in zip(("Sub", "Mul", "Add"), each, strict=True):
-            x = x if y is None else self.add(op, x, self.add("Reshape", y, [-1, *[1] * (len(self.out.shape) - 2)]))
-        return x
+    def _rescale(self, x: str, centre: Any, factor: Any, offset: Any, y: Any = None, share: Any = None) -> Any:
+        for op, each in (("Sub", centre), ("Mul", factor), ("Add", offset)):
+            x = x if each is None else self.add(op, x, self._of_channels(each))
+        more = y if share is None else self.add("Mul", y, self._of_channels(share))
+        return x if y is None else self.add("Add", x, more)
+
+    def _of_channels(self, v: str) -> str:
+        return str(self.add("Reshape", v, [-1, *[1] * (len(self.out.shape) - 2)]))
+
+    def _batch_norm(self, x: str, known: Any, weight: Any, bias: Any, *, eps: float) -> Any:
+        axes = [0, *range(2, len(self.shapes[x]))]
+        mean, variance = (self.formula(text, self.out.dtype, axes, x=x) for text in ("mean(x)", "variance(x)"))
+        even = self.formula("(x - m) / math.sqrt(v + e)", self.out.dtype, x=x, m=mean, v=variance, e=eps)
+        return self._rescale(even, None, weight, bias)
 
     def _conv2d_input_gradient(self, y: str, w: str, *, x_shape: Any, groups: int, **settings: Any) -> Any:
         windows, ends = window(**settings), []

@@ -1,46 +1,42 @@
-"""Layers without parameters: activations, probabilities, dropout; and PReLU, which has one.
+"""Layers without parameters: activations and probabilities; and PReLU, which has one.
 
-Each is its function with settings: nn/gates.py and nn/dropout.py have the formulas. Read after layer.py.
+Each is its function with settings: nn/functional/activation.py has the formulas. Read after layer.py.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..core.backend import Generator
 from ..tensors.creation import full
 from ..tensors.tensor import Tensor
 from . import functional as F
-from .checks import check_probability
-from .layer import REQUIRED, Layer, layer
-from .module import Module
+from .layer import MADE, REQUIRED, Layer, Learned, layer
 from .parameter import Parameter
 
-ReLU = layer("ReLU", F.relu, inplace=False)
-ReLU6 = layer("ReLU6", F.relu6, inplace=False)
-LeakyReLU = layer("LeakyReLU", F.leaky_relu, "negative_slope={negative_slope}", negative_slope=0.01, inplace=False)
-RReLU = layer("RReLU", F.rrelu, "lower={lower}, upper={upper}", trains=True, lower=1 / 8, upper=1 / 3, inplace=False)
-ELU = layer("ELU", F.elu, "alpha={alpha}", alpha=1.0, inplace=False)
-SELU = layer("SELU", F.selu, inplace=False)
-CELU = layer("CELU", F.celu, "alpha={alpha}", alpha=1.0, inplace=False)
-GELU = layer("GELU", F.gelu, "approximate={approximate!r}", approximate="none")
-SiLU = layer("SiLU", F.silu, inplace=False)
-Mish = layer("Mish", F.mish, inplace=False)
-Softplus = layer("Softplus", F.softplus, "beta={beta}, threshold={threshold}", beta=1.0, threshold=20.0)
+ReLU = layer("ReLU", F.relu)
+ReLU6 = layer("ReLU6", F.relu6)
+LeakyReLU = layer("LeakyReLU", F.leaky_relu, "negative_slope={negative_slope}")
+RReLU = layer("RReLU", F.rrelu, "lower={lower}, upper={upper}", trains=True)
+ELU = layer("ELU", F.elu, "alpha={alpha}")
+SELU = layer("SELU", F.selu)
+CELU = layer("CELU", F.celu, "alpha={alpha}")
+GELU = layer("GELU", F.gelu, "approximate={approximate!r}")
+SiLU = layer("SiLU", F.silu)
+Mish = layer("Mish", F.mish)
+Softplus = layer("Softplus", F.softplus, "beta={beta}, threshold={threshold}")
 Softsign = layer("Softsign", F.softsign)
 Tanh = layer("Tanh", F.tanh)
 Tanhshrink = layer("Tanhshrink", F.tanhshrink)
 Sigmoid = layer("Sigmoid", F.sigmoid)
 LogSigmoid = layer("LogSigmoid", F.logsigmoid)
-Hardtanh = layer("Hardtanh", F.hardtanh, "min_val={min_val}, max_val={max_val}", min_val=-1.0, max_val=1.0,
-                 inplace=False)  # fmt: skip
-Hardsigmoid = layer("Hardsigmoid", F.hardsigmoid, inplace=False)
-Hardswish = layer("Hardswish", F.hardswish, inplace=False)
-Hardshrink = layer("Hardshrink", F.hardshrink, "{lambd}", lambd=0.5)
-Softshrink = layer("Softshrink", F.softshrink, "{lambd}", lambd=0.5)
+Hardtanh = layer("Hardtanh", F.hardtanh, "min_val={min_val}, max_val={max_val}")
+Hardsigmoid = layer("Hardsigmoid", F.hardsigmoid)
+Hardswish = layer("Hardswish", F.hardswish)
+Hardshrink = layer("Hardshrink", F.hardshrink, "{lambd}")
+Softshrink = layer("Softshrink", F.softshrink, "{lambd}")
 Threshold = layer("Threshold", F.threshold, "threshold={threshold}, value={value}", threshold=REQUIRED, value=REQUIRED,
                   inplace=False)  # fmt: skip
-GLU = layer("GLU", F.glu, "dim={dim}", dim=-1)
+GLU = layer("GLU", F.glu, "dim={dim}")
 Softmin = layer("Softmin", F.softmin, "dim={dim}", dim=None)
 
 
@@ -52,18 +48,15 @@ def softmax_of_channels(input: Tensor) -> Tensor:
 Softmax2d = layer("Softmax2d", softmax_of_channels)
 
 
-class Softmax(Module):
+class Softmax(Layer):
     """Probabilities from logits along a dimension. CrossEntropyLoss includes it: do not put it before that loss."""
 
-    def __init__(self, dim: int | None = None) -> None:
-        self.dim = dim
+    settings = {"dim": None}
+    shown = "dim={dim}"
+    dim: int | None
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        """Name the dimension."""
-        return f"dim={self.dim}"
 
 
 class LogSoftmax(Softmax):
@@ -73,47 +66,16 @@ class LogSoftmax(Softmax):
         return F.log_softmax(input, self.dim)
 
 
-class PReLU(Module):
-    """Keep what is positive, and multiply the rest by a slope that is learned: one, or one per channel.
+class PReLU(Learned):
+    """Keep what is positive, and multiply the rest by a slope that is learned, one or one per channel."""
 
-    Source:
-        He et al. 2015 (arXiv:1502.01852)
-    """
+    settings = {"num_parameters": 1, "init": 0.25, **MADE}
+    shown = "num_parameters={num_parameters}"
+    num_parameters: int
+    init: float
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
-        self.num_parameters, self.init = num_parameters, init
-        self.weight = Parameter(full((num_parameters,), init, dtype=dtype, device=device))
+    def _build(self, bias: bool, made: dict[str, Any]) -> None:
+        self.weight = Parameter(full((self.num_parameters,), self.init, **made))
 
     def forward(self, input: Tensor) -> Tensor:
         return F.prelu(input, self.weight)
-
-    def extra_repr(self) -> str:
-        """Name the number of slopes."""
-        return f"num_parameters={self.num_parameters}"
-
-
-class _Dropout(Layer):
-    """What the kinds of dropout share: a probability, and a generator of one's own."""
-
-    def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None) -> None:
-        check_probability(f"{type(self).__name__}: p", p)
-        self.p, self.inplace, self.generator = p, inplace, generator
-
-    def extra_repr(self) -> str:
-        """Name the probability."""
-        return f"p={self.p}, inplace={self.inplace}"
-
-    def forward(self, input: Tensor) -> Any:
-        return type(self).function(input, self.p, self.training, self.inplace, generator=self.generator)
-
-
-def _dropout(name: str, function: Any) -> Any:
-    made = layer(name, function, base=_Dropout)
-    del made.__signature__
-    return made
-
-
-Dropout, Dropout1d = _dropout("Dropout", F.dropout), _dropout("Dropout1d", F.dropout1d)
-Dropout2d, Dropout3d = _dropout("Dropout2d", F.dropout2d), _dropout("Dropout3d", F.dropout3d)
-AlphaDropout = _dropout("AlphaDropout", F.alpha_dropout)
-FeatureAlphaDropout = _dropout("FeatureAlphaDropout", F.feature_alpha_dropout)

@@ -1,6 +1,7 @@
-"""Attention, embedding, one-hot rows and the bilinear form as functions.
+"""Multi-head attention as a layer.
 
-Read after norms.py; look next at losses.py.
+Parameters have PyTorch's names, order and start. Masks are PyTorch's of this module: booleans that are true where a
+key is hidden, or floats that are added. Read after linear.py; functional.scaled_dot_product_attention has the formula.
 """
 
 from __future__ import annotations
@@ -10,141 +11,125 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, ShapeError
-from ..core.graph import Array, no_grad
-from ..core.scope import refuse_captured, unchanging
-from ..functions import matmul, permute, reshape, softmax, sum, transpose
-from ..functions.dims import integer, need
-from ..functions.norms import vector_norm
-from ..functions.types import Tensor
-from ..ops import broadcast, compare, index, layout, reduce
-from .checks import floats
-from .dropout import dropout
+from ..core.errors import ArgumentError, ShapeError
+from ..core.scope import unchanging
+from ..functions import cat, matmul, mean, softmax, where
+from ..tensors.creation import zeros
+from ..tensors.tensor import Tensor
+from . import functional as F
+from . import init
+from .linear import Linear
+from .module import Module
+from .parameter import Parameter
 
 
-def embedding(
-    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
-    norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
-) -> Tensor:  # fmt: skip
-    """Take rows of a table by number.
+def _added(mask: Any, dtype: Any) -> Any:
+    """Give a mask as floats to be added: booleans hide where they are true."""
+    if mask is None or mask.dtype.kind == "f":
+        return mask
+    return where(mask, unchanging(np.asarray(-np.inf, dtype)), unchanging(np.asarray(0, dtype)))
+
+
+class MultiheadAttention(Module):
+    """Attention in several subspaces at once, of which the results are joined and mapped.
 
     Shapes:
-        input (*) of integers from 0 to V - 1, weight (V, D) -> (*, D)
+        query (L, N, E), key (S, N, kdim), value (S, N, vdim) -> (L, N, E), weights (N, L, S); with batch_first
+        (N, L, E) ...; without a batch (L, E) ...
     Args:
-        padding_idx: a row that gets no gradient
-        max_norm: rows that are used and longer than this are first shortened to it, in place
-        sparse: accepted; gradients are dense here
-    Raises:
-        IndexRangeError for a number that names no row; ArgumentError for scale_grad_by_freq
-    """
-    if scale_grad_by_freq:
-        raise ArgumentError("embedding: scale_grad_by_freq is not here.", expected="False")
-    rows = weight.shape[0]
-    if padding_idx is not None and not -rows <= padding_idx < rows:
-        raise ArgumentError(f"embedding: there is no row {padding_idx} to pad with.", expected=f"below {rows}")
-    places: Any = input if hasattr(input, "dtype") else unchanging(np.asarray(input))
-    need(places.dtype.kind in "iu", "embedding: expected integers.", places, kind=DTypeError, hint="input.long()")
-    places = index.within(places, size=rows, name="embedding")
-    if max_norm is not None:
-        _shorten(weight, places, max_norm, norm_type)
-    out: Any = index.getitem(weight, places, index=(index.ARRAY,))
-    if padding_idx is None or not getattr(out, "differentiable", False):
-        return out
-    padded = compare.equal(layout.reshape(places, shape=(*places.shape, 1)), padding_idx % rows)
-    return compare.where(padded, out.detach(), out)
-
-
-@no_grad()
-def _shorten(weight: Any, places: Any, max_norm: float, norm_type: float) -> None:
-    """Scale rows that are too long, in place."""
-    used = index.getitem(weight, places, index=(index.ARRAY,))
-    size = vector_norm(used, norm_type, -1, True)
-    weight[places] = used * compare.where(size > max_norm, max_norm / (size + 1e-7), size * 0 + 1)
-
-
-def one_hot(tensor: Tensor | Array, num_classes: int = -1) -> Tensor:
-    """Write class numbers as rows of zeros with a one: (*A) integers -> (*A, num_classes), int64.
-
-    Args:
-        num_classes: unless given, as many as the numbers need
-    """
-    need(tensor.dtype.kind in "iu", "one_hot: expected integers.", tensor, kind=DTypeError, hint="x.long()")
-    count = integer("one_hot", "num_classes", num_classes)
-    if count == -1:
-        refuse_captured("a shape that depends on values (one_hot)", "one_hot(x, num_classes)")
-        need(0 not in tensor.shape, "one_hot: without elements num_classes must be given.", tensor, kind=ArgumentError)
-        count = int(np.max(np.asarray(tensor))) + 1
-    at = layout.reshape(tensor, shape=(*tensor.shape, 1))
-    return index.place(unchanging(np.zeros((*tensor.shape, count), np.int64)), 1, at, axis=tensor.ndim)
-
-
-def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Map two inputs to one output, linearly in each.
-
-    Math:
-        out_o = Σ_ij x1_i w_oij x2_j + b_o
-    Shapes:
-        input1 (*, I), input2 (*, J), weight (O, I, J), bias (O,) -> (*, O)
-    """
-    o, i, j = weight.shape
-    if input1.shape[:-1] != input2.shape[:-1] or input1.shape[-1] != i or input2.shape[-1] != j:
-        raise ShapeError("bilinear: the inputs do not fit.", got=f"{tuple(input1.shape)}, {tuple(input2.shape)}",
-                         expected=f"(*, {i}), (*, {j})")  # fmt: skip
-    lead = tuple(input1.shape[:-1])
-    left = reshape(matmul(reshape(input1, (-1, i)), reshape(permute(weight, (1, 0, 2)), (i, o * j))), (-1, o, j))
-    out = reshape(sum(left * reshape(input2, (-1, 1, j)), -1), (*lead, o))
-    return out if bias is None else out + bias
-
-
-def scaled_dot_product_attention(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
-    is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
-) -> Tensor:  # fmt: skip
-    """Average values with weights from how well their keys fit the queries.
-
-    Math:
-        softmax(scale · q kᵀ + mask) v; scale = 1 / √E unless given
-    Shapes:
-        query (*, L, E), key (*, S, E), value (*, S, V), attn_mask broadcasting to (*, L, S) -> (*, L, V)
-    Args:
-        attn_mask: booleans, true where a key takes part, or floats to be added; a query without a key gets 0
-        is_causal: query i sees the keys up to i; then there is no attn_mask
-        enable_gqa: query may have a multiple of the heads, the dimension before L, of key and value
+        need_weights, average_attn_weights: of a call: give the weights (else None), of all heads together or of each
+        attn_mask (L, S) or (N · heads, L, S), key_padding_mask (N, S): true where hidden, or floats to be added
     Source:
-        Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.1
+        Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.2
     """
-    if is_causal and attn_mask is not None:
-        raise ArgumentError("scaled_dot_product_attention: is_causal has a mask of its own.", expected="one of both")
-    q: Any = floats("scaled_dot_product_attention", query)
-    if enable_gqa and key.shape[-3] != q.shape[-3]:
-        key, value = (_repeated(x, q.shape[-3] // x.shape[-3]) for x in (key, value))
-    factor = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
-    scores: Any = matmul(q * factor, transpose(key, -2, -1))
-    seen: Any = None
-    if is_causal:
-        scores = scores + causal(scores.shape[-2], scores.shape[-1], scores.dtype)
-    elif attn_mask is not None:
-        mask: Any = attn_mask
-        if mask.dtype.kind == "b":
-            seen = reduce.any(mask, axis=-1, keepdims=True)
-            scores = compare.where(compare.logical_or(mask, compare.logical_not(seen)), scores, -math.inf)
+
+    def __init__(
+        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, add_bias_kv: bool = False,
+        add_zero_attn: bool = False, kdim: int | None = None, vdim: int | None = None, batch_first: bool = False,
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads:
+            raise ArgumentError("MultiheadAttention: num_heads must divide embed_dim.", got=f"{num_heads}, {embed_dim}")
+        self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
+        self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
+        self.head_dim, self.add_zero_attn = embed_dim // num_heads, add_zero_attn
+
+        def new(*shape: int) -> Parameter:
+            return Parameter(zeros(*shape, dtype=dtype, device=device))
+
+        self.in_proj_weight: Any = None
+        if self.kdim == self.vdim == embed_dim:
+            self.in_proj_weight = init.xavier_uniform_(new(3 * embed_dim, embed_dim))
         else:
-            scores = scores + mask
-            seen = reduce.amax(scores, axis=-1, keepdims=True) > -math.inf
-            scores = compare.where(seen, scores, 0.0)
-    weights: Any = softmax(scores, -1)
-    if seen is not None:
-        weights = compare.keep(weights, broadcast.broadcast_to(seen, shape=tuple(weights.shape)))
-    return matmul(dropout(weights, dropout_p) if dropout_p else weights, value)
+            self.q_proj_weight = init.xavier_uniform_(new(embed_dim, embed_dim))
+            self.k_proj_weight = init.xavier_uniform_(new(embed_dim, self.kdim))
+            self.v_proj_weight = init.xavier_uniform_(new(embed_dim, self.vdim))
+        self.in_proj_bias: Any = new(3 * embed_dim) if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias, device, dtype)
+        if self.out_proj.bias is not None:
+            init.zeros_(self.out_proj.bias)
+        self.bias_k: Any = init.xavier_normal_(new(1, 1, embed_dim)) if add_bias_kv else None
+        self.bias_v: Any = init.xavier_normal_(new(1, 1, embed_dim)) if add_bias_kv else None
 
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Any = None, need_weights: bool = True,
+        attn_mask: Any = None, average_attn_weights: bool = True, is_causal: bool = False,
+    ) -> tuple[Tensor, Any]:  # fmt: skip
+        alone = query.ndim == 2
+        if query.ndim not in (2, 3) or query.shape[-1] != self.embed_dim:
+            raise ShapeError("MultiheadAttention: the query does not fit.", got=f"{tuple(query.shape)}",
+                             expected=f"(L, N, {self.embed_dim}) or (L, {self.embed_dim})")  # fmt: skip
+        if is_causal and attn_mask is None:
+            raise ArgumentError("MultiheadAttention: is_causal is a hint about attn_mask, which is missing.")
+        same = key is query and value is key
+        if alone and key_padding_mask is not None:
+            key_padding_mask = key_padding_mask.unsqueeze(0)
 
-def _repeated(x: Any, times: int) -> Any:
-    *lead, heads, length_, size = x.shape
-    wide = reshape(x, (*lead, heads, 1, length_, size))
-    wide = broadcast.broadcast_to(wide, shape=(*lead, heads, times, length_, size))
-    return reshape(wide, (*lead, heads * times, length_, size))
+        def batched(x: Tensor) -> Tensor:
+            return x.unsqueeze(0) if alone else x if self.batch_first else x.transpose(0, 1)
 
+        q, k, v = self._projected(batched(query), *((None, None) if same else map(batched, (key, value))))
+        n, heads, length, _ = q.shape
+        hint = is_causal and key_padding_mask is None and not need_weights  # PyTorch does not look at the mask then
+        mask: Any = None if hint else _added(attn_mask, q.dtype)
+        if mask is not None:
+            mask = mask.reshape(n, heads, *mask.shape[1:]) if mask.ndim == 3 else mask
+        if key_padding_mask is not None:
+            hidden = _added(key_padding_mask, q.dtype).reshape(n, 1, 1, -1)
+            mask = hidden if mask is None else mask + hidden
+        if mask is not None and (extra := k.shape[2] - mask.shape[-1]):
+            mask = F.pad(mask, (0, extra))
+        p = self.dropout if self.training else 0.0
+        weights: Any = None
+        if need_weights:
+            scores: Any = matmul(q * (1 / math.sqrt(self.head_dim)), k.transpose(-2, -1))
+            weights = F.dropout(softmax(scores if mask is None else scores + mask, -1), p)
+            out = matmul(weights, v)
+            weights = mean(weights, 1) if average_attn_weights else weights
+            weights = weights.squeeze(0) if alone else weights
+        else:
+            out = F.scaled_dot_product_attention(q, k, v, mask, p, hint)
+        out = self.out_proj(out.permute(0, 2, 1, 3).reshape(n, length, self.embed_dim))
+        return out.squeeze(0) if alone else out if self.batch_first else out.transpose(0, 1), weights
 
-def causal(rows: int, columns: int, dtype: Any) -> Any:
-    """Make the mask to be added that hides from each query the keys behind it."""
-    return unchanging(np.triu(np.full((rows, columns), -np.inf, dtype), 1))
+    def _projected(self, query: Any, key: Any, value: Any) -> Any:
+        """Map to queries, keys and values of each head: (N, heads, length, head_dim)."""
+        n, e = query.shape[0], self.embed_dim
+        w, b = self.in_proj_weight, self.in_proj_bias
+        if key is None and w is not None and self.bias_k is None and not self.add_zero_attn:
+            joined = F.linear(query, w, b).reshape(n, -1, 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4)
+            return joined[0], joined[1], joined[2]
+        key, value = (query, query) if key is None else (key, value)
+        if w is None:
+            weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        else:
+            weights = (w[:e], w[e : 2 * e], w[2 * e :])
+        found: list[Any] = []
+        for i, (x, matrix) in enumerate(zip((query, key, value), weights, strict=True)):
+            mapped: Any = F.linear(x, matrix, None if b is None else b[i * e : (i + 1) * e])
+            if i and self.bias_k is not None:
+                mapped = cat([mapped, (self.bias_k if i == 1 else self.bias_v).expand(n, 1, e)], 1)
+            if i and self.add_zero_attn:
+                mapped = cat([mapped, zeros(n, 1, e, dtype=mapped.dtype)], 1)
+            found.append(mapped.reshape(n, -1, self.num_heads, self.head_dim).permute(0, 2, 1, 3))
+        return found

@@ -5,24 +5,13 @@ What they hold are attributes, so that walking, saving and printing need to know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
-from ..core.errors import ArgumentError, DTypeError, shown
+from ..core.errors import DTypeError, shown
 from ..tensors.tensor import Tensor
 from .module import Module
 from .parameter import Parameter
-
-
-def _checked(owner: str, modules: Iterable[Any]) -> list[Module]:
-    result = list(modules)
-    for i, x in enumerate(result):
-        if not isinstance(x, Module):
-            hint = f"{owner}(*layers)" if isinstance(x, list | tuple | dict) else "wrap a function in a Module"
-            hint = "ReLU() instead of ReLU" if isinstance(x, type) else hint
-            wanted = "instances such as Linear(784, 10) or ReLU()"
-            raise DTypeError(f"{owner}: entry {i} is not a Module.", got=shown(x), expected=wanted, hint=hint)
-    return result
 
 
 class _Held(Module):
@@ -44,7 +33,27 @@ class _Held(Module):
             setattr(self, name, item)
 
     def _accept(self, items: Iterable[Any]) -> list[Any]:
-        return _checked(type(self).__name__, items)
+        """Raise unless all are Modules; give them."""
+        result, owner = list(items), type(self).__name__
+        for i, x in enumerate(result):
+            if not isinstance(x, Module):
+                hint = f"{owner}(*layers)" if isinstance(x, list | tuple | dict) else "wrap a function in a Module"
+                hint = "ReLU() instead of ReLU" if isinstance(x, type) else hint
+                wanted = "instances such as Linear(784, 10) or ReLU()"
+                raise DTypeError(f"{owner}: entry {i} is not a Module.", got=shown(x), expected=wanted, hint=hint)
+        return result
+
+    def pop(self, key: Any) -> Any:
+        """Take an entry out, and give it."""
+        value = self[key]
+        del self[key]
+        return value
+
+    def __getitem__(self, key: Any) -> Any:
+        raise NotImplementedError
+
+    def __delitem__(self, key: Any) -> None:
+        raise NotImplementedError
 
     def __len__(self) -> int:
         return len(self._list())
@@ -74,12 +83,6 @@ class _Numbered(_Held):
         self._number(items)
         return self if isinstance(self, Sequential) else None
 
-    def pop(self, key: int) -> Any:
-        """Take an entry out, and give it."""
-        module = self[key]
-        del self[key]
-        return module
-
     def __iter__(self) -> Iterator[Any]:
         return iter(self._list())
 
@@ -98,8 +101,7 @@ class _Numbered(_Held):
         del items[index]
         self._number(items)
 
-    def __iadd__(self, modules: Iterable[Any]) -> Self:
-        return self.extend(modules)
+    __iadd__ = extend
 
     def __add__(self, other: Iterable[Any]) -> Self:
         both = type(self).__new__(type(self))
@@ -113,7 +115,7 @@ class ModuleList(_Numbered):
     _folds = True  # its repr writes equal neighbours once
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
-        self._number(_checked(type(self).__name__, modules or ()))
+        self._number(self._accept(modules or ()))
 
 
 class Sequential(_Numbered):
@@ -124,11 +126,11 @@ class Sequential(_Numbered):
 
     def __init__(self, *args: Any) -> None:
         if len(args) == 1 and isinstance(args[0], dict):
-            _checked(type(self).__name__, args[0].values())
+            self._accept(args[0].values())
             for name, module in args[0].items():
                 self.add_module(name, module)
         else:
-            self._number(_checked(type(self).__name__, args))
+            self._number(self._accept(args))
 
     def forward(self, input: Any) -> Any:
         """Call the modules in order."""
@@ -152,14 +154,13 @@ class Sequential(_Numbered):
             self._number(self._list())
 
 
-class _Named(_Held):
+class _Named(_Held, Mapping[str, Any]):
     """A dict whose entries are attributes."""
 
-    def _put(self, name: str, value: Any) -> None:
-        raise NotImplementedError
+    __eq__, __hash__ = object.__eq__, object.__hash__  # as modules have them, not as dicts
 
-    def __init__(self, values: Any = None, /) -> None:
-        self.update({} if values is None else values)
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise NotImplementedError
 
     def update(self, values: Any, /) -> None:
         """Add entries: those of a mapping, or pairs."""
@@ -171,9 +172,6 @@ class _Named(_Held):
     def __getitem__(self, key: str) -> Any:
         return self._items()[key]
 
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._put(key, value)
-
     def __delitem__(self, key: str) -> None:
         del self._items()[key]  # KeyError, if there is none
         delattr(self, key)
@@ -181,46 +179,32 @@ class _Named(_Held):
     def __iter__(self) -> Iterator[str]:
         return iter(self._items())
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._items()
-
-    def keys(self) -> Any:
-        """Give the names."""
-        return self._items().keys()
-
-    def items(self) -> Any:
-        """Give names and entries."""
-        return self._items().items()
-
-    def values(self) -> Any:
-        """Give the entries."""
-        return self._items().values()
-
     def clear(self) -> None:
         """Take all entries out."""
         self._set({})
 
-    def pop(self, key: str) -> Any:
-        """Take an entry out, and give it."""
-        value = self[key]
-        del self[key]
-        return value
 
 
 class ModuleDict(_Named):
     """Modules by name, whose parameters are found; it has no forward."""
 
-    def _put(self, name: str, value: Any) -> None:
-        if isinstance(name, str) and name not in vars(self) and hasattr(self, name):
-            raise ArgumentError(f"ModuleDict: {name!r} is the name of something else.", expected="another key")
-        self.add_module(name, *self._accept([value]))
+    def __init__(self, modules: Any = None) -> None:
+        self.update({} if modules is None else modules)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.add_module(key, *self._accept([value]))
 
 
 class _Tensors(_Held):
     kind = Tensor
 
     def _accept(self, items: Iterable[Any]) -> list[Any]:
-        return [_parameter(type(self).__name__, x) for x in items]
+        """Raise unless all are tensors; give them as Parameters."""
+        result = list(items)
+        for x in result:
+            if not isinstance(x, Tensor):
+                raise DTypeError(f"{type(self).__name__}: an entry is no tensor.", got=f"{type(x).__name__} {x!r:.60}")
+        return [x if isinstance(x, Parameter) else Parameter(x) for x in result]
 
     def __repr__(self) -> str:
         lines = [
@@ -229,12 +213,6 @@ class _Tensors(_Held):
             for k, p in self._items().items()
         ]
         return "\n".join([f"{type(self).__name__}(", *lines, ")"]) if lines else f"{type(self).__name__}()"
-
-
-def _parameter(owner: str, x: Any) -> Any:
-    if not isinstance(x, Tensor):
-        raise DTypeError(f"{owner}: an entry is no tensor.", got=f"{type(x).__name__} {x!r:.60}")
-    return x if isinstance(x, Parameter) else Parameter(x)
 
 
 class ParameterList(_Tensors, _Numbered):
@@ -247,5 +225,8 @@ class ParameterList(_Tensors, _Numbered):
 class ParameterDict(_Tensors, _Named):
     """Parameters by name that are found; tensors become Parameters."""
 
-    def _put(self, name: str, value: Any) -> None:
-        self.register_parameter(name, *self._accept([value]))
+    def __init__(self, parameters: Any = None) -> None:
+        self.update({} if parameters is None else parameters)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.register_parameter(key, *self._accept([value]))

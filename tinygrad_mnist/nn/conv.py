@@ -1,89 +1,66 @@
 """Convolutions as layers: Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d.
 
-Read after linear.py; convolution.py has the functions, ops/conv.py the calculus and kernels/conv.py the arithmetic.
+Read after linear.py; functional/conv.py has the functions, ops/conv.py the calculus and kernels/conv.py the arithmetic.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..core.backend import Generator
 from ..core.errors import ArgumentError
 from ..functions import pad
-from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
-from . import convolution as F
-from .arguments import numbers
-from .convolution import Sizes
-from .linear import fan_in_uniform, positive
-from .module import Module
-from .parameter import Parameter
+from . import functional as F
+from .functional.arguments import numbers
+from .layer import DRAWN, REQUIRED, Learned
+from .linear import learn, positive
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+SIZES: dict[str, Any] = {"in_channels": REQUIRED, "out_channels": REQUIRED, "kernel_size": REQUIRED, "stride": 1,
+                         "padding": 0}  # fmt: skip
+MODE: dict[str, Any] = {"padding_mode": "zeros", **DRAWN}
 
 
-class _Conv(Module):
-    """What convolutions have in common: sizes, weight and bias. Subclasses say the number of dimensions."""
+class _Conv(Learned):
+    """What convolutions have in common; those that have an output padding are transposed."""
 
-    count: ClassVar[int] = 2
+    shown = "{in_channels}, {out_channels}, kernel_size={kernel_size}"
+    hidden = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros",
+              "bias": True}  # fmt: skip
+    count = 2
     transposed: ClassVar[bool] = False
-    output_padding: tuple[int, ...] = ()
+    in_channels: int
+    out_channels: int
+    groups: int
+    kernel_size: Any
+    stride: Any
+    padding: Any
+    dilation: Any
+    padding_mode: str
 
-    def _build(
-        self, in_channels: int, out_channels: int, kernel_size: Sizes, stride: Sizes, padding: Sizes | str,
-        dilation: Sizes, groups: int, bias: bool, padding_mode: str, device: Any, dtype: Any,
-        generator: Generator | None,
-    ) -> None:  # fmt: skip
-        name = type(self).__name__
-        positive(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
-        if in_channels % groups or out_channels % groups:
-            raise ArgumentError(
-                f"{name}: groups must divide in_channels and out_channels.",
-                got=f"in_channels = {in_channels}, out_channels = {out_channels}, groups = {groups}",
-            )
-        modes = PADDING_MODES[:1] if self.transposed else PADDING_MODES
-        if padding_mode not in modes:
-            raise ArgumentError(f"{name}: padding_mode is {padding_mode!r}.", expected=", ".join(modes))
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size = numbers(kernel_size, f"{name}: kernel_size", self.count)
-        self.stride = numbers(stride, f"{name}: stride", self.count)
-        self.dilation = numbers(dilation, f"{name}: dilation", self.count)
-        words = isinstance(padding, str) and not self.transposed
-        self.padding: Any = padding if words else numbers(padding, f"{name}: padding", self.count)
-        self.padding_mode = padding_mode
-        ends = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
-        shape, made = (*ends, *self.kernel_size), {"dtype": dtype, "device": device}
-        fan_in = math.prod(shape[1:])
-        self.weight = fan_in_uniform(Parameter(zeros(shape, **made)), fan_in, generator)
-        self.bias = fan_in_uniform(Parameter(zeros(out_channels, **made)), fan_in, generator) if bias else None
-
-    def extra_repr(self) -> str:
-        """Name the sizes, and the settings that are not the default."""
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
-        text += f", stride={self.stride}" if set(self.stride) != {1} or self.transposed else ""
-        none, one = (0,) * self.count, (1,) * self.count
-        plain = {"padding": none, "output_padding": none, "dilation": one, "groups": 1, "padding_mode": "zeros"}
-        given = {k: getattr(self, k) for k in plain if k != "output_padding" or self.transposed}
-        text += "".join(f", {k}={v!r}" for k, v in given.items() if v != plain[k])
-        return text + ("" if self.bias is not None else ", bias=False")
+    def _build(self, bias: bool, made: dict[str, Any]) -> None:
+        name, sizes, transposed = type(self).__name__, (self.in_channels, self.out_channels), self.transposed
+        positive(name, in_channels=sizes[0], out_channels=sizes[1], groups=self.groups)
+        if any(size % self.groups for size in sizes):
+            got = f"in_channels = {sizes[0]}, out_channels = {sizes[1]}, groups = {self.groups}"
+            raise ArgumentError(f"{name}: groups must divide in_channels and out_channels.", got=got)
+        modes = PADDING_MODES[:1] if transposed else PADDING_MODES
+        if self.padding_mode not in modes:
+            raise ArgumentError(f"{name}: padding_mode is {self.padding_mode!r}.", expected=", ".join(modes))
+        for key in ("kernel_size", "stride", "padding", "output_padding", "dilation"):
+            value = vars(self).get(key)
+            if value is not None and (transposed or key != "padding" or not isinstance(value, str)):
+                setattr(self, key, numbers(value, f"{name}: {key}", self.count))
+        first, second = sizes if transposed else sizes[::-1]
+        shape = (first, second // self.groups, *self.kernel_size)
+        learn(self, shape, math.prod(shape[1:]), bias, **made, outputs=self.out_channels)
 
 
 class _Convolution(_Conv):
-    """The constructor and forward of Conv1d and Conv2d."""
+    settings = {**SIZES, "dilation": 1, "groups": 1, "bias": True, **MODE}
 
-    function: ClassVar[Callable[..., Tensor]]
-
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Sizes, stride: Sizes = 1, padding: Sizes | str = 0,
-        dilation: Sizes = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
-        dtype: Any = None, generator: Generator | None = None,
-    ) -> None:  # fmt: skip
-        self._build(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
-                    device, dtype, generator)  # fmt: skip
-
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Any:
         padding = self.padding
         if self.padding_mode != "zeros":
             total = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
@@ -95,15 +72,7 @@ class _Convolution(_Conv):
 
 
 class Conv1d(_Convolution):
-    """Cross-correlation of sequences with learned filters.
-
-    Shapes:
-        input (N, in_channels, L) or (in_channels, L) -> (N, out_channels, OL) or (out_channels, OL);
-        OL = ⌊(L + 2 pad - d (K - 1) - 1) / s⌋ + 1
-    Args:
-        padding: an int, or "same" or "valid"
-        padding_mode: zeros, reflect, replicate or circular
-    """
+    """Cross-correlation of sequences (N, in_channels, L) or (in_channels, L) with learned filters; as Conv2d."""
 
     count, function = 1, staticmethod(F.conv1d)
 
@@ -121,25 +90,17 @@ class Conv2d(_Convolution):
         bias: starts, as the weight, from U(-1/√fan_in, 1/√fan_in) with fan_in = in_channels / groups · KH · KW
     """
 
-    count, function = 2, staticmethod(F.conv2d)
+    function = staticmethod(F.conv2d)
 
 
 class _Transposed(_Conv):
-    """The constructor and forward of ConvTranspose1d and ConvTranspose2d."""
-
     transposed = True
-    function: ClassVar[Callable[..., Tensor]]
+    shown = _Conv.shown + ", stride={stride}"
+    hidden = {k: v for k, v in _Conv.hidden.items() if k != "stride"}
+    settings = {**SIZES, "output_padding": 0, "groups": 1, "bias": True, "dilation": 1, **MODE}
+    output_padding: Any
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Sizes, stride: Sizes = 1, padding: Sizes = 0,
-        output_padding: Sizes = 0, groups: int = 1, bias: bool = True, dilation: Sizes = 1, padding_mode: str = "zeros",
-        device: Any = None, dtype: Any = None, generator: Generator | None = None,
-    ) -> None:  # fmt: skip
-        self._build(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
-                    device, dtype, generator)  # fmt: skip
-        self.output_padding = numbers(output_padding, f"{type(self).__name__}: output_padding", self.count)
-
-    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+    def forward(self, input: Tensor, output_size: Any = None) -> Any:
         more = self.output_padding
         if output_size is not None:
             wanted = numbers(list(output_size)[-self.count :], f"{type(self).__name__}: output_size", self.count)
@@ -155,21 +116,12 @@ class _Transposed(_Conv):
 
 
 class ConvTranspose1d(_Transposed):
-    """Sequences spread over learned filters: what undoes the shape of Conv1d.
-
-    Shapes:
-        input (N, in_channels, L) -> (N, out_channels, OL); OL = (L - 1) s - 2 pad + d (K - 1) + output_padding + 1
-    """
+    """Sequences spread over learned filters: what undoes the shape of Conv1d; see `functional.conv_transpose1d`."""
 
     count, function = 1, staticmethod(F.conv_transpose1d)
 
 
 class ConvTranspose2d(_Transposed):
-    """Images spread over learned filters: what undoes the shape of Conv2d.
+    """Images spread over learned filters: what undoes the shape of Conv2d; see `functional.conv_transpose2d`."""
 
-    Shapes:
-        input (N, in_channels, H, W) -> (N, out_channels, OH, OW);
-        OH = (H - 1) s - 2 pad + d (KH - 1) + output_padding + 1
-    """
-
-    count, function = 2, staticmethod(F.conv_transpose2d)
+    function = staticmethod(F.conv_transpose2d)

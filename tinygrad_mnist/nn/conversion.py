@@ -36,12 +36,7 @@ class Conversion:
         self: C, *args: Any, device: Any = None, dtype: Any = None, tensor: Any = None, non_blocking: bool = False,
         memory_format: Any = None,
     ) -> C:  # fmt: skip
-        """Convert the floating-point parameters and buffers, and their gradients, to a dtype, or to that of a tensor.
-
-        Raises:
-            DeviceError for any device but the CPU
-            DTypeError for integers, which parameters cannot be
-        """
+        """Convert the floating-point parameters and buffers, and their gradients, to a dtype, or that of a tensor."""
         kind, _ = target("to", args, device=device, dtype=dtype, tensor=tensor)
         if kind is not None and kind.kind != "f":
             raise DTypeError("to: a module's parameters can only be floating-point numbers.", got=str(kind))
@@ -60,11 +55,7 @@ class Conversion:
         return self
 
     def cuda(self: C, device: Any = None) -> C:
-        """Refuse, since there is no other device.
-
-        Raises:
-            DeviceError
-        """
+        """Refuse, since there is no other device."""
         raise absent("cuda", "cuda" if device is None else device)
 
 

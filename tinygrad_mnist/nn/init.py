@@ -153,11 +153,7 @@ def _truncated(out: Any, generator: Any, mean: float, std: float, low: float, hi
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Draw = None) -> Tensor:
-    """Draw a matrix (out, everything else) with orthonormal rows or columns, whichever are fewer, times gain.
-
-    Source:
-        Saxe et al. 2014 (arXiv:1312.6120)
-    """
+    """Draw a matrix with orthonormal rows or columns, whichever are fewer, times gain; Saxe et al. 2014."""
     if tensor.ndim < 2:
         raise ShapeError("orthogonal_: expected two dimensions or more.", got=f"tensor {tensor.shape}")
     if not tensor.numel():
@@ -174,11 +170,7 @@ def _orthonormal(out: Any, generator: Any, gain: float) -> None:
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Draw = None) -> Tensor:
-    """Draw a matrix from N(0, std²), and set a share of every column to 0.
-
-    Source:
-        Martens 2010
-    """
+    """Draw a matrix from N(0, std²), and set a share of every column to 0; Martens 2010."""
     if tensor.ndim != 2:
         raise ShapeError("sparse_: expected a matrix.", got=f"tensor {tensor.shape}", expected="(out, in)")
     if not 0 <= sparsity <= 1:

@@ -1,6 +1,6 @@
 """Linear, the affine layer, Bilinear, and what brings inputs to them: Flatten, Unflatten, Identity.
 
-Read after module.py; functional.py has the operation.
+Read after module.py; functional/linear.py has the operation.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
 from . import functional as F
 from . import init
+from .layer import DRAWN, REQUIRED, Learned, layer
 from .module import Module
 from .parameter import Parameter
 
@@ -27,6 +28,18 @@ def fan_in_uniform(parameter: Parameter, fan_in: int, generator: Generator | Non
     bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
     init.uniform_(parameter, -bound, bound, generator)
     return parameter
+
+
+def learn(
+    module: Any, shape: tuple[int, ...], fan_in: int, bias: bool, device: Any = None, dtype: Any = None,
+    generator: Generator | None = None, outputs: int | None = None,
+) -> None:  # fmt: skip
+    """Give a module a weight, and a bias of as many numbers as it has outputs, or None."""
+    sizes = {"weight": shape, "bias": (shape[0] if outputs is None else outputs,)}
+    for name, size in sizes.items() if bias else [("weight", shape)]:
+        setattr(module, name, fan_in_uniform(Parameter(zeros(size, dtype=dtype, device=device)), fan_in, generator))
+    if not bias:
+        module.bias = None
 
 
 def positive(name: str, **sizes: int) -> None:
@@ -49,14 +62,14 @@ class Linear(Module):
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None,
-        dtype: DTypeLike | None = None,
-        generator: Generator | None = None,
+        dtype: DTypeLike | None = None, generator: Generator | None = None,
     ) -> None:  # fmt: skip
         positive("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
-        weight, offset = zeros(out_features, in_features, dtype=dtype, device=device), zeros(out_features, dtype=dtype)
-        self.weight = fan_in_uniform(Parameter(weight), in_features, generator)
-        self.bias = fan_in_uniform(Parameter(offset), in_features, generator) if bias else None
+        learn(self, (out_features, in_features), in_features, bias, device, dtype, generator)
+
+    weight: Parameter
+    bias: Parameter | None
 
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.weight, self.bias)
@@ -67,40 +80,16 @@ class Linear(Module):
         return f"{sizes}, bias={self.bias is not None}"
 
 
-class Flatten(Module):
-    """Join the dimensions from start_dim to end_dim: by default everything but the batch.
-
-    Shapes:
-        input (N, *A) -> (N, ΠA)
-    """
-
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim, self.end_dim = start_dim, end_dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.flatten(input, self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        """Name the dimensions."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+Flatten = layer("Flatten", F.flatten, "start_dim={start_dim}, end_dim={end_dim}", start_dim=1, end_dim=-1)
 
 
-class Unflatten(Module):
-    """Split a dimension into several.
+def unflattened(input: Tensor, dim: int, unflattened_size: Any) -> Tensor:
+    """Split a dimension into several: (*, ΠS, *) -> (*, S, *)."""
+    return unflatten(input, dim, tuple(unflattened_size))
 
-    Shapes:
-        input (*, ΠS, *) -> (*, S, *)
-    """
 
-    def __init__(self, dim: int, unflattened_size: Any) -> None:
-        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return unflatten(input, self.dim, self.unflattened_size)
-
-    def extra_repr(self) -> str:
-        """Name the dimension and the sizes."""
-        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+Unflatten = layer("Unflatten", unflattened, "dim={dim}, unflattened_size={unflattened_size}", dim=REQUIRED,
+                  unflattened_size=REQUIRED)  # fmt: skip
 
 
 class Identity(Module):
@@ -113,30 +102,17 @@ class Identity(Module):
         return input
 
 
-class Bilinear(Module):
-    """Map two inputs to one output, linearly in each.
+class Bilinear(Learned):
+    """Map two inputs to one output, linearly in each; see `functional.bilinear`."""
 
-    Math:
-        out_o = Σ_ij x1_i w_oij x2_j + b_o
-    Shapes:
-        x1 (*, in1_features), x2 (*, in2_features) -> (*, out_features)
-    """
+    settings = {"in1_features": REQUIRED, "in2_features": REQUIRED, "out_features": REQUIRED, "bias": True, **DRAWN}
+    shown = "in1_features={in1_features}, in2_features={in2_features}, out_features={out_features}, bias={bias}"
 
-    def __init__(
-        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None,
-        dtype: Any = None, generator: Generator | None = None,
-    ) -> None:  # fmt: skip
-        positive("Bilinear", in1_features=in1_features, in2_features=in2_features, out_features=out_features)
-        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
-        weight = Parameter(zeros(out_features, in1_features, in2_features, dtype=dtype, device=device))
-        self.weight = fan_in_uniform(weight, in1_features, generator)
-        offset = Parameter(zeros(out_features, dtype=dtype))
-        self.bias = fan_in_uniform(offset, in1_features, generator) if bias else None
+    def _build(self, bias: bool, made: dict[str, Any]) -> None:
+        sizes = {k: v for k, v in vars(self).items() if k.endswith("features")}
+        positive("Bilinear", **sizes)
+        *inputs, outputs = sizes.values()
+        learn(self, (outputs, *inputs), inputs[0], bias, **made)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         return F.bilinear(input1, input2, self.weight, self.bias)
-
-    def extra_repr(self) -> str:
-        """Name the sizes."""
-        sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}"
-        return f"{sizes}, bias={self.bias is not None}"

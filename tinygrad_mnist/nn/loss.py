@@ -1,6 +1,6 @@
 """Losses as modules: what a model's output is compared with, and how.
 
-Each is its function with settings: nn/losses.py and nn/distances.py have the formulas and the checks.
+Each is its function with settings: nn/functional/loss.py and distance.py have the formulas and the checks.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.errors import DTypeError
 from . import functional as F
-from .checks import check_reduction
+from .functional.arguments import check_reduction
 from .layer import Layer, layer
 
 
@@ -32,32 +32,30 @@ class Loss(Layer):
             self.distance_function: Any = PairwiseDistance()
 
 
-def _loss(name: str, function: Any, **settings: Any) -> Any:
-    return layer(name, function, base=Loss, **settings)
+def _losses(**functions: Any) -> Any:
+    """Make modules of losses, whose settings are those of their functions."""
+    return (layer(name, function, base=Loss) for name, function in functions.items())
 
 
-MEAN = {"reduction": "mean"}
-CrossEntropyLoss = _loss("CrossEntropyLoss", F.cross_entropy, weight=None, ignore_index=-100, **MEAN,
-                         label_smoothing=0.0)  # fmt: skip
-NLLLoss = _loss("NLLLoss", F.nll_loss, weight=None, ignore_index=-100, **MEAN)
-MSELoss, L1Loss = _loss("MSELoss", F.mse_loss, **MEAN), _loss("L1Loss", F.l1_loss, **MEAN)
-SmoothL1Loss = _loss("SmoothL1Loss", F.smooth_l1_loss, **MEAN, beta=1.0)
-HuberLoss = _loss("HuberLoss", F.huber_loss, **MEAN, delta=1.0)
-BCELoss = _loss("BCELoss", F.binary_cross_entropy, weight=None, **MEAN)
-BCEWithLogitsLoss = _loss("BCEWithLogitsLoss", F.binary_cross_entropy_with_logits, weight=None, **MEAN,
-                          pos_weight=None)  # fmt: skip
-KLDivLoss = _loss("KLDivLoss", F.kl_div, **MEAN, log_target=False)
-PoissonNLLLoss = _loss("PoissonNLLLoss", F.poisson_nll_loss, log_input=True, full=False, eps=1e-8, **MEAN)
-GaussianNLLLoss = _loss("GaussianNLLLoss", F.gaussian_nll_loss, full=False, eps=1e-6, **MEAN)
-CosineEmbeddingLoss = _loss("CosineEmbeddingLoss", F.cosine_embedding_loss, margin=0.0, **MEAN)
-HingeEmbeddingLoss = _loss("HingeEmbeddingLoss", F.hinge_embedding_loss, margin=1.0, **MEAN)
-MarginRankingLoss = _loss("MarginRankingLoss", F.margin_ranking_loss, margin=0.0, **MEAN)
-MultiMarginLoss = _loss("MultiMarginLoss", F.multi_margin_loss, p=1, margin=1.0, weight=None, **MEAN)
-MultiLabelMarginLoss = _loss("MultiLabelMarginLoss", F.multilabel_margin_loss, **MEAN)
-MultiLabelSoftMarginLoss = _loss("MultiLabelSoftMarginLoss", F.multilabel_soft_margin_loss, weight=None, **MEAN)
-SoftMarginLoss = _loss("SoftMarginLoss", F.soft_margin_loss, **MEAN)
-TripletMarginLoss = _loss("TripletMarginLoss", F.triplet_margin_loss, margin=1.0, p=2.0, eps=1e-6, swap=False, **MEAN)
-TripletMarginWithDistanceLoss = _loss("TripletMarginWithDistanceLoss", F.triplet_margin_with_distance_loss,
-                                      distance_function=None, margin=1.0, swap=False, **MEAN)  # fmt: skip
-CosineSimilarity = layer("CosineSimilarity", F.cosine_similarity, dim=1, eps=1e-8)
-PairwiseDistance = layer("PairwiseDistance", F.pairwise_distance, p=2.0, eps=1e-6, keepdim=False)
+CrossEntropyLoss, NLLLoss = _losses(CrossEntropyLoss=F.cross_entropy, NLLLoss=F.nll_loss)
+MSELoss = layer("MSELoss", F.mse_loss, base=Loss, reduction="mean")
+L1Loss = layer("L1Loss", F.l1_loss, base=Loss, reduction="mean")
+HuberLoss = layer("HuberLoss", F.huber_loss, base=Loss, reduction="mean", delta=1.0)
+SmoothL1Loss, KLDivLoss = _losses(SmoothL1Loss=F.smooth_l1_loss, KLDivLoss=F.kl_div)
+BCELoss, BCEWithLogitsLoss = _losses(
+    BCELoss=F.binary_cross_entropy, BCEWithLogitsLoss=F.binary_cross_entropy_with_logits
+)
+PoissonNLLLoss, GaussianNLLLoss = _losses(PoissonNLLLoss=F.poisson_nll_loss, GaussianNLLLoss=F.gaussian_nll_loss)
+CosineEmbeddingLoss, HingeEmbeddingLoss, MarginRankingLoss = _losses(
+    CosineEmbeddingLoss=F.cosine_embedding_loss, HingeEmbeddingLoss=F.hinge_embedding_loss,
+    MarginRankingLoss=F.margin_ranking_loss,
+)  # fmt: skip
+MultiMarginLoss, MultiLabelMarginLoss, MultiLabelSoftMarginLoss, SoftMarginLoss = _losses(
+    MultiMarginLoss=F.multi_margin_loss, MultiLabelMarginLoss=F.multilabel_margin_loss,
+    MultiLabelSoftMarginLoss=F.multilabel_soft_margin_loss, SoftMarginLoss=F.soft_margin_loss,
+)  # fmt: skip
+TripletMarginLoss, TripletMarginWithDistanceLoss = _losses(
+    TripletMarginLoss=F.triplet_margin_loss, TripletMarginWithDistanceLoss=F.triplet_margin_with_distance_loss
+)
+CosineSimilarity = layer("CosineSimilarity", F.cosine_similarity)
+PairwiseDistance = layer("PairwiseDistance", F.pairwise_distance)

@@ -2,7 +2,7 @@
 
 They are found by walking the attributes in the order of assignment, through lists, tuples and dicts (buffers by the
 names that were registered); no assignment is intercepted, so `super().__init__()` may be forgotten. Calling a module
-notes in the graph who calls, for errors and pictures. Knows no layer. Look next at linear.py and functional.py.
+notes in the graph who calls, for errors and pictures. Knows no layer. Look next at linear.py and functional/.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, StateDictError, shown
+from ..core.errors import DTypeError, StateDictError, shown
 from ..core.graph import no_grad
 from ..core.scope import DEEP, Scope, call_depth, state
 from ..tensors.creation import from_numpy
@@ -112,11 +112,7 @@ class Module(Parts, Conversion):
         return (p for _, p in self.named_parameters(recurse=recurse))
 
     def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Named[Tensor]:
-        """Yield every buffer with its path, module by module; arguments as of `named_parameters`.
-
-        Raises:
-            DTypeError where something that is no tensor was assigned to a buffer's name
-        """
+        """Yield every buffer with its path, module by module; arguments as of `named_parameters`."""
         return self._found(_buffers, prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
@@ -134,21 +130,11 @@ class Module(Parts, Conversion):
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Make a tensor an attribute that belongs to the module but is not learned: a running mean, a count, a mask.
 
-        What is assigned to that name later is the buffer then; None is none yet, and `del` ends it.
-
-        Args:
-            persistent: whether `state_dict`, and with it a checkpoint, has it
-        Raises:
-            ArgumentError for a name that is taken or has a dot
-            DTypeError for what is no tensor, or a Parameter
+        What is assigned to that name later is the buffer then; None is none yet, and `del` ends it. `state_dict` has it
+        if it is persistent.
         """
-        if not isinstance(name, str):
-            raise DTypeError("register_buffer: the name must be a string.", got=f"{name!r:.60}")
         who, names = f"register_buffer of {type(self).__name__}", registered(self)
-        if not name or "." in name:
-            raise ArgumentError(f"{who}: a buffer cannot have this name.", got=repr(name), expected="no dot")
-        if hasattr(self, name) and (name not in names or isinstance(vars(self).get(name), Parameter | Module)):
-            raise ArgumentError(f"{who}: there is an attribute {name!r} already.", hint="another name, or del it first")
+        self._check_name("register_buffer", name, lambda x: name in names and not isinstance(x, Parameter | Module))
         if isinstance(tensor, Parameter) or not (tensor is None or isinstance(tensor, Tensor)):
             hint = "assign a Parameter as an attribute" if isinstance(tensor, Parameter) else "tg.tensor(...) of it"
             raise DTypeError(f"{who}: {name!r} must be a tensor or None.", got=type(tensor).__name__, hint=hint)

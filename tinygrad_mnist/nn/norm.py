@@ -1,57 +1,61 @@
 """Normalization layers: batch, instance, layer, group, root mean square, local response.
 
-_Running moments are buffers that training changes in place, and a compiled step with them. Read after linear.py;
-nn/norms.py has the functions.
+Running moments are buffers that training changes in place, and a compiled step with them. Read after layer.py;
+nn/functional/norm.py has the functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ..core.errors import ArgumentError, ShapeError
 from ..core.graph import no_grad
 from ..tensors.creation import ones, tensor, zeros
 from ..tensors.tensor import Tensor
 from . import functional as F
-from .layer import REQUIRED, layer
+from .layer import MADE, REQUIRED, Learned, layer
 from .linear import positive
-from .module import Module
 from .parameter import Parameter
 
 
-def _affine(
-    module: Any, shape: Any, weight: bool, bias: bool, made: Any, names: tuple[str, ...] = ("weight", "bias")
-) -> None:
-    """Give a module a weight of ones and a bias of zeros, or None in their places."""
-    for name, make, wanted in (("weight", ones, weight), ("bias", zeros, bias)):
-        if name in names:
-            module.register_parameter(name, Parameter(make(shape, **made)) if wanted else None)
+class _Norm(Learned):
+    """Base: settings, and a weight of ones and a bias of zeros, or None in their places."""
+
+    learned: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    eps: float
+
+    def _build(self, bias: bool, made: dict[str, Any]) -> None:
+        given = vars(self)
+        positive(type(self).__name__, **{k: v for k, v in given.items() if k.startswith("num_")})
+        size = next(given[k] for k in ("normalized_shape", "num_channels", "num_features") if k in given)
+        if "normalized_shape" in given:
+            size = given["normalized_shape"] = (size,) if isinstance(size, int) else tuple(size)
+        affine = given["affine" if "affine" in given else "elementwise_affine"]
+        for name, make, wanted in (("weight", ones, affine), ("bias", zeros, affine and bias)):
+            if name in self.learned:
+                self.register_parameter(name, Parameter(make(size, **made)) if wanted else None)
+
+    def forward(self, input: Tensor) -> Any:
+        learned = [getattr(self, name) for name in self.learned]
+        return type(self).function(input, getattr(self, next(iter(self.settings))), *learned, self.eps)
 
 
-class _Running(Module):
+class _Running(_Norm):
     """What batch and instance norm share: one weight, bias and pair of running moments per channel."""
 
-    dims: tuple[int, ...] = ()
-
-    def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-        track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True,
-    ) -> None:  # fmt: skip
-        positive(type(self).__name__, num_features=num_features)
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.affine, self.track_running_stats = affine, track_running_stats
-        made, kept = {"dtype": dtype, "device": device}, track_running_stats
-        _affine(self, num_features, affine, affine and bias, made)
-        self.register_buffer("running_mean", zeros(num_features, **made) if kept else None)
-        self.register_buffer("running_var", ones(num_features, **made) if kept else None)
-        self.register_buffer("num_batches_tracked", tensor(0) if kept else None)
-
-    weight: Parameter | None
-    bias: Parameter | None
+    num_features: int
+    momentum: float | None
+    track_running_stats: bool
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
+
+    def _build(self, bias: bool, made: dict[str, Any]) -> None:
+        super()._build(bias, made)
+        kept, size = self.track_running_stats, self.num_features
+        self.register_buffer("running_mean", zeros(size, **made) if kept else None)
+        self.register_buffer("running_var", ones(size, **made) if kept else None)
+        self.register_buffer("num_batches_tracked", tensor(0) if kept else None)
 
     def reset_running_stats(self) -> None:
         """Forget the running moments."""
@@ -61,12 +65,16 @@ class _Running(Module):
                 self.running_var.fill_(1)
                 self.num_batches_tracked.zero_()
 
+    def _dims(self) -> tuple[int, ...]:
+        return (2, 3) if self.count == 1 else (self.count + 2,)
+
     def check(self, x: Tensor) -> None:
         """Raise unless the input has the dimensions and channels of this layer."""
-        at = 1 if x.ndim != min(self.dims) or not isinstance(self, _Instance) else 0
-        if x.ndim not in self.dims or x.shape[at] != self.num_features:
+        dims = self._dims()
+        at = 0 if isinstance(self, _Instance) and x.ndim == dims[0] else 1
+        if x.ndim not in dims or x.shape[at] != self.num_features:
             letters = {2: "(N, C)", 3: "(N, C, L)", 4: "(N, C, H, W)", 5: "(N, C, D, H, W)"}
-            forms = " or ".join(letters[d] for d in self.dims if d in letters)
+            forms = " or ".join(letters[d] for d in dims)
             raise ShapeError(f"{type(self).__name__}: the input does not fit.", got=f"{tuple(x.shape)}",
                              expected=f"{forms}, C = {self.num_features}")  # fmt: skip
 
@@ -80,154 +88,71 @@ class _Running(Module):
             self.num_batches_tracked.add_(1)
             return 1 / self.num_batches_tracked.float() if self.momentum is None else self.momentum
 
-    def extra_repr(self) -> str:
-        """Name the settings."""
-        return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-                f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}")  # fmt: skip
-
-
-class _Batch(_Running):
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Any:
         self.check(input)
         own = self.training or self.running_mean is None
         factor = self.factor()
         kept = not self.training or self.track_running_stats
         mean, var = (self.running_mean, self.running_var) if kept else (None, None)
-        return F.batch_norm(input, mean, var, self.weight, self.bias, own, factor, self.eps)
-
-
-class BatchNorm1d(_Batch):
-    """Batch norm of features (N, C) or sequences (N, C, L); see `functional.batch_norm`.
-
-    Source:
-        Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithm 1
-    """
-
-    dims = (2, 3)
-
-
-class BatchNorm2d(_Batch):
-    """Batch norm of images (N, C, H, W); see `functional.batch_norm`."""
-
-    dims = (4,)
-
-
-class BatchNorm3d(_Batch):
-    """Batch norm of volumes (N, C, D, H, W); see `functional.batch_norm`."""
-
-    dims = (5,)
+        return type(self).function(input, mean, var, self.weight, self.bias, own, factor, self.eps)
 
 
 class _Instance(_Running):
-    def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = False,
-        track_running_stats: bool = False, device: Any = None, dtype: Any = None, *, bias: bool = True,
-    ) -> None:  # fmt: skip
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+    """Instance norm, whose input may be without a batch."""
 
-    def forward(self, input: Tensor) -> Tensor:
+    def _dims(self) -> tuple[int, ...]:
+        return self.count + 1, self.count + 2
+
+    def forward(self, input: Tensor) -> Any:
         self.check(input)
         own = self.training or not self.track_running_stats
-        batch = input if input.ndim == max(self.dims) else input.unsqueeze(0)
-        out = F.instance_norm(batch, self.running_mean, self.running_var, self.weight, self.bias, own,
-                              self.momentum, self.eps)  # fmt: skip
+        batch = input if input.ndim == self.count + 2 else input.unsqueeze(0)
+        out = type(self).function(batch, self.running_mean, self.running_var, self.weight, self.bias, own,
+                                  self.momentum, self.eps)  # fmt: skip
         return out if batch is input else out.squeeze(0)
 
 
-class InstanceNorm1d(_Instance):
-    """Instance norm of sequences (N, C, L) or (C, L); see `functional.instance_norm`."""
-
-    dims = (2, 3)
-
-
-class InstanceNorm2d(_Instance):
-    """Instance norm of images (N, C, H, W) or (C, H, W); see `functional.instance_norm`."""
-
-    dims = (3, 4)
+def _running(name: str, function: Any, base: Any, kept: bool) -> Any:
+    """Make the layers of one, two and three dimensions."""
+    shown = "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
+    shown += "track_running_stats={track_running_stats}"
+    settings: dict[str, Any] = {"eps": 1e-5, "momentum": 0.1, "affine": kept, "track_running_stats": kept}
+    return (layer(f"{name}{n}d", function, shown, base, num_features=REQUIRED, **settings, **MADE, bias=True)
+            for n in (1, 2, 3))  # fmt: skip
 
 
-class InstanceNorm3d(_Instance):
-    """Instance norm of volumes (N, C, D, H, W) or (C, D, H, W); see `functional.instance_norm`."""
-
-    dims = (4, 5)
+BatchNorm1d, BatchNorm2d, BatchNorm3d = _running("BatchNorm", F.batch_norm, _Running, True)
+InstanceNorm1d, InstanceNorm2d, InstanceNorm3d = _running("InstanceNorm", F.instance_norm, _Instance, False)
 
 
-class LayerNorm(Module):
-    """Layer norm of the last dimensions; see `functional.layer_norm`.
+class _RootNorm(_Norm):
+    """Root mean square norm has no bias."""
 
-    Source:
-        Ba et al. 2016 (arXiv:1607.06450)
-    """
+    learned = ("weight",)
 
-    def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True,
-        bias: bool = True, device: Any = None, dtype: Any = None,
-    ) -> None:  # fmt: skip
-        single = isinstance(normalized_shape, int)
-        self.normalized_shape: Any = (normalized_shape,) if single else tuple(normalized_shape)  # type: ignore[arg-type]
-        self.eps, self.elementwise_affine = eps, elementwise_affine
-        made = {"dtype": dtype, "device": device}
-        _affine(self, self.normalized_shape, elementwise_affine, elementwise_affine and bias, made)
-
-    weight: Parameter | None
-    bias: Parameter | None
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        """Name the settings."""
-        text = f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-        return f"{text}, bias={self.bias is not None}"
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x)
 
 
-class RMSNorm(Module):
-    """Root mean square norm of the last dimensions; see `functional.rms_norm`."""
+class _Groups(_Norm):
+    """Group norm, whose groups must divide the channels."""
 
-    def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True,
-        device: Any = None, dtype: Any = None,
-    ) -> None:  # fmt: skip
-        single = isinstance(normalized_shape, int)
-        self.normalized_shape: Any = (normalized_shape,) if single else tuple(normalized_shape)  # type: ignore[arg-type]
-        self.eps, self.elementwise_affine = eps, elementwise_affine
-        made = {"dtype": dtype, "device": device}
-        _affine(self, self.normalized_shape, elementwise_affine, False, made, names=("weight",))
+    num_groups: int
+    num_channels: int
 
-    weight: Parameter | None
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
-
-    def extra_repr(self) -> str:
-        """Name the settings."""
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+    def _build(self, bias: bool, made: dict[str, Any]) -> None:
+        super()._build(bias, made)
+        if self.num_channels % self.num_groups:
+            got = f"{self.num_groups}, {self.num_channels}"
+            raise ArgumentError("GroupNorm: num_groups must divide num_channels.", got=got)
 
 
-class GroupNorm(Module):
-    """Group norm of (N, C, *); see `functional.group_norm`."""
-
-    def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None,
-        dtype: Any = None, *, bias: bool = True,
-    ) -> None:  # fmt: skip
-        positive("GroupNorm", num_groups=num_groups, num_channels=num_channels)
-        if num_channels % num_groups:
-            raise ArgumentError("GroupNorm: num_groups must divide num_channels.", got=f"{num_groups}, {num_channels}")
-        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        _affine(self, num_channels, affine, affine and bias, {"dtype": dtype, "device": device})
-
-    weight: Parameter | None
-    bias: Parameter | None
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        """Name the settings."""
-        text = f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
-        return f"{text}, bias={self.bias is not None}"
-
-
+ROWS: dict[str, Any] = {"normalized_shape": REQUIRED, "eps": 1e-5, "elementwise_affine": True}
+SHOWN = "{normalized_shape}, eps={eps}, elementwise_affine={elementwise_affine}"
+LayerNorm = layer("LayerNorm", F.layer_norm, SHOWN + ", bias={bias}", _Norm, **ROWS, bias=True, **MADE)
+RMSNorm = layer("RMSNorm", F.rms_norm, SHOWN, _RootNorm, **ROWS | {"eps": None}, **MADE)
+GroupNorm = layer("GroupNorm", F.group_norm, "{num_groups}, {num_channels}, eps={eps}, affine={affine}, bias={bias}",
+                  _Groups, num_groups=REQUIRED, num_channels=REQUIRED, eps=1e-5, affine=True, **MADE,
+                  bias=True)  # fmt: skip
 LocalResponseNorm = layer("LocalResponseNorm", F.local_response_norm, "{size}, alpha={alpha}, beta={beta}, k={k}",
                           size=REQUIRED, alpha=1e-4, beta=0.75, k=1.0)  # fmt: skip

@@ -36,14 +36,17 @@ class Parts:
     children: Callable[..., Iterator[Any]]
     modules: Callable[..., Iterator[Any]]
 
-    def _check_name(self, what: str, name: str) -> None:
+    def _check_name(self, what: str, name: str, free: Callable[[Any], bool] | None = None) -> None:
+        """Raise unless a part may have this name; free: whether what has it already may be replaced."""
         if not isinstance(name, str):
             raise DTypeError(f"{what}: the name must be a string.", got=f"{name!r:.60}")
-        taken = hasattr(self, name) and not isinstance(vars(self).get(name), Parameter | Parts | None)
-        if not name or "." in name or taken or (hasattr(type(self), name) and name not in vars(self)):
-            if name and "." not in name and name in getattr(type(self), "__annotations__", {}):
-                return
-            raise ArgumentError(f"{what} of {type(self).__name__}: {name!r} is taken, or no name.", expected="no dot")
+        who, own = f"{what} of {type(self).__name__}", vars(self)
+        if not name or "." in name:
+            raise ArgumentError(f"{who}: a part cannot have this name.", got=repr(name), expected="no dot")
+        if free is None and name in getattr(type(self), "__annotations__", {}):
+            return
+        if hasattr(self, name) and not (name in own and (free or _part)(own[name])):
+            raise ArgumentError(f"{who}: there is an attribute {name!r} already.", hint="another name, or del it first")
 
     def add_module(self, name: str, module: Any) -> None:
         """Make a module, or None, an attribute of this one."""
@@ -64,24 +67,16 @@ class Parts:
 
     def get_submodule(self, target: str) -> Any:
         """Find the module at a path such as "net.0"; "" is this one."""
-        found = self._at("get_submodule", target)
-        if not isinstance(found, Parts):
-            raise AttributeError(f"get_submodule: {target!r} is not a module of {type(self).__name__}")
-        return found
+        return self._at("get_submodule", target, "module", lambda x: isinstance(x, Parts))
 
-    def get_parameter(self, target: str) -> Parameter:
+    def get_parameter(self, target: str) -> Any:
         """Find the Parameter at a path such as "net.0.weight"."""
-        found = self._at("get_parameter", target)
-        if not isinstance(found, Parameter):
-            raise AttributeError(f"get_parameter: {target!r} is not a Parameter of {type(self).__name__}")
-        return found
+        return self._at("get_parameter", target, "Parameter", lambda x: isinstance(x, Parameter))
 
-    def get_buffer(self, target: str) -> Tensor:
+    def get_buffer(self, target: str) -> Any:
         """Find the buffer at a path such as "norm.running_mean"."""
-        found = self._at("get_buffer", target)
-        if not isinstance(found, Tensor) or isinstance(found, Parameter):
-            raise AttributeError(f"get_buffer: {target!r} is not a buffer of {type(self).__name__}")
-        return found
+        return self._at("get_buffer", target, "buffer",
+                        lambda x: isinstance(x, Tensor) and not isinstance(x, Parameter))  # fmt: skip
 
     def set_submodule(self, target: str, module: Any) -> None:
         """Put another module at a path."""
@@ -91,7 +86,7 @@ class Parts:
             raise AttributeError(f"set_submodule: there is no module {target!r} in {type(self).__name__}")
         setattr(owner, name, module)
 
-    def _at(self, what: str, target: str) -> Any:
+    def _at(self, what: str, target: str, kind: str, fits: Callable[[Any], bool]) -> Any:
         found: Any = self
         for name in target.split(".") if target else ():
             inner = found.get(name) if isinstance(found, dict) else None
@@ -102,6 +97,8 @@ class Parts:
                 raise AttributeError(f"{what}: {type(self).__name__} has no {target!r}: {type(found).__name__} "
                                      f"has no attribute {name!r}")  # fmt: skip
             found = inner
+        if not fits(found):
+            raise AttributeError(f"{what}: {target!r} is not a {kind} of {type(self).__name__}")
         return found
 
     def apply(self: P, fn: Callable[[Any], Any]) -> P:
@@ -134,3 +131,7 @@ class Parts:
         What it gives takes the place of the gradient that came last, which is the only one of a module of one input.
         """
         return hang(self, "backward", hook, prepend)
+
+
+def _part(x: Any) -> bool:
+    return isinstance(x, Parameter | Parts | None)

@@ -7,7 +7,7 @@ one operation. Read after linear.py.
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,34 +21,50 @@ from ..ops import contract, index
 from ..ops import recurrent as ops
 from ..tensors.creation import zeros
 from ..tensors.tensor import Tensor
-from .arguments import data, like_weight
-from .checks import check_probability
-from .dropout import dropout
+from .functional.arguments import check_probability, data, like_weight
+from .functional.dropout import dropout
+from .layer import DRAWN, REQUIRED, Learned
 from .linear import fan_in_uniform, positive
-from .module import Module
 from .parameter import Parameter
 
+SIZES: dict[str, Any] = {"input_size": REQUIRED, "hidden_size": REQUIRED}
+SHARED: dict[str, Any] = {"bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
 
-class _Recurrent(Module):
-    """What layers and cells have in common: the names, shapes and start of their parameters."""
+
+class _Recurrent(Learned):
+    """What layers and cells have in common: sizes, and the names, shapes and start of their parameters."""
 
     cell: str = ""
+    shown = "{input_size}, {hidden_size}"
+    hidden: ClassVar[dict[str, Any]] = {"bias": True, "nonlinearity": "tanh"}
+    input_size: int
+    hidden_size: int
 
-    def _learn(self, suffix: str, inputs: int, size: int, bias: bool, made: Any, generator: Generator | None) -> None:
+    def _build(self, bias: bool, made: dict[str, Any]) -> None:
+        given = vars(self)
+        positive(type(self).__name__, **{k: v for k, v in given.items() if k.endswith(("_size", "_layers"))})
+        if "nonlinearity" in given:
+            if given["nonlinearity"] not in ("tanh", "relu"):
+                raise ArgumentError(f"{type(self).__name__}: nonlinearity is {given['nonlinearity']!r}.",
+                                    expected="'tanh' or 'relu'")  # fmt: skip
+            self.cell = given["nonlinearity"]
+        self.bias = bias
+
+    def _learn(self, suffix: str, inputs: int, generator: Generator | None, **made: Any) -> None:
         """Make the parameters of one cell: U(-1/√hidden_size, 1/√hidden_size)."""
-        rows = CELLS[self.cell].gates * size
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inputs), "weight_hh": (rows, size)}
-        shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
+        rows = CELLS[self.cell].gates * self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inputs), "weight_hh": (rows, self.hidden_size)}
+        shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if self.bias else {}
         for name, shape in shapes.items():
-            setattr(self, name + suffix, fan_in_uniform(Parameter(zeros(*shape, **made)), size, generator))
-        if not bias and not suffix:
+            parameter = Parameter(zeros(*shape, **made))
+            setattr(self, name + suffix, fan_in_uniform(parameter, self.hidden_size, generator))
+        if not self.bias and not suffix:
             self.bias_ih = self.bias_hh = None
 
     def _run(self, x: Tensor, state: Any, suffix: str = "") -> Tensor:
         """Run the cell over (T, N, inputs) from a state (N, states); gives all states."""
-        w_ih, w_hh, b_ih, b_hh = (
-            vars(self).get(name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        w_ih, w_hh, b_ih, b_hh = (vars(self).get(name + suffix) for name in names)
         gates = contract.linear(like_weight(type(self).__name__, x, w_ih), w_ih, b_ih)  # type: ignore[arg-type]
         states: Tensor = ops.unrolled(gates, state, w_hh, b_hh, cell=self.cell)
         return states
@@ -70,24 +86,25 @@ class _Recurrent(Module):
 class _Layers(_Recurrent):
     """Layers of cells over sequences, in one direction or both."""
 
-    def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
-        dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, device: Any = None, dtype: Any = None,
-        generator: Generator | None = None,
-    ) -> None:  # fmt: skip
-        name = type(self).__name__
-        positive(name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        check_probability(f"{name}: dropout", dropout)
-        if dropout and num_layers == 1:
+    settings = {**SIZES, "num_layers": 1, **SHARED, **DRAWN}
+    hidden = {"num_layers": 1, **SHARED}
+    num_layers: int
+    batch_first: bool
+    dropout: float
+    bidirectional: bool
+
+    def _build(self, bias: bool, made: dict[str, Any]) -> None:
+        name, projection = type(self).__name__, vars(self).pop("proj_size", 0)
+        super()._build(bias, made)
+        check_probability(f"{name}: dropout", self.dropout)
+        if self.dropout and self.num_layers == 1:
             warnings.warn(f"{name}: dropout is between layers; there is one.", stacklevel=outside())
-        if proj_size:
-            raise ArgumentError(f"{name}: proj_size is not here.", got=f"{proj_size}", hint="a Linear after the layer")
-        self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
-        self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
-        for layer in range(num_layers):
-            inputs = input_size if layer == 0 else hidden_size * (1 + bidirectional)
+        if projection:
+            raise ArgumentError(f"{name}: proj_size is not here.", got=f"{projection}", hint="a Linear after the layer")
+        self.dropout = float(self.dropout)
+        for layer in range(self.num_layers):
             for suffix in self._suffixes(layer):
-                self._learn(suffix, inputs, hidden_size, bias, {"dtype": dtype, "device": device}, generator)
+                self._learn(suffix, self.hidden_size * (1 + self.bidirectional) if layer else self.input_size, **made)
 
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: 1 + self.bidirectional]
@@ -127,33 +144,18 @@ class _Layers(_Recurrent):
             x = permute(x, 1, 0, 2)
         return x, last[0] if len(last) == 1 else tuple(last)
 
-    def extra_repr(self) -> str:
-        """Name the sizes, and the settings that are not the default."""
-        plain = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
-        text = f"{self.input_size}, {self.hidden_size}"
-        return text + "".join(f", {k}={getattr(self, k)}" for k, v in plain.items() if getattr(self, k) != v)
-
 
 class RNN(_Layers):
-    """Elman's recurrent layers.
+    """Elman's recurrent layers, with dropout after every one but the last, while training.
 
     Math:
         h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu
     Shapes:
         input (T, N, input_size), or (N, T, ...) with batch_first, or (T, input_size); hx (layers · directions, N,
         hidden_size) -> output (T, N, directions · hidden_size), and the last states as hx
-    Args:
-        dropout: probability after every layer but the last, while training
     """
 
-    def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
-        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, device: Any = None,
-        dtype: Any = None, generator: Generator | None = None,
-    ) -> None:  # fmt: skip
-        self.cell = self.nonlinearity = _nonlinearity("RNN", nonlinearity)
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device,
-                         dtype, generator)  # fmt: skip
+    settings = {**SIZES, "num_layers": 1, "nonlinearity": "tanh", **SHARED, **DRAWN}
 
 
 class LSTM(_Layers):
@@ -168,6 +170,7 @@ class LSTM(_Layers):
     """
 
     cell = "lstm"
+    settings = {**SIZES, "num_layers": 1, **SHARED, "proj_size": 0, **DRAWN}
 
 
 class GRU(_Layers):
@@ -175,39 +178,21 @@ class GRU(_Layers):
 
     Math:
         r, z = σ(W_ih x + b_ih + W_hh h + b_hh); n = tanh(W_in x + b_in + r (W_hn h + b_hn)); h' = (1 - z) n + z h
-    Shapes:
-        as RNN
     Source:
         Cho et al. 2014 (arXiv:1406.1078), with the reset after the product, as PyTorch
     """
 
     cell = "gru"
 
-    def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
-        dropout: float = 0.0, bidirectional: bool = False, device: Any = None, dtype: Any = None,
-        generator: Generator | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device,
-                         dtype, generator)  # fmt: skip
-
-
-def _nonlinearity(name: str, given: str) -> str:
-    if given not in ("tanh", "relu"):
-        raise ArgumentError(f"{name}: nonlinearity is {given!r}.", expected="'tanh' or 'relu'")
-    return given
-
 
 class _Cell(_Recurrent):
     """One step of a recurrent layer."""
 
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None,
-        generator: Generator | None = None,
-    ) -> None:  # fmt: skip
-        positive(type(self).__name__, input_size=input_size, hidden_size=hidden_size)
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        self._learn("", input_size, hidden_size, bias, {"dtype": dtype, "device": device}, generator)
+    settings = {**SIZES, "bias": True, **DRAWN}
+
+    def _build(self, bias: bool, made: dict[str, Any]) -> None:
+        super()._build(bias, made)
+        self._learn("", self.input_size, **made)
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         x: Any = data(type(self).__name__, input, 1, 2)
@@ -224,21 +209,11 @@ class _Cell(_Recurrent):
                  for k in range(len(states))]  # fmt: skip
         return parts[0] if len(parts) == 1 else tuple(parts)
 
-    def extra_repr(self) -> str:
-        """Name the sizes, and the settings that are not the default."""
-        text = f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
-        return text + (", nonlinearity=relu" if self.cell == "relu" else "")
-
 
 class RNNCell(_Cell):
     """One step of RNN: (N, input_size), (N, hidden_size) -> (N, hidden_size)."""
 
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", device: Any = None,
-        dtype: Any = None, generator: Generator | None = None,
-    ) -> None:  # fmt: skip
-        self.cell = self.nonlinearity = _nonlinearity("RNNCell", nonlinearity)
-        super().__init__(input_size, hidden_size, bias, device, dtype, generator)
+    settings = {**SIZES, "bias": True, "nonlinearity": "tanh", **DRAWN}
 
 
 class LSTMCell(_Cell):
@@ -251,7 +226,4 @@ class GRUCell(_Cell):
     """One step of GRU: (N, input_size), (N, hidden_size) -> (N, hidden_size)."""
 
     cell = "gru"
-
-
-__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"]
 

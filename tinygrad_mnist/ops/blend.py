@@ -13,7 +13,7 @@ from ..kernels import blend as kernel
 from ..kernels.blend import Table, turned
 
 
-@primitive(kernel.blend, slow="slices of arrays are added, as quick in NumPy")
+@primitive(kernel.blend, slow="slices of arrays are added, as quick in NumPy", linear=True, batch="axis")
 def blend(x: Array, *, axis: int, table: Table) -> Any:
     """Give each output along an axis a weighed sum of few inputs, as a table says."""
 

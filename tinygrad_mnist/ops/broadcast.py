@@ -22,7 +22,7 @@ from .promotion import alike, floating, promoted
 Shape = tuple[int, ...]
 
 
-@primitive(view=True)
+@primitive(view=True, linear=True, batch="shape")
 def broadcast_to(x: Array, *, shape: Shape) -> Array:
     """Repeat x along new axes and axes of size 1 (a read-only view)."""
     return np.broadcast_to(x, shape)
@@ -33,7 +33,7 @@ def broadcast_to_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
     return sum_to(g, shape=x.shape)
 
 
-@primitive(kernel.sum_to, rows=loops.row_sums)
+@primitive(kernel.sum_to, rows=loops.row_sums, linear=True, batch="shape")
 def sum_to(x: Array, *, shape: Shape) -> Any:
     """Sum x over the axes along which `shape` would be stretched to x's shape."""
 
@@ -53,7 +53,7 @@ def elementwise(
     """
     if isinstance(computes, np.ufunc) and "e->e" in computes.types and "b->b" not in computes.types:
         card = {"convert": floating, **card}
-    return primitive(computes, **{"over": None, "unbroadcast": sum_to, **card}, promote=promote)
+    return primitive(computes, **{"over": None, "unbroadcast": sum_to, "batch": "elements", **card}, promote=promote)
 
 
 def row(

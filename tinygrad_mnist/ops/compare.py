@@ -68,7 +68,7 @@ def keep_vjp_x(g: Any, out: Any, x: Any, mask: Any) -> Any:
     return keep(g, mask)
 
 
-@elementwise(over=(2,), loop="a if condition else b")  # b is written first
+@elementwise(over=(2,), linear=True, loop="a if condition else b")  # b is written first
 def where(condition: Array, a: Any, b: Any, *, out: Array | None = None) -> Array:
     """Take a where the condition holds, else b."""
     if out is not None and out.dtype.kind != "f":

@@ -16,7 +16,8 @@ from .broadcast import sum_to
 from .layout import reshape, transpose
 
 
-@primitive(unbroadcast=sum_to, unchecked=product)  # leading (batch) axes broadcast: cotangents are summed back
+# leading axes broadcast: cotangents are summed back
+@primitive(unbroadcast=sum_to, unchecked=product, linear=True, batch="matrices")
 def matmul(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """Matrix product over the last two axes; leading axes broadcast.
 
@@ -53,7 +54,15 @@ def matmul_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return matmul(swap(a), g)
 
 
-@primitive(unbroadcast=sum_to)
+def each_its_own(sizes: tuple[int, ...], x: Any, w: Any, b: Any) -> Any:
+    """Compute affine maps whose weights differ as products of matrices."""
+    rows, kept = math.prod(x.shape[len(sizes) : -1]), x.shape[:-1]
+    out = matmul(reshape(x, shape=(*sizes, rows, x.shape[-1])), swap(w))
+    out = out if b is None else out + reshape(b, shape=(*sizes, 1, b.shape[-1]))
+    return reshape(out, shape=(*kept, w.shape[-2]))
+
+
+@primitive(unbroadcast=sum_to, linear=True, batch=("leading", each_its_own))
 def linear(x: Array, w: Array, b: Array | None, *, out: Array | None = None) -> Array:
     """Affine map x wᵀ + b of the last axis, as a Linear layer has it.
 

@@ -17,7 +17,7 @@ from .broadcast import Shape
 from .reduce import sum
 
 
-@primitive(kernel.conv2d)
+@primitive(kernel.conv2d, linear=True, batch=1)
 def conv2d(x: Array, w: Array, b: Array | None, *, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Any:
     """Cross-correlate images with filters."""
 
@@ -37,7 +37,7 @@ def conv2d_vjp_b(g: Any, out: Any, x: Any, w: Any, b: Any, **geometry: Any) -> A
     return sum(g, axis=(0, 2, 3), keepdims=False)
 
 
-@primitive(kernel.conv2d_input_gradient)
+@primitive(kernel.conv2d_input_gradient, linear=True, batch=1)
 def conv2d_input_gradient(
     y: Array, w: Array, *, x_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Any:
@@ -54,7 +54,7 @@ def conv2d_input_gradient_vjp_w(g: Any, out: Any, y: Any, w: Any, *, x_shape: Sh
     return conv2d_weight_gradient(y, g, w_shape=w.shape, **geometry)
 
 
-@primitive(kernel.conv2d_weight_gradient)
+@primitive(kernel.conv2d_weight_gradient, linear=True)
 def conv2d_weight_gradient(
     y: Array, x: Array, *, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Any:

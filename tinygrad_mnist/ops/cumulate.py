@@ -31,7 +31,7 @@ def running(ufunc: np.ufunc, x: Array, axis: int, reverse: bool = False) -> Arra
     return np.flip(found, axis) if reverse else found
 
 
-@primitive(slow=RARE)
+@primitive(slow=RARE, linear=True, batch="axis")
 def cumsum(x: Array, *, axis: int, reverse: bool) -> Any:
     """Sum of the elements up to each one; booleans and integers as int64."""
     return running(np.add, x, axis, reverse)
@@ -42,7 +42,7 @@ def cumsum_vjp_x(g: Any, out: Any, x: Any, *, axis: int, reverse: bool) -> Any:
     return cumsum(g, axis=axis, reverse=not reverse)
 
 
-@primitive(slow=RARE)
+@primitive(slow=RARE, batch="axis")
 def cumprod(x: Array, *, axis: int) -> Any:
     """Product of the elements up to each one; of integers in int64. Nothing is divided, so that 0 does no harm."""
     return running(np.multiply, x, axis)
@@ -60,7 +60,7 @@ def delayed(x: Any, axis: int, first: float) -> Any:
     return cat(head, getitem(x, index=(*lead, slice(-1))), axis=axis)
 
 
-@primitive(slow=RARE)
+@primitive(slow=RARE, linear=True, batch="axis")
 def recurrence(x: Array, w: Array, *, axis: int, reverse: bool) -> Any:
     """Sum up with weights, out_i = x_i + w_i out_(i-1); in reverse out_i = x_i + w_(i+1) out_(i+1)."""
     return np.moveaxis(kernel.recurrence(np.moveaxis(x, axis, 0), np.moveaxis(w, axis, 0), reverse), 0, axis)
@@ -77,7 +77,7 @@ def recurrence_vjp_w(g: Any, out: Any, x: Any, w: Any, *, axis: int, reverse: bo
     return out * delayed(back, axis, 0.0) if reverse else delayed(out, axis, 0.0) * back
 
 
-@primitive(slow=RARE)
+@primitive(slow=RARE, batch="axis")
 def logcumsumexp(x: Array, *, axis: int, reverse: bool) -> Any:
     """Logarithm of the sum of the exponentials up to each element, without overflow."""
     x = np.flip(floating(x), axis) if reverse else floating(x)

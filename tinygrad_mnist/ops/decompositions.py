@@ -61,7 +61,7 @@ def expand(x: Any) -> Any:
 # ---------------------------------------------------------------- inverse, solution, determinant
 
 
-@primitive(slow=LAPACK)
+@primitive(slow=LAPACK, batch="leading")
 def inv(x: Array) -> Array:
     """Inverse of matrices."""
     return np.asarray(lapack.run("inv", np.linalg.inv, x))
@@ -72,7 +72,7 @@ def inv_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return -matmul(swap(out), matmul(g, swap(out)))
 
 
-@primitive(unbroadcast=sum_to, slow=LAPACK)
+@primitive(unbroadcast=sum_to, slow=LAPACK, linear=("b",), batch="matrices")
 def solve(a: Array, b: Array) -> Array:
     """Solution x of a x = b, matrices whose leading axes broadcast."""
     return np.asarray(lapack.run("solve", np.linalg.solve, a, b))
@@ -88,7 +88,7 @@ def solve_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
     return solve(swap(a), g)
 
 
-@primitive(slow=LAPACK)
+@primitive(slow=LAPACK, batch="leading")
 def det(x: Array) -> Array:
     """Determinant."""
     return np.asarray(lapack.run("det", np.linalg.det, x))
@@ -99,7 +99,7 @@ def det_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return expand(expand(g)) * cofactors(x)
 
 
-@primitive(slow=LAPACK)
+@primitive(slow=LAPACK, batch="leading")
 def cofactors(x: Array) -> Array:
     """Derivative of the determinant with respect to each element, also where the matrix is singular.
 
@@ -123,13 +123,13 @@ def cofactors_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return trace * out - matmul(out, matmul(swap(g), inverse))
 
 
-@primitive(differentiable=False, slow=LAPACK)
+@primitive(differentiable=False, slow=LAPACK, batch="leading")
 def sign_of_det(x: Array) -> Array:
     """Sign of the determinant."""
     return np.asarray(lapack.run("slogdet", np.linalg.slogdet, x)[0])
 
 
-@primitive(slow=LAPACK)
+@primitive(slow=LAPACK, batch="leading")
 def log_of_det(x: Array) -> Array:
     """Logarithm of the absolute value of the determinant."""
     return np.asarray(lapack.run("slogdet", np.linalg.slogdet, x)[1])
@@ -143,7 +143,7 @@ def log_of_det_vjp_x(g: Any, out: Any, x: Any) -> Any:
 # ---------------------------------------------------------------- Cholesky and QR
 
 
-@primitive(slow=LAPACK)
+@primitive(slow=LAPACK, batch="leading")
 def cholesky(x: Array) -> Array:
     """Lower triangle L of x = L Lᵀ; of what is not symmetric, of the symmetric part."""
     return np.asarray(lapack.run("cholesky", np.linalg.cholesky, x, symmetric=True))
@@ -156,7 +156,7 @@ def cholesky_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return solve(swap(out), swap(solve(swap(out), both)))
 
 
-@primitive(lapack.qr, slow=LAPACK)
+@primitive(lapack.qr, slow=LAPACK, batch="leading")
 def qr(x: Array, *, complete: bool) -> Any:
     """Orthogonal Q and upper triangular R of x = Q R, packed; x has at least as many rows as columns."""
 
@@ -187,7 +187,7 @@ def over(x: Any, difference: Any) -> Any:
     return x / where(logical_and(equal(x, 0), equal(difference, 0)), 1.0, difference)
 
 
-@primitive(lapack.svd, slow=LAPACK)
+@primitive(lapack.svd, slow=LAPACK, batch="leading")
 def svd(x: Array, *, full: bool) -> Any:
     """U, Vᵀ and the singular values of x = U diag(s) Vᵀ, packed."""
 
@@ -216,7 +216,7 @@ def svd_vjp_x(g: Any, out: Any, x: Any, *, full: bool) -> Any:
     return gx
 
 
-@primitive(slow=LAPACK)
+@primitive(slow=LAPACK, batch="leading")
 def svdvals(x: Array) -> Array:
     """Singular values, the largest first."""
     return np.asarray(lapack.run("svd", np.linalg.svd, x, compute_uv=False))
@@ -230,7 +230,7 @@ def svdvals_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return matmul(u, expand(g) * vh)
 
 
-@primitive(lapack.eigh, slow=LAPACK)
+@primitive(lapack.eigh, slow=LAPACK, batch="leading")
 def eigh(x: Array) -> Any:
     """Eigenvectors and eigenvalues, the smallest first, of the symmetric part, packed."""
 

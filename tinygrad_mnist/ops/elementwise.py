@@ -21,9 +21,10 @@ from .promotion import counting, promoted_floats
 # ---------------------------------------------------------------- arithmetic
 
 
-add = row("add", np.add, "Sum a + b.", "a + b", modular=True, a=lambda g, out, a, b: g, b=lambda g, out, a, b: g)
-subtract = row("subtract", np.subtract, "Difference a - b.", "a - b", modular=True, a=lambda g, out, a, b: g,
-               b=lambda g, out, a, b: -g)  # fmt: skip
+add = row("add", np.add, "Sum a + b.", "a + b", modular=True, linear=True, a=lambda g, out, a, b: g,
+          b=lambda g, out, a, b: g)  # fmt: skip
+subtract = row("subtract", np.subtract, "Difference a - b.", "a - b", modular=True, linear=True,
+               a=lambda g, out, a, b: g, b=lambda g, out, a, b: -g)  # fmt: skip
 
 
 @elementwise(np.multiply, modular=True, loop="a * b")

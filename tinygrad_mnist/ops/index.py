@@ -59,7 +59,26 @@ def zeros(shape: Shape, dtype: np.dtype[Any], out: Array | None) -> Array:
     return out
 
 
-@primitive(view=True)
+def behind(sizes: Shape, index: Index) -> Index:
+    """Give the index that reads in each example of a batch, if it has its arrays side by side."""
+    special = [i for i, part in enumerate(index) if isinstance(part, str | int) and not isinstance(part, bool)]
+    apart = bool(special) and special[-1] - special[0] != len(special) - 1  # the result has them in front
+    return NotImplemented if ARRAY in index and apart else (*[ALL] * len(sizes), *index)
+
+
+def read_each(sizes: Shape, x: Any, *arrays: Any, index: Index) -> Any:
+    """Read every example of a batch at the same places."""
+    index = behind(sizes, index)
+    return index if index is NotImplemented else getitem(x, *arrays, index=index)
+
+
+def put_each(sizes: Shape, x: Any, *arrays: Any, index: Index, shape: Shape) -> Any:
+    """Put every example of a batch at the same places."""
+    index = behind(sizes, index)
+    return index if index is NotImplemented else put(x, *arrays, index=index, shape=(*sizes, *shape))
+
+
+@primitive(view=True, linear=True, batch=read_each)
 def getitem(x: Array, *arrays: Array, index: Index) -> Array:
     """Read x[index]."""
     if arrays:
@@ -73,7 +92,7 @@ def getitem_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index) -> Any:
     return put(g, *arrays, index=index, shape=x.shape)
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True, batch=put_each)
 def put(x: Array, *arrays: Array, index: Index, shape: Shape, out: Array | None = None) -> Array:
     """Add x at [index] into zeros; where an index names an element twice, both are added."""
     out = zeros(shape, x.dtype, out)
@@ -89,7 +108,7 @@ def put_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index, shape: Shape
     return getitem(g, *arrays, index=index)
 
 
-@primitive(over=(0,), slow=MOVED)
+@primitive(over=(0,), slow=MOVED, linear=True)
 def setitem(x: Array, value: Array, *arrays: Array, index: Index, out: Array | None = None) -> Array:
     """Copy x and write the value at [index]; where an index names an element twice, the last one stays.
 
@@ -136,7 +155,7 @@ def stays(x: Array, *arrays: Array, index: Index) -> Array:
     return result
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True, batch="axis")
 def gather(x: Array, index: Array, *, axis: int) -> Array:
     """Pick along one axis: out[i, j] = x[i, index[i, j]] for axis 1 of a matrix.
 
@@ -164,7 +183,7 @@ def gather_vjp_x(g: Any, out: Any, x: Any, index: Any, *, axis: int) -> Any:
     return scatter(g, index, axis=axis, shape=x.shape)
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True, batch="axis")
 def scatter(x: Array, index: Array, *, axis: int, shape: Shape, out: Array | None = None) -> Array:
     """Add x into zeros at the places that gather reads."""
     check_within("scatter", index, shape[axis])
@@ -178,7 +197,7 @@ def scatter_vjp_x(g: Any, out: Any, x: Any, index: Any, *, axis: int, shape: Sha
     return gather(g, index, axis=axis)
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True, batch="axis")
 def place(x: Array, value: Any, index: Array, *, axis: int) -> Array:
     """Copy x and write the value, an array like the index or a number, at the places that gather reads."""
     check_within("scatter", index, x.shape[axis])
@@ -197,7 +216,7 @@ def place_vjp_value(g: Any, out: Any, x: Any, value: Any, index: Any, *, axis: i
     return gather(g, index, axis=axis)  # where a place is named twice, to each, as in PyTorch
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, batch="axis")
 def extreme_at(x: Array, value: Array, index: Array, *, axis: int, largest: bool) -> Array:
     """Larger (smaller) of x and all that `value` brings to the places that gather reads; ties share the gradient."""
     check_within("scatter_reduce", index, x.shape[axis])
@@ -206,7 +225,7 @@ def extreme_at(x: Array, value: Array, index: Array, *, axis: int, largest: bool
     return out
 
 
-@primitive(differentiable=False, slow=MOVED)
+@primitive(differentiable=False, slow=MOVED, batch="axis")
 def ties_at(x: Array, extreme: Array, value: Array, index: Array, *, axis: int) -> Array:
     """Count, at each place, how many of x and the values are the extreme there; at least 1."""
     hit = value == places.take(extreme, index, axis)
@@ -226,7 +245,7 @@ def extreme_at_vjp_value(g: Any, out: Any, x: Any, value: Any, index: Any, *, ax
     return keep(shared, equal(value, gather(out, index, axis=axis)))
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, batch="axis")
 def multiply_at(x: Array, value: Array, index: Array, *, axis: int) -> Array:
     """Multiply x by all that `value` brings to the places that gather reads."""
     check_within("scatter_reduce", index, x.shape[axis])

@@ -6,6 +6,7 @@ place of either is noticed. Look next at index.py.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,15 @@ from .index import MOVED, getitem, zeros
 from .promotion import meet
 
 
-@primitive(view=True)
+def reshape_each(sizes: Shape, x: Any, *, shape: Shape) -> Any:
+    """Give every example of a batch another shape."""
+    if -1 in shape:
+        one, rest = x.shape[len(sizes) :], -math.prod(shape)
+        shape = tuple(math.prod(one) // rest if rest and n == -1 else n for n in shape)
+    return reshape(x, shape=(*sizes, *shape))
+
+
+@primitive(view=True, linear=True, batch=reshape_each)
 def reshape(x: Array, *, shape: Shape, out: Array | None = None) -> Array:
     """Give x another shape with as many elements; one size may be -1."""
     if out is None:
@@ -31,7 +40,13 @@ def reshape_vjp_x(g: Any, out: Any, x: Any, *, shape: Shape) -> Any:
     return reshape(g, shape=x.shape)
 
 
-@primitive(view=True)
+def transpose_each(sizes: Shape, x: Any, *, axes: tuple[int, ...]) -> Any:
+    """Reorder the axes of every example of a batch."""
+    k = len(sizes)
+    return transpose(x, axes=(*range(k), *(a % len(axes) + k for a in axes)))
+
+
+@primitive(view=True, linear=True, batch=transpose_each)
 def transpose(x: Array, *, axes: tuple[int, ...]) -> Array:
     """Reorder the axes: axis i of the result is axis axes[i] of x."""
     return x.transpose(axes)
@@ -47,7 +62,7 @@ def transpose_vjp_x(g: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     return transpose(g, axes=inverse(axes))
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True, batch="axis")
 def flip(x: Array, *, axis: tuple[int, ...], out: Array | None = None) -> Array:
     """Reverse the order along the given axes, in memory of its own (as PyTorch, whose views have no negative strides).
     """
@@ -62,7 +77,12 @@ def flip_vjp_x(g: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
     return flip(g, axis=axis)
 
 
-@primitive(slow=MOVED)
+def pad_each(sizes: Shape, x: Any, *, width: tuple[tuple[int, int], ...], value: float) -> Any:
+    """Pad every example of a batch."""
+    return pad(x, width=(*[(0, 0)] * len(sizes), *width), value=value)
+
+
+@primitive(slow=MOVED, batch=pad_each)
 def pad(x: Array, *, width: tuple[tuple[int, int], ...], value: float, out: Array | None = None) -> Array:
     """Surround x with a constant: width[i] = (before, after) on axis i; negative widths cut."""
     shape = tuple(size + before + after for size, (before, after) in zip(x.shape, width, strict=True))
@@ -79,7 +99,12 @@ def pad_vjp_x(g: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], v
     return pad(g, width=tuple((-before, -after) for before, after in width), value=0)
 
 
-@primitive(slow=MOVED)
+@pad.jvp("x")
+def pad_jvp_x(t: Any, out: Any, x: Any, *, width: tuple[tuple[int, int], ...], value: float) -> Any:
+    return pad(t, width=width, value=0)
+
+
+@primitive(slow=MOVED, linear=True, batch="axis")
 def cat(*xs: Array, axis: int, out: Array | None = None) -> Array:
     """Join arrays end to end along an axis that exists."""
     if out is not None:
@@ -107,13 +132,13 @@ def _diagonal(x: Array, offset: int, axis1: int, axis2: int) -> Array:
     return view
 
 
-@primitive(view=True)
+@primitive(view=True, linear=True, batch="axis")
 def diagonal(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
     """Diagonal over two axes, which becomes the last one."""
     return _diagonal(x, offset, axis1, axis2)
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True, batch="axis")
 def put_diagonal(
     x: Array, *, offset: int, axis1: int, axis2: int, shape: Shape, out: Array | None = None
 ) -> Array:  # fmt: skip
@@ -133,7 +158,7 @@ def put_diagonal_vjp_x(g: Any, out: Any, x: Any, *, offset: int, axis1: int, axi
     return diagonal(g, offset=offset, axis1=axis1, axis2=axis2)
 
 
-@primitive(view=True)
+@primitive(view=True, linear=True, batch="axis")
 def windows(x: Array, *, axis: int, size: int, step: int) -> Array:
     """Overlapping pieces along an axis: out[..., i, ..., k] = x[..., i * step + k, ...].
 
@@ -145,7 +170,7 @@ def windows(x: Array, *, axis: int, size: int, step: int) -> Array:
     return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=x.flags.writeable)
 
 
-@primitive(slow=MOVED)
+@primitive(slow=MOVED, linear=True, batch="axis")
 def add_windows(x: Array, *, axis: int, size: int, step: int, shape: Shape, out: Array | None = None) -> Array:
     """Add pieces into zeros at the places where `windows` reads them."""
     out = zeros(shape, x.dtype, out)

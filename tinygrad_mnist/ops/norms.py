@@ -19,7 +19,7 @@ from .index import getitem
 from .reduce import mean, restore, sum, var
 
 
-@primitive(kernel.standardize, residuals=True, rows=norm_loops.standardize)
+@primitive(kernel.standardize, residuals=True, rows=norm_loops.standardize, batch=1)
 def standardize(x: Array, *, eps: float) -> Any:
     """Take the mean from each row and divide by the deviation.
 
@@ -28,6 +28,7 @@ def standardize(x: Array, *, eps: float) -> Any:
     """
 
 
+@standardize.jvp("x")  # its Jacobian is symmetric
 @standardize.vjp("x")
 def standardize_vjp_x(g: Any, out: Any, x: Any, *, eps: float, saved: Any = None) -> Any:
     if saved is None:
@@ -35,7 +36,7 @@ def standardize_vjp_x(g: Any, out: Any, x: Any, *, eps: float, saved: Any = None
     return standardize_grad(g, out, saved)
 
 
-@primitive(kernel.standardize_grad, rows=norm_loops.standardize_grad)
+@primitive(kernel.standardize_grad, rows=norm_loops.standardize_grad, linear=("y",), batch=3)
 def standardize_grad(y: Array, h: Array, r: Array) -> Any:
     """Gradient of standardize, of its result h and the reciprocal deviations r.
 
@@ -84,7 +85,7 @@ def row(x: Any, i: int) -> Any:
     return getitem(x, index=(i,))
 
 
-@primitive(kernel.rescale, over=(0,), slow=WHOLE)
+@primitive(kernel.rescale, over=(0,), slow=WHOLE, linear=("x", "factor", "y"))
 def rescale(
     x: Array, centre: Array | None, factor: Array, offset: Array | None, y: Array | None, share: Array | None
 ) -> Any:
@@ -124,7 +125,7 @@ def rescale_vjp_share(g: Any, out: Any, x: Any, centre: Any, factor: Any, offset
     return row(channel_sums(g, y, None), 1)
 
 
-@primitive(once(kernel.channel_sums), slow=WHOLE)
+@primitive(once(kernel.channel_sums), slow=WHOLE, linear=("y",))
 def channel_sums(y: Array, x: Array, centre: Array | None) -> Any:
     """Sums of y and of y · (x - centre) over all but the channels.
 
@@ -147,7 +148,7 @@ def channel_sums_vjp_centre(g: Any, out: Any, y: Any, x: Any, centre: Any) -> An
     return -row(g, 1) * row(out, 0)
 
 
-@primitive(kernel.batch_norm, residuals=True, slow=WHOLE)
+@primitive(kernel.batch_norm, residuals=True, slow=WHOLE, linear=("weight",))
 def batch_norm(x: Array, known: Array | None, weight: Array | None, bias: Array | None, *, eps: float) -> Any:
     """(x - mean) / √(variance + eps) · weight + bias, each channel by its own moments.
 
@@ -161,6 +162,7 @@ def standard(x: Any, eps: float, saved: Any) -> tuple[Any, Any]:
     return row(found, 0), 1 / sqrt(row(found, 1) + eps)
 
 
+@batch_norm.jvp("x")  # its Jacobian is symmetric
 @batch_norm.vjp("x")
 def batch_norm_vjp_x(
     g: Any, out: Any, x: Any, known: Any, weight: Any, bias: Any, *, eps: float, saved: Any = None

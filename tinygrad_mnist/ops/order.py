@@ -18,7 +18,7 @@ from ..core.scope import refuse_captured
 CARD: dict[str, Any] = {"differentiable": False, "slow": "elements are compared, not computed: as quick in NumPy"}
 
 
-@primitive(**CARD)
+@primitive(**CARD, batch="axis")
 def argsort(x: Array, *, axis: int, descending: bool) -> Array:
     """Positions that sort along an axis; equal elements stay in order, NaN is the largest. int64, as all here."""
     if not descending:
@@ -27,7 +27,7 @@ def argsort(x: Array, *, axis: int, descending: bool) -> Array:
     return np.asarray(x.shape[axis] - 1 - backwards)
 
 
-@primitive(**CARD)
+@primitive(**CARD, batch="axis")
 def argtopk(x: Array, *, count: int, axis: int, largest: bool) -> Array:
     """Positions of the `count` largest (smallest) elements along an axis, in their order."""
     size = x.shape[axis]
@@ -39,13 +39,13 @@ def argtopk(x: Array, *, count: int, axis: int, largest: bool) -> Array:
     return np.asarray(np.take_along_axis(part, places, axis))
 
 
-@primitive(**CARD)
+@primitive(**CARD, batch="axis")
 def kth(x: Array, *, k: int, axis: int) -> Array:
     """Position of the element that has k before it in order, along an axis, which it keeps."""
     return np.take(np.argpartition(x, k, axis=axis), [k], axis=axis)
 
 
-@primitive(**CARD)
+@primitive(**CARD, batch="axis")
 def middle(x: Array, *, axis: int) -> Array:
     """Position of the median along an axis, of two the lower one, of NaN the first NaN; keeps the axis."""
     found = np.asarray(kth(x, k=(x.shape[axis] - 1) // 2, axis=axis))

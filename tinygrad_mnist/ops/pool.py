@@ -17,7 +17,7 @@ from .broadcast import Shape
 
 
 # in evaluation nobody asks for the winners
-@primitive(kernel.max_pool2d, residuals=True, unrecorded=kernel.max_pool2d_values)
+@primitive(kernel.max_pool2d, residuals=True, unrecorded=kernel.max_pool2d_values, batch=1)
 def max_pool2d(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = ONE) -> Any:
     """Take the largest element of every window; of equal ones the first wins the whole gradient."""
 
@@ -28,7 +28,12 @@ def max_pool2d_vjp_x(g: Any, out: Any, x: Any, *, saved: Any = None, **window: A
     return pool_scatter(g, winners, x_shape=x.shape, **window)
 
 
-@primitive(differentiable=False, slow="needed at the second derivative only")
+@max_pool2d.jvp("x")
+def max_pool2d_jvp_x(t: Any, out: Any, x: Any, *, saved: Any = None, **window: Any) -> Any:
+    return pool_gather(t, pool_winners(x, **window) if saved is None else saved, **window)
+
+
+@primitive(differentiable=False, slow="needed at the second derivative only", batch=1)
 def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = ONE) -> Array:
     """Find which tap of its window each window's winner is. Constant to differentiation.
 
@@ -45,7 +50,7 @@ def pool_positions(
     """Number the pixel that won, in row order of its plane. Constant to differentiation."""
 
 
-@primitive(kernel.pool_scatter)
+@primitive(kernel.pool_scatter, linear=True, batch=2)
 def pool_scatter(
     x: Array, winners: Array, *, x_shape: Shape, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = ONE
 ) -> Any:
@@ -57,7 +62,7 @@ def pool_scatter_vjp_x(g: Any, out: Any, x: Any, winners: Any, *, x_shape: Shape
     return pool_gather(g, winners, **window)
 
 
-@primitive(kernel.pool_gather, slow="needed at the second derivative only")
+@primitive(kernel.pool_gather, slow="needed at the second derivative only", linear=True, batch=2)
 def pool_gather(
     x: Array, winners: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = ONE
 ) -> Any:

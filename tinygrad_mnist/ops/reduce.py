@@ -58,7 +58,7 @@ def check_elements(x: Array, axis: Axis, name: str) -> None:
         raise ShapeError(what, got=f"x {x.shape}", expected="at least one element along every reduced axis", hint=hint)
 
 
-@primitive(rows=loops.row_sums)
+@primitive(rows=loops.row_sums, linear=True, batch="axis")
 def sum(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Sum over axes; booleans and integers as int64."""
     dtype = None if x.dtype.kind == "f" else np.int64
@@ -78,7 +78,7 @@ def mean_into(x: Array, *, axis: Axis, keepdims: bool, out: Array) -> Any:
     return np.true_divide(out, x.size / (out.size or 1), out)
 
 
-@primitive(rows=loops.row_means, unchecked=mean_into)
+@primitive(rows=loops.row_means, unchecked=mean_into, linear=True, batch="axis")
 def mean(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Arithmetic mean over axes; of integers, a float."""
     # divided by a NumPy float so that no elements give NaN, as in PyTorch, instead of ZeroDivisionError
@@ -91,7 +91,7 @@ def mean_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return restore(g / count(x.shape, axis), x.shape, axis)
 
 
-@primitive(rows=loops.row_maxima)
+@primitive(rows=loops.row_maxima, batch="axis")
 def amax(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Largest element over axes; equal ones share the gradient."""
     check_elements(x, axis, "amax")
@@ -104,7 +104,7 @@ def amax_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return keep(restore(g, x.shape, axis), not_equal(share, 0)) * share
 
 
-@primitive(rows=loops.row_minima)
+@primitive(rows=loops.row_minima, batch="axis")
 def amin(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Smallest element over axes; equal ones share the gradient."""
     check_elements(x, axis, "amin")
@@ -117,40 +117,40 @@ def amin_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return keep(restore(g, x.shape, axis), not_equal(share, 0)) * share
 
 
-@primitive(differentiable=False, slow="rarely needed: the gradient of a maximum over axes")
+@primitive(differentiable=False, slow="rarely needed: the gradient of a maximum over axes", batch="axis")
 def share_of_extreme(x: Array, extreme: Array, *, axis: Axis) -> Any:
     """1 / k at each of the k elements that equal the extreme of their group, else 0. Constant to differentiation."""
     hit = ((x == extreme) | (x != x)).astype(x.dtype)  # where there is NaN, the extreme is NaN
     return hit / np.maximum(hit.sum(axis=axis, keepdims=True), 1)
 
 
-@primitive(differentiable=False, rows=loops.first_maxima)
+@primitive(differentiable=False, rows=loops.first_maxima, batch="axis")
 def argmax(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
     """Position of the first largest element, along one axis or in the flattened array, int64."""
     check_elements(x, axis, "argmax")
     return numpy.argmax(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive(differentiable=False, rows=loops.first_minima)
+@primitive(differentiable=False, rows=loops.first_minima, batch="axis")
 def argmin(x: Array, *, axis: int | None, keepdims: bool, out: Array | None = None) -> Any:
     """Position of the first smallest element, along one axis or in the flattened array, int64."""
     check_elements(x, axis, "argmin")
     return numpy.argmin(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive(differentiable=False, slow="stops early, which rows of a kernel do not")
+@primitive(differentiable=False, slow="stops early, which rows of a kernel do not", batch="axis")
 def all(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Tell whether every element is true (not 0). Constant to differentiation."""
     return numpy.all(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive(differentiable=False, slow="stops early, which rows of a kernel do not")
+@primitive(differentiable=False, slow="stops early, which rows of a kernel do not", batch="axis")
 def any(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Tell whether some element is true (not 0). Constant to differentiation."""
     return numpy.any(x, axis=axis, keepdims=keepdims, out=out)
 
 
-@primitive(rows=loops.row_logsumexp, slow="NumPy needs arrays to work in, as large as x")
+@primitive(rows=loops.row_logsumexp, slow="NumPy needs arrays to work in, as large as x", batch="axis")
 def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Any:
     """log Σ eˣ, with the largest element taken out first so that nothing overflows."""
     x = floating(x)
@@ -168,7 +168,7 @@ def logsumexp_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> 
     return restore(g, x.shape, axis) * exp(x - restore(out, x.shape, axis))
 
 
-@primitive(rows=loops.row_variances, slow="NumPy needs arrays to work in, as large as x")
+@primitive(rows=loops.row_variances, slow="NumPy needs arrays to work in, as large as x", batch="axis")
 def var(x: Array, *, axis: Axis, correction: float, keepdims: bool) -> Any:
     """Variance over axes: squared distances from the mean, summed and divided by their number less the correction."""
     centred = x - mean(x, axis=axis, keepdims=True)
@@ -183,7 +183,7 @@ def var_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, correction: float, keepdi
     return restore(g, x.shape, axis) * (2 * distance) / max(count(x.shape, axis) - correction, 0)
 
 
-@primitive(rows=loops.row_norms)
+@primitive(rows=loops.row_norms, batch="axis")
 def norm(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> Any:
     """Euclidean norm √Σ x² over axes; its derivative where it is 0 is 0, as in PyTorch."""
     return kernel.norm(floating(x), reduced_axes(x.ndim, axis), keepdims=keepdims, out=out)
@@ -193,6 +193,11 @@ def norm(x: Array, *, axis: Axis, keepdims: bool, out: Array | None = None) -> A
 def norm_vjp_x(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     length = where(equal(out, 0), math.inf, out)  # as if far away, where nothing changes
     return restore(g / length, x.shape, axis) * x
+
+
+@norm.jvp("x")
+def norm_jvp_x(t: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    return sum(t * x, axis=axis, keepdims=keepdims) / where(equal(out, 0), math.inf, out)
 
 
 def prod(x: Any, axis: int | None, keepdims: bool) -> Any:

@@ -16,6 +16,7 @@ from ..core.graph import Array
 from ..core.primitive import primitive
 from ..kernels import loops
 from ..kernels import softmax as kernel
+from .compare import where
 from .elementwise import exp
 from .index import scatter
 from .layout import reshape
@@ -27,7 +28,7 @@ def classes_of(name: str) -> Callable[..., None]:
     return lambda x, *rest: check_classes(name, x, rest[-1])
 
 
-@primitive(kernel.softmax, over=(0,), rows=loops.softmax)
+@primitive(kernel.softmax, over=(0,), rows=loops.softmax, batch="axis")
 def softmax(x: Array, *, axis: int) -> Any:
     """Turn logits into probabilities along an axis.
 
@@ -35,12 +36,13 @@ def softmax(x: Array, *, axis: int) -> Any:
     """
 
 
+@softmax.jvp("x")  # its Jacobian is symmetric
 @softmax.vjp("x")
 def softmax_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
     return out * (g - sum(g * out, axis=axis, keepdims=True))
 
 
-@primitive(kernel.log_softmax, over=(0,), rows=loops.log_softmax)
+@primitive(kernel.log_softmax, over=(0,), rows=loops.log_softmax, batch="axis")
 def log_softmax(x: Array, *, axis: int) -> Any:
     """Turn logits into log-probabilities along an axis.
 
@@ -54,7 +56,12 @@ def log_softmax_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
     return g - exp(out) * sum(g, axis=axis, keepdims=True)
 
 
-@primitive(residuals=True, rows=loops.cross_entropy, check=classes_of("cross_entropy"))
+@log_softmax.jvp("x")
+def log_softmax_jvp_x(t: Any, out: Any, x: Any, *, axis: int) -> Any:
+    return t - sum(exp(out) * t, axis=axis, keepdims=True)
+
+
+@primitive(residuals=True, rows=loops.cross_entropy, check=classes_of("cross_entropy"), batch=2)
 def cross_entropy(x: Array, target: Array, *, smoothing: float, out: Any = None, saved: Any = None) -> Any:
     """Negative log-probability that the softmax of logits gives to each target class.
 
@@ -73,7 +80,14 @@ def cross_entropy_vjp_x(g: Any, out: Any, x: Any, target: Any, *, smoothing: flo
     return less_one_hot(softmax(x, axis=1) if saved is None else saved, g, target, smoothing=smoothing)
 
 
-@primitive(kernel.less_one_hot, over=(0,), rows=loops.less_one_hot, check=classes_of("cross_entropy"))
+@cross_entropy.jvp("x")
+def cross_entropy_jvp_x(t: Any, out: Any, x: Any, target: Any, *, smoothing: float, saved: Any = None) -> Any:
+    one = where(False, out, 1.0)
+    return sum(t * cross_entropy_vjp_x(one, out, x, target, smoothing=smoothing, saved=saved), axis=1, keepdims=False)
+
+
+@primitive(kernel.less_one_hot, over=(0,), rows=loops.less_one_hot, check=classes_of("cross_entropy"),
+           linear=("s",), batch=3)  # fmt: skip
 def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float) -> Any:
     """Scale each row of p less the one-hot vector of its target: the gradient of cross-entropy in one pass.
 
@@ -82,6 +96,7 @@ def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float) -> Any:
     """
 
 
+@less_one_hot.jvp("p")
 @less_one_hot.vjp("p")
 def less_one_hot_vjp_p(g: Any, out: Any, p: Any, s: Any, target: Any, *, smoothing: float) -> Any:
     return g * column(s)
@@ -93,7 +108,8 @@ def less_one_hot_vjp_s(g: Any, out: Any, p: Any, s: Any, target: Any, *, smoothi
     return chosen - (1 - smoothing) * pick(g, target)
 
 
-@primitive(rows=loops.pick, check=classes_of("nll_loss"), slow="one number of each row is copied")
+@primitive(rows=loops.pick, check=classes_of("nll_loss"), slow="one number of each row is copied",
+           linear=True, batch=2)  # fmt: skip
 def pick(x: Array, target: Array) -> Array:
     """Take one element of each row: out_n = x[n, target_n].
 

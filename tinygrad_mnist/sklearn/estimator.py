@@ -26,7 +26,7 @@ from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..data import DataLoader, TensorDataset
 from ..functions import mean
 from ..nn import Module
-from ..nn.checks import check_probability
+from ..nn.functional.arguments import check_probability
 from ..tensors.tensor import Tensor
 from ..training import Callback, EarlyStopping, KeepBest, fit, predict
 from ..training.callbacks import check_callbacks

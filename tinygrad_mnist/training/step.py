@@ -17,7 +17,7 @@ from ..core.graph import Array, Var
 from ..functions import square
 from ..functions import sum as _sum
 from ..kernels.parallel import fall_asleep
-from ..nn.clip import clip_grad_norm_
+from ..nn.utils.clip import clip_grad_norm_
 from ..ops.promotion import cast
 from .evaluation import batch_loss, map_outputs, model_outputs
 from .metrics import as_array

@@ -166,18 +166,37 @@ def power(w: Any, u: Any, v: Any, count: int, eps: float) -> None:
         v.copy_(new_v)
 
 
-# ---------------------------------------------------------------- the older form
+# ---------------------------------------------------------------- both forms
 
 
-def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
-    """Learn the length (weight_g) and the direction (weight_v) of a weight apart: see parametrizations.weight_norm."""
-    return Norm("weight_norm", module, name, dim).add(module)
+def forms(prefix: str) -> tuple[Any, Any]:
+    """Make weight_norm and spectral_norm of the older form, or, with a prefix, of the newer one."""
+
+    def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
+        """Learn the length and the direction of a weight apart.
+
+        Math:
+            w = g v / ‖v‖, with a length for every index of dim, or one for all (dim=None)
+        Source:
+            Salimans & Kingma 2016 (arXiv:1602.07868)
+        """
+        return Norm(f"{prefix}weight_norm", module, name, dim).add(module)
+
+    def spectral_norm(module: Any, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12,
+                      dim: int | None = None) -> Any:  # fmt: skip
+        """Divide a weight by its largest singular value, so that the layer lengthens nothing.
+
+        Math:
+            w / (uᵀ W v), with u = W v / ‖W v‖, v = Wᵀ u / ‖Wᵀ u‖ improved whenever it is read in training
+        Source:
+            Miyato et al. 2018 (arXiv:1802.05957)
+        """
+        return Norm(f"{prefix}spectral_norm", module, name, dim, n_power_iterations, eps).add(module)
+
+    return weight_norm, spectral_norm
 
 
-def spectral_norm(module: Any, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12,
-                  dim: int | None = None) -> Any:  # fmt: skip
-    """Divide a weight (weight_orig) by its largest singular value: see parametrizations.spectral_norm."""
-    return Norm("spectral_norm", module, name, dim, n_power_iterations, eps).add(module)
+weight_norm, spectral_norm = forms("")
 
 
 def remove_weight_norm(module: Any, name: str = "weight") -> Any:

@@ -18,11 +18,7 @@ def is_parametrized(module: Any, tensor_name: str | None = None) -> bool:
 
 
 def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: bool = True) -> Any:
-    """Make a computed weight a parameter again: with the value that it has, or the one that it is computed from.
-
-    Raises:
-        ArgumentError where it is not computed, or is made from several parameters of which none is left
-    """
+    """Make a computed weight a parameter again: with the value that it has, or the one that it is computed from."""
     if not leave_parametrized and is_parametrized(module, tensor_name) and not module._computed[tensor_name].count:
         problem = "remove_parametrizations: a weight made from several parameters has no original."
         raise ArgumentError(problem, hint="leave_parametrized=True")

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from ..core.errors import ArgumentError, GradientError
-from ..core.graph import Var, no_grad
-from ..functions import abs as _abs
-from ..functions import amax, clamp, isfinite, square, stack
-from ..functions import sum as _sum
-from ..tensors.creation import tensor
-from ..tensors.tensor import Tensor
+from ...core.errors import ArgumentError, GradientError
+from ...core.graph import Var, no_grad
+from ...functions import abs as _abs
+from ...functions import amax, clamp, isfinite, square, stack
+from ...functions import sum as _sum
+from ...tensors.creation import tensor
+from ...tensors.tensor import Tensor
 
 Tensors: TypeAlias = Tensor | Iterable[Tensor]
 
@@ -35,8 +35,6 @@ def get_total_norm(tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite:
 
     Math:
         (Σ |g|^k)^(1/k) with k = norm_type; max |g| for infinity
-    Raises:
-        GradientError where it is not finite, if asked for: it is read then, which no compiled step can do
     """
     listed = [tensors] if isinstance(tensors, Var) else list(tensors)
     if not norm_type > 0:
@@ -67,15 +65,12 @@ def clip_grads_with_norm_(parameters: Tensors, max_norm: float, total_norm: Tens
 @no_grad()
 def clip_grad_norm_(parameters: Tensors, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
                     foreach: bool | None = None) -> Tensor:  # fmt: skip
-    """Scale all gradients, in place and by one factor, so that their common norm is at most max_norm.
+    """Scale all gradients, in place and by one factor, so that their common norm is at most max_norm; give it before.
 
     Math:
         g = g · min(1, max_norm / (norm + 1e-6))
-    Shapes:
-        -> (), the norm before
     Raises:
-        ArgumentError unless max_norm is positive
-        GradientError where the norm is not finite, if asked for: the norm is read then, which no compiled step can do
+        GradientError where the norm is not finite, if asked for: it is read then, which no compiled step can do
     Source:
         Pascanu et al. 2013 (arXiv:1211.5063), Algorithm 1
     """

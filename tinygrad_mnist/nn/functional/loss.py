@@ -1,7 +1,7 @@
 """Losses of classification as functions: class numbers or probabilities against logits or log-probabilities.
 
 Plain class numbers take the fused cross-entropy; weights, numbers to ignore and probabilities are compositions. Read
-after attention.py; look next at distances.py, which has the other losses.
+after attention.py; look next at distance.py, which has the other losses.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, ShapeError
-from ..core.explain import outside
-from ..core.graph import Array, Var
-from ..core.scope import unchanging
-from ..functions import clamp, cumsum, log_softmax, permute, unsqueeze
-from ..functions import sum as _sum
-from ..functions.types import Tensor, TensorLike
-from ..ops import compare, index, promotion, reduce
-from ..ops import softmax as softmaxes
-from .checks import check_probability, check_reduction, floats, reduced
-from .gates import logsigmoid
+from ...core.errors import ArgumentError, DTypeError, ShapeError
+from ...core.explain import outside
+from ...core.graph import Array, Var
+from ...core.scope import unchanging
+from ...functions import clamp, cumsum, log_softmax, permute, unsqueeze
+from ...functions import sum as _sum
+from ...functions.types import Tensor, TensorLike
+from ...ops import compare, index, promotion, reduce
+from ...ops import softmax as softmaxes
+from .activation import logsigmoid
+from .arguments import check_probability, check_reduction, floats, reduced
 
 
 def _rows(input: Tensor | Array, target: Tensor | Array) -> tuple[Any, Any, tuple[int, ...] | None]:
@@ -35,11 +35,9 @@ def _rows(input: Tensor | Array, target: Tensor | Array) -> tuple[Any, Any, tupl
         return input.reshape(1, -1), target.reshape(-1), ()
     shape = (input.shape[0], *input.shape[2:])
     if tuple(target.shape) != shape:  # in another order the class numbers would silently meet the wrong rows
-        raise ShapeError(
-            "loss: the target has the wrong shape.",
-            got=f"input {tuple(input.shape)}, target {tuple(target.shape)}",
-            expected=f"target {shape}: input's shape without the classes (dimension 1)",
-        )
+        raise ShapeError("loss: the target has the wrong shape.",
+                         got=f"input {tuple(input.shape)}, target {tuple(target.shape)}",
+                         expected=f"target {shape}: input's shape without the classes (dimension 1)")  # fmt: skip
     moved = permute(input, 0, *range(2, input.ndim), 1)
     return moved.reshape(-1, input.shape[1]), target.reshape(-1), shape
 
@@ -54,9 +52,8 @@ def _data(name: str, input: Any, target: Any) -> tuple[Any, Any]:
         raise DTypeError(
             f"{name}: the input holds {input.dtype} values and the target {target.dtype}: are they swapped?",
             got=f"input {tuple(input.shape)}, target {tuple(target.shape)}",
-            expected="floating outputs of the model first, class numbers second",
-            hint=f"{name}(logits, labels)",
-        )
+            expected="floating outputs of the model first, class numbers second", hint=f"{name}(logits, labels)",
+        )  # fmt: skip
     return input, target
 
 
@@ -82,12 +79,19 @@ def _ignores(target: Any, ignore_index: int) -> bool:
                                               == ignore_index).any())  # fmt: skip
 
 
-def _weighed(
-    log_p: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float = 0.0
-) -> Any:
-    """Take the negative log-probabilities of class numbers, weighted and without those to ignore."""
+def _of_classes(
+    fused: Any, log_p: Any, target: Any, weight: Any, ignore_index: int, reduction: str, shape: Any,
+    smoothing: float = 0.0,
+) -> Any:  # fmt: skip
+    """Take the negative log-probabilities of class numbers: as they are, or weighted and without those to ignore."""
     check_reduction(reduction)
-    valid = compare.not_equal(target, ignore_index)
+    if weight is None and ignore_index < 0:
+        try:
+            return reduced(fused(), reduction, shape)
+        except ArgumentError:
+            if not _ignores(target, ignore_index):
+                raise
+    log_p, valid = log_p(), compare.not_equal(target, ignore_index)
     known = compare.where(valid, target, 0)
     shares = promotion.cast(valid, dtype=log_p.dtype)
     if weight is not None:
@@ -97,7 +101,7 @@ def _weighed(
     if smoothing:
         even = -_sum(log_p if weight is None else log_p * weight, 1)
         losses = losses * (1 - smoothing) + compare.keep(even, valid) * (smoothing / log_p.shape[1])
-    return _sum(losses) / _sum(shares) if reduction == "mean" else reduced(losses, reduction)
+    return _sum(losses) / _sum(shares) if reduction == "mean" else reduced(losses, reduction, shape)
 
 
 def cross_entropy(
@@ -115,8 +119,6 @@ def cross_entropy(
         ignore_index: class number of rows that count as if they were not there
     Units:
         nats
-    Raises:
-        DTypeError, ShapeError, ArgumentError for other targets, naming the accepted forms
     """
     check_probability("cross_entropy: label_smoothing", label_smoothing)
     input, targets = _data("cross_entropy", input, target)
@@ -135,45 +137,24 @@ def cross_entropy(
             return _sum(losses) / (math.prod(input.shape) // max(input.shape[classes], 1))
         return reduced(losses, reduction)
     rows, targets, shape = _rows(input, targets)
-    if weight is None and ignore_index < 0:
-        try:
-            losses = softmaxes.cross_entropy(rows, targets, smoothing=label_smoothing)
-            return reduced(losses.reshape(shape) if shape is not None and reduction == "none" else losses, reduction)
-        except ArgumentError:
-            if not _ignores(targets, ignore_index):
-                raise
-    losses = _weighed(log_softmax(rows, 1), targets, weight, ignore_index, reduction, label_smoothing)
-    return losses.reshape(shape) if shape is not None and reduction == "none" else losses
+    return _of_classes(
+        lambda: softmaxes.cross_entropy(rows, targets, smoothing=label_smoothing), lambda: log_softmax(rows, 1),
+        targets, weight, ignore_index, reduction, shape, label_smoothing,
+    )  # fmt: skip
 
 
 def nll_loss(
     input: Tensor | Array, target: TensorLike, weight: Tensor | Array | None = None, ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """Take the negative log-probability of each target class from log-probabilities.
-
-    Shapes:
-        input (N, C) or (N, C, ...), target (N,) or (N, ...) of integers -> () or (N,)
-    Args:
-        weight: one per class; a mean is divided by the weights of the targets
-        ignore_index: class number of rows that count as if they were not there
-    Units:
-        nats
-    """
+    """Take the negative log-probability of each target class from log-probabilities; arguments as of cross_entropy."""
     input, targets = _data("nll_loss", input, target)
     advice = "takes logarithms. Use LogSoftmax, or CrossEntropyLoss on the outputs"
     _warn_if_from(("softmax",), input, "nll_loss", advice)
     rows, targets, shape = _rows(input, targets)
     _check_weight("nll_loss", weight, rows.shape[1])
-    if weight is None and ignore_index < 0:
-        try:
-            losses = -softmaxes.pick(rows, targets)
-            return reduced(losses.reshape(shape) if shape is not None and reduction == "none" else losses, reduction)
-        except ArgumentError:
-            if not _ignores(targets, ignore_index):
-                raise
-    losses = _weighed(rows, targets, weight, ignore_index, reduction)
-    return losses.reshape(shape) if shape is not None and reduction == "none" else losses
+    return _of_classes(lambda: -softmaxes.pick(rows, targets), lambda: rows, targets, weight, ignore_index, reduction,
+                       shape)  # fmt: skip
 
 
 def multi_margin_loss(
@@ -184,8 +165,6 @@ def multi_margin_loss(
 
     Math:
         loss_n = Σ_{j≠t} max(0, margin - x_t + x_j)^p · w_t / C
-    Shapes:
-        input (N, C) or (C,), target (N,) or () of class numbers -> () or (N,)
     """
     if p not in (1, 2):
         raise ArgumentError("multi_margin_loss: p must be 1 or 2.", got=f"{p}")
@@ -198,7 +177,7 @@ def multi_margin_loss(
     losses = _sum(compare.keep(short, compare.logical_not(own)), 1) / rows.shape[1]
     if weight is not None:
         losses = losses * index.getitem(weight, targets, index=(index.ARRAY,))
-    return reduced(losses.reshape(shape) if shape == () and reduction == "none" else losses, reduction)
+    return reduced(losses, reduction, shape)
 
 
 def multilabel_margin_loss(input: Tensor, target: TensorLike, reduction: str = "mean") -> Tensor:
@@ -222,17 +201,13 @@ def multilabel_margin_loss(input: Tensor, target: TensorLike, reduction: str = "
     short = clamp(1 - unsqueeze(chosen, 2) + unsqueeze(rows, 1), 0)
     counts = compare.logical_and(unsqueeze(there, 2), unsqueeze(compare.logical_not(right), 1))
     losses = _sum(compare.keep(short, counts), (1, 2)) / classes
-    return reduced(losses.reshape(()) if x.ndim == 1 and reduction == "none" else losses, reduction)
+    return reduced(losses, reduction, () if x.ndim == 1 else None)
 
 
 def multilabel_soft_margin_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """Compare logits with several labels of 0 or 1 each: the mean of their binary cross-entropies.
-
-    Shapes:
-        input, target (*, C), weight (C,) -> () or (*)
-    """
+    """Compare logits (*, C) with labels of 0 or 1 each: the mean of their binary cross-entropies, () or (*)."""
     x: Any = floats("multilabel_soft_margin_loss", input)
     losses = -(target * logsigmoid(x) + (1 - target) * logsigmoid(-x))
     losses = losses if weight is None else losses * weight

@@ -1,7 +1,7 @@
 """Pooling in one and two dimensions as functions with PyTorch's names: maxima, means, power means, and back.
 
 Maxima are ops/pool.py's; a mean over windows is one weighed sum along the rows and one along the columns
-(ops/blend.py), with the divisor in its weights. Read after convolution.py; look next at resampling.py.
+(ops/blend.py), with the divisor in its weights. Read after conv.py; look next at resampling.py.
 """
 
 from __future__ import annotations
@@ -11,142 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, DTypeError, ShapeError
-from ..core.scope import unchanging
-from ..functions import mean, relu, sign
-from ..functions import pow as power
-from ..functions.types import Tensor
-from ..kernels.blend import Table, adaptive_windows
-from ..kernels.shapes import Pair, check_window
-from ..ops import index, layout, pool
-from ..ops.blend import blend
-from ..ops.elementwise import absolute
-from .arguments import as_images, data, numbers
-from .convolution import Images, Sizes
-
-
-def max_pool1d(
-    input: Images, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, dilation: Sizes = 1,
-    ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:  # fmt: skip
-    """Take the largest element of every window; windows lie side by side unless a stride is given.
-
-    Shapes:
-        input (N, C, L) or (C, L) -> (N, C, OL) or (C, OL); with return_indices a pair of these
-    """
-    return _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-
-def max_pool2d(
-    input: Images, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, dilation: Sizes = 1,
-    ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:  # fmt: skip
-    """Take the largest element of every window; windows lie side by side unless a stride is given.
-
-    Shapes:
-        input (N, C, H, W) or (C, H, W) -> (N, C, OH, OW) or (C, OH, OW); with return_indices a pair of these
-    Args:
-        ceil_mode: let the last windows begin inside the image and reach beyond it
-        return_indices: give where in their plane the largest were, as max_unpool2d takes it
-    """
-    return _max_pool("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-
-def avg_pool1d(
-    input: Images, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True,
-) -> Tensor:  # fmt: skip
-    """Average every window.
-
-    Shapes:
-        input (N, C, L) or (C, L) -> (N, C, OL) or (C, OL)
-    """
-    return _avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
-
-
-def avg_pool2d(
-    input: Images, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
-) -> Tensor:  # fmt: skip
-    """Average every window.
-
-    Shapes:
-        input (N, C, H, W) or (C, H, W) -> (N, C, OH, OW) or (C, OH, OW)
-    Args:
-        count_include_pad: divide by the taps on the padding, too
-        divisor_override: divide by this instead
-    """
-    settings = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    return _avg_pool("avg_pool2d", 2, input, *settings)
-
-
-def lp_pool1d(
-    input: Tensor, norm_type: float, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: bool = False
-) -> Tensor:
-    """Give the power mean's sum (Σ xᵖ)^(1/p) of every window, with p = norm_type."""
-    (size,) = numbers(kernel_size, "lp_pool1d: kernel_size", 1)
-    return _root(avg_pool1d(power(input, norm_type), size, stride, 0, ceil_mode), size, norm_type)
-
-
-def lp_pool2d(
-    input: Tensor, norm_type: float, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: bool = False
-) -> Tensor:
-    """Give the power mean's sum (Σ xᵖ)^(1/p) of every window, with p = norm_type."""
-    size = numbers(kernel_size, "lp_pool2d: kernel_size", 2)
-    return _root(avg_pool2d(power(input, norm_type), size, stride, 0, ceil_mode), math.prod(size), norm_type)
-
-
-def adaptive_avg_pool1d(input: Images, output_size: Any) -> Tensor:
-    """Average windows that divide a sequence into `output_size` as evenly as they can."""
-    return _adaptive_avg("adaptive_avg_pool1d", 1, input, output_size)
-
-
-def adaptive_avg_pool2d(input: Images, output_size: Any) -> Tensor:
-    """Average windows that divide images into `output_size` as evenly as they can; None keeps a size."""
-    return _adaptive_avg("adaptive_avg_pool2d", 2, input, output_size)
-
-
-def adaptive_max_pool1d(input: Images, output_size: Any, return_indices: bool = False) -> Any:
-    """Take the largest of windows that divide a sequence into `output_size` as evenly as they can."""
-    return _adaptive_max("adaptive_max_pool1d", 1, input, output_size, return_indices)
-
-
-def adaptive_max_pool2d(input: Images, output_size: Any, return_indices: bool = False) -> Any:
-    """Take the largest of windows that divide images into `output_size` as evenly as they can; None keeps a size."""
-    return _adaptive_max("adaptive_max_pool2d", 2, input, output_size, return_indices)
-
-
-def max_unpool1d(
-    input: Images, indices: Images, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0,
-    output_size: Any = None,
-) -> Tensor:  # fmt: skip
-    """Put maxima back where max_pool1d found them, into zeros."""
-    return _unpool("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool2d(
-    input: Images, indices: Images, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0,
-    output_size: Any = None,
-) -> Tensor:  # fmt: skip
-    """Put maxima back where max_pool2d found them, into zeros.
-
-    Shapes:
-        input, indices (N, C, H, W) or (C, H, W) -> (N, C, *output_size) or (C, *output_size)
-    Args:
-        output_size: where the pooling left rows over, which the other arguments cannot tell
-    """
-    return _unpool("max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size)
-
-
-# ---------------------------------------------------------------- what they have in common
+from ...core.errors import ArgumentError, DTypeError, ShapeError
+from ...core.scope import unchanging
+from ...functions import mean, relu, sign
+from ...functions import pow as power
+from ...functions.types import Tensor
+from ...kernels.blend import Table, adaptive_windows
+from ...kernels.shapes import Pair, check_window
+from ...ops import index, layout, pool
+from ...ops.blend import blend
+from ...ops.elementwise import absolute
+from .arguments import as_images, data, each, numbers
+from .conv import Images, Sizes, geometry
 
 
 def _window(name: str, count: int, x: Any, **settings: Any) -> dict[str, Any]:
     """Read kernel, stride, padding and dilation as pairs, the height of what has none being 1."""
     window = {k: numbers(v, f"{name}: {k}", count) for k, v in settings.items() if v is not None and v != ()}
     window.setdefault("stride", window["kernel_size"])
-    first = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
-    return {k: (first[k], *v) if count == 1 else v for k, v in window.items()}
+    return geometry(**window)
 
 
 def _outputs(name: str, x: Any, window: dict[str, Any], ceil_mode: bool) -> Pair:
@@ -168,9 +51,19 @@ def _outputs(name: str, x: Any, window: dict[str, Any], ceil_mode: bool) -> Pair
 
 
 def _max_pool(
-    name: str, count: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
-    return_indices: bool,
+    name: str, count: int, input: Images, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0,
+    dilation: Sizes = 1, ceil_mode: bool = False, return_indices: bool = False,
 ) -> Any:  # fmt: skip
+    """Take the largest element of every window; windows lie side by side unless a stride is given.
+
+    Shapes:
+        input (N, C, *L) or (C, *L), L of as many dimensions as the name says -> (N, C, *OL) or (C, *OL); with
+        return_indices a pair of these
+    Args:
+        ceil_mode: let the last windows begin inside the image and reach beyond it
+        return_indices: give where in their plane the largest were, as max_unpool takes it
+    """
+    x: Any = input
     if count == 2 and not (ceil_mode or return_indices) and dilation in (1, (1, 1)) and np.ndim(x) != 3:
         size = numbers(kernel_size, f"{name}: kernel_size", 2)
         steps = size if stride is None or stride == () else numbers(stride, f"{name}: stride", 2)
@@ -196,10 +89,20 @@ def _max_pool(
     return as_images(name, count, data(name, x, count + 1, count + 2), operation)
 
 
+max_pool1d, max_pool2d = each(_max_pool)
+
+
 def _avg_pool(
-    name: str, count: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
-    count_include_pad: bool, divisor: Any,
+    name: str, count: int, input: Images, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0,
+    ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Tensor:  # fmt: skip
+    """Average every window: (N, C, *L) or (C, *L) -> (N, C, *OL) or (C, *OL).
+
+    Args:
+        count_include_pad: divide by the taps on the padding, too
+        divisor_override: divide by this instead
+    """
+    x, divisor = input, divisor_override
     window = _window(name, count, x, kernel_size=kernel_size, stride=stride, padding=padding)
     data(name, x, count + 1, count + 2)
     if x.dtype.kind != "f":
@@ -219,9 +122,20 @@ def _avg_pool(
     return out
 
 
-def _root(means: Tensor, size: int, p: float) -> Tensor:
-    """Make the sums of powers of their means, and take the root, as PyTorch does."""
-    return power(sign(means) * relu(absolute(means)) * size, 1.0 / p)
+avg_pool1d, avg_pool2d = each(_avg_pool, "divisor_override")
+
+
+def _lp_pool(
+    name: str, count: int, input: Tensor, norm_type: float, kernel_size: Sizes, stride: Sizes | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:  # fmt: skip
+    """Give the power mean's sum (Σ xᵖ)^(1/p) of every window, with p = norm_type."""
+    size = numbers(kernel_size, f"{name}: kernel_size", count)
+    means = _avg_pool(name, count, power(input, norm_type), size, stride, 0, ceil_mode, True, None)
+    return power(sign(means) * relu(absolute(means)) * math.prod(size), 1.0 / norm_type)  # the root as PyTorch takes it
+
+
+lp_pool1d, lp_pool2d = each(_lp_pool)
 
 
 def _adaptive_sizes(name: str, count: int, x: Any, output_size: Any) -> Pair:
@@ -236,7 +150,9 @@ def _adaptive_sizes(name: str, count: int, x: Any, output_size: Any) -> Pair:
     return (1, *wanted)[-2], wanted[-1]
 
 
-def _adaptive_avg(name: str, count: int, x: Any, output_size: Any) -> Tensor:
+def _adaptive_avg_pool(name: str, count: int, input: Images, output_size: Any) -> Tensor:
+    """Average windows that divide images into `output_size` as evenly as they can; None keeps a size."""
+    x: Any = input
     if (wanted := _adaptive_sizes(name, count, x, output_size)) == (1, 1) and count == 2:
         return mean(x, (-2, -1), True)
 
@@ -250,7 +166,12 @@ def _adaptive_avg(name: str, count: int, x: Any, output_size: Any) -> Tensor:
     return out
 
 
-def _adaptive_max(name: str, count: int, x: Any, output_size: Any, return_indices: bool) -> Any:
+adaptive_avg_pool1d, adaptive_avg_pool2d = each(_adaptive_avg_pool)
+
+
+def _adaptive_max_pool(name: str, count: int, input: Images, output_size: Any, return_indices: bool = False) -> Any:
+    """Take the largest of windows that divide images into `output_size` as evenly as they can; None keeps a size."""
+    x: Any = input
     wanted = _adaptive_sizes(name, count, x, output_size)
 
     def operation(images: Any) -> Any:
@@ -275,9 +196,15 @@ def _adaptive_max(name: str, count: int, x: Any, output_size: Any, return_indice
     return as_images(name, count, x, operation)
 
 
-def _unpool(
-    name: str, count: int, x: Any, indices: Any, kernel_size: Any, stride: Any, padding: Any, output_size: Any
-) -> Tensor:
+adaptive_max_pool1d, adaptive_max_pool2d = each(_adaptive_max_pool)
+
+
+def _max_unpool(
+    name: str, count: int, input: Images, indices: Images, kernel_size: Sizes, stride: Sizes | None = None,
+    padding: Sizes = 0, output_size: Any = None,
+) -> Tensor:  # fmt: skip
+    """Put maxima back where max_pool found them, into zeros; output_size: where pooling left rows over."""
+    x: Any = input
     data(name, x, count + 1, count + 2)
     if tuple(indices.shape) != tuple(x.shape) or indices.dtype != np.int64:
         raise ShapeError(f"{name}: the indices must be int64 and of the input's shape.",
@@ -297,3 +224,6 @@ def _unpool(
     put = index.place(unchanging(np.zeros((planes, pixels), x.dtype)), flat, at, axis=1)
     out: Tensor = layout.reshape(put, shape=(*lead, *size))
     return out
+
+
+max_unpool1d, max_unpool2d = each(_max_unpool)

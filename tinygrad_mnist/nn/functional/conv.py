@@ -2,92 +2,40 @@
 
 All of them are ops/conv.py's three: of one dimension is on images one pixel high, and a transposed convolution is the
 gradient of a convolution in its input, with whose rules it is differentiated. Read after arguments.py; look next at
-pooling.py.
+pool.py.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..core.errors import ArgumentError, ShapeError
-from ..core.graph import Array
-from ..functions import pad
-from ..functions.types import Tensor
-from ..kernels.shapes import Pair
-from ..ops import conv, layout
-from .arguments import as_images, data, like_weight, numbers
+from ...core.errors import ArgumentError, ShapeError
+from ...core.graph import Array
+from ...functions import pad
+from ...functions.types import Tensor
+from ...kernels.shapes import Pair
+from ...ops import conv, layout
+from .arguments import as_images, data, each, like_weight, numbers
 
 Sizes = int | tuple[int, ...] | list[int]
 Images = Tensor | Array
-BEFORE = {"stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}  # of the height of what has none
-
-
-def conv1d(
-    input: Images, weight: Images, bias: Images | None = None, stride: Sizes = 1, padding: Sizes | str = 0,
-    dilation: Sizes = 1, groups: int = 1,
-) -> Tensor:  # fmt: skip
-    """Cross-correlate sequences with filters.
-
-    Shapes:
-        input (N, C, L) or (C, L), weight (O, C / groups, K), bias (O,) or None -> (N, O, OL) or (O, OL)
-    Args:
-        padding: zeros on each side, or "valid" (none), or "same" (output as long as input; stride 1)
-    Raises:
-        ShapeError if input and weight disagree on C or the filter is longer than the padded input
-    """
-    return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d(
-    input: Images, weight: Images, bias: Images | None = None, stride: int | Pair = 1, padding: int | Pair | str = 0,
-    dilation: int | Pair = 1, groups: int = 1,
-) -> Tensor:  # fmt: skip
-    """Cross-correlate images with filters.
-
-    Shapes:
-        input (N, C, H, W) or (C, H, W), weight (O, C / groups, KH, KW), bias (O,) or None -> (N, O, OH, OW) or (O, ...)
-    Args:
-        padding: pixels of zeros on each side, or "valid" (none), or "same" (output as large as input; stride 1)
-    Raises:
-        ShapeError if input and weight disagree on C or the filter is larger than the padded image
-    """
-    return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv_transpose1d(
-    input: Images, weight: Images, bias: Images | None = None, stride: Sizes = 1, padding: Sizes = 0,
-    output_padding: Sizes = 0, groups: int = 1, dilation: Sizes = 1,
-) -> Tensor:  # fmt: skip
-    """Spread sequences over filters: the gradient of conv1d in its input, as an operation of its own.
-
-    Shapes:
-        input (N, C, L) or (C, L), weight (C, O / groups, K), bias (O,) or None -> (N, O, OL) or (O, OL);
-        OL = (L - 1) s - 2 pad + d (K - 1) + output_padding + 1
-    """
-    settings = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
-    return _transposed("conv_transpose1d", 1, input, weight, bias, groups, settings)
-
-
-def conv_transpose2d(
-    input: Images, weight: Images, bias: Images | None = None, stride: Sizes = 1, padding: Sizes = 0,
-    output_padding: Sizes = 0, groups: int = 1, dilation: Sizes = 1,
-) -> Tensor:  # fmt: skip
-    """Spread images over filters: the gradient of conv2d in its input, as an operation of its own.
-
-    Shapes:
-        input (N, C, H, W) or (C, H, W), weight (C, O / groups, KH, KW), bias (O,) or None -> (N, O, OH, OW) or
-        (O, OH, OW); OH = (H - 1) s - 2 pad + d (KH - 1) + output_padding + 1
-    Args:
-        output_padding: rows and columns more, after the others; less than the stride or the dilation
-    """
-    settings = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
-    return _transposed("conv_transpose2d", 2, input, weight, bias, groups, settings)
+BEFORE = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}  # of a height
 
 
 def _conv(
-    name: str, count: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
-) -> Tensor:
-    """Convolve in one or two dimensions."""
+    name: str, count: int, input: Any, weight: Any, bias: Images | None = None, stride: Sizes = 1,
+    padding: Sizes | str = 0, dilation: Sizes = 1, groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """Cross-correlate sequences or images with filters.
+
+    Shapes:
+        input (N, C, *L) or (C, *L), weight (O, C / groups, *K), bias (O,) or None -> (N, O, *OL) or (O, *OL), with as
+        many dimensions L as the name says
+    Args:
+        padding: zeros on each side, or "valid" (none), or "same" (output as large as input; stride 1)
+    Raises:
+        ShapeError if input and weight disagree on C or the filter is larger than the padded input
+    """
     input = like_weight(name, input, weight)
     steps, spread = numbers(stride, f"{name}: stride", count), numbers(dilation, f"{name}: dilation", count)
     if padding == "same":
@@ -107,24 +55,33 @@ def _conv(
                          got=f"input {tuple(input.shape)}, weight {tuple(weight.shape)}",
                          expected=f"weight of {count + 2}, input of {count + 1} or {count + 2}")  # fmt: skip
     kernel = weight if count == 2 else layout.reshape(weight, shape=(*weight.shape[:2], 1, weight.shape[2]))
-    geometry = _geometry(stride=steps, padding=widths, dilation=spread)
-    out = as_images(name, count, input, lambda x: conv.conv2d(x, kernel, bias, groups=groups, **geometry))
+    shapes = geometry(stride=steps, padding=widths, dilation=spread)
+    out = as_images(name, count, input, lambda x: conv.conv2d(x, kernel, bias, groups=groups, **shapes))
     return out
 
 
-def _geometry(**settings: tuple[int, ...]) -> dict[str, Pair]:
+def geometry(**settings: tuple[int, ...]) -> dict[str, Pair]:
     """Write settings of one dimension as those of an image one pixel high."""
     return {k: (BEFORE[k], v[0]) if len(v) == 1 else (v[0], v[1]) for k, v in settings.items()}
 
 
-def _transposed(
-    name: str, count: int, input: Any, weight: Any, bias: Any, groups: int, settings: dict[str, Any]
-) -> Tensor:
-    """Transpose a convolution in one or two dimensions."""
+def _conv_transpose(
+    name: str, count: int, input: Any, weight: Any, bias: Any = None, stride: Sizes = 1, padding: Sizes = 0,
+    output_padding: Sizes = 0, groups: int = 1, dilation: Sizes = 1,
+) -> Tensor:  # fmt: skip
+    """Spread sequences or images over filters: a convolution's gradient in its input, as an operation of its own.
+
+    Shapes:
+        input (N, C, *L) or (C, *L), weight (C, O / groups, *K), bias (O,) or None -> (N, O, *OL) or (O, *OL);
+        OL = (L - 1) s - 2 pad + d (K - 1) + output_padding + 1
+    Args:
+        output_padding: rows and columns more, after the others; less than the stride or the dilation
+    """
+    settings = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
     input = like_weight(name, input, weight)
-    geometry = _geometry(**{k: numbers(v, f"{name}: {k}", count) for k, v in settings.items()})
-    more = geometry.pop("output_padding")
-    steps, widths, spread = (geometry[k] for k in ("stride", "padding", "dilation"))
+    shapes = geometry(**{k: numbers(v, f"{name}: {k}", count) for k, v in settings.items()})
+    more = shapes.pop("output_padding")
+    steps, widths, spread = (shapes[k] for k in ("stride", "padding", "dilation"))
     got = f"input {tuple(input.shape)}, weight {tuple(weight.shape)}"
     if weight.ndim != count + 2 or 0 in weight.shape or groups < 1:
         raise ShapeError(f"{name}: the weight does not fit.", got=f"{got}, groups {groups}",
@@ -155,11 +112,15 @@ def _transposed(
                              expected="less padding")  # fmt: skip
         if more[0] < steps[0] and more[1] < steps[1]:
             shape = (x.shape[0], outputs, *size)
-            return conv.conv2d_input_gradient(x, kernel, x_shape=shape, groups=groups, **geometry)
-        whole = {**geometry, "padding": (0, 0)}  # a convolution of the output would see more than the input
+            return conv.conv2d_input_gradient(x, kernel, x_shape=shape, groups=groups, **shapes)
+        whole = {**shapes, "padding": (0, 0)}  # a convolution of the output would see more than the input
         out = conv.conv2d_input_gradient(x, kernel, x_shape=(x.shape[0], outputs, *full), groups=groups, **whole)
         cut = tuple((-w, m - w) for w, m in zip(widths, more, strict=True))
         return layout.pad(out, width=((0, 0), (0, 0), *cut), value=0)
 
     out: Tensor = as_images(name, count, input, spread_images)
     return out if bias is None else out + layout.reshape(bias, shape=(outputs,) + (1,) * count)
+
+
+conv1d, conv2d = each(_conv)
+conv_transpose1d, conv_transpose2d = each(_conv_transpose)

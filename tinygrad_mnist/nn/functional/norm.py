@@ -1,7 +1,7 @@
 """Normalizations as functions: batch, layer, group, instance, root mean square, local response, unit length.
 
 All but batch norm standardize rows of a matrix. Batch norm keeps running moments, changed in place outside of the
-graph, which a compiled step repeats. Read after gates.py; ops/norms.py has the primitives.
+graph, which a compiled step repeats. Read after activation.py; ops/norms.py has the primitives.
 """
 
 from __future__ import annotations
@@ -12,25 +12,28 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ShapeError
-from ..core.graph import no_grad
-from ..functions import clamp, pad, reshape, square
-from ..functions.norms import vector_norm
-from ..functions.types import Tensor
-from ..ops import norms, reduce
-from ..ops.elementwise import sqrt
-from ..ops.index import getitem
-from .checks import floats
+from ...core.errors import ArgumentError, ShapeError
+from ...core.graph import no_grad
+from ...functions import clamp, pad, reshape, square
+from ...functions.norms import vector_norm
+from ...functions.types import Tensor
+from ...ops import norms, reduce
+from ...ops.elementwise import sqrt
+from ...ops.index import getitem
+from .arguments import floats
 
 
-def _affine(x: Any, weight: Tensor | None, bias: Tensor | None) -> Any:
-    """Scale and shift each channel of (N, C, *)."""
-    for name, vector in (("weight", weight), ("bias", bias)):
+def _fit(name: str, x: Any, *vectors: Any) -> None:
+    """Raise unless vectors have a number for each channel of (N, C, *)."""
+    for vector in vectors:
         if vector is not None and tuple(vector.shape) != (x.shape[1],):
-            raise ShapeError(
-                f"norm: the {name} does not fit the channels.", got=f"input {tuple(x.shape)}, {tuple(vector.shape)}",
-                expected=f"({x.shape[1]},)",
-            )  # fmt: skip
+            got = f"input {tuple(x.shape)}, {tuple(vector.shape)}"
+            raise ShapeError(f"{name}: a vector does not fit the channels.", got=got, expected=f"({x.shape[1]},)")
+
+
+def _affine(name: str, x: Any, weight: Tensor | None, bias: Tensor | None) -> Any:
+    """Scale and shift each channel of (N, C, *)."""
+    _fit(name, x, weight, bias)
     if weight is not None:
         return norms.rescale(x, None, weight, bias, None, None)
     return x if bias is None else x + reshape(bias, (-1, *(1,) * (x.ndim - 2)))
@@ -48,8 +51,6 @@ def batch_norm(
         input (N, C, *), all others (C,) -> (N, C, *)
     Args:
         running_mean, running_var: while training changed in place to (1 - momentum) · old + momentum · new
-    Raises:
-        ShapeError while training with one value a channel, or for vectors that do not fit the channels
     Source:
         Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithm 1
     """
@@ -60,10 +61,7 @@ def batch_norm(
     if training and count == 1:
         raise ShapeError("batch_norm: more than one value a channel is needed to train.", got=f"{tuple(x.shape)}",
                          hint="a larger batch, or model.eval()")  # fmt: skip
-    for vector in (running_mean, running_var, weight, bias):
-        if vector is not None and tuple(vector.shape) != (x.shape[1],):
-            got = f"input {tuple(x.shape)}, {tuple(vector.shape)}"
-            raise ShapeError("batch_norm: a vector does not fit the channels.", got=got, expected=f"({x.shape[1]},)")
+    _fit("batch_norm", x, running_mean, running_var, weight, bias)
     if training:
         with no_grad():
             known = norms.moments(x)
@@ -73,8 +71,7 @@ def batch_norm(
     if running_mean is None or running_var is None:
         raise ArgumentError("batch_norm: evaluation needs the running moments.", hint="training=True")
     factor = 1 / sqrt(running_var + eps)
-    return norms.rescale(
-        x, running_mean, factor if weight is None else factor * weight, bias, None, None)
+    return norms.rescale(x, running_mean, factor if weight is None else factor * weight, bias, None, None)
 
 
 @no_grad()
@@ -94,10 +91,8 @@ def _trailing(name: str, x: Any, normalized_shape: Any, *vectors: Any) -> tuple[
     single = isinstance(normalized_shape, int | np.integer)
     shape = (int(normalized_shape),) if single else tuple(map(int, normalized_shape))
     if not shape or tuple(x.shape[x.ndim - len(shape) :]) != shape or len(shape) > x.ndim:
-        raise ShapeError(
-            f"{name}: the input does not end in the normalized shape.", got=f"input {tuple(x.shape)}",
-            expected=f"(*, {', '.join(map(str, shape))})",
-        )  # fmt: skip
+        raise ShapeError(f"{name}: the input does not end in the normalized shape.", got=f"input {tuple(x.shape)}",
+                         expected=f"(*, {', '.join(map(str, shape))})")  # fmt: skip
     for vector in vectors:
         if vector is not None and tuple(vector.shape) != shape:
             raise ShapeError(f"{name}: weight and bias have the normalized shape.", got=f"{tuple(vector.shape)}",
@@ -109,13 +104,7 @@ def layer_norm(
     input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
-    """Bring the last dimensions of each sample to mean 0 and variance 1, then scale and shift element by element.
-
-    Shapes:
-        input (*, D), weight, bias (D), D the normalized shape -> (*, D)
-    Source:
-        Ba et al. 2016 (arXiv:1607.06450)
-    """
+    """Bring the last dimensions to mean 0 and variance 1, then scale and shift each element; Ba et al. 2016."""
     shape, rows = _trailing("layer_norm", floats("layer_norm", input), normalized_shape, weight, bias)
     out = _standardized(input, rows, eps)
     out = out if weight is None else out * (weight if len(shape) == 1 else reshape(weight, (-1,)))
@@ -126,15 +115,7 @@ def layer_norm(
 def rms_norm(
     input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
-    """Divide the last dimensions of each sample by the root of their mean square, then scale element by element.
-
-    Shapes:
-        input (*, D), weight (D), D the normalized shape -> (*, D)
-    Args:
-        eps: added to the mean square; the smallest step of the dtype unless given
-    Source:
-        Zhang & Sennrich 2019 (arXiv:1910.07467)
-    """
+    """Divide by the root of mean square and eps (that of the dtype) over the last dimensions; Zhang & Sennrich 2019."""
     shape, rows = _trailing("rms_norm", floats("rms_norm", input), normalized_shape, weight)
     x = reshape(input, (rows, math.prod(shape)))
     smallest = float(np.finfo(x.dtype).eps) if eps is None else eps
@@ -145,18 +126,12 @@ def rms_norm(
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
-    """Bring groups of channels of each sample to mean 0 and variance 1, then scale and shift each channel.
-
-    Shapes:
-        input (N, C, *), weight, bias (C,) -> (N, C, *)
-    Source:
-        Wu & He 2018 (arXiv:1803.08494)
-    """
+    """Bring groups of channels of (N, C, *) to mean 0 and variance 1, then scale and shift each; Wu & He 2018."""
     if floats("group_norm", input).ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
         raise ShapeError("group_norm: the groups must divide the channels.", got=f"input {tuple(input.shape)}, "
                          f"{num_groups} groups", expected="(N, C, *), C divisible")  # fmt: skip
     out = reshape(_standardized(input, input.shape[0] * num_groups, eps), tuple(input.shape))
-    return _affine(out, weight, bias)
+    return _affine("group_norm", out, weight, bias)
 
 
 def instance_norm(
@@ -164,13 +139,7 @@ def instance_norm(
     weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True, momentum: Any = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
-    """Bring each channel of each sample to mean 0 and variance 1, or, without its own moments, by running ones.
-
-    Shapes:
-        input (N, C, *), all others (C,) -> (N, C, *)
-    Source:
-        Ulyanov et al. 2016 (arXiv:1607.08022)
-    """
+    """Bring each channel of each sample to mean 0 and variance 1, or by running moments; Ulyanov et al. 2016."""
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     floats("instance_norm", input)
@@ -184,7 +153,7 @@ def instance_norm(
             moments = norms.moments(reshape(input.detach(), (1, n * c, count)))
             average = reduce.mean(reshape(moments, (2, n, c)), axis=1, keepdims=False)
             _keep(running_mean, running_var, average, count, momentum)
-    return _affine(reshape(_standardized(input, n * c, eps), tuple(input.shape)), weight, bias)
+    return _affine("instance_norm", reshape(_standardized(input, n * c, eps), tuple(input.shape)), weight, bias)
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.errors import ShapeError
-from ..functions import cat, reshape
-from ..tensors.in_place import replace
-from ..tensors.tensor import Tensor
+from ...core.errors import ShapeError
+from ...functions import cat, reshape
+from ...tensors.in_place import replace
+from ...tensors.tensor import Tensor
 
 
 def parameters_to_vector(parameters: Iterable[Any]) -> Tensor:

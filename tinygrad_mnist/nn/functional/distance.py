@@ -1,6 +1,6 @@
 """Distances of tensors, and the losses made of them: of numbers, of pairs, of triplets, of probabilities of yes or no.
 
-Losses take `reduction`, "mean", "sum" or "none", and broadcast as PyTorch's do. Read after losses.py.
+Losses take `reduction`, "mean", "sum" or "none", and broadcast as PyTorch's do. Read after loss.py.
 """
 
 from __future__ import annotations
@@ -12,29 +12,26 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ShapeError
-from ..core.explain import outside
-from ..core.graph import no_grad
-from ..functions import clamp, unsqueeze
-from ..functions import sum as _sum
-from ..functions.norms import vector_norm
-from ..functions.types import Tensor, TensorLike
-from ..ops import compare
-from ..ops.broadcast import broadcast_to
-from ..ops.elementwise import absolute, exp, log, sqrt, square
-from .checks import check_reduction, floats, reduced
-from .gates import softplus
+from ...core.errors import ArgumentError, ShapeError
+from ...core.explain import outside
+from ...core.graph import no_grad
+from ...functions import clamp, unsqueeze
+from ...functions import sum as _sum
+from ...functions.norms import vector_norm
+from ...functions.types import Tensor, TensorLike
+from ...ops import compare
+from ...ops.broadcast import broadcast_to
+from ...ops.elementwise import absolute, exp, log, sqrt, square
+from .activation import softplus
+from .arguments import check_reduction, floats, reduced
 
 
 def _alike(name: str, input: Any, target: Any) -> None:
     """Raise where shapes differ: (N, 1) against (N,) would silently compare every pair."""
     if tuple(input.shape) != tuple(np.shape(target)):
-        raise ShapeError(
-            f"{name}: input and target differ in shape.",
-            got=f"input {tuple(input.shape)}, target {tuple(np.shape(target))}",
-            expected="equal shapes",
-            hint="target.reshape(input.shape), or input.squeeze(-1) for (N, 1) against (N,)",
-        )
+        raise ShapeError(f"{name}: input and target differ in shape.",
+                         got=f"input {tuple(input.shape)}, target {tuple(np.shape(target))}", expected="equal shapes",
+                         hint="target.reshape(input.shape), or input.squeeze(-1) for (N, 1) against (N,)")  # fmt: skip
 
 
 def _weighted(losses: Any, weight: Any, reduction: str, share: bool = False) -> Any:
@@ -45,33 +42,19 @@ def _weighted(losses: Any, weight: Any, reduction: str, share: bool = False) -> 
 
 
 def mse_loss(input: Tensor, target: TensorLike, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
-    """Average the squared differences.
-
-    Shapes:
-        input (*A), target (*A) -> () or (*A)
-    Raises:
-        ShapeError if the shapes differ: (N, 1) against (N,) would silently compare every pair
-    """
+    """Average the squared differences of equal shapes: (N, 1) against (N,) would silently compare every pair."""
     _alike("mse_loss", input, target)
     return _weighted(square(input - target), weight, reduction, share=True)
 
 
 def l1_loss(input: Tensor, target: TensorLike, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
-    """Average the absolute differences.
-
-    Shapes:
-        input (*A), target (*A) -> () or (*A)
-    """
+    """Average the absolute differences: input (*A), target (*A) -> () or (*A)."""
     _alike("l1_loss", input, target)
     return _weighted(absolute(input - target), weight, reduction, share=True)
 
 
 def smooth_l1_loss(input: Tensor, target: TensorLike, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """Average d² / (2 β) of differences d below β, and |d| - β / 2 of larger ones.
-
-    Source:
-        Girshick 2015 (arXiv:1504.08083), equation 3, with β = 1
-    """
+    """Average d² / (2 β) of differences d below β, and |d| - β / 2 of larger ones; Girshick 2015 (arXiv:1504.08083)."""
     if beta < 0:
         raise ArgumentError("smooth_l1_loss: beta must not be negative.", got=f"{beta}")
     if beta == 0:
@@ -82,11 +65,7 @@ def smooth_l1_loss(input: Tensor, target: TensorLike, reduction: str = "mean", b
 def huber_loss(
     input: Tensor, target: TensorLike, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """Average d² / 2 of differences d below δ, and δ (|d| - δ / 2) of larger ones.
-
-    Source:
-        Huber 1964 (Annals of Mathematical Statistics 35)
-    """
+    """Average d² / 2 of differences d below δ, and δ (|d| - δ / 2) of larger ones; Huber 1964."""
     if delta <= 0:
         raise ArgumentError("huber_loss: delta must be positive.", got=f"{delta}")
     return _bent("huber_loss", input, target, reduction, delta, 1.0, weight)
@@ -128,13 +107,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """Compare probabilities of yes with 0, 1 or probabilities; logarithms are taken to be at least -100.
-
-    Math:
-        -(t log x + (1 - t) log(1 - x))
-    Shapes:
-        input, target (*A), weight broadcasting -> () or (*A)
-    """
+    """Compare probabilities of yes with 0, 1 or probabilities: -(t log x + (1 - t) log(1 - x)), logs from -100."""
     x: Any = floats("binary_cross_entropy", input)
     _alike("binary_cross_entropy", x, target)
     yes, no = (clamp(log(p), -100) for p in (_positive(x), _positive(1 - x)))
@@ -150,13 +123,7 @@ def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """Compare logits of yes with 0, 1 or probabilities, without overflow.
-
-    Math:
-        (1 - t) x + (1 + (p - 1) t) log(1 + e⁻ˣ), p = pos_weight or 1
-    Shapes:
-        input, target (*A), weight and pos_weight broadcasting -> () or (*A)
-    """
+    """Compare logits with 0, 1 or probabilities: (1 - t) x + (1 + (p - 1) t) log(1 + e⁻ˣ), p = pos_weight or 1."""
     x: Any = floats("binary_cross_entropy_with_logits", input)
     _alike("binary_cross_entropy_with_logits", x, target)
     if pos_weight is None:
@@ -212,11 +179,7 @@ def gaussian_nll_loss(
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """Give the cosine of the angle between vectors along a dimension.
-
-    Shapes:
-        x1, x2 broadcasting to (*, D, *) -> (*, *)
-    """
+    """Give the cosine of the angle between vectors along a dimension: x1, x2 broadcasting to (*, D, *) -> (*, *)."""
     return _sum(x1 * x2, dim) / (clamp(vector_norm(x1, 2, dim), eps) * clamp(vector_norm(x2, 2, dim), eps))
 
 
@@ -226,37 +189,30 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 
 
 def cosine_embedding_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, reduction: str = "mean"
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
-    """Bring vectors with target 1 together, and those with -1 to a cosine of at most the margin.
-
-    Shapes:
-        inputs (N, D) or (D,), target (N,) or () of 1 and -1 -> () or (N,)
-    """
+    """Bring vectors (N, D) or (D,) with target 1 together, and those with -1 to a cosine of at most the margin."""
     a: Any = input1
     products, squares = _sum(a * input2, -1), [_sum(square(x), -1) + 1e-12 for x in (a, input2)]
     cosine = products / sqrt(squares[0] * squares[1])
-    return reduced(_by_sign(target, 1 - cosine, clamp(cosine - margin, 0)), reduction)
+    return reduced(_where(target, 1, 1 - cosine) + _where(target, -1, clamp(cosine - margin, 0)), reduction)
 
 
-def _by_sign(target: Any, positive: Any, negative: Any) -> Any:
-    """Take one loss where the target is 1, the other where it is -1."""
-    zero = positive * 0
-    return compare.where(compare.equal(target, 1), positive, zero) + compare.where(
-        compare.equal(target, -1), negative, zero
-    )
+def _where(target: Any, sign: int, losses: Any) -> Any:
+    """Take losses where the target is 1, or -1, and else 0."""
+    return compare.where(compare.equal(target, sign), losses, losses * 0)
 
 
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
     """Make distances with target 1 small, and those with -1 at least the margin."""
     x: Any = input
-    zero = x * 0
-    losses = compare.where(compare.equal(target, 1), zero, clamp(margin - x, 0))
-    return reduced(losses + compare.where(compare.equal(target, -1), zero, x), reduction)
+    near, far = (compare.where(compare.equal(target, sign), x * 0, loss)
+                 for sign, loss in ((1, clamp(margin - x, 0)), (-1, x)))  # fmt: skip
+    return reduced(near + far, reduction)
 
 
 def margin_ranking_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, reduction: str = "mean"
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
     """Ask the first input to be larger by the margin where the target is 1, the second where it is -1."""
     return reduced(clamp(margin - target * (input1 - input2), 0), reduction)
@@ -268,16 +224,10 @@ def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> 
 
 
 def triplet_margin_loss(
-    anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
+    anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6,
     swap: bool = False, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """Ask an anchor to be nearer to the positive than to the negative, by the margin.
-
-    Args:
-        swap: of anchor and positive, take the one that is nearer to the negative
-    Source:
-        Balntas et al. 2016 (BMVC), section 3
-    """
+    """Ask an anchor (swap: or the positive) to be nearer to the positive than to the negative; Balntas et al. 2016."""
     return triplet_margin_with_distance_loss(
         anchor, positive, negative, distance_function=lambda a, b: pairwise_distance(a, b, p, eps), margin=margin,
         swap=swap, reduction=reduction,
