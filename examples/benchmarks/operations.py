@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .operands import CONSTANT, operands
+from .reasons import REASONS
 
 FORK: Any = multiprocessing.get_context("fork")  # what is imported stays, which Windows does not have
 MANY = 10**5  # elements of which the memory matters
@@ -257,7 +258,7 @@ def line(row: Row) -> str:
     cells = ""
     for pair in (row.forward, row.both):
         cells += f"{pair[0]:9.3f}{pair[1]:9.3f}{pair[0] / pair[1]:7.2f}" if pair else " " * 25
-    mark = f"  > {MOST:g}" if any(r > MOST for r in row.ratios) else ""
+    mark = f"  > {MOST:g}  {REASONS.get(row.name, '')}".rstrip() if any(r > MOST for r in row.ratios) else ""
     return f"{f'{row.name}({row.text})':60.60s}{cells}{mark}{'  ' + row.trouble if row.trouble else ''}".rstrip()
 
 

@@ -19,7 +19,6 @@ composed("round", F.round, lambda d: one(d, BETWEEN, decimals=0), lambda x, deci
 composed("round decimals", F.round, lambda d: one(d, Domain(-2.4, 2.4, tuple(np.arange(-2.45, 2.5, 0.1)), 0.02),
      decimals=1),
          lambda x, decimals: np.round(x * 10) / 10, order=2)  # fmt: skip
-composed("frac", F.frac, lambda d: one(d, BETWEEN), lambda x: x - np.trunc(x), order=2)
 composed("logit", F.logit, lambda d: one(d, UNIT), lambda x: np.log(x / (1 - x)))
 composed("logit eps", F.logit, lambda d: one(d, Domain(-0.5, 1.5, (0.25, 0.75)), eps=0.25),
          lambda x, eps: np.log((c := np.clip(x, eps, 1 - eps)) / (1 - c)), order=2)  # fmt: skip

@@ -94,6 +94,10 @@ for p, numpys, results in (
           examples=(Example((ROUNDED[0],), a(*results), (ROUNDED[1],), g=ROUNDED[2]),))  # fmt: skip
 
 
+unary(E.frac, lambda x: x - np.trunc(x), BETWEEN, order=2, torch="frac",
+      examples=(Example((a(-1.25, 0, 2.5),), a(-0.25, 0, 0.5), (a(1, 1, 1),)),))  # fmt: skip
+
+
 def build_rest(d: Draw) -> Call:
     """Draw quotients away from whole numbers."""
     first, second = d.broadcasting(2)

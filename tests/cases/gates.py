@@ -39,6 +39,13 @@ case(G.hardtanh, settings(Domain(-2, 2, (-1.0, 1.5)), low=(-1.0,), high=(1.5,)),
      torch=lambda m, x, low, high: m.nn.functional.hardtanh(x, low, high),
      examples=(Example((a(-2, -1, 0.5, 1, 3),), a(-1, -1, 0.5, 1, 1), (a(0, 0, 1, 0, 0),), {"low": -1, "high": 1}),
                Example((a(np.nan, 2),), a(np.nan, 1), (a(INF, 0),), {"low": -1, "high": 1}, g=INF * a(1, 1))))
+case(G.cut, settings(Domain(-2, 2, (-0.5, 1)), low=(-0.5, -INF), high=(1,)),
+     lambda x, low, high: np.where((x >= low) & (x <= high), 0, x), order=2,
+     torch=lambda m, x, low, high: m.where((x >= low) & (x <= high), 0, x),
+     examples=(Example((a(-1, -0.5, 0, 1, 2, np.nan),), a(-1, 0, 0, 0, 2, np.nan), (a(1, 0, 0, 0, 1, 1),),
+                       {"low": -0.5, "high": 1}),
+               Example((a(0.5, 1, 1.5, 2, 3),), a(0.5, 0, 0, 0, 3), (a(1, 0, 0, 0, 1),), {"low": 1, "high": 2}),
+               Example((a(-3, -1.5, 0),), a(-3, 0, 0), (a(1, 0, 1),), {"low": -2, "high": -1})))  # fmt: skip
 case(G.softshrink, settings(Domain(-2, 2, (-0.5, 0.5)), limit=(0.5,)),
      lambda x, limit: np.sign(x) * np.maximum(np.abs(x) - limit, 0), order=2,
      torch=lambda m, x, limit: m.nn.functional.softshrink(x, limit),

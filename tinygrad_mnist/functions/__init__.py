@@ -12,11 +12,11 @@ from .contractions import addmm, addmv, baddbmm, bmm, cross, dot, einsum, inner,
 from .elementwise import (
     abs, acos, acosh, asin, asinh, atan, atan2, atanh, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
     bitwise_right_shift, bitwise_xor, ceil, clone, cos, cosh, det, eq, erf, erfc, exp, exp2, expm1, floor, floor_divide,
-    fmod, ge, gt, inverse, isfinite, isinf, isnan, le, log, log10, log1p, log2, logaddexp, logical_and, logical_not,
-    logical_or, logical_xor, lt, maximum, minimum, multiply, ne, negative, reciprocal, relu, remainder, rsqrt, sigmoid,
-    sign, sin, sinh, sqrt, square, tan, tanh, trunc, where, xlogy,
+    fmod, frac, ge, gt, inverse, isfinite, isinf, isnan, le, log, log10, log1p, log2, logaddexp, logical_and,
+    logical_not, logical_or, logical_xor, lt, maximum, minimum, multiply, ne, negative, reciprocal, relu, remainder,
+    rsqrt, sigmoid, sign, sin, sinh, sqrt, square, tan, tanh, trunc, where, xlogy,
 )  # fmt: skip
-from .formulas import addcdiv, addcmul, allclose, equal, frac, isclose, lerp, logit, nan_to_num, round
+from .formulas import addcdiv, addcmul, allclose, equal, isclose, lerp, logit, nan_to_num, round
 from .indexing import (
     argwhere, index_add, index_copy, index_fill, index_select, masked_fill, masked_scatter, masked_select, nonzero,
     scatter, scatter_add, scatter_reduce, take, take_along_dim,

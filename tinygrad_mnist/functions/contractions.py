@@ -68,7 +68,8 @@ def inner(input: Values, other: Values) -> Tensor:
 def outer(input: Values, vec2: Values) -> Tensor:
     """Products of each element of one vector with each of another."""
     need((input.ndim, vec2.ndim) == (1, 1), "outer: expected two vectors.", input, vec2)
-    return elementwise.multiply(unsqueeze(input, 1), vec2)
+    times = matmul if input.dtype == vec2.dtype else elementwise.multiply
+    return times(unsqueeze(input, 1), unsqueeze(vec2, 0))
 
 
 def _blend(name: str, input: Any, product: Any, beta: Any, alpha: Any) -> Tensor:
@@ -206,7 +207,7 @@ def _pair(a: Any, left: Labels, b: Any, right: Labels, kept: set[Any]) -> tuple[
     sizes = dict(zip([*left, *right], [*a.shape, *b.shape], strict=True))
     counts = [tuple(sizes[n] for n in group) for group in (batch, rows, summed, columns)]
     a, b = _turned(a, left, [*batch, *rows, *summed]), _turned(b, right, [*batch, *summed, *columns])
-    if not summed:
+    if not summed and (batch or a.dtype != b.dtype):
         a = layout.reshape(a, shape=(*counts[0], *counts[1], *(1,) * len(columns)))
         b = layout.reshape(b, shape=(*counts[0], *(1,) * len(rows), *counts[3]))
         return elementwise.multiply(a, b), [*batch, *rows, *columns]

@@ -32,11 +32,6 @@ def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
     return elementwise.multiply(elementary.rint(elementwise.divide(input, scale)), scale)
 
 
-def frac(input: TensorLike) -> Tensor:
-    """Part of input behind the point, with its sign."""
-    return elementwise.subtract(input, elementary.trunc(input))
-
-
 def logit(input: TensorLike, eps: float | None = None) -> Tensor:
     """Logarithm of input / (1 - input), the inverse of the sigmoid; eps: input is limited to [eps, 1 - eps] first."""
     x = elementwise.add(input if eps is None else clamp(input, eps, 1 - eps), 0.0)  # -0 counts as 0

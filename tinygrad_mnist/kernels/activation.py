@@ -47,8 +47,8 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
     one_from = _one_from(x.dtype)
     for piece, result in _pieces(x, out):
         e = scratch("sigmoid", piece.shape, piece.dtype)
-        np.minimum(piece, level(piece, one_from), out=e)
-        np.exp(e, out=e)
+        low = piece.max(initial=0) <= one_from  # not so of NaN
+        np.exp(piece if low else np.minimum(piece, level(piece, one_from), out=e), out=e)
         np.divide(e, np.add(e, 1, out=result), out=result)
     return out
 
@@ -71,13 +71,18 @@ _FAR = (
     (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
      3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3),
 )  # fmt: skip
+# of singles: erf x = tanh(x P(x²) / Q(x²)) to 3e-7, fitted on |x| < 4
+_BELL = (
+    (0.00217828213, 0.0426465578, 0.279806822, 1.12837917),
+    (0.000324924428, 0.0236899279, 0.156892572, 1.0),
+)
 
 
 def erf(x: Array, out: Array | None = None) -> Array:
     """Integrate the normal density: 2/√π ∫₀ˣ e^(-t²) dt, to a few units in the last place.
 
     Shapes:  x (*A) -> (*A); out may be x
-    Source:  Cody 1969 (Mathematics of Computation 23), without his third range, of which 1 - ... leaves nothing
+    Source:  of doubles Cody 1969 (Mathematics of Computation 23), without his third range, of which 1 - ... leaves 0
     """
     if x.dtype.kind != "f":
         x = x.astype(Defaults.dtype)
@@ -85,6 +90,11 @@ def erf(x: Array, out: Array | None = None) -> Array:
     kind = np.result_type(x.dtype, np.float32)  # half precision cannot hold the coefficients
     for piece, result in _pieces(x, out):
         size, square, inner = (scratch(f"erf {name}", piece.shape, kind) for name in ("size", "square", "inner"))
+        if x.itemsize < 8:
+            np.clip(piece, -5, 5, out=size)
+            bell = _ratio("near", np.multiply(size, size, out=square), _BELL)
+            np.tanh(np.multiply(bell, size, out=bell), out=result)
+            continue
         np.minimum(np.abs(piece, out=size), 6, out=size)  # from which on it is 1
         np.multiply(size, size, out=square)
         near, far = _ratio("near", square, _NEAR), _ratio("far", size, _FAR)
@@ -94,6 +104,23 @@ def erf(x: Array, out: Array | None = None) -> Array:
         np.copyto(far, inner, where=np.less(size, _NEAR_TO, out=scratch("erf near", piece.shape, _BOOL)))
         np.copysign(far, piece, out=result)
     return out
+
+
+def _cube(x: Array, out: Array | None = None) -> Array:
+    out = np.empty_like(x) if out is None else out
+    for piece, result in _pieces(x, out):
+        np.multiply(np.square(piece, out=scratch("cube", piece.shape, x.dtype)), piece, out=result)
+    return out
+
+
+def _inverse_root(x: Array, out: Array | None = None) -> Any:
+    return np.true_divide(1, np.sqrt(x, out=out), out=out)
+
+
+# the powers that PyTorch, too, computes otherwise: up to ten times as fast
+POWERS: dict[float, Any] = {
+    3: _cube, 0.5: np.sqrt, -1: lambda x, out=None: np.true_divide(1, x, out=out), -0.5: _inverse_root,
+}  # fmt: skip
 
 
 def _ratio(name: str, x: Array, polynomials: tuple[tuple[float, ...], ...]) -> Array:

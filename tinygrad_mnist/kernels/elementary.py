@@ -14,6 +14,9 @@ import numpy as np
 from ..core.backend import Array, Defaults
 from ..core.errors import ArgumentError
 from .activation import _FAR, _NEAR, _NEAR_TO, _pieces, _ratio, keep
+from .gates import blocks
+from .scratch import scratch
+from .sums import add_up
 
 # erfc x = e^(-x²) / x (1/√π - P(x⁻²) / (x² Q(x⁻²))) beyond 4 (Cody 1969)
 _BEYOND = (
@@ -27,6 +30,7 @@ _SINGLE = (
     0.0003337358939, -0.0002079091206, -0.00204873476, 0.001776564635, 0.008703812035, -0.009873768747, -0.04687488818,
     0.04734310629, 0.6726422172, -0.6717940761,
 )  # fmt: skip
+_SMALL = 1 << 16  # doubles of which three arrays stay in cache
 quiet = np.errstate(all="ignore")
 
 
@@ -58,7 +62,30 @@ def fmod(a: Any, b: Any, out: Array | None = None) -> Any:
     """Give the remainder of a / b, with the sign of a."""
     if np.result_type(a, b).kind in "iub" and np.equal(b, 0).any():
         raise ArgumentError("division: an integer cannot be divided by 0.", expected="other divisors, or floats")
-    return np.fmod(a, b, out=out)
+    singles = all(getattr(x, "dtype", None) == np.float32 for x in (a, b)) or isinstance(b, int | float)
+    if not (singles and isinstance(a, np.ndarray) and a.dtype == np.float32 and a.ndim):
+        return np.fmod(a, b, out=out)
+    shape = np.broadcast_shapes(a.shape, np.shape(b))
+    a, b = (np.ascontiguousarray(np.broadcast_to(np.float32(x), shape)) for x in (a, b))
+    out = np.empty(shape, np.float32) if out is None else out
+    for pieces in blocks(a, b, out):
+        x, y, result = (piece.reshape(-1) for piece in pieces)
+        for i in range(0, x.size, _SMALL):
+            _fmod_of_singles(x[i : i + _SMALL], y[i : i + _SMALL], result[i : i + _SMALL])
+    return out
+
+
+def _fmod_of_singles(a: Array, b: Array, out: Array) -> None:
+    """Subtract from a the multiple of b in doubles, where that is exact: ten times as fast as NumPy."""
+    x, y, q = (scratch(f"fmod {name}", a.shape, np.dtype(np.float64)) for name in "xyq")
+    x[...], y[...] = a, b
+    np.trunc(np.divide(x, y, out=q), out=q)
+    if not (max(q.max(), -q.min()) < 1 << 24 and max(b.max(), -b.min()) < math.inf):
+        np.fmod(a, b, out=out)
+        return
+    sign = np.bitwise_and(a.view(np.int32), np.int32(-(2**31)))
+    np.subtract(x, np.multiply(q, y, out=q), out=out, casting="same_kind")
+    np.bitwise_or(out.view(np.int32), sign, out=out.view(np.int32))
 
 
 def turned(rest: Array, b: Any) -> Any:
@@ -70,7 +97,7 @@ def turned(rest: Array, b: Any) -> Any:
 def remainder(a: Any, b: Any, out: Array | None = None) -> Any:
     """Give the remainder of a / b, with the sign of b."""
     rest = np.asarray(fmod(a, b))
-    rest += keep(np.array(np.broadcast_to(b, rest.shape), rest.dtype, order="C"), turned(rest, b))
+    rest += keep(np.asarray(np.broadcast_to(b, rest.shape), rest.dtype, order="C"), turned(rest, b))
     return given(rest, out)
 
 
@@ -126,6 +153,12 @@ def lerp(a: Any, b: Any, w: Any, out: Array | None = None) -> Any:
     return given(from_b, out)
 
 
+@quiet
+def frac(x: Array, out: Array | None = None) -> Any:
+    """Give what is behind the point."""
+    return np.subtract(x, np.trunc(x), out=out)
+
+
 def rint(x: Array, out: Array | None = None) -> Any:
     """Round to the nearest whole number, an even one halfway; integers stay."""
     return np.rint(x, out=out) if x.dtype.kind == "f" else np.positive(x, out=out)
@@ -133,7 +166,9 @@ def rint(x: Array, out: Array | None = None) -> Any:
 
 def nan_to_num(x: Array, *, nan: float, posinf: float | None, neginf: float | None) -> Array:
     """Replace what is not a number, and infinities: those of None by the largest numbers."""
-    out = keep(x, np.asarray(np.equal(x, x))) if x.dtype.kind == "f" else x.copy()  # far quicker than np.copyto
+    if x.dtype.kind != "f" or np.isfinite(add_up(x, None)):  # nothing to replace
+        return x.copy()
+    out = keep(x, np.asarray(np.equal(x, x)))  # far quicker than np.copyto
     if x.dtype.kind == "f":
         if nan:
             out += x.dtype.type(nan) * np.isnan(x)

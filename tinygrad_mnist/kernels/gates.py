@@ -152,33 +152,31 @@ def _softplus(x: Array, out: Piece, slope: Piece, spare: list[Array], *, beta: f
 
 # ---------------------------------------------------------------- the normal distribution
 
-# Φ(x) = (1 + tanh(x P(x²) / Q(x²))) / 2 to 1.3e-7, fitted on |x| < 5.5; the first coefficient of P is 1
-_P = tuple(p / 5.50948448e-05 for p in (5.16510669e-03, 9.50604737e-02, 7.97886048e-01))
-_Q = tuple(q / 5.50948448e-05 for q in (3.15594213e-03, 7.36100181e-02, 1.0))
+# Φ(x) = (1 + tanh(x (z + c₀ + c₁ / (z + c₂ + c₃ / (z + c₄))))) / 2 with z = (c x)², to 1.5e-7, fitted on |x| < 5.6
+_ROOT = 0.136197218
+_FRACTION = (1.15640714, -0.0351781078, -0.707794793, 0.880538268, 1.09259519)
+_QUIET = np.errstate(over="ignore")
 BEND, SLOPE = 0.044715, math.sqrt(2 / math.pi)
 
 
-def _normal(x: Array, out: Array, spare: list[Array]) -> Array:
-    """Give the normal distribution Φ, and in spare[1] x², of x that is not too far out."""
-    near, square = spare
+@_QUIET
+def _normal(x: Array, out: Array, square: Array) -> float:
+    """Give the normal distribution Φ in out, and in square x², but for the factor that is returned."""
     if x.itemsize == 8:
-        erf(np.multiply(x, math.sqrt(0.5), out=near), out)
-        np.multiply(np.clip(x, -40, 40, out=near), near, out=square)
+        erf(np.multiply(x, math.sqrt(0.5), out=square), out)
+        np.square(np.clip(x, -40, 40, out=square), out=square)
     else:
-        np.multiply(np.clip(x, -20, 20, out=near), near, out=square)
-        top = np.add(square, _P[0], out=out)
-        for p in _P[1:]:
-            top *= square
-            top += p
-        near *= top
-        bottom = np.multiply(square, _Q[0], out=out)
-        bottom += _Q[1]
-        bottom *= square
-        bottom += _Q[2]
-        np.tanh(np.divide(near, bottom, out=out), out=out)
+        np.multiply(x, _ROOT, out=square)
+        square *= square
+        np.add(square, _FRACTION[4], out=out)
+        for over, plus in (_FRACTION[3:1:-1], _FRACTION[1::-1]):
+            np.divide(over, out, out=out)
+            out += square
+            out += plus
+        np.tanh(np.multiply(out, x, out=out), out=out)
     out += 1
     out *= 0.5
-    return out
+    return 1.0 if x.itemsize == 8 else _ROOT * _ROOT
 
 
 def _gelu(x: Array, out: Piece, slope: Piece, spare: list[Array], *, approximate: bool) -> None:
@@ -196,9 +194,9 @@ def _gelu(x: Array, out: Piece, slope: Piece, spare: list[Array], *, approximate
             a *= phi
             np.multiply(a, np.subtract(1, phi, out=b), out=a)
     else:
-        _normal(x, phi, [a, b])
+        factor = _normal(x, phi, b)
         if slope is not None:
-            np.exp(np.multiply(b, -0.5, out=a), out=a)
+            np.exp(np.multiply(b, -0.5 / factor, out=a), out=a)
             a *= x
             a *= 1 / math.sqrt(2 * math.pi)
     if out is not None:
@@ -211,28 +209,7 @@ silu, mish, elu = gate(_silu, 2), gate(_mish, 3), gate(_elu, 2)
 softplus, gelu = gate(_softplus, 3), gate(_gelu, 3)
 
 
-# ---------------------------------------------------------------- straight pieces
-
-
-def leaky(x: Array, slope: Any, out: Piece = None) -> Any:
-    """Give x where it is positive, else slope · x.
-
-    Shapes:  x (*A), slope a number or broadcasting with x -> their common shape
-    """
-    x = x if x.dtype.kind == "f" else x.astype(np.float32)
-    if isinstance(slope, float | int):
-        if slope == 0:  # times infinity it would be NaN
-            return np.maximum(x, 0, out=out)
-        out = np.empty_like(x) if out is None else out
-        pick: Any = np.maximum if slope <= 1 else np.minimum
-        for piece, result in blocks(x, out):
-            product = np.multiply(piece, slope, out=scratch("leaky", piece.shape, piece.dtype))
-            pick(piece, product, out=result)
-        return out
-    if np.isfinite(slope).all():  # so that 0 · slope is 0
-        low = np.multiply(slope, np.clip(x, -np.inf, 0))
-        return np.add(low, np.clip(x, 0, np.inf), out=low if out is None else out)
-    return choose(np.greater(x, 0), x, np.multiply(slope, x), out)
+# ---------------------------------------------------------------- choices
 
 
 def choose(mask: Array, a: Any, b: Any, out: Piece = None) -> Array:
@@ -261,13 +238,3 @@ def choose(mask: Array, a: Any, b: Any, out: Piece = None) -> Array:
         np.multiply(np.bitwise_xor(first, last, out=rest), select, out=rest)
         np.bitwise_xor(rest, last, out=result.view(bits))
     return out
-
-
-def hardtanh(x: Array, *, low: float, high: float, out: Piece = None) -> Any:
-    """Limit x to [low, high]."""
-    return np.clip(x, low, high, out=out)
-
-
-def softshrink(x: Array, *, limit: float, out: Piece = None) -> Any:
-    """Move x towards 0 by the limit, and to 0 where it is nearer."""
-    return np.subtract(x, np.clip(x, -limit, limit), out=out)

@@ -88,7 +88,7 @@ def rint(x: Number) -> Number:
 
 
 def normal(x: Number) -> Number:
-    """Normal distribution Φ of a float32 number, to 1.3e-7; see kernels/gates.py for the fit."""
+    """Normal distribution Φ of a float32 number, to 1.3e-7: (1 + tanh(x P(x²) / Q(x²))) / 2, fitted."""
     limit = np.float32(10)
     a = limit if x > limit else -limit if x < -limit else x
     z = a * a

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.backend import Array
 from .parallel import count_product, for_each, get_num_threads, with_one_blas_thread
+from .scratch import scratch
 
 _FEW = 1 << 12  # multiplications above which one product of all rows is up to ten times as fast as one of each matrix
 _ALONE = 1 << 18  # multiplications up to which BLAS uses one thread anyway
@@ -27,6 +28,12 @@ def product(a: Array, b: Array, out: Array | None = None) -> Array:
     Shapes:  a (*A, I, K), b (*B, K, J) -> (*broadcast(A, B), I, J)
     """
     work = a.size * b.shape[-1]
+    if a.shape[-1] == 1 == a.ndim - 1 == b.ndim - 1:  # BLAS adds a column of zeros up quicker than NumPy multiplies
+        if work <= _FEW or a.dtype.char not in "fd" or a.dtype != b.dtype:
+            return np.multiply(a, b, out=out)
+        left, right = (scratch(f"product {i}", (2, x.size), x.dtype) for i, x in enumerate((a, b)))
+        left[0], right[0], left[1], right[1] = a[:, 0], b[0], 0, 0
+        a, b = left.T, right
     if a.ndim > 2 and b.ndim == 2 and work > _FEW and (out is None or out.flags.c_contiguous):
         shape = (*a.shape[:-1], b.shape[1])
         rows = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])

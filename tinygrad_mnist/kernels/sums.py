@@ -23,6 +23,24 @@ _add_up: Any = np.add.reduce  # NumPy's type stubs do not know it with a variabl
 _ones: dict[tuple[np.dtype[Any], int], Array] = {}
 
 
+def add_up(x: Array, axis: Any, dtype: Any = None, out: Array | None = None, keepdims: bool = False) -> Any:
+    """Sum as NumPy does, but all floats in C order, or those of rows, with as many sums at once as a register holds."""
+    if x.size > SMALL and x.dtype.char in "fd" and dtype is None and x.flags.c_contiguous:
+        if axis is None:
+            whole = x.size - x.size % _LONG_ROW
+            flat = x.reshape(-1)
+            sums = np.einsum("ij->i", flat[:whole].reshape(-1, _LONG_ROW))
+            total = _add_up(sums) + _add_up(flat[whole:])
+            if out is None:
+                return total.reshape((1,) * x.ndim) if keepdims else total
+            out[...] = total
+            return out
+        if axis in (-1, x.ndim - 1, (-1,), (x.ndim - 1,)) and x.shape[-1] <= _LONG_ROW:
+            sums = np.einsum("...i->...", x, out=out[..., 0] if keepdims and out is not None else out)
+            return out if out is not None else sums[..., None] if keepdims else sums
+    return _add_up(x, axis, dtype, out, keepdims)
+
+
 def sum_to(x: Array, shape: tuple[int, ...], out: Array | None = None) -> Array:
     """Sum x over the axes along which `shape` would be stretched to x's shape.
 
@@ -44,9 +62,10 @@ def sum_axes(x: Array, axes: tuple[int, ...], *, keepdims: bool, dtype: Any = No
 
     Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
     """
-    if axes == (x.ndim - 1,) and x.size > SMALL and x.shape[-1] <= _SHORT:
-        if x.flags.c_contiguous and x.dtype.char in "fd" and dtype is None:
+    if axes == (x.ndim - 1,) and x.size > SMALL:
+        if x.shape[-1] <= _SHORT and x.flags.c_contiguous and x.dtype.char in "fd" and dtype is None:
             return row_sums(x, out) if keepdims else row_sums(x, None if out is None else out[..., None])[..., 0]
+        return add_up(x, axes, dtype, out, keepdims)
     kept = tuple(i for i in range(x.ndim) if i not in axes)
     rows = x.transpose(*axes, *kept)  # channels-last memory summed over all but the channels is one such case
     if x.ndim == 4 and axes == (0, 2, 3) and x.flags.c_contiguous and x.dtype.char in "fd" and dtype is None:

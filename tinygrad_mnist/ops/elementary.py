@@ -92,6 +92,8 @@ nan_to_num = row(
 floor = row("floor", np.floor, "Largest whole number of at most x.", "loops.floor(x)", x=lambda g, out, x: zero(g))
 ceil = row("ceil", np.ceil, "Smallest whole number of at least x.", "loops.ceil(x)", x=lambda g, out, x: zero(g))
 trunc = row("trunc", np.trunc, "Whole part of x, rounded towards 0.", "loops.trunc(x)", x=lambda g, out, x: zero(g))
+frac = row("frac", kernel.frac, "Part of x behind the point, with its sign.", "x - loops.trunc(x)",
+           x=lambda g, out, x: g)  # fmt: skip
 rint = row("rint", kernel.rint, "Nearest whole number, an even one halfway.", "loops.rint(x)", answers=np.rint,
            x=lambda g, out, x: zero(g))  # fmt: skip
 floor_divide = row("floor_divide", kernel.floor_divide, "Quotient a / b, rounded down.", "", "a, b", modular=True,

@@ -84,6 +84,8 @@ def power_scalar(x: Array, *, exponent: float, out: Array | None = None) -> Arra
         x = x.astype(np.int64)
     if exponent == 2 and (x.dtype.kind == "f" or type(exponent) is int):
         return np.square(x, out=out)
+    if x.dtype.char in "fd" and exponent in kernel.POWERS:
+        return np.asarray(kernel.POWERS[exponent](x, out))
     return np.power(x, exponent if x.dtype.kind == "f" or exponent >= 0 else float(exponent), out=out)
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from ..core.graph import Array
 from ..core.primitive import primitive
 from ..kernels import gates as kernel
+from ..kernels import straight
 from .activation import sigmoid, tanh
 from .broadcast import elementwise
-from .compare import greater, greater_equal, keep, less, less_equal, logical_not, logical_or, where
+from .compare import greater, greater_equal, keep, less, less_equal, logical_and, logical_not, logical_or, where
 from .elementwise import absolute, exp
 
 BEND, SLOPE = kernel.BEND, kernel.SLOPE
@@ -22,7 +23,7 @@ BEND, SLOPE = kernel.BEND, kernel.SLOPE
 # ---------------------------------------------------------------- straight pieces
 
 
-@elementwise(kernel.leaky, loop="x if x > 0 else slope * x")
+@elementwise(straight.leaky, loop="x if x > 0 else slope * x")
 def leaky(x: Array, slope: Any) -> Any:
     """x where it is positive, else slope · x."""
 
@@ -37,7 +38,7 @@ def leaky_vjp_slope(g: Any, out: Any, x: Any, slope: Any) -> Any:
     return keep(g * x, logical_not(greater(x, 0)))
 
 
-@elementwise(kernel.hardtanh, loop="low if x < low else high if x > high else x")
+@elementwise(straight.hardtanh, loop="low if x < low else high if x > high else x")
 def hardtanh(x: Array, *, low: float, high: float) -> Any:
     """Limit x to [low, high]; no gradient passes at a bound."""
 
@@ -47,7 +48,17 @@ def hardtanh_vjp_x(g: Any, out: Any, x: Any, *, low: float, high: float) -> Any:
     return keep(g, logical_not(logical_or(less_equal(x, low), greater_equal(x, high))))
 
 
-@elementwise(kernel.softshrink, loop="x - limit if x > limit else x + limit if x < -limit else 0 if x == x else x")
+@elementwise(straight.cut, loop="0 if low <= x and x <= high else x")
+def cut(x: Array, *, low: float, high: float) -> Any:
+    """x, and 0 where it lies within [low, high]."""
+
+
+@cut.vjp("x")
+def cut_vjp_x(g: Any, out: Any, x: Any, *, low: float, high: float) -> Any:
+    return keep(g, logical_not(logical_and(greater_equal(x, low), less_equal(x, high))))
+
+
+@elementwise(straight.softshrink, loop="x - limit if x > limit else x + limit if x < -limit else 0 if x == x else x")
 def softshrink(x: Array, *, limit: float) -> Any:
     """x moved towards 0 by the limit, and 0 where it is nearer."""
 

@@ -17,6 +17,7 @@ from ..core.graph import Array
 from ..core.primitive import primitive
 from ..kernels import loops
 from ..kernels import sums as kernel
+from ..kernels.sums import add_up
 from .broadcast import Shape, broadcast_to
 from .compare import equal, keep, not_equal, where
 from .elementwise import clone, exp
@@ -26,8 +27,7 @@ from .promotion import cast, floating
 
 Axis = int | tuple[int, ...] | None
 
-add_up: Any = np.add.reduce  # NumPy's type stubs do not know these with a variable keepdims
-largest: Any = np.maximum.reduce
+largest: Any = np.maximum.reduce  # NumPy's type stubs do not know these with a variable keepdims
 smallest: Any = np.minimum.reduce
 numpy: Any = np  # for functions whose stubs differ between versions of NumPy
 

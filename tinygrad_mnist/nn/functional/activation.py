@@ -65,7 +65,7 @@ logsigmoid = _row("logsigmoid", "Logarithm of the logistic function, which does 
                   lambda x: -ops.softplus(-x, beta=1, threshold=math.inf), changes=False)  # fmt: skip
 hardshrink = _row(
     "hardshrink", "Keep what lies outside of [-λ, λ], and set the rest to 0.", changes=False,
-    formula=lambda x, lambd=0.5: compare.keep(x, compare.logical_not(compare.less_equal(E.absolute(x), lambd))),
+    formula=lambda x, lambd=0.5: ops.cut(x, low=-lambd, high=lambd),
 )  # fmt: skip
 
 
@@ -100,8 +100,9 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     """Keep what is above the threshold, and put the value elsewhere."""
     if inplace:
         return changed(_threshold, input, threshold, value)
-    below = compare.less_equal(input, threshold)
-    return compare.where(below, value, input) if value else compare.keep(input, compare.logical_not(below))
+    if value or input.dtype.kind != "f":
+        return compare.where(compare.less_equal(input, threshold), value, input)
+    return ops.cut(input, low=-math.inf, high=threshold)
 
 
 _threshold = threshold  # its argument has its name
