@@ -433,7 +433,9 @@ def test_the_example_draws_three_pictures(tmp_path):
     run = [sys.executable, str(ROOT / "examples" / "draw_graph.py"), "--out", str(tmp_path)]
     result = subprocess.run(run, capture_output=True, text=True, check=True)
     assert {p.name for p in tmp_path.iterdir()} == {"graph_mlp.svg", "graph_cnn.svg", "graph_second_derivative.svg"}
-    for page in (ROOT / "docs").glob("graph_*.svg"):  # what docs/ shows is what is drawn now, but for the numbers
+    pages = [ROOT / "docs" / f"graph_{name}.svg" for name in ("mlp", "cnn")]
+    assert pages == sorted((ROOT / "docs").glob("graph_*.svg"), reverse=True)
+    for page in pages:  # what docs/ shows is what is drawn now, but for the numbers
         files = (tmp_path / page.name).read_text("utf-8"), page.read_text("utf-8")
         drawn, shown = (sorted(re.findall(r">([^<>…]*[a-z][^<>…]*)</text>", text)) for text in files)
         assert drawn == shown and drawn, f"examples/draw_graph.py draws another {page.name}: copy it to docs/"

@@ -56,15 +56,15 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | os.PathLike[
         axes.set_ylabel("loss (nats)" if name == "loss" else "accuracy (%)")
         axes.grid(color=GRID)
         axes.set_axisbelow(True)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.spines[["top", "right"]].set_visible(False)
     if history:
         best = min(epochs, key=lambda e: history[e - 1]["valid_loss"])
         value = history[best - 1]["valid_accuracy"] * 100
         right.axvline(best, color=INK, linewidth=0.8, linestyle=":")
-        text, late = f"kept: epoch {best}, {value:.2f} %", 2 * best > len(epochs)  # on the side with more room
-        beside = {"ha": "right" if late else "left", "xytext": (-5 if late else 5, 0), "textcoords": "offset points"}
-        right.annotate(text, (best, 0.06), xycoords=right.get_xaxis_transform(), color=INK, fontsize=9, **beside)
+        side = "right" if 2 * best > len(epochs) else "left"  # above the axes, where no curve passes
+        above = {"xytext": (0, 3), "textcoords": "offset points", "ha": side, "color": INK, "fontsize": 9}
+        right.annotate(f"kept: epoch {best}, {value:.2f} %", (best, 1), xycoords=right.get_xaxis_transform(), **above)
     left.legend(frameon=False)
     figure.suptitle(title, color=INK)
     return _write(figure, path)
