@@ -41,15 +41,15 @@ from tinygrad_mnist.core.primitive import Primitive, registry
 SEEDS = range(10)
 
 # Mutants that compute the same for every input: (function, its changed statement) -> why it makes no difference.
-HINT = "`saved` is a hint: computing it again gives the same, only later"
-SHAPE = "p, g and the result have the same shape"
+SHAPE = "they have the same shape"
+ONE_PASS = "what is asked for is the other row; both come from one pass, which the rules share"
 ZERO = "what is not chosen gives its shape and dtype alone, and a 0 may have any sign and multiple"
 TIES = "where x is not the extreme, how many are does not matter"
 EXCHANGED = "if low is not None and high is not None and (low > high):\n    return "
+OUTSIDE_U = "\n    outer = gu / line\n    gx = gx + matmul(outer - matmul(u, matmul(swap(u), outer)), vh)"
+OUTSIDE_V = "\n    outer = swap(gv / line)\n    gx = gx + matmul(u, outer - matmul(matmul(outer, v), vh))"
 POWER = "return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else "
 EQUIVALENT = {
-    ("cross_entropy_vjp_x", "return less_one_hot(softmax(x, axis=1), g, target, smoothing=smoothing)"): HINT,
-    ("max_pool2d_vjp_x", "winners = pool_winners(x, **window)"): HINT,
     ("sign_vjp_x", "return where(False, out, 0.0)"): ZERO, ("sign_vjp_x", "return where(False, x, 0.0)"): ZERO,
     ("sign_vjp_x", "return -where(False, g, 0.0)"): ZERO, ("sign_vjp_x", "return where(False, g, 0.0) * 2"): ZERO,
     ("sign_vjp_x", "return where(False, g, 0.0) * 0"): ZERO,
@@ -77,6 +77,27 @@ EQUIVALENT = {
         "where(other, zero, 0.0), index, axis=axis, shape=x", "where(zero, other, 0.0), index, axis=axis, shape=g",
         "where(zero, other, 0.0), index, axis=axis, shape=out")},
     ("multiply_at_vjp_value", "return where(equal(count, where(other, zero, 0.0)), rest, 0.0)"): ZERO,
+    **{("hardtanh_vjp_x", f"return keep(g, logical_not(logical_or(less_equal({a}, low), greater_equal({b}, high))))"):
+       "what is limited is at a bound just where x is at or behind it" for a, b in (("out", "x"), ("x", "out"))},
+    **{("standardize_grad_vjp_h", f"return -both * restore(r, {a}.shape, 1)"): SHAPE for a in "yh"},
+    **{("moments_vjp_x", f"count = max(math.prod(x.shape) // max({a}.shape[1], 1), 1)"): "moments have a column a channel"
+       for a in ("g", "out")},
+    **{("batch_norm_vjp_x", f"mean = factor * (-{a}.shape[1] / max(math.prod({b}.shape), 1))"): SHAPE
+       for a, b in (("g", "x"), ("out", "x"), ("x", "g"), ("x", "out"))},
+    **{(f"rescale_vjp_{name}", text.replace("@", sums)): ONE_PASS
+       for name, text in (("centre", "return -row(channel_sums(@), 0) * factor"),
+                          ("offset", "return row(channel_sums(@), 0)"))
+       for sums in ("g, g, centre", "g, out, centre", "g, x, factor", "g, x, offset", "g, x, share")},
+    ("rescale_vjp_share", "return row(channel_sums(y, g, None), 1)"): "y · g is g · y",
+    **{("batch_norm_vjp_bias", f"return row(channel_sums(g, {sums}), 0)"): ONE_PASS for sums in (
+        "g, standard(x, eps, saved)[0]", "out, standard(x, eps, saved)[0]", "x, standard(g, eps, saved)[0]",
+        "x, standard(out, eps, saved)[0]", "x, standard(x, eps, saved)[1]")},
+    ("eigh_vjp_x", "n = x.shape[-2]"): "a square has as many rows as columns",
+    ("over", "return x / where(logical_and(equal(x, 0), equal(difference, 0)), 2.0, difference)"):
+        "0 over any number is 0",
+    **{("svd_vjp_x", text): "where the vectors are a whole basis nothing is outside: asking first saves time" for text in (
+        "if rows > n -> always", "if columns > n -> always", f"if rows >= n:{OUTSIDE_U}", f"if columns >= n:{OUTSIDE_V}")},
+    **{("through_time", f"backwards = range({a}.shape[0] - 1, -1, -1)"): "they have as many steps" for a in ("g", "out")},
     ("conv2d_vjp_b", "return sum(g, axis=(0, -2, 3), keepdims=False)"): "axis -2 of four axes is axis 2",
 }  # fmt: skip
 
@@ -132,7 +153,8 @@ def replacements(node: ast.AST, names: list[str], options: list[str], inside: st
         for other in SWAPS.get(type(node.ops[0]), []):
             yield ast.Compare(node.left, [other()], node.comparators)
     if isinstance(node, ast.IfExp):
-        yield node.body
+        if not hinted(node.test):
+            yield node.body
         yield node.orelse
         yield ast.IfExp(node.test, node.orelse, node.body)
     if isinstance(node, ast.Constant) and node.value is not None and not isinstance(node.value, str):
@@ -159,12 +181,17 @@ def replacements(node: ast.AST, names: list[str], options: list[str], inside: st
                 yield ast.Name(other, ast.Load())
 
 
+def hinted(test: ast.expr) -> bool:
+    """Say whether a test is for `saved`, which is a hint: computing it again gives the same, only later."""
+    return ast.unparse(test) in ("saved is None", "saved is not None")
+
+
 def statements(body: list[ast.stmt]) -> Iterator[tuple[str, int, list[ast.stmt]]]:
     """Yield the body with one `if` decided beforehand or one reassignment left out."""
     assigned: set[str] = set()
     for i, statement in enumerate(body):
         line = statement.lineno
-        if isinstance(statement, ast.If):
+        if isinstance(statement, ast.If) and not hinted(statement.test):
             yield f"if {ast.unparse(statement.test)} -> always", line, [*body[:i], *statement.body, *body[i + 1 :]]
             yield f"if {ast.unparse(statement.test)} -> never", line, [*body[:i], *statement.orelse, *body[i + 1 :]]
         if isinstance(statement, ast.Assign):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from strategies import NOT_ZERO, Array, Call, Draw
 
+from tinygrad_mnist.core.errors import GradientError
 from tinygrad_mnist.kernels import lapack
 from tinygrad_mnist.ops import decompositions as D
 from tinygrad_mnist.ops import index as I  # noqa: E741
@@ -227,7 +228,7 @@ case(L.contiguous, lambda d: Call([d.values(d.shape())], {}, d.seed), lambda x: 
 
 def matrix(d: Draw, *shapes: tuple[int, ...]) -> Array:
     """A matrix whose diagonal is 1, 2.2, 3.6 ... and far from all else, so that no two singular values are near."""
-    shape = d.choose(shapes or ((3, 3), (2, 2, 2)))
+    shape = d.choose(shapes or ((3, 3), (2, 2, 2), (2, 1, 2, 2)))
     n = min(shape[-2:])
     main = np.zeros(shape)
     main[..., range(n), range(n)] = 1 + 1.1 * np.arange(n) + 0.1 * np.arange(n) ** 2
@@ -249,7 +250,7 @@ def main(*values: float) -> Array:
     return np.diag(np.array(values, float))
 
 
-ONES = np.ones((2, 2))
+ONES, UPRIGHT = np.ones((2, 2)), np.array([[3.0, 0], [0, 2], [0, 0]])
 TALL = ((3, 3), (4, 2), (2, 3), (2, 3, 2))
 PART = "-a part of the rule of det"
 PACKED = "-PyTorch gives the parts, not packed; tried through them"
@@ -295,6 +296,10 @@ square(
         Example(
             (-main(2, 3),), a(1, 0, 0, 1, -2, 0, 0, -3), (main(1, 1),), {"complete": False}, g=a(0, 0, 0, 0, 1, 0, 0, 1)
         ),
+        Example(
+            (-main(2, 3),), a(1, 0, 0, 1, -2, 0, 0, -3), (main(1, 1),), {"complete": True}, g=a(0, 0, 0, 0, 1, 0, 0, 1)
+        ),
+        Example((UPRIGHT,), a(1, 0, 0, 0, 1, 0, 0, 0, 1, 3, 0, 0, 2, 0, 0), GradientError, {"complete": True}),
     ),
     *TALL[:2],
     (2, 3, 2),
@@ -304,7 +309,13 @@ square(
     D.svd,
     lambda x, full: lapack.svd(x, full),
     PACKED,
-    (Example((main(3, 2),), a(1, 0, 0, 1, 1, 0, 0, 1, 3, 2), (main(5, 7),), {"full": False}, g=a(*[0] * 8, 5, 7)),),
+    (
+        Example((main(3, 2),), a(1, 0, 0, 1, 1, 0, 0, 1, 3, 2), (main(5, 7),), {"full": False}, g=a(*[0] * 8, 5, 7)),
+        Example((UPRIGHT,), a(1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 1, 3, 2), (np.array([[5.0, 0], [0, 7], [2, 3]]),),
+                {"full": True}, g=a(0, 0, 8, 0, 0, 8, 6, 6, 8, 0, 0, 0, 0, 5, 7)),
+        Example((UPRIGHT.T,), a(1, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1, 3, 2), (np.array([[5.0, 0, 2], [0, 7, 3]]),),
+                {"full": True}, g=a(0, 0, 0, 0, 0, 0, 6, 0, 0, 6, 8, 8, 8, 5, 7)),
+    ),
     *TALL,
     full=False,
 )
@@ -316,7 +327,14 @@ square(
     *TALL,
 )
 square(
-    D.eigh, lapack.eigh, PACKED, (Example((main(2, 3),), a(1, 0, 0, 1, 2, 3), (main(5, 7),), g=a(0, 0, 0, 0, 5, 7)),)
+    D.eigh,
+    lapack.eigh,
+    PACKED,
+    (
+        Example((main(2, 3),), a(1, 0, 0, 1, 2, 3), (main(5, 7),), g=a(0, 0, 0, 0, 5, 7)),
+        Example((main(2, 2),), a(1, 0, 0, 1, 2, 2), (main(5, 7),), g=a(0, 0, 0, 0, 5, 7)),
+        Example((main(2, 2),), a(1, 0, 0, 1, 2, 2), (np.nan * ONES,), g=a(0, 1, 0, 0, 5, 7), warns=True),
+    ),
 )
 case(
     D.solve,

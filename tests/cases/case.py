@@ -17,11 +17,14 @@ from tinygrad_mnist.core.primitive import Primitive, registry
 
 @dataclass(frozen=True)
 class Example:
-    """Numbers written by hand: arguments, result, and per argument the gradient for a cotangent of ones (or `g`)."""
+    """Numbers written by hand: arguments, result, and per argument the gradient for a cotangent of ones (or `g`).
+
+    gradients may be an exception instead, where there is none.
+    """
 
     args: tuple[Any, ...]
     out: Any
-    gradients: tuple[Any, ...] = ()
+    gradients: tuple[Any, ...] | type[Exception] = ()
     static: dict[str, Any] | None = None
     g: Any = None
     warns: bool = False  # NumPy says that the result is not a number

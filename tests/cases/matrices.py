@@ -115,6 +115,8 @@ table({
         -2))(*m.linalg.eigh(x + x.swapaxes(-1, -2), UPLO)),
                     lambda x, UPLO: np.linalg.matrix_power(x + x.swapaxes(-1, -2), 2),
                         *((Of(s), {"UPLO": t}) for s in MATRICES for t in "LU")),
+    "eigenvectors at rest": (lambda m, x, y: m.linalg.eigh(m.diag(x) + y + y.T).eigenvectors ** 2,
+        lambda x, y: np.linalg.eigh(np.diag(x) + y + y.T)[1] ** 2, (Of((3,)), np.zeros((3, 3)), {})),
     }, raw=False, order=2)  # fmt: skip
 
 

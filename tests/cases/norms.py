@@ -52,7 +52,9 @@ def build_channels(d: Draw) -> Call:
 case(N.moments, build_channels, lambda x: np.stack([x.mean(axes(x)), x.var(axes(x))]),
      torch=lambda m, x: m.stack([x.mean(axes(x)), x.var(axes(x), correction=0)]),
      examples=(Example((np.array([[1.0, 4], [3, 4]]),), np.array([[2.0, 4], [1, 0]]),
-                       (np.array([[-4.5, 0.5], [5.5, 0.5]]),), g=np.array([[1.0, 1], [5, 7]])),))  # fmt: skip
+                       (np.array([[-4.5, 0.5], [5.5, 0.5]]),), g=np.array([[1.0, 1], [5, 7]])),
+               Example((np.array([[3.0, 4]]),), np.array([[3.0, 4], [0, 0]]), (np.array([[1.0, 2]]),),
+                       g=np.array([[1.0, 2], [5, 7]]))))  # fmt: skip
 
 
 def build_rescale(d: Draw) -> Call:
@@ -108,5 +110,7 @@ case(N.batch_norm, build_batch, normed,
          x, None, None, w if w is not None or b is None else m.ones_like(b), b, True, eps=eps),
      examples=(Example((np.array([[1.0], [3]]), None, a(2), a(5)), np.array([[4.0], [6]]),
                        (np.array([[0.375], [-0.375]]), None, a(-0.5), a(1)), {"eps": 3},
-                       g=np.array([[1.0], [0]])),))  # fmt: skip
+                       g=np.array([[1.0], [0]])),
+               Example((np.array([[3.0]]), None, a(2), a(5)), np.array([[5.0]]), (np.array([[0.0]]), None, a(0), a(1)),
+                       {"eps": 3})))  # fmt: skip
 

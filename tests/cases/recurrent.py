@@ -39,7 +39,7 @@ def states_of(x: Array, h0: Array, w: Array, b: Array | None, cell: str, more: A
 
 def build_unrolled(d: Draw) -> Call:
     cell = d.choose(("gru", "lstm", "tanh", "relu"))
-    steps, count, size = d.choose((2, 1, 3)), 0 if d.kind == "empty" else d.choose((2, 1)), d.choose((2, 1))
+    steps, count, size = d.choose((2, 1, 3)), 0 if d.kind == "empty" else d.choose((2, 1)), d.choose((2, 1, 3))
     rows, wide = CELLS[cell].gates * size, FAR if cell == "relu" else ANYWHERE
     weights = SMALL if cell == "relu" else ANYWHERE
     x, h0 = d.values((steps, count, rows), wide), d.values((count, CELLS[cell].states * size))

@@ -21,6 +21,7 @@ from .compare import equal, keep, logical_and, where
 from .contract import matmul, swap
 from .index import getitem
 from .layout import put_diagonal, reshape
+from .reduce import sum
 
 LAPACK = "LAPACK computes it"
 
@@ -42,15 +43,14 @@ def diagonals(x: Any) -> Any:
     return put_diagonal(x, offset=0, axis1=-2, axis2=-1, shape=(*x.shape, n))
 
 
-def lower(x: Any, rows: int, columns: int, k: int) -> Any:
+def lower(x: Any, k: int) -> Any:
     """Keep the lower triangle up to diagonal k."""
-    return keep(x, unchanging(np.broadcast_to(np.tri(rows, columns, k, dtype=bool), x.shape)))
+    return keep(x, unchanging(np.broadcast_to(np.tri(*x.shape[-2:], k, dtype=bool), x.shape)))
 
 
 def phi(x: Any) -> Any:
     """Φ: the lower triangle with half the diagonal."""
-    n = x.shape[-1]
-    return 0.5 * (lower(x, n, n, 0) + lower(x, n, n, -1))
+    return 0.5 * (lower(x, 0) + lower(x, -1))
 
 
 def expand(x: Any) -> Any:
@@ -118,8 +118,7 @@ def cofactors(x: Array) -> Array:
 @cofactors.vjp("x")
 def cofactors_vjp_x(g: Any, out: Any, x: Any) -> Any:
     inverse = swap(inv(x))
-    lead, size = x.shape[:-2], x.shape[-1] ** 2
-    trace = matmul(reshape(g, shape=(*lead, 1, size)), reshape(inverse, shape=(*lead, size, 1)))
+    trace = sum(g * inverse, axis=(-2, -1), keepdims=True)
     return trace * out - matmul(out, matmul(swap(g), inverse))
 
 
@@ -164,10 +163,9 @@ def qr(x: Array, *, complete: bool) -> Any:
 @qr.vjp("x")
 def qr_vjp_x(g: Any, out: Any, x: Any, *, complete: bool) -> Any:
     rows, columns = x.shape[-2:]
-    inner = rows if complete else columns
-    (q, r), (gq, gr) = (unpack(t, (rows, inner), (inner, columns)) for t in (out, g))
     if complete and rows > columns:
         raise GradientError("qr: of mode 'complete' with more rows than columns there is no gradient.")
+    (q, r), (gq, gr) = (unpack(t, (rows, columns), (columns, columns)) for t in (out, g))
     middle = matmul(r, swap(gr)) - matmul(swap(gq), q)
     below = phi(middle)
     return swap(solve(r, swap(gq + matmul(q, below + swap(below)))))
@@ -198,9 +196,8 @@ def svd_vjp_x(g: Any, out: Any, x: Any, *, full: bool) -> Any:
     n = min(rows, columns)
     shapes = ((rows, rows), (columns, columns), (n,)) if full else ((rows, n), (n, columns), (n,))
     (u, vh, s), (gu, gvh, gs) = unpack(out, *shapes), unpack(g, *shapes)
-    if full:
-        u, gu = (getitem(t, index=(Ellipsis, slice(0, n))) for t in (u, gu))
-        vh, gvh = (getitem(t, index=(Ellipsis, slice(0, n), slice(None))) for t in (vh, gvh))
+    u, gu = (getitem(t, index=(Ellipsis, slice(n))) for t in (u, gu))
+    vh, gvh = (getitem(t, index=(Ellipsis, slice(n), slice(None))) for t in (vh, gvh))
     gv, v, line = swap(gvh), swap(vh), reshape(s, shape=(*s.shape[:-1], 1, n))
     difference = gaps(s * s)
     left, right = matmul(swap(u), gu), matmul(vh, gv)

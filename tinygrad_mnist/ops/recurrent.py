@@ -69,7 +69,7 @@ def of_states(deltas: Any, cell: str) -> Any:
     return getitem(deltas, index=(slice(stop - steps_of(deltas, cell), stop),))
 
 
-def columns(x: Any, start: int, stop: int) -> Any:
+def columns(x: Any, start: int, stop: int | None) -> Any:
     """Take columns of the last axis."""
     return getitem(x, index=(Ellipsis, slice(start, stop)))
 
@@ -77,7 +77,7 @@ def columns(x: Any, start: int, stop: int) -> Any:
 def earlier(out: Any, h0: Any) -> Any:
     """Give the state before each step."""
     first = reshape(h0, shape=(1, h0.shape[0], h0.shape[1]))
-    return cat(first, getitem(out, index=(slice(0, out.shape[0] - 1),)), axis=0)
+    return cat(first, getitem(out, index=(slice(out.shape[0] - 1),)), axis=0)
 
 
 def through_time(g: Any, out: Any, x: Any, h0: Any, w: Any, b: Any, cell: str, saved: Any) -> Any:
@@ -87,11 +87,12 @@ def through_time(g: Any, out: Any, x: Any, h0: Any, w: Any, b: Any, cell: str, s
     size, states = w.shape[1], earlier(out, h0)
     hidden = columns(states, 0, size)
     product = linear(hidden, w, b)
-    slopes = SLOPES[cell](x, product, states, out, size)
+    slopes = SLOPES[cell](x, product, states, size)
+    backwards = range(x.shape[0] - 1, -1, -1)
     carry, inner = 0.0, 0.0
     steps: list[Any] = []
     others: list[Any] = []
-    for t in range(x.shape[0] - 1, -1, -1):
+    for t in backwards:
         here, now = getitem(g, index=(t,)), [getitem(slope, index=(t,)) for slope in slopes]
         dh = columns(here, 0, size) + carry
         if cell == "gru":
@@ -102,7 +103,7 @@ def through_time(g: Any, out: Any, x: Any, h0: Any, w: Any, b: Any, cell: str, s
             others.append(cat(*state, axis=1))
         elif cell == "lstm":
             to_i, to_f, to_g, to_o, to_c, f = now
-            dc = columns(here, size, 2 * size) + inner + dh * to_c
+            dc = columns(here, size, None) + inner + dh * to_c
             step = [dc * to_i, dc * to_f, dc * to_g, dh * to_o]
             carry, inner = matmul(cat(*step, axis=1), w), dc * f
         else:
@@ -110,23 +111,22 @@ def through_time(g: Any, out: Any, x: Any, h0: Any, w: Any, b: Any, cell: str, s
             carry = matmul(step[0], w)
         steps.append(cat(*step, axis=1))
     last = [carry, inner] if cell == "lstm" else [carry]
-    rest = CELLS[cell].gates - len(last)
-    last.extend([carry * 0.0 for _ in range(rest)])
+    last += [carry] * (CELLS[cell].gates - len(last))  # which nothing reads
     rows = [*reversed(steps), *reversed(others), cat(*last, axis=1)]
     return cat(*[reshape(row, shape=(1, row.shape[0], row.shape[1])) for row in rows], axis=0)
 
 
-def _of_tanh(x: Any, product: Any, states: Any, out: Any, size: int) -> list[Any]:
+def _of_tanh(x: Any, product: Any, states: Any, size: int) -> list[Any]:
     shown = tanh(x + product)
     return [1 - shown * shown]
 
 
-def _of_relu(x: Any, product: Any, states: Any, out: Any, size: int) -> list[Any]:
+def _of_relu(x: Any, product: Any, states: Any, size: int) -> list[Any]:
     shown = relu(x + product)
     return [where(shown > 0, 1.0, shown * 0)]
 
 
-def _of_lstm(x: Any, product: Any, states: Any, out: Any, size: int) -> list[Any]:
+def _of_lstm(x: Any, product: Any, states: Any, size: int) -> list[Any]:
     i, f, new, o = (columns(x + product, k * size, (k + 1) * size) for k in range(4))
     i, f, new, o = sigmoid(i), sigmoid(f), tanh(new), sigmoid(o)
     before = columns(states, size, 2 * size)
@@ -135,7 +135,7 @@ def _of_lstm(x: Any, product: Any, states: Any, out: Any, size: int) -> list[Any
     return [*slopes, o * (1 - shown * shown), f]
 
 
-def _of_gru(x: Any, product: Any, states: Any, out: Any, size: int) -> list[Any]:
+def _of_gru(x: Any, product: Any, states: Any, size: int) -> list[Any]:
     r, z = (sigmoid(columns(x + product, k * size, (k + 1) * size)) for k in range(2))
     p = columns(product, 2 * size, 3 * size)
     n = tanh(columns(x, 2 * size, 3 * size) + r * p)
