@@ -41,7 +41,7 @@ from tinygrad_mnist.core.primitive import Primitive, registry
 SEEDS = range(10)
 
 # Mutants that compute the same for every input: (function, its changed statement) -> why it makes no difference.
-SHAPE = "they have the same shape"
+SHAPE = "they have as many of that axis"
 ONE_PASS = "what is asked for is the other row; both come from one pass, which the rules share"
 ZERO = "what is not chosen gives its shape and dtype alone, and a 0 may have any sign and multiple"
 TIES = "where x is not the extreme, how many are does not matter"
@@ -80,10 +80,12 @@ EQUIVALENT = {
     **{("hardtanh_vjp_x", f"return keep(g, logical_not(logical_or(less_equal({a}, low), greater_equal({b}, high))))"):
        "what is limited is at a bound just where x is at or behind it" for a, b in (("out", "x"), ("x", "out"))},
     **{("standardize_grad_vjp_h", f"return -both * restore(r, {a}.shape, 1)"): SHAPE for a in "yh"},
-    **{("moments_vjp_x", f"count = max(math.prod(x.shape) // max({a}.shape[1], 1), 1)"): "moments have a column a channel"
-       for a in ("g", "out")},
+    **{("moments_vjp_x", f"count = max(math.prod(x.shape) // max({a}.shape[1], 1), 1)"): 
+       "moments have a column a channel" for a in ("g", "out")},
     **{("batch_norm_vjp_x", f"mean = factor * (-{a}.shape[1] / max(math.prod({b}.shape), 1))"): SHAPE
        for a, b in (("g", "x"), ("out", "x"), ("x", "g"), ("x", "out"))},
+    ("batch_norm_vjp_x", "mean = factor * (-x.shape[1] / max(math.prod(x.shape), 2))"):
+        "F.batch_norm refuses to train on one number",
     **{(f"rescale_vjp_{name}", text.replace("@", sums)): ONE_PASS
        for name, text in (("centre", "return -row(channel_sums(@), 0) * factor"),
                           ("offset", "return row(channel_sums(@), 0)"))
@@ -95,9 +97,10 @@ EQUIVALENT = {
     ("eigh_vjp_x", "n = x.shape[-2]"): "a square has as many rows as columns",
     ("over", "return x / where(logical_and(equal(x, 0), equal(difference, 0)), 2.0, difference)"):
         "0 over any number is 0",
-    **{("svd_vjp_x", text): "where the vectors are a whole basis nothing is outside: asking first saves time" for text in (
-        "if rows > n -> always", "if columns > n -> always", f"if rows >= n:{OUTSIDE_U}", f"if columns >= n:{OUTSIDE_V}")},
-    **{("through_time", f"backwards = range({a}.shape[0] - 1, -1, -1)"): "they have as many steps" for a in ("g", "out")},
+    **{("svd_vjp_x", text): "nothing is outside of a whole basis: asking first only saves time" for text in (
+        "if rows > n -> always", "if columns > n -> always",
+        f"if rows >= n:{OUTSIDE_U}", f"if columns >= n:{OUTSIDE_V}")},
+    **{("through_time", f"backwards = range({a}.shape[0] - 1, -1, -1)"): SHAPE for a in ("g", "out")},
     ("conv2d_vjp_b", "return sum(g, axis=(0, -2, 3), keepdims=False)"): "axis -2 of four axes is axis 2",
 }  # fmt: skip
 

@@ -34,7 +34,7 @@ BESIDES = {
     "bincount": {"input": WHOLE["input"]}, "acosh": {"input": X + 1}, "arccosh": {"input": X + 1},
     **{name: INNER for name in "acos arccos arcsin arctanh asin atanh logit".split()},
     "clamp": {"min": 1.0}, "clip": {"min": 1.0}, "flip": {"dims": (0, 1)}, "matmul": {"other": M},
-    "permute": {"dims": (1, 0)}, "reshape": {"shape": (3, 2)},
+    "permute": {"dims": (1, 0)}, "repeat_interleave": {"repeats": 2}, "reshape": {"shape": (3, 2)},
     "addmm": {"mat1": M[:2], "mat2": X},
     "addmv": {"input": V, "mat": M, "vec": V[:2]}, "baddbmm": {"input": B, "batch1": B, "batch2": B[:, :2]},
     "bernoulli": {"input": X * 0}, "b": {},

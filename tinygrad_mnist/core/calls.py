@@ -41,7 +41,7 @@ def answering(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return call
 
 
-CALL: Any = answering(repr, "").__code__
+ANSWERING: Any = answering(repr, "").__code__
 
 
 def fitting(function: Callable[..., Any], name: str, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
@@ -95,9 +95,9 @@ def answer(room: dict[str, Any], names: Iterable[str]) -> None:
             continue
         if isinstance(thing, type):
             start: Any = thing.__init__  # type: ignore[misc]
-            if isinstance(start, FunctionType) and start.__code__ is not CALL:
+            if isinstance(start, FunctionType) and start.__code__ is not ANSWERING:
                 thing.__init__ = answering(start, thing.__name__)  # type: ignore[misc]
-        elif isinstance(thing, FunctionType) and thing.__code__ is not CALL:
+        elif isinstance(thing, FunctionType) and thing.__code__ is not ANSWERING:
             made[thing] = answering(thing, thing.__name__)
     for place in [room, *(vars(sys.modules[m]) for m in {f.__module__ for f in made})]:
         place.update({k: made[v] for k, v in place.items() if isinstance(v, FunctionType) and v in made})

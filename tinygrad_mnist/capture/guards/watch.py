@@ -14,6 +14,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from ...core.backend import T
+from ...core.calls import ANSWERING
 from ...core.errors import CaptureError
 from .bytecode import start_of
 from .pure import OF_LIBRARIES, PYTHON, is_pure
@@ -83,7 +84,7 @@ class Watch:
             if frame.f_lasti > start_of(code):
                 raise refused(f"an iterator that began before the step ({code.co_name})", OUTSIDE, line_of(frame))
             self.begun[id(frame)] = frame
-        if code.co_name in ASKING.get(room, ()) and room_of(frame.f_back) not in LIBRARY:
+        if code.co_name in ASKING.get(room, ()) and room_of(caller_of(frame)) not in LIBRARY:
             raise refused(f"{room}.{code.co_name.strip('_')}", OUTSIDE, line_of(frame))
         if room in STANDARD:
             module = str(frame.f_globals.get("__name__"))
@@ -170,6 +171,12 @@ def is_importing(frame: FrameType | None) -> bool:
 def room_of(frame: Any) -> str:
     """Name the outermost package whose code runs in a frame."""
     return str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
+def caller_of(frame: FrameType) -> FrameType | None:
+    """Give the frame that called, and not the one that answers for arguments that do not fit."""
+    back = frame.f_back
+    return back.f_back if back is not None and back.f_code is ANSWERING else back
 
 
 def maker_of(frame: FrameType | None) -> str:
