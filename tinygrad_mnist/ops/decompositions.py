@@ -45,7 +45,7 @@ def diagonals(x: Any) -> Any:
 
 def lower(x: Any, k: int) -> Any:
     """Keep the lower triangle up to diagonal k."""
-    return keep(x, unchanging(np.broadcast_to(np.tri(*x.shape[-2:], k=k, dtype=bool), x.shape)))
+    return keep(x, unchanging(np.tril(np.ones(x.shape, bool), k)))
 
 
 def phi(x: Any) -> Any:
