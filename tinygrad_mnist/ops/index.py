@@ -42,13 +42,18 @@ def write(x: Array, where: Index, value: Any) -> None:
     x[where if any(i is Ellipsis for i in where) else (*where, ...)] = np.asarray(value)
 
 
-def distinct(arrays: tuple[Any, ...], size: int = 0) -> bool:
-    """Tell whether an index names no element twice: it has no array, one boolean mask, or so many different rows."""
-    if not arrays or (len(arrays) == 1 and arrays[0].dtype.kind == "b"):
-        return True
-    rows = arrays[0]
-    within = size > 0 and len(arrays) == 1 and rows.ndim == 1 and rows.dtype.kind == "i" and 0 < rows.size <= size
-    return bool(within and rows.min() >= -size and rows.max() < size and np.bincount(rows % size).max() == 1)
+def distinct(arrays: tuple[Any, ...]) -> bool:
+    """Tell whether an index names no element twice, because it has no array or one boolean mask."""
+    return not arrays or (len(arrays) == 1 and arrays[0].dtype.kind == "b")
+
+
+def distinct_rows(arrays: tuple[Any, ...], index: Index, shape: Shape) -> bool:
+    """Tell whether an index is of whole rows, and no row comes twice."""
+    if len(arrays) != 1 or not set(map(repr, index)) <= ROWS or arrays[0].ndim != 1 or arrays[0].dtype.kind != "i":
+        return False
+    rows, size = arrays[0], shape[index.index(ARRAY)]
+    within = 0 < rows.size <= size and rows.min() >= -size and rows.max() < size
+    return bool(within and np.bincount(rows % size).max() == 1)
 
 
 def zeros(shape: Shape, dtype: np.dtype[Any], out: Array | None) -> Array:
@@ -96,7 +101,7 @@ def getitem_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index) -> Any:
 def put(x: Array, *arrays: Array, index: Index, shape: Shape, out: Array | None = None) -> Array:
     """Add x at [index] into zeros; where an index names an element twice, both are added."""
     out = zeros(shape, x.dtype, out)
-    if distinct(arrays, shape[index.index(ARRAY)] if arrays and set(map(repr, index)) <= ROWS else 0):
+    if distinct(arrays) or distinct_rows(arrays, index, shape):
         out[fill(index, arrays)] = x
     else:
         places.at(np.add, out, places.indexed(fill(index, arrays), shape), x)
