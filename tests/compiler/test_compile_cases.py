@@ -26,11 +26,11 @@ def outcome(case, call, dtype, backend):
     """Call three times with other values; give results and gradients of each time, and the compiled step."""
     beside_it = not case.order and case.primitive is not None  # numbers that numba computes, beside what are none
     args = [x.astype(dtype) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in call.args]
-    wrt = case.wrt(args)
+    wrt, function, static = case.wrt(args), case.call, call.static  # a step walks over all that it can reach
 
     def step(*arrays):
         rest = iter(arrays)
-        out = case.call(*[next(rest) if isinstance(x, np.ndarray) else x for x in args], **call.static)
+        out = function(*[next(rest) if isinstance(x, np.ndarray) else x for x in args], **static)
         outs = out if isinstance(out, tuple) else (out,)
         if outs[0].requires_grad:
             (outs[0] * outs[0]).sum().backward()

@@ -33,10 +33,11 @@ def absent(module: str, later: dict[str, str] | None = None) -> Callable[[str], 
     answer(room, room.get("__all__") or [n for n in room if n[0] != "_"])
     places = {name: place for place, names in (later or {}).items() for name in names.split()}
     if places:
-        room["__dir__"] = lambda: sorted({*room, *places})
+        room["__dir__"] = lambda: sorted({*vars(sys.modules[module]), *places})
 
     def look_up(name: str) -> Any:
         if name in places:
+            room = vars(sys.modules[module])  # not the outer function's: captured steps walk over what a closure holds
             found = importlib.import_module(places[name], module if "__path__" in room else PACKAGE)
             room[name] = found if found.__name__ == f"{module}.{name}" else vars(found)[name]
             answer(room, [name])
