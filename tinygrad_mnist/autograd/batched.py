@@ -75,6 +75,10 @@ class Batched(Tensor):
         """Give the same without history."""
         return batched(self.value.detach(), self.levels)
 
+    def contiguous(self) -> Any:
+        """Give the same in C order, of the whole batch."""
+        return batched(self.value.contiguous(), self.levels)
+
     def __repr__(self) -> str:
         return f"batched{self.levels}({self.value!r})"
 
