@@ -27,12 +27,12 @@ def image(shape, kind, seed=0):
 
 
 def agree(ours, theirs, kind):
-    """Equal up to rounding; of bytes, 1 where a float lies between two."""
+    """Equal up to rounding; of bytes, 1 where a float lies between two: rarely, but of few bytes that may be two."""
     ours, theirs = np.asarray(ours), theirs.numpy()
     assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
     difference = np.abs(ours.astype(float) - theirs.astype(float))
     if kind == "uint8":
-        assert difference.max(initial=0) <= 1 and (difference > 0).mean() < 0.05
+        assert difference.max(initial=0) <= 1 and (difference > 0).sum() <= max(2, 0.05 * difference.size)
     else:
         assert difference.max(initial=0) < (1e-5 if kind == "float32" else 1e-12)
 
