@@ -27,24 +27,19 @@ def image(shape, kind, seed=0):
 
 
 def agree(ours, theirs, kind):
-    """Equal up to rounding; of bytes, 1 where a float lies between two: rarely, but of few bytes that may be two."""
+    """Equal up to rounding: bytes are the floats rounded, either way where one lies between two."""
     ours, theirs = np.asarray(ours), theirs.numpy()
-    assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
+    assert ours.shape == theirs.shape and ours.dtype == kind
     difference = np.abs(ours.astype(float) - theirs.astype(float))
-    if kind == "uint8":
-        assert difference.max(initial=0) <= 1 and (difference > 0).sum() <= max(2, 0.05 * difference.size)
-    else:
-        assert difference.max(initial=0) < (1e-5 if kind == "float32" else 1e-12)
+    assert difference.max(initial=0) < {"uint8": 0.5 + 1e-3, "float32": 1e-5, "float64": 1e-12}[kind]
 
 
 def in_floats(x, compute):
-    """Compute with PyTorch as torchvision does: four axes, bytes as floats and rounded."""
+    """Compute with PyTorch as torchvision does, with four axes, and bytes as floats, which it then rounds."""
     t = torch.from_numpy(x.copy())
     t = t.reshape(-1, 1, *x.shape[-2:])
     out = compute(t if t.is_floating_point() else t.float())
-    if not t.is_floating_point():
-        out = torch.round(out)
-    return out.reshape(*x.shape[:-2], *out.shape[-2:]).to(t.dtype)
+    return out.reshape(*x.shape[:-2], *out.shape[-2:])
 
 
 @given(SHAPES, KINDS, st.sampled_from(["nearest", "nearest-exact", "bilinear"]), st.booleans(),
