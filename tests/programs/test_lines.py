@@ -267,6 +267,18 @@ torch.Tensor([1, 2])
 torch.Tensor(2, 3).shape
 torch.Tensor(3).shape
 torch.Tensor()
+F.cosine_similarity(torch.tensor([[[1., 2.], [4., 0.]]]), torch.tensor([[[1., 2.]], [[3., 1.]]]), dim=-2)
+F.cosine_similarity(torch.tensor([1., 2.]), torch.tensor([[3.], [4.]]), dim=0)
+torch.autograd.grad(torch.tensor([1., 2., 4.]).quantile(q := torch.tensor(.3, requires_grad=True)), q)[0]
+torch.take_along_dim(torch.tensor([[1, 2], [3, 4]]), torch.tensor([[-1], [0]]), 1)
+torch.tensordot(torch.ones(1, 3), torch.arange(6.).reshape(2, 3), dims=([0], [0]))
+torch.tensordot(torch.arange(6.).reshape(2, 3), torch.ones(1, 1, 2), dims=([1, 0], [0, 1]))
+torch.logspace(0, 1.2, 4, dtype=torch.int64)
+F.hardtanh(torch.tensor([-3, 0, 2]))
+F.hardtanh(torch.tensor([-3, 0, 2]), -1.5, 1.5)
+F.relu6(torch.tensor([-3, 0, 9]))
+F.pixel_shuffle(torch.ones(1, 4, 0, 1), 2)
+torch.isclose(torch.ones(1), torch.ones(1), rtol=-1)
 torch.Tensor([1], [2])
 nn.Parameter(torch.Tensor(2, 3)).requires_grad
 torch.linalg.nothing

@@ -236,8 +236,12 @@ def tensordot(a: Values, b: Values, dims: Any = 2) -> Tensor:
         left, right = list(range(a.ndim - count, a.ndim)), list(range(count))
         need(0 <= count <= min(a.ndim, b.ndim), f"tensordot: no {count} dimensions.", a, b, kind=ArgumentError)
     check("tensordot", (a, b), (a.ndim, b.ndim))
-    fits = len(left) == len(right) and all(a.shape[i] == b.shape[j] for i, j in zip(left, right, strict=True))
+    fits = len(left) == len(right) and all(a.shape[i] == b.shape[j] or 1 in (a.shape[i], b.shape[j])
+                                           for i, j in zip(left, right, strict=True))  # fmt: skip
     need(fits, f"tensordot: dimensions {left} of a and {right} of b differ.", a, b)
+    for i, j in zip(left, right, strict=True):  # one element is multiplied with the sum of the others
+        a = reduce.sum(a, axis=i, keepdims=True) if a.shape[i] != b.shape[j] == 1 else a
+        b = reduce.sum(b, axis=j, keepdims=True) if b.shape[j] != a.shape[i] == 1 else b
     names: list[Any] = [*range(a.ndim)]
     others: list[Any] = [left[right.index(j)] if j in right else a.ndim + j for j in range(b.ndim)]
     out = [n for n in [*names, *others] if n not in left]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.errors import DTypeError
+from ..core.errors import ArgumentError, DTypeError
 from ..ops import compare, elementary, elementwise, promotion, reduce
 from .arithmetic import clamp
-from .dims import integer
+from .dims import integer, need
 from .numbers import number
 from .types import Tensor, TensorLike
 
@@ -74,6 +74,7 @@ def isclose(
     kinds = [getattr(x, "dtype", type(x).__name__) for x in (input, other)]
     if kinds[0] != kinds[1] or isinstance(kinds[0], str):
         raise DTypeError("isclose: expected two tensors of one dtype.", got=f"{kinds[0]} and {kinds[1]}")
+    need(rtol >= 0 and atol >= 0, "isclose: rtol and atol must not be negative.", rtol, atol, kind=ArgumentError)
     return elementary.isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 

@@ -16,7 +16,7 @@ from ..core.scope import refuse_captured, unchanging
 from ..ops import elementwise, order, promotion
 from ..ops import index as places
 from ..ops.broadcast import broadcast_to
-from ..ops.compare import equal, where
+from ..ops.compare import equal, less, where
 from .dims import as_axis, flag, need
 from .numbers import number, storable
 from .pieces import broadcast_shapes, broadcast_tensors
@@ -185,15 +185,15 @@ def take(input: Values, index: Values) -> Tensor:
 
 
 def take_along_dim(input: Values, indices: Values, dim: int | None = None) -> Tensor:
-    """Pick along a dimension (None: of the flattened tensors), as gather does, where the other dimensions broadcast."""
+    """Pick along a dimension (None: of the flattened tensors) as gather does, from the end too; others broadcast."""
     at = _integers("take_along_dim", indices)
     if dim is None:
-        return _gather(ravel(input), 0, ravel(at))
+        return take_along_dim(ravel(input), ravel(at), 0)
     axis = as_axis("take_along_dim", dim, input.ndim)
     need(at.ndim == input.ndim, "take_along_dim: expected as many dimensions.", input, at)
     other = broadcast_shapes(*((*t.shape[:axis], 1, *t.shape[axis + 1 :]) for t in (input, at)))
     x, at = (broadcast_to(t, shape=(*other[:axis], t.shape[axis], *other[axis + 1 :])) for t in (input, at))
-    return _gather(x, axis, at)
+    return _gather(x, axis, where(less(at, 0), at + x.shape[axis], at))
 
 
 def _mask(name: str, mask: Any, input: Any) -> tuple[Any, Any]:

@@ -97,7 +97,7 @@ def quantile(
         interpolation: linear, lower, higher, midpoint or nearest
     """
     need(interpolation in KINDS, f"quantile: interpolation is one of {KINDS}.", interpolation, kind=ArgumentError)
-    shares = np.asarray(q, dtype=np.float64)
+    shares: Any = np.asarray(q, dtype=np.float64)
     known = shares.ndim < 2 and ((shares >= 0) & (shares <= 1)).all()
     need(known, "quantile: q must be numbers from 0 to 1.", q, kind=ArgumentError)
     need(0 not in input.shape, "quantile: there are no elements.", input)
@@ -106,13 +106,15 @@ def quantile(
     last, size = x.ndim - 1, x.shape[-1]
     with no_grad():
         sorted_ = order.argsort(x, axis=last, descending=False)
-        rank = unchanging(((size - 1) * shares.reshape(-1)).astype(x.dtype))
+        rank: Any = unchanging(((size - 1) * shares.reshape(-1)).astype(x.dtype))
         rank = compare.where(reduce.all(compare.equal(x, x), axis=-1, keepdims=True), rank, float(size - 1))
         rounded = {"lower": elementary.floor, "higher": elementary.ceil, "nearest": elementary.rint}
         rank = rounded[interpolation](rank) if interpolation in rounded else rank
         below, above = elementary.floor(rank), elementary.ceil(rank)
-        weight = 0.5 * (above - below) if interpolation == "midpoint" else rank - below
+        weight: Any = 0.5 * (above - below) if interpolation == "midpoint" else rank - below
         ends = [places.gather(sorted_, promotion.cast(k, dtype=np.dtype(np.int64)), axis=last) for k in (below, above)]
+    if isinstance(q, Var) and interpolation == "linear":  # whose gradient is the distance between the two
+        weight = weight + (size - 1) * promotion.cast(q - q.detach(), dtype=x.dtype)
     low, high = (places.gather(x, k, axis=last) for k in ends)
     found = movedim(elementary.lerp(low, high, weight) if interpolation in ("linear", "midpoint") else low, -1, 0)
     rest = found.shape[1:] if axis is not None and input.ndim else ()

@@ -155,7 +155,8 @@ def logspace(
     """Make powers of a base whose exponents are evenly spaced, both ends included."""
     kind = dtype_of("logspace", dtype, device, "fiu")
     wide = np.dtype(np.float64)
-    exponents = linspace(start, end, steps, wide if kind.kind == "f" else None).array.astype(wide)
+    ends = (start, end) if kind.kind == "f" else (int(start), int(end))
+    exponents = linspace(ends[0], ends[1], steps, wide).array
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
         values = np.power(float(number("logspace", base)), exponents).astype(kind)
     return leaf(Tensor, values, requires_grad, "logspace")

@@ -93,6 +93,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """Limit to [min_val, max_val]; no gradient passes at a bound."""
     if min_val > max_val:
         raise ArgumentError("hardtanh: min_val is above max_val.", got=f"{min_val}, {max_val}")
+    if input.dtype.kind in "iu":
+        min_val, max_val = int(min_val), int(max_val)
     return changed(hardtanh, input, min_val, max_val) if inplace else ops.hardtanh(input, low=min_val, high=max_val)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ...core.errors import ArgumentError, ShapeError
 from ...core.explain import outside
 from ...core.graph import no_grad
-from ...functions import clamp, unsqueeze
+from ...functions import broadcast_tensors, clamp, unsqueeze
 from ...functions import sum as _sum
 from ...functions.norms import vector_norm
 from ...functions.types import Tensor, TensorLike
@@ -179,7 +179,8 @@ def gaussian_nll_loss(
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """Give the cosine of the angle between vectors along a dimension: x1, x2 broadcasting to (*, D, *) -> (*, *)."""
-    return _sum(x1 * x2, dim) / (clamp(vector_norm(x1, 2, dim), eps) * clamp(vector_norm(x2, 2, dim), eps))
+    a, b = broadcast_tensors(x1, x2)
+    return _sum(a * b, dim) / (clamp(vector_norm(a, 2, dim), eps) * clamp(vector_norm(b, 2, dim), eps))
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:

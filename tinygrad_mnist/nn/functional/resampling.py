@@ -162,7 +162,7 @@ def pixel_shuffle(input: Images, upscale_factor: int) -> Tensor:
     """Make pixels of channels: (*, C r², H, W) -> (*, C, H r, W r)."""
     r = _least("pixel_shuffle", input, upscale_factor, 3, (-3, 2))
     *lead, c, h, w = input.shape
-    parts = permute(reshape(input, -1 if input.size else 0, c // r**2, r, r, h, w), 0, 1, 4, 2, 5, 3)
+    parts = permute(reshape(input, math.prod(lead), c // r**2, r, r, h, w), 0, 1, 4, 2, 5, 3)
     return reshape(parts, *lead, c // r**2, h * r, w * r)
 
 
