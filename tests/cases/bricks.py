@@ -250,6 +250,10 @@ def main(*values: float) -> Array:
     return np.diag(np.array(values, float))
 
 
+def half(x: Array, side: int) -> Array:
+    return {0: np.asarray, 1: np.triu, -1: np.tril}[side](x)
+
+
 ONES, UPRIGHT = np.ones((2, 2)), np.array([[3.0, 0], [0, 2], [0, 0]])
 TALL = ((3, 3), (4, 2), (2, 3), (2, 3, 2))
 PART = "-a part of the rule of det"
@@ -338,15 +342,29 @@ square(
 )
 case(
     D.solve,
-    lambda d: Call([matrix(d, (3, 3), (2, 3, 3)), d.values(d.choose(((3, 2), (2, 3, 1))))], {}, d.seed),
-    np.linalg.solve,
+    lambda d: Call(
+        [matrix(d, (3, 3), (9, 3, 3)), d.values(d.choose(((3, 2), (9, 3, 1))))],
+        {"side": d.choose((0, 1, -1))},
+        d.seed,
+    ),
+    lambda x, y, side: np.linalg.solve(half(x, side), y),
     order=2,
-    torch=lambda m, x, y: m.linalg.solve(x, y),
+    torch=lambda m, x, y, side: m.linalg.solve_triangular(x, y, upper=side > 0) if side else m.linalg.solve(x, y),
     examples=(
         Example(
             (main(2, 4), SQUARE),
             np.array([[0.5, 1], [0.75, 1]]),
             (-np.array([[0.75, 0.875], [0.375, 0.4375]]), np.array([[0.5, 0.5], [0.25, 0.25]])),
+            {"side": 0},
+        ),
+        *(
+            Example(
+                (main(2, 4) + 9 * half(1 - np.eye(2), -side), SQUARE),  # the other triangle is not read
+                np.array([[0.5, 1], [0.75, 1]]),
+                (-half(np.array([[0.75, 0.875], [0.375, 0.4375]]), side), np.array([[0.5, 0.5], [0.25, 0.25]])),
+                {"side": side},
+            )
+            for side in (1, -1)
         ),
     ),
 )

@@ -1,5 +1,7 @@
 """What Cases do not reach: views, draws, errors, dtypes of whole numbers, matrices that are singular."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -99,6 +101,28 @@ def test_a_singular_matrix_has_a_determinant_with_a_gradient():
     tg.det(x).backward()
     np.testing.assert_allclose(x.grad.array, [[4, -2], [-2, 1]], atol=1e-12)
     assert issubclass(tg.linalg.LinAlgError, RuntimeError) and tg.linalg.LinAlgError is tg.errors.LinAlgError
+
+
+@pytest.mark.parametrize("stack", [(), (9,)])
+@pytest.mark.parametrize("n", [0, 3, 70])
+def test_triangles_are_solved_by_halves_and_zeros_on_the_diagonal_divide_as_in_pytorch(n, stack):
+    torch, rng = pytest.importorskip("torch"), np.random.default_rng(0)
+    a, b = (rng.integers(-2, 3, (*stack, n, k)) * 0.25 + 4 * np.eye(n, k) for k in (n, 2))
+    middle = slice(n // 2, n // 2 + 1)
+    for diagonal in (4.0, 0.0):
+        a[..., middle, middle] = diagonal
+        for upper, left in itertools.product((True, False), repeat=2):
+            ours, theirs = (
+                m.linalg.solve_triangular(m.tensor(a), m.tensor(b if left else b.swapaxes(-1, -2).copy()), upper=upper,
+                                          left=left)
+                for m in (tg, torch)
+            )  # fmt: skip
+            np.testing.assert_allclose(ours.array, theirs.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [3, 200])
+def test_triangles_of_a_stack_lie_in_memory_as_stacks_do(n):
+    assert tg.triu(tg.ones(4, n, n)).array.flags.c_contiguous
 
 
 SAME = [

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from loops_by_hand import LAYOUTS, PLAIN, layouts, pairs
 
 from tinygrad_mnist.core.errors import ArgumentError, ShapeError
+from tinygrad_mnist.kernels import blend
 from tinygrad_mnist.kernels import conv as conv_module
 from tinygrad_mnist.kernels.conv import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from tinygrad_mnist.kernels.pool import max_pool2d, max_pool2d_values, pool_gather, pool_scatter
@@ -349,3 +350,7 @@ def test_max_pool2d_errors(x, kernel, padding, error, words):
     with pytest.raises(error) as caught:
         max_pool2d(np.ones(x), kernel_size=kernel, stride=(2, 2), padding=padding)
     assert words in str(caught.value)
+
+
+def test_the_adjoint_of_uneven_means_reads_each_window_that_an_input_is_in_once():
+    assert len(blend.taps(blend.turned(blend.Table("adaptive", 1000, 62)))) == 2  # it was 18

@@ -79,30 +79,32 @@ def _is_vector(A: Any, B: Any) -> bool:
     return B.ndim == 1 or (B.ndim == A.ndim - 1 and tuple(B.shape) == tuple(A.shape[:-1]))
 
 
-def _check_rows(name: str, A: Any, B: Any, rows: int, at: int) -> None:
+def _solve(name: str, A: Any, B: Any, left: bool, side: int) -> Any:
     need(A.dtype == B.dtype, f"{name}: A and B differ in dtype.", A, B, kind=DTypeError)
+    rows, at = A.shape[-1], -2 if left else -1
     need(B.ndim > 1 and B.shape[at] == rows, f"{name}: expected B with {rows} rows.", A, B)
+    return D.solve(A, B, side=side) if left else swap(D.solve(swap(A), swap(B), side=-side))
 
 
 def solve(A: Values, B: Values, *, left: bool = True) -> Tensor:
     """Solution X of A X = B (left=False: X A = B), of vectors or matrices B; a singular A is a LinAlgError."""
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
-        return D.solve(A, B)  # which says so
+        return D.solve(A, B, side=0)  # which says so
     if left and _is_vector(A, B):
         return squeeze(solve(A, unsqueeze(B, -1)), -1)
-    _check_rows("solve", A, B, A.shape[-1], -2 if left else -1)
-    return D.solve(A, B) if left else swap(D.solve(swap(A), swap(B)))
+    return _solve("solve", A, B, left, 0)
 
 
 def solve_triangular(
     A: Values, B: Values, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:  # fmt: skip
     """Solution X of A X = B (left=False: X A = B) by one triangle of A; unitriangular: with 1 on the diagonal."""
-    part = (moving.triu if upper else moving.tril)(A, (1 if upper else -1) if unitriangular else 0)
+    need(A.ndim > 1, "solve_triangular: expected matrices.", A)
+    side = 1 if upper else -1
     if unitriangular:
-        part = elementwise.add(part, unchanging(np.eye(A.shape[-1], dtype=A.dtype)))
-    _check_rows("solve_triangular", A, B, A.shape[-1], -2 if left else -1)
-    return D.solve(part, B) if left else swap(D.solve(swap(part), swap(B)))
+        A = (moving.triu if upper else moving.tril)(A, side)
+        A = elementwise.add(A, unchanging(np.eye(A.shape[-1], dtype=A.dtype)))
+    return _solve("solve_triangular", A, B, left, side)
 
 
 # ---------------------------------------------------------------- decompositions
@@ -153,8 +155,8 @@ def _symmetric(name: str, A: Any, UPLO: str) -> Any:
     if A.ndim < 2 or A.shape[-1] != A.shape[-2] or A.dtype.kind != "f":
         return A  # what reads it says so
     with no_grad():
-        half, rest = (moving.triu, 1) if UPLO in "Uu" else (moving.tril, -1)
-        change = elementwise.subtract(elementwise.add(half(A), swap(half(A, rest))), A)
+        half, rest = (moving.tril, -1) if UPLO in "Uu" else (moving.triu, 1)
+        change = half(elementwise.subtract(swap(A), A), rest)
     return elementwise.add(A, change)
 
 

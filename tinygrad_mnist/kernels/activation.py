@@ -175,6 +175,8 @@ def keep(y: Array, mask: Array, out: Array | None = None) -> Array:
             return kept
         out[...] = kept
         return out
+    if 0 in mask.strides:
+        mask = np.ascontiguousarray(mask)  # one that is repeated gave its strange order to the result, and took long
     if out is None:
         if y.size <= _BLOCK:
             factor = mask.astype(kind)  # here calls cost, not values, and this needs few

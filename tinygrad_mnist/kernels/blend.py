@@ -107,7 +107,9 @@ def taps(table: Table) -> Taps:
     weight = np.broadcast_to(np.asarray(weight, np.float64), to.shape)
     if table.adjoint:
         to, at = at, to
-    if np.unique(np.stack([tap, to]), axis=1).shape[1] < len(to):  # a place twice in a tap: numbered by occurrence
+    twice = np.unique(np.stack([tap, to]), axis=1).shape[1] < len(to)
+    many = table.adjoint and table.kind == "adaptive" and table.size % table.outputs and table.size > table.outputs
+    if twice or many:  # a place twice in a tap, or many taps of a few places each: numbered by occurrence
         order = np.argsort(to, kind="stable")
         tap, to, at, weight = tap[order], to[order], at[order], weight[order]
         first = np.flatnonzero(np.r_[True, to[1:] != to[:-1]])

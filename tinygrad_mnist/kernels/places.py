@@ -41,19 +41,6 @@ def along(index: Array, axis: int, shape: tuple[int, ...]) -> Iterator[tuple[sli
         yield slice(first, first + rows), np.asarray(places)
 
 
-def indexed(where: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
-    """Count the places in a C-ordered array of this shape that any index names."""
-    axes = [i for i, part in enumerate(where) if isinstance(part, np.ndarray)]
-    if len(axes) == 1 and where[axes[0]].dtype.kind in "iu" and all(i == slice(None) for i in where[: axes[0]]):
-        axis, index = axes[0], where[axes[0]]
-        if len(where) == axis + 1 and index.ndim == 1:  # whole rows
-            rows = np.arange(shape[axis])[index]
-            before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-            lead = np.arange(before)[:, None, None] * shape[axis]
-            return np.asarray((lead + rows[:, None]) * after + np.arange(after))
-    return np.asarray(np.arange(math.prod(shape)).reshape(shape)[where])
-
-
 def at(ufunc: np.ufunc, out: Array, places: Array, values: Array) -> None:
     """Let a ufunc of two take each value to the place in out that it belongs to, one after the other."""
     flat = out.reshape(-1)  # a copy, if memory runs in another order
@@ -66,6 +53,20 @@ def at_index(ufunc: np.ufunc, out: Array, index: Array, axis: int, values: Array
     """Do what `at` does, at the places that an index picks along an axis."""
     for rows, places in along(index, axis, out.shape):
         at(ufunc, out, places, values[rows])
+
+
+def add(out: Array, where: tuple[Any, ...], values: Array) -> None:
+    """Add a value to the element of out that any index names for it, one after the other."""
+    axis, index = len(where) - 1, where[-1]
+    whole = all(isinstance(i, slice) and i == slice(None) for i in where[:-1])
+    rows = whole and isinstance(index, np.ndarray) and index.dtype.kind in "iu"
+    if not rows or not out.flags.c_contiguous or (axis and index.ndim != 1):
+        at(np.add, out, np.asarray(np.arange(out.size).reshape(out.shape)[where]), values)
+        return
+    index = np.arange(out.shape[axis])[index].reshape(-1, 1)  # of whole rows; a negative one counts from the end
+    before, after = out.shape[:axis], math.prod(out.shape[axis + 1 :])
+    spread = np.broadcast_to(index, (*before, len(index), after))
+    at_index(np.add, out.reshape(*before, out.shape[axis], after), spread, axis, values.reshape(spread.shape))
 
 
 def put(out: Array, index: Array, axis: int, value: Any) -> None:

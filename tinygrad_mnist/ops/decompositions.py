@@ -43,14 +43,19 @@ def diagonals(x: Any) -> Any:
     return put_diagonal(x, offset=0, axis1=-2, axis2=-1, shape=(*x.shape, n))
 
 
-def lower(x: Any, k: int) -> Any:
-    """Keep the lower triangle up to diagonal k."""
-    return keep(x, unchanging(np.tril(np.ones(x.shape, bool), k)))
+def half(x: Any, side: int) -> Any:
+    """Keep one triangle: the upper (1) or the lower (-1); of 0 all."""
+    if side == 0:
+        return x
+    mask = lapack.HALVES[side](np.ones(x.shape[-2:], bool))
+    return keep(x, unchanging(np.broadcast_to(mask, x.shape)))
 
 
-def phi(x: Any) -> Any:
-    """Φ: the lower triangle with half the diagonal."""
-    return 0.5 * (lower(x, 0) + lower(x, -1))
+def mirrored(x: Any) -> Any:
+    """Put the lower triangle in the place of the upper, too."""
+    n = x.shape[-1]
+    below = x * unchanging(np.tri(n, dtype=x.dtype) - 0.5 * np.eye(n, dtype=x.dtype))
+    return below + swap(below)
 
 
 def expand(x: Any) -> Any:
@@ -72,20 +77,19 @@ def inv_vjp_x(g: Any, out: Any, x: Any) -> Any:
     return -matmul(swap(out), matmul(g, swap(out)))
 
 
-@primitive(unbroadcast=sum_to, slow=LAPACK, linear=("b",), batch="matrices")
-def solve(a: Array, b: Array) -> Array:
-    """Solution x of a x = b, matrices whose leading axes broadcast."""
-    return np.asarray(lapack.run("solve", np.linalg.solve, a, b))
+@primitive(lapack.solve, unbroadcast=sum_to, slow=LAPACK, linear=("b",), batch="matrices")
+def solve(a: Array, b: Array, *, side: int) -> Any:
+    """Solution x of a x = b, matrices whose leading axes broadcast; of a one triangle is read (see half), or all."""
 
 
 @solve.vjp("a")
-def solve_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return -matmul(solve(swap(a), g), swap(out))
+def solve_vjp_a(g: Any, out: Any, a: Any, b: Any, *, side: int) -> Any:
+    return half(-matmul(solve(swap(a), g, side=-side), swap(out)), side)
 
 
 @solve.vjp("b")
-def solve_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
-    return solve(swap(a), g)
+def solve_vjp_b(g: Any, out: Any, a: Any, b: Any, *, side: int) -> Any:
+    return solve(swap(a), g, side=-side)
 
 
 @primitive(slow=LAPACK, batch="leading")
@@ -150,9 +154,8 @@ def cholesky(x: Array) -> Array:
 
 @cholesky.vjp("x")
 def cholesky_vjp_x(g: Any, out: Any, x: Any) -> Any:
-    middle = phi(matmul(swap(out), g))
-    both = 0.5 * (middle + swap(middle))
-    return solve(swap(out), swap(solve(swap(out), both)))
+    middle = 0.5 * mirrored(matmul(swap(out), g))
+    return solve(swap(out), swap(solve(swap(out), middle, side=1)), side=1)
 
 
 @primitive(lapack.qr, slow=LAPACK, batch="leading")
@@ -167,8 +170,7 @@ def qr_vjp_x(g: Any, out: Any, x: Any, *, complete: bool) -> Any:
         raise GradientError("qr: of mode 'complete' with more rows than columns there is no gradient.")
     (q, r), (gq, gr) = (unpack(t, (rows, columns), (columns, columns)) for t in (out, g))
     middle = matmul(r, swap(gr)) - matmul(swap(gq), q)
-    below = phi(middle)
-    return swap(solve(r, swap(gq + matmul(q, below + swap(below)))))
+    return swap(solve(r, swap(gq + matmul(q, mirrored(middle))), side=1))
 
 
 # ---------------------------------------------------------------- singular values and eigenvalues

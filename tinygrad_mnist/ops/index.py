@@ -86,6 +86,8 @@ def put_each(sizes: Shape, x: Any, *arrays: Any, index: Index, shape: Shape) -> 
 @primitive(view=True, linear=True, batch=read_each)
 def getitem(x: Array, *arrays: Array, index: Index) -> Array:
     """Read x[index]."""
+    if index == (ARRAY,) and x.ndim and x.size and x.flags.c_contiguous and arrays[0].dtype.char in "il":
+        return np.asarray(x.take(arrays[0], 0))  # three times as quick for short rows
     if arrays:
         return np.asarray(x[fill(index, arrays)])
     # of one place NumPy gives the number, a copy; with ... it gives a view of it, as of any other part
@@ -104,7 +106,7 @@ def put(x: Array, *arrays: Array, index: Index, shape: Shape, out: Array | None 
     if distinct(arrays) or distinct_rows(arrays, index, shape):
         out[fill(index, arrays)] = x
     else:
-        places.at(np.add, out, places.indexed(fill(index, arrays), shape), x)
+        places.add(out, fill(index, arrays), x)
     return out
 
 
