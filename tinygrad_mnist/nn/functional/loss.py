@@ -127,6 +127,8 @@ def cross_entropy(
     if input.ndim:
         _check_weight("cross_entropy", weight, input.shape[classes])
     if targets.dtype.kind == "f" and tuple(targets.shape) == tuple(input.shape) and input.ndim > 0:
+        if ignore_index >= 0:
+            raise ArgumentError("cross_entropy: ignore_index is of class numbers.", got=f"{targets.dtype} target")
         if label_smoothing:
             targets = targets * (1 - label_smoothing) + label_smoothing / input.shape[classes]
         log_p: Any = log_softmax(input, classes)
