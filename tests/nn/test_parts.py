@@ -77,6 +77,8 @@ TEXTS = {
                           "r = b.running_mean.tolist(), b.running_var.tolist()",
     "norms of nothing": "r = [tuple(layer(m.zeros(*shape)).shape) for layer, shape in ((nn.LayerNorm(5), (0, 5)), "
                         "(nn.LayerNorm(5), (2, 0, 5)), (nn.GroupNorm(2, 4), (0, 4, 3)))]",
+    "margin of one row": "f = nn.MultiMarginLoss(reduction='none'); "
+                         "r = [tuple(f(m.ones(3), m.tensor(t)).shape) for t in (1, [1])]",
     "names of parameters in groups": "l = nn.Linear(2, 1); group = {'params': l.named_parameters(), 'lr': 1.}; "
                                      "r = m.optim.SGD([group]).state_dict()['param_groups'][0]['param_names']",
     "inplace": "x = m.tensor([-1., 2]); y = nn.functional.leaky_relu(x, 0.5, inplace=True); r = y is x, x.tolist(), "

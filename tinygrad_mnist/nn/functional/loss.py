@@ -179,7 +179,7 @@ def multi_margin_loss(
     losses = _sum(compare.keep(short, compare.logical_not(own)), 1) / rows.shape[1]
     if weight is not None:
         losses = losses * index.getitem(weight, targets, index=(index.ARRAY,))
-    return reduced(losses, reduction, shape)
+    return reduced(losses, reduction, None if shape is None else np.shape(target))
 
 
 def multilabel_margin_loss(input: Tensor, target: TensorLike, reduction: str = "mean") -> Tensor:
