@@ -11,7 +11,7 @@ import pytest
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn
-from tinygrad_mnist.core.errors import ArgumentError, ShapeError
+from tinygrad_mnist.core.errors import ArgumentError, DTypeError, ShapeError
 from tinygrad_mnist.nn import init
 
 RNG = np.random.default_rng(0)
@@ -299,3 +299,18 @@ def test_options_out_of_range_are_refused():
             nn.CrossEntropyLoss(label_smoothing=smoothing)(logits, labels)
     with pytest.raises(ArgumentError, match="expected  0 <= pct_start <= 1$"):
         tg.optim.lr_scheduler.OneCycleLR(tg.optim.SGD([tg.ones(1)]), 1.0, 10, pct_start=5.0)
+
+
+def test_settings_that_cannot_be_meant_are_refused():
+    x, running = tg.ones(2, 3), (tg.zeros(3), tg.ones(3))
+    for call, error, message in (
+        (lambda: nn.BatchNorm1d(3, eps=0.0)(x), ArgumentError, "eps must be positive"),
+        (lambda: F.batch_norm(x, *running, eps=-1.0), ArgumentError, "eps must be positive"),
+        (lambda: nn.CrossEntropyLoss(ignore_index=1)(x, x), ArgumentError, "ignore_index is of class numbers"),
+        (lambda: nn.LSTM(3, 5, bias=0), DTypeError, "bias must be True or False"),
+        (lambda: nn.GRU(3, 5, 1, True, "False"), DTypeError, "batch_first must be True or False"),
+        (lambda: nn.HuberLoss(delta=1 + 0j)(x, x), DTypeError, "delta: expected a number"),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+    assert F.batch_norm(x, *running, eps=0.0).tolist() == x.tolist()

@@ -71,6 +71,16 @@ TEXTS = {
                "b.running_var.tolist(), b.num_batches_tracked.item(), b.eval()(m.ones(1, 2)).tolist()",
     "averages": "b = nn.BatchNorm1d(1, momentum=None); [b(m.tensor([[1.], [k]])) for k in (3., 5.)]; "
                 "r = b.running_mean.tolist(), b.running_var.tolist()",
+    "averages in float64": "b = nn.BatchNorm1d(1, momentum=None, dtype=m.float64); "
+                           "b(m.tensor([[1.], [2], [4], [9]], dtype=m.float64)); r = b.running_var.tolist()",
+    "moments of nothing": "b = nn.BatchNorm1d(2); b.running_mean.fill_(3.); b(m.zeros(0, 2)); "
+                          "r = b.running_mean.tolist(), b.running_var.tolist()",
+    "norms of nothing": "r = [tuple(layer(m.zeros(*shape)).shape) for layer, shape in ((nn.LayerNorm(5), (0, 5)), "
+                        "(nn.LayerNorm(5), (2, 0, 5)), (nn.GroupNorm(2, 4), (0, 4, 3)))]",
+    "margin of one row": "f = nn.MultiMarginLoss(reduction='none'); "
+                         "r = [tuple(f(m.ones(3), m.tensor(t)).shape) for t in (1, [1])]",
+    "names of parameters in groups": "l = nn.Linear(2, 1); group = {'params': l.named_parameters(), 'lr': 1.}; "
+                                     "r = m.optim.SGD([group]).state_dict()['param_groups'][0]['param_names']",
     "inplace": "x = m.tensor([-1., 2]); y = nn.functional.leaky_relu(x, 0.5, inplace=True); r = y is x, x.tolist(), "
                "nn.ReLU(inplace=True)(x).tolist(), nn.functional.hardswish(x, True) is x",
     "padding": "e = nn.Embedding(3, 2, padding_idx=0); e(m.tensor([0, 1, 1])).sum().backward(); "

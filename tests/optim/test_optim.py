@@ -358,6 +358,8 @@ def test_wrong_parameters():
         ([{"params": [p]}, {"params": [p]}], ArgumentError, "given twice"),
         ([p, p * 2], DTypeError, r"params\[1\] cannot be optimized"), ([tg.tensor([1])], DTypeError, "int64"),
         ([np.ones(2)], DTypeError, "ndarray"), ([{"params": [p], "lr": -1.0}], ArgumentError, "out of range"),
+        ([("p", p), tg.ones(2)], ArgumentError, "some parameters have names"),
+        ([{"params": [("p", p)]}, {"params": [tg.ones(2)]}], ArgumentError, "some parameters have names"),
         ([{"params": [p], "learning_rate": 1}], ArgumentError, "unknown setting 'learning_rate'"),
     ):  # fmt: skip
         with pytest.raises(error, match=message):

@@ -31,6 +31,12 @@ def test_the_plateau_schedule_is_pytorchs(mode):
             state = mine.state_dict()
             mine = ReduceLROnPlateau(ours, **settings)
             mine.load_state_dict(json.loads(json.dumps(state)))
+        if i == 45:  # PyTorch's own, and that of an older file
+            state = its.state_dict()
+            mine = ReduceLROnPlateau(ours, **settings)
+            mine.load_state_dict(json.loads(json.dumps(state)))
+            assert (mine.best, mine.num_bad_epochs) == (its.best, its.num_bad_epochs)
+            mine.load_state_dict({"last_epoch": 45, "base_lrs": [1.0], "best": its.best, "waited": its.num_bad_epochs})
     assert ours.param_groups[0]["lr"] == pytest.approx(0.1)
 
 

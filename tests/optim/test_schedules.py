@@ -60,7 +60,7 @@ def other(draw, name, gamma, groups):
     if name == "MultiStepLR":
         return {"milestones": draw(st.lists(st.integers(0, 9), max_size=4)), "gamma": gamma}
     if name == "ConstantLR":
-        return {"factor": draw(share), "total_iters": length}
+        return {"factor": draw(share), "total_iters": draw(st.sampled_from([0, length]))}
     if name == "LinearLR":
         ends = st.sampled_from([0.0, 0.5, 1.0])
         return {"start_factor": draw(share), "end_factor": draw(ends), "total_iters": length}

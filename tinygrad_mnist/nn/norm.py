@@ -86,7 +86,7 @@ class _Running(_Norm):
             return self.momentum
         with no_grad():
             self.num_batches_tracked.add_(1)
-            return 1 / self.num_batches_tracked.float() if self.momentum is None else self.momentum
+            return 1 / self.num_batches_tracked.double() if self.momentum is None else self.momentum
 
     def forward(self, input: Tensor) -> Any:
         self.check(input)

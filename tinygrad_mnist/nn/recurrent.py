@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.backend import Generator
-from ..core.errors import ArgumentError, ShapeError
+from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.explain import outside
 from ..core.scope import unchanging
 from ..functions import cat, flip, permute, squeeze, unsqueeze
@@ -97,6 +97,9 @@ class _Layers(_Recurrent):
         name, projection = type(self).__name__, vars(self).pop("proj_size", 0)
         super()._build(bias, made)
         check_probability(f"{name}: dropout", self.dropout)
+        for label, value in (("bias", bias), ("batch_first", self.batch_first)):
+            if not isinstance(value, bool):
+                raise DTypeError(f"{name}: {label} must be True or False.", got=f"{value!r}")
         if self.dropout and self.num_layers == 1:
             warnings.warn(f"{name}: dropout is between layers; there is one.", stacklevel=outside())
         if projection:

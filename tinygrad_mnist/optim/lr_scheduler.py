@@ -137,7 +137,7 @@ class ConstantLR(_ByShare):
         super().__init__(optimizer, last_epoch)
 
     def _share(self, t: int) -> float:
-        return 1.0 if t >= self.total_iters else self.factor
+        return 1.0 if t >= self.total_iters > 0 else self.factor
 
 
 class LinearLR(_ByShare):

@@ -88,7 +88,11 @@ class Optimizer:
         if isinstance(listed, set):
             raise DTypeError(f"{self._name}: params is a set, which has no order.", hint="a list")
         params = [listed] if isinstance(listed, Var) else list(listed)
-        params = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in params]  # of named_parameters()
+        names = [p[0] for p in params if isinstance(p, tuple) and len(p) == 2]  # of named_parameters()
+        named = "param_names" in param_group or bool(names)
+        if 0 < len(names) < len(params) or any(named != ("param_names" in g) for g in self.param_groups):
+            raise ArgumentError(f"{self._name}: some parameters have names and some none.", hint="name all or none")
+        params = [p[1] for p in params] if names else params  # type: ignore[index]
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
             if not isinstance(p, Tensor) or not p.is_leaf or p.dtype.kind != "f":
@@ -101,7 +105,7 @@ class Optimizer:
         unknown = sorted(set(param_group) - {*NO_SETTINGS, *self.defaults, *SCHEDULED})
         if unknown:
             raise ArgumentError(f"{self._name}: unknown setting {unknown[0]!r}.", expected=", ".join(self.defaults))
-        made = {**self.defaults, **param_group, "params": params}
+        made = {**self.defaults, **param_group, "params": params, **({"param_names": names} if names else {})}
         for name, x in made.items():
             if isinstance(x, Var):  # a number that a schedule, or whoever holds the tensor, may change
                 if x.array.size != 1 or x.differentiable:

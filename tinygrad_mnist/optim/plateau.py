@@ -30,7 +30,7 @@ class ReduceLROnPlateau(Scheduler):
         ArgumentError for another mode or a factor that is not below 1
     """
 
-    own = "best", "waited", "resting"
+    own = "best", "num_bad_epochs", "cooldown_counter"
 
     def __init__(
         self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
@@ -46,8 +46,8 @@ class ReduceLROnPlateau(Scheduler):
             check_at_least("ReduceLROnPlateau", 0, min_lr=lowest)
         self.mode, self.reduction, self.patience, self.threshold = mode, factor, patience, threshold
         self.threshold_mode, self.cooldown, self.eps = threshold_mode, cooldown, eps
-        self.min_lr, self.best, self.waited = min_lr, math.inf if mode == "min" else -math.inf, 0
-        self.resting, self.last_epoch = 0, 0
+        self.min_lr, self.best, self.num_bad_epochs = min_lr, math.inf if mode == "min" else -math.inf, 0
+        self.cooldown_counter, self.last_epoch = 0, 0
         self.base_lrs = self._last_lr = self._rates()
 
     def step(self, metrics: float | None = None, epoch: int | None = None) -> None:  # type: ignore[override]
@@ -58,14 +58,14 @@ class ReduceLROnPlateau(Scheduler):
         figure = float(metrics)
         lowest = by_group("ReduceLROnPlateau", "min_lr", self.min_lr, self.optimizer)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        self.best, self.waited = (figure, 0) if self._better(figure) else (self.best, self.waited + 1)
-        if self.resting > 0:
-            self.resting, self.waited = self.resting - 1, 0
-        if self.waited > self.patience:
+        self.best, self.num_bad_epochs = (figure, 0) if self._better(figure) else (self.best, self.num_bad_epochs + 1)
+        if self.cooldown_counter > 0:
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
+        if self.num_bad_epochs > self.patience:
             rates = self._rates()
             fallen = [max(lr * self.reduction, least) for lr, least in zip(rates, lowest, strict=True)]
             self._set([new if lr - new > self.eps else lr for lr, new in zip(rates, fallen, strict=True)])
-            self.resting, self.waited = self.cooldown, 0
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         self._last_lr = self._rates()
 
     def _better(self, figure: float) -> bool:
@@ -75,5 +75,7 @@ class ReduceLROnPlateau(Scheduler):
         return figure * sign > limit * sign
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from what `state_dict` gave; older files say nothing of rest."""
-        super().load_state_dict({"resting": 0, **state_dict})
+        """Continue from what `state_dict` gave, or PyTorch's, or older files: other names, no rest."""
+        older = {"num_bad_epochs": "waited", "cooldown_counter": "resting"}
+        named = {name: state_dict[old] for name, old in older.items() if old in state_dict}
+        super().load_state_dict({"base_lrs": self.base_lrs, "cooldown_counter": 0, **named, **state_dict})

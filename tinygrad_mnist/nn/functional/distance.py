@@ -18,6 +18,7 @@ from ...core.graph import no_grad
 from ...functions import broadcast_tensors, clamp, unsqueeze
 from ...functions import sum as _sum
 from ...functions.norms import vector_norm
+from ...functions.numbers import number
 from ...functions.types import Tensor, TensorLike
 from ...ops import compare
 from ...ops.broadcast import broadcast_to
@@ -66,7 +67,7 @@ def huber_loss(
     input: Tensor, target: TensorLike, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
     """Average d² / 2 of differences d below δ, and δ (|d| - δ / 2) of larger ones; Huber 1964."""
-    if delta <= 0:
+    if number("huber_loss: delta", delta) <= 0:
         raise ArgumentError("huber_loss: delta must be positive.", got=f"{delta}")
     return _bent("huber_loss", input, target, reduction, delta, 1.0, weight)
 
@@ -157,7 +158,7 @@ def gaussian_nll_loss(
     """Take the negative log-likelihood of numbers under normal distributions of means and variances.
 
     Args:
-        var: of input's shape, or with 1 as last size, or without it, or one number
+        var: of input's shape, or with 1 as one size, or without the last, or one number
         eps: the least variance, for stability; it takes no gradient
     """
     v: Any = input * 0 + var if isinstance(var, int | float) else var
@@ -165,7 +166,7 @@ def gaussian_nll_loss(
         raise ArgumentError("gaussian_nll_loss: a variance is negative.")
     if tuple(v.shape) != tuple(input.shape):
         v = unsqueeze(v, -1) if tuple(v.shape) == tuple(input.shape[:-1]) else v
-        if tuple(v.shape[:-1]) != tuple(input.shape[:-1]) or v.shape[-1] not in (1, input.shape[-1]):
+        if v.ndim != input.ndim or [n for n, m in zip(v.shape, input.shape, strict=True) if n != m] not in ([], [1]):
             raise ShapeError("gaussian_nll_loss: the variances do not fit.", got=f"{tuple(v.shape)}")
     with no_grad():
         lift = clamp(v, eps) - v

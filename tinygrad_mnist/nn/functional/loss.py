@@ -127,6 +127,8 @@ def cross_entropy(
     if input.ndim:
         _check_weight("cross_entropy", weight, input.shape[classes])
     if targets.dtype.kind == "f" and tuple(targets.shape) == tuple(input.shape) and input.ndim > 0:
+        if ignore_index >= 0:
+            raise ArgumentError("cross_entropy: ignore_index is of class numbers.", got=f"{targets.dtype} target")
         if label_smoothing:
             targets = targets * (1 - label_smoothing) + label_smoothing / input.shape[classes]
         log_p: Any = log_softmax(input, classes)
@@ -177,7 +179,7 @@ def multi_margin_loss(
     losses = _sum(compare.keep(short, compare.logical_not(own)), 1) / rows.shape[1]
     if weight is not None:
         losses = losses * index.getitem(weight, targets, index=(index.ARRAY,))
-    return reduced(losses, reduction, shape)
+    return reduced(losses, reduction, None if shape is None else np.shape(target))
 
 
 def multilabel_margin_loss(input: Tensor, target: TensorLike, reduction: str = "mean") -> Tensor:

@@ -62,10 +62,12 @@ def batch_norm(
         raise ShapeError("batch_norm: more than one value a channel is needed to train.", got=f"{tuple(x.shape)}",
                          hint="a larger batch, or model.eval()")  # fmt: skip
     _fit("batch_norm", x, running_mean, running_var, weight, bias)
+    if eps < 0 or training and not eps:
+        raise ArgumentError("batch_norm: eps must be positive, or 0 in evaluation.", got=f"{eps}")
     if training:
         with no_grad():
             known = norms.moments(x)
-        if running_mean is not None and running_var is not None:
+        if running_mean is not None and running_var is not None and count:
             _keep(running_mean, running_var, known, count, momentum)
         return norms.batch_norm(x, known, weight, bias, eps=eps)
     if running_mean is None or running_var is None:
@@ -82,8 +84,8 @@ def _keep(running_mean: Tensor, running_var: Tensor, moments: Any, count: int, m
         running.add_(getitem(moments, index=(i,)) * (momentum * factor))
 
 
-def _standardized(x: Any, rows: int, eps: float) -> Any:
-    return norms.standardize(reshape(x, (rows, math.prod(x.shape) // max(rows, 1))), eps=eps)
+def _standardized(x: Any, rows: int, size: int, eps: float) -> Any:
+    return norms.standardize(reshape(x, (rows, size)), eps=eps)
 
 
 def _trailing(name: str, x: Any, normalized_shape: Any, *vectors: Any) -> tuple[tuple[int, ...], int]:
@@ -106,7 +108,7 @@ def layer_norm(
 ) -> Tensor:  # fmt: skip
     """Bring the last dimensions to mean 0 and variance 1, then scale and shift each element; Ba et al. 2016."""
     shape, rows = _trailing("layer_norm", floats("layer_norm", input), normalized_shape, weight, bias)
-    out = _standardized(input, rows, eps)
+    out = _standardized(input, rows, math.prod(shape), eps)
     out = out if weight is None else out * (weight if len(shape) == 1 else reshape(weight, (-1,)))
     out = out if bias is None else out + (bias if len(shape) == 1 else reshape(bias, (-1,)))
     return reshape(out, tuple(input.shape))
@@ -130,7 +132,8 @@ def group_norm(
     if floats("group_norm", input).ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
         raise ShapeError("group_norm: the groups must divide the channels.", got=f"input {tuple(input.shape)}, "
                          f"{num_groups} groups", expected="(N, C, *), C divisible")  # fmt: skip
-    out = reshape(_standardized(input, input.shape[0] * num_groups, eps), tuple(input.shape))
+    size = math.prod(input.shape[1:]) // num_groups
+    out = reshape(_standardized(input, input.shape[0] * num_groups, size, eps), tuple(input.shape))
     return _affine("group_norm", out, weight, bias)
 
 
@@ -153,7 +156,7 @@ def instance_norm(
             moments = norms.moments(reshape(input.detach(), (1, n * c, count)))
             average = reduce.mean(reshape(moments, (2, n, c)), axis=1, keepdims=False)
             _keep(running_mean, running_var, average, count, momentum)
-    return _affine("instance_norm", reshape(_standardized(input, n * c, eps), tuple(input.shape)), weight, bias)
+    return _affine("instance_norm", reshape(_standardized(input, n * c, count, eps), tuple(input.shape)), weight, bias)
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
