@@ -14,7 +14,7 @@ import numpy as np
 from ..core.backend import Array, Defaults
 from ..core.errors import ArgumentError
 from .activation import _FAR, _NEAR, _NEAR_TO, _pieces, _ratio, keep
-from .gates import blocks
+from .gates import blocks, choose
 from .scratch import scratch
 from .sums import add_up
 
@@ -143,14 +143,15 @@ rsqrt = of_floats(lambda x: 1 / np.sqrt(x))
 @quiet
 def lerp(a: Any, b: Any, w: Any, out: Array | None = None) -> Any:
     """Give a + w (b - a), from the nearer end."""
-    way, far = np.subtract(b, a), np.abs(w) >= 0.5
-    if not far.any():
-        return np.add(a, np.multiply(way, w, out=way if np.ndim(w) == 0 < way.ndim else None), out=out)
-    from_b = b - way * (1 - w)
-    if not far.all():
-        far, from_a = np.broadcast_to(far, from_b.shape), a + way * w
-        from_b = keep(from_b, np.array(far, order="C")) + keep(from_a, np.logical_not(far))
-    return given(from_b, out)
+    if np.ndim(w) == 0:
+        way, start = np.subtract(b, a), b if abs(w) >= 0.5 else a
+        return np.add(start, np.multiply(way, w - (start is b), out=way if way.ndim else None), out=out)
+    out = np.empty(np.broadcast_shapes(*map(np.shape, (a, b, w))), np.result_type(a, b, w)) if out is None else out
+    alike = all(np.shape(x) == out.shape for x in (a, b, w))
+    for low, high, weight, result in blocks(a, b, w, out) if alike else [(a, b, w, out)]:
+        far = np.abs(weight) >= 0.5
+        np.add(choose(far, high, low), (high - low) * (weight - far), out=result)
+    return out
 
 
 @quiet
