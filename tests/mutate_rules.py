@@ -95,7 +95,9 @@ EQUIVALENT = {
     **{("batch_norm_vjp_bias", f"return row(channel_sums(g, {sums}), 0)"): ONE_PASS for sums in (
         "g, standard(x, eps, saved)[0]", "out, standard(x, eps, saved)[0]", "x, standard(g, eps, saved)[0]",
         "x, standard(out, eps, saved)[0]", "x, standard(x, eps, saved)[1]")},
-    ("eigh_vjp_x", "n = x.shape[-2]"): "a square has as many rows as columns",
+    **{(name, "n = x.shape[-2]"): "a square has as many rows as columns" for name in ("eigh_vjp_x", "mirrored")},
+    ("half", "mask = lapack.HALVES[side](np.ones(x.shape[-2:]))"): "numbers 0 and 1 choose as booleans do, only slower",
+    ("half", "mask = lapack.HALVES[side](np.ones(x.shape[-3:], bool))"): "each of a stack has the same mask",
     ("over", "return x / where(logical_and(equal(x, 0), equal(difference, 0)), 2.0, difference)"):
         "0 over any number is 0",
     **{("svd_vjp_x", text): "nothing is outside of a whole basis: asking first only saves time" for text in (
