@@ -62,10 +62,6 @@ EQUIVALENT = {
     ("less_one_hot_vjp_s", "chosen = sum(g * (p - smoothing / out.shape[1]), axis=1, keepdims=False)"): SHAPE,
     ("linear_vjp_w", "rows = math.prod(g.shape[:-1])"): "x, g and the result have the same leading axes",
     ("linear_vjp_w", "rows = math.prod(out.shape[:-1])"): "x, g and the result have the same leading axes",
-    ("setitem_vjp_value", "gx = gx * stays(g, *arrays, index=index)"):
-        "where an index is distinct every value stays: asking first only saves time",
-    ("setitem_vjp_value", "gx = gx if distinct(arrays) else gx * stays(x, *arrays, index=index)"):
-        "stays uses no more than the shape, which x and g share",
     ("xlogy_vjp_a", "return where(logical_and(equal(out, 0), less_equal(b, 0)), 0.0, xlogy(g, b))"):
         "where b is at most 0 the result is 0 for a = 0 alone",
     ("share", "size = where(positive, log(where(positive, g, 2.0)), LEAST)"): "what is not positive is not chosen",
