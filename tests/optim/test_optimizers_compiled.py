@@ -10,6 +10,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import optim
+from tinygrad_mnist.capture.guards.walk import Walk
 from tinygrad_mnist.core.errors import CaptureError
 
 OPTIONS = {
@@ -71,6 +72,15 @@ def test_compiled_steps_are_the_plain_ones(name, settings, backend):
                 np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6)
             else:
                 np.testing.assert_array_equal(a, b, err_msg=f"step {i}")
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_formulas_are_the_package_s_own_and_no_step_walks_over_them(name, monkeypatch):
+    walked = []
+    was = Walk.reach_function
+    monkeypatch.setattr(Walk, "reach_function", lambda self, f: walked.append(f.__name__) or was(self, f))
+    run(name, {}, "numpy", count=2)
+    assert "step" in walked and not {"change", "numbers"} & {*walked}
 
 
 @pytest.mark.parametrize(("name", "settings"), [x for x in EACH if x[0] != "Muon"], ids=str)

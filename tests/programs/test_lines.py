@@ -279,6 +279,10 @@ F.hardtanh(torch.tensor([-3, 0, 2]), -1.5, 1.5)
 F.relu6(torch.tensor([-3, 0, 9]))
 F.pixel_shuffle(torch.ones(1, 4, 0, 1), 2)
 torch.isclose(torch.ones(1), torch.ones(1), rtol=-1)
+torch.linalg.solve_triangular(torch.ones(2, 3), torch.ones(3, 1), upper=True)
+torch.linalg.solve_triangular(torch.ones(3, 2), torch.ones(1, 3), upper=False, left=False, unitriangular=True)
+(lambda x: torch.lerp(x, x, 0.3))(torch.tensor([1., torch.inf]))
+torch.lerp(torch.tensor([1., 2.]), torch.tensor([[3.], [5.]]), torch.tensor([0.2, 0.9]))
 torch.Tensor([1], [2])
 nn.Parameter(torch.Tensor(2, 3)).requires_grad
 torch.linalg.nothing

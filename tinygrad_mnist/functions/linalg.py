@@ -99,7 +99,7 @@ def solve_triangular(
     A: Values, B: Values, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:  # fmt: skip
     """Solution X of A X = B (left=False: X A = B) by one triangle of A; unitriangular: with 1 on the diagonal."""
-    need(A.ndim > 1, "solve_triangular: expected matrices.", A)
+    need(A.ndim > 1 and A.shape[-1] == A.shape[-2], "solve_triangular: expected matrices (..., n, n).", A)
     side = 1 if upper else -1
     if unitriangular:
         A = (moving.triu if upper else moving.tril)(A, side)

@@ -144,8 +144,8 @@ rsqrt = of_floats(lambda x: 1 / np.sqrt(x))
 def lerp(a: Any, b: Any, w: Any, out: Array | None = None) -> Any:
     """Give a + w (b - a), from the nearer end."""
     if np.ndim(w) == 0:
-        way, start = np.subtract(b, a), b if abs(w) >= 0.5 else a
-        return np.add(start, np.multiply(way, w - (start is b), out=way if way.ndim else None), out=out)
+        way, far = np.subtract(b, a), abs(w) >= 0.5
+        return np.add(b if far else a, np.multiply(way, w - far, out=way if way.ndim else None), out=out)
     out = np.empty(np.broadcast_shapes(*map(np.shape, (a, b, w))), np.result_type(a, b, w)) if out is None else out
     alike = all(np.shape(x) == out.shape for x in (a, b, w))
     for low, high, weight, result in blocks(a, b, w, out) if alike else [(a, b, w, out)]:

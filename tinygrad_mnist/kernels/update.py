@@ -61,10 +61,11 @@ def compiled(kind: str, formula: str, letters: str, true: frozenset[str] = froze
     given = ", ".join(["p", "g", *letters, *numbers.found.values()])
     SOURCES[name] = f"def {name}({given}):\n" + textwrap.indent("\n".join(loop), "    ") + "\n"
     made: dict[str, Any] = {**{x: getattr(np, x) for x in (*UFUNCS.values(), "negative", "sqrt", "abs", "maximum")},
-                            "copyto": np.copyto, "errstate": np.errstate, "scratch": scratch}  # fmt: skip
+                            "copyto": np.copyto, "errstate": np.errstate, "scratch": scratch,
+                            "__name__": __name__}  # fmt: skip
     head = "if True:" if warns else "with errstate(all='ignore'):"
     exec("\n        ".join([f"def change({given}):\n    {head}", *writer.source()]), made)
-    numbers_of: dict[str, Any] = {"sqrt": math.sqrt}
+    numbers_of: dict[str, Any] = {"sqrt": math.sqrt, "__name__": __name__}  # or a captured step takes it for the user's
     exec(numbers.source(), numbers_of)
     return Rule(name, made["change"], numbers_of["numbers"])
 
