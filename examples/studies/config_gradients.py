@@ -26,7 +26,7 @@ def allowed(eps):
 
 
 def summed_loss(model, batch):
-    return nn.functional.cross_entropy(model(batch[0]), batch[1], "sum")
+    return nn.functional.cross_entropy(model(batch[0]), batch[1], reduction="sum")
 
 
 def set_gradients(model, batch):

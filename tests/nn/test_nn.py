@@ -306,6 +306,8 @@ def test_settings_that_cannot_be_meant_are_refused():
     for call, error, message in (
         (lambda: nn.BatchNorm1d(3, eps=0.0)(x), ArgumentError, "eps must be positive"),
         (lambda: F.batch_norm(x, *running, eps=-1.0), ArgumentError, "eps must be positive"),
+        (lambda: F.cross_entropy(x, tg.tensor([0, 1]), "sum"), DTypeError, "(?s)weight must.*reduction='sum'"),
+        (lambda: F.nll_loss(x, tg.tensor([0, 1]), [1, 2, 3]), DTypeError, "nll_loss: weight must be a tensor"),
         (lambda: nn.CrossEntropyLoss(ignore_index=1)(x, x), ArgumentError, "ignore_index is of class numbers"),
         (lambda: nn.LSTM(3, 5, bias=0), DTypeError, "bias must be True or False"),
         (lambda: nn.GRU(3, 5, 1, True, "False"), DTypeError, "batch_first must be True or False"),

@@ -66,6 +66,9 @@ def _warn_if_from(names: tuple[str, ...], input: Tensor | Array, loss: str, advi
 
 def _check_weight(name: str, weight: Any, classes: int) -> None:
     """Raise unless there is one weight per class."""
+    if weight is not None and not isinstance(weight, Var | np.ndarray):
+        raise DTypeError(f"{name}: weight must be a tensor.", got=f"{weight!r:.60}", expected="one number per class",
+                         hint=f"reduction={weight!r}" if isinstance(weight, str) else "tg.tensor(...)")  # fmt: skip
     if weight is not None and tuple(weight.shape) != (classes,):
         raise ShapeError(f"{name}: there must be one weight per class.", got=f"weight {tuple(weight.shape)}",
                          expected=f"({classes},)")  # fmt: skip
