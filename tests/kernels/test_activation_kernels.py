@@ -85,8 +85,9 @@ def test_a_formula_is_followed_in_any_number_of_pieces(formula, size, dtype, thr
         return known["p"], known["v"]
 
     rule = update.compiled("rule", formula, "v")
-    check_update(lambda *arrays: update.step(rule, arrays, rule.numbers(numbers, 3)), reference, start, [0, 2], {},
-                 threads, monkeypatch)  # fmt: skip
+    found = rule.numbers(numbers, 3)
+    changed = lambda *arrays: update.by_blocks(lambda *x: rule.change(*x, *found), *arrays)  # noqa: E731
+    check_update(changed, reference, start, [0, 2], {}, threads, monkeypatch)
 
 
 @np.errstate(all="ignore")
@@ -103,7 +104,7 @@ def test_expressions_are_computed_in_any_order_of_operands():
         exec(formula, known)
         rule = update.compiled("rule", formula, "v")
         found = [x.copy() for x in arrays]
-        update.step(rule, found, rule.numbers({"n": 3.0}, 1))
+        rule.change(*found, *rule.numbers({"n": 3.0}, 1))
         for mine, name in zip(found, "pgv", strict=True):
             np.testing.assert_array_equal(mine, known[name], err_msg=formula)
     with pytest.raises(ValueError, match="d is another name's memory"):

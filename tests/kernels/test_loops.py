@@ -229,10 +229,10 @@ def test_the_loops_of_optimizers_are_their_steps(rng, name, settings, maximize):
         for _ in range(3):
             p.grad = tg.tensor(floats(rng, 9))
             a.step()
-            loop, arrays, numbers = b.loop(q, b.param_groups[0])
+            rule, arrays, numbers = b.next_step(q, b.state_of(q, b.param_groups[0]), b.param_groups[0])
             made = {"np": np}
-            exec(update.SOURCES[loop], made)
-            made[loop](q.array, p.grad.array, *arrays, *map(np.float32, numbers))
+            exec(update.SOURCES[rule.name], made)
+            made[rule.name](q.array, p.grad.array, *arrays, *map(np.float32, numbers))
         near(q.array, p.array)
         for x, y in zip(a.state[p].values(), b.state[q].values(), strict=True):
             near(np.asarray(y), np.asarray(x))

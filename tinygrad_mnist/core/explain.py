@@ -6,12 +6,15 @@ Knows no operation. primitive.py asks when a forward function raises. Look next 
 from __future__ import annotations
 
 import sys
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from .errors import DTypeError, IndexRangeError, ShapeError, TinygradError
 from .scope import state
+
+PACKAGE = __name__.partition(".")[0] + "."
 
 
 def explained(name: str, error: Exception, arrays: dict[str, Any]) -> Exception:
@@ -54,14 +57,17 @@ def broadcast_hint(shapes: list[tuple[int, ...]]) -> str:
 
 def outside() -> int:
     """Count the frames from the caller to the first one outside this package, as the stacklevel of a warning does."""
-    package = __name__.partition(".")[0] + "."
-    frame, depth = sys._getframe(1), 1
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(package):
-        frame, depth = frame.f_back, depth + 1
-    return depth
+    return _outside()[1]
 
 
 def caller() -> str:
     """Name the first line outside this package on the call stack."""
-    frame = sys._getframe(outside() - 1)
+    frame, _ = _outside()
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _outside() -> tuple[FrameType, int]:
+    frame, depth = sys._getframe(2), 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(PACKAGE):
+        frame, depth = frame.f_back, depth + 1
+    return frame, depth

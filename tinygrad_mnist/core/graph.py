@@ -209,8 +209,10 @@ class Node:
         """Let go of every array, keeping shapes and edges for pictures. place: the line that called backward."""
         args = self.args
         for i, x in enumerate(args):
-            if type(x) is not Freed:
-                args[i] = freed(x.shape, x.dtype) if isinstance(x, np.ndarray) else freed((), type(x).__name__)
+            if isinstance(x, np.ndarray):
+                args[i] = freed(x.shape, x.dtype)
+            elif type(x) is not Freed:
+                args[i] = freed((), type(x).__name__)
         self.out = freed(self.out.shape, self.out.dtype)  # type: ignore[assignment]
         self.saved = None
         self.freed_by = place

@@ -259,12 +259,12 @@ class Lowering(Rows):
         p, g = step.inputs
         fit = self.plain(p) and self.plain(g) and in_order(p) and in_order(g)
         optimizer, tensor, group = step.action
-        if not knows_loop(type(optimizer)) or not optimizer.loop_name(tensor, group) or not p.shape or not fit:
+        if not knows_loop(type(optimizer)) or not optimizer.loop_name(group) or not p.shape or not fit:
             return False
         return self.add(step, "update", [p, g], step.outputs, p.shape[0], (0, 1))
 
 
 def knows_loop(kind: type[Any]) -> bool:
-    """Tell whether an optimizer's `loop` describes its `update`: no subclass has changed the latter alone."""
-    found = [next((i for i, c in enumerate(kind.__mro__) if name in vars(c)), 0) for name in ("loop", "update")]
-    return hasattr(kind, "loop") and found[0] <= found[1]
+    """Tell whether an optimizer's formula describes its `update`: no subclass has changed the latter alone."""
+    found = [next((i for i, c in enumerate(kind.__mro__) if name in vars(c)), 0) for name in ("next_step", "update")]
+    return hasattr(kind, "next_step") and found[0] <= found[1]

@@ -56,7 +56,8 @@ class NumbaPlan(NumpyPlan):
         self.kernels: list[Kernel] = []
         self.write()
         updates = [task.step.action for kernel in self.kernels for task in kernel.updates]
-        self.used_loops = [(optimizer, p, group, optimizer.loop_name(p, group)) for optimizer, p, group in updates]
+        self.used_loops = list({(id(o), id(group)): (o, group, o.loop_name(group)) for o, _, group in updates}.values())
+        self.changed = [p for _, p, _ in updates]
         local = {name for kernel in self.kernels for name in kernel.scratch}
         program.scratch = {v.root for v in self.values() if v.root.name in local}
         program.offsets, program.size = assign_by_phase(program, self.phases)
@@ -154,8 +155,11 @@ class NumbaBound(Bound):
 
     def fits(self) -> bool:
         """Tell whether threads and optimizers' loops are as at capture, too."""
-        for optimizer, p, group, name in self.plan.used_loops:
-            if optimizer.loop_name(p, group) != name or not p.array.flags.writeable:
+        for optimizer, group, name in self.plan.used_loops:
+            if optimizer.loop_name(group) != name:
+                return False
+        for p in self.plan.changed:
+            if not p.array.flags.writeable:
                 return False
         return self.plan.threads == get_num_threads() and super().fits()
 
@@ -200,7 +204,7 @@ class NumbaBound(Bound):
                 places.put(i, as_rows(array, v))
             at = len(given) - len(kernel.states)
             for i, (optimizer, p, group) in enumerate(updates):
-                _, buffers, numbers = optimizer.loop(p, group)
+                _, buffers, numbers = optimizer.next_step(p, optimizer.state_of(p, group), group)
                 if numbers != known[i]:
                     known[i] = rates[i, : len(numbers)] = numbers
                 for buffer in buffers:

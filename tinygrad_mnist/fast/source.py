@@ -223,9 +223,7 @@ class PhaseWriter(ImageTasks):
         at = len(self.updates)
         self.updates.append(task)
         optimizer, p, group = task.step.action
-        steps = optimizer.state[p]["step"]
-        name, arrays, numbers = optimizer.loop(p, group)
-        optimizer.state[p]["step"] = steps  # to ask is not to step
+        rule, arrays, numbers = optimizer.next_step(p, {**optimizer.state[p]}, group)  # to ask is not to step
         n = task.rows
         states = [f"state{at}_{i}" for i in range(len(arrays))]
         self.states |= dict.fromkeys(states, (rows_shape(task.inputs[0]), task.inputs[0].dtype.char))
@@ -233,7 +231,7 @@ class PhaseWriter(ImageTasks):
         pieces = [f"{x}{rows}" for x in (*map(self.of, task.inputs), *states)]
         if len(p.shape) > 1:
             self.lines.append(f"    for n in range(low{n}, high{n}):")
-        self.call(task, name, *pieces, *(f"rates[{at}, {i}]" for i in range(len(numbers))), deep=len(p.shape) > 1)
+        self.call(task, rule.name, *pieces, *(f"rates[{at}, {i}]" for i in range(len(numbers))), deep=len(p.shape) > 1)
 
 
 class Kernel:

@@ -78,7 +78,7 @@ class Choices(ast.NodeTransformer):
 
     def holds(self, test: ast.expr) -> Any:
         """Tell whether a condition holds."""
-        return eval(ast.unparse(test), {name: name in self.true for name in names_in(test)})
+        return eval(ast.unparse(test), {"__name__": __name__, **{x: x in self.true for x in names_in(test)}})
 
     def visit_If(self, node: ast.If) -> Any:
         """Keep the lines, or not."""
@@ -182,14 +182,6 @@ def asked(formula: str) -> list[str]:
 def names_in(node: ast.AST) -> set[str]:
     """Collect the names in an expression."""
     return {x.id for x in ast.walk(node) if isinstance(x, ast.Name)}
-
-
-def step(rule: Rule, arrays: tuple[Array, ...], numbers: tuple[float, ...]) -> None:
-    """Change a parameter, its gradient's neighbour in arrays, by a rule."""
-    if arrays[0].size <= BLOCK:
-        rule.change(*arrays, *numbers)
-    else:
-        by_blocks(lambda *blocks: rule.change(*blocks, *numbers), *arrays)
 
 
 def by_blocks(change: Callable[..., None], *arrays: Array) -> None:

@@ -23,7 +23,8 @@ DRAWN = MADE | {"generator": None}
 class Layer(Module):
     """Base of layers that call a function: what its call takes, the function is given, then the settings."""
 
-    function: ClassVar[Callable[..., Any]]
+    function: ClassVar[Callable[..., Any]]  # which explains what it refuses
+    plain: ClassVar[Callable[..., Any]]  # the same, without
     settings: ClassVar[dict[str, Any]] = {}
     shown: ClassVar[str] = ""
     count: ClassVar[int] = 0  # of dimensions, where the name tells
@@ -31,6 +32,8 @@ class Layer(Module):
     __signature__: ClassVar[inspect.Signature]
 
     def __init_subclass__(cls) -> None:
+        if "function" in vars(cls):
+            cls.plain = staticmethod(getattr(cls.function, "__wrapped__", cls.function))
         if "settings" not in vars(cls):
             return
         kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -48,9 +51,15 @@ class Layer(Module):
                 setattr(self, name, value)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        given = named | {name: getattr(self, name) for name in self.settings}
+        given = named
+        if self.settings:
+            given |= {name: getattr(self, name) for name in self.settings}
         if self.trains:
             given["training"] = self.training
+        try:
+            return type(self).plain(*inputs, **given)
+        except TypeError:
+            pass
         return type(self).function(*inputs, **given)
 
     def extra_repr(self) -> str:

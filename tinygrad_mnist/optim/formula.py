@@ -39,20 +39,18 @@ class ByFormula(Optimizer):
     starts: ClassVar[dict[str, str]] = {}  # what begins as a setting, not as 0
     free: ClassVar[set[str]] = set()  # settings that may be any number
     _rules: ClassVar[dict[Any, tuple[kernel.Rule, list[str]]]]
+    _derived: ClassVar[Any] = None  # may compute what the formula wants beside settings, at step t
     in_loops = False  # whether numba may do it, in another rounding, and NumPy warns of infinities
 
     def __init__(self, params: Params, defaults: Group) -> None:
         self._names = ["decoupled_weight_decay"] if "decoupled_weight_decay" in defaults else []
         self._names += kernel.asked(f"{DIRECTION}\n{textwrap.dedent(self.formula)}")
         self._asked = itemgetter(*self._names)
+        self._last: Any = (None, None)  # settings that were asked for, and the formula for them
         super().__init__(params, defaults)
 
     def _extra(self, group: Group) -> State:
         """Make numbers in the state of a parameter."""
-        return {}
-
-    def _derived(self, o: Group, t: int, state: State) -> Group:
-        """Compute what the formula wants beside settings, at step t."""
         return {}
 
     def check(self, group: Group) -> None:
@@ -79,14 +77,16 @@ class ByFormula(Optimizer):
 
     def rule(self, o: Group) -> tuple[kernel.Rule, list[str]]:
         """Give the formula for these settings, compiled, and the names of its arrays in the state."""
+        asked, known = self._asked(o), self._last
         try:
-            return self._rules[self._asked(o)]
-        except KeyError:
+            if asked == known[0]:  # a comparison costs less than a look-up
+                return known[1]  # type: ignore[no-any-return]
+            found = self._rules.get(asked) or self._written(o)
             if len(self._rules) > MOST:
                 self._rules.clear()
-            found = self._rules[self._asked(o)] = self._written(o)
+            self._rules[asked], self._last = found, (asked, found)
             return found
-        except TypeError:  # a setting that is an array is no key
+        except (TypeError, ValueError):  # a setting that is an array is no key
             return self._written(o)
 
     def _written(self, o: Group) -> tuple[kernel.Rule, list[str]]:
@@ -96,30 +96,29 @@ class ByFormula(Optimizer):
         whole = f"{first}\n{textwrap.dedent(self.formula)}"
         return kernel.compiled(kind, whole, "".join(kept), true, self.in_loops), list(kept.values())
 
-    def _next(self, p: Any, state: State, group: Group) -> tuple[kernel.Rule, list[Array], tuple[float, ...]]:
+    def next_step(self, p: Any, state: State, group: Group) -> tuple[kernel.Rule, list[Array], tuple[float, ...]]:
+        """Count a step, and give what it changes a parameter by: a formula, its arrays and its numbers."""
         state["step"] = t = state["step"] + 1
-        if derived := self._derived(group, t, state):
+        if self._derived is not None and (derived := self._derived(group, t, state)):
             group = group | derived
         rule, names = self.rule(group)
         try:
-            arrays = [state[name] for name in names]
+            arrays = [state[name] for name in names] if names else []
         except KeyError:  # one that was turned on after the first step
             arrays = [state.setdefault(name, np.zeros(p.shape, p.dtype)) for name in names]
         return rule, arrays, rule.numbers(group, t)
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
         """Take one step."""
-        rule, arrays, numbers = self._next(p, state, group)
-        kernel.step(rule, (p, g, *arrays), numbers)
+        rule, arrays, numbers = self.next_step(p, state, group)
+        if p.size <= kernel.BLOCK:
+            rule.change(p, g, *arrays, *numbers)
+        else:
+            kernel.by_blocks(lambda *blocks: rule.change(*blocks, *numbers), p, g, *arrays)
 
-    def loop_name(self, p: Tensor, group: Group) -> str:
-        """Name the loop that does the next step, if one may."""
+    def loop_name(self, group: Group) -> str:
+        """Name the loop that does the next step of a group's parameters, if one may."""
         return self.rule(group)[0].name if self.in_loops else ""
-
-    def loop(self, p: Tensor, group: Group) -> tuple[str, list[Array], tuple[float, ...]]:
-        """Describe the next step: the loop, its arrays beside p and its gradient, its numbers."""
-        rule, arrays, numbers = self._next(p, self.state_of(p, group), group)
-        return rule.name, arrays, numbers
 
 
 class SGD(ByFormula):

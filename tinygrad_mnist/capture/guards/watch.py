@@ -88,7 +88,7 @@ class Watch:
             raise refused(f"{room}.{code.co_name.strip('_')}", OUTSIDE, line_of(frame))
         if room in STANDARD:
             module = str(frame.f_globals.get("__name__"))
-            trusted = module in PYTHON or module.partition(".")[0] in PYTHON
+            trusted = room in PYTHON or module in PYTHON
             if not trusted and not maker_of(frame).startswith(PACKAGE):
                 if module == "random":
                     raise refused("a draw from Python's random", DRAW_INSTEAD, line_of(frame))
@@ -169,8 +169,9 @@ def is_importing(frame: FrameType | None) -> bool:
 
 
 def room_of(frame: Any) -> str:
-    """Name the outermost package whose code runs in a frame."""
-    return str(frame.f_globals.get("__name__")).partition(".")[0]
+    """Name the outermost package whose code runs in a frame; what Python writes for a named tuple is its own."""
+    room = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return "collections" if room.startswith("namedtuple_") else room
 
 
 def caller_of(frame: FrameType) -> FrameType | None:

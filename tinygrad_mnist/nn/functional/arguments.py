@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,15 @@ import numpy as np
 from ...core.errors import ArgumentError, DTypeError, ShapeError, TinygradError
 from ...core.explain import outside
 from ...core.graph import Array, Var
-from ...functions import mean
-from ...functions import sum as _sum
 from ...functions.types import Tensor
-from ...ops import layout, promotion
+from ...ops import layout, promotion, reduce
 from ...tensors.in_place import of
 
-REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": mean, "sum": _sum, "none": lambda losses: losses}
+HELD = np.ndarray, Var  # a union made at every call takes longer than the question
+REDUCTIONS: dict[str, Callable[[Any], Any]] = {
+    "mean": partial(reduce.mean, axis=None, keepdims=False), "sum": partial(reduce.sum, axis=None, keepdims=False),
+    "none": lambda losses: losses,
+}  # fmt: skip
 
 
 def check_probability(name: str, p: float) -> None:
@@ -44,7 +47,8 @@ def check_reduction(reduction: str) -> None:
 
 def reduced(losses: Any, reduction: str, shape: tuple[int, ...] | None = None) -> Tensor:
     """Reduce one loss per sample to their mean or sum, or leave them, in a shape if one is given."""
-    check_reduction(reduction)
+    if type(reduction) is not str or reduction not in REDUCTIONS:
+        check_reduction(reduction)
     return REDUCTIONS[reduction](losses if shape is None or reduction != "none" else losses.reshape(shape))
 
 
@@ -102,6 +106,8 @@ def array(name: str, x: Any, hint: str = "") -> None:
 
 def like_weight(name: str, x: Any, w: Tensor | Array) -> Any:
     """Bring the input of a layer to the dtype of its weight: floats with a warning, integers never."""
+    if isinstance(x, HELD) and x.dtype is w.dtype:
+        return x
     array(name, x, "call the module on its input first" if callable(x) else "tg.tensor(data)")
     if x.dtype == w.dtype:
         return x

@@ -22,7 +22,7 @@ from ...functions.types import Tensor, TensorLike
 from ...ops import compare, index, promotion, reduce
 from ...ops import softmax as softmaxes
 from .activation import logsigmoid
-from .arguments import check_probability, check_reduction, floats, reduced
+from .arguments import HELD, check_probability, check_reduction, floats, reduced
 
 
 def _rows(input: Tensor | Array, target: Tensor | Array) -> tuple[Any, Any, tuple[int, ...] | None]:
@@ -46,7 +46,7 @@ def _data(name: str, input: Any, target: Any) -> tuple[Any, Any]:
     """Check that a classification loss got tensors, in the right order."""
     target = np.asarray(target) if isinstance(target, list | tuple | int) else target
     for label, x in (("input", input), ("target", target)):
-        if not isinstance(x, Var | np.ndarray):
+        if not isinstance(x, HELD):
             raise DTypeError(f"{name}: the {label} is neither a tensor nor an array.", got=f"{type(x).__name__}")
     if input.dtype.kind in "iub" and target.dtype.kind == "f":
         raise DTypeError(
@@ -123,11 +123,12 @@ def cross_entropy(
     Units:
         nats
     """
-    check_probability("cross_entropy: label_smoothing", label_smoothing)
+    if label_smoothing:
+        check_probability("cross_entropy: label_smoothing", label_smoothing)
     input, targets = _data("cross_entropy", input, target)
     _warn_if_from(("softmax", "log_softmax"), input, "cross_entropy", "applies softmax itself. Give it the raw outputs")
     classes = 0 if input.ndim == 1 else 1
-    if input.ndim:
+    if weight is not None and input.ndim:
         _check_weight("cross_entropy", weight, input.shape[classes])
     if targets.dtype.kind == "f" and tuple(targets.shape) == tuple(input.shape) and input.ndim > 0:
         if ignore_index >= 0:
