@@ -17,6 +17,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from browser import browser  # noqa: F401
 from hypothesis import HealthCheck, settings
 
 from tinygrad_mnist.core import backend
@@ -37,8 +38,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the backgrou
 
 # what a test may need and an installation may lack: all but NumPy, pytest and hypothesis
 OPTIONAL = {
-    "distributed", "graphviz", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "safetensors", "scipy",
-    "sklearn", "torch", "tqdm",
+    "distributed", "graphviz", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "pygraphviz", "safetensors",
+    "scipy", "selenium", "sklearn", "tensorboardX", "torch", "tqdm", "treescope",
 }  # fmt: skip
 with suppress(ImportError):
     if getattr(importlib.util.find_spec("sklearn"), "origin", "") is None:  # the folder beside this file

@@ -1,0 +1,63 @@
+"""Pages: escaped, self-contained, and their numbers read back as they were."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from browser import PHONE
+
+import tinygrad_mnist as tg
+from tinygrad_mnist.viz import page
+
+NASTY = "</script><script>document.title='owned'</script><!-- & \u2028 \"'"
+
+
+def test_data_cannot_end_its_block():
+    text = page.as_json({NASTY: [NASTY]})
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert json.loads(text) == {NASTY: [NASTY]}
+
+
+def test_what_is_not_finite_is_a_word_that_javascript_reads():
+    text = page.as_json(tg.tensor([1.5, math.nan, math.inf, -math.inf]))
+    assert json.loads(text) == [1.5, "NaN", "Infinity", "-Infinity"]
+
+
+def test_a_page_is_whole_or_not_there(tmp_path):
+    with pytest.raises(tg.errors.OutputError, match="draw: .* cannot be written"):
+        page.save_page(tmp_path, "x", "draw")
+    assert page.save_page(tmp_path / "new" / "a.html", "x", "draw").read_text() == "x"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_in_a_browser(browser, tmp_path, dark):
+    values = np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32)
+    numbers = [0.0, 1.0, -2.5, 1234.0, 12346.0, 1e-5, 0.00012344, 123456789.0, 1e300, -1e-300, 0.1 + 0.2, 99995.0, 1e22]
+    held = {"name": NASTY, "x": page.floats(values), "n": numbers}
+    text = page.page(NASTY, "<h1 id='title'></h1><canvas></canvas>", data=held)
+    browser.open(page.save_page(tmp_path / "a.html", text, "test"), dark=dark, size=PHONE)
+    assert browser.run("document.title") == NASTY
+    assert browser.run("data().name") == NASTY
+    assert browser.run("[...floats(data().x).values]") == values.ravel().tolist()
+    assert browser.run("data().n.map(shown)") == [f"{x:.4g}" for x in numbers]
+    assert browser.run("['NaN', 'Infinity', '-Infinity'].map(shown)") == ["nan", "inf", "-inf"]
+    browser.run("document.getElementById('title').append(element('b', {}, data().name))")
+    assert browser.run("document.querySelector('#title b').textContent") == NASTY
+    most = browser.run("heat(document.querySelector('canvas'), floats(data().x).values, 3, 5)")
+    assert most == np.abs(values).max()
+    pixels = browser.run("[...document.querySelector('canvas').getContext('2d').getImageData(0, 0, 5, 3).data]")
+    red, blue = np.array(pixels).reshape(15, 4)[:, [0, 2]].T.astype(int)
+    assert ((red > blue) == (values.ravel() > 0)).all(), "orange above 0, blue below"
+    paper = browser.run("getComputedStyle(document.body).backgroundColor")
+    assert paper == ("rgb(20, 24, 31)" if dark else "rgb(255, 255, 255)")
+    browser.run("document.body.append(themeButton())")
+    browser.one("#theme").click()
+    assert browser.run("getComputedStyle(document.body).backgroundColor") != paper
+    assert browser.problems() == []
+
+
+def test_nothing_is_loaded_from_elsewhere(browser, tmp_path):
+    text = page.page("x", "<img src='https://example.org/a.png'>")
+    browser.open(page.save_page(tmp_path / "a.html", text, "test"))
+    assert any("Content Security Policy" in problem for problem in browser.problems())

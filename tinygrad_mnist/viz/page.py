@@ -1,0 +1,88 @@
+"""One self-contained page: text, numbers and a script in one file that opens without a network, light or dark.
+
+What comes from outside is escaped here: titles as HTML, numbers as JSON that cannot end its block. The look, and what
+all pages draw with (heat maps, numbers, elements), are assets/page.css and assets/page.js. Knows no graph; the pages
+of graphs and of the player are written with it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import importlib.resources
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.files import output_folder, output_path, write_whole
+from ..core.graph import Var
+
+# nothing is loaded and nothing is sent: what is in the file is all there is
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+SHARED = ("page.css", "page.js")
+
+
+def asset(name: str) -> str:
+    """Read a style or a script that comes with the package."""
+    return importlib.resources.files(__package__).joinpath("assets", name).read_text("utf-8")
+
+
+def page(title: str, body: str, *, assets: tuple[str, ...] = (), data: Any = None, policy: str = POLICY) -> str:
+    """Write a page.
+
+    Args:
+        title: any text; body: HTML, in which the caller has escaped what is not its own
+        assets: names of further styles and scripts, which run after the body is there
+        data: what the scripts find with `data()`: numbers, text, arrays, lists and dicts of these
+    """
+    names = [*SHARED, *assets]
+    styles = "\n".join(asset(name) for name in names if name.endswith(".css"))
+    scripts = "".join(f"<script>\n{asset(name)}</script>\n" for name in names if name.endswith(".js"))
+    held = f'<script type="application/json" id="data">{as_json(data)}</script>\n'
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>\n{styles}</style>\n</head>\n"
+        f"<body>\n{body}\n{held}{scripts}</body>\n</html>\n"
+    )
+
+
+def save_page(path: str | os.PathLike[str], text: str, owner: str) -> Path:
+    """Write a page to a file, whole or not at all."""
+    final = output_path(path, owner)
+    output_folder(final.parent)
+    write_whole(final, text.encode(), owner)
+    return final
+
+
+def as_json(data: Any) -> str:
+    """Write data so that neither `</script>` nor `<!--` in a name ends the block that holds it."""
+    text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def plain(x: Any) -> Any:
+    """Bring data to what JSON knows; what is not finite becomes the words that JavaScript's Number reads."""
+    if isinstance(x, Var):
+        x = x.array
+    if isinstance(x, np.ndarray | np.generic):
+        x = x.tolist()
+    if isinstance(x, float):
+        return x if math.isfinite(x) else "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"
+    if isinstance(x, Mapping):
+        return {str(key): plain(value) for key, value in x.items()}
+    return [plain(value) for value in x] if isinstance(x, list | tuple) else x
+
+
+def floats(array: Any) -> dict[str, Any]:
+    """Pack an array as float32 for the function `floats` of page.js: a third of what its digits take."""
+    values = np.ascontiguousarray(array.array if isinstance(array, Var) else array, np.float32)
+    return {"shape": values.shape, "float32": base64.b64encode(values.astype("<f4").tobytes()).decode()}
