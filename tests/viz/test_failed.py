@@ -66,7 +66,7 @@ def test_whatever_fails_can_be_drawn(name):
 
 def test_the_users_own_error_shows_what_ran_inside():
     def forward(self, x):
-        hidden = self.fc(x)
+        hidden = self.fc(x)  # noqa: F841
         raise RuntimeError("of my own <b>")
 
     with pytest.raises(RuntimeError) as caught:
