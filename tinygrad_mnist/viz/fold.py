@@ -43,12 +43,15 @@ def units(repeats: Repeats, depth: Depth, max_nodes: int, opened: AbstractSet[Sc
     def by_depth(level: int | None) -> list[Unit]:
         return by_call(nodes, lambda scope: level is None or scope.depth <= level or scope in opened)
 
+    def fits(found: list[Unit]) -> bool:
+        return len(found) <= max_nodes and fits_a_page(found, repeats)
+
     found = by_depth(None if depth == "page" else depth)
-    if depth == "page" and not fits_a_page(found, repeats):
+    if depth == "page" and not fits(found):
         low, high = 1, max((scope.depth for scope in with_callers(node.scope for node in nodes)), default=1)
         while high - low > 1:  # the deepest level that fits, or 1
             middle = (low + high) // 2
-            low, high = (middle, high) if fits_a_page(by_depth(middle), repeats) else (low, middle)
+            low, high = (middle, high) if fits(by_depth(middle)) else (low, middle)
         found = by_depth(low)
     if len(found) <= max_nodes:
         return found
