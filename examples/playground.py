@@ -123,15 +123,18 @@ class Playground:
         """Train the network that is looked at."""
         try:
             tg.training.fit(self.model, valid=self.held, callbacks=[Told(self)], **lesson)
-            if not self.feed.closed:
-                accuracy = tg.training.evaluate(self.model, self.test)["accuracy"]
-                done()
-                self.ready = True
-                self.tell(f"Trained: {100 * accuracy:.2f} % of the {len(self.test):,} test images are right.", 1.0)
-                print(f"The network is ready: {100 * accuracy:.2f} % of {len(self.test):,} test images", flush=True)
-        except Exception as error:
-            self.tell(f"The training failed. {error}", 0.0)
-            raise
+            if self.feed.closed:
+                return
+            accuracy = tg.training.evaluate(self.model, self.test)["accuracy"]
+            self.ready = True
+            right = f"{100 * accuracy:.2f} % of the {len(self.test):,} test images are right"
+            self.tell(f"Trained: {right}.", 1.0)
+            print(f"The network is ready: {right}", flush=True)
+            done()
+        except tg.TinygradError as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            if not self.ready:
+                self.tell(f"The training failed: {error}", 0.0)
 
     def serve(self):
         """Answer until Ctrl-C."""
@@ -204,7 +207,10 @@ def main(argv=None):
         lesson = {"train": some, "epochs": epochs, "batch_size": 64, "optimizer": optimizer, "schedule": schedule}
         lesson |= {"schedule_every": "batch"}
         print(f"The network is being trained on {len(some):,} images; the page shows how far it is", flush=True)
-    playground = Playground(model, train, test, notice, args.port, lesson, done)
+    try:
+        playground = Playground(model, train, test, notice, args.port, lesson, done)
+    except OSError as error:
+        sys.exit(f"Port {args.port} cannot be had: {error.strerror}. Leave --port out for one that is free")
     try:
         print(f"Open {playground.url} in a browser on this machine; Ctrl-C ends the program", flush=True)
         if not args.no_browser:
@@ -221,8 +227,10 @@ def run():
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         sys.exit(main())
-    except (tg.TinygradError, OSError) as error:
+    except tg.TinygradError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:  # before the page was there, or while it was ending
+        sys.exit(130)
 
 
 if __name__ == "__main__":

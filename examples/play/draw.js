@@ -129,7 +129,7 @@ function showAnswer() {
     row.classList.toggle("likeliest", i === likeliest);
     row.setAttribute("aria-pressed", i === answer.target);
   });
-  at("said").textContent = `A ${likeliest}? ${percent(answer.probabilities[likeliest])}`;
+  at("said").textContent = `Looks like ${likeliest}: ${percent(answer.probabilities[likeliest])}`;
   at("likeliest").setAttribute("aria-pressed", target === null);
   heat(at("input"), floats(answer.input).values, 28, 28, { kind: "grey", limit: 1 });
   key(at("gradient-key"), "around", heat(at("gradient"), floats(answer.gradient).values, 28, 28));

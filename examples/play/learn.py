@@ -68,8 +68,9 @@ class Stage:
 class Live(Callback):
     """Tell the feed how a training goes."""
 
-    def __init__(self, stage: Stage, held: tuple[Any, Any]) -> None:
-        self.stage, self.held = stage, held
+    def __init__(self, stage: Stage, held: tuple[Any, Any], doctor: Any = None) -> None:
+        self.stage, self.held, self.doctor = stage, held, doctor
+        self.said: set[tuple[str, bool]] = set()
         self.step, self.point, self.picture, self.due = 0, -math.inf, -math.inf, time.perf_counter()
         self.told = (0.0, 0.0, 0)  # loss, accuracy and samples of this epoch that are in earlier points
 
@@ -89,14 +90,20 @@ class Live(Callback):
         if now - self.picture >= PICTURE:
             self.picture = now
             self.show_weights(run.model)
+        self.show_verdicts()
         pace = self.stage.pace
         self.due = max(self.due + 1 / pace, now - 1.0) if pace else now
         if not self.stage.wait(max(self.due - now, 0.0)):
             run.stop("stopped")
 
+    def on_epoch_end(self, run: Any) -> None:
+        """Show what is told of an epoch."""
+        self.show_verdicts()
+
     def on_end(self, run: Any) -> None:
         """Show what came out."""
         self.show_weights(run.model)
+        self.show_verdicts()
 
     def add_point(self, run: Any) -> None:
         """Publish the means over the batches since the last point, and what the held-out images say now."""
@@ -112,6 +119,19 @@ class Live(Callback):
         weights = next(model.parameters()).array
         images = floats(weights[:SHOWN].reshape(-1, 28, 28))
         self.stage.feed.publish("weights", {"images": images, "units": len(weights)}, alone=True)
+
+
+    def show_verdicts(self) -> None:
+        """Publish what the doctor has found since."""
+        found = [] if self.doctor is None else [*self.doctor.verdicts, *self.doctor.hints]
+        for verdict in found:
+            if (verdict.name, verdict.hint) in self.said:
+                continue
+            self.said.add((verdict.name, verdict.hint))
+            bound = f"{'more' if verdict.above else 'less'} than {verdict.threshold:g}"
+            figure = f"{verdict.figure:.3g}; {bound} is {'a hint' if verdict.hint else 'a finding'}"
+            told = {name: getattr(verdict, name) for name in ("name", "step", "seen", "advice", "hint")}
+            self.stage.feed.publish("verdict", told | {"figure": figure})
 
 
 class Classroom:
@@ -174,13 +194,15 @@ class Classroom:
 
     def run(self, stage: Stage, optimizer: str, lr: float, batch_size: int, hidden: int) -> None:
         """Train, and tell how it ended."""
-        live = Live(stage, self.held)
+        doctor = tg.training.Doctor(say=lambda text: None) if hasattr(tg.training, "Doctor") else None
+        live = Live(stage, self.held, doctor)
         try:
             model = nn.Sequential(nn.Flatten(), nn.Linear(784, hidden), nn.ReLU(), nn.Linear(hidden, 10))
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what goes wrong is told below
                 history = fit(
                     model, self.train, valid=self.held, epochs=EPOCHS, batch_size=batch_size, progress=False,
-                    optimizer=OPTIMIZERS[optimizer](model.parameters(), lr), callbacks=[*doctor(self.feed, live), live],
+                    optimizer=OPTIMIZERS[optimizer](model.parameters(), lr),
+                    callbacks=[live] if doctor is None else [doctor, live],
                 )  # fmt: skip
             ended = "Stopped" if stage.stopping else history.ended.capitalize()
             self.tell("ended", f"{ended} after {live.step:,} steps.")
@@ -188,8 +210,3 @@ class Classroom:
             hint = f" Try: {error.hint}" if getattr(error, "hint", "") else ""
             problem = getattr(error, "problem", f"{type(error).__name__}: {error}")
             self.tell("ended", f"Ended after {live.step:,} steps. {problem}{hint}")
-
-
-def doctor(feed, live):
-    """Give the doctor as a callback that tells the feed, where the package has one."""
-    return []

@@ -23,13 +23,13 @@ SIDE = 112  # of a drawing: four times MNIST's, so that its edges are as soft
 SILENT = (nn.Flatten, nn.Dropout)  # which change nothing that could be seen here
 
 
-def overlaps(count, start, scale, length, size=28):
-    """Give, for each pixel of a row of `size`, how much of it each of `length` pixels, drawn at a scale, covers.
+def overlaps(start, scale, length):
+    """Give how much of each of 28 pixels in a row is covered by each of `length` that are drawn at a scale.
 
-    Shapes:  -> (size, length); source pixel j, counted from `start`, lies from (j - start) · scale + count on
+    Shapes:  -> (28, length); number j lies from (j - start) · scale to (j + 1 - start) · scale
     """
-    edges = (np.arange(length + 1) - start) * scale + count
-    pixels = np.arange(size)[:, None]
+    edges = (np.arange(length + 1) - start) * scale
+    pixels = np.arange(28)[:, None]
     return np.clip(np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels), 0, None)
 
 
@@ -48,18 +48,17 @@ def as_mnist(drawing, box=20):
     if not len(rows):
         return np.zeros((28, 28), np.float32)
     scale = box / (max(np.ptp(rows), np.ptp(columns)) + 1)
-    maps = []
-    for inked, mass in ((rows, drawing.sum(1)), (columns, drawing.sum(0))):
-        centre = ((np.arange(len(mass)) + 0.5 - inked[0]) @ mass) / mass.sum() * scale
+    made = overlaps(rows[0], scale, len(drawing)) @ drawing @ overlaps(columns[0], scale, len(drawing)).T
+    for axis, inked in ((0, rows), (1, columns)):
+        centre = made.sum(1 - axis) @ (np.arange(28) + 0.5) / made.sum()
         room = 28 - math.ceil((np.ptp(inked) + 1) * scale - 1e-9)
-        offset = min(max(math.ceil(14 - centre - 1e-9), 0), room)
-        maps.append(overlaps(offset, inked[0], scale, len(mass)))
-    return (maps[0] @ drawing @ maps[1].T).astype(np.float32)
+        made = np.roll(made, min(max(math.ceil(14 - centre - 1e-9), 0), room), axis)
+    return made.astype(np.float32)
 
 
 def as_drawn(drawing):
     """Shrink a drawing where it is: the mean of each square."""
-    step = overlaps(0, 0, 28 / len(drawing), len(drawing))
+    step = overlaps(0, 28 / len(drawing), len(drawing))
     return (step @ drawing @ step.T).astype(np.float32)
 
 

@@ -36,8 +36,10 @@ function showWeights({ images, units }) {
   at("units").textContent = `${shape[0] < units ? `The first ${shape[0]} of ${units}` : `All ${units}`} hidden units: light speaks for a unit where orange, against it where blue.`;
 }
 
-function showVerdict({ name, seen, advice }) {
-  at("verdicts").append(element("li", { "data-name": name }, element("b", {}, name), element("p", {}, seen), element("p", { class: "faint" }, advice)));
+function showVerdict({ name, step, seen, figure, advice, hint }) {
+  at("verdicts").append(element("li", { "data-name": name },
+    element("b", {}, `${name.replaceAll("_", " ")}${hint ? " (a hint)" : ""}`), element("span", { class: "faint" }, ` at step ${step}`),
+    element("p", {}, seen), element("p", { class: "faint" }, figure), element("p", {}, element("b", {}, "Try: "), advice)));
   at("healthy").textContent = "";
 }
 
