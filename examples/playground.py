@@ -136,13 +136,6 @@ class Playground:
             if not self.ready:
                 self.tell(f"The training failed: {error}", 0.0)
 
-    def serve(self):
-        """Answer until Ctrl-C."""
-        try:
-            self.server.serve_forever(poll_interval=0.1)
-        except KeyboardInterrupt:
-            pass
-
     def close(self):
         """End the trainings, the streams and every thread."""
         self.feed.close()
@@ -215,10 +208,11 @@ def main(argv=None):
         print(f"Open {playground.url} in a browser on this machine; Ctrl-C ends the program", flush=True)
         if not args.no_browser:
             threading.Thread(target=webbrowser.open, args=(playground.url,), daemon=True).start()
-        playground.serve()
+        playground.server.serve_forever(poll_interval=0.1)
+    except KeyboardInterrupt:
+        print("\nEnding.", flush=True)
     finally:
         playground.close()
-    print("\nEnded.")
     return 0
 
 
