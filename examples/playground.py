@@ -89,7 +89,7 @@ class Playground:
         box = "fills the image from top to bottom" if self.notice else "is 20 pixels high or wide"
         data = {
             "layers": self.look.layers, "choices": CHOICES, "held": len(self.held[1]), "ready": self.ready,
-            "notice": self.notice and "\n".join(line.strip("! ") for line in self.notice.splitlines()).strip(),
+            "notice": self.notice and running(self.notice),
             "centring": f"As the training images: the digit {box}, its centre of mass in the middle",
             "doctor": hasattr(tg.training, "Doctor"),
         }  # fmt: skip
@@ -159,6 +159,12 @@ class Told(tg.training.Callback):
             self.playground.tell(text, done / total)
         if self.playground.feed.closed:
             run.stop("the program ends")
+
+
+def running(notice):
+    """Make running text of what is framed for a terminal."""
+    lines = "\n".join(line.strip("! ") for line in notice.splitlines()).strip()
+    return re.sub(r"(?<![.:])\n", " ", lines)
 
 
 def arguments(argv):

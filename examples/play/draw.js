@@ -18,6 +18,8 @@ let changed = false;
 
 const ground = () => deeds.findLastIndex((deed) => !deed.points); // what the latest strokes are on
 
+const isEmpty = () => !deeds[ground()]?.pixels && !deeds.at(-1)?.points;
+
 function paint(canvas) {
   const pen = canvas.getContext("2d");
   const from = ground();
@@ -46,8 +48,7 @@ function redraw() {
   paint(paper);
   paint(small);
   const under = deeds[ground()];
-  const empty = !under?.pixels && !deeds.at(-1)?.points;
-  at("drawn").textContent = under?.pixels ? `Test image ${under.index}, a ${under.label}.` : empty ? "Draw with mouse, finger or pen." : "";
+  at("drawn").textContent = under?.pixels ? `Test image ${under.index}, a ${under.label}.` : isEmpty() ? "Draw with mouse, finger or pen." : "";
   at("undo").disabled = !deeds.length;
   changed = true;
   look();
@@ -129,7 +130,7 @@ function showAnswer() {
     row.classList.toggle("likeliest", i === likeliest);
     row.setAttribute("aria-pressed", i === answer.target);
   });
-  at("said").textContent = `Looks like ${likeliest}: ${percent(answer.probabilities[likeliest])}`;
+  at("said").textContent = isEmpty() ? "" : `Looks like ${likeliest}: ${percent(answer.probabilities[likeliest])}`;
   at("likeliest").setAttribute("aria-pressed", target === null);
   heat(at("input"), floats(answer.input).values, 28, 28, { kind: "grey", limit: 1 });
   key(at("gradient-key"), "around", heat(at("gradient"), floats(answer.gradient).values, 28, 28));
@@ -182,6 +183,7 @@ for (const { name, kind, shape } of facts.layers) {
 function showReady({ ready, text, share }) {
   facts.ready = ready;
   at("waiting").hidden = ready;
+  at("pictures").hidden = at("depths").hidden = !ready;
   at("trained").textContent = ready ? text : "";
   at("waiting-text").textContent = text;
   at("waiting-bar").value = share;
