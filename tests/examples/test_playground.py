@@ -130,6 +130,7 @@ TRAININGS = [
 def test_what_makes_no_sense_is_refused_and_the_next_is_answered(page, capsys):
     for what, body in LOOKS.items():
         assert asked(page, "POST", "/look", body).status == 400, what
+    assert "NaN is no JSON" in asked(page, "POST", "/look", LOOKS["NaN"]).text
     for body in TRAININGS:
         assert asked(page, "POST", "/train", json.dumps(body)).status in (400, 409), body
     assert asked(page, "POST", "/look", "x" * (server.LARGEST + 1)).status == 413
