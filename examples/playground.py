@@ -4,8 +4,8 @@
     python examples/playground.py --port 8000 --no-browser              # prints the address only
     python examples/playground.py --model runs/mnist_cnn/weights.npz    # weights of mnist_cnn.py, or a file to be made
 
-Expected: the page within seconds; the network (that of mnist_cnn.py) is ready after 10 to 30 seconds of training on 30,000
-images, 98 % right on new ones. Where MNIST cannot be had it is scikit-learn's small digits, and the page says so.
+Expected: the page within seconds; the network (that of mnist_cnn.py) is trained on 30,000 images first, in less than a
+minute, and then 98 % right on new ones. Where MNIST cannot be had it is scikit-learn's digits, and the page says so.
 Only this machine's browser is answered (play/server.py). Look next at play/look.py and play/learn.py.
 """
 
