@@ -1,0 +1,354 @@
+// The player: one step at a time, forward through the operations, then backward. All text and numbers are in data().
+"use strict";
+{
+  const { values, operations, steps, boxes, arrays } = data();
+  const name = (value) => values[value].name;
+  const L = name(steps.find((step) => step.kind === "seed").value);
+  const slope = (value, of = L) => `∂${of}/∂${name(value)}`;
+  const signed = (x) => (Number(x) < 0 ? `(${shown(x)})` : shown(x));
+  const single = (number) => number !== null && arrays[number].form === "number";
+  const exact = (number) => arrays[number].x;
+  const quiet = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const add = element;
+
+  // ---------------------------------------------------------------- arrays
+
+  const unpacked = new Map();
+  function numbers(number) {
+    if (!unpacked.has(number)) {
+      const x = arrays[number].x;
+      unpacked.set(number, Array.isArray(x) ? x.map(Number) : floats(x).values);
+    }
+    return unpacked.get(number);
+  }
+
+  // Where an element stands in the whole array: map, row, column -> its index on every axis.
+  function index(a, map, row, column) {
+    let flat = (map * a.whole[1] + row) * a.whole[2] + column;
+    return a.shape.map((size, axis) => {
+      const rest = a.shape.slice(axis + 1).reduce((x, y) => x * y, 1);
+      const at = Math.floor(flat / rest);
+      flat -= at * rest;
+      return at;
+    });
+  }
+
+  const ink = (x, limit) => {
+    const [r, g, b] = colour(AROUND_ZERO, limit === 0 ? .5 : (x / limit + 1) / 2);
+    return [`rgb(${r},${g},${b})`, .299 * r + .587 * g + .114 * b > 140 ? "#111" : "#fff"];
+  };
+
+  function digits(number, a, limit) {
+    const all = numbers(number);
+    const rows = [...Array(a.rows).keys()].map((row) => add("tr", {}, ...[...Array(a.columns).keys()].map((column) => {
+      const x = all[row * a.columns + column];
+      const [back, front] = Number.isFinite(x) ? ink(x, limit) : ["rgb(200,0,0)", "#fff"];
+      const cell = add("td", { "data-value": String(x), title: `[${index(a, 0, row, column).join(", ")}] = ${x}` }, shown(x));
+      cell.style.background = back;
+      cell.style.color = front;
+      return cell;
+    })));
+    return add("div", { class: "scroll" }, add("table", { class: "digits number" }, add("tbody", {}, ...rows)));
+  }
+
+  function maps(number, a, limit, label, foot) {
+    const all = numbers(number);
+    const size = a.rows * a.columns;
+    const many = a.count > 1 || a.side > 0;
+    const cell = many ? Math.max(2, Math.min(12, Math.floor(84 / Math.max(a.columns, a.rows)))) : Math.max(4, Math.min(18, Math.floor(520 / a.columns)));
+    const high = Math.max(3, Math.min(cell, Math.floor(300 / a.rows)), Math.min(16, Math.floor(64 / a.rows)));
+    const shift = a.pixels ? a.low : 0;
+    const drawn = [...Array(a.count).keys()].map((map) => {
+      const part = all.slice(map * size, (map + 1) * size);
+      const which = a.count > 1 ? `, ${map + 1} of ${a.count}` : "";
+      const canvas = add("canvas", { role: "img", "aria-label": `${label}: ${a.pixels ? "image" : "heat map"}, ${a.rows} rows, ${a.columns} columns${which}` });
+      heat(canvas, a.pixels ? part.map((x) => x - shift) : part, a.rows, a.columns, { limit, kind: a.pixels ? "grey" : "around" });
+      canvas.style.width = `${a.columns * cell}px`;
+      if (!many) canvas.style.height = `${a.rows * high}px`;
+      canvas.dataset.array = number;
+      canvas.dataset.map = map;
+      const ask = (event) => {
+        const column = Math.min(a.columns - 1, Math.max(0, Math.floor((event.offsetX / canvas.clientWidth) * a.columns)));
+        const row = Math.min(a.rows - 1, Math.max(0, Math.floor((event.offsetY / canvas.clientHeight) * a.rows)));
+        foot.textContent = `[${index(a, map, row, column).join(", ")}] = ${shown(part[row * a.columns + column])}`;
+      };
+      canvas.addEventListener("pointermove", ask);
+      canvas.addEventListener("pointerdown", ask);
+      return canvas;
+    });
+    return add("div", { class: "maps" }, ...drawn);
+  }
+
+  // One array, number or list of images, with what it is called and how much of it is shown.
+  function card(label, number, kind = "") {
+    const a = arrays[number];
+    const what = [kind, a.form === "number" ? "" : `${a.dtype} ${a.shape.join(" × ")}`].filter(Boolean).join(" · ");
+    const made = add("figure", { class: "card", "data-array": number }, add("figcaption", {}, label, add("div", { class: "faint" }, what)));
+    if (a.form === "number") {
+      made.append(add("div", { class: "scalar number", "data-value": String(a.x), title: String(a.x) }, shown(a.x)));
+    } else if (a.form === "empty") {
+      made.append(add("p", { class: "faint" }, "no elements"));
+    } else {
+      const known = a.low !== undefined;
+      const limit = !known ? 0 : a.pixels ? a.high - a.low : Math.max(Math.abs(a.low), Math.abs(a.high));
+      const probe = add("div", { class: "foot number", "aria-hidden": "true" }, " ");
+      made.append(a.form === "digits" ? digits(number, a, limit) : maps(number, a, limit, label, probe));
+      const low = a.pixels ? a.low : -limit;
+      const key = known && limit > 0 ? [shown(low), add("span", { class: `scale ${a.pixels ? "grey" : "around"}`, role: "img", "aria-label": "to" }), shown(a.pixels ? a.high : limit)] : [];
+      if (key.length) made.append(add("div", { class: "foot number" }, ...key));
+      const told = [!known ? "" : a.low === a.high ? `all ${shown(a.low)}` : `from ${shown(a.low)} to ${shown(a.high)}`, a.bad ? `${a.bad} not finite, in red` : "", a.note];
+      made.append(add("div", { class: "foot" }, told.filter(Boolean).join("; ")));
+      if (a.form === "maps") made.append(probe);
+    }
+    return made;
+  }
+
+  const valueCard = (value) => card(name(value), values[value].array, values[value].kind);
+  const sign = (text) => add("span", { class: "sign", "aria-hidden": "true" }, text);
+  const row = (...children) => add("div", { class: "cards" }, ...children);
+  const formulas = (lines) => add("div", { class: "formulas" }, ...[...new Set(lines)].map((line) => add("p", { class: "formula" }, line)));
+  const equation = (kind, ...parts) => add("p", { class: `formula equation ${kind}` }, ...parts);
+  const unique = (list) => [...new Set(list)];
+
+  // ---------------------------------------------------------------- steps
+
+  function heading(phase, count, text, where) {
+    const label = add("span", { class: `phase ${phase === "backward" ? "backward" : ""}` }, `${phase === "backward" ? "◀ " : ""}${phase}${count}${phase === "forward" ? " ▶" : ""}`);
+    return [add("h2", { id: "what" }, label, text), where ? add("p", { class: "faint" }, `in ${where}`) : null];
+  }
+
+  const count = (kind, at) => {
+    const all = steps.map((step, i) => [step.kind, i]).filter(([other]) => other === kind);
+    return ` ${all.findIndex(([, i]) => i === at) + 1} of ${all.length}`;
+  };
+
+  function start() {
+    const leaves = values.map((_, i) => i).filter((i) => values[i].by === null && values[i].kind !== "number");
+    return [
+      ...heading("start", "", "What goes in"),
+      add("p", {}, `${operations.length} operations lead from these to ${L}; then the way back: how ${L} changes with each of them.`),
+      row(...leaves.map(valueCard)),
+    ];
+  }
+
+  function forward(step, at) {
+    const op = operations[step.operation];
+    const used = unique(op.arguments.map((x) => x.value)).filter((value) => values[value].kind !== "number");
+    return [
+      ...heading("forward", count("forward", at), op.name, op.where),
+      add("p", { class: "faint" }, op.words),
+      formulas(op.formula),
+      op.changed.length ? add("p", {}, `Changed in place since then, and shown as it is now: ${op.changed.join(", ")}.`) : null,
+      add("h3", {}, "What goes in, what comes out"),
+      row(...used.map(valueCard), sign("→"), valueCard(op.out)),
+    ];
+  }
+
+  function seed(step) {
+    return [
+      ...heading("turn", "", "The way back begins"),
+      add("p", {}, `How much does ${L} change when ${L} changes? As much: the first gradient is 1.`),
+      equation("sum", `∂${L}/∂${L} = `, number(step.after)),
+      row(card(`∂${L}/∂${L}`, step.after)),
+    ];
+  }
+
+  const number = (held) => add("b", { "data-value": String(exact(held)) }, shown(exact(held)));
+
+  function share(part, op, g) {
+    const { value, adds, before, after } = part;
+    const total = slope(value);
+    const local = slope(value, name(op.out));
+    const made = add("section", { class: "share", "data-of": value }, add("h3", {}, `To ${name(value)}`));
+    const rule = part.slope !== null ? `∂out/∂${part.argument}` : `g${part.argument}`;
+    if (part.rule) made.append(add("p", { class: "formula faint" }, `${part.slope !== null && part.rule.endsWith("as written)") ? `g${part.argument}` : rule} = ${part.rule}`));
+    if (adds === null) {
+      made.append(add("p", {}, "The gradients of several outputs travel on together."));
+      return made;
+    }
+    if (part.slope !== null && single(part.slope)) {
+      const named = part.rule && !part.rule.endsWith("as written)") && part.named !== shown(exact(part.slope)) ? ` = ${part.named}` : "";
+      made.append(equation("slope", `${local}${named} = `, number(part.slope)));
+    } else if (part.rule !== part.named) {
+      made.append(equation("words", `what it adds = ${part.slope !== null ? `g · (${part.named})` : part.named}`));
+    }
+    if (single(adds)) {
+      if (part.slope !== null && single(part.slope) && g !== null && single(g)) {
+        made.append(equation("adds", `g · ${local} = ${signed(exact(g))} · ${signed(exact(part.slope))} = `, number(adds)));
+      }
+      const sum = before === null ? "0" : shown(exact(before));
+      made.append(equation("sum", `${total}: ${sum} + ${signed(exact(adds))} = `, number(after)));
+    } else {
+      const cards = [];
+      if (part.slope !== null) cards.push(card(`local derivative ${local}`, part.slope), sign("· g ="));
+      made.append(row(...cards, card(`adds to ${total}`, adds)));
+      if (part.stretched) made.append(add("p", { class: "faint" }, `Summed over the axes along which ${name(value)} was stretched.`));
+      if (before === null) made.append(equation("sum", `${total}: 0 + this = this`));
+      else made.append(add("h3", {}, `The sum ${total} so far`), row(card("before", before), sign("+"), card("this", adds), sign("="), card("now", after)));
+    }
+    const often = part.uses === 1 ? "Its only use: complete." : `Use ${part.use} of ${part.uses}${part.use === part.uses ? ": complete." : ": there is more to come."}`;
+    made.append(add("p", { class: "faint" }, often));
+    return made;
+  }
+
+  function backward(step, at) {
+    const op = operations[step.operation];
+    return [
+      ...heading("backward", count("backward", at), op.name, op.where),
+      formulas(op.formula.slice(0, 2)),
+      add("h3", {}, `What arrives: g = ${slope(op.out)}`),
+      step.hooked ? add("p", {}, "A hook replaced the sum of what was sent here.") : null,
+      step.g === null ? null : row(card(`g = ${slope(op.out)}`, step.g)),
+      add("div", { class: "shares" }, ...step.shares.map((part) => share(part, op, step.g))),
+    ];
+  }
+
+  function end(step) {
+    return [
+      ...heading("end", "", "The gradients"),
+      add("p", {}, `What backward leaves in .grad: how ${L} changes with each. A step of training moves each a little against it.`),
+      ...step.gradients.map(({ value, gradient }) => add("div", { class: "share", "data-of": value }, row(valueCard(value), card(slope(value), gradient)))),
+    ];
+  }
+
+  const kinds = { start, forward, seed, backward, end };
+
+  // ---------------------------------------------------------------- the small graph
+
+  // The sums of gradients when a step is done: value -> number of an array.
+  function sumsAt(at) {
+    const found = new Map();
+    for (const step of steps.slice(0, at + 1)) {
+      if (step.kind === "seed") found.set(step.value, step.after);
+      for (const part of step.shares || []) if (part.after !== null) found.set(part.value, part.after);
+      for (const leaf of step.gradients || []) found.set(leaf.value, leaf.gradient);
+    }
+    return found;
+  }
+
+  function gradient(number) {
+    const a = arrays[number];
+    if (a.form === "number") return `∇ ${shown(a.x)}`;
+    return a.low === undefined ? "∇ not finite" : `|∇| ≤ ${shown(Math.max(Math.abs(a.low), Math.abs(a.high)))}`;
+  }
+
+  const strip = document.getElementById("strip");
+  const found = boxes.map((box) => ({ ...box, node: document.getElementById(box.id) }));
+
+  const idOf = (value) => (values[value].by === null ? `v${value}` : `o${values[value].by}`);
+
+  function showStrip(at) {
+    const step = steps[at];
+    const sums = sumsAt(at);
+    const turned = steps.findIndex((other) => other.kind === "seed");
+    const done = at >= turned ? operations.length : Math.max(0, at);
+    let current = null;
+    for (const box of found) {
+      const by = values[box.of].by;
+      const rows = box.node.querySelectorAll("text, span");
+      const known = by === null || by < done;
+      const here = (by !== null && by === step.operation) || (step.kind === "seed" && box.of === step.value);
+      if (box.value !== null) rows[box.value].textContent = known ? shown(exact(values[box.of].array)) : "";
+      if (box.gradient !== null) rows[box.gradient].textContent = sums.has(box.of) ? gradient(sums.get(box.of)) : "";
+      box.node.classList.toggle("later", !known);
+      box.node.classList.toggle("graded", sums.has(box.of));
+      box.node.classList.toggle("current", here);
+      if (here) current = box.node;
+      for (const id of box.edges) {
+        const edge = document.getElementById(id);
+        if (edge) edge.classList.toggle("later", !known);
+        const goes = step.kind === "forward" || (step.shares || []).some((part) => id.startsWith(`${idOf(part.value)}-`));
+        if (edge) edge.classList.toggle("current", here && goes);
+      }
+    }
+    const behavior = quiet() ? "auto" : "smooth";
+    if (current === null) strip.scrollTo({ left: at === 0 ? 0 : strip.scrollWidth, top: 0, behavior });
+    else {
+      const [to, from] = [current.getBoundingClientRect(), strip.getBoundingClientRect()];
+      const left = strip.scrollLeft + to.left - from.left - (from.width - to.width) / 2;
+      strip.scrollTo({ left, top: strip.scrollTop + to.top - from.top - (from.height - to.height) / 2, behavior });
+    }
+  }
+
+  for (const box of found) {
+    box.node.addEventListener("click", () => {
+      const kind = at > operations.length ? "backward" : "forward";
+      const there = steps.findIndex((step) => step.kind === kind && step.operation === values[box.of].by);
+      go(there >= 0 ? there : 0);
+    });
+  }
+
+  // ---------------------------------------------------------------- controls
+
+  let at = 0;
+  let timer = null;
+  const main = document.getElementById("player");
+  const button = (id, text, label, act) => add("button", { type: "button", id, "aria-label": label, title: label, click: act }, text);
+  const play = button("play", "▶ Play", "play (space)", () => toggle());
+  const speed = add("select", { id: "speed", "aria-label": "seconds for each step" }, ...[["3", "slow"], ["1.5", "normal"], ["0.5", "fast"]].map(([value, text]) => add("option", { value, selected: value === "1.5" }, text)));
+  const said = add("span", { class: "grow", id: "where" });
+  const place = add("input", { type: "range", id: "place", min: 0, max: steps.length - 1, value: 0, "aria-label": "step", input: () => { stop(); go(Number(place.value)); } });
+  document.querySelector("header").append(themeButton());
+  document.getElementById("controls").append(
+    add("div", { class: "row", role: "group", "aria-label": "player" },
+      button("first", "|◀", "first step (home)", () => { stop(); go(0); }),
+      button("back", "←", "one step back (left arrow)", () => { stop(); go(at - 1); }),
+      play,
+      button("next", "→", "one step on (right arrow)", () => { stop(); go(at + 1); }),
+      button("last", "▶|", "last step (end)", () => { stop(); go(steps.length - 1); }),
+      speed, said),
+    place,
+    add("div", { class: "ends" }, add("span", {}, "forward ▶"), add("span", {}, "then ◀ backward")),
+  );
+  main.after(add("p", { id: "help", class: "faint" }, add("kbd", {}, "space"), " play, pause · ", add("kbd", {}, "←"), " ", add("kbd", {}, "→"), " step · ", add("kbd", {}, "home"), " ", add("kbd", {}, "end"), " first, last · click an operation to go there · point at a heat map for a number"));
+
+  function stop() {
+    clearTimeout(timer);
+    timer = null;
+    play.textContent = "▶ Play";
+    play.setAttribute("aria-label", "play (space)");
+    main.setAttribute("aria-live", "polite");
+  }
+
+  function tick() {
+    timer = setTimeout(() => {
+      go(at + 1);
+      if (at === steps.length - 1) stop();
+      else tick();
+    }, 1000 * Number(speed.value));
+  }
+
+  function toggle() {
+    if (timer !== null) return stop();
+    if (at === steps.length - 1) go(0);
+    play.textContent = "❚❚ Pause";
+    play.setAttribute("aria-label", "pause (space)");
+    main.setAttribute("aria-live", "off"); // a voice could not follow
+    tick();
+  }
+
+  function go(to) {
+    at = Math.min(Math.max(to, 0), steps.length - 1);
+    const step = steps[at];
+    main.replaceChildren(...kinds[step.kind](step, at).filter(Boolean));
+    main.dataset.step = at;
+    place.value = at;
+    place.className = step.kind === "backward" || step.kind === "end" ? "backward" : "";
+    const words = `step ${at} of ${steps.length - 1}`;
+    said.textContent = words;
+    place.setAttribute("aria-valuetext", `${words}: ${document.getElementById("what").textContent}`);
+    showStrip(at);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("select, input[type=text]")) return;
+    const acts = { ArrowRight: () => go(at + 1), ArrowLeft: () => go(at - 1), Home: () => go(0), End: () => go(steps.length - 1) };
+    if (event.key === " " && !event.target.closest("button")) toggle();
+    else if (acts[event.key]) { stop(); acts[event.key](); }
+    else return;
+    event.preventDefault();
+  });
+
+  stop();
+  go(0);
+}
