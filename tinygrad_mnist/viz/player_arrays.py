@@ -15,7 +15,7 @@ from ..core.graph import Array
 from .page import floats
 
 DIGITS, DIGIT_COLUMNS = 40, 10  # an array of no more elements and columns is written out
-ROWS, COLUMNS, MAPS = 64, 128, 16
+ROWS, COLUMNS, MAPS = 64, 128, 15
 SIDES = (784,)  # so many features are the pixels of an image wherever they are met
 
 

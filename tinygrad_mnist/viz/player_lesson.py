@@ -26,7 +26,8 @@ from .trace import Trace, Value
 
 UNTOLD = {"a", "b", "g", "x", "y", "constant"}  # names of arguments, which tell nothing of the user's values
 SIZE = 850_000  # characters of data, to which the drawing and the scripts come
-FULL = 8192  # elements of an array, if there is room for as many
+ASSETS = ("player.css", "player_cards.js", "player.js")
+FULL = 11_760  # elements of an array, if there is room for as many
 
 
 def write(loss: Var, path: str | os.PathLike[str], names: Mapping[str, Var | Array], title: str) -> Path:
@@ -40,7 +41,7 @@ def write(loss: Var, path: str | os.PathLike[str], names: Mapping[str, Var | Arr
         most //= 2
     head = f'<header><h1>{html.escape(title)}</h1></header>\n<div id="controls"></div>'
     body = f'{head}\n<div id="strip">{strip(lesson.boxes)}</div>\n<main id="player"></main>'
-    return save_page(path, page(title, body, assets=("player.css", "player.js"), data=held), "player")
+    return save_page(path, page(title, body, assets=ASSETS, data=held), "player")
 
 
 class Lesson:
@@ -75,7 +76,7 @@ class Lesson:
     def operation(self, index: int, node: Node) -> dict[str, Any]:
         """Describe one operation; its values come into being here."""
         names = arguments_of(node)
-        arguments = [
+        arguments: list[dict[str, Any]] = [
             {"argument": name, "value": self.argument(node, position, name)}
             for position, name in enumerate(names)
             if node.args[position] is not None

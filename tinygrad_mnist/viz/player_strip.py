@@ -12,7 +12,6 @@ import importlib
 import re
 from typing import Any
 
-from ..core.errors import MissingDependencyError
 from .graph import FILLS, FONT, INK, LINE, OPERATION
 from .label import escape, markup
 
@@ -39,7 +38,8 @@ class Box:
         rows = self.rows()
         return {
             "id": self.name, "of": self.of, "value": len(self.words) if self.value else None,
-            "gradient": len(rows) - 1 if self.gradient else None, "edges": [f"{s}-{self.name}-{i}" for i, s in enumerate(self.sources)],
+            "gradient": len(rows) - 1 if self.gradient else None,
+            "edges": [f"{s}-{self.name}-{i}" for i, s in enumerate(self.sources)],
         }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def strip(boxes: list[Box]) -> str:
     if len(boxes) <= MOST:
         try:
             return drawn(boxes)
-        except MissingDependencyError:
+        except ImportError:  # MissingDependencyError is one: no layout engine, or no graphviz at all
             pass
     return listed(boxes)
 
@@ -64,7 +64,7 @@ def drawn(boxes: list[Box]) -> str:
         operation = box.kind == "operation"
         fill, border = (OPERATION, OPERATION) if operation else FILLS[box.kind]
         ink = "white" if operation else INK
-        lines = [f"<b>{escape(box.words[0])}</b>", *map(escape, box.words[1:]), *([escape(box.value)] * bool(box.value))]
+        lines = [f"<b>{escape(box.words[0])}</b>", *map(escape, [*box.words[1:], *filter(None, [box.value])])]
         if box.gradient:
             lines.append(f'<font color="{LIGHT if operation else GRADIENT}">{escape(box.gradient)}</font>')
         style = "rounded,filled" if operation else "filled"

@@ -1,4 +1,5 @@
-// The player: one step at a time, forward through the operations, then backward. All text and numbers are in data().
+// The player: one step at a time, forward through the operations, then backward. Text and numbers are in data(); what
+// shows an array is in player_cards.js, and what a page draws with in page.js.
 "use strict";
 {
   const { values, operations, steps, boxes, arrays } = data();
@@ -8,113 +9,21 @@
   const signed = (x) => (Number(x) < 0 ? `(${shown(x)})` : shown(x));
   const single = (number) => number !== null && arrays[number].form === "number";
   const exact = (number) => arrays[number].x;
+  const card = cards(arrays);
   const quiet = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const add = element;
-
-  // ---------------------------------------------------------------- arrays
-
-  const unpacked = new Map();
-  function numbers(number) {
-    if (!unpacked.has(number)) {
-      const x = arrays[number].x;
-      unpacked.set(number, Array.isArray(x) ? x.map(Number) : floats(x).values);
-    }
-    return unpacked.get(number);
-  }
-
-  // Where an element stands in the whole array: map, row, column -> its index on every axis.
-  function index(a, map, row, column) {
-    let flat = (map * a.whole[1] + row) * a.whole[2] + column;
-    return a.shape.map((size, axis) => {
-      const rest = a.shape.slice(axis + 1).reduce((x, y) => x * y, 1);
-      const at = Math.floor(flat / rest);
-      flat -= at * rest;
-      return at;
-    });
-  }
-
-  const ink = (x, limit) => {
-    const [r, g, b] = colour(AROUND_ZERO, limit === 0 ? .5 : (x / limit + 1) / 2);
-    return [`rgb(${r},${g},${b})`, .299 * r + .587 * g + .114 * b > 140 ? "#111" : "#fff"];
-  };
-
-  function digits(number, a, limit) {
-    const all = numbers(number);
-    const rows = [...Array(a.rows).keys()].map((row) => add("tr", {}, ...[...Array(a.columns).keys()].map((column) => {
-      const x = all[row * a.columns + column];
-      const [back, front] = Number.isFinite(x) ? ink(x, limit) : ["rgb(200,0,0)", "#fff"];
-      const cell = add("td", { "data-value": String(x), title: `[${index(a, 0, row, column).join(", ")}] = ${x}` }, shown(x));
-      cell.style.background = back;
-      cell.style.color = front;
-      return cell;
-    })));
-    return add("div", { class: "scroll" }, add("table", { class: "digits number" }, add("tbody", {}, ...rows)));
-  }
-
-  function maps(number, a, limit, label, foot) {
-    const all = numbers(number);
-    const size = a.rows * a.columns;
-    const many = a.count > 1 || a.side > 0;
-    const cell = many ? Math.max(2, Math.min(12, Math.floor(84 / Math.max(a.columns, a.rows)))) : Math.max(4, Math.min(18, Math.floor(520 / a.columns)));
-    const high = Math.max(3, Math.min(cell, Math.floor(300 / a.rows)), Math.min(16, Math.floor(64 / a.rows)));
-    const shift = a.pixels ? a.low : 0;
-    const drawn = [...Array(a.count).keys()].map((map) => {
-      const part = all.slice(map * size, (map + 1) * size);
-      const which = a.count > 1 ? `, ${map + 1} of ${a.count}` : "";
-      const canvas = add("canvas", { role: "img", "aria-label": `${label}: ${a.pixels ? "image" : "heat map"}, ${a.rows} rows, ${a.columns} columns${which}` });
-      heat(canvas, a.pixels ? part.map((x) => x - shift) : part, a.rows, a.columns, { limit, kind: a.pixels ? "grey" : "around" });
-      canvas.style.width = `${a.columns * cell}px`;
-      if (!many) canvas.style.height = `${a.rows * high}px`;
-      canvas.dataset.array = number;
-      canvas.dataset.map = map;
-      const ask = (event) => {
-        const column = Math.min(a.columns - 1, Math.max(0, Math.floor((event.offsetX / canvas.clientWidth) * a.columns)));
-        const row = Math.min(a.rows - 1, Math.max(0, Math.floor((event.offsetY / canvas.clientHeight) * a.rows)));
-        foot.textContent = `[${index(a, map, row, column).join(", ")}] = ${shown(part[row * a.columns + column])}`;
-      };
-      canvas.addEventListener("pointermove", ask);
-      canvas.addEventListener("pointerdown", ask);
-      return canvas;
-    });
-    return add("div", { class: "maps" }, ...drawn);
-  }
-
-  // One array, number or list of images, with what it is called and how much of it is shown.
-  function card(label, number, kind = "") {
-    const a = arrays[number];
-    const what = [kind, a.form === "number" ? "" : `${a.dtype} ${a.shape.join(" × ")}`].filter(Boolean).join(" · ");
-    const made = add("figure", { class: "card", "data-array": number }, add("figcaption", {}, label, add("div", { class: "faint" }, what)));
-    if (a.form === "number") {
-      made.append(add("div", { class: "scalar number", "data-value": String(a.x), title: String(a.x) }, shown(a.x)));
-    } else if (a.form === "empty") {
-      made.append(add("p", { class: "faint" }, "no elements"));
-    } else {
-      const known = a.low !== undefined;
-      const limit = !known ? 0 : a.pixels ? a.high - a.low : Math.max(Math.abs(a.low), Math.abs(a.high));
-      const probe = add("div", { class: "foot number", "aria-hidden": "true" }, " ");
-      made.append(a.form === "digits" ? digits(number, a, limit) : maps(number, a, limit, label, probe));
-      const low = a.pixels ? a.low : -limit;
-      const key = known && limit > 0 ? [shown(low), add("span", { class: `scale ${a.pixels ? "grey" : "around"}`, role: "img", "aria-label": "to" }), shown(a.pixels ? a.high : limit)] : [];
-      if (key.length) made.append(add("div", { class: "foot number" }, ...key));
-      const told = [!known ? "" : a.low === a.high ? `all ${shown(a.low)}` : `from ${shown(a.low)} to ${shown(a.high)}`, a.bad ? `${a.bad} not finite, in red` : "", a.note];
-      made.append(add("div", { class: "foot" }, told.filter(Boolean).join("; ")));
-      if (a.form === "maps") made.append(probe);
-    }
-    return made;
-  }
 
   const valueCard = (value) => card(name(value), values[value].array, values[value].kind);
-  const sign = (text) => add("span", { class: "sign", "aria-hidden": "true" }, text);
-  const row = (...children) => add("div", { class: "cards" }, ...children);
-  const formulas = (lines) => add("div", { class: "formulas" }, ...[...new Set(lines)].map((line) => add("p", { class: "formula" }, line)));
-  const equation = (kind, ...parts) => add("p", { class: `formula equation ${kind}` }, ...parts);
+  const sign = (text) => element("span", { class: "sign", "aria-hidden": "true" }, text);
+  const row = (...children) => element("div", { class: "cards" }, ...children);
+  const formulas = (lines) => element("div", { class: "formulas" }, ...[...new Set(lines)].map((line) => element("p", { class: "formula" }, line)));
+  const equation = (kind, ...parts) => element("p", { class: `formula equation ${kind}` }, ...parts);
   const unique = (list) => [...new Set(list)];
 
   // ---------------------------------------------------------------- steps
 
   function heading(phase, count, text, where) {
-    const label = add("span", { class: `phase ${phase === "backward" ? "backward" : ""}` }, `${phase === "backward" ? "◀ " : ""}${phase}${count}${phase === "forward" ? " ▶" : ""}`);
-    return [add("h2", { id: "what" }, label, text), where ? add("p", { class: "faint" }, `in ${where}`) : null];
+    const label = element("span", { class: `phase ${phase === "backward" ? "backward" : ""}` }, `${phase === "backward" ? "◀ " : ""}${phase}${count}${phase === "forward" ? " ▶" : ""}`);
+    return [element("h2", { id: "what" }, label, text), where ? element("p", { class: "faint" }, `in ${where}`) : null];
   }
 
   const count = (kind, at) => {
@@ -126,7 +35,7 @@
     const leaves = values.map((_, i) => i).filter((i) => values[i].by === null && values[i].kind !== "number");
     return [
       ...heading("start", "", "What goes in"),
-      add("p", {}, `${operations.length} operations lead from these to ${L}; then the way back: how ${L} changes with each of them.`),
+      element("p", {}, `${operations.length} operations lead from these to ${L}; then the way back: how ${L} changes with each of them.`),
       row(...leaves.map(valueCard)),
     ];
   }
@@ -136,10 +45,10 @@
     const used = unique(op.arguments.map((x) => x.value)).filter((value) => values[value].kind !== "number");
     return [
       ...heading("forward", count("forward", at), op.name, op.where),
-      add("p", { class: "faint" }, op.words),
+      element("p", { class: "faint" }, op.words),
       formulas(op.formula),
-      op.changed.length ? add("p", {}, `Changed in place since then, and shown as it is now: ${op.changed.join(", ")}.`) : null,
-      add("h3", {}, "What goes in, what comes out"),
+      op.changed.length ? element("p", {}, `Changed in place since then, and shown as it is now: ${op.changed.join(", ")}.`) : null,
+      element("h3", {}, "What goes in, what comes out"),
       row(...used.map(valueCard), sign("→"), valueCard(op.out)),
     ];
   }
@@ -147,23 +56,23 @@
   function seed(step) {
     return [
       ...heading("turn", "", "The way back begins"),
-      add("p", {}, `How much does ${L} change when ${L} changes? As much: the first gradient is 1.`),
+      element("p", {}, `How much does ${L} change when ${L} changes? As much: the first gradient is 1.`),
       equation("sum", `∂${L}/∂${L} = `, number(step.after)),
       row(card(`∂${L}/∂${L}`, step.after)),
     ];
   }
 
-  const number = (held) => add("b", { "data-value": String(exact(held)) }, shown(exact(held)));
+  const number = (held) => element("b", { "data-value": String(exact(held)) }, shown(exact(held)));
 
   function share(part, op, g) {
     const { value, adds, before, after } = part;
     const total = slope(value);
     const local = slope(value, name(op.out));
-    const made = add("section", { class: "share", "data-of": value }, add("h3", {}, `To ${name(value)}`));
+    const made = element("section", { class: "share", "data-of": value }, element("h3", {}, `To ${name(value)}`));
     const rule = part.slope !== null ? `∂out/∂${part.argument}` : `g${part.argument}`;
-    if (part.rule) made.append(add("p", { class: "formula faint" }, `${part.slope !== null && part.rule.endsWith("as written)") ? `g${part.argument}` : rule} = ${part.rule}`));
+    if (part.rule) made.append(element("p", { class: "formula faint" }, `${part.slope !== null && part.rule.endsWith("as written)") ? `g${part.argument}` : rule} = ${part.rule}`));
     if (adds === null) {
-      made.append(add("p", {}, "The gradients of several outputs travel on together."));
+      made.append(element("p", {}, "The gradients of several outputs travel on together."));
       return made;
     }
     if (part.slope !== null && single(part.slope)) {
@@ -182,12 +91,12 @@
       const cards = [];
       if (part.slope !== null) cards.push(card(`local derivative ${local}`, part.slope), sign("· g ="));
       made.append(row(...cards, card(`adds to ${total}`, adds)));
-      if (part.stretched) made.append(add("p", { class: "faint" }, `Summed over the axes along which ${name(value)} was stretched.`));
+      if (part.stretched) made.append(element("p", { class: "faint" }, `Summed over the axes along which ${name(value)} was stretched.`));
       if (before === null) made.append(equation("sum", `${total}: 0 + this = this`));
-      else made.append(add("h3", {}, `The sum ${total} so far`), row(card("before", before), sign("+"), card("this", adds), sign("="), card("now", after)));
+      else made.append(element("h3", {}, `The sum ${total} so far`), row(card("before", before), sign("+"), card("this", adds), sign("="), card("now", after)));
     }
     const often = part.uses === 1 ? "Its only use: complete." : `Use ${part.use} of ${part.uses}${part.use === part.uses ? ": complete." : ": there is more to come."}`;
-    made.append(add("p", { class: "faint" }, often));
+    made.append(element("p", { class: "faint" }, often));
     return made;
   }
 
@@ -196,18 +105,18 @@
     return [
       ...heading("backward", count("backward", at), op.name, op.where),
       formulas(op.formula.slice(0, 2)),
-      add("h3", {}, `What arrives: g = ${slope(op.out)}`),
-      step.hooked ? add("p", {}, "A hook replaced the sum of what was sent here.") : null,
+      element("h3", {}, `What arrives: g = ${slope(op.out)}`),
+      step.hooked ? element("p", {}, "A hook replaced the sum of what was sent here.") : null,
       step.g === null ? null : row(card(`g = ${slope(op.out)}`, step.g)),
-      add("div", { class: "shares" }, ...step.shares.map((part) => share(part, op, step.g))),
+      element("div", { class: "shares" }, ...step.shares.map((part) => share(part, op, step.g))),
     ];
   }
 
   function end(step) {
     return [
       ...heading("end", "", "The gradients"),
-      add("p", {}, `What backward leaves in .grad: how ${L} changes with each. A step of training moves each a little against it.`),
-      ...step.gradients.map(({ value, gradient }) => add("div", { class: "share", "data-of": value }, row(valueCard(value), card(slope(value), gradient)))),
+      element("p", {}, `What backward leaves in .grad: how ${L} changes with each. A step of training moves each a little against it.`),
+      ...step.gradients.map(({ value, gradient }) => element("div", { class: "share", "data-of": value }, row(valueCard(value), card(slope(value), gradient)))),
     ];
   }
 
@@ -283,14 +192,14 @@
   let at = 0;
   let timer = null;
   const main = document.getElementById("player");
-  const button = (id, text, label, act) => add("button", { type: "button", id, "aria-label": label, title: label, click: act }, text);
+  const button = (id, text, label, act) => element("button", { type: "button", id, "aria-label": label, title: label, click: act }, text);
   const play = button("play", "▶ Play", "play (space)", () => toggle());
-  const speed = add("select", { id: "speed", "aria-label": "seconds for each step" }, ...[["3", "slow"], ["1.5", "normal"], ["0.5", "fast"]].map(([value, text]) => add("option", { value, selected: value === "1.5" }, text)));
-  const said = add("span", { class: "grow", id: "where" });
-  const place = add("input", { type: "range", id: "place", min: 0, max: steps.length - 1, value: 0, "aria-label": "step", input: () => { stop(); go(Number(place.value)); } });
+  const speed = element("select", { id: "speed", "aria-label": "seconds for each step" }, ...[["3", "slow"], ["1.5", "normal"], ["0.5", "fast"]].map(([value, text]) => element("option", { value, selected: value === "1.5" }, text)));
+  const said = element("span", { class: "grow", id: "where" });
+  const place = element("input", { type: "range", id: "place", min: 0, max: steps.length - 1, value: 0, "aria-label": "step", input: () => { stop(); go(Number(place.value)); } });
   document.querySelector("header").append(themeButton());
   document.getElementById("controls").append(
-    add("div", { class: "row", role: "group", "aria-label": "player" },
+    element("div", { class: "row", role: "group", "aria-label": "player" },
       button("first", "|◀", "first step (home)", () => { stop(); go(0); }),
       button("back", "←", "one step back (left arrow)", () => { stop(); go(at - 1); }),
       play,
@@ -298,9 +207,9 @@
       button("last", "▶|", "last step (end)", () => { stop(); go(steps.length - 1); }),
       speed, said),
     place,
-    add("div", { class: "ends" }, add("span", {}, "forward ▶"), add("span", {}, "then ◀ backward")),
+    element("div", { class: "ends" }, element("span", {}, "forward ▶"), element("span", {}, "then ◀ backward")),
   );
-  main.after(add("p", { id: "help", class: "faint" }, add("kbd", {}, "space"), " play, pause · ", add("kbd", {}, "←"), " ", add("kbd", {}, "→"), " step · ", add("kbd", {}, "home"), " ", add("kbd", {}, "end"), " first, last · click an operation to go there · point at a heat map for a number"));
+  main.after(element("p", { id: "help", class: "faint" }, element("kbd", {}, "space"), " play, pause · ", element("kbd", {}, "←"), " ", element("kbd", {}, "→"), " step · ", element("kbd", {}, "home"), " ", element("kbd", {}, "end"), " first, last · click an operation to go there · point at a heat map for a number"));
 
   function stop() {
     clearTimeout(timer);
