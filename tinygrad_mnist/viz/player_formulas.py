@@ -77,7 +77,7 @@ TABLE = {
     "matmul": lines("{a} @ {b}", a="g @ {b}ᵀ", b="{a}ᵀ @ g"),
     "linear": lines("{x} @ {w}ᵀ + {b}", x="g @ {w}", w="gᵀ @ {x}", b="g summed over the rows"),
     "conv2d": lines(
-        "{x} ⋆ {w} + {b}", x="every g times the filters {w}, spread over the pixels that it saw",
+        "{x} ∗ {w} + {b}", x="every g times the filters {w}, spread over the pixels that it saw",
         w="each window of {x} times its g, summed over images and places", b="g summed over images and places",
     ),
     "max_pool2d": lines("the largest of each window of {x}", x="g to the pixel that won its window, else 0"),

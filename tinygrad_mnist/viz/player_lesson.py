@@ -24,7 +24,7 @@ from .player_pass import Pass, Pulled, Share, watch
 from .player_strip import Box, strip
 from .trace import Trace, Value
 
-UNTOLD = {"a", "b", "g", "x", "y", "constant"}  # names of arguments, which tell nothing of the user's values
+LETTERS = {"parameter": "w", "input": "x", "constant": "c"}  # of values without a name; results are v and a number
 SIZE = 850_000  # characters of data, to which the drawing and the scripts come
 ASSETS = ("player.css", "player_cards.js", "player.js")
 FULL = 11_760  # elements of an array, if there is room for as many
@@ -77,13 +77,13 @@ class Lesson:
         """Describe one operation; its values come into being here."""
         names = arguments_of(node)
         arguments: list[dict[str, Any]] = [
-            {"argument": name, "value": self.argument(node, position, name)}
+            {"argument": name, "value": self.argument(node, position)}
             for position, name in enumerate(names)
             if node.args[position] is not None
         ]
         first = self.values[arguments[0]["value"]] if arguments else None  # images in another shape are images still
         pixels = node.primitive.view and first is not None and first["pixels"]
-        out = self.add(node, self.trace.values[node], node.out, f"v{index + 1}", pixels, index)
+        out = self.add(node, self.trace.values[node], node.out, pixels, index)
         plain = {name: name for name in names}
         formula = [f"out = {result_line(node, plain)}"]
         formula.append(f"{self.values[out]['name']} = {result_line(node, self.spelled(node, names))}")
@@ -95,7 +95,7 @@ class Lesson:
             "words": describe(node), "arguments": arguments, "changed": changed_since(node),
         }  # fmt: skip
 
-    def argument(self, node: Node, position: int, name: str) -> int:
+    def argument(self, node: Node, position: int) -> int:
         """Give the number of the value that went in at a position."""
         array, parent = node.args[position], node.parents[position]
         if isinstance(parent, Node):
@@ -108,18 +108,15 @@ class Lesson:
             known = Value("number", spelled_number(array), array)
         known = known or Value("constant", "", array)
         pixels = known.kind in ("input", "constant") and image_shaped(np.shape(array))
-        return self.add(key, known, array, "x" if name in UNTOLD else name, pixels)
+        return self.add(key, known, array, pixels)
 
-    def add(
-        self, key: Any, value: Value, array: Any, start: str, pixels: bool = False, by: int | None = None
-    ) -> int:
+    def add(self, key: Any, value: Value, array: Any, pixels: bool, by: int | None = None) -> int:
         """Add a value, under the name that it has, or under one made up that nothing else has."""
         name = "loss" if value.kind == "output" and value.name == "output" else value.name
-        if not name or (value.kind == "constant" and name in UNTOLD):
-            name, count = start, 1
-            while name in self.taken:
+        if not name or (value.kind == "constant" and not value.named):  # argument names tell nothing of user's values
+            letter, count = LETTERS.get(value.kind, "v"), 1 if by is None else by + 1
+            while (name := f"{letter}{count}") in self.taken:
                 count += 1
-                name = f"{start}_{count}"
             self.taken.add(name)
         self.number[key] = len(self.values)
         held = self.arrays.put(array, pixels)
@@ -129,7 +126,7 @@ class Lesson:
     def spelled(self, node: Node, names: list[str]) -> dict[str, str]:
         """Name the values that went in."""
         given = [(i, name) for i, name in enumerate(names) if node.args[i] is not None]
-        return {name: self.values[self.argument(node, i, name)]["name"] for i, name in given}
+        return {name: self.values[self.argument(node, i)]["name"] for i, name in given}
 
     # ---------------------------------------------------------------- backward
 

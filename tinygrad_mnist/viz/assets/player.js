@@ -12,7 +12,10 @@
   const card = cards(arrays);
   const quiet = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  const valueCard = (value) => card(name(value), values[value].array, values[value].kind);
+  const valueCard = (value, role = "") => {
+    const kind = role === "out" ? "" : values[value].kind;
+    return card(name(value), values[value].array, [role && role !== name(value) ? `as ${role}` : "", kind].filter(Boolean).join(" · "));
+  };
   const sign = (text) => element("span", { class: "sign", "aria-hidden": "true" }, text);
   const row = (...children) => element("div", { class: "cards" }, ...children);
   const formulas = (lines) => element("div", { class: "formulas" }, ...[...new Set(lines)].map((line) => element("p", { class: "formula" }, line)));
@@ -36,20 +39,21 @@
     return [
       ...heading("start", "", "What goes in"),
       element("p", {}, `${operations.length} operations lead from these to ${L}; then the way back: how ${L} changes with each of them.`),
-      row(...leaves.map(valueCard)),
+      row(...leaves.map((value) => valueCard(value))),
     ];
   }
 
   function forward(step, at) {
     const op = operations[step.operation];
     const used = unique(op.arguments.map((x) => x.value)).filter((value) => values[value].kind !== "number");
+    const role = (value) => op.arguments.filter((x) => x.value === value).map((x) => x.argument).join(" and ");
     return [
       ...heading("forward", count("forward", at), op.name, op.where),
       element("p", { class: "faint" }, op.words),
       formulas(op.formula),
       op.changed.length ? element("p", {}, `Changed in place since then, and shown as it is now: ${op.changed.join(", ")}.`) : null,
       element("h3", {}, "What goes in, what comes out"),
-      row(...used.map(valueCard), sign("→"), valueCard(op.out)),
+      row(...used.map((value) => valueCard(value, role(value))), element("div", { class: "cards" }, sign("→"), valueCard(op.out, "out"))),
     ];
   }
 
@@ -71,6 +75,7 @@
     const made = element("section", { class: "share", "data-of": value }, element("h3", {}, `To ${name(value)}`));
     const rule = part.slope !== null ? `∂out/∂${part.argument}` : `g${part.argument}`;
     if (part.rule) made.append(element("p", { class: "formula faint" }, `${part.slope !== null && part.rule.endsWith("as written)") ? `g${part.argument}` : rule} = ${part.rule}`));
+    else if (part.slope === null) made.append(element("p", { class: "faint" }, `By the rule of ${op.name}.`));
     if (adds === null) {
       made.append(element("p", {}, "The gradients of several outputs travel on together."));
       return made;

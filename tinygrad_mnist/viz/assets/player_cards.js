@@ -66,7 +66,10 @@ function cards(arrays) {
       canvas.addEventListener("pointerdown", ask);
       return canvas;
     });
-    return element("div", { class: "maps" }, ...drawn);
+    const made = element("div", { class: "maps" }, ...drawn);
+    const channels = a.shape.length > 3 ? a.shape.at(-3) : 1; // a row for each sample
+    if (channels > 1 && channels <= 5) made.style.maxWidth = `${channels * (a.columns * cell + 8)}px`;
+    return made;
   }
 
   // One array, number or list of images, with what it is called and how much of it is shown.
