@@ -90,8 +90,11 @@ def computed(text, names):
              "1 within the limits": "(x >= low) & (x <= high)", "x limited to [low, high]": "np.clip(x, low, high)"}
     for phrase, python in words.items():
         text = text.replace(f"{phrase}, else 0", python).replace(phrase, python)
-    return eval(text, {"np": np, "Φ": lambda x: (1 + tg.erf(tg.tensor(x / 2**0.5)).numpy()) / 2,
-                       "sigmoid": lambda x: 1 / (1 + np.exp(-x)), **names})  # fmt: skip
+    functions = {
+        "np": np, "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "φ": lambda x: np.exp(-(x**2) / 2) / (2 * np.pi) ** 0.5,
+        "Φ": lambda x: (1 + tg.erf(tg.tensor(x / 2**0.5)).numpy()) / 2,
+    }  # fmt: skip
+    return eval(text, {**functions, **names})
 
 
 ELEMENTWISE = [name for name in player_formulas.TABLE if registry[name].loop is not None]
@@ -148,6 +151,33 @@ def test_rules_of_products_are_true():
     assert player_formulas.result_line(F.linear(leaves[0], tg.rand(2, 4).double()).node, words | {"x": "x"}) == "x @ wᵀ"
 
 
+def softmax(x):
+    return np.exp(x) / np.exp(x).sum()
+
+
+@pytest.mark.parametrize(("call", "text", "rule"), [
+    (lambda x: x.softmax(0), "v · (g − Σ g · v)", lambda x, v, g: v * (g - (g * v).sum())),
+    (lambda x: x.log_softmax(0), "g − exp(v) · Σ g", lambda x, v, g: g - np.exp(v) * g.sum()),
+    (lambda x: x.logsumexp(0), "g · softmax(x)", lambda x, v, g: g * softmax(x)),
+    (lambda x: x.norm(), "g · x / v", lambda x, v, g: g * x / v),
+    (lambda x: x.var(), "g · 2 · (x − mean) / (5 − 1)", lambda x, v, g: g * 2 * (x - x.mean()) / (5 - 1)),
+    (lambda x: x.mean(), "g / 5 for every element", lambda x, v, g: np.full(5, g / 5)),
+    (lambda x: x.sum(), "g for every element that was added", lambda x, v, g: np.full(5, g)),
+    (lambda x: x.amax(), "g where x is the largest, else 0", lambda x, v, g: np.where(x == x.max(), g, 0)),
+    (lambda x: x[1:3], "g at the places that were read, else 0", lambda x, v, g: np.array([0, *g, 0, 0])),
+    (lambda x: F.cross_entropy(x[None], tg.tensor([2]), reduction="none"),
+     "g · (softmax(x) − one-hot(t))", lambda x, v, g: g * (softmax(x) - np.eye(5)[2])),
+])  # fmt: skip
+def test_rules_in_words_are_true(call, text, rule):
+    rng = np.random.default_rng(10)
+    x = tg.tensor(rng.normal(size=5), requires_grad=True)
+    out = call(x)
+    g = rng.normal(size=out.shape)
+    out.backward(tg.tensor(g), retain_graph=True)
+    assert player_formulas.rule_line(out.node, 0, {"x": "x", "out": "v", "target": "t"}) == text
+    np.testing.assert_allclose(rule(x.array, out.array, g), x.grad.array, atol=1e-12)
+
+
 def test_other_operations_speak_from_their_card_and_source():
     x = leaf(0.5, 0.25)
     words = {"x": "x", "out": "out", "inputs[0]": "u"}
@@ -157,7 +187,12 @@ def test_other_operations_speak_from_their_card_and_source():
 
     assert said(x.atanh())[0] == "atanh(x)" and "g / (1 - x * x)" in said(x.atanh())[1].replace("x ** 2", "x * x")
     rows = registry["standardize"](tg.rand(2, 3, requires_grad=True), eps=0.1)
-    assert said(rows)[0] == "(x - mean) / √(variance + eps)"
+    assert said(rows) == ("(x − mean) / √(variance + 0.1)", "")
+    grouped = registry["standardize_grad"](*(tg.rand(2, 3, requires_grad=True) for _ in range(2)), tg.rand(2))
+    spelled = player_formulas.result_line(grouped.node, {"y": "v1", "h": "v2", "r": "v3"})
+    assert spelled == "v3 (v1 - mean(v1) - v2 mean(v1 v2)), row by row"
+    assert said(tg.cat([x, x]))[0] == "cat(xs[0], xs[1], axis=0)"
+    assert said(x[[1]])[0] == "x[array]" and said(x[None, 1:])[0] == "x[None, 1:]"
     assert said(tg.cumsum(x, 0)) == ("cumsum(x, axis=0, reverse=False)", said(tg.cumsum(x, 0))[1])
     assert said(Both.apply(x)[0].sum())[0] == "Σ x" and player_formulas.describe(x.exp().node) == "Exponential eˣ."
 

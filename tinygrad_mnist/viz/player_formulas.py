@@ -33,6 +33,7 @@ def lines(result: str, **rules: str) -> Lines:
     return Lines(result, rules)
 
 
+LONG = 90  # characters of a rule that anybody reads
 PASSES = "1 (passes through)"
 TABLE = {
     "add": lines("{a} + {b}", a="1", b="1"),
@@ -55,8 +56,8 @@ TABLE = {
     "sigmoid": lines("1 / (1 + exp(−{x}))", x="{out} · (1 − {out})"),
     "relu": lines("max({x}, 0)", x="1 where {x} > 0, else 0"),
     "leaky": lines("{x} where {x} > 0, else {slope} · {x}", x="1 where {x} > 0, else {slope}"),
-    "silu": lines("{x} · sigmoid({x})"),
-    "gelu": lines("{x} · Φ({x})"),
+    "silu": lines("{x} · sigmoid({x})", x="sigmoid({x}) · (1 + {x} · (1 − sigmoid({x})))"),
+    "gelu": lines("{x} · Φ({x})", x="Φ({x}) + {x} · φ({x})"),
     "maximum": lines("max({a}, {b})", a="1 where {a} is the larger", b="1 where {b} is the larger"),
     "minimum": lines("min({a}, {b})", a="1 where {a} is the smaller", b="1 where {b} is the smaller"),
     "where": lines("{a} where {condition}, else {b}", a="1 where {condition}, else 0", b="0 where {condition}, else 1"),
@@ -73,7 +74,7 @@ TABLE = {
     "transpose": lines("{x} with its axes in another order", x="g with its axes put back"),
     "broadcast_to": lines("{x} repeated", x="g summed over the copies"),
     "getitem": lines("{x}[{index}]", x="g at the places that were read, else 0"),
-    "cat": lines("joined end to end", xs="the piece of g that stands where this argument went"),
+    "cat": lines("", xs="the piece of g that stands where this argument went"),
     "matmul": lines("{a} @ {b}", a="g @ {b}ᵀ", b="{a}ᵀ @ g"),
     "linear": lines("{x} @ {w}ᵀ + {b}", x="g @ {w}", w="gᵀ @ {x}", b="g summed over the rows"),
     "conv2d": lines(
@@ -83,6 +84,14 @@ TABLE = {
     "max_pool2d": lines("the largest of each window of {x}", x="g to the pixel that won its window, else 0"),
     "cross_entropy": lines(
         "−log softmax({x})[{target}]  (softmax-cross-entropy)", x="g · (softmax({x}) − one-hot({target}))"
+    ),
+    "norm": lines("√ Σ {x}²", x="g · {x} / {out}"),
+    "var": lines("Σ ({x} − mean)² / ({n} − {correction})", x="g · 2 · ({x} − mean) / ({n} − {correction})"),
+    "standardize": lines("({x} − mean) / √(variance + {eps})"),
+    "batch_norm": lines(
+        "({x} − mean) / √(variance + {eps}) · {weight} + {bias}",
+        weight="g · ({x} − mean) / √(variance + {eps}), summed over all but the channels",
+        bias="g summed over all but the channels",
     ),
     "softmax": lines("exp({x}) / Σ exp({x})", x="{out} · (g − Σ g · {out})"),
     "log_softmax": lines("{x} − log Σ exp({x})", x="g − exp({out}) · Σ g"),
@@ -108,24 +117,24 @@ def words_of(node: Node, spelled: Mapping[str, str]) -> Words:
     """Give the fields of a Node's lines: arguments and `out` as spelled, settings as they are."""
     size = getattr(node.args[0], "size", 1) if node.args else 1
     statics = {k: setting(v) for k, v in node.static.items()}
+    if isinstance(index := node.static.get("index"), tuple):
+        statics["index"] = ", ".join(map(setting, index))
     return Words(statics | {"n": str(size // max(node.out.size, 1))} | dict(spelled))
 
 
 def result_line(node: Node, spelled: Mapping[str, str]) -> str:
     """Write what an operation computes, its arguments spelled in one way or another."""
     words, name = words_of(node, spelled), node.name
-    if name in TABLE:
+    if name in TABLE and TABLE[name].result:
         text = TABLE[name].result
         if any(x is None for x in node.args):  # a bias that is not there
             text = text.replace(" + {b}", "")
         return text.format_map(words)
     maths = re.search(r"^\s*Math:\s*(?:out\S*\s*=\s*)?(.+)$", str(getattr(node.primitive, "__doc__", "")), re.MULTILINE)
     loop = getattr(node.primitive, "loop", None)
-    if isinstance(loop, str):
-        text = re.sub(r"\b(math|loops)\.", "", loop)
-        return re.sub(r"\b[a-z]\w*\b", lambda m: words.get(m[0], m[0]), text)
-    if maths and all(spelled.get(x, x) == x for x in arguments_of(node)):
-        return maths[1].strip()
+    text = loop if isinstance(loop, str) else maths[1].strip() if maths else ""
+    if text:
+        return re.sub(r"\b[a-z]\w*\b", lambda m: words.get(m[0], m[0]), re.sub(r"\b(math|loops)\.", "", text))
     given = [words[x] for x, value in zip(arguments_of(node), node.args, strict=True) if value is not None]
     settings = [f"{k}={v}" for k, v in words.items() if k in node.static and len(v) < 30]
     return f"{name}({', '.join(given + settings)})"
@@ -166,7 +175,8 @@ def written(rule: Callable[..., Any], name: str) -> str:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             last = node.body[-1]
             if first == code.co_firstlineno and len(node.body) == 1 and isinstance(last, ast.Return) and last.value:
-                return ast.unparse(last.value)
+                text = ast.unparse(last.value)
+                return text if "saved" not in text and len(text) <= LONG else ""  # what it reads says nothing here
     return ""
 
 
