@@ -140,17 +140,22 @@ def result_line(node: Node, spelled: Mapping[str, str]) -> str:
     return f"{name}({', '.join(given + settings)})"
 
 
-def rule_line(node: Node, position: int, spelled: Mapping[str, str]) -> str:
-    """Write the slope of a result, or what an argument gets of g; "" where only the numbers can tell."""
+def rule_line(node: Node, position: int, spelled: Mapping[str, str]) -> tuple[str, str]:
+    """Say how a derivative goes: what kind of text it is, and the text.
+
+    Kinds: "slope" of the result, "gradient", what an argument gets of g, "written", the same as the source has it, and
+    "" where only the numbers tell.
+    """
     name = str(argument(node.primitive, position))
     known = TABLE.get(node.name)
     if known is not None and name in known.rules:
         if node.name == "power_scalar" and node.static["exponent"] == 2:
-            return f"2 · {spelled['x']}"
-        return known.rules[name].format_map(words_of(node, spelled))
+            return "slope", f"2 · {spelled['x']}"
+        kind = "gradient" if getattr(node.primitive, "loop", None) is None else "slope"
+        return kind, known.rules[name].format_map(words_of(node, spelled))
     rule, _ = node.primitive.rule_at(position)
     text = "" if rule is None else written(rule, name)
-    return f"{text} (its rule, as written)" if text else ""
+    return ("written", text) if text else ("", "")
 
 
 def describe(node: Node) -> str:

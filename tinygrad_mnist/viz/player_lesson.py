@@ -26,7 +26,7 @@ from .trace import Trace, Value
 
 LETTERS = {"parameter": "w", "input": "x", "constant": "c"}  # of values without a name; results are v and a number
 SIZE = 850_000  # characters of data, to which the drawing and the scripts come
-ASSETS = ("player.css", "player_cards.js", "player.js")
+ASSETS = ("player.css", "player_cards.js", "player_steps.js", "player.js")
 FULL = 11_760  # elements of an array, if there is room for as many
 
 
@@ -36,9 +36,10 @@ def write(loss: Var, path: str | os.PathLike[str], names: Mapping[str, Var | Arr
     while True:
         lesson = Lesson(run, trace, Arrays(most))
         held = lesson.data()
-        if len(as_json(held)) <= SIZE or most <= 16:
+        size = len(as_json(held))
+        if size <= SIZE or most <= 16:
             break
-        most //= 2
+        most = max(16, min(most // 2, most * SIZE // size))
     head = f'<header><h1>{html.escape(title)}</h1></header>\n<div id="controls"></div>'
     body = f'{head}\n<div id="strip">{strip(lesson.boxes)}</div>\n<main id="player"></main>'
     return save_page(path, page(title, body, assets=ASSETS, data=held), "player")
@@ -173,9 +174,10 @@ class Lesson:
         self.seen[value] = self.seen.get(value, 0) + 1
         plain = {name: name for name in [*names, "out"]}
         named = plain | self.spelled(node, names) | {"out": self.values[self.number[node]]["name"]}
-        found = {
-            "argument": names[position], "value": value, "single": is_single(node), "slope": None,
-            "rule": rule_line(node, position, plain), "named": rule_line(node, position, named),
+        kind, rule = rule_line(node, position, plain)
+        found: dict[str, Any] = {
+            "argument": names[position], "value": value, "slope": None,
+            "kind": kind, "rule": rule, "named": rule_line(node, position, named)[1],
             "use": self.seen[value], "uses": self.uses[value], "adds": None, "before": None, "after": None,
         }  # fmt: skip
         if is_array(share.gx):

@@ -1,131 +1,12 @@
-// The player: one step at a time, forward through the operations, then backward. Text and numbers are in data(); what
-// shows an array is in player_cards.js, and what a page draws with in page.js.
+// The player: the small graph, the controls, and the way from step to step. What a step shows is in player_steps.js, what
+// an array looks like in player_cards.js.
 "use strict";
 {
-  const { values, operations, steps, boxes, arrays } = data();
-  const name = (value) => values[value].name;
-  const L = name(steps.find((step) => step.kind === "seed").value);
-  const slope = (value, of = L) => `∂${of}/∂${name(value)}`;
-  const signed = (x) => (Number(x) < 0 ? `(${shown(x)})` : shown(x));
-  const single = (number) => number !== null && arrays[number].form === "number";
+  const lesson = data();
+  const { values, operations, steps, boxes, arrays } = lesson;
+  const view = stepViews(lesson, cards(arrays));
   const exact = (number) => arrays[number].x;
-  const card = cards(arrays);
   const quiet = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-  const valueCard = (value, role = "") => {
-    const kind = role === "out" ? "" : values[value].kind;
-    return card(name(value), values[value].array, [role && role !== name(value) ? `as ${role}` : "", kind].filter(Boolean).join(" · "));
-  };
-  const sign = (text) => element("span", { class: "sign", "aria-hidden": "true" }, text);
-  const row = (...children) => element("div", { class: "cards" }, ...children);
-  const formulas = (lines) => element("div", { class: "formulas" }, ...[...new Set(lines)].map((line) => element("p", { class: "formula" }, line)));
-  const equation = (kind, ...parts) => element("p", { class: `formula equation ${kind}` }, ...parts);
-  const unique = (list) => [...new Set(list)];
-
-  // ---------------------------------------------------------------- steps
-
-  function heading(phase, count, text, where) {
-    const label = element("span", { class: `phase ${phase === "backward" ? "backward" : ""}` }, `${phase === "backward" ? "◀ " : ""}${phase}${count}${phase === "forward" ? " ▶" : ""}`);
-    return [element("h2", { id: "what" }, label, text), where ? element("p", { class: "faint" }, `in ${where}`) : null];
-  }
-
-  const count = (kind, at) => {
-    const all = steps.map((step, i) => [step.kind, i]).filter(([other]) => other === kind);
-    return ` ${all.findIndex(([, i]) => i === at) + 1} of ${all.length}`;
-  };
-
-  function start() {
-    const leaves = values.map((_, i) => i).filter((i) => values[i].by === null && values[i].kind !== "number");
-    return [
-      ...heading("start", "", "What goes in"),
-      element("p", {}, `${operations.length} operations lead from these to ${L}; then the way back: how ${L} changes with each of them.`),
-      row(...leaves.map((value) => valueCard(value))),
-    ];
-  }
-
-  function forward(step, at) {
-    const op = operations[step.operation];
-    const used = unique(op.arguments.map((x) => x.value)).filter((value) => values[value].kind !== "number");
-    const role = (value) => op.arguments.filter((x) => x.value === value).map((x) => x.argument).join(" and ");
-    return [
-      ...heading("forward", count("forward", at), op.name, op.where),
-      element("p", { class: "faint" }, op.words),
-      formulas(op.formula),
-      op.changed.length ? element("p", {}, `Changed in place since then, and shown as it is now: ${op.changed.join(", ")}.`) : null,
-      element("h3", {}, "What goes in, what comes out"),
-      row(...used.map((value) => valueCard(value, role(value))), element("div", { class: "cards" }, sign("→"), valueCard(op.out, "out"))),
-    ];
-  }
-
-  function seed(step) {
-    return [
-      ...heading("turn", "", "The way back begins"),
-      element("p", {}, `How much does ${L} change when ${L} changes? As much: the first gradient is 1.`),
-      equation("sum", `∂${L}/∂${L} = `, number(step.after)),
-      row(card(`∂${L}/∂${L}`, step.after)),
-    ];
-  }
-
-  const number = (held) => element("b", { "data-value": String(exact(held)) }, shown(exact(held)));
-
-  function share(part, op, g) {
-    const { value, adds, before, after } = part;
-    const total = slope(value);
-    const local = slope(value, name(op.out));
-    const made = element("section", { class: "share", "data-of": value }, element("h3", {}, `To ${name(value)}`));
-    const rule = part.slope !== null ? `∂out/∂${part.argument}` : `g${part.argument}`;
-    if (part.rule) made.append(element("p", { class: "formula faint" }, `${part.slope !== null && part.rule.endsWith("as written)") ? `g${part.argument}` : rule} = ${part.rule}`));
-    else if (part.slope === null) made.append(element("p", { class: "faint" }, `By the rule of ${op.name}.`));
-    if (adds === null) {
-      made.append(element("p", {}, "The gradients of several outputs travel on together."));
-      return made;
-    }
-    if (part.slope !== null && single(part.slope)) {
-      const named = part.rule && !part.rule.endsWith("as written)") && part.named !== shown(exact(part.slope)) ? ` = ${part.named}` : "";
-      made.append(equation("slope", `${local}${named} = `, number(part.slope)));
-    } else if (part.rule !== part.named) {
-      made.append(equation("words", `what it adds = ${part.slope !== null ? `g · (${part.named})` : part.named}`));
-    }
-    if (single(adds)) {
-      if (part.slope !== null && single(part.slope) && g !== null && single(g)) {
-        made.append(equation("adds", `g · ${local} = ${signed(exact(g))} · ${signed(exact(part.slope))} = `, number(adds)));
-      }
-      const sum = before === null ? "0" : shown(exact(before));
-      made.append(equation("sum", `${total}: ${sum} + ${signed(exact(adds))} = `, number(after)));
-    } else {
-      const cards = [];
-      if (part.slope !== null) cards.push(card(`local derivative ${local}`, part.slope), sign("· g ="));
-      made.append(row(...cards, card(`adds to ${total}`, adds)));
-      if (part.stretched) made.append(element("p", { class: "faint" }, `Summed over the axes along which ${name(value)} was stretched.`));
-      if (before === null) made.append(equation("sum", `${total}: 0 + this = this`));
-      else made.append(element("h3", {}, `The sum ${total} so far`), row(card("before", before), sign("+"), card("this", adds), sign("="), card("now", after)));
-    }
-    const often = part.uses === 1 ? "Its only use: complete." : `Use ${part.use} of ${part.uses}${part.use === part.uses ? ": complete." : ": there is more to come."}`;
-    made.append(element("p", { class: "faint" }, often));
-    return made;
-  }
-
-  function backward(step, at) {
-    const op = operations[step.operation];
-    return [
-      ...heading("backward", count("backward", at), op.name, op.where),
-      formulas(op.formula.slice(0, 2)),
-      element("h3", {}, `What arrives: g = ${slope(op.out)}`),
-      step.hooked ? element("p", {}, "A hook replaced the sum of what was sent here.") : null,
-      step.g === null ? null : row(card(`g = ${slope(op.out)}`, step.g)),
-      element("div", { class: "shares" }, ...step.shares.map((part) => share(part, op, step.g))),
-    ];
-  }
-
-  function end(step) {
-    return [
-      ...heading("end", "", "The gradients"),
-      element("p", {}, `What backward leaves in .grad: how ${L} changes with each. A step of training moves each a little against it.`),
-      ...step.gradients.map(({ value, gradient }) => element("div", { class: "share", "data-of": value }, row(valueCard(value), card(slope(value), gradient)))),
-    ];
-  }
-
-  const kinds = { start, forward, seed, backward, end };
 
   // ---------------------------------------------------------------- the small graph
 
@@ -171,7 +52,8 @@
       for (const id of box.edges) {
         const edge = document.getElementById(id);
         if (edge) edge.classList.toggle("later", !known);
-        const goes = step.kind === "forward" || (step.shares || []).some((part) => id.startsWith(`${idOf(part.value)}-`));
+        const gets = (step.shares || []).some((part) => id.startsWith(`${idOf(part.value)}-`));
+        const goes = step.kind === "forward" || gets;
         if (edge) edge.classList.toggle("current", here && goes);
       }
     }
@@ -197,11 +79,17 @@
   let at = 0;
   let timer = null;
   const main = document.getElementById("player");
-  const button = (id, text, label, act) => element("button", { type: "button", id, "aria-label": label, title: label, click: act }, text);
+  const button = (id, text, label, click) =>
+    element("button", { type: "button", id, "aria-label": label, title: label, click }, text);
   const play = button("play", "▶ Play", "play (space)", () => toggle());
-  const speed = element("select", { id: "speed", "aria-label": "seconds for each step" }, ...[["3", "slow"], ["1.5", "normal"], ["0.5", "fast"]].map(([value, text]) => element("option", { value, selected: value === "1.5" }, text)));
+  const speeds = [["3", "slow"], ["1.5", "normal"], ["0.5", "fast"]];
+  const speed = element("select", { id: "speed", "aria-label": "seconds for each step" },
+    ...speeds.map(([value, text]) => element("option", { value, selected: value === "1.5" }, text)));
   const said = element("span", { class: "grow", id: "where" });
-  const place = element("input", { type: "range", id: "place", min: 0, max: steps.length - 1, value: 0, "aria-label": "step", input: () => { stop(); go(Number(place.value)); } });
+  const place = element("input", {
+    type: "range", id: "place", min: 0, max: steps.length - 1, value: 0, "aria-label": "step",
+    input: () => { stop(); go(Number(place.value)); },
+  });
   document.querySelector("header").append(themeButton());
   document.getElementById("controls").append(
     element("div", { class: "row", role: "group", "aria-label": "player" },
@@ -214,7 +102,10 @@
     place,
     element("div", { class: "ends" }, element("span", {}, "forward ▶"), element("span", {}, "then ◀ backward")),
   );
-  main.after(element("p", { id: "help", class: "faint" }, element("kbd", {}, "space"), " play, pause · ", element("kbd", {}, "←"), " ", element("kbd", {}, "→"), " step · ", element("kbd", {}, "home"), " ", element("kbd", {}, "end"), " first, last · click an operation to go there · point at a heat map for a number"));
+  const key = (text) => element("kbd", {}, text);
+  main.after(element("p", { id: "help", class: "faint" },
+    key("space"), " play, pause · ", key("←"), " ", key("→"), " step · ", key("home"), " ", key("end"), " first, last",
+    " · click an operation to go there · point at a heat map for a number"));
 
   function stop() {
     clearTimeout(timer);
@@ -244,7 +135,7 @@
   function go(to) {
     at = Math.min(Math.max(to, 0), steps.length - 1);
     const step = steps[at];
-    main.replaceChildren(...kinds[step.kind](step, at).filter(Boolean));
+    main.replaceChildren(...view(at));
     main.dataset.step = at;
     place.value = at;
     place.className = step.kind === "backward" || step.kind === "end" ? "backward" : "";
@@ -256,9 +147,9 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("select, input[type=text]")) return;
-    const acts = { ArrowRight: () => go(at + 1), ArrowLeft: () => go(at - 1), Home: () => go(0), End: () => go(steps.length - 1) };
+    const places = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: steps.length - 1 };
     if (event.key === " " && !event.target.closest("button")) toggle();
-    else if (acts[event.key]) { stop(); acts[event.key](); }
+    else if (event.key in places) { stop(); go(places[event.key]); }
     else return;
     event.preventDefault();
   });

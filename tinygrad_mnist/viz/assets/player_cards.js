@@ -30,36 +30,44 @@ function cards(arrays) {
 
   function digits(number, a, limit) {
     const all = numbers(number);
-    const rows = [...Array(a.rows).keys()].map((row) => element("tr", {}, ...[...Array(a.columns).keys()].map((column) => {
+    const cell = (row, column) => {
       const x = all[row * a.columns + column];
       const [back, front] = Number.isFinite(x) ? ink(x, limit) : ["rgb(200,0,0)", "#fff"];
-      const cell = element("td", { "data-value": String(x), title: `[${index(a, 0, row, column).join(", ")}] = ${x}` }, shown(x));
-      cell.style.background = back;
-      cell.style.color = front;
-      return cell;
-    })));
-    return element("div", { class: "scroll" }, element("table", { class: "digits number" }, element("tbody", {}, ...rows)));
+      const title = `[${index(a, 0, row, column).join(", ")}] = ${x}`;
+      const made = element("td", { "data-value": String(x), title }, shown(x));
+      made.style.background = back;
+      made.style.color = front;
+      return made;
+    };
+    const upTo = (count) => [...Array(count).keys()];
+    const rows = upTo(a.rows).map((row) => element("tr", {}, ...upTo(a.columns).map((column) => cell(row, column))));
+    const table = element("table", { class: "digits number" }, element("tbody", {}, ...rows));
+    return element("div", { class: "scroll" }, table);
   }
 
   function maps(number, a, limit, label, foot) {
     const all = numbers(number);
     const size = a.rows * a.columns;
     const many = a.count > 1 || a.side > 0;
-    const cell = many ? Math.max(2, Math.min(12, Math.floor(84 / Math.max(a.columns, a.rows)))) : Math.max(4, Math.min(18, Math.floor(520 / a.columns)));
+    const pixels = (room, count, least, most) => Math.max(least, Math.min(most, Math.floor(room / count)));
+    const cell = many ? pixels(84, Math.max(a.columns, a.rows), 2, 12) : pixels(520, a.columns, 4, 18);
     const high = Math.max(3, Math.min(cell, Math.floor(300 / a.rows)), Math.min(16, Math.floor(64 / a.rows)));
     const shift = a.pixels ? a.low : 0;
     const drawn = [...Array(a.count).keys()].map((map) => {
       const part = all.slice(map * size, (map + 1) * size);
       const which = a.count > 1 ? `, ${map + 1} of ${a.count}` : "";
-      const canvas = element("canvas", { role: "img", "aria-label": `${label}: ${a.pixels ? "image" : "heat map"}, ${a.rows} rows, ${a.columns} columns${which}` });
-      heat(canvas, a.pixels ? part.map((x) => x - shift) : part, a.rows, a.columns, { limit, kind: a.pixels ? "grey" : "around" });
+      const said = `${label}: ${a.pixels ? "image" : "heat map"}, ${a.rows} rows, ${a.columns} columns${which}`;
+      const canvas = element("canvas", { role: "img", "aria-label": said });
+      const kind = a.pixels ? "grey" : "around";
+      heat(canvas, a.pixels ? part.map((x) => x - shift) : part, a.rows, a.columns, { limit, kind });
       canvas.style.width = `${a.columns * cell}px`;
       if (!many) canvas.style.height = `${a.rows * high}px`;
       canvas.dataset.array = number;
       canvas.dataset.map = map;
       const ask = (event) => {
-        const column = Math.min(a.columns - 1, Math.max(0, Math.floor((event.offsetX / canvas.clientWidth) * a.columns)));
-        const row = Math.min(a.rows - 1, Math.max(0, Math.floor((event.offsetY / canvas.clientHeight) * a.rows)));
+        const place = (share, count) => Math.min(count - 1, Math.max(0, Math.floor(share * count)));
+        const column = place(event.offsetX / canvas.clientWidth, a.columns);
+        const row = place(event.offsetY / canvas.clientHeight, a.rows);
         foot.textContent = `[${index(a, map, row, column).join(", ")}] = ${shown(part[row * a.columns + column])}`;
       };
       canvas.addEventListener("pointermove", ask);
@@ -76,9 +84,11 @@ function cards(arrays) {
   function card(label, number, kind = "") {
     const a = arrays[number];
     const what = [kind, a.form === "number" ? "" : `${a.dtype} ${a.shape.join(" × ")}`].filter(Boolean).join(" · ");
-    const made = element("figure", { class: "card", "data-array": number }, element("figcaption", {}, label, element("div", { class: "faint" }, what)));
+    const caption = element("figcaption", {}, label, element("div", { class: "faint" }, what));
+    const made = element("figure", { class: "card", "data-array": number }, caption);
     if (a.form === "number") {
-      made.append(element("div", { class: "scalar number", "data-value": String(a.x), title: String(a.x) }, shown(a.x)));
+      const attributes = { class: "scalar number", "data-value": String(a.x), title: String(a.x) };
+      made.append(element("div", attributes, shown(a.x)));
     } else if (a.form === "empty") {
       made.append(element("p", { class: "faint" }, "no elements"));
     } else {
@@ -86,10 +96,13 @@ function cards(arrays) {
       const limit = !known ? 0 : a.pixels ? a.high - a.low : Math.max(Math.abs(a.low), Math.abs(a.high));
       const probe = element("div", { class: "foot number", "aria-hidden": "true" }, " ");
       made.append(a.form === "digits" ? digits(number, a, limit) : maps(number, a, limit, label, probe));
-      const low = a.pixels ? a.low : -limit;
-      const key = known && limit > 0 ? [shown(low), element("span", { class: `scale ${a.pixels ? "grey" : "around"}`, role: "img", "aria-label": "to" }), shown(a.pixels ? a.high : limit)] : [];
-      if (key.length) made.append(element("div", { class: "foot number" }, ...key));
-      const told = [!known ? "" : a.low === a.high ? `all ${shown(a.low)}` : `from ${shown(a.low)} to ${shown(a.high)}`, a.bad ? `${a.bad} not finite, in red` : "", a.note];
+      if (limit > 0) {
+        const [low, high, kind] = a.pixels ? [a.low, a.high, "grey"] : [-limit, limit, "around"];
+        const scale = element("span", { class: `scale ${kind}`, role: "img", "aria-label": "to" });
+        made.append(element("div", { class: "foot number" }, shown(low), scale, shown(high)));
+      }
+      const range = a.low === a.high ? `all ${shown(a.low)}` : `from ${shown(a.low)} to ${shown(a.high)}`;
+      const told = [known ? range : "", a.bad ? `${a.bad} not finite, in red` : "", a.note];
       made.append(element("div", { class: "foot" }, told.filter(Boolean).join("; ")));
       if (a.form === "maps") made.append(probe);
     }
