@@ -15,6 +15,7 @@ from ..core.graph import Array
 from .page import floats
 
 DIGITS, DIGIT_COLUMNS = 40, 10  # an array of no more elements and columns is written out
+LEAST, FULL = 16, 11_760  # elements kept of each array: so many at least, and so many if there is room
 ROWS, COLUMNS, MAPS = 64, 128, 15
 SIDES = (784,)  # so many features are the pixels of an image wherever they are met
 
@@ -34,6 +35,15 @@ class Arrays:
             self._held[key] = array, len(self.kept)
             self.kept.append(entry(np.asarray(array), pixels, self.most))
         return self._held[key][1]
+
+
+def elements_for(kept: list[dict[str, Any]], room: int) -> int:
+    """Give how many elements of each array to keep, so that they take no more characters than there is room for."""
+    sizes = [(math.prod(a["shape"]), 5.4 if a["dtype"] == "float32" else 22) for a in kept]
+    most = FULL
+    while most > LEAST and sum((min(n, most) - min(n, LEAST)) * each for n, each in sizes) > room:
+        most = most * 4 // 5
+    return most
 
 
 def entry(array: Array, pixels: bool, most: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ..core.graph import Array, Node, Var
 from ..core.stale import changed_since
 from .label import number as digits
 from .page import as_json, page, save_page
-from .player_arrays import Arrays, image_shaped
+from .player_arrays import LEAST, Arrays, elements_for, image_shaped
 from .player_formulas import arguments_of, describe, result_line, rule_line, spelled_number
 from .player_pass import Pass, Pulled, Share, watch
 from .player_strip import Box, strip
@@ -27,22 +27,18 @@ from .trace import Trace, Value
 LETTERS = {"parameter": "w", "input": "x", "constant": "c"}  # of values without a name; results are v and a number
 SIZE = 850_000  # characters of data, to which the drawing and the scripts come
 ASSETS = ("player.css", "player_cards.js", "player_steps.js", "player.js")
-FULL = 11_760  # elements of an array, if there is room for as many
 
 
 def write(loss: Var, path: str | os.PathLike[str], names: Mapping[str, Var | Array], title: str) -> Path:
     """Write the page of a loss that can be played."""
-    run, trace, most = watch(loss), Trace([loss], names), FULL
-    while True:
+    run, trace = watch(loss), Trace([loss], names)
+    lesson = Lesson(run, trace, Arrays(LEAST))
+    most = elements_for(lesson.arrays.kept, SIZE - len(as_json(lesson.data())))
+    if most > LEAST:
         lesson = Lesson(run, trace, Arrays(most))
-        held = lesson.data()
-        size = len(as_json(held))
-        if size <= SIZE or most <= 16:
-            break
-        most = max(16, min(most // 2, most * SIZE // size))
     head = f'<header><h1>{html.escape(title)}</h1></header>\n<div id="controls"></div>'
     body = f'{head}\n<div id="strip">{strip(lesson.boxes)}</div>\n<main id="player"></main>'
-    return save_page(path, page(title, body, assets=ASSETS, data=held), "player")
+    return save_page(path, page(title, body, assets=ASSETS, data=lesson.data()), "player")
 
 
 class Lesson:
@@ -92,9 +88,14 @@ class Lesson:
             given = {n: spelled_number(x) for n, x in zip(names, node.args, strict=True) if x is not None}
             formula.append(f"{digits(node.out)} = {result_line(node, given)}")
         return {
-            "name": node.name, "where": "" if node.scope is None else str(node.scope), "out": out, "formula": formula,
+            "name": node.name, "where": self.where(node), "out": out, "formula": formula,
             "words": describe(node), "arguments": arguments, "changed": changed_since(node),
         }  # fmt: skip
+
+    def where(self, node: Node) -> str:
+        """Name the module that called: `net.3 Linear`."""
+        scope = node.scope
+        return "" if scope is None else f"{self.trace.paths.of(scope)} {type(scope.module).__name__}".strip()
 
     def argument(self, node: Node, position: int) -> int:
         """Give the number of the value that went in at a position."""
