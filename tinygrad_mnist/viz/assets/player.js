@@ -57,13 +57,14 @@
         if (edge) edge.classList.toggle("current", here && goes);
       }
     }
-    const behavior = quiet() ? "auto" : "smooth";
-    if (current === null) strip.scrollTo({ left: at === 0 ? 0 : strip.scrollWidth, top: 0, behavior });
-    else {
+    let [left, top] = at === 0 ? [0, 0] : [strip.scrollWidth, strip.scrollHeight];
+    if (current !== null) {
       const [to, from] = [current.getBoundingClientRect(), strip.getBoundingClientRect()];
-      const left = strip.scrollLeft + to.left - from.left - (from.width - to.width) / 2;
-      strip.scrollTo({ left, top: strip.scrollTop + to.top - from.top - (from.height - to.height) / 2, behavior });
+      left = strip.scrollLeft + to.left - from.left - (from.width - to.width) / 2;
+      top = strip.scrollTop + to.top - from.top - (from.height - to.height) / 2;
     }
+    const far = Math.abs(left - strip.scrollLeft) > 1500 || Math.abs(top - strip.scrollTop) > 1500;
+    strip.scrollTo({ left, top, behavior: far || quiet() ? "auto" : "smooth" });
   }
 
   for (const box of found) {
