@@ -61,7 +61,7 @@ def test_the_graph_and_every_grad_stay_as_they_were(make, tmp_path):
 
 def test_a_value_used_thrice_sums_up():
     loss, names = expression()
-    trace, arrays = player_lesson.Trace([loss], names), player_arrays.Arrays(100)
+    trace, arrays = player_lesson.Trace([loss], names, repeats=False), player_arrays.Arrays(100)
     lesson = player_lesson.Lesson(player_pass.watch(loss), trace, arrays)
     w = next(i for i, value in enumerate(lesson.values) if value["name"] == "w")
     shares = [s for step in lesson.steps for s in step.get("shares", ()) if s["value"] == w]
@@ -303,7 +303,7 @@ def test_a_change_in_place_is_told_or_refused(tmp_path):
     with tg.no_grad():
         y[0] = 9.0  # which no rule reads
     run = player_pass.watch(loss)
-    lesson = player_lesson.Lesson(run, player_lesson.Trace([loss], {}), player_arrays.Arrays(100))
+    lesson = player_lesson.Lesson(run, player_lesson.Trace([loss], {}, repeats=False), player_arrays.Arrays(100))
     assert [op["changed"] for op in lesson.operations] == [["out"], ["a"], []]
     used = x * 3
     loss = (used * used).sum()

@@ -31,7 +31,7 @@ ASSETS = ("player.css", "player_cards.js", "player_steps.js", "player.js")
 
 def write(loss: Var, path: str | os.PathLike[str], names: Mapping[str, Var | Array], title: str) -> Path:
     """Write the page of a loss that can be played."""
-    run, trace = watch(loss), Trace([loss], names)
+    run, trace = watch(loss), Trace([loss], names, repeats=False)
     lesson = Lesson(run, trace, Arrays(LEAST))
     most = elements_for(lesson.arrays.kept, SIZE - len(as_json(lesson.data())))
     if most > LEAST:

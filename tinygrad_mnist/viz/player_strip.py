@@ -12,7 +12,7 @@ import importlib
 import re
 from typing import Any
 
-from .graph import FILLS, FONT, INK, LINE, OPERATION
+from .colors import FILLS, FONT, INK, LINE, OPERATION
 from .label import escape, markup
 
 MOST = 150  # boxes in a drawing
@@ -55,7 +55,8 @@ def strip(boxes: list[Box]) -> str:
 
 def drawn(boxes: list[Box]) -> str:
     """Lay the boxes out."""
-    picture = importlib.import_module(".picture", __package__).Picture(
+    module = importlib.import_module(".picture", __package__)  # which loads graphviz
+    picture = module.Picture(
         graph_attr={"rankdir": "LR", "bgcolor": "transparent", "nodesep": "0.14", "ranksep": "0.3", "margin": "0.05"},
         node_attr={"fontname": FONT, "fontsize": "11", "shape": "box", "margin": "0.1,0.05", "height": "0.2"},
         edge_attr={"color": LINE, "arrowsize": "0.6"},
@@ -71,8 +72,7 @@ def drawn(boxes: list[Box]) -> str:
         picture.node(box.name, markup(lines), id=box.name, style=style, fillcolor=fill, color=border, fontcolor=ink)
         for source, name in zip(box.sources, box.places()["edges"], strict=True):
             picture.edge(source, box.name, id=name, weight="4" if source[0] == "o" else "1")
-    svg = str(picture.pipe(format="svg", encoding="utf-8"))
-    svg = re.sub(r"<title>.*?</title>|<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL)  # DOT's own ids
+    svg = re.sub(r"<title>.*?</title>|<!--.*?-->", "", module.svg_of(picture), flags=re.DOTALL)  # DOT's own ids
     return svg.replace("<svg", '<svg role="group" aria-label="the graph"', 1)
 
 
