@@ -24,7 +24,7 @@ except ImportError as error:
 
 
 def scalars(path, data):
-    """Play a neuron with two inputs, and a penalty of one weight: w1 counts twice, and so does the sum s."""
+    """Play a neuron with two inputs, and a penalty of one weight: w1 is used three times, and the sum s twice."""
     x1, x2 = tg.tensor(2.0, requires_grad=True), tg.tensor(-1.0, requires_grad=True)
     w1, w2, b = (tg.tensor(value, requires_grad=True) for value in (-3.0, 1.0, 6.5))
     s = w1 * x1 + w2 * x2 + b
