@@ -23,4 +23,7 @@ def add_gradients(trace: Trace, roots: Sequence[Var]) -> None:
     found = watch(roots[0], "graph(gradients=True)")
     arrived = {pulled.node: pulled.g for pulled in found.pulled}
     for value in trace.values.values():
-        value.gradient = found.gradients.get(value.var) if value.made_by is None else arrived.get(value.made_by)
+        if value.made_by is not None:
+            value.gradient = arrived.get(value.made_by)
+        elif value.var is not None:
+            value.gradient = found.gradients.get(value.var)
