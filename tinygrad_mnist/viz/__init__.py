@@ -1,8 +1,18 @@
-"""Pictures: the recorded graph, a compiled step, a model's layers, curves and confusion matrices. Exports only."""
+"""Pictures: the recorded graph, a compiled step, a model's layers, curves and confusion matrices, why a gradient is what
+it is, and what a network sees. Exports only.
+"""
 
+from .attribution import occlusion, plot_occlusion, plot_saliency, saliency
+from .explain import Explanation, explain
+from .features import feature_maps, plot_feature_maps, plot_weights
 from .graph import graph
+from .mistakes import Mistake, mistakes, plot_mistakes
 from .plots import confusion_matrix, plot_confusion, plot_curves
 from .program import program
 from .summary import Summary, summary
 
-__all__ = ["Summary", "confusion_matrix", "graph", "plot_confusion", "plot_curves", "program", "summary"]
+__all__ = [
+    "Explanation", "Mistake", "Summary", "confusion_matrix", "explain", "feature_maps", "graph", "mistakes",
+    "occlusion", "plot_confusion", "plot_curves", "plot_feature_maps", "plot_mistakes", "plot_occlusion",
+    "plot_saliency", "plot_weights", "program", "saliency", "summary",
+]  # fmt: skip

@@ -1,0 +1,203 @@
+"""The paths of the chain rule between a loss and one entry of a tensor, element by element: how many, and the largest.
+
+From the entry up, each call adds the elements that feel it, with the local derivatives between; along them are summed
+how many paths there are, what they add up to, and the largest product that an element can still reach. With that, the
+k largest paths are found from the loss down, best first, without looking at others. Where more elements are reached
+than the width, those are kept through which most of the gradient flows. Look next at explain.py.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.engine import Origin
+from ..core.graph import Array, Node, Var
+from .explain_factors import Call, Wide
+
+
+class Step(NamedTuple):
+    """One factor: the derivative of an element of a call's result by an element of an argument."""
+
+    node: Node
+    position: int  # of the argument
+    place: int  # in the result, flat
+    source: int  # in the argument, flat
+    factor: float
+
+
+class Edges(NamedTuple):
+    """The factors of the elements of one result, in order of these: `start[i]` to `start[i + 1]` belong to the i-th."""
+
+    start: Array
+    position: Array
+    source: Array  # index among the elements reached of the argument
+    factor: Array
+
+
+class Layer:
+    """What is known of the elements of one result that feel the entry (its only element, for the entry itself)."""
+
+    def __init__(self, places: Array, edges: Edges | None = None) -> None:
+        self.places, self.edges = places, edges
+        self.before = len(places)  # elements reached before any was left out
+        self.size = self.before  # elements of the tensor
+        one = np.ones(len(places))
+        self.count, self.total, self.magnitude, self.best = one, one, one, one  # of the paths from the entry to each
+
+
+class Cone:
+    """All that lies between the loss and the entry."""
+
+    def __init__(self, nodes: list[Node], origin: Origin, entry: int, width: int) -> None:
+        """List the layers. nodes: those behind the loss, last call first."""
+        self.origin, self.entry = origin, entry
+        self.wide = Wide()
+        between: set[Origin] = {origin}
+        for node in reversed(nodes):
+            if node is not origin and any(isinstance(p, Node | Var) and p in between for p in node.parents):
+                between.add(node)
+        calls = [n for n in reversed(nodes) if n in between and n is not origin]
+        parts = {id(n.parents[0]) for n in calls if Call.of_several(n)}
+        self.calls = {n: Call(n, self.wide) for n in calls if id(n) not in parts}
+        self.loss = nodes[0]
+        self.tangents = self._tangents()
+        self.cotangents: dict[Origin, Array] = self._cotangents()
+        self.layers: dict[Origin, Layer] = {origin: Layer(np.array([entry]))}
+        for node, call in self.calls.items():
+            layer = self._layer(call, width)
+            if layer is not None:
+                self.layers[node] = layer
+        self.complete = all(layer.before == len(layer.places) for layer in self.layers.values())
+
+    @property
+    def array(self) -> Array:
+        """The values of the tensor that the entry is of."""
+        return self.origin.out if isinstance(self.origin, Node) else self.origin.array
+
+    @property
+    def value(self) -> float:
+        """The value of the entry."""
+        return float(self.array.reshape(-1)[self.entry])
+
+    def inputs(self, call: Call) -> list[tuple[int, Any]]:
+        """List the arguments of a call that depend on the entry: position and origin."""
+        found = enumerate(call.parents)
+        return [(i, p) for i, p in found if isinstance(p, Node | Var) and (p is self.origin or p in self.calls)]
+
+    def _tangents(self) -> dict[Origin, Array]:
+        t = np.zeros(self.array.shape)
+        t.reshape(-1)[self.entry] = 1.0
+        tangents: dict[Origin, Array] = {self.origin: t}
+        for node, call in self.calls.items():
+            tangents[node] = call.push({i: tangents[p] for i, p in self.inputs(call)})
+        return tangents
+
+    def _cotangents(self) -> dict[Origin, Array]:
+        found: dict[Origin, Array] = {self.loss: np.ones(self.loss.out.shape)}
+        for node, call in reversed(self.calls.items()):
+            if node in found:
+                for i, p in self.inputs(call):
+                    g = call.pull(i, found[node])
+                    found[p] = found[p] + g if p in found else g
+        return found
+
+    def _layer(self, call: Call, width: int) -> Layer | None:
+        """Find what of a result feels the entry, and through which elements of the arguments."""
+        node, found = call.node, []
+        for i, p in self.inputs(call):
+            below = self.layers.get(p)
+            if below is not None:
+                rows, columns, factors = call.entries(i, below.places)
+                found.append((rows, np.full(rows.size, i), np.searchsorted(below.places, columns), factors))
+        rows, positions, sources, factors = (np.concatenate(x) for x in zip(*found, strict=True)) if found else [[]] * 4
+        if len(rows) == 0:
+            return None
+        layer = Layer(np.unique(rows))
+        layer.size = node.out.size
+        if layer.before > width:
+            flow = np.abs((self.cotangents[node] * self.tangents[node]).reshape(-1)[layer.places])
+            layer.places = np.sort(layer.places[np.argpartition(-flow, width)[:width]])
+            kept = np.isin(rows, layer.places)
+            rows, positions, sources, factors = rows[kept], positions[kept], sources[kept], factors[kept]
+        order = np.argsort(rows, kind="stable")
+        rows, positions, sources, factors = rows[order], positions[order], sources[order], factors[order]
+        start = np.searchsorted(rows, [*layer.places, rows[-1] + 1])
+        layer.edges = Edges(start, positions, sources, factors)
+        parents = call.parents
+        below = [self.layers.get(parents[i]) for i in range(len(parents))]  # type: ignore[arg-type]
+
+        def values(name: str) -> Array:
+            result = np.zeros(len(sources))
+            for i, known in enumerate(below):
+                if known is not None:
+                    result[positions == i] = getattr(known, name)[sources[positions == i]]
+            return result
+
+        size = np.abs(factors)
+        layer.count = np.add.reduceat(values("count"), start[:-1])
+        layer.total = np.add.reduceat(values("total") * factors, start[:-1])
+        layer.magnitude = np.add.reduceat(values("magnitude") * size, start[:-1])
+        layer.best = np.maximum.reduceat(values("best") * size, start[:-1])
+        return layer
+
+    def largest(self, k: int) -> list[list[Step]]:
+        """Find the k paths with the largest products, from the loss to the entry, largest first."""
+        if self.loss not in self.layers:
+            return []
+        number = itertools.count()  # so that equal ones are told apart without a look at the rest
+        # what a path can still come to · number · its product so far · where it stands · its steps
+        heap: list[tuple[float, int, float, Any, int, Any]] = [(0.0, next(number), 1.0, self.loss, 0, None)]
+        found: list[list[Step]] = []
+        while heap and len(found) < k:
+            _, _, product, here, i, steps = heapq.heappop(heap)
+            if here is self.origin:
+                path = []
+                while steps is not None:
+                    step, steps = steps
+                    path.append(step)
+                found.append(path[::-1])
+                continue
+            layer, call = self.layers[here], self.calls[here]
+            edges: Any = layer.edges
+            for e in range(edges.start[i], edges.start[i + 1]):
+                position, source, factor = int(edges.position[e]), int(edges.source[e]), float(edges.factor[e])
+                parent: Any = call.parents[position]
+                below = self.layers[parent]
+                reach = abs(product * factor) * float(below.best[source])
+                step = Step(here, position, int(layer.places[i]), int(below.places[source]), factor)
+                heapq.heappush(heap, (-reach, next(number), product * factor, parent, source, (step, steps)))
+        return found
+
+    def shares(self, samples: int) -> tuple[Array, float]:
+        """Split the gradient of the entry by the sample through which each path last goes; and what goes through none.
+
+        A tensor is one of samples if its first axis has as many; from the loss down, the first such ones are cut.
+        """
+        shares, rest = np.zeros(samples), 0.0
+        g: dict[Origin, Array] = {self.loss: np.ones(self.loss.out.shape)}
+        for node, call in reversed(self.calls.items()):
+            if node not in g:
+                continue
+            for i, p in self.inputs(call):
+                pulled = call.pull(i, g[node])
+                if p is self.origin:
+                    rest += float(pulled.reshape(-1)[self.entry])
+                elif p.out.shape[:1] == (samples,):
+                    shares += (pulled * self.tangents[p]).reshape(samples, -1).sum(1)
+                else:
+                    g[p] = g[p] + pulled if p in g else pulled
+        return shares, rest
+
+
+def place(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Give the index of a flat place."""
+    return tuple(int(i) for i in np.unravel_index(flat, shape)) if shape else ()
+
+
+def index(flat: int, shape: tuple[int, ...]) -> str:
+    """Write the index of a flat place as Python does; of a tensor without axes, nothing."""
+    return f"[{', '.join(map(str, place(flat, shape)))}]" if shape else ""
