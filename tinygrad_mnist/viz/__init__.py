@@ -1,5 +1,5 @@
-"""Pictures: the recorded graph, a compiled step, a model's layers, curves and confusion matrices, why a gradient is what
-it is, and what a network sees. Exports only.
+"""Pictures: the recorded graph, a compiled step, a model's layers, curves and confusion matrices, why a gradient is
+what it is, and what a network sees. Exports only.
 """
 
 from .attribution import occlusion, plot_occlusion, plot_saliency, saliency

@@ -6,6 +6,7 @@ were. Look next at features.py.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +17,13 @@ from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.graph import Array, enable_grad
 from ..functions.types import TensorLike
 from ..tensors.tensor import Tensor
-from .images import Path, around, as_images, asked, bare, figure_of, finished, hide_axes, scores_of, softmax
+from .images import Path, around, as_images, asked, bare, finished, hide_axes, scores_of, softmax
 from .plots import INK
+from .plots import _figure as figure_of
 
 TOGETHER = 512  # images that a model is asked about at once
+SMALL = 0.01  # of a probability: less is drawn pale
+PROBABILITY = "probability lost where a square hides the place: orange speaks for the class, blue against it"
 Labels = TensorLike | None
 
 
@@ -35,8 +39,9 @@ def of_floats(owner: str, images: Any) -> Array:
 def chosen(owner: str, labels: Labels, scores: Array) -> Array:
     """Give the classes that are asked about: those given, or those that the model predicts."""
     if labels is None:
-        return scores.argmax(1)
-    classes = np.broadcast_to(bare(labels), (len(scores),)) if np.ndim(bare(labels)) == 0 else bare(labels)
+        return np.asarray(scores.argmax(1))
+    classes: Array = bare(labels)
+    classes = np.broadcast_to(classes, (len(scores),)) if classes.ndim == 0 else classes
     if classes.shape != (len(scores),) or classes.dtype.kind not in "iu":
         got, expected = f"{classes.shape} {classes.dtype}", f"({len(scores)},) of class numbers, one number, or None"
         raise ShapeError(f"{owner}: the labels do not fit the images.", got=got, expected=expected)
@@ -96,17 +101,18 @@ def _occlusion(
     x = of_floats("occlusion", images)
     height, width = as_images("occlusion", x).shape[1:3]
     if not (1 <= size <= min(height, width) and 1 <= stride):
-        expected = f"size from 1 to {min(height, width)}, stride from 1"
-        raise ArgumentError("occlusion: the square does not fit.", got=f"size {size}, stride {stride}", expected=expected)
+        got, expected = f"size {size}, stride {stride}", f"size from 1 to {min(height, width)}, stride from 1"
+        raise ArgumentError("occlusion: the square does not fit.", got=got, expected=expected)
     fill = float(x.min()) if value is None else value
     # up to the last row and column, so that every pixel is covered where the stride is no larger than the square
     rows, columns = ([*dict.fromkeys([*range(0, n - size, stride), n - size])] for n in (height, width))
     lost, covered = np.zeros((len(x), height, width)), np.zeros((height, width))
-    with asked("occlusion", model):
-        def ask(y: Array) -> Array:
-            parts = [y[i : i + TOGETHER] for i in range(0, len(y), TOGETHER)]
-            return softmax(np.concatenate([scores_of("occlusion", model, part).array for part in parts]))
 
+    def ask(y: Array) -> Array:
+        parts = [y[i : i + TOGETHER] for i in range(0, len(y), TOGETHER)]
+        return softmax(np.concatenate([scores_of("occlusion", model, part).array for part in parts]))
+
+    with asked("occlusion", model):
         whole = ask(x)
         classes, each = chosen("occlusion", labels, whole), np.arange(len(x))
         for row in rows:
@@ -133,7 +139,7 @@ def plot_saliency(
     g, classes, p = _saliency(model, images, labels)
     size = np.abs(g)
     maps = as_images("plot_saliency", size.max(1, keepdims=True) if size.ndim == 4 else size)
-    return finished(_pairs("plot_saliency", images, maps, classes, p, "|∂ score / ∂ pixel|", False), path)
+    return finished(_pairs("plot_saliency", images, maps, classes, p, "how steeply the score depends on each pixel: not at all (dark) to most (yellow)", False), path)
 
 
 def plot_occlusion(
@@ -144,11 +150,11 @@ def plot_occlusion(
 
     Orange places speak for the class, blue ones against it.
 
-    Args:    as of `occlusion`; all maps have one scale
+    Args:    as of `occlusion`; each map has its own scale, which is written above it, from 1 % of probability on
     Returns: a matplotlib Figure
     """
     maps, classes, p = _occlusion(model, images, labels, size, stride, value)
-    return finished(_pairs("plot_occlusion", images, maps, classes, p, "probability lost", True), path)
+    return finished(_pairs("plot_occlusion", images, maps, classes, p, PROBABILITY, True), path)
 
 
 def _pairs(owner: str, images: Any, maps: Array, classes: Array, p: Array, label: str, signed: bool) -> Any:
@@ -158,25 +164,22 @@ def _pairs(owner: str, images: Any, maps: Array, classes: Array, p: Array, label
         raise ArgumentError(f"{owner}: there is no image to draw.")
     across = min(2, len(pictures))
     down = -(-len(pictures) // across)
-    figure = figure_of(3.3 * across + 0.9, 1.85 * down + 0.4)
+    figure = figure_of(3.7 * across, 2.05 * down + 0.35 + 0.2 / across)
     cells = figure.subplots(down, 2 * across, squeeze=False)
-    limit = float(np.abs(maps).max()) or 1.0
-    for i, pair in enumerate(cells.reshape(-1, 2)):
-        if i >= len(pictures):
-            pair[0].remove()
-            pair[1].remove()
-            continue
-        for axes in pair:
-            hide_axes(axes)
-        pair[0].imshow(pictures[i], cmap="gray")
-        pair[0].set_title(f"class {classes[i]}: {p[i, classes[i]]:.1%}", fontsize=9, color=INK)
+    for left in cells.reshape(-1)[2 * len(pictures) :]:
+        left.remove()
+    for i, (image, map_) in enumerate(cells.reshape(-1, 2)[: len(pictures)]):
+        hide_axes(image)
+        hide_axes(map_)
+        image.imshow(pictures[i], cmap="gray")
+        image.set_title(f"class {classes[i]}: {p[i, classes[i]]:.1%}", fontsize=9, color=INK)
+        low, high = float(maps[i].min()), float(maps[i].max())
         if signed:
-            image = pair[1].imshow(maps[i], cmap=around(), vmin=-limit, vmax=limit)
+            limit = max(-low, high, SMALL)
+            map_.imshow(maps[i], cmap=around(), vmin=-limit, vmax=limit)
+            map_.set_title(f"{low:+.1%} to {high:+.1%}".replace("-", "−"), fontsize=9, color=INK)
         else:
-            pair[1].imshow(maps[i], cmap="cividis", vmin=0)
-            pair[1].set_title(f"up to {maps[i].max():.3g}", fontsize=9, color=INK)
-    if signed:
-        figure.colorbar(image, ax=cells, shrink=0.9, fraction=0.04, pad=0.02, label=label)
-    else:
-        figure.suptitle(label + ", dark 0 to yellow", fontsize=9, color=INK)
+            map_.imshow(maps[i], cmap="cividis", vmin=0)
+            map_.set_title(f"up to {high:.3g}", fontsize=9, color=INK)
+    figure.suptitle(textwrap.fill(label, 52 * across), fontsize=9, color=INK)
     return figure

@@ -7,6 +7,7 @@ the text. Changes nothing: neither `.grad`, nor the graph, nor a generator.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,7 +24,8 @@ from . import explain_picture
 from .explain_numeric import Numeric, by_difference, by_engine
 from .explain_paths import Cone, Step, index, place
 
-WIDTH = 4096  # elements of one result through which paths are followed
+WIDTH = 262_144  # elements of one result through which paths are followed
+COLUMNS = 120  # characters in a line of the table
 EXACT, NEARLY = 1e-4, 1e-3  # of all that is added up: how far the engine, and a difference, may be from the paths' sum
 # what the factor is, by operation and argument, where its name is shorter than its formula
 MEANING = {
@@ -32,6 +34,7 @@ MEANING = {
     ("mean", "x"): "1 / count", ("sum", "x"): "1", ("cross_entropy", "x"): "probability − target",
     ("max_pool2d", "x"): "1 for the largest", ("multiply", "a"): "b", ("multiply", "b"): "a", ("add", "a"): "1",
     ("add", "b"): "1", ("tanh", "x"): "1 − out²", ("sigmoid", "x"): "out (1 − out)", ("exp", "x"): "out",
+    ("dropout", "x"): "1 / share kept",
 }  # fmt: skip
 
 
@@ -60,10 +63,11 @@ class Explanation:
         self.numeric, self.step, self.how = numeric
         self.place, self.value = place(cone.entry, cone.array.shape), cone.value
         top = cone.layers.get(cone.loss)
+        top = top if top is not None and top.places.size else None
         self.count = float(top.count[0]) if top is not None else 0.0
         self.total = float(top.total[0]) if top is not None else 0.0
         self.magnitude = float(top.magnitude[0]) if top is not None else 0.0
-        self.complete = cone.complete
+        self.complete, self.width = cone.complete, cone.width
 
     @property
     def share(self) -> float:
@@ -115,55 +119,56 @@ class Explanation:
         return explain_picture.as_html(self)
 
     def _figures(self) -> list[str]:
-        numeric = self.how if self.numeric is None else f"{self.numeric:.6g}, {self.how}, step {self.step:.2g}"
-        many, all_of = (counted(self.count), "sum of all paths") if self.complete else (
-            f"at least {counted(self.count)}", "sum of those followed")  # fmt: skip
-        lines = [
-            f"∂ loss / ∂ {self.name}, where it is {self.value:.4g}",
-            f"  engine            {self.exact:.6g}",
-            f"  {all_of:<17} {self.total:.6g}" + ("" if self.complete else f" through {WIDTH:,} elements a result"),
-            f"  numeric           {numeric}",
-            f"  paths             {many}",
+        followed = "" if self.complete else f", through at most {self.width:,} elements of each result"
+        least = "" if self.complete else "at least "
+        rows = [
+            ("engine", f"{self.exact:.6g}"),
+            ("sum of all paths" if self.complete else "sum of paths", f"{self.total:.6g}{followed}"),
+            ("numeric", self.how if self.numeric is None else f"{self.numeric:.6g}, {self.how}, step {self.step:.2g}"),
+            ("paths", f"{least}{counted(self.count)}, whose sizes add up to {self.magnitude:.4g}"),
         ]
         if self.paths:
-            added = sum(p.value for p in self.paths)
-            lines.append(
-                f"  {f'the {len(self.paths)} largest':<17} {added:.6g} together; {self.share:.1%} of the sizes of "
-                f"{'all' if self.complete else 'those followed'}, which add up to {self.magnitude:.4g}"
-            )
-        return lines + [f"  ✗ {line}" for line in self.disagreements()]
+            added, share = sum(p.value for p in self.paths), f"{100 * self.share:.3g} % of the sizes"
+            rows.append((f"the {len(self.paths)} largest", f"{added:.6g} together, {share}"))
+        lines = [f"∂ loss / ∂ {self.name}, where it is {self.value:.4g}"]
+        return lines + [f"  {a:<18}{b}" for a, b in rows] + [f"  ✗ {line}" for line in self.disagreements()]
 
     def _table(self) -> list[str]:
-        """Write a block for each kind of path: a line per operation, a column per path."""
+        """Write tables of paths alike: a line per operation, a column per path, as many as fit beside each other."""
         blocks: dict[tuple[Any, ...], list[int]] = {}
         for i, path in enumerate(self.paths):
             blocks.setdefault(tuple((s.node, s.position) for s in path.steps), []).append(i)
         lines: list[str] = []
         for members in blocks.values():
-            first = self.paths[members[0]]
-            rows = [["path", "", *(f"{i + 1}" for i in members)], ["", "", *[""] * len(members)]]
-            for depth, step in enumerate(first.steps):
-                cells = []
-                for i in members:
-                    at = self.paths[i].steps[depth]
-                    cells.append(f"{index(at.source, self.shape_of(at))} {at.factor:.4g}")
-                rows.append([step.node.where(), meaning(step), *cells])
-            rows.append(["product", "", *(f"{self.paths[i].value:.4g}" for i in members)])
-            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-            form = "  ".join(f"{{:{'<' if i < 2 else '>'}{w}}}" for i, w in enumerate(widths))
-            written = [form.format(*row).rstrip() for row in rows]
-            written[1] = "─" * max(map(len, written))
-            lines += ["", *written]
-        return lines[1:] or ["no path: nothing that the loss depends on feels this entry here"]
+            steps = self.paths[members[0]].steps
+            heads = [["path", ""], *([s.node.where(), meaning(s)] for s in steps), ["product", ""]]
+            columns = [*zip(*heads, strict=True), *map(self._column, members)]
+            while len(columns) > 2:
+                widths = [max(map(len, column)) + 2 for column in columns]
+                fit = max(3, sum(w <= COLUMNS for w in itertools.accumulate(widths)))
+                rows = [[f"{t:{'<' if i < 2 else '>'}{widths[i]}}" for i, t in enumerate(r)] for r in
+                        zip(*columns[:fit], strict=True)]  # fmt: skip
+                written = ["".join(row).rstrip() for row in rows]
+                lines += ["", written[0], "─" * max(map(len, written)), *written[1:]]
+                columns = columns[:2] + columns[fit:]
+        if not lines:
+            return ["no path: the loss does not feel this entry here"]
+        return ["each factor: where the path goes on in the argument, and the local derivative", *lines]
+
+    def _column(self, i: int) -> list[str]:
+        path = self.paths[i]
+        cells = [f"{index(s.source, self.shape_of(s))} {s.factor:.3g}" for s in path.steps]
+        return [f"{i + 1}", *cells, f"{path.value:.3g}"]
 
     def _layers(self) -> list[str]:
-        lines = ["elements that feel the entry, from the entry up"]
+        rows = []
         for node in self.cone.calls:
-            layer = self.cone.layers.get(node)
-            count, kept = (0, 0) if layer is None else (layer.before, len(layer.places))
-            more = "" if count == kept else f", the {kept:,} with most gradient followed"
-            lines.append(f"  {node.where():<28} {count:,} of {node.out.size:,}{more}")
-        return lines
+            layer = self.cone.layers[node]
+            count, kept = layer.reached, len(layer.places)
+            more = f", {kept:,} on paths" if kept < count else ""
+            rows.append((node.where(), f"{count:,} of {node.out.size:,}{more}"))
+        longest = max(len(name) for name, _ in rows)
+        return ["elements that feel the entry, from the entry up", *(f"  {a:<{longest}}  {b}" for a, b in rows)]
 
     def shape_of(self, step: Step) -> tuple[int, ...]:
         """Give the shape of the argument that a step goes to."""

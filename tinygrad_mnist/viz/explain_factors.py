@@ -74,7 +74,7 @@ class Call:
         gx = np.zeros(x.shape) if gx is None else np.asarray(gx)
         if fit and gx.shape != x.shape and primitive.unbroadcast is not None:
             gx = primitive.unbroadcast(gx, shape=x.shape)
-        return gx
+        return np.asarray(gx)
 
     def push(self, tangents: dict[int, Array]) -> Array:
         """Give what tangents of arguments do to the result."""
@@ -91,24 +91,22 @@ class Call:
             total = total if t is None else total + t
         return total
 
-    def entries(self, position: int, wanted: Array) -> Entries:
-        """List the derivatives of the result that are not 0, by the wanted elements (flat, sorted) of an argument."""
+    def entries(self, position: int, columns: Array, rows: Array) -> Entries:
+        """List the derivatives that are not 0 of some elements of the result by some of an argument (flat, sorted)."""
         x, primitive = self.args[position], self.inner.primitive
+        if not columns.size or not rows.size:
+            return np.empty(0, int), np.empty(0, int), np.empty(0)
         if isinstance(primitive, Primitive) and "elements" in primitive.batch:
             slope = self.pull(position, np.ones(self.out.shape), fit=False)
             if slope.shape == self.out.shape:  # each element by itself, of arguments that broadcast
-                source = np.broadcast_to(np.arange(x.size).reshape(x.shape), self.out.shape).reshape(-1)
-                among = np.zeros(x.size, bool)
-                among[wanted] = True
-                found = np.flatnonzero(among[source] & (slope.reshape(-1) != 0))
-                return found, source[found], slope.reshape(-1)[found]
-        every = np.arange(self.out.size)
-        forward, back = _kinds(wanted, x.shape), _kinds(every, self.out.shape)
-        if (forward, wanted.size) < (back, every.size):
-            columns, rows, values = _joined(probed(lambda t: self.push({position: t}), x.shape, wanted, None))
-        else:
-            rows, columns, values = _joined(probed(lambda g: self.pull(position, g), self.out.shape, every, wanted))
-        return rows, columns, values
+                source = np.broadcast_to(np.arange(x.size).reshape(x.shape), slope.shape).reshape(-1)[rows]
+                values = slope.reshape(-1)[rows]
+                found = np.flatnonzero(np.isin(source, columns) & (values != 0))
+                return rows[found], source[found], values[found]
+        if (_kinds(columns, x.shape), columns.size) < (_kinds(rows, self.out.shape), rows.size):
+            sources, places, values = _joined(probed(lambda t: self.push({position: t}), x.shape, columns, rows))
+            return places, sources, values
+        return _joined(probed(lambda g: self.pull(position, g), self.out.shape, rows, columns))
 
 
 def _kinds(elements: Array, shape: tuple[int, ...]) -> int:
@@ -117,18 +115,18 @@ def _kinds(elements: Array, shape: tuple[int, ...]) -> int:
 
 
 def _joined(found: Iterator[Entries]) -> Entries:
-    parts = [*zip(*found, strict=True)]
-    return tuple(np.concatenate(p) for p in parts) if parts else (np.empty(0, int),) * 2 + (np.empty(0),)  # type: ignore[return-value]
+    rows, columns, values = zip(*found, strict=True)
+    return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
 
 
-def probed(apply: Linear, shape: tuple[int, ...], elements: Array, seen: Array | None) -> Iterator[Entries]:
+def probed(apply: Linear, shape: tuple[int, ...], elements: Array, seen: Array) -> Iterator[Entries]:
     """Find the matrix of a linear map column by column, many columns at once where they do not overlap.
 
     A group of elements is sent through as ones, then each with a mark of its own. Where every image is the first one
     times one mark of the group, that mark tells whose it is; else the group is halved. A third, random sending checks.
 
     Args:
-        shape: of what the map takes; elements: flat places in it; seen: flat places of the images to look at, None: all
+        shape: of what the map takes; elements: flat places in it; seen: flat places of the images to look at
     """
     rng = np.random.default_rng(len(elements))
     marks = 1 + rng.random(math.prod(shape))
@@ -136,8 +134,8 @@ def probed(apply: Linear, shape: tuple[int, ...], elements: Array, seen: Array |
     def image(group: Array, values: Any) -> Array:
         x = np.zeros(shape)
         x.reshape(-1)[group] = values
-        y = apply(x).reshape(-1)
-        return y if seen is None else y[seen]
+        y: Array = apply(x).reshape(-1)[seen]
+        return y
 
     def owners(group: Array) -> Entries | None:
         """Tell which of a group made which image, and how large; None if they overlap."""
@@ -162,10 +160,10 @@ def probed(apply: Linear, shape: tuple[int, ...], elements: Array, seen: Array |
                 return None
         else:
             source = np.broadcast_to(group, at.shape)
-        return source, at if seen is None else seen[at], ones[at]
+        return source, seen[at], ones[at]
 
     shape_of = shape or (1,)
-    todo, axes = [elements] if elements.size else [], _mixing(owners, shape_of, elements)
+    todo, axes = [elements], _mixing(owners, shape_of, elements)
     while todo:
         group = todo.pop()
         found = owners(group)
@@ -177,13 +175,13 @@ def probed(apply: Linear, shape: tuple[int, ...], elements: Array, seen: Array |
 
 def _mixing(owners: Callable[[Array], Any], shape: tuple[int, ...], elements: Array) -> list[tuple[int, ...]]:
     """Order the axes: first those along which elements overlap, together; then those along which one line does not."""
-    mixing, apart = [], []
-    if elements.size:
-        at = np.array(np.unravel_index(elements, shape)).reshape(len(shape), -1)
-        for axis in range(len(shape)):
-            others = np.delete(at, axis, 0)
-            line = elements[(others == others[:, :1]).all(0)]
-            (mixing if len(line) > 1 and owners(line) is None else apart).append(axis)
+    mixing: list[int] = []
+    apart: list[int] = []
+    at = np.array(np.unravel_index(elements, shape))
+    for axis in range(len(shape)):
+        others = np.delete(at, axis, 0)
+        line = elements[(others == others[:, :1]).all(0)]
+        (mixing if len(line) > 1 and owners(line) is None else apart).append(axis)
     return [(*mixing[::-1],), *((a,) for a in apart[::-1])]
 
 

@@ -48,7 +48,7 @@ def by_engine(loss: Var, origin: Origin, entry: int, nodes: list[Node]) -> float
 
 
 def by_difference(loss: Var, cone: Cone, near: float, closure: Callable[[], Any] | None) -> Numeric:
-    """Compute the loss at both sides of the entry's value. near: what other ways came to, None of which are told."""
+    """Compute the loss at both sides of the entry's value; nearer, where it comes to something else than `near`."""
     if closure is not None:
         return from_closure(cone, closure)
     if any(not isinstance(call.inner.primitive, Primitive) for call in cone.calls.values()):
@@ -56,12 +56,12 @@ def by_difference(loss: Var, cone: Cone, near: float, closure: Callable[[], Any]
     here, told = replay(cone, 0.0), float(loss.array.reshape(-1)[0])
     if not abs(here - told) <= 1e-4 * max(1.0, abs(told)):
         return Numeric(None, 0.0, f"computed again, the loss is {here:.6g}, not {told:.6g}: was something changed?")
-    found = None
+    found, size = None, float(cone.layers[cone.loss].magnitude.sum())
     for relative in STEPS:
         step = relative * max(1.0, abs(cone.value))
         value = (replay(cone, step) - replay(cone, -step)) / (2 * step)
         found = Numeric(value, step, "of the record in float64")
-        if abs(value - near) <= 1e-4 * abs(near):
+        if abs(value - near) <= 1e-6 * max(size, abs(near)):
             break
     return found or Numeric(None, 0.0, "")
 

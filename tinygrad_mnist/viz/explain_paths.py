@@ -1,15 +1,16 @@
 """The paths of the chain rule between a loss and one entry of a tensor, element by element: how many, and the largest.
 
-From the entry up, each call adds the elements that feel it, with the local derivatives between; along them are summed
-how many paths there are, what they add up to, and the largest product that an element can still reach. With that, the
-k largest paths are found from the loss down, best first, without looking at others. Where more elements are reached
-than the width, those are kept through which most of the gradient flows. Look next at explain.py.
+From the entry up, each call adds the elements that feel it and move the loss, with the local derivatives between; along
+them are summed how many paths there are, what they add up to, and the largest product down to the entry. With
+that, the k largest paths are found from the loss down, best first, without looking at others. Of more elements than the
+width, those are kept through which most of the gradient flows. Look next at explain.py.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,8 +44,7 @@ class Layer:
 
     def __init__(self, places: Array, edges: Edges | None = None) -> None:
         self.places, self.edges = places, edges
-        self.before = len(places)  # elements reached before any was left out
-        self.size = self.before  # elements of the tensor
+        self.reached = len(places)  # elements that feel the entry; of these `places` lead on to the loss
         one = np.ones(len(places))
         self.count, self.total, self.magnitude, self.best = one, one, one, one  # of the paths from the entry to each
 
@@ -54,8 +54,8 @@ class Cone:
 
     def __init__(self, nodes: list[Node], origin: Origin, entry: int, width: int) -> None:
         """List the layers. nodes: those behind the loss, last call first."""
-        self.origin, self.entry = origin, entry
-        self.wide = Wide()
+        self.origin, self.entry, self.width = origin, entry, width
+        self.wide, self.complete = Wide(), True
         between: set[Origin] = {origin}
         for node in reversed(nodes):
             if node is not origin and any(isinstance(p, Node | Var) and p in between for p in node.parents):
@@ -64,14 +64,22 @@ class Cone:
         parts = {id(n.parents[0]) for n in calls if Call.of_several(n)}
         self.calls = {n: Call(n, self.wide) for n in calls if id(n) not in parts}
         self.loss = nodes[0]
-        self.tangents = self._tangents()
-        self.cotangents: dict[Origin, Array] = self._cotangents()
+        start = np.zeros(self.array.shape)
+        start.reshape(-1)[entry] = 1.0
+        rng = np.random.default_rng(0)
+
+        def mixed(x: Array) -> Array:
+            """Have nothing cancel: what is not 0 stays so, with numbers of no meaning."""
+            return np.where(x != 0, rng.uniform(1, 2, x.shape), 0.0)
+
+        self.tangents, felt = self._pushed(start, lambda t: t), self._pushed(start, mixed)
+        self.cotangents, leads = self._pulled(lambda g: g), self._pulled(mixed)
         self.layers: dict[Origin, Layer] = {origin: Layer(np.array([entry]))}
         for node, call in self.calls.items():
-            layer = self._layer(call, width)
-            if layer is not None:
-                self.layers[node] = layer
-        self.complete = all(layer.before == len(layer.places) for layer in self.layers.values())
+            reached = felt[node].reshape(-1) != 0
+            on_paths = reached & (leads[node].reshape(-1) != 0) if node in leads else reached[:0]
+            self.layers[node] = self._layer(call, np.flatnonzero(on_paths))
+            self.layers[node].reached = int(np.count_nonzero(reached))
 
     @property
     def array(self) -> Array:
@@ -88,53 +96,46 @@ class Cone:
         found = enumerate(call.parents)
         return [(i, p) for i, p in found if isinstance(p, Node | Var) and (p is self.origin or p in self.calls)]
 
-    def _tangents(self) -> dict[Origin, Array]:
-        t = np.zeros(self.array.shape)
-        t.reshape(-1)[self.entry] = 1.0
-        tangents: dict[Origin, Array] = {self.origin: t}
+    def _pushed(self, start: Array, change: Callable[[Array], Array]) -> dict[Origin, Array]:
+        """Push a tangent of the entry through all calls, changed after each."""
+        found: dict[Origin, Array] = {self.origin: start}
         for node, call in self.calls.items():
-            tangents[node] = call.push({i: tangents[p] for i, p in self.inputs(call)})
-        return tangents
+            found[node] = change(call.push({i: found[p] for i, p in self.inputs(call)}))
+        return found
 
-    def _cotangents(self) -> dict[Origin, Array]:
+    def _pulled(self, change: Callable[[Array], Array]) -> dict[Origin, Array]:
+        """Pull 1 back from the loss through all calls, changed before each."""
         found: dict[Origin, Array] = {self.loss: np.ones(self.loss.out.shape)}
         for node, call in reversed(self.calls.items()):
             if node in found:
+                g = found[node] = change(found[node])
                 for i, p in self.inputs(call):
-                    g = call.pull(i, found[node])
-                    found[p] = found[p] + g if p in found else g
+                    pulled = call.pull(i, g)
+                    found[p] = found[p] + pulled if p in found else pulled
         return found
 
-    def _layer(self, call: Call, width: int) -> Layer | None:
-        """Find what of a result feels the entry, and through which elements of the arguments."""
-        node, found = call.node, []
+    def _layer(self, call: Call, places: Array) -> Layer:
+        """Find through which elements of the arguments these of a result feel the entry."""
+        if len(places) > self.width:
+            flow = np.abs((self.cotangents[call.node] * self.tangents[call.node]).reshape(-1)[places])
+            places, self.complete = np.sort(places[np.argpartition(-flow, self.width)[: self.width]]), False
+        found = [[np.empty(0, int)] * 3 + [np.empty(0)]]
         for i, p in self.inputs(call):
-            below = self.layers.get(p)
-            if below is not None:
-                rows, columns, factors = call.entries(i, below.places)
-                found.append((rows, np.full(rows.size, i), np.searchsorted(below.places, columns), factors))
-        rows, positions, sources, factors = (np.concatenate(x) for x in zip(*found, strict=True)) if found else [[]] * 4
-        if len(rows) == 0:
-            return None
+            rows, columns, factors = call.entries(i, self.layers[p].places, places)
+            found.append([rows, np.full(rows.size, i), np.searchsorted(self.layers[p].places, columns), factors])
+        rows, positions, sources, factors = (np.concatenate(x) for x in zip(*found, strict=True))
         layer = Layer(np.unique(rows))
-        layer.size = node.out.size
-        if layer.before > width:
-            flow = np.abs((self.cotangents[node] * self.tangents[node]).reshape(-1)[layer.places])
-            layer.places = np.sort(layer.places[np.argpartition(-flow, width)[:width]])
-            kept = np.isin(rows, layer.places)
-            rows, positions, sources, factors = rows[kept], positions[kept], sources[kept], factors[kept]
+        if not rows.size:
+            return layer
         order = np.argsort(rows, kind="stable")
         rows, positions, sources, factors = rows[order], positions[order], sources[order], factors[order]
         start = np.searchsorted(rows, [*layer.places, rows[-1] + 1])
         layer.edges = Edges(start, positions, sources, factors)
-        parents = call.parents
-        below = [self.layers.get(parents[i]) for i in range(len(parents))]  # type: ignore[arg-type]
 
         def values(name: str) -> Array:
             result = np.zeros(len(sources))
-            for i, known in enumerate(below):
-                if known is not None:
-                    result[positions == i] = getattr(known, name)[sources[positions == i]]
+            for i, p in self.inputs(call):
+                result[positions == i] = getattr(self.layers[p], name)[sources[positions == i]]
             return result
 
         size = np.abs(factors)
@@ -146,7 +147,7 @@ class Cone:
 
     def largest(self, k: int) -> list[list[Step]]:
         """Find the k paths with the largest products, from the loss to the entry, largest first."""
-        if self.loss not in self.layers:
+        if self.loss not in self.layers or not self.layers[self.loss].places.size:
             return []
         number = itertools.count()  # so that equal ones are told apart without a look at the rest
         # what a path can still come to · number · its product so far · where it stands · its steps

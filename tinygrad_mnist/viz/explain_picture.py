@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.graph import Node
-from .graph import FILLS, FONT, INK, LINE
-from .images import as_images, bare, figure_of, finished, hide_axes
-from .label import escape, markup, number, small
 from .explain_paths import index
+from .graph import FILLS, FONT, INK, LINE
+from .images import as_images, bare, finished, hide_axes
+from .label import escape, markup, number, small
+from .plots import _figure as figure_of
 
 if TYPE_CHECKING:
     from .explain import Explanation
@@ -31,7 +32,7 @@ def drawn(found: Explanation) -> Picture:
     """Draw the paths from the entry on the left to the loss on the right, each element once."""
     # graphviz is loaded when something is drawn, as in graph.py
     picture: Picture = importlib.import_module(".picture", __package__).Picture(
-        graph_attr={"rankdir": "LR", "bgcolor": "transparent", "nodesep": "0.25", "ranksep": "0.75", "fontname": FONT},
+        graph_attr={"rankdir": "LR", "bgcolor": "transparent", "nodesep": "0.25", "ranksep": "0.8", "fontname": FONT},
         node_attr={"fontname": FONT, "fontsize": "11", "fontcolor": INK, "margin": "0.12,0.06", "shape": "box",
                    "style": "filled", "height": "0.2"},
         edge_attr={"fontname": FONT, "fontsize": "10", "arrowsize": "0.6"},
@@ -56,7 +57,8 @@ def drawn(found: Explanation) -> Picture:
     for path in found.paths:
         for step in reversed(path.steps):
             kind = "output" if step.node is cone.loss else "result"
-            head = box(step.node, step.place, kind, step.node.name)
+            title = f"loss: {step.node.name}" if step.node is cone.loss else step.node.name
+            head = box(step.node, step.place, kind, title)
             parent: Any = cone.calls[step.node].parents[step.position]
             edge = (ids[parent, step.source], head, step.position)
             _, before = carried.get(edge, (0.0, 0.0))
@@ -65,7 +67,7 @@ def drawn(found: Explanation) -> Picture:
     for (tail, head, _), (factor, size) in carried.items():
         colour = UP if factor >= 0 else DOWN
         picture.edge(tail, head, label=f"× {number(factor).replace('-', '−')}", color=colour, fontcolor=colour,
-                     style="solid" if factor >= 0 else "dashed", penwidth=f"{1 + 4 * size / most:.2f}")  # fmt: skip
+                     style="solid" if factor >= 0 else "dashed", penwidth=f"{1 + 3 * size / most:.2f}")  # fmt: skip
     if not found.paths:
         array = cone.loss.out
         picture.node("loss", markup(["<b>loss</b>", small(number(array))]), fillcolor=FILLS["output"][0])
@@ -76,7 +78,8 @@ def drawn(found: Explanation) -> Picture:
 def as_html(found: Explanation) -> str:
     """Show the text, and the picture where it can be drawn."""
     svg = drawn(found)._repr_svg_() or ""
-    return f"<pre>{html.escape(str(found))}</pre>{svg[svg.find('<svg') :] if '<svg' in svg else ''}"
+    picture = f'<div style="overflow-x:auto">{svg[svg.find("<svg") :]}</div>' if "<svg" in svg else ""
+    return f'<pre style="overflow-x:auto">{html.escape(str(found))}</pre>{picture}'
 
 
 def plot_samples(
@@ -85,8 +88,8 @@ def plot_samples(
     """Draw the samples with the largest shares: image, bar, what it is of the whole."""
     pictures = as_images("plot_samples", images)
     shares = found.shares(len(pictures))
-    order = np.argsort(-np.abs(shares), kind="stable")[: max(1, min(count, len(shares)))]
-    others, known = float(shares.sum() - shares[order].sum()), None if labels is None else bare(labels)
+    order = np.argsort(-np.abs(shares), kind="stable")[: max(1, min(count, np.count_nonzero(shares)))]
+    others, known = float(np.delete(shares, order).sum()), None if labels is None else bare(labels)
     rest = float(found.exact - shares.sum())
     names = [f"sample {i}" + ("" if known is None else f": {known[i]}") for i in order]
     values = shares[order]
@@ -95,7 +98,7 @@ def plot_samples(
     if abs(rest) > 1e-4 * max(abs(found.exact), float(np.abs(shares).sum())):
         names, values = [*names, "no sample (a penalty)"], np.append(values, rest)
     rows = len(values)
-    figure = figure_of(7.6, 0.9 + 0.5 * rows)
+    figure = figure_of(7.6, 0.9 + 0.45 * rows)
     grid = figure.add_gridspec(rows, 2, width_ratios=[0.5, 7.1 - 0.5], wspace=0.02)
     for row, sample in enumerate(order):
         axes = figure.add_subplot(grid[row, 0])
@@ -107,16 +110,16 @@ def plot_samples(
     bars.barh(places, values, height=0.6, color=[UP if v >= 0 else DOWN for v in values], hatch=hatches,
               edgecolor="white", linewidth=0)  # fmt: skip
     bars.axvline(0, color=LINE, linewidth=0.8)
-    most = float(np.abs(values).max()) or 1.0
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
-    bars.set_xlim(low - 0.55 * most * (low < 0) - 0.1 * most, high + 0.55 * most * (high > 0) + 0.1 * most)
+    room = 0.45 * (high - low or 1)  # for the figures beside the bars
+    bars.set_xlim(low - room * (low < 0), high + room * (high > 0 or not low))
     for at, value in zip(places, values, strict=True):
-        text = f"{value:+.2e}" + (f"  {value / found.exact:+.0%}" if found.exact else "")
+        text = f"{value:+.2g}" + (f"  {value / found.exact:+.0%}" if found.exact else "") if value else "0"
         bars.annotate(text.replace("-", "−"), (value, at), (4 if value >= 0 else -4, 0), textcoords="offset points",
                       va="center", ha="left" if value >= 0 else "right", fontsize=8, color=INK)  # fmt: skip
     bars.set_yticks(places, names)
     bars.set_ylim(rows - 0.5, -0.5)
-    bars.set_xlabel(f"share of ∂ loss / ∂ {found.name} = {found.exact:.4g}".replace("= -", "= −"))
+    bars.set_xlabel(f"share of ∂ loss / ∂ {found.name} = {number(found.exact)}".replace("= -", "= −"))
     bars.spines[["top", "right", "left"]].set_visible(False)
     bars.tick_params(axis="y", length=0)
     return finished(figure, path)

@@ -16,8 +16,9 @@ from ..core.graph import Array, Var
 from ..core.scope import Scope, state
 from ..functions.types import TensorLike
 from ..tensors.tensor import Tensor
-from .images import Path, around, as_images, asked, bare, figure_of, finished, grid, hide_axes
+from .images import Path, around, as_images, asked, bare, finished, grid, hide_axes
 from .plots import INK
+from .plots import _figure as figure_of
 from .trace import Paths, module_title
 
 
@@ -49,7 +50,7 @@ def first_weights(module: Any) -> tuple[str, Array]:
         raise DTypeError("plot_weights: expected a layer or a model.", got=shown(module))
     seen = []
     for name, layer in module.named_modules():
-        w = layer.weight.array if isinstance(getattr(layer, "weight", None), Var) else np.empty(0)
+        w: Array = layer.weight.array if isinstance(getattr(layer, "weight", None), Var) else np.empty(0)
         side = math.isqrt(w.shape[1]) if w.ndim == 2 else 0
         if w.ndim == 4:
             return module_title(layer, name), np.concatenate([*np.moveaxis(w, 1, 0)], axis=2)
@@ -100,8 +101,8 @@ def plot_feature_maps(model: Any, image: TensorLike, *, count: int = 8, path: Pa
     if not maps:
         raise ShapeError("plot_feature_maps: no layer gave feature maps.", expected="outputs (1, C, H, W) or (1, D)")
     tall = [1.0 if out.ndim == 3 else 0.4 for _, out in maps]
-    figure = figure_of(1.05 * count + 0.4, 1.3 * sum(tall) + 0.3 * len(maps) + 1.2)
-    rows = figure.subfigures(len(maps) + 1, 1, height_ratios=[1.4, *(t * 1.3 + 0.3 for t in tall)])
+    figure = figure_of(1.05 * count + 0.4, 1.1 * sum(tall) + 0.28 * len(maps) + 1.3)
+    rows = figure.subfigures(len(maps) + 1, 1, height_ratios=[1.3, *(t * 1.1 + 0.28 for t in tall)])
     axes = rows[0].subplots(1, count)
     axes[0].imshow(as_images("plot_feature_maps", image)[0], cmap="gray")
     rows[0].suptitle("input", fontsize=8, color=INK, x=0.01, ha="left")

@@ -56,11 +56,12 @@ def as_images(owner: str, images: Any) -> Array:
 
     Raises:  ShapeError for what is no batch of images
     """
-    x = bare(images)
+    x: Array = bare(images)
     if x.ndim == 4 and x.shape[1] == 3:
         x = x.transpose(0, 2, 3, 1).astype(np.float64)
         low, high = x.min(initial=0), x.max(initial=1)
-        return (x - low) / (high - low or 1)
+        x = (x - low) / (high - low or 1)
+        return x
     if x.ndim == 4 and x.shape[1] == 1:
         return x[:, 0]
     side = math.isqrt(x.shape[1]) if x.ndim == 2 else 0

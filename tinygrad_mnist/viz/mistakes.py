@@ -1,24 +1,28 @@
 """The images that a model is most surely wrong about, with the probabilities that it gave.
 
-The model is asked in evaluation mode and left as it was. Knows no training; look next at attribution.py, which asks why.
+The model is asked in evaluation mode and left as it was. Knows no training. Look next at attribution.py, which asks
+why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, ShapeError, shown
 from ..core.graph import Array, Var
-from .images import Path, as_images, asked, bare, finished, grid, hide_axes, scores_of, softmax
+from .images import Path, as_images, asked, bare, finished, hide_axes, scores_of, softmax
 from .plots import INK
+from .plots import _figure as figure_of
 
 TRUE, TAKEN, OTHER = "#3b75af", "#d9822b", "#c9d0d8"
 
 
-class Mistake(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Mistake:
     """An image that was taken for another class. index counts the data from 0, in the order in which they came."""
 
     index: int
@@ -42,8 +46,9 @@ def mistakes(model: Any, data: Iterable[Any], count: int = 16) -> list[Mistake]:
                 got, expected = f"{truth.shape} {truth.dtype}", f"({len(probabilities)},) of class numbers"
                 raise ShapeError("mistakes: the labels do not fit the images.", got=got, expected=expected)
             guess = probabilities.argmax(1)
-            for i in np.flatnonzero(guess != truth):
-                found.append(Mistake(start + int(i), bare(images)[i].copy(), int(truth[i]), int(guess[i]), probabilities[i]))
+            for i in map(int, np.flatnonzero(guess != truth)):
+                image = bare(images)[i].copy()
+                found.append(Mistake(start + i, image, int(truth[i]), int(guess[i]), probabilities[i]))
             found = sorted(found, key=lambda m: m.probabilities[m.label])[:count]
             start += len(truth)
     return found
@@ -70,23 +75,37 @@ def plot_mistakes(
     worst = mistakes(model, data, count)
     if not worst:
         raise ArgumentError("plot_mistakes: the model makes no mistake on these data.", hint="draw others: a test set")
-    name = (lambda c: f"{c}") if names is None else (lambda c: str(names[c]))
-    figure, cells = grid("plot_mistakes", len(worst), 1.6, 2.2, 6)
+    name = [str(c) for c in range(len(worst[0].probabilities))] if names is None else [str(n) for n in names]
+    across = min(len(worst), 6)
+    down = -(-len(worst) // across)
+    figure = figure_of(max(1.6 * across, 3.2), 2.45 * down)
+    cells = figure.subplots(2 * down, across, squeeze=False, height_ratios=[4, 1] * down)
     pictures = as_images("plot_mistakes", np.stack([m.image for m in worst]))
-    for axes, mistake, picture in zip(cells, worst, pictures, strict=True):
-        axes.imshow(picture, cmap="gray")
-        hide_axes(axes)
-        p = mistake.probabilities
-        axes.set_title(f"{name(mistake.label)}, taken for {name(mistake.predicted)}", fontsize=9, color=INK)
-        bars = axes.inset_axes((0.0, -0.36, 1.0, 0.2))
+    for i in range(down * across):
+        image, bars = cells[2 * (i // across), i % across], cells[2 * (i // across) + 1, i % across]
+        if i >= len(worst):
+            image.remove()
+            bars.remove()
+            continue
+        mistake, p = worst[i], worst[i].probabilities
+        image.imshow(pictures[i], cmap="gray")
+        hide_axes(image)
+        image.set_title(f"{name[mistake.label]}, taken for {name[mistake.predicted]}", fontsize=9, color=INK)
         colours = [TRUE if c == mistake.label else TAKEN if c == mistake.predicted else OTHER for c in range(len(p))]
         bars.bar(range(len(p)), p, color=colours)
         bars.set_ylim(0, 1)
         bars.set_xlim(-0.7, len(p) - 0.3)
         bars.set_yticks([])
-        bars.set_xticks([mistake.label, mistake.predicted], [name(mistake.label), name(mistake.predicted)], fontsize=7)
+        near = abs(mistake.label - mistake.predicted) < len(p) / 8  # names of neighbours would run into each other
+        ticks = [mistake.label, mistake.predicted]
+        bars.set_xticks(ticks, [name[c] if not near else name[c][:1] for c in ticks], fontsize=7)
         bars.tick_params(length=0, pad=1)
         bars.spines[["top", "right", "left"]].set_visible(False)
-        text = f"true {p[mistake.label]:.1%}, taken {p[mistake.predicted]:.1%}"
-        axes.text(0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", fontsize=7.5, color=INK)
+        text = f"true {percent(p[mistake.label])}, taken {percent(p[mistake.predicted])}"
+        bars.set_title(text, fontsize=7.5, color=INK, pad=2)
     return finished(figure, path)
+
+
+def percent(p: float) -> str:
+    """Write a probability so that none but 0 looks like it."""
+    return f"{p:.1%}" if p >= 0.001 or p == 0 else f"{100 * p:.0e}%".replace("e-0", "e-").replace("e-", "e−")
