@@ -23,6 +23,7 @@ from .plots import _figure as figure_of
 
 TOGETHER = 512  # images that a model is asked about at once
 SMALL = 0.01  # of a probability: less is drawn pale
+STEEPNESS = "how steeply the score depends on each pixel: not at all (dark) to most (yellow)"
 PROBABILITY = "probability lost where a square hides the place: orange speaks for the class, blue against it"
 Labels = TensorLike | None
 
@@ -139,7 +140,7 @@ def plot_saliency(
     g, classes, p = _saliency(model, images, labels)
     size = np.abs(g)
     maps = as_images("plot_saliency", size.max(1, keepdims=True) if size.ndim == 4 else size)
-    return finished(_pairs("plot_saliency", images, maps, classes, p, "how steeply the score depends on each pixel: not at all (dark) to most (yellow)", False), path)
+    return finished(_pairs("plot_saliency", images, maps, classes, p, STEEPNESS, False), path)
 
 
 def plot_occlusion(

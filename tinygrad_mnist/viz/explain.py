@@ -67,7 +67,7 @@ class Explanation:
         self.count = float(top.count[0]) if top is not None else 0.0
         self.total = float(top.total[0]) if top is not None else 0.0
         self.magnitude = float(top.magnitude[0]) if top is not None else 0.0
-        self.complete, self.width = cone.complete, cone.width
+        self.complete = cone.complete
 
     @property
     def share(self) -> float:
@@ -119,7 +119,7 @@ class Explanation:
         return explain_picture.as_html(self)
 
     def _figures(self) -> list[str]:
-        followed = "" if self.complete else f", through at most {self.width:,} elements of each result"
+        followed = "" if self.complete else ", of those followed where most of the gradient flows"
         least = "" if self.complete else "at least "
         rows = [
             ("engine", f"{self.exact:.6g}"),
@@ -165,7 +165,8 @@ class Explanation:
         for node in self.cone.calls:
             layer = self.cone.layers[node]
             count, kept = layer.reached, len(layer.places)
-            more = f", {kept:,} on paths" if kept < count else ""
+            skipped = f", {layer.skipped:,} more not followed" if layer.skipped else ""
+            more = f", {kept:,} on paths{skipped}" if kept < count else ""
             rows.append((node.where(), f"{count:,} of {node.out.size:,}{more}"))
         longest = max(len(name) for name, _ in rows)
         return ["elements that feel the entry, from the entry up", *(f"  {a:<{longest}}  {b}" for a, b in rows)]
@@ -281,7 +282,7 @@ def name_of(origin: Any, nodes: Sequence[Node]) -> str:
 
 def counted(number: float) -> str:
     """Write a count: every digit as long as a float has them."""
-    return f"{int(number):,}" if number < 2**53 else f"about {number:.2g}"
+    return f"{int(number):,}" if number < 2**53 else f"about {number:.2g}" if number < np.inf else "more than 1e+308"
 
 
 def meaning(step: Step) -> str:

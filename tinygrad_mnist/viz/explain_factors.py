@@ -26,6 +26,10 @@ Linear = Callable[[Array], Array]
 CLOSE = 1e-9  # how nearly a marked element must have the mark of one other
 
 
+class TooMany(Exception):
+    """There are more derivatives than are to be held at once."""
+
+
 class Wide:
     """Arrays in float64, each converted once."""
 
@@ -91,8 +95,11 @@ class Call:
             total = total if t is None else total + t
         return total
 
-    def entries(self, position: int, columns: Array, rows: Array) -> Entries:
-        """List the derivatives that are not 0 of some elements of the result by some of an argument (flat, sorted)."""
+    def entries(self, position: int, columns: Array, rows: Array, most: int = 10**9) -> Entries:
+        """List the derivatives that are not 0 of some elements of the result by some of an argument (flat, sorted).
+
+        Raises:  TooMany if there are more than `most`
+        """
         x, primitive = self.args[position], self.inner.primitive
         if not columns.size or not rows.size:
             return np.empty(0, int), np.empty(0, int), np.empty(0)
@@ -104,9 +111,9 @@ class Call:
                 found = np.flatnonzero(np.isin(source, columns) & (values != 0))
                 return rows[found], source[found], values[found]
         if (_kinds(columns, x.shape), columns.size) < (_kinds(rows, self.out.shape), rows.size):
-            sources, places, values = _joined(probed(lambda t: self.push({position: t}), x.shape, columns, rows))
+            sources, places, values = _joined(probed(lambda t: self.push({position: t}), x.shape, columns, rows), most)
             return places, sources, values
-        return _joined(probed(lambda g: self.pull(position, g), self.out.shape, rows, columns))
+        return _joined(probed(lambda g: self.pull(position, g), self.out.shape, rows, columns), most)
 
 
 def _kinds(elements: Array, shape: tuple[int, ...]) -> int:
@@ -114,8 +121,14 @@ def _kinds(elements: Array, shape: tuple[int, ...]) -> int:
     return len(np.unique(elements % (math.prod(shape[1:]) or 1)))
 
 
-def _joined(found: Iterator[Entries]) -> Entries:
-    rows, columns, values = zip(*found, strict=True)
+def _joined(found: Iterator[Entries], most: int) -> Entries:
+    parts, count = [], 0
+    for part in found:
+        parts.append(part)
+        count += part[0].size
+        if count > most:
+            raise TooMany
+    rows, columns, values = zip(*parts, strict=True)
     return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
 
 

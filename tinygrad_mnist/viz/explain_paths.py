@@ -17,7 +17,9 @@ import numpy as np
 
 from ..core.engine import Origin
 from ..core.graph import Array, Node, Var
-from .explain_factors import Call, Wide
+from .explain_factors import Call, TooMany, Wide
+
+MOST = 8_000_000  # local derivatives of one call: half a gigabyte
 
 
 class Step(NamedTuple):
@@ -44,7 +46,8 @@ class Layer:
 
     def __init__(self, places: Array, edges: Edges | None = None) -> None:
         self.places, self.edges = places, edges
-        self.reached = len(places)  # elements that feel the entry; of these `places` lead on to the loss
+        self.reached = len(places)  # elements that feel the entry; of these `places` move the loss
+        self.skipped = 0  # elements between them that are not followed
         one = np.ones(len(places))
         self.count, self.total, self.magnitude, self.best = one, one, one, one  # of the paths from the entry to each
 
@@ -55,7 +58,7 @@ class Cone:
     def __init__(self, nodes: list[Node], origin: Origin, entry: int, width: int) -> None:
         """List the layers. nodes: those behind the loss, last call first."""
         self.origin, self.entry, self.width = origin, entry, width
-        self.wide, self.complete = Wide(), True
+        self.wide = Wide()
         between: set[Origin] = {origin}
         for node in reversed(nodes):
             if node is not origin and any(isinstance(p, Node | Var) and p in between for p in node.parents):
@@ -116,15 +119,20 @@ class Cone:
 
     def _layer(self, call: Call, places: Array) -> Layer:
         """Find through which elements of the arguments these of a result feel the entry."""
-        if len(places) > self.width:
-            flow = np.abs((self.cotangents[call.node] * self.tangents[call.node]).reshape(-1)[places])
-            places, self.complete = np.sort(places[np.argpartition(-flow, self.width)[: self.width]]), False
-        found = [[np.empty(0, int)] * 3 + [np.empty(0)]]
-        for i, p in self.inputs(call):
-            rows, columns, factors = call.entries(i, self.layers[p].places, places)
-            found.append([rows, np.full(rows.size, i), np.searchsorted(self.layers[p].places, columns), factors])
+        kept = self._most(call.node, places, self.width)
+        while True:
+            found = [[np.empty(0, int)] * 3 + [np.empty(0)]]
+            try:
+                for i, p in self.inputs(call):
+                    known = self.layers[p].places
+                    rows, columns, factors = call.entries(i, known, kept, MOST if len(kept) > 1 else known.size)
+                    found.append([rows, np.full(rows.size, i), np.searchsorted(known, columns), factors])
+                break
+            except TooMany:
+                kept = self._most(call.node, kept, -(-len(kept) // 4))
         rows, positions, sources, factors = (np.concatenate(x) for x in zip(*found, strict=True))
         layer = Layer(np.unique(rows))
+        layer.skipped = len(places) - len(kept)
         if not rows.size:
             return layer
         order = np.argsort(rows, kind="stable")
@@ -144,6 +152,18 @@ class Cone:
         layer.magnitude = np.add.reduceat(values("magnitude") * size, start[:-1])
         layer.best = np.maximum.reduceat(values("best") * size, start[:-1])
         return layer
+
+    def _most(self, node: Node, places: Array, count: int) -> Array:
+        """Keep the elements of a result through which most of the gradient flows."""
+        if len(places) <= count:
+            return places
+        flow = np.abs((self.cotangents[node] * self.tangents[node]).reshape(-1)[places])
+        return np.sort(places[np.argpartition(-flow, count)[:count]])
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether every path was followed."""
+        return not any(layer.skipped for layer in self.layers.values())
 
     def largest(self, k: int) -> list[list[Step]]:
         """Find the k paths with the largest products, from the loss to the entry, largest first."""

@@ -1,7 +1,7 @@
 """The paths behind one entry of a gradient as pictures: from element to element, and by the samples of the batch.
 
-Blue raises and orange, dashed, lowers, everywhere here. Computes nothing: explain.py says what there is. Look next at
-images.py, which knows what an image is.
+Blue raises and orange, dashed, lowers, everywhere here. Computes nothing: `found` is what explain.py found. Look next
+at images.py, which knows what an image is.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from .label import escape, markup, number, small
 from .plots import _figure as figure_of
 
 if TYPE_CHECKING:
-    from .explain import Explanation
     from .picture import Picture
 
 UP, DOWN = "#3f83cc", "#cf7622"  # readable on white and on black
 
 
-def drawn(found: Explanation) -> Picture:
+def drawn(found: Any) -> Picture:
     """Draw the paths from the entry on the left to the loss on the right, each element once."""
     # graphviz is loaded when something is drawn, as in graph.py
     picture: Picture = importlib.import_module(".picture", __package__).Picture(
@@ -75,7 +74,7 @@ def drawn(found: Explanation) -> Picture:
     return picture
 
 
-def as_html(found: Explanation) -> str:
+def as_html(found: Any) -> str:
     """Show the text, and the picture where it can be drawn."""
     svg = drawn(found)._repr_svg_() or ""
     picture = f'<div style="overflow-x:auto">{svg[svg.find("<svg") :]}</div>' if "<svg" in svg else ""
@@ -83,7 +82,7 @@ def as_html(found: Explanation) -> str:
 
 
 def plot_samples(
-    found: Explanation, images: Any, labels: Any, count: int, path: str | os.PathLike[str] | None
+    found: Any, images: Any, labels: Any, count: int, path: str | os.PathLike[str] | None
 ) -> Any:  # fmt: skip
     """Draw the samples with the largest shares: image, bar, what it is of the whole."""
     pictures = as_images("plot_samples", images)

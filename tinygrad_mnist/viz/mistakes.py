@@ -78,7 +78,8 @@ def plot_mistakes(
     name = [str(c) for c in range(len(worst[0].probabilities))] if names is None else [str(n) for n in names]
     across = min(len(worst), 6)
     down = -(-len(worst) // across)
-    figure = figure_of(max(1.6 * across, 3.2), 2.45 * down)
+    figure = figure_of(max(1.6 * across, 3.2), 2.5 * down)
+    figure.get_layout_engine().set(h_pad=0.07)
     cells = figure.subplots(2 * down, across, squeeze=False, height_ratios=[4, 1] * down)
     pictures = as_images("plot_mistakes", np.stack([m.image for m in worst]))
     for i in range(down * across):
@@ -96,10 +97,8 @@ def plot_mistakes(
         bars.set_ylim(0, 1)
         bars.set_xlim(-0.7, len(p) - 0.3)
         bars.set_yticks([])
-        near = abs(mistake.label - mistake.predicted) < len(p) / 8  # names of neighbours would run into each other
-        ticks = [mistake.label, mistake.predicted]
-        bars.set_xticks(ticks, [name[c] if not near else name[c][:1] for c in ticks], fontsize=7)
-        bars.tick_params(length=0, pad=1)
+        bars.set_xticks([mistake.label, mistake.predicted])  # numbers: names would run into each other
+        bars.tick_params(length=0, pad=1, labelsize=7)
         bars.spines[["top", "right", "left"]].set_visible(False)
         text = f"true {percent(p[mistake.label])}, taken {percent(p[mistake.predicted])}"
         bars.set_title(text, fontsize=7.5, color=INK, pad=2)
@@ -107,5 +106,5 @@ def plot_mistakes(
 
 
 def percent(p: float) -> str:
-    """Write a probability so that none but 0 looks like it."""
-    return f"{p:.1%}" if p >= 0.001 or p == 0 else f"{100 * p:.0e}%".replace("e-0", "e-").replace("e-", "e−")
+    """Write a probability, none so that it looks like 0."""
+    return f"{p:.1%}" if p >= 0.001 else "< 0.1%"
