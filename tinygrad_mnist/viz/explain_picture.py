@@ -24,6 +24,7 @@ from .plots import _figure as figure_of
 if TYPE_CHECKING:
     from .picture import Picture
 
+GAP = '<font point-size="5"> </font>'  # between a factor and the thick line below it
 UP, DOWN = "#3f83cc", "#cf7622"  # readable on white and on black
 
 
@@ -65,7 +66,8 @@ def drawn(found: Any) -> Picture:
     most = max((size for _, size in carried.values()), default=0.0) or 1.0
     for (tail, head, _), (factor, size) in carried.items():
         colour = UP if factor >= 0 else DOWN
-        picture.edge(tail, head, label=f"× {number(factor).replace('-', '−')}", color=colour, fontcolor=colour,
+        text = markup([f"× {number(factor)}".replace("-", "−"), GAP])
+        picture.edge(tail, head, label=text, color=colour, fontcolor=colour,
                      style="solid" if factor >= 0 else "dashed", penwidth=f"{1 + 3 * size / most:.2f}")  # fmt: skip
     if not found.paths:
         array = cone.loss.out
@@ -78,7 +80,7 @@ def as_html(found: Any) -> str:
     """Show the text, and the picture where it can be drawn."""
     svg = drawn(found)._repr_svg_() or ""
     picture = f'<div style="overflow-x:auto">{svg[svg.find("<svg") :]}</div>' if "<svg" in svg else ""
-    return f'<pre style="overflow-x:auto">{html.escape(str(found))}</pre>{picture}'
+    return f'<pre style="overflow-x:auto;padding-bottom:1em">{html.escape(str(found))}</pre>{picture}'
 
 
 def plot_samples(
