@@ -449,7 +449,7 @@ def test_the_text_names_layers_places_and_figures():
 def test_the_picture_has_every_element_once_and_every_factor():
     _, w, _, loss = tiny()
     source = viz.explain(loss, w[2, 1]).picture().source
-    boxes, edges = re.findall(r"^\s*(e\d+) \[", source, re.M), re.findall(r"(e\d+) -> (e\d+) \[label=\"(.*?)\"", source)
+    boxes, edges = re.findall(r"^\s*(e\d+) \[", source, re.M), re.findall(r"(e\d+) -> (e\d+) \[label=<(.*?)<", source)
     assert len(boxes) == 6 and len(edges) == 6  # entry, two times linear's hidden one, relu, two outputs, sum
     assert sorted(label for *_, label in edges) == sorted(["× −2", "× 1", "× −4", "× 3", "× 1", "× 1"])
     assert source.count("style=dashed") == 2  # what lowers is told by more than its colour

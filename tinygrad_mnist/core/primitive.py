@@ -18,6 +18,7 @@ import numpy as np
 
 from .card import CO_VARARGS, MEMORY, check_card, check_function, check_loop, check_rule, has_argument
 from .explain import explained
+from .failure import note
 from .graph import Node, Var, share
 from .numbers import FLOAT64, constant, narrow, within
 from .scope import state
@@ -247,6 +248,7 @@ class Primitive:
             return self.on_variables(within(self.name, self.modular, error, args, arrays, static), static)
         except Exception as error:
             explained = self.explain(error, arrays)
+            note(explained, self.name, args)
             if explained is error:
                 raise
             raise explained from error

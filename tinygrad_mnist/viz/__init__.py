@@ -2,8 +2,10 @@
 what it is, and what a network sees. Exports only.
 """
 
+from ..core.lines import record_lines
 from .attribution import occlusion, plot_occlusion, plot_saliency, saliency
 from .explain import Explanation, explain
+from .failed import failed
 from .features import feature_maps, plot_feature_maps, plot_weights
 from .graph import graph
 from .mistakes import Mistake, mistakes, plot_mistakes
@@ -12,7 +14,7 @@ from .program import program
 from .summary import Summary, summary
 
 __all__ = [
-    "Explanation", "Mistake", "Summary", "confusion_matrix", "explain", "feature_maps", "graph", "mistakes",
+    "Explanation", "Mistake", "Summary", "confusion_matrix", "explain", "failed", "feature_maps", "graph", "mistakes",
     "occlusion", "plot_confusion", "plot_curves", "plot_feature_maps", "plot_mistakes", "plot_occlusion",
-    "plot_saliency", "plot_weights", "program", "saliency", "summary",
+    "plot_saliency", "plot_weights", "program", "record_lines", "saliency", "summary",
 ]  # fmt: skip

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.graph import Node
+from .colors import FILLS, FONT, INK, LINE
 from .explain_paths import index
-from .graph import FILLS, FONT, INK, LINE
 from .images import as_images, bare, finished, hide_axes
 from .label import escape, markup, number, small
 from .plots import _figure as figure_of

@@ -7,11 +7,16 @@ module calls, no values and no DOT. Look next at graph.py.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Literal, TypeAlias
 
 from ..core.graph import Node
 from ..core.scope import Scope
+from .repeat import Repeats
 from .trace import with_callers
+
+LONGEST, WIDEST = 24, 12  # boxes below each other and beside each other that a page of 1 600 pixels has room for
 
 
 class Fold:
@@ -23,59 +28,70 @@ class Fold:
 
 
 Unit = Node | Fold
+Depth: TypeAlias = int | None | Literal["page"]
 
 
-def units(nodes: Sequence[Node], depth: int | None, max_nodes: int) -> list[Unit]:
+def units(repeats: Repeats, depth: Depth, max_nodes: int, opened: AbstractSet[Scope] = frozenset()) -> list[Unit]:
     """List what is drawn, first call first: single operations and folds.
 
-    Args:    depth: levels of modules that are opened; None: all, unless there would be more than max_nodes boxes,
-             then as many levels as fit. Where one level is too much still, the middle becomes one fold
+    Args:    opened: module calls that are open in any case. depth: levels of modules that are opened; None: all;
+             "page": as many as a page has room for, and at least one. Where there would be more than max_nodes boxes
+             still, the middle becomes one fold
     """
-    found = by_depth(nodes, depth)
-    if len(found) > max_nodes and depth is None:
-        found = by_depth(nodes, deepest_that_fits(nodes, max_nodes))
+    nodes = repeats.nodes
+
+    def by_depth(level: int | None) -> list[Unit]:
+        return by_call(nodes, lambda scope: level is None or scope.depth <= level or scope in opened)
+
+    found = by_depth(None if depth == "page" else depth)
+    if depth == "page" and not fits_a_page(found, repeats):
+        low, high = 1, max((scope.depth for scope in with_callers(node.scope for node in nodes)), default=1)
+        while high - low > 1:  # the deepest level that fits, or 1
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits_a_page(by_depth(middle), repeats) else (low, middle)
+        found = by_depth(low)
     if len(found) <= max_nodes:
         return found
     first = (max_nodes - 1) // 2
     last = max_nodes - 1 - first
-    middle = Fold(None)
+    hidden = Fold(None)
     for unit in found[first : len(found) - last]:
-        middle.nodes += unit.nodes if isinstance(unit, Fold) else [unit]
-    return [*found[:first], middle, *found[len(found) - last :]]
+        hidden.nodes += nodes_of(unit)
+    return [*found[:first], hidden, *found[len(found) - last :]]
 
 
-def deepest_that_fits(nodes: Sequence[Node], max_nodes: int) -> int:
-    """Find how many levels of modules can be opened, at least one: the operations in them, and a fold for each call
-    on the next level.
-    """
-    operations = Counter(0 if node.scope is None else node.scope.depth for node in nodes)
-    calls = Counter(scope.depth for scope in with_callers(node.scope for node in nodes))
-    level, boxes = 0, operations[0]
-    while level < max(operations, default=0) - 1:
-        boxes += operations[level + 1]
-        level += 1
-        # the last level that fits, not the first that does not: folds may be fewer further down
-        if boxes + calls[level + 1] <= max_nodes or level == 1:
-            best = level
-    return best if level else 1
+def nodes_of(unit: Unit) -> list[Node]:
+    """List the operations of a box."""
+    return unit.nodes if isinstance(unit, Fold) else [unit]
 
 
-def by_depth(nodes: Sequence[Node], depth: int | None) -> list[Unit]:
-    """Fold every module call that lies inside `depth` others."""
+def fits_a_page(found: Sequence[Unit], repeats: Repeats) -> bool:
+    """Guess whether boxes fit a page: how many follow each other, and how many stand side by side."""
+    unit_of = {node: unit for unit in found for node in nodes_of(unit)}
+    rank: dict[Unit, int] = {}
+    for unit in found:
+        before = {unit_of[repeats.drawn(p)] for node in nodes_of(unit) for p in node.parents if type(p) is Node}
+        rank[unit] = 1 + max((rank.get(other, 0) for other in before - {unit}), default=0)
+    return max(rank.values(), default=0) <= LONGEST and max(Counter(rank.values()).values(), default=0) <= WIDEST
+
+
+def by_call(nodes: Sequence[Node], is_open: Callable[[Scope], bool]) -> list[Unit]:
+    """Fold the outermost module calls that are not open."""
     result: list[Unit] = []
-    folds: dict[Scope, Fold] = {}
+    folds: dict[Scope | None, Fold | None] = {None: None}  # of a module call: what it is folded into
     for node in nodes:
+        todo: list[Scope] = []
         scope = node.scope
-        if scope is None or depth is None or scope.depth <= depth:
-            result.append(node)
-            continue
-        inside = []
-        while scope not in folds and scope.depth > depth + 1 and scope.parent is not None:
-            inside.append(scope)
+        while scope is not None and scope not in folds:
+            todo.append(scope)
             scope = scope.parent
-        if scope not in folds:
-            folds[scope] = Fold(scope)
-            result.append(folds[scope])
-        folds.update(dict.fromkeys(inside, folds[scope]))
-        folds[scope].nodes.append(node)
+        fold = folds[scope]
+        for inner in reversed(todo):
+            fold = folds[inner] = fold or (None if is_open(inner) else Fold(inner))
+        if fold is None:
+            result.append(node)
+        else:
+            if not fold.nodes:
+                result.append(fold)
+            fold.nodes.append(node)
     return result

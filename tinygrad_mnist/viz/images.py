@@ -8,6 +8,7 @@ mistakes.py, features.py and attribution.py.
 from __future__ import annotations
 
 import importlib
+import io
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -18,10 +19,10 @@ import numpy as np
 
 from ..core.backend import default_generator
 from ..core.errors import ArgumentError, DTypeError, ShapeError, shown
+from ..core.files import output_path, write_whole
 from ..core.graph import Array, Var, no_grad
 from ..tensors.tensor import Tensor
 from .plots import _figure as figure_of
-from .plots import _write as write
 
 AROUND = ["#0b3d70", "#2f7cc0", "#a9cdea", "#f7f7f7", "#f5c08a", "#cf7622", "#7a3b04"]  # below, around and above 0
 Path = str | os.PathLike[str] | None
@@ -38,9 +39,11 @@ def around() -> Any:
 
 
 def finished(figure: Any, path: Path) -> Any:
-    """Save a figure where a path is given, and give it."""
+    """Save a figure where a path is given, in the form that its name ends in, and give it."""
     if path is not None:
-        write(figure, path)
+        stream = io.BytesIO()
+        figure.savefig(stream, format=output_path(path, "viz").suffix[1:].lower() or "png", facecolor="white")
+        write_whole(path, stream.getvalue(), "viz")
     return figure
 
 
