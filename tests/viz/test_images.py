@@ -99,8 +99,10 @@ def test_weights_are_drawn_as_images_on_one_scale(tmp_path):
     figure = viz.plot_weights(dense, count=3)
     assert len(figure.axes) == 4 and "3 of 10" in figure._suptitle.get_text()
     assert np.array_equal(figure.axes[2].images[0].get_array(), dense[1].weight.detach().numpy()[2].reshape(6, 6))
-    wide = viz.plot_weights(nn.Conv2d(2, 3, 4)).axes[0].images[0].get_array()
-    assert wide.shape == (4, 8)  # channels side by side
+    layer = nn.Conv2d(5, 3, 4)  # five channels: tiles, three in a row, with a gap between
+    tiles = np.ma.filled(viz.plot_weights(layer).axes[1].images[0].get_array(), np.nan)
+    assert tiles.shape == (9, 14) and np.isnan(tiles[4]).all() and np.isnan(tiles[5:, 10:]).all()
+    assert np.array_equal(tiles[5:, 5:9], layer.weight.detach().numpy()[1, 4])
     with pytest.raises(ShapeError, match="no layer has weights"):
         viz.plot_weights(nn.Sequential(nn.Linear(7, 3)))
     with pytest.raises(DTypeError, match="a layer or a model"):

@@ -25,15 +25,16 @@ from .trace import Paths, module_title
 def plot_weights(module: Any, *, count: int = 32, path: Path = None) -> Any:
     """Draw the first weights of a module as images: filters of a convolution, rows of a Linear layer on square images.
 
-    Blue is below 0, orange above, all on one scale.
+    Blue is below 0, orange above, all on one scale. The channels of a filter are tiles of its image.
 
     Args:    module: a layer, or a model, whose first layer with such weights is drawn; count: how many units at most
     Returns: a matplotlib Figure
     """
     title, weights = first_weights(module)
     shown_of = weights[:count]
-    limit = float(np.abs(shown_of).max()) or 1.0
-    figure, cells = grid("plot_weights", len(shown_of), 1.0, 1.05, 8)
+    limit = float(np.nanmax(np.abs(shown_of))) or 1.0
+    figure, cells = grid("plot_weights", len(shown_of), 1.1, 1.15, 8)
+    figure.get_layout_engine().set(wspace=0.12)  # filters further apart than their tiles
     for i, (axes, w) in enumerate(zip(cells, shown_of, strict=True)):
         image = axes.imshow(w, cmap=around(), vmin=-limit, vmax=limit)
         hide_axes(axes)
@@ -45,7 +46,7 @@ def plot_weights(module: Any, *, count: int = 32, path: Path = None) -> Any:
 
 
 def first_weights(module: Any) -> tuple[str, Array]:
-    """Find the first layer whose weights are images, and these: (units, H, W), channels side by side."""
+    """Find the first layer whose weights are images, and these: (units, H, W)."""
     if not hasattr(module, "named_modules"):
         raise DTypeError("plot_weights: expected a layer or a model.", got=shown(module))
     seen = []
@@ -53,12 +54,25 @@ def first_weights(module: Any) -> tuple[str, Array]:
         w: Array = layer.weight.array if isinstance(getattr(layer, "weight", None), Var) else np.empty(0)
         side = math.isqrt(w.shape[1]) if w.ndim == 2 else 0
         if w.ndim == 4:
-            return module_title(layer, name), np.concatenate([*np.moveaxis(w, 1, 0)], axis=2)
+            return module_title(layer, name), np.stack([tiled(planes) for planes in w])
         if w.ndim == 2 and side * side == w.shape[1] and side > 1:
             return module_title(layer, name), w.reshape(-1, side, side)
         seen += [f"{type(layer).__name__} {w.shape}"] if w.size else []
     expected = "weights (O, C, KH, KW), or (O, H·W) for square images"
     raise ShapeError("plot_weights: no layer has weights that are images.", got=", ".join(seen), expected=expected)
+
+
+def tiled(planes: Array) -> Array:
+    """Put the channels of a filter beside and below each other, with a gap that is not drawn.
+
+    Shapes:  planes (C, H, W) -> (H', W') with NaN in the gaps; of one channel (H, W)
+    """
+    count, height, width = planes.shape
+    across = count if count <= 3 else math.ceil(math.sqrt(count))
+    tiles = np.full((-(-count // across), height + 1, across, width + 1), np.nan, planes.dtype)
+    for i, plane in enumerate(planes):
+        tiles[i // across, :height, i % across, :width] = plane
+    return tiles.reshape(tiles.shape[0] * (height + 1), -1)[:-1, :-1]
 
 
 def feature_maps(model: Any, image: TensorLike) -> list[tuple[str, Array]]:
