@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,14 @@ def _names(p: Any, count: int) -> list[str]:
     return [str(argument(p, i)) for i in range(count)]
 
 
+@dataclass
+class Place:
+    """Which recorded call it was."""
+
+    name: str
+    index: int
+
+
 class Checked(Way):
     """A way whose gradients are looked at."""
 
@@ -100,7 +109,7 @@ class Checked(Way):
                 got="; ".join([f"cotangent {described(got)}", f"out {described(node.out)}", *values]),
                 expected="finite values",
             )
-            error.node = node
+            error.node = Place(node.name, node.index)
             raise error
         return False if self.way is RAW else self.way.is_new(node, position, g, gx)
 

@@ -20,7 +20,7 @@ import numpy as np
 from . import hooks
 from .errors import InPlaceError, ShapeError
 from .explain import caller
-from .failure import note
+from .failure import note_backward
 from .faults import freed, no_cotangent, no_rule
 from .graph import Array, Node, Var, enable_grad, reachable
 from .scope import BackwardPass, Scope, state
@@ -140,8 +140,7 @@ def backward(
                 if hooks.leaves and id(leaf) in hooks.leaves:
                     hooks.leaves[id(leaf)].added(leaf, create_graph)
     except Exception as error:
-        node = getattr(error, "node", None)
-        note(error, "backward" if node is None else f"{node.name}, backward", roots, node)
+        note_backward(error, roots)
         raise
     finally:
         if collecting:

@@ -80,7 +80,7 @@ class InPlaceError(GradientError):
 
 
 class AnomalyError(GradientError):
-    """A value that is not finite, where `detect_anomaly` looks for one; node is the call whose gradient it is."""
+    """A value that is not finite, where `detect_anomaly` looks for one; node names the call whose gradient it is."""
 
     node: object = None
 

@@ -4,8 +4,7 @@ A primitive called on raw arrays is just its function. Called on a Var it comput
 and, where a gradient may be asked for, records a Node. A rule (vector-Jacobian product) has the signature
     rule(g, out, *arguments, *, static arguments) -> cotangent of one argument
 and is written with operators and other primitives only. Given arrays it computes; given Vars it records, so the same
-text serves every order of derivative. Knows no operation. Look next at ops/elementwise.py for rules, engine.py for
-their use.
+text serves every order of derivative. Knows no operation. Look next at ops/elementwise.py, and engine.py for its use.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from .versions import Version
 
 Rule = Callable[..., Any]
 Promote = Callable[[Any, Any], list[Any] | None]
-
 NDARRAY = np.ndarray  # one look-up less where calls are counted
 PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types that NumPy may see as they are
 

@@ -1,4 +1,8 @@
-"""The colours and the font of all pictures: dark text on pale fills, lines that show on white and on black."""
+"""The colours and the font of all pictures.
+
+Dark text stands on pale fills, white text on dark ones; lines and words beside boxes show on white and on black paper.
+What a colour tells is told by shape or words, too. Look next at layout.py.
+"""
 
 INK, LINE = "#1f2937", "#808893"  # text on pale fills; edges and frames, readable on white and on black
 FILLS = {  # kind of value: fill, border

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError
 from ..core.failure import Failure
-from ..core.graph import Array, Node, Var
+from ..core.graph import Array, Node, Var, reachable
 from ..core.scope import state
 from ..core.versions import Version
 from .graph import draw
@@ -59,10 +59,14 @@ def failed(
         got = "" if error is None else f"{type(error).__name__}: {error!s:.60}"
         hint = "viz.failed() behind what failed, before the next backward()"
         raise ArgumentError(what, got=got, expected="a call of this package that raised", hint=hint)
-    given = [x for x in flat(failure.args) if isinstance(x, Var)]
-    culprit = failure.node
-    if culprit is None:
-        culprit = ended(failure, given)
+    if failure.roots:
+        given = [x for x in (root() for root in failure.roots) if x is not None]
+        nodes = reachable([x.node for x in given if x.node is not None])
+        culprit = next((node for node in nodes if node.index == failure.index), None)
+        if not given:
+            raise ArgumentError("failed: what was differentiated is gone.", expected="the loss, kept by a variable")
+    else:
+        culprit = ended(failure)
         given = [Var.wrap(culprit.out, True, culprit)]
     return draw(given, {**failure.local, **(names or {})}, culprit=culprit, failure=failure, **options)
 
@@ -76,7 +80,7 @@ def flat(args: Any) -> list[Any]:
     return found
 
 
-def ended(failure: Failure, given: list[Var]) -> Node:
+def ended(failure: Failure) -> Node:
     """Make the Node of a call that gave nothing."""
     kept = [x for x in flat(failure.args) if isinstance(x, Var | np.ndarray)]
     arrays: list[Any] = [x.array if isinstance(x, Var) else x for x in kept]

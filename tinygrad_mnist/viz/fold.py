@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Literal, TypeAlias
 
-from ..core.graph import Node
+from ..core.graph import Node, Var
 from ..core.scope import Scope
-from .repeat import Repeats
+from .repeat import Repeats, joint_depth
 from .trace import with_callers
 
-LONGEST, WIDEST = 24, 12  # boxes below each other and beside each other that a page of 1 600 pixels has room for
+PAGE, WIDEST = 1180, 12  # points, of 1200 that are 1600 pixels; boxes beside each other
+OPERATION, FOLDED, ARGUMENTS, FRAME, ENDS = 52, 70, 66, 28, 160  # points that boxes with their edges take, as measured
 
 
 class Fold:
@@ -43,12 +44,15 @@ def units(repeats: Repeats, depth: Depth, max_nodes: int, opened: AbstractSet[Sc
     def by_depth(level: int | None) -> list[Unit]:
         return by_call(nodes, lambda scope: level is None or scope.depth <= level or scope in opened)
 
+    def fits(found: list[Unit]) -> bool:
+        return len(found) <= max_nodes and fits_a_page(found, repeats)
+
     found = by_depth(None if depth == "page" else depth)
-    if depth == "page" and not fits_a_page(found, repeats):
+    if depth == "page" and not fits(found):
         low, high = 1, max((scope.depth for scope in with_callers(node.scope for node in nodes)), default=1)
         while high - low > 1:  # the deepest level that fits, or 1
             middle = (low + high) // 2
-            low, high = (middle, high) if fits_a_page(by_depth(middle), repeats) else (low, middle)
+            low, high = (middle, high) if fits(by_depth(middle)) else (low, middle)
         found = by_depth(low)
     if len(found) <= max_nodes:
         return found
@@ -66,13 +70,21 @@ def nodes_of(unit: Unit) -> list[Node]:
 
 
 def fits_a_page(found: Sequence[Unit], repeats: Repeats) -> bool:
-    """Guess whether boxes fit a page: how many follow each other, and how many stand side by side."""
+    """Guess whether boxes fit a page: how high those are that follow each other, and how many stand side by side."""
     unit_of = {node: unit for unit in found for node in nodes_of(unit)}
-    rank: dict[Unit, int] = {}
+    rank, height, last = dict[Unit, int](), dict[Unit, int](), None
     for unit in found:
-        before = {unit_of[repeats.drawn(p)] for node in nodes_of(unit) for p in node.parents if type(p) is Node}
-        rank[unit] = 1 + max((rank.get(other, 0) for other in before - {unit}), default=0)
-    return max(rank.values(), default=0) <= LONGEST and max(Counter(rank.values()).values(), default=0) <= WIDEST
+        parents = [p for node in nodes_of(unit) for p in node.parents if type(p) is Node]
+        before = {unit_of[repeats.drawn(p)] for p in parents} - {unit}
+        folded = isinstance(unit, Fold)
+        scope = (unit.scope.parent if unit.scope is not None else None) if isinstance(unit, Fold) else unit.scope
+        entered = (scope.depth if scope is not None else 0) - joint_depth(last, scope)
+        beside = not folded and any(isinstance(p, Var) for p in nodes_of(unit)[0].parents)
+        own = (FOLDED if folded else OPERATION) + FRAME * entered + ARGUMENTS * beside
+        rank[unit] = 1 + max((rank.get(other, 0) for other in before), default=0)
+        height[unit] = own + max((height.get(other, 0) for other in before), default=ENDS)
+        last = scope
+    return max(height.values(), default=0) <= PAGE and max(Counter(rank.values()).values(), default=0) <= WIDEST
 
 
 def by_call(nodes: Sequence[Node], is_open: Callable[[Scope], bool]) -> list[Unit]:

@@ -81,7 +81,7 @@ class Layout:
             self.place(unit, self.frame_of(unit))
             for node in nodes_of(unit):
                 result = self.trace.values[node]
-                came = node is not self.trace.culprit or self.trace.failure.node is node
+                came = node is not self.trace.culprit or self.trace.failure.index == node.index
                 if came and not self.hidden_in(result) and not self.passes(result):
                     self.place(result, self.frame_of(unit))
         self.write_frame(picture, None)

@@ -39,8 +39,18 @@ class Repeats:
         self.first: dict[Node, Node] = {}  # of a later round: the operation of the first one
         self.times: dict[Node, int] = dict.fromkeys(nodes, 1)
         forms: dict[Hashable, int] = {}
-        of = {node: form_of(node) if node is not apart else "like no other" for node in nodes if wanted}
-        self.form = {node: forms.setdefault(form, len(forms)) for node, form in of.items()}
+        calls: dict[Scope | None, int] = {None: -1}  # numbers of the kinds of modules around
+        self.form: dict[Node, int] = {}
+        for node in nodes if wanted else ():
+            todo, scope = [], node.scope
+            while scope not in calls:
+                todo.append(scope)
+                scope = scope.parent  # type: ignore[union-attr]
+            for inner in reversed(todo):
+                kind = type(inner.module), calls[inner.parent]  # type: ignore[union-attr]
+                calls[inner] = forms.setdefault(kind, len(forms))
+            form = (calls[node.scope], *form_of(node)) if node is not apart else None
+            self.form[node] = forms.setdefault(form, len(forms))
         while wanted and (repeat := self.next()) is not None:
             self.found.append(repeat)
             for again in repeat.rounds[1:]:
@@ -79,15 +89,10 @@ class Repeats:
         return None
 
 
-def form_of(node: Node) -> Hashable:
-    """Tell what makes two calls the same: operation, shapes, settings (but where a view looks), modules around."""
-    calls = []
-    scope = node.scope
-    while scope is not None:
-        calls.append((type(scope.module), scope.depth))
-        scope = scope.parent
+def form_of(node: Node) -> tuple[Hashable, ...]:
+    """Tell what makes two calls the same, beside the modules around: operation, shapes, settings (of views: none)."""
     static = () if node.primitive.view else tuple((k, plain(v)) for k, v in node.static.items())
-    return node.name, node.out.shape, str(node.out.dtype), static, tuple(map(argument, node.args, node.parents)), *calls
+    return node.name, node.out.shape, str(node.out.dtype), static, tuple(map(argument, node.args, node.parents))
 
 
 def argument(x: Any, parent: Any) -> Hashable:
