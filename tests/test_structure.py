@@ -46,6 +46,7 @@ LAZY = {
     "viz/layout.py", "viz/picture.py", "viz/player.py", "viz/player_strip.py",
     "viz/program.py", "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
     "tensors/safe_files.py", "core/absent.py", "core/calls.py", "export/export.py",
+    "viz/explain_picture.py", "viz/images.py",
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order
 OPS = [
