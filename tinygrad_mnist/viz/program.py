@@ -134,8 +134,9 @@ class Drawing:
         """Draw an instruction, the tensors from outside that it reads, and its edges."""
         text, least = self.label(s)
         frame.node(
-            self.ids[s], text, style="rounded,filled" if not s.is_view else "rounded,dashed", fillcolor=color_of(s),
-            color="transparent" if not s.is_view else LINE, fontcolor="white" if not s.is_view else INK,
+            self.ids[s], text, style="rounded,filled" if not s.is_view else "rounded,filled,dashed",
+            fillcolor=color_of(s), color="transparent" if not s.is_view else LINE,
+            fontcolor="white" if not s.is_view else INK,
             height=f"{self.scale.height(s, least):.4f}",
         )  # fmt: skip
         for value in dict.fromkeys(s.values()):
