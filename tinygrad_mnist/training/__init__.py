@@ -6,8 +6,9 @@ from .fit import evaluate, fit, predict
 from .history import History
 from .metrics import accuracy
 from .run import Run
+from .statistics import Statistics
 
 __all__ = [
-    "Callback", "Checkpoint", "EarlyStopping", "History", "KeepBest", "Log", "Run", "accuracy", "evaluate", "fit",
-    "predict",
+    "Callback", "Checkpoint", "EarlyStopping", "History", "KeepBest", "Log", "Run", "Statistics", "accuracy",
+    "evaluate", "fit", "predict",
 ]  # fmt: skip

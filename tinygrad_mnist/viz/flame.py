@@ -43,7 +43,7 @@ class Bar:
 
 
 def flame(step: Replayed, path: Path | None = None, title: str = "") -> Figure:
-    """Draw where the time of a compiled step goes, by module: forward, backward and updates, in the order of the program.
+    """Draw where the time of a compiled step goes, by module: forward, backward and updates, in the program's order.
 
     Args:    path: a file to write (.png, .svg, .pdf)
     Units:   microseconds, the median of 20 runs on copies; a kernel of the backend "numba" is timed as a whole, and
