@@ -7,8 +7,9 @@ from .history import History
 from .metrics import accuracy
 from .run import Run
 from .statistics import Statistics
+from .tensorboard import TensorBoard
 
 __all__ = [
-    "Callback", "Checkpoint", "EarlyStopping", "History", "KeepBest", "Log", "Run", "Statistics", "accuracy",
-    "evaluate", "fit", "predict",
+    "Callback", "Checkpoint", "EarlyStopping", "History", "KeepBest", "Log", "Run", "Statistics", "TensorBoard",
+    "accuracy", "evaluate", "fit", "predict",
 ]  # fmt: skip

@@ -1,14 +1,14 @@
 """`Statistics`: what goes on inside a model while it is trained: activations, gradients and changes of every layer.
 
 A callback of `fit`, and a context around a step of one's own loop. Now and then a step is looked at, and some numbers
-of each layer are kept; the other steps pay nothing. The model is watched from outside (`state.around`). Knows no
+of each layer are kept; the other steps pay nothing. The model is watched from outside (watch.py). Knows no
 picture: viz.plot_histograms draws what is kept. Read after callbacks.py.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,10 +16,11 @@ import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Array, Var
-from ..core.scope import Scope, state
+from ..core.scope import Scope
 from ..nn import Module
 from ..optim.schedule import check_whole
 from .callbacks import Callback, Training
+from .watch import watches
 
 KINDS = ("activations", "gradients", "updates")
 SPREAD = (math.sqrt(5) - 1) / 2  # multiples of the golden ratio fall evenly, and in step with no axis
@@ -170,21 +171,16 @@ class Look:
                 self.weights[name] = [(p, p.array.copy()) for p in wide or own]
             if own or not any(True for _ in module.children()):
                 self.names[id(module)] = name
-        self.before = state.around, state.plainly
-        self.around = self.called
-        state.around, state.plainly = self.around, True
+        watches.begin(self.seen)
 
-    def called(self, scope: Scope, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Call a module, and keep some of what comes out."""
-        outer = self.before[0]
-        out = forward(*args, **kwargs) if outer is None else outer(scope, forward, args, kwargs)
+    def seen(self, scope: Scope, args: Any, out: Any) -> None:
+        """Keep some of what a layer gives."""
         name = self.names.get(id(scope.module))
         first = out[0] if isinstance(out, tuple | list) and out else out
         if name is not None and isinstance(first, Var) and first.dtype.kind == "f":
             given = args[0] if args else None
             if first is given or not isinstance(given, Var) or not np.may_share_memory(first.array, given.array):
                 self.outputs.setdefault(name, []).append(some(first.array, self.samples))  # of no mere view
-        return out
 
     def finish(self) -> dict[str, dict[str, Any]]:
         """Give numbers of every layer, and the ratio of its change."""
@@ -202,9 +198,8 @@ class Look:
         return {"activations": seen, "gradients": gradients, "updates": updates, "ratios": ratios}
 
     def stop(self) -> None:
-        """Take the watch off."""
-        if state.around is self.around:
-            state.around, state.plainly = self.before
+        """Watch no longer."""
+        watches.end(self.seen)
 
 
 def joined(arrays: list[Array]) -> Array:
