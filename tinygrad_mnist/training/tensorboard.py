@@ -57,7 +57,8 @@ class TensorBoard(Callback):
         """Begin a file."""
         output_folder(self.log_dir)
         kind = importlib.import_module("tensorboardX").SummaryWriter
-        self.writer = kind(str(self.log_dir), purge_step=self.batches)
+        suffix = f".{self.batches}"  # two runs in one second have two files, if one goes on from the other
+        self.writer = kind(str(self.log_dir), purge_step=self.batches, filename_suffix=suffix)
 
     def on_batch_start(self, run: Training) -> None:
         """Watch the first batch for its graph."""

@@ -36,6 +36,7 @@ class Rows:
         if s.backward:
             return BACKWARD
         late = any(self.column[m] for m in self.makers(s) if m in self.column)
+        late |= s.name == "effect" and any(self.column.values())  # a schedule's step
         return AFTER if late or s.name == "update" else FORWARD
 
     def place_forward(self, steps: list[Instruction]) -> int:
