@@ -27,8 +27,8 @@ class TensorBoard(Callback):
 
     Scalars: loss/batch and lr every few batches; loss/train, loss/valid, accuracy/valid, ... after each epoch.
     Histograms: parameters/... and gradients/... after each epoch. Graph: the operations of the first batch's forward
-    pass inside their modules. The step of everything is the number of batches; a resumed run goes on there, and what
-    was written after its checkpoint is replaced.
+    pass inside their modules. The step of everything is the number of a batch, from 0 (after an epoch its last); a
+    resumed run goes on there, and what was written after its checkpoint is replaced.
 
     Args:
         log_dir: the folder; every: batches from one loss to the next; histograms, graph: False leaves them out
@@ -85,11 +85,11 @@ class TensorBoard(Callback):
         for column, value in run.history[-1].items():
             part, _, name = column.partition("_")
             tag = f"{name}/{part}" if part in ("train", "valid") and name else column
-            self.writer.add_scalar(tag if tag != "lr" else "lr/epoch", value, self.batches)
+            self.writer.add_scalar(tag if tag != "lr" else "lr/epoch", value, self.batches - 1)
         for name, p in run.model.named_parameters() if self.histograms else ():
             for kind, x in (("parameters", p), ("gradients", p.gradient)):
                 if x is not None and x.array.size and np.isfinite(x.array).all():
-                    self.writer.add_histogram(f"{kind}/{name}", x.array.astype(np.float64), self.batches)
+                    self.writer.add_histogram(f"{kind}/{name}", x.array.astype(np.float64), self.batches - 1)
         self.writer.flush()
 
     def on_end(self, run: Training) -> None:
