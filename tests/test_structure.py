@@ -45,6 +45,7 @@ LAZY = {
     "data/sources.py", "data/workers.py", "core/locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py",
     "viz/layout.py", "viz/picture.py", "viz/player.py", "viz/player_strip.py",
     "viz/program.py", "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
+    "training/tensorboard.py",
     "tensors/safe_files.py", "core/absent.py", "core/calls.py", "export/export.py",
     "viz/explain_picture.py", "viz/images.py",
 }  # fmt: skip

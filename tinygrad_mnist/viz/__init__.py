@@ -7,7 +7,9 @@ from .attribution import occlusion, plot_occlusion, plot_saliency, saliency
 from .explain import Explanation, explain
 from .failed import failed
 from .features import feature_maps, plot_feature_maps, plot_weights
+from .flame import flame
 from .graph import graph
+from .histograms import plot_histograms
 from .mistakes import Mistake, mistakes, plot_mistakes
 from .player import player
 from .plots import confusion_matrix, plot_confusion, plot_curves
@@ -15,7 +17,7 @@ from .program import program
 from .summary import Summary, summary
 
 __all__ = [
-    "Explanation", "Mistake", "Summary", "confusion_matrix", "explain", "failed", "feature_maps", "graph", "mistakes",
-    "occlusion", "player", "plot_confusion", "plot_curves", "plot_feature_maps", "plot_mistakes", "plot_occlusion",
-    "plot_saliency", "plot_weights", "program", "record_lines", "saliency", "summary",
+    "Explanation", "Mistake", "Summary", "confusion_matrix", "explain", "failed", "feature_maps", "flame", "graph",
+    "mistakes", "occlusion", "player", "plot_confusion", "plot_curves", "plot_feature_maps", "plot_histograms",
+    "plot_mistakes", "plot_occlusion", "plot_saliency", "plot_weights", "program", "record_lines", "saliency", "summary",
 ]  # fmt: skip
