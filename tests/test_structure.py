@@ -23,7 +23,7 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 # data, viz and optim (but for averages of models) do not know nn, nor each other.
 FLOORS = {
     "core/errors": 0, "core/device": 0.1, "backends": 0.2, "core/backend": 0.2,
-    "core/locks": 0, "core/files": 0.1, "core/archive": 0.3, "kernels": 1,
+    "core/locks": 0, "core/bars": 0, "core/files": 0.1, "core/archive": 0.3, "kernels": 1,
     "core/torch_names": 0, "core/calls": 0.1, "core/absent": 0.2,
     "core/scope": 1, "core/versions": 1, "core/draws": 1.1, "core/mode": 1.1,
     "core/explain": 1.1, "core/numbers": 1.2, "core/card": 1.3, "core/graph": 2, "core/primitive": 3,
@@ -43,7 +43,7 @@ FLOORS = {
 # where a module may be loaded when it is first needed: the optional and the slow ones
 LAZY = {
     "data/sources.py", "data/workers.py", "core/locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py",
-    "viz/program.py", "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
+    "viz/program.py", "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "core/bars.py",
     "tensors/safe_files.py", "core/absent.py", "core/calls.py", "export/export.py",
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from ..core import bars
 from ..core.errors import DataError
 from ..core.locks import locked
 from .cache import default_cache_folder, install, load_cached, remove_leftovers
@@ -133,7 +134,7 @@ class _Mirrors:
         except ImportError as error:
             self.failures.append(f"mirrors: this Python cannot download ({error})")
             return None
-        tell = self.progress
+        tell = self.progress or bars.for_downloads()
         report = None if tell is None else lambda done, total: tell(f"{file.name}.gz", done, total or file.gz_bytes)
         for mirror in dict.fromkeys([*self.used[-1:], *self.network.mirrors]):  # the one that answered last in front
             url, limit = f"{mirror}{file.name}.gz", file.raw_bytes + 65536  # a server may well send it unpacked
