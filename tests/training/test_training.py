@@ -8,7 +8,6 @@ import dataclasses
 import inspect
 import json
 import math
-import sys
 
 import numpy as np
 import pytest
