@@ -38,13 +38,15 @@ FLOORS = {
     "optim": 8, "data": 8, "viz": 8,
     "optim/swa_utils": 8.1, "optim/__init__": 8.2,
     "utils/data": 8.05, "utils": 8.1, "transforms": 8, "datasets": 8.1,
-    "export": 8, "compiler/pairs": 8.1, "training": 8.5, "sklearn": 8.7, "__init__": 9,
+    "export": 8, "compiler/pairs": 8.1, "training": 8.5, "sklearn": 8.7, "commands": 8.8,
+    "__init__": 9, "__main__": 9.1,
 }  # fmt: skip
 # where a module may be loaded when it is first needed: the optional and the slow ones
 LAZY = {
     "data/sources.py", "data/workers.py", "core/locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py",
     "viz/program.py", "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "core/bars.py",
     "core/reprs.py", "training/history.py", "viz/notebook.py", "viz/trees.py",
+    "commands/line.py", "commands/info.py",
     "tensors/safe_files.py", "core/absent.py", "core/calls.py", "export/export.py",
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order

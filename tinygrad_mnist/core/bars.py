@@ -63,3 +63,12 @@ def for_downloads() -> Callable[[str, int, int], None] | None:
             bar.close()
 
     return tell
+
+
+def say(text: str) -> None:
+    """Print a text, above a bar that may be under way."""
+    module = sys.modules.get(TQDM)
+    if module is None:
+        print(text, flush=True)
+    else:
+        module.tqdm.write(text)
