@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--out", help="file for the model (default: runs/MODEL.npz; runs/MODEL_digits.npz of digits)")
 
     doctor = command("doctor", "train, and have the doctor say what is wrong", "doctor --optimizer sgd --lr 30")
-    training(doctor, {"mlp": 1, "cnn": 1})
+    training(doctor, dict.fromkeys(MODELS, 2))
     doctor.add_argument("--scale", type=positive, default=1.0, help="multiply the pixels, from 0 to 1, by this")
     doctor.add_argument("--shuffle-labels", action="store_true", help="give the images wrong labels")
     doctor.add_argument("--off", action="append", default=[], metavar="SYMPTOM", help="not to look for; repeatable")
@@ -128,6 +128,7 @@ def training(command: argparse.ArgumentParser, epochs: dict[str, int]) -> None:
     add("--hidden", type=sizes, default=[128], metavar="SIZES", help="of the mlp's layers, as 300,100 (default: 128)")
     add("--activation", choices=ACTIVATIONS, default="relu", help="of the mlp (default: relu)")
     counts = ", ".join(f"{name} {count}" for name, count in epochs.items())
+    command.set_defaults(usual=epochs)
     add("--epochs", type=whole(1), help=f"times that every image is seen (default: {counts})")
     add("--batch-size", type=whole(1), default=64, help="images in a step (default: 64)")
     add("--optimizer", choices=("adam", "sgd"), default="adam", help="(default: adam)")

@@ -21,7 +21,7 @@ from ..optim import SGD, Adam, Optimizer
 from ..optim.lr_scheduler import OneCycleLR
 from ..training import Callback, History, KeepBest, evaluate, fit
 from .draw import out_of
-from .line import EPOCHS, INTERRUPTED
+from .line import INTERRUPTED
 from .models import build, keep
 
 SMOOTHING = 0.05  # of labels: less sure of them, so better on new images
@@ -54,7 +54,7 @@ def begun(settings: argparse.Namespace, change: Callable[[Any], Any] | None = No
     model = build(**network)
     count = sum(p.numel() for p in model.parameters())
     print(f"{model}\n{count:,} parameters, {len(train):,} images to train on, {held_out:,} to choose the best epoch")
-    return Task(model, train, valid, opened, settings.epochs or EPOCHS[settings.model], network)
+    return Task(model, train, valid, opened, settings.epochs or settings.usual[settings.model], network)
 
 
 def optimizer_of(settings: argparse.Namespace, model: nn.Module) -> Optimizer:
