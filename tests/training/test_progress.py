@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from training_data import network, samples
@@ -24,7 +25,9 @@ print("done")
 
 def child(progress, **streams):
     command = [sys.executable, "-c", PROGRAM.format(progress)]
-    return subprocess.run(command, text=True, check=True, timeout=60, **streams)
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    places = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    return subprocess.run(command, text=True, check=True, timeout=60, env=places, **streams)
 
 
 def in_a_terminal(progress):
