@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.commands import info, models
+from tinygrad_mnist.commands.doctor import Changed
 from tinygrad_mnist.commands.line import main
 from tinygrad_mnist.core.errors import DataError
 
@@ -240,3 +242,56 @@ def test_ctrl_c_elsewhere(capsys, monkeypatch):
     monkeypatch.setattr(info, "packages", lambda quick: pressed())
     assert main(["info"]) == 130
     assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+# ---------------------------------------------------------------- the player and the doctor
+
+
+@pytest.mark.skipif(not hasattr(tg.viz, "player"), reason="there is no player")
+@pytest.mark.parametrize("what", ["scalar", "mlp", "cnn"])
+def test_play_writes_a_page(what, there, capsys, monkeypatch):
+    pytest.importorskip("sklearn")
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    data = [] if what == "scalar" else ["--data", "digits", "--batch-size", "2"]
+    assert main(["play", what, "--open", *data]) == 0
+    out, err = capsys.readouterr()
+    assert out == "wrote backprop.html\n" and ("NOT MNIST" in err) == (what != "scalar")
+    assert opened == [(there / "backprop.html").as_uri()]
+    page = Path("backprop.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>") and len(page) < 1_100_000 and "http://" not in page.split("</head>")[0]
+    assert main(["play", "--out", "page.pdf"]) == 1
+
+
+@pytest.mark.skipif(not hasattr(tg.training, "Doctor"), reason="there is no doctor")
+def test_the_doctor_says_what_is_wrong(there, capsys):
+    pytest.importorskip("sklearn")
+    data = ["--data", "digits", "--quiet", "--hidden", "32"]
+    assert main(["doctor", *data]) == 0
+    assert "Nothing found" in capsys.readouterr().out
+    assert main(["doctor", *data, "--scale", "255"]) == 1
+    out = capsys.readouterr().out
+    assert "unscaled input" in out and "Found: unscaled_input" in out and "Nothing found" not in out
+    assert main(["doctor", *data, "--scale", "255", "--off", "unscaled_input"]) in (0, 1)
+    assert "unscaled input" not in capsys.readouterr().out
+    assert main(["doctor", *data, "--off", "no_such"]) == 1
+    assert "no_such" in capsys.readouterr().err
+
+
+def test_the_doctors_data_is_what_was_asked_for():
+    images = tg.data.ImageSet(np.full((8, 2, 2), 255, np.uint8), np.arange(8), classes="abcdefgh", source="")
+    plain, changed = Changed(images, 1.0, False), Changed(images, 255.0, True)
+    assert plain[3][1] == 3 and plain[3][0].max() == 1 and plain[np.arange(2)][1].tolist() == [0, 1] and len(plain) == 8
+    assert changed[np.arange(8)][0].max() == 255 and changed[0][0].dtype == np.float32
+    labels = changed[np.arange(8)][1].tolist()
+    assert sorted(labels) == list(range(8)) != labels and [changed[i][1] for i in range(8)] == labels
+
+
+def test_info_names_the_extras_that_there_are():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    for _, package, _, extra in info.PACKAGES:
+        assert not extra or any(line.startswith(package) for line in extras[extra]), package
+    named = {package for _, package, *_ in info.PACKAGES}
+    for name, lines in extras.items():
+        assert name == "test" or all(re.match(r"[\w-]+", line).group() in named for line in lines), name
