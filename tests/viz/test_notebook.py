@@ -66,9 +66,13 @@ def pixels(address):
         assert struct.unpack(">I", data[at + 8 + size : at + 12 + size]) == (zlib.crc32(kind + chunks[kind]),)
         at += size + 12
     width, height = struct.unpack(">II", chunks[b"IHDR"][:8])
-    rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, 1 + 4 * width)
-    assert not rows[:, 0].any() and list(chunks) == [b"IHDR", b"IDAT", b"IEND"]
-    return rows[:, 1:].reshape(height, width, 4)
+    assert list(chunks) == [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"] and chunks[b"IHDR"][8:] == b"\x08\3\0\0\0"
+    rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, 1 + width)
+    colours = np.full((256, 4), 255, np.uint8)
+    colours[:, :3] = np.frombuffer(chunks[b"PLTE"], np.uint8).reshape(256, 3)
+    colours[: len(chunks[b"tRNS"]), 3] = list(chunks[b"tRNS"])
+    assert not rows[:, 0].any()
+    return colours[rows[:, 1:]]
 
 
 def picture_in(text):

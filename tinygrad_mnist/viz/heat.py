@@ -23,30 +23,36 @@ SIDE = 512  # pixels that a picture may be high or wide
 LARGEST_CELL = 12
 CROSSED = 5  # pixels that a cell needs for a cross
 MOST_TILES = 8  # beside or below each other
+TRANSPARENT, BLACK, WHITE, FIRST = range(4)  # places in the palette; from FIRST on it is the scale
+LEVELS = 252
 
 
 def scale_of(array: Array) -> tuple[tuple[tuple[int, int, int], ...], float]:
     """Choose the colours for an array, and the size that their ends mean."""
-    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+    finite = array
+    if array.dtype.kind == "f" and not (inside := np.isfinite(array)).all():
+        finite = array[inside]
     least, most = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     return (AROUND_ZERO if least < 0 else FROM_ZERO), max(abs(least), abs(most))
 
 
-def colours(array: Array, scale: Any, limit: float) -> Array:
-    """Give the colours of values as red, green, blue, opacity.
+def levels(array: Array, scale: Any, limit: float) -> Array:
+    """Give the places of values in the palette.
 
-    Shapes:  array (...) -> uint8 (..., 4)
+    Shapes:  array (...) -> uint8 (...)
     """
     values = array.astype(np.float64)
     with np.errstate(all="ignore"):
         share = np.clip(values / limit if limit else values * 0, -1, 1)
-    share = np.nan_to_num((share + 1) / 2 if scale is AROUND_ZERO else share) * (len(scale) - 1)
-    low = np.minimum(share.astype(np.int64), len(scale) - 2)
-    table = np.array(scale, np.float64)
-    mixed = table[low] + (table[low + 1] - table[low]) * (share - low)[..., None]
-    result = np.full((*array.shape, 4), 255, np.uint8)
-    result[..., :3] = np.where(np.isfinite(values)[..., None], np.rint(mixed), 0)
-    return result
+    share = np.nan_to_num((share + 1) / 2 if scale is AROUND_ZERO else share)
+    return np.where(np.isfinite(values), FIRST + np.rint(share * LEVELS), BLACK).astype(np.uint8)
+
+
+def palette(scale: Any) -> Array:
+    """List the colours of a picture: three that mean no number, then the scale: uint8 (256, 3)."""
+    share = np.linspace(0, len(scale) - 1, LEVELS + 1)
+    mixed = [np.interp(share, range(len(scale)), part) for part in zip(*scale, strict=True)]
+    return np.concatenate([[(0, 0, 0), (0, 0, 0), (255, 255, 255)], np.rint(np.stack(mixed, 1))]).astype(np.uint8)
 
 
 def thinned(size: int, most: int) -> slice:
@@ -54,45 +60,50 @@ def thinned(size: int, most: int) -> slice:
     return slice(None, None, max(1, math.ceil(size / most)))
 
 
+def tiled(array: Array) -> tuple[list[tuple[int, int, Array]], str]:
+    """Lay matrices out: of four dimensions the first two are rows and columns, else close to a square.
+
+    Returns: (row, column, matrix) of each, and in words which are left out
+    """
+    matrix = array.reshape(1, -1) if array.ndim < 2 else array
+    height, width = matrix.shape[-2:]
+    if matrix.ndim == 4 and 1 not in matrix.shape[:2]:
+        down, across = (min(n, MOST_TILES) for n in matrix.shape[:2])
+        tiles = [(i, j, matrix[i, j]) for i, j in itertools.product(range(down), range(across))]
+        return tiles, f"[:{down}, :{across}] of the first two dimensions" * ((down, across) != matrix.shape[:2])
+    matrices = matrix.reshape(-1, height, width)
+    count = len(matrices)
+    across = min(count, max(1, math.ceil(math.sqrt(count * height / width))), MOST_TILES)
+    shown = min(count, across * MOST_TILES)
+    tiles = [(i // across, i % across, matrices[i]) for i in range(shown)]
+    return tiles, f"the first {shown} of {count:,} matrices" * (shown < count)
+
+
 def heat_map(array: Array) -> tuple[str, str]:
-    """Draw an array.
+    """Draw an array that is not empty.
 
     Returns: the address of the picture (data:image/png...), and in words what of the array it leaves out
     """
     scale, limit = scale_of(array)
-    matrix = array.reshape(1, -1) if array.ndim < 2 else array
-    height, width = matrix.shape[-2:]
-    grid = matrix.ndim == 4 and 1 not in matrix.shape[:2]
-    tiles = matrix if grid else matrix.reshape(-1, height, width)
-    if not grid:  # in rows, as close to a square as they come
-        count = len(tiles)
-        across = min(count, max(1, math.ceil(math.sqrt(count * height / max(width, 1)))), MOST_TILES)
-        down = min(math.ceil(count / across), MOST_TILES)
-        places = [(i // across, i % across, tiles[i]) for i in range(min(count, across * down))]
-        left_out = f"the first {len(places)} of {count:,} matrices" if len(places) < count else ""
-    else:  # the first two dimensions are rows and columns of tiles
-        down, across = (min(n, MOST_TILES) for n in tiles.shape[:2])
-        places = [(i, j, tiles[i, j]) for i, j in itertools.product(range(down), range(across))]
-        left_out = f"[:{down}, :{across}] of the first two dimensions" if (down, across) != tiles.shape[:2] else ""
-    notes = [left_out] if left_out else []
+    tiles, left_out = tiled(array)
+    down, across = tiles[-1][0] + 1, max(j for _, j, _ in tiles) + 1
+    height, width = tiles[0][2].shape
     rows, columns = thinned(height, SIDE // down), thinned(width, SIDE // across)
+    notes = [left_out] if left_out else []
     notes += [f"every {ordinal(s.step)} {what}" for s, what in ((rows, "row"), (columns, "column")) if s.step > 1]
     height, width = len(range(height)[rows]), len(range(width)[columns])
     cell = max(1, min(LARGEST_CELL, SIDE // (down * height + down - 1), SIDE // (across * width + across - 1)))
     tall = LARGEST_CELL if array.ndim < 2 else cell
     gap = max(2, cell // 2)
-    picture = np.zeros(((height * tall + gap) * down - gap, (width * cell + gap) * across - gap, 4), np.uint8)
-    for i, j, tile in places:
+    diagonal = np.eye(tall, cell, dtype=bool)
+    cross = np.tile((diagonal | diagonal[::-1]) & (cell >= CROSSED), (height, width))
+    picture = np.full(((height * tall + gap) * down - gap, (width * cell + gap) * across - gap), TRANSPARENT, np.uint8)
+    for i, j, tile in tiles:
+        drawn = levels(tile[rows, columns], scale, limit).repeat(tall, 0).repeat(cell, 1)
+        drawn[cross & (drawn == BLACK)] = WHITE
         top, left = i * (height * tall + gap), j * (width * cell + gap)
-        part = tile[rows, columns]
-        drawn = colours(part, scale, limit).repeat(tall, 0).repeat(cell, 1)
-        if cell >= CROSSED:
-            diagonal = np.eye(tall, cell, dtype=bool)
-            cross = np.tile(diagonal | diagonal[::-1], (height, width))
-            odd = ~np.isfinite(part.astype(np.float64))
-            drawn[cross & odd.repeat(tall, 0).repeat(cell, 1)] = 255
         picture[top : top + height * tall, left : left + width * cell] = drawn
-    return png(picture), ", ".join(notes)
+    return png(picture, palette(scale)), ", ".join(notes)
 
 
 def ordinal(n: int) -> str:
@@ -100,16 +111,18 @@ def ordinal(n: int) -> str:
     return f"{n}{'th' if n % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
 
 
-def png(picture: Array) -> str:
+def png(picture: Array, colours: Array) -> str:
     """Write a picture as an address that holds it.
 
-    Shapes:  picture uint8 (H, W, 4): red, green, blue, opacity
+    Shapes:  picture uint8 (H, W), places in colours; colours uint8 (256, 3): red, green, blue
     Source:  PNG, third edition (W3C 2025), sections 5, 9 and 11
     """
-    height, width = picture.shape[:2]
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), picture.reshape(height, -1)], 1)  # 0: no filter
-    head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    height, width = picture.shape
+    rows = np.concatenate([np.zeros((height, 1), np.uint8), picture], 1)  # 0: no filter
     data = b"\x89PNG\r\n\x1a\n"
-    for kind, content in ((b"IHDR", head), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")):
+    for kind, content in (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)), (b"PLTE", colours.tobytes()),
+        (b"tRNS", b"\0"), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b""),
+    ):  # fmt: skip
         data += struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
