@@ -65,11 +65,3 @@ class Browser:
     def picture(self, path):
         """Save what is seen, for a look at it."""
         self.driver.save_screenshot(str(path))
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Start one browser for all tests."""
-    started = Browser()
-    yield started
-    started.driver.quit()

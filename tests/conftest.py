@@ -7,6 +7,7 @@ Choose a profile with HYPOTHESIS_PROFILE: dev (default, a minute), ci, deep (hun
 from __future__ import annotations
 
 import gc
+import importlib
 import importlib.util
 import os
 import shutil
@@ -17,7 +18,6 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from browser import browser  # noqa: F401
 from hypothesis import HealthCheck, settings
 
 from tinygrad_mnist.core import backend
@@ -121,6 +121,14 @@ def leaves_no_trace() -> Iterator[None]:
     np.seterr(**numpy_errors)
     if leaks:
         pytest.fail("; ".join(leaks))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Start one browser for all tests, see browser.py."""
+    started = importlib.import_module("browser").Browser()
+    yield started
+    started.driver.quit()
 
 
 @pytest.fixture

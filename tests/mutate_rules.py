@@ -60,6 +60,7 @@ EQUIVALENT = {
     ("power_scalar_vjp_x", POWER + "where(False, x, 0.0)"): ZERO,
     ("less_one_hot_vjp_s", "chosen = sum(g * (p - smoothing / g.shape[1]), axis=1, keepdims=False)"): SHAPE,
     ("less_one_hot_vjp_s", "chosen = sum(g * (p - smoothing / out.shape[1]), axis=1, keepdims=False)"): SHAPE,
+    ("restore", "if g.ndim -> always"): "of one number the reshape before it is spread costs time, and no more",
     ("linear_vjp_w", "rows = math.prod(g.shape[:-1])"): "x, g and the result have the same leading axes",
     ("linear_vjp_w", "rows = math.prod(out.shape[:-1])"): "x, g and the result have the same leading axes",
     ("xlogy_vjp_a", "return where(logical_and(equal(out, 0), less_equal(b, 0)), 0.0, xlogy(g, b))"):

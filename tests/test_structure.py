@@ -24,9 +24,9 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 FLOORS = {
     "core/errors": 0, "core/device": 0.1, "backends": 0.2, "core/backend": 0.2,
     "core/locks": 0, "core/bars": 0, "core/files": 0.1, "core/archive": 0.3, "kernels": 1,
-    "core/torch_names": 0, "core/calls": 0.1, "core/absent": 0.2,
+    "core/torch_names": 0, "core/failure": 2.1, "core/calls": 2.2, "core/absent": 2.3,
     "core/scope": 1, "core/reprs": 1.1, "core/versions": 1, "core/draws": 1.1, "core/mode": 1.1,
-    "core/explain": 1.1, "core/numbers": 1.2, "core/card": 1.3, "core/graph": 2, "core/primitive": 3,
+    "core/explain": 1.1, "core/lines": 1.2, "core/numbers": 1.2, "core/card": 1.3, "core/graph": 2, "core/primitive": 3,
     "core/once": 3.1, "core/stale": 3.1, "core/seeds": 3.1, "core/through": 3.1, "core/hooks": 3.2,
     "core/faults": 3.2, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,
     "functions": 6, "tensors/fresh": 6.05, "tensors/numpy_protocol": 6.1, "tensors/in_place": 6.1,
@@ -44,8 +44,8 @@ FLOORS = {
 # where a module may be loaded when it is first needed: the optional and the slow ones
 LAZY = {
     "data/sources.py", "data/workers.py", "core/locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py",
-    "viz/program.py", "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "core/bars.py",
-    "core/reprs.py", "training/history.py", "viz/notebook.py", "viz/trees.py",
+    "viz/layout.py", "viz/picture.py", "viz/program.py", "viz/notebook.py", "viz/trees.py", "__init__.py",
+    "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "core/bars.py", "core/reprs.py", "training/history.py",
     "commands/line.py", "commands/info.py",
     "tensors/safe_files.py", "core/absent.py", "core/calls.py", "export/export.py",
 }  # fmt: skip

@@ -10,7 +10,9 @@ import pytest
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent
-OPTIONAL = "matplotlib sklearn graphviz dot numba scipy tqdm pandas distributed safetensors onnx".split()
+OPTIONAL = ("matplotlib sklearn graphviz dot pygraphviz numba scipy tqdm pandas distributed safetensors onnx "
+            "selenium treescope tensorboardX").split()  # fmt: skip
+ALONE = [[name] for name in OPTIONAL if name not in ("dot", "pygraphviz")]  # of these two, one is enough
 # one or a few quick tests for each of them, and one that needs none
 QUICK = [
     "examples/test_examples.py::test_an_unwritable_folder_is_told_before_training",
@@ -35,7 +37,7 @@ def pytest_without(hidden, *args):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("hidden", [*([name] for name in OPTIONAL), ["graphviz", "dot"], OPTIONAL], ids="+".join)
+@pytest.mark.parametrize("hidden", [*ALONE, ["dot", "pygraphviz"], ["graphviz", "dot"], OPTIONAL], ids="+".join)
 def test_what_needs_a_missing_package_is_skipped(hidden, tmp_path):
     (tmp_path / "conftest.py").write_text((TESTS / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "test_each.py").write_text(EACH, encoding="utf-8")
@@ -43,7 +45,7 @@ def test_what_needs_a_missing_package_is_skipped(hidden, tmp_path):
     status, report = pytest_without(hidden, str(tmp_path), "--rootdir", str(tmp_path), "-k", chosen)
     assert status == 0 and " failed" not in report and " error" not in report.splitlines()[-1], report
     without_graphviz = "graphviz" in hidden or importlib.util.find_spec("graphviz") is None
-    for name in hidden:
+    for name in [name for name in hidden if name != "pygraphviz"]:
         reasons = [f"{name} is not installed"]
         if name == "dot":  # the package is asked for first
             reasons = ["`dot` of graphviz is not installed", *["graphviz is not installed"] * without_graphviz]
@@ -71,7 +73,7 @@ def test_fast(name):
     setup.check_installed()
 def test_onnx(tmp_path): tg.export_onnx(model, tg.ones(1, 2), tmp_path / "a.onnx")
 def test_tqdm(): tg.training.fit(model, (tg.ones(4, 2), tg.zeros(4, dtype=tg.int64)), epochs=1, progress=True)
-@pytest.mark.parametrize("name", ["pandas", "distributed", "numba", "tqdm"])
+@pytest.mark.parametrize("name", ["pandas", "distributed", "numba", "tqdm", "selenium", "treescope", "tensorboardX"])
 def test_child(name):
     """What is hidden here is hidden in programs that are started from here."""
     def there(): return subprocess.run([sys.executable, "-c", f"import importlib.util as u; import {name}"],

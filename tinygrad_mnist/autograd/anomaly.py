@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,13 @@ import numpy as np
 from ..core.engine import RAW, Checks, Way
 from ..core.errors import AnomalyError
 from ..core.explain import caller
+from ..core.failure import note
 from ..core.faults import argument
 from ..core.graph import Node, Var
+from ..core.lines import Lines, record_lines
 from ..core.primitive import Primitive
 from ..core.scope import state
 from ..core.through import calls_through
-
-lines: dict[int, str] = {}  # index of a Node -> where it was recorded
-MOST = 1_000_000
 
 
 def described(x: Any) -> str:
@@ -58,10 +58,6 @@ def checked(plain: Callable[..., Any], p: Primitive, args: tuple[Any, ...], stat
     out = plain(p, args, static)
     value = getattr(out, "value", out)
     arrays = [*map(bare, args)]
-    if value.node is not None and value.node.index not in lines:
-        if len(lines) > MOST:
-            lines.clear()
-        lines[value.node.index] = caller()
     what = "" if hasattr(value, "value") else bad(value.array, [*arrays, *static.values()])
     if what:
         error = AnomalyError(
@@ -71,6 +67,7 @@ def checked(plain: Callable[..., Any], p: Primitive, args: tuple[Any, ...], stat
             hint="a value that is not finite was given in" if what == "NaN" and _given(arrays) else "",
         )
         error.where = "" if state.scope is None else state.scope.within()
+        note(error, p.name, args)
         raise error
     return out
 
@@ -81,6 +78,14 @@ def _given(arrays: list[Any]) -> bool:
 
 def _names(p: Any, count: int) -> list[str]:
     return [str(argument(p, i)) for i in range(count)]
+
+
+@dataclass
+class Place:
+    """Which recorded call it was."""
+
+    name: str
+    index: int
 
 
 class Checked(Way):
@@ -98,12 +103,14 @@ class Checked(Way):
             name = argument(node.primitive, position)
             names = _names(node.primitive, len(node.args))
             values = [f"{n} {described(x)}" for n, x in zip(names, node.args, strict=True)]
-            raise AnomalyError(
+            error = AnomalyError(
                 f"{node.where()}: the gradient of {name} has {what}; it was computed at "
-                f"{lines.get(node.index, 'a line that was not noted: turn detection on before the forward pass')}.",
+                f"{Lines.of.get(node.index, 'a line that was not noted: turn detection on before the forward pass')}.",
                 got="; ".join([f"cotangent {described(got)}", f"out {described(node.out)}", *values]),
                 expected="finite values",
             )
+            error.node = Place(node.name, node.index)
+            raise error
         return False if self.way is RAW else self.way.is_new(node, position, g, gx)
 
 
@@ -147,9 +154,9 @@ def _turn(on: bool) -> None:
 
     def restore() -> None:
         state.plainly, Checks.around, set_detect_anomaly.running = plainly, None, None
-        lines.clear()
 
     stack.callback(restore)
+    stack.enter_context(record_lines())
     stack.enter_context(calls_through(checked))
     state.plainly, Checks.around, set_detect_anomaly.running = True, Checked, stack
 

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any
 
-from .errors import CallError
+from .errors import CallError, TinygradError
+from .failure import note
 
 PACKAGE = __name__.partition(".")[0] + "."
 NUMPYS = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
@@ -32,6 +33,9 @@ def answering(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
+        except TinygradError as error:
+            note(error, name, [*args, *kwargs.values()])
+            raise
         except TypeError:
             meant = fitting(function, name, args, kwargs)
             if meant is kwargs:  # they fit, and something else is wrong

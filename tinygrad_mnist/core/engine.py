@@ -20,6 +20,7 @@ import numpy as np
 from . import hooks
 from .errors import InPlaceError, ShapeError
 from .explain import caller
+from .failure import note_backward
 from .faults import freed, no_cotangent, no_rule
 from .graph import Array, Node, Var, enable_grad, reachable
 from .scope import BackwardPass, Scope, state
@@ -126,7 +127,7 @@ def backward(
     """
     # A graph has no cycles; while it grows or shrinks, the collector would go over all of it, and over the model, again
     # and again: 40 % of the time of a step of 10 000 layers. It is stopped inside the try: Ctrl-C may follow a call.
-    collecting = gc.isenabled()
+    collecting, state.failed = gc.isenabled(), None
     try:
         gc.disable()
         way = way_for(create_graph)
@@ -138,6 +139,9 @@ def backward(
                 way.deposit(leaf, g)
                 if hooks.leaves and id(leaf) in hooks.leaves:
                     hooks.leaves[id(leaf)].added(leaf, create_graph)
+    except Exception as error:
+        note_backward(error, roots)
+        raise
     finally:
         if collecting:
             gc.enable()

@@ -80,7 +80,9 @@ class InPlaceError(GradientError):
 
 
 class AnomalyError(GradientError):
-    """A value that is not finite, where `detect_anomaly` looks for one."""
+    """A value that is not finite, where `detect_anomaly` looks for one; node names the call whose gradient it is."""
+
+    node: object = None
 
 
 class GradcheckError(GradientError, AssertionError):

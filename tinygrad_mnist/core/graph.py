@@ -21,6 +21,7 @@ import numpy as np
 
 from .backend import Array as Array
 from .errors import ArgumentError
+from .lines import Lines
 from .mode import in_mode, leave_mode
 from .scope import state
 from .versions import Version, tick
@@ -140,6 +141,7 @@ class Freed(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: Any
+    key: int = 0  # of a constant: which one it was
 
 
 # the one Freed of a shape and dtype: a deep graph would leave tens of thousands to the collector
@@ -192,6 +194,8 @@ class Node:
         self.scope = state.scope
         self.retained: Any = None  # Hooks, see hooks.py
         self.freed_by: str | None = None
+        if self.index < Lines.until:
+            Lines.note(self.index)
 
     @property
     def name(self) -> str:
@@ -210,7 +214,8 @@ class Node:
         args = self.args
         for i, x in enumerate(args):
             if isinstance(x, np.ndarray):
-                args[i] = freed(x.shape, x.dtype)
+                constant = self.parents[i] is None or type(self.parents[i]) is Version
+                args[i] = Freed(x.shape, x.dtype, id(x)) if constant else freed(x.shape, x.dtype)
             elif type(x) is not Freed:
                 args[i] = freed((), type(x).__name__)
         self.out = freed(self.out.shape, self.out.dtype)  # type: ignore[assignment]

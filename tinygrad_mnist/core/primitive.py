@@ -4,8 +4,7 @@ A primitive called on raw arrays is just its function. Called on a Var it comput
 and, where a gradient may be asked for, records a Node. A rule (vector-Jacobian product) has the signature
     rule(g, out, *arguments, *, static arguments) -> cotangent of one argument
 and is written with operators and other primitives only. Given arrays it computes; given Vars it records, so the same
-text serves every order of derivative. Knows no operation. Look next at ops/elementwise.py for rules, engine.py for
-their use.
+text serves every order of derivative. Knows no operation. Look next at ops/elementwise.py, and engine.py for its use.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import numpy as np
 
 from .card import CO_VARARGS, MEMORY, check_card, check_function, check_loop, check_rule, has_argument
 from .explain import explained
+from .failure import note
 from .graph import Node, Var, share
 from .numbers import FLOAT64, constant, narrow, within
 from .scope import state
@@ -25,7 +25,6 @@ from .versions import Version
 
 Rule = Callable[..., Any]
 Promote = Callable[[Any, Any], list[Any] | None]
-
 NDARRAY = np.ndarray  # one look-up less where calls are counted
 PLAIN = frozenset({np.ndarray, float, int, bool, type(None)})  # argument types that NumPy may see as they are
 
@@ -247,6 +246,7 @@ class Primitive:
             return self.on_variables(within(self.name, self.modular, error, args, arrays, static), static)
         except Exception as error:
             explained = self.explain(error, arrays)
+            note(explained, self.name, args)
             if explained is error:
                 raise
             raise explained from error

@@ -127,6 +127,7 @@ class State(threading.local):
     known: dict[Any, Any] | None = None  # what was computed once in a plain backward pass, see once.py
     plainly: bool = False  # compiled functions run as they are
     scope: Scope | None = None
+    failed: Any = None  # what failed last, see failure.py
     around: Callable[..., Any] | None = None  # if set, module calls go through around(scope, forward, args, kwargs)
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from ..core.errors import DTypeError, StateDictError, shown
+from ..core.failure import note
 from ..core.graph import no_grad
 from ..core.scope import DEEP, Scope, call_depth, state
 from ..tensors.creation import from_numpy
@@ -57,6 +58,9 @@ class Module(Parts, Conversion):
             if state.around is not None:
                 return state.around(scope, self.forward, args, kwargs)
             return self.forward(*args, **kwargs)
+        except Exception as error:
+            note(error, type(self).__name__, [*args, *kwargs.values()], scope=state.scope)
+            raise
         finally:
             state.scope = outer
             if collecting:

@@ -41,16 +41,15 @@ def reduced_axes(ndim: int, axis: Axis) -> tuple[int, ...]:
 
 def count(shape: Shape, axis: Axis) -> int:
     """Count the elements that go into one result."""
-    return math.prod(shape if axis is None else (shape[a] for a in reduced_axes(len(shape), axis)))
+    return math.prod(shape[a] for a in reduced_axes(len(shape), axis))
 
 
 def restore(g: Any, shape: Shape, axis: Axis) -> Any:
     """Stretch the result of a reduction (or its cotangent) back over the axes it shrank."""
-    if axis is None and g.ndim == 0:
-        return broadcast_to(g, shape=shape)
-    axes = reduced_axes(len(shape), axis)
-    kept = tuple(1 if i in axes else size for i, size in enumerate(shape))
-    return broadcast_to(reshape(g, shape=kept), shape=shape)
+    if g.ndim:
+        axes = reduced_axes(len(shape), axis)
+        g = reshape(g, shape=tuple(1 if i in axes else size for i, size in enumerate(shape)))
+    return broadcast_to(g, shape=shape)
 
 
 def check_elements(x: Array, axis: Axis, name: str) -> None:

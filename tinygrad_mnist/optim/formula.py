@@ -39,6 +39,7 @@ class ByFormula(Optimizer):
     starts: ClassVar[dict[str, str]] = {}  # what begins as a setting, not as 0
     free: ClassVar[set[str]] = set()  # settings that may be any number
     _rules: ClassVar[dict[Any, tuple[kernel.Rule, list[str]]]]
+    _last: ClassVar[Any]  # settings that were asked for last, and the formula for them
     _derived: ClassVar[Any] = None  # may compute what the formula wants beside settings, at step t
     in_loops = False  # whether numba may do it, in another rounding, and NumPy warns of infinities
 
@@ -46,7 +47,6 @@ class ByFormula(Optimizer):
         self._names = ["decoupled_weight_decay"] if "decoupled_weight_decay" in defaults else []
         self._names += kernel.asked(f"{DIRECTION}\n{textwrap.dedent(self.formula)}")
         self._asked = itemgetter(*self._names)
-        self._last: Any = (None, None)  # settings that were asked for, and the formula for them
         super().__init__(params, defaults)
 
     def _extra(self, group: Group) -> State:
@@ -73,7 +73,7 @@ class ByFormula(Optimizer):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._rules = {}
+        cls._rules, cls._last = {}, (None, None)
 
     def rule(self, o: Group) -> tuple[kernel.Rule, list[str]]:
         """Give the formula for these settings, compiled, and the names of its arrays in the state."""
@@ -84,7 +84,7 @@ class ByFormula(Optimizer):
             found = self._rules.get(asked) or self._written(o)
             if len(self._rules) > MOST:
                 self._rules.clear()
-            self._rules[asked], self._last = found, (asked, found)
+            self._rules[asked], type(self)._last = found, (asked, found)
             return found
         except (TypeError, ValueError):  # a setting that is an array is no key
             return self._written(o)

@@ -12,14 +12,18 @@ from typing import Any
 
 import numpy as np
 
+from ..core.failure import Failure
 from ..core.graph import Array, Freed, Node
 from ..core.scope import Scope
+from .fold import Fold
 from .trace import Value, is_backward, module_title
 
 FAINT, GRADIENT = "#6b7280", "#9a3412"  # on the pale fill of a box: details, gradients
+ON_PAPER, GRADIENT_ON_PAPER = "#808893", "#c2703d"  # on white or black paper
 SHAPES = frozenset({"shape", "x_shape"})  # settings that the box of the result shows anyway
-DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "keepdims": False, "value": 0.0, "axis": None}
-WIDTH = 34  # characters in a line of a module's label
+DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "keepdims": False, "value": 0.0, "axis": None,
+            "smoothing": 0.0}  # fmt: skip
+WIDTH, WIDEST = 34, 60  # characters in a line of a module's label, and of what failed
 LONGEST = 10 * WIDTH  # of a path; of a longer one the end is shown
 
 
@@ -37,7 +41,7 @@ def small(text: str, color: str = FAINT) -> str:
 def number(x: object) -> str:
     """Write one element with four digits."""
     x = x.item() if isinstance(x, np.generic | np.ndarray) else x
-    return f"{x:.4g}" if isinstance(x, float) else str(x)
+    return f"{x + 0.0:.4g}" if isinstance(x, float) else str(x)  # -0.0 is written as 0
 
 
 def value_range(array: Array) -> str:
@@ -68,13 +72,13 @@ def _between(low: np.generic, high: np.generic) -> str:
 def gradient_text(value: Value) -> str:
     """Describe the gradient of a value: its range, or why there is none. Empty for what has no gradient."""
     var = value.var
+    if value.gradient is not None:
+        return f"grad: {value_range(value.gradient)}"
     if var is not None and var.gradient is not None:
         return f"grad: {value_range(var.gradient.array)}"
-    if value.made_by is not None:
-        if value.kind == "output" and value.array.shape == ():
-            return ""  # the gradient of a loss with respect to itself is 1
-        kept = var is not None and value.made_by.retained is not None and value.made_by.retained() is var
-        return "grad: not computed yet" if kept else "grad: not kept (retain_grad())"
+    retained = value.made_by.retained if value.made_by is not None else None
+    if value.made_by is not None and (retained is None or retained() is not var):
+        return ""  # nobody asked for it
     return "grad: not computed yet" if var is not None and var.differentiable else ""
 
 
@@ -83,21 +87,58 @@ def value_label(value: Value, show_values: bool) -> str:
     array = value.array
     lines = [f"<b>{escape(value.name)}</b>"] if value.name else []
     lines.append(f'<font point-size="10">{escape(f"{tuple(array.shape)} {array.dtype}")}</font>')
-    if show_values:
-        lines.append(small("value: freed by backward" if isinstance(array, Freed) else value_range(array)))
-        gradient = gradient_text(value)
-        if gradient:
-            lines.append(small(gradient, FAINT if "not" in gradient else GRADIENT))
-    return markup(lines)
+    return markup(lines + numbers(value) if show_values else lines)
 
 
-def node_label(node: Node, inline: list[tuple[str, Any]]) -> str:
-    """Write the ellipse of an operation: its name, and the settings and small numbers that are not the default."""
-    details = [f"{k} = {'freed' if isinstance(v, Freed) else number(v)}" for k, v in inline]
+def numbers(value: Value) -> list[str]:
+    """Write the ranges of values and of the gradient, as far as they are known."""
+    lines = [] if isinstance(value.array, Freed) else [small(value_range(value.array))]
+    gradient = gradient_text(value)
+    return [*lines, small(gradient, FAINT if "not" in gradient else GRADIENT)] if gradient else lines
+
+
+def edge_label(value: Value, show_values: bool, times: int = 1) -> str:
+    """Write what passes from one operation to the next along an edge: on no fill, so that it reads on black, too."""
+    kind = "" if value.array.dtype == np.float32 else f" {value.array.dtype}"
+    many = f" × {times}" if times > 1 else ""
+    lines = [small(f" {shape_text(value.array.shape)}{kind}{many}", ON_PAPER)]
+    gradient = gradient_text(value) if show_values else ""
+    return markup([*lines, small(f" {gradient}", GRADIENT_ON_PAPER)] if gradient else lines)
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Write a shape as in (64, 10), one element as a word."""
+    return str(tuple(shape)) if shape else "scalar"
+
+
+def node_label(node: Node, inline: dict[int, Any]) -> str:
+    """Write the box of an operation: its name, small numbers where they stand among the arguments, and the settings."""
+    places = [number(inline[i]) if i in inline else "·" for i in range(len(node.args))]
+    shown = inline and not any(isinstance(x, Freed) for x in inline.values())
+    details = [f"({', '.join(places)})"] if shown else []
     details += [f"{k} = {setting(v)}" for k, v in node.static.items() if k not in SHAPES and not is_default(k, v)]
     lines = [f"<b>{escape(node.name)}</b>"]
     lines += [f'<font point-size="9">{escape(d)}</font>' for d in details if len(d) <= WIDTH]
     return markup(lines)
+
+
+def failure_label(failure: Failure) -> str:
+    """Write the box of a call that failed: what it was, got and expected."""
+    lines = [f"<b>✗ {escape(failure.name)}</b>"]
+    rows = [("", failure.problem), ("got", failure.got), ("expected", failure.expected), ("try", failure.hint)]
+    for word, text in rows:
+        wrapped = textwrap.wrap(f"{word}  {text}".strip(), WIDEST)
+        lines += [f'<font point-size="10">{escape(line)}</font>' for line in wrapped if text]
+    return markup(lines, left=True)
+
+
+def fold_lines(title: list[str], fold: Fold, parameters: int) -> list[str]:
+    """Name a fold and count what it hides."""
+    count = f"{len(fold.nodes):,} operation{'s' if len(fold.nodes) > 1 else ''} folded"
+    if not title:
+        return [f"<b>{count}</b>", small("max_nodes= draws more")]
+    details = [small(f"{parameters:,} parameters")] if parameters else []
+    return [f"<b>{'<br/>'.join(escape(line) for line in title)}</b>", small(count), *details]
 
 
 def is_default(name: str, setting: object) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..capture.program import Instruction, Program, Value
 from ..core.errors import DTypeError
-from .graph import BACKWARD, FILLS, FONT, INK, LINE, OPERATION
+from .colors import BACKWARD, FILLS, FONT, INK, LINE, OPERATION
 from .label import escape, markup, small
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """What is drawn, before it is drawn: the values and operations behind some tensors, their names and modules.
 
-Reads graph.Node only: what went in, what came out, who called. Knows no layer (modules are asked for names by duck
-typing), no folding and no DOT. Look next at fold.py, then graph.py.
+Reads graph.Node only: what went in, what came out, who called. Of what repeats itself the first round is kept. Knows no
+layer (modules are asked for names by duck typing), no folding and no DOT. Look next at fold.py, then graph.py.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..core.errors import DTypeError
 from ..core.graph import Array, Freed, Node, Var, reachable
 from ..core.scope import Scope
 from ..core.versions import Version
+from .repeat import Repeats
 
 
 class Value:
@@ -24,8 +25,10 @@ class Value:
 
     kind is "parameter", "input" (a leaf that requires a gradient or that the user named), "constant", "result" or
     "output"; var the Var that can tell of a gradient, if one is known; array what its values are read from; made_by the
-    Node whose result it is; scope the module call whose frame it stands in.
+    Node whose result it is; scope the module call whose frame it stands in; gradient what was computed for the picture.
     """
+
+    gradient: Array | None = None
 
     def __init__(self, kind: str, name: str, array: Any, var: Var | None = None, made_by: Node | None = None) -> None:
         self.kind, self.name, self.array, self.var, self.made_by = kind, name, array, var, made_by
@@ -37,15 +40,26 @@ class Value:
 class Trace:
     """Values and operations behind the roots, first call first.
 
-    inputs holds, for each Node, the values that become edges; inline the arguments small enough for the label.
+    inputs holds, for each Node, the values that become edges; inline, by position, the arguments small enough for the
+    label; again what a later round of a repeat takes from the one before it: a result, and who takes it; many how
+    many rounds one operation takes a result of.
     """
 
-    def __init__(self, roots: Sequence[Var], names: Mapping[str, Var | Array]) -> None:
-        self.nodes = reachable([r.node for r in roots if r.node is not None])[::-1]
+    def __init__(
+        self, roots: Sequence[Var], names: Mapping[str, Var | Array], repeats: bool = True,
+        culprit: Node | None = None, failure: Any = None,
+    ) -> None:  # fmt: skip
+        also = failure.local.values() if failure is not None else ()  # what ran beside
+        self.nodes = reachable([r.node for r in (*roots, *also) if r.node is not None])[::-1]
+        self.repeats = Repeats(self.nodes, repeats, culprit)
+        self.culprit, self.failure = culprit, failure
         self.values: dict[Hashable, Value] = {}
         self.inputs: dict[Node, list[Value]] = {}
-        self.inline: dict[Node, list[tuple[str, Any]]] = {}
+        self.inline: dict[Node, dict[int, Any]] = {}
+        self.again: dict[tuple[Value, Node], None] = {}
+        self.many: dict[tuple[Value, Node], int] = {}
         self.paths = Paths()
+        self._numbers: dict[Hashable, int] = {}
         self._names = Names(self.nodes, names)
         alive = {r.node: r for r in roots if r.node is not None}
         for node in self.nodes:
@@ -55,21 +69,58 @@ class Trace:
             value = self.values.get(root.node or id(root)) or self._add_leaf(root)
             value.kind = "output"
             value.name = value.name or ("output" if len(roots) == 1 else f"output {i}")
+        if self.repeats.first:
+            self._keep_first_rounds()
         for value in self.values.values():
             if value.kind == "parameter":
                 value.scope = shared_scope([node.scope for node in value.users])
+        for thing in (*self.nodes, *self.values.values()):
+            self.id_of(thing)
+
+    def id_of(self, thing: Any, kind: str = "") -> str:
+        """Number values, operations and module calls, each for itself and the same in every picture of them."""
+        kind = kind or ("v" if isinstance(thing, Value) else "o" if isinstance(thing, Node) else "c")
+        return f"{kind}{self._numbers.setdefault(thing, len(self._numbers))}"
+
+    def _keep_first_rounds(self) -> None:
+        """Let the first round of every repeat stand for the others."""
+        first, drawn = self.repeats.first, self.repeats.drawn
+        whole, self.nodes = self.nodes, self.repeats.nodes
+        for node in whole:
+            taken: dict[tuple[Value, int], int] = {}  # of several rounds one result, and how many
+            rounds = {drawn(v.made_by) for v in self.inputs[node] if v.made_by is not None and v.made_by in first}
+            for i, value in enumerate(self.inputs[node]):
+                kept = value if value.made_by is None else self.values[drawn(value.made_by)]
+                place = kept, -1 if kept.made_by in rounds else i
+                taken[place] = taken.get(place, 0) + 1
+                if node in first and value.made_by is not None and kept not in self.inputs[drawn(node)]:
+                    self.again[kept, drawn(node)] = None
+            self.inputs[node] = [value for value, _ in taken]
+            self.many |= {(value, node): n for (value, _), n in taken.items() if n > 1}
+        for value in self.values.values():
+            value.users = [node for node in value.users if node not in first]
+        for node in first:
+            last, kept = self.values[node], self.values[drawn(node)]
+            if last.named or last.kind == "output":
+                kept.kind, kept.name, kept.named = last.kind, kept.name or last.name, True
+        for node in self.nodes:  # what a later round gives to what follows
+            for value in self.inputs[node]:
+                if node not in value.users:
+                    value.users.append(node)
+        gone = [key for key, value in self.values.items()
+                if value.made_by in first or not (value.users or value.made_by or value.kind == "output")]  # fmt: skip
+        for key in gone:
+            del self.values[key]
 
     def _take_arguments(self, node: Node) -> None:
-        self.inputs[node], self.inline[node] = [], []
-        labels = [*node.primitive.arguments]
-        labels += [str(node.primitive.variadic)] * (len(node.args) - len(labels))
-        for position, (label, array, parent) in enumerate(zip(labels, node.args, node.parents, strict=True)):
+        self.inputs[node], self.inline[node] = [], {}
+        for position, (array, parent) in enumerate(zip(node.args, node.parents, strict=True)):
             if type(parent) is Node:
                 value: Value | None = self.values[parent]
             elif isinstance(parent, Var):
                 value = self.values.get(id(parent)) or self._add_leaf(parent)
             else:
-                value = self._constant(node, position, label, array, parent)
+                value = self._constant(node, position, array, parent)
             if value is not None:
                 value.users.append(node)
                 self.inputs[node].append(value)
@@ -80,23 +131,19 @@ class Trace:
         kind = "parameter" if parameter else "input" if var.differentiable else "constant"
         return self.values.setdefault(id(var), Value(kind, name, var.array, var))
 
-    def _constant(self, node: Node, position: int, label: str, array: Any, parent: Any) -> Value | None:
+    def _constant(self, node: Node, position: int, array: Any, parent: Any) -> Value | None:
         name = self._names.of_constant(array, parent)
         if not name and math.prod(getattr(array, "shape", ())) == 1:
             if array is not None and getattr(array, "dtype", None) != "NoneType":
-                self.inline[node].append((label, array))
+                self.inline[node][position] = array
             return None
-        if isinstance(array, Freed):  # the array is gone; its Version, if it was a tensor's, still tells two apart
-            key: Hashable = (id(parent), array.shape) if parent is not None else (id(node), position)
-        else:
-            key = ("array", id(array))
+        key: Hashable = ("array", array.key if isinstance(array, Freed) else id(array))
         value = self.values.get(key)
         if value is None:
             parameter = self._names.is_parameter(array) or self._names.is_parameter((parent, array))
             kind = "parameter" if parameter else "input" if name else "constant"
-            shown = name or ("constant" if label in ("a", "b", "g") else label)
-            known = self._names.arrays.get(shown, array) if name and isinstance(array, Freed) else array
-            value = self.values[key] = Value(kind, shown, known)
+            known = self._names.arrays.get(name, array) if name and isinstance(array, Freed) else array
+            value = self.values[key] = Value(kind, name or "constant", known)
             value.named = bool(name)
         return value
 
@@ -141,7 +188,7 @@ class Names:
 
     def of_constant(self, array: Any, parent: Any) -> str | None:
         """Name an array that needed no gradient, or the array it is a view of; a freed one is known by its Version."""
-        name, base = None, array
+        name, base = self.found.get(array.key) if isinstance(array, Freed) else None, array
         while isinstance(base, np.ndarray) and name is None:
             name, base = self.found.get(id(base)), base.base
         if name is None and isinstance(parent, Version):

@@ -1,0 +1,73 @@
+"""What failed last, kept so that a picture can show it: the call, its arguments with all that led to them, the error.
+
+The innermost call that an error passes is the one: an operation, a public function, a module. It is forgotten when the
+next backward pass begins. Knows no operation. viz/failed.py draws it.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from .graph import Var
+from .scope import Scope, state
+
+PACKAGE = __name__.partition(".")[0] + "."
+
+
+class Failure:
+    """A call that raised.
+
+    name is what was called, args what it was given, scope the module call around it; local the tensors that the
+    variables of the user's running forward methods held, by their names.
+    """
+
+    roots: Sequence[weakref.ref[Var]] = ()  # of a backward pass that failed: what was differentiated, if it lives
+    index = 0  # and the number of the recorded call whose rule failed
+
+    def __init__(self, error: BaseException, name: str, args: Sequence[Any], scope: Scope | None) -> None:
+        self.name, self.args, self.scope = name, list(args), scope
+        self.got, self.expected, self.hint = (getattr(error, key, "") for key in ("got", "expected", "hint"))
+        self.problem = getattr(error, "problem", "") or f"{type(error).__name__}: {error}"
+        self.local = {n: x for frame in frames(error, scope) for n, x in frame.f_locals.items() if isinstance(x, Var)}
+
+
+def note(error: BaseException, name: str, args: Sequence[Any], scope: Scope | None = None) -> None:
+    """Keep a failure, unless a call inside this one has kept it."""
+    if not hasattr(error, "failure"):
+        keep(error, Failure(error, name, args, scope or state.scope))
+
+
+def note_backward(error: BaseException, roots: Sequence[Var]) -> None:
+    """Keep where a backward pass failed; its graph is freed with the tensors that were differentiated."""
+    if not hasattr(error, "failure"):
+        node: Any = getattr(error, "node", None)
+        failure = Failure(error, "backward" if node is None else f"{node.name}, backward", (), None)
+        failure.roots, failure.index = [*map(weakref.ref, roots)], getattr(node, "index", 0)
+        keep(error, failure)
+
+
+def keep(error: BaseException, failure: Failure) -> None:
+    """Remember a failure as the last of this thread, and as that of its error."""
+    with suppress(AttributeError, TypeError):  # an exception that takes no attributes
+        error.failure = failure  # type: ignore[attr-defined]
+    state.failed = failure
+
+
+def frames(error: BaseException, scope: Scope | None) -> Iterator[FrameType]:
+    """Yield what runs of the user's inside module calls: on the stack, and where the error came through."""
+    deep, frame = 0 if scope is None else scope.depth, sys._getframe(3)
+    while deep and frame.f_back is not None:
+        frame = frame.f_back
+        if not str(frame.f_globals.get("__name__")).startswith(PACKAGE):
+            yield frame
+        deep -= frame.f_code.co_name == "__call__" and "outer" in frame.f_locals
+    trace = error.__traceback__ if scope is not None else None
+    while trace is not None:
+        if not str(trace.tb_frame.f_globals.get("__name__")).startswith(PACKAGE):
+            yield trace.tb_frame
+        trace = trace.tb_next
