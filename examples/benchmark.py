@@ -29,7 +29,7 @@ from pathlib import Path
 
 try:
     import matplotlib  # noqa: F401  drawn with at the end, so missed at the start
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     import tinygrad_mnist as tg
     from tinygrad_mnist.core.files import output_folder, write_whole

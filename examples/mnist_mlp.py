@@ -17,7 +17,7 @@ import time
 try:
     import matplotlib  # noqa: F401  drawn with at the end, so missed at the start
     import numpy as np
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     import tinygrad_mnist as tg
     from tinygrad_mnist import nn

@@ -38,8 +38,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the backgrou
 
 # what a test may need and an installation may lack: all but NumPy, pytest and hypothesis
 OPTIONAL = {
-    "distributed", "graphviz", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "pygraphviz", "safetensors",
-    "scipy", "selenium", "sklearn", "tensorboardX", "torch", "tqdm", "treescope",
+    "IPython", "distributed", "graphviz", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "pygraphviz",
+    "safetensors", "scipy", "selenium", "sklearn", "tensorboardX", "torch", "tqdm", "treescope",
 }  # fmt: skip
 with suppress(ImportError):
     if getattr(importlib.util.find_spec("sklearn"), "origin", "") is None:  # the folder beside this file

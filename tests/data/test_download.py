@@ -36,7 +36,7 @@ from mirrors import (
     send,
 )
 
-from tinygrad_mnist.core import locks
+from tinygrad_mnist.core import bars, locks
 from tinygrad_mnist.core.errors import DataError
 from tinygrad_mnist.data import download, sources
 from tinygrad_mnist.data.canonical import MIRRORS
@@ -79,6 +79,16 @@ def test_download_reports_progress_and_names_itself(own_cache: Path, start_mirro
     names = {path.name for path in own_cache.iterdir()}
     kept = {name for file in (TRAIN_IMAGES, TRAIN_LABELS) for name in (file, f"{file}.verified")}
     assert names == kept | {locks.NAME}
+
+
+def test_a_download_that_is_watched_shows_bars(
+    start_mirror: StartMirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tqdm")
+    monkeypatch.setattr(bars, "is_watched", lambda: True)
+    find(mirrors=network(start_mirror()))
+    shown = capsys.readouterr().err
+    assert all(f"{name}.gz: 100%" in shown for name in (TRAIN_IMAGES, TRAIN_LABELS))
 
 
 def test_what_the_progress_callback_raises_is_not_a_mirror_s_fault(own_cache: Path, start_mirror: StartMirror) -> None:

@@ -8,7 +8,6 @@ import dataclasses
 import inspect
 import json
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from training_data import Nothing, calling, module, network, samples, weights_of
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.core.errors import ArgumentError, MissingDependencyError, TrainingError
+from tinygrad_mnist.core.errors import ArgumentError, TrainingError
 from tinygrad_mnist.data import DataLoader, TensorDataset
 from tinygrad_mnist.optim import SGD, Adam
 from tinygrad_mnist.optim.lr_scheduler import ExponentialLR, OneCycleLR
@@ -214,23 +213,6 @@ def test_a_log_that_cannot_be_written_is_told_before_the_training(tmp_path):
         fit(network(), samples(10), callbacks=[Log(tmp_path / "file" / "log.csv")])
     with pytest.raises(ArgumentError, match="csv or"):
         Log("log.txt")
-
-
-def test_the_bar_shows_batches_and_figures(capsys):
-    pytest.importorskip("tqdm")
-    fit(network(), samples(60), valid=samples(10), epochs=2, batch_size=20, progress=True)
-    err = capsys.readouterr().err
-    assert "epoch 2/2" in err and "3/3" in err and "valid_loss" in err
-    fit(network(), samples(20), epochs=1)  # no terminal here
-    fit(network(), samples(20), epochs=1, progress=False)
-    assert capsys.readouterr().err == ""
-
-
-def test_a_bar_without_tqdm(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert len(fit(network(), samples(20), epochs=1)) == 1
-    with pytest.raises(MissingDependencyError, match="tqdm"):
-        fit(network(), samples(20), epochs=1, progress=True)
 
 
 def test_settings_are_frozen_and_what_a_run_makes_of_them_is_not():

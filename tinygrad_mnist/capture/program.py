@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.graph import Array as Array
 from ..core.primitive import Primitive
+from ..core.reprs import in_html
 from ..core.scope import Scope
 
 
@@ -192,9 +193,16 @@ class Program:
 
     # ------------------------------------------------------------ the table
 
-    def __str__(self) -> str:
-        total = sum(s.microseconds or 0 for s in self.instructions) + sum(self.wholes.values())
-        rows = [("#", "op", "shapes", "result", "buffer", "bytes", "in place", "µs", "%", "module")]
+    @property
+    def time(self) -> float:
+        """Microseconds of a call, where they were measured, else 0."""
+        return sum(s.microseconds or 0 for s in self.instructions) + sum(self.wholes.values())
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """List what the table says: its head, then an instruction in each row."""
+        total = self.time
+        head = "#", "op", "shapes", "result", "buffer", "bytes", "in place", "µs", "%", "module"
+        rows: list[tuple[str, ...]] = [head]
         for i, s in enumerate(self.instructions):
             shapes = ", ".join(str(v.shape) for v in s.values()) + " → " + ", ".join(str(v.shape) for v in s.outputs)
             own = sum(v.nbytes for v in s.outputs if v.base is None and v not in self.scratch)
@@ -203,10 +211,16 @@ class Program:
             place = "yes" if s.outputs and s.outputs[0].in_place else ""
             module = f"{s.where} (backward)" if s.backward else s.where
             rows.append((str(i), s.name, shapes, name, self.buffer(s), f"{own:,}" if own else "", place, *time, module))
+        return rows
+
+    def __str__(self) -> str:
+        rows = self.rows()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         form = "  ".join(f"{{:{side}{width}}}" for side, width in zip("><<<<><>><", widths, strict=True))
         lines = [form.format(*row).rstrip() for row in rows]
-        return "\n".join([lines[0], "─" * max(map(len, lines)), *lines[1:], "", *self.totals(total)])
+        return "\n".join([lines[0], "─" * max(map(len, lines)), *lines[1:], "", *self.totals()])
+
+    _repr_html_ = in_html("program")
 
     def buffer(self, step: Instruction) -> str:
         """Say where the result of an instruction lies."""
@@ -221,9 +235,10 @@ class Program:
             return f"arena {self.offsets[root]:,}"
         return "its own" if root.origin == "result" else root.origin
 
-    def totals(self, time: float) -> list[str]:
+    def totals(self) -> list[str]:
         """Sum up: instructions, memory, and where the time goes."""
         views = sum(s.is_view for s in self.instructions)
+        time = self.time
         owned = [v for s in self.instructions for v in s.outputs if v.origin == "result" and not s.is_view]
         kept = sum(v.root.nbytes for _, v in self.gradients if v is not None)
         lines = [

@@ -27,6 +27,7 @@ from ..core.backend import Defaults
 from ..core.errors import CaptureError
 from ..core.explain import outside
 from ..core.graph import Array, Var
+from ..core.reprs import in_html
 from ..core.scope import refuse_captured, state
 from ..tensors.tensor import Tensor
 
@@ -84,6 +85,11 @@ class Compiled:
                     self.latest = plan
                     return self.verify(key, plan, tensors, *call) if not plan.verified else plan.run(tensors, *call)
             return self.capture(key, tensors, numbers, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.name}: backend {self.backend}, {len(self.order)} plans>"
+
+    _repr_html_ = in_html("compiled")
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self, instance)

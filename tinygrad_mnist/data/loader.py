@@ -15,8 +15,10 @@ import numpy as np
 
 from ..core.backend import Generator, generator_or_default
 from ..core.errors import ArgumentError
+from ..core.reprs import in_html
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
+from .look import Look, look, named
 from .sampler import BatchSampler, Drawn, RandomSampler, SequentialSampler, positive
 from .workers import Workers
 
@@ -122,6 +124,15 @@ class DataLoader:
         keys = [int(i) if isinstance(i, np.integer) else i for i in indices]
         samples = dataset.__getitems__(keys) if hasattr(dataset, "__getitems__") else [dataset[i] for i in keys]
         return (self.collate_fn or default_collate)(samples)
+
+    def __repr__(self) -> str:
+        size = "batch_sampler" if self.batch_sampler is not None else f"batch_size={self.batch_size}"
+        return f"DataLoader({named(self.dataset)}, {size}, shuffle={self.shuffle})"
+
+    _repr_html_ = in_html("loader")
+
+    def _look(self) -> Look:
+        return look(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_workers": None}

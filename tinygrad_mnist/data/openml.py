@@ -28,12 +28,17 @@ def scikit_learn_home() -> Path:
     return Path(os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data").expanduser()
 
 
+def copies(home: Path) -> list[Path]:
+    """List scikit-learn's copies of mnist_784."""
+    tables = sorted((home / "openml.org").rglob("*.gz"))
+    return [p for p in tables if FILE_ID in p.parts or p.name.startswith(f"{FILE_ID}.")]
+
+
 def read_openml(home: Path, catalogue: Catalogue, train: bool) -> Reading:
     """Read one split from scikit-learn's copy of mnist_784; a DataError if that is none, or not MNIST."""
-    base = home / "openml.org"
-    tables = [p for p in sorted(base.rglob("*.gz")) if FILE_ID in p.parts or p.name.startswith(f"{FILE_ID}.")]
+    tables = copies(home)
     if not tables:
-        raise DataError(f"{base} holds no copy of mnist_784.")
+        raise DataError(f"{home / 'openml.org'} holds no copy of mnist_784.")
     table, count = read_table(tables[0]), catalogue.train[1].raw_bytes - 8  # a file of labels has a head of 8 bytes
     rows = table[:count] if train else table[count:]
     side = math.isqrt(rows.shape[1] - 1)

@@ -17,13 +17,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from ..core import bars
 from ..core.errors import DataError
 from ..core.locks import locked
 from .cache import default_cache_folder, install, load_cached, remove_leftovers
 from .canonical import MIRRORS, MNIST_FILES, CanonicalFile, Catalogue, matches
 from .folders import NPZ_NAME, UNKNOWN, Reading, one_line, read_split
 from .idx import GZIP, Buffer, Bytes, format_idx, gunzip, parse_idx
-from .openml import read_openml, scikit_learn_home
+from .openml import copies, read_openml, scikit_learn_home
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 
@@ -113,6 +114,25 @@ def find_split(
     return Found(arrays[0], arrays[1], f"{name}, from {hosts} by way of {cache}", True, tuple(warnings))
 
 
+def local_sources() -> list[tuple[str, str, bool]]:
+    """List the places of this machine where MNIST is sought, what is there, and whether it is MNIST.
+
+    Nothing is fetched or written, and scikit-learn's copy, which takes seconds, is not read.
+    """
+    listed = []
+    for label, place in [*_local_places(), ("cache", default_cache_folder())]:
+        try:
+            if place is None:
+                raise DataError("not set")
+            for train in (True, False):
+                reading = read_split(place, MNIST_FILES, train)
+            listed.append((label, str(reading.place), True))
+        except DataError as error:
+            listed.append((label, one_line(error), False))
+    kept = copies(home := scikit_learn_home())
+    return [*listed, ("scikit-learn", str(kept[0]) if kept else f"no copy of mnist_784 in {home}", bool(kept))]
+
+
 def is_offline() -> bool:
     """Tell whether $TINYGRAD_MNIST_OFFLINE forbids the network (any value but 0, false and no)."""
     return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
@@ -133,7 +153,7 @@ class _Mirrors:
         except ImportError as error:
             self.failures.append(f"mirrors: this Python cannot download ({error})")
             return None
-        tell = self.progress
+        tell = self.progress or bars.for_downloads()
         report = None if tell is None else lambda done, total: tell(f"{file.name}.gz", done, total or file.gz_bytes)
         for mirror in dict.fromkeys([*self.used[-1:], *self.network.mirrors]):  # the one that answered last in front
             url, limit = f"{mirror}{file.name}.gz", file.raw_bytes + 65536  # a server may well send it unpacked

@@ -17,6 +17,7 @@ from ..core.backend import Defaults, Generator
 from ..core.device import CPU
 from ..core.errors import ArgumentError, DTypeError
 from ..core.graph import Var
+from ..core.reprs import for_treescope, in_html
 from ..functions import moving
 from ..functions.dims import integer, need
 from ..functions.numbers import number, storable
@@ -139,6 +140,7 @@ class Forms(Var):
     view_as, reshape_as, expand_as = moving.reshape_as, moving.reshape_as, moving.expand_as
     uniform_, normal_, bernoulli_, random_, exponential_ = uniform_, normal_, bernoulli_, random_, exponential_
     index_put_, where = index_put_, where
+    _repr_html_, __treescope_ndarray_adapter__ = in_html("tensor"), for_treescope
 
     T = property(lambda self: F.permute(self, tuple(range(self.ndim))[::-1]), doc="Its dimensions in reverse order.")
 

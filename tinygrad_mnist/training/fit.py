@@ -50,7 +50,8 @@ def fit(
              checkpoint: a path, or Checkpoint(path, ...): with resume=True a run that was killed, by whatever and
              whenever, goes on from there and ends with the bits it would have had;
              compile: True or a backend's name for `tg.compile`'s replay of the step;
-             progress: None for a bar where there is a terminal and tqdm; True insists; False is silence;
+             progress: None for a bar per epoch in a terminal or a notebook (with tqdm), elsewhere a line per epoch;
+             True insists on bars; False is silence;
              on_interrupt: "raise" KeyboardInterrupt after Ctrl-C, or "return" the history; either way the batch under
              way is finished, the checkpoint written and callbacks told; a second Ctrl-C does not wait for the batch
     Raises:  ArgumentError, DTypeError for arguments that do not fit; TrainingError if the loss stops being finite

@@ -5,10 +5,12 @@ Knows nothing of models. Look next at callbacks.py.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Any, overload
 
-from ..core.errors import ArgumentError
+from ..core.errors import ArgumentError, MissingDependencyError
+from ..core.reprs import in_html
 
 Row = dict[str, float]
 
@@ -45,6 +47,21 @@ class History(Sequence[Row]):
         if self.rows and key not in self.rows[0]:
             raise ArgumentError(f"History: there is no column {key!r}.", expected=", ".join(self.rows[0]))
         return [row[key] for row in self.rows]
+
+    def to_pandas(self) -> Any:
+        """Give the rows as a pandas DataFrame, a column for each figure.
+
+        Raises:
+            MissingDependencyError without pandas
+        """
+        try:
+            pandas = importlib.import_module("pandas")  # optional, and slow to import
+        except ImportError:
+            what = "History.to_pandas needs pandas, which is not installed."
+            raise MissingDependencyError(what, hint="pip install pandas; history.rows is a list of dicts") from None
+        return pandas.DataFrame(self.rows)
+
+    _repr_html_ = in_html("history")
 
     def __repr__(self) -> str:
         last = ", ".join(f"{k} {v:.4g}" for k, v in self.rows[-1].items()) if self.rows else "no epoch finished"

@@ -1,53 +1,59 @@
-"""A progress bar per epoch, by tqdm where it is installed.
+"""What `fit` shows while it trains: a bar per epoch where somebody watches, else a line per epoch; or nothing.
 
-Knows nothing of training but names and numbers. Look next at run.py.
+Knows nothing of training but names and numbers. Bars are those of core/bars.py. Look next at run.py.
 """
 
 from __future__ import annotations
 
-import importlib
+import sys
+from contextlib import suppress
 from typing import Any
 
+from ..core import bars
 from ..core.errors import MissingDependencyError
 
 
 class Progress:
-    """Bars on standard error, one per epoch.
+    """Bars or lines on standard error, one per epoch, never both; in a notebook a widget.
 
-    Args:    wanted: None for bars where standard error is a terminal and tqdm is installed, True for bars always
-    Raises:  MissingDependencyError if they are insisted on without tqdm
+    Args:    wanted: None for bars in a terminal or a notebook where tqdm is installed, and lines without; True for bars
+             wherever we are; False for silence
+    Raises:  MissingDependencyError if bars are insisted on without tqdm
     """
 
     def __init__(self, wanted: bool | None) -> None:
-        self.tqdm: Any = None
         self.bar: Any = None
-        self.disable: bool | None = None if wanted is None else not wanted
-        if wanted is False:
-            return
-        try:
-            self.tqdm = importlib.import_module("tqdm").tqdm  # optional, and slow to import
-        except ImportError:
-            if wanted:
-                raise MissingDependencyError(
-                    "fit: progress=True needs tqdm, which is not installed.",
-                    hint="pip install tqdm, or progress=None for a bar only where there is one",
-                ) from None
+        self.title, self.done = "", 0
+        self.tqdm = bars.tqdm() if wanted or (wanted is None and bars.is_watched()) else None
+        self.lines = wanted is None and self.tqdm is None
+        if wanted and self.tqdm is None:
+            raise MissingDependencyError(
+                "fit: progress=True needs tqdm, which is not installed.",
+                hint="pip install tqdm, or progress=None for a bar only where there is one",
+            )
 
     def begin(self, title: str, total: int | None, done: int) -> None:
         """Show a new bar."""
+        self.title = title
         if self.tqdm is not None:
-            self.bar = self.tqdm(desc=title, total=total, initial=done, unit="batch", disable=self.disable)
+            self.bar = self.tqdm(desc=title, total=total, initial=done, unit="batch", file=bars.stream())
 
     def advance(self, done: int, **figures: float) -> None:
         """Move the bar, now and then."""
-        if self.bar is not None and not self.bar.disable and (done % 10 == 0 or done == self.bar.total):
+        self.done = done
+        if self.bar is not None and (done % 10 == 0 or done == self.bar.total):
             self.bar.set_postfix({k: f"{v:.4f}" for k, v in figures.items()}, refresh=False)
             self.bar.update(done - self.bar.n)
 
     def end(self, **figures: float) -> None:
-        """Leave the bar as a line with the figures of the epoch."""
+        """Leave the bar, or write a line, with the figures of the epoch; without figures it was not finished."""
+        texts = {k: f"{v:.4f}" for k, v in figures.items()}
         if self.bar is not None:
             if figures:
-                self.bar.set_postfix({k: f"{v:.4f}" for k, v in figures.items()}, refresh=True)
+                self.bar.update(self.done - self.bar.n)
+                self.bar.set_postfix(texts, refresh=True)
             self.bar.close()
             self.bar = None
+        elif self.lines and figures:
+            with suppress(AttributeError, OSError, ValueError):  # no stream, or nobody reads it: no reason to stop
+                print("  ".join([self.title, *map(" ".join, texts.items())]), file=sys.stderr, flush=True)

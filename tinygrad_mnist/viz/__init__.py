@@ -19,5 +19,6 @@ from .summary import Summary, summary
 __all__ = [
     "Explanation", "Mistake", "Summary", "confusion_matrix", "explain", "failed", "feature_maps", "flame", "graph",
     "mistakes", "occlusion", "player", "plot_confusion", "plot_curves", "plot_feature_maps", "plot_histograms",
-    "plot_mistakes", "plot_occlusion", "plot_saliency", "plot_weights", "program", "record_lines", "saliency", "summary",
+    "plot_mistakes", "plot_occlusion", "plot_saliency", "plot_weights", "program", "record_lines", "saliency",
+    "summary",
 ]  # fmt: skip

@@ -17,9 +17,8 @@ from ..core.errors import ArgumentError, DTypeError, ShapeError
 from ..core.graph import Array, enable_grad
 from ..functions.types import TensorLike
 from ..tensors.tensor import Tensor
-from .images import Path, around, as_images, asked, bare, finished, hide_axes, scores_of, softmax
+from .images import Path, around, as_images, asked, bare, figure_of, finished, hide_axes, scores_of, softmax
 from .plots import INK
-from .plots import _figure as figure_of
 
 TOGETHER = 512  # images that a model is asked about at once
 SMALL = 0.01  # of a probability: less is drawn pale
@@ -140,7 +139,7 @@ def plot_saliency(
     g, classes, p = _saliency(model, images, labels)
     size = np.abs(g)
     maps = as_images("plot_saliency", size.max(1, keepdims=True) if size.ndim == 4 else size)
-    return finished(_pairs("plot_saliency", images, maps, classes, p, STEEPNESS, False), path)
+    return finished(_pairs("plot_saliency", images, maps, classes, p, STEEPNESS, False), path, "plot_saliency")
 
 
 def plot_occlusion(
@@ -155,7 +154,7 @@ def plot_occlusion(
     Returns: a matplotlib Figure
     """
     maps, classes, p = _occlusion(model, images, labels, size, stride, value)
-    return finished(_pairs("plot_occlusion", images, maps, classes, p, PROBABILITY, True), path)
+    return finished(_pairs("plot_occlusion", images, maps, classes, p, PROBABILITY, True), path, "plot_occlusion")
 
 
 def _pairs(owner: str, images: Any, maps: Array, classes: Array, p: Array, label: str, signed: bool) -> Any:

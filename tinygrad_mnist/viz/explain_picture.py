@@ -17,9 +17,8 @@ import numpy as np
 from ..core.graph import Node
 from .colors import FILLS, FONT, INK, LINE
 from .explain_paths import index
-from .images import as_images, bare, finished, hide_axes
+from .images import as_images, bare, figure_of, finished, hide_axes
 from .label import escape, markup, number, small
-from .plots import _figure as figure_of
 
 if TYPE_CHECKING:
     from .picture import Picture
@@ -123,4 +122,4 @@ def plot_samples(
     bars.set_xlabel(f"share of ∂ loss / ∂ {found.name} = {number(found.exact)}".replace("= -", "= −"))
     bars.spines[["top", "right", "left"]].set_visible(False)
     bars.tick_params(axis="y", length=0)
-    return finished(figure, path)
+    return finished(figure, path, "plot_samples")

@@ -16,9 +16,8 @@ from ..core.graph import Array, Var
 from ..core.scope import Scope, state
 from ..functions.types import TensorLike
 from ..tensors.tensor import Tensor
-from .images import Path, around, as_images, asked, bare, finished, grid, hide_axes
+from .images import Path, around, as_images, asked, bare, figure_of, finished, grid, hide_axes
 from .plots import INK
-from .plots import _figure as figure_of
 from .trace import Paths, module_title
 
 
@@ -42,7 +41,7 @@ def plot_weights(module: Any, *, count: int = 32, path: Path = None) -> Any:
     figure.colorbar(image, ax=cells, shrink=0.9, fraction=0.05, pad=0.02, label="weight")
     more = f", {len(shown_of)} of {len(weights)}" if len(shown_of) < len(weights) else ""
     figure.suptitle(f"{title}{more}", fontsize=10, color=INK)
-    return finished(figure, path)
+    return finished(figure, path, "plot_weights")
 
 
 def first_weights(module: Any) -> tuple[str, Array]:
@@ -136,4 +135,4 @@ def plot_feature_maps(model: Any, image: TensorLike, *, count: int = 8, path: Pa
             hide_axes(cell)
             if i < len(out):
                 cell.imshow(out[i], **scale)
-    return finished(figure, path)
+    return finished(figure, path, "plot_feature_maps")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..capture.program import Instruction, Program
 from ..core.errors import ArgumentError
 from ..core.scope import Scope
-from .graph import BACKWARD, INK, OPERATION
+from .colors import BACKWARD, INK, OPERATION
 from .key import UPDATE
 from .plots import Path, figure, finished
 from .program import Replayed, checked

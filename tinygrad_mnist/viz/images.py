@@ -8,7 +8,6 @@ mistakes.py, features.py and attribution.py.
 from __future__ import annotations
 
 import importlib
-import io
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -19,10 +18,10 @@ import numpy as np
 
 from ..core.backend import default_generator
 from ..core.errors import ArgumentError, DTypeError, ShapeError, shown
-from ..core.files import output_path, write_whole
 from ..core.graph import Array, Var, no_grad
 from ..tensors.tensor import Tensor
-from .plots import _figure as figure_of
+from .plots import figure
+from .plots import finished as finished
 
 AROUND = ["#0b3d70", "#2f7cc0", "#a9cdea", "#f7f7f7", "#f5c08a", "#cf7622", "#7a3b04"]  # below, around and above 0
 Path = str | os.PathLike[str] | None
@@ -38,13 +37,9 @@ def around() -> Any:
     return importlib.import_module("matplotlib.colors").LinearSegmentedColormap.from_list("around", AROUND)
 
 
-def finished(figure: Any, path: Path) -> Any:
-    """Save a figure where a path is given, in the form that its name ends in, and give it."""
-    if path is not None:
-        stream = io.BytesIO()
-        figure.savefig(stream, format=output_path(path, "viz").suffix[1:].lower() or "png", facecolor="white")
-        write_whole(path, stream.getvalue(), "viz")
-    return figure
+def figure_of(width: float, height: float) -> Any:
+    """Make an empty figure, in inches, for a grid of pictures."""
+    return figure(width, height)
 
 
 def hide_axes(axes: Any) -> None:

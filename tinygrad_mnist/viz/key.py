@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from ..capture.program import Instruction, Program
-from .graph import BACKWARD, FILLS, INK, LINE, OPERATION
+from .colors import BACKWARD, FILLS, INK, LINE, OPERATION
 from .label import escape
 
 UPDATE, IN_PLACE, PALE, VIEW = "#8a5a2b", "#dd8b34", "#e5e7eb", "#f5f6f8"

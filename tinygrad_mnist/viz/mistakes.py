@@ -14,9 +14,8 @@ import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError, ShapeError, shown
 from ..core.graph import Array, Var
-from .images import Path, as_images, asked, bare, finished, hide_axes, scores_of, softmax
+from .images import Path, as_images, asked, bare, figure_of, finished, hide_axes, scores_of, softmax
 from .plots import INK
-from .plots import _figure as figure_of
 
 TRUE, TAKEN, OTHER = "#3b75af", "#d9822b", "#c9d0d8"
 
@@ -102,7 +101,7 @@ def plot_mistakes(
         bars.spines[["top", "right", "left"]].set_visible(False)
         text = f"true {percent(p[mistake.label])}, taken {percent(p[mistake.predicted])}"
         bars.set_title(text, fontsize=7.5, color=INK, pad=2)
-    return finished(figure, path)
+    return finished(figure, path, "plot_mistakes")
 
 
 def percent(p: float) -> str:

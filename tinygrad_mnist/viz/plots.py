@@ -41,9 +41,6 @@ def figure(width: float, height: float) -> Figure:
     return made
 
 
-_figure = figure
-
-
 def finished(drawn: Figure, path: Path | None, who: str) -> Figure:
     """Write a figure where a path is given; give it back."""
     if path is not None:

@@ -18,6 +18,7 @@ import numpy as np
 from ..core.backend import default_generator, isolated
 from ..core.errors import ArgumentError, DTypeError, shown
 from ..core.graph import Array, Node, Var, enable_grad, no_grad, reachable
+from ..core.reprs import in_html
 from ..core.scope import Scope, state
 from ..tensors.tensor import Tensor
 from .trace import Paths, module_title
@@ -89,11 +90,13 @@ class Summary:
         form = "  ".join(f"{{:{side}{width}}}" for side, width in zip("<<>>>", widths, strict=True))
         lines = [form.format(*line) for line in table]
         rule = "─" * len(lines[0])
-        return "\n".join([lines[0], rule, *lines[1:], rule, *self._totals()])
+        return "\n".join([lines[0], rule, *lines[1:], rule, *self.totals()])
 
     __repr__ = __str__
+    _repr_html_ = in_html("summary")
 
-    def _totals(self) -> Iterator[str]:
+    def totals(self) -> Iterator[str]:
+        """Sum up, a line for each figure."""
         trainable = "all" if self.trainable_parameters == self.total_parameters else f"{self.trainable_parameters:,}"
         yield f"parameters     {self.total_parameters:,} ({trainable} trainable), {memory(self.parameter_bytes)}"
         if self.total_buffers:

@@ -13,6 +13,7 @@ from typing import Any, SupportsIndex
 
 from ...capture.program import Program
 from ...core.errors import ArgumentError
+from ...core.reprs import in_html
 from ...core.scope import state
 from ...nn.module import Module, as_tensors
 from ..compiled import PLANNERS, Compiled
@@ -51,6 +52,8 @@ class CompiledModule(Module):
     def program(self, measure: bool = True) -> Program:
         """Give the program of the latest call, as of a compiled step; where it recorded, of the forward half."""
         return self._latest.program(measure)  # type: ignore[no-any-return]
+
+    _repr_html_ = in_html("model")
 
     def __copy__(self) -> CompiledModule:
         return compiled(copy.copy(self._orig_mod), self._alone.backend)

@@ -1,0 +1,1 @@
+"""`python -m tinygrad_mnist train | draw | play | doctor | info`. Start reading with line.py, then train.py."""
