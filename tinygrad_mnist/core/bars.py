@@ -12,16 +12,21 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from .errors import MissingDependencyError
+
 TQDM = "tqdm.auto"
 
 
-def tqdm() -> Any:
-    """Give tqdm's class of bars for where we are, or None without tqdm."""
+def tqdm(needed_by: str = "") -> Any:
+    """Give tqdm's class of bars for where we are; without tqdm None, or MissingDependencyError where it is needed."""
     try:
         with warnings.catch_warnings():  # that a notebook without ipywidgets gets bars of text
             warnings.simplefilter("ignore")
             return importlib.import_module(TQDM).tqdm  # optional, and slow to import
     except ImportError:
+        if needed_by:
+            hint = "pip install tqdm, or progress=None for a bar only where there is one"
+            raise MissingDependencyError(f"{needed_by} needs tqdm, which is not installed.", hint=hint) from None
         return None
 
 

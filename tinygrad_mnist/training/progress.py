@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import Any
 
 from ..core import bars
-from ..core.errors import MissingDependencyError
 
 
 class Progress:
@@ -24,13 +23,10 @@ class Progress:
     def __init__(self, wanted: bool | None) -> None:
         self.bar: Any = None
         self.title, self.done = "", 0
-        self.tqdm = bars.tqdm() if wanted or (wanted is None and bars.is_watched()) else None
+        self.tqdm = None
+        if wanted or (wanted is None and bars.is_watched()):
+            self.tqdm = bars.tqdm("fit: progress=True" if wanted else "")
         self.lines = wanted is None and self.tqdm is None
-        if wanted and self.tqdm is None:
-            raise MissingDependencyError(
-                "fit: progress=True needs tqdm, which is not installed.",
-                hint="pip install tqdm, or progress=None for a bar only where there is one",
-            )
 
     def begin(self, title: str, total: int | None, done: int) -> None:
         """Show a new bar."""
