@@ -60,7 +60,8 @@ class Browser:
 
     def fits(self):
         """Tell whether nothing sticks out to the right."""
-        return self.run("document.documentElement.scrollWidth <= window.innerWidth")
+        page = "document.documentElement"  # not window.innerWidth, which on a phone grows with what sticks out
+        return self.run(f"{page}.scrollWidth <= {page}.clientWidth")
 
     def picture(self, path):
         """Save what is seen, for a look at it."""

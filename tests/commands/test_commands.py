@@ -259,7 +259,6 @@ def test_ctrl_c_elsewhere(capsys, monkeypatch):
 # ---------------------------------------------------------------- the player and the doctor
 
 
-@pytest.mark.skipif(not hasattr(tg.viz, "player"), reason="there is no player")
 @pytest.mark.parametrize("what", ["scalar", "mlp", "cnn"])
 def test_play_writes_a_page(what, there, capsys, monkeypatch):
     pytest.importorskip("sklearn")

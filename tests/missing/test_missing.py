@@ -31,7 +31,8 @@ def pytest_without(hidden, *args):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "without", "-q", "-rsfE", "--color=no", "-p", "no:cacheprovider", *args],
         capture_output=True, text=True, cwd=TESTS.parent, timeout=300, env={
-            **os.environ, "WITHOUT": ",".join(hidden), "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(HERE)]),
+            **os.environ, "WITHOUT": ",".join(hidden),
+            "PYTHONPATH": os.pathsep.join(map(str, (TESTS.parent, TESTS, HERE))),
         },
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
@@ -72,6 +73,7 @@ def test_fast(name):
     import tinygrad_mnist.fast.setup as setup
     setup.check_installed()
 def test_onnx(tmp_path): tg.export_onnx(model, tg.ones(1, 2), tmp_path / "a.onnx")
+def test_tensorboardX(tmp_path): tg.training.TensorBoard(tmp_path)
 def test_tqdm(): tg.training.fit(model, (tg.ones(4, 2), tg.zeros(4, dtype=tg.int64)), epochs=1, progress=True)
 @pytest.mark.parametrize("name", ["pandas", "distributed", "numba", "tqdm", "selenium", "treescope", "tensorboardX"])
 def test_child(name):

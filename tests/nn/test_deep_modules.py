@@ -76,7 +76,7 @@ def test_modules_nest_2000_levels(kind):
 def test_a_folded_picture_opens_as_many_levels_as_fit():
     pytest.importorskip("graphviz")
     out = nested(Wrap, 30)(tg.ones(4, 3))
-    for most, depth, frames in ((100, None, 31), (100, "page", 8), (5, "page", 4), (3, "page", 2)):
+    for most, depth, frames in ((100, None, 31), (100, "page", 6), (5, "page", 4), (3, "page", 2)):
         source = tg.viz.graph(out, max_nodes=most, depth=depth, repeats=False, key=False).source
         assert (source.count("subgraph"), source.count("folded")) == (frames, frames < 31), most
 

@@ -33,7 +33,7 @@ class Dot:
         self.attributes = {name: rest for name, _, rest in found}
         self.edges = re.findall(r"^\s*(\w+) -> (\w+)", self.source, re.M)
         found = re.findall(r"^\s*(\w+) -> (\w+) \[.*?label=<(.*?</font>)>", self.source, re.M)
-        self.passing = [(a, b, re.sub(r"<[^>]*>", "|", label).strip("| ").replace("||", "|")) for a, b, label in found]
+        self.passing = [(a, b, re.sub(r"(\s*<[^>]*>\s*)+", "|", label).strip("| ")) for a, b, label in found]
 
     def one(self, start):
         """Id of the only box whose label starts so."""

@@ -439,3 +439,21 @@ def test_the_suffix_decides_what_is_saved(tmp_path):
     assert (tmp_path / "g.gv").read_text() == picture.source
     picture.render(tmp_path / "r.svg")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["g.gv", "g.png", "g.svg", "r.svg"]
+
+
+def test_gradients_are_drawn_when_asked_and_nothing_is_changed():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    kept = x * 3
+    kept.retain_grad()
+    loss = (kept * kept).sum()
+    x.grad = tg.tensor([7.0, 7.0])
+    dot = Dot(viz.graph(loss, {"x": x, "kept": kept}, gradients=True))
+    assert dot.label("x").endswith("|grad: 18 … 36") and dot.label("kept").endswith("|grad: 6 … 12")
+    assert [label for _, _, label in dot.passing] == ["(2,)|grad: all 1"]
+    assert kept.grad is None and x.grad.tolist() == [7.0, 7.0]
+    loss.backward()
+    assert x.grad.tolist() == [25.0, 43.0]
+    with pytest.raises(tg.errors.GraphFreedError, match=r"graph\(gradients=True\)"):
+        viz.graph(loss, gradients=True)
+    with pytest.raises(ArgumentError, match="one tensor"):
+        viz.graph([loss, kept], gradients=True)

@@ -161,6 +161,7 @@ class Program:
         self.offsets: dict[Value, int] = {}
         self.size = 0
         self.wholes: dict[str, float] = {}  # µs of what can only be measured as a whole
+        self.fused: dict[Instruction, str] = {}  # ... and which of these an instruction is part of
         self.scratch: set[Value] = set()  # values of which threads keep one row at a time
 
     def kept(self) -> list[Value]:

@@ -67,11 +67,13 @@ class NumbaPlan(NumpyPlan):
     def measure(self, arrays: list[Array], repeat: int = 20) -> None:
         """Time what NumPy does by instruction, and each kernel as a whole."""
         super().measure(arrays, repeat)
-        self.program.wholes = {}
+        self.program.wholes, self.program.fused = {}, {}
         for kernel in self.kernels:
             steps = dict.fromkeys(task.step for phase in kernel.phases for task in phase.tasks)
             spent = sum(step.microseconds or 0.0 for step in steps)
-            self.program.wholes[f"kernel_{kernel.number}, {len(steps)} instructions at once"] = spent
+            name = f"kernel_{kernel.number}, {len(steps)} instructions at once"
+            self.program.wholes[name] = spent
+            self.program.fused |= dict.fromkeys(steps, name)
             for step in steps:
                 step.microseconds = None
 

@@ -6,8 +6,10 @@ from .fit import evaluate, fit, predict
 from .history import History
 from .metrics import accuracy
 from .run import Run
+from .statistics import Statistics
+from .tensorboard import TensorBoard
 
 __all__ = [
-    "Callback", "Checkpoint", "EarlyStopping", "History", "KeepBest", "Log", "Run", "accuracy", "evaluate", "fit",
-    "predict",
+    "Callback", "Checkpoint", "EarlyStopping", "History", "KeepBest", "Log", "Run", "Statistics", "TensorBoard",
+    "accuracy", "evaluate", "fit", "predict",
 ]  # fmt: skip

@@ -52,6 +52,9 @@ class Callback:
     def on_start(self, run: Training) -> None:
         """Look at the run before its first batch, also of one that is resumed."""
 
+    def on_batch_start(self, run: Training) -> None:
+        """Act before a training batch."""
+
     def on_batch_end(self, run: Training) -> None:
         """Act after a training batch; run.loss is its loss."""
 

@@ -131,6 +131,7 @@ class Run(Settings):
         self.progress.begin(f"epoch {self.epoch + 1}/{self.epochs}", total, self.batch)
         self.model.train()
         for batch in batches:
+            self.tell("on_batch_start")
             self._batch(batch)
             self.progress.advance(self.batch, **means(self.sums, self.samples))
             self.tell("on_batch_end")

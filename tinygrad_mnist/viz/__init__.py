@@ -1,11 +1,23 @@
-"""Pictures: the recorded graph, a compiled step, a model's layers, curves and confusion matrices. Exports only."""
+"""Pictures: the recorded graph, backpropagation played, a compiled step, a model's layers, training, why a gradient is
+what it is, and what a network sees. Exports only.
+"""
 
 from ..core.lines import record_lines
+from .attribution import occlusion, plot_occlusion, plot_saliency, saliency
+from .explain import Explanation, explain
 from .failed import failed
+from .features import feature_maps, plot_feature_maps, plot_weights
+from .flame import flame
 from .graph import graph
+from .histograms import plot_histograms
+from .mistakes import Mistake, mistakes, plot_mistakes
+from .player import player
 from .plots import confusion_matrix, plot_confusion, plot_curves
 from .program import program
 from .summary import Summary, summary
 
-__all__ = ["Summary", "confusion_matrix", "failed", "graph", "plot_confusion", "plot_curves", "program", "record_lines",
-           "summary"]  # fmt: skip
+__all__ = [
+    "Explanation", "Mistake", "Summary", "confusion_matrix", "explain", "failed", "feature_maps", "flame", "graph",
+    "mistakes", "occlusion", "player", "plot_confusion", "plot_curves", "plot_feature_maps", "plot_histograms",
+    "plot_mistakes", "plot_occlusion", "plot_saliency", "plot_weights", "program", "record_lines", "saliency", "summary",
+]  # fmt: skip

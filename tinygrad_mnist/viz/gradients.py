@@ -1,16 +1,16 @@
 """The gradients of all that a tensor was computed from, for a picture: `.grad` and the graph stay as they are.
 
-Knows no DOT. Read after trace.py.
+Knows no DOT. Read after trace.py and player_pass.py, which goes back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.engine import differentiate
 from ..core.errors import ArgumentError
 from ..core.graph import Var
 from ..core.seeds import seed_for
+from .player_pass import watch
 from .trace import Trace
 
 
@@ -19,8 +19,11 @@ def add_gradients(trace: Trace, roots: Sequence[Var]) -> None:
     if len(roots) != 1:
         hint = "draw the loss alone"
         raise ArgumentError("graph: gradients=True needs one tensor.", got=f"{len(roots)} tensors", hint=hint)
-    seed = seed_for(roots[0], None, "graph(gradients=True)", False)
-    origins = {v.made_by if v.made_by is not None else v.var: v for v in trace.values.values()}
-    found = differentiate(roots, [seed], [o for o in origins if o is not None], retain_graph=True, create_graph=False)
-    for origin, g in found.items():
-        origins[origin].gradient = g
+    seed_for(roots[0], None, "graph(gradients=True)", False)
+    found = watch(roots[0], "graph(gradients=True)")
+    arrived = {pulled.node: pulled.g for pulled in found.pulled}
+    for value in trace.values.values():
+        if value.made_by is not None:
+            value.gradient = arrived.get(value.made_by)
+        elif value.var is not None:
+            value.gradient = found.gradients.get(value.var)

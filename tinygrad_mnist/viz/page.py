@@ -57,7 +57,7 @@ def save_page(path: str | os.PathLike[str], text: str, owner: str) -> Path:
     """Write a page to a file, whole or not at all."""
     final = output_path(path, owner)
     output_folder(final.parent)
-    write_whole(final, text.encode(), owner)
+    write_whole(final, text.encode(errors="replace"), owner)  # half a surrogate in a name, say
     return final
 
 

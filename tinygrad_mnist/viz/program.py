@@ -1,29 +1,28 @@
-"""`program`: draw a compiled step: its instructions, the values that pass between them, and the memory they share.
+"""`program`: draw a compiled step: instructions, the values that pass between them, the memory that they share, time.
 
-Dark boxes are instructions (slate forward, plum backward, brown updates), pale ones what comes from outside. Below the
-name of an instruction stand its result's shape and a bar in the colour of the memory that it writes to: two of one
-colour share it. A thick orange edge is an input whose place the result takes. Read after graph.py.
+Forward runs down on the left, backward up beside it, with updates where their gradients are (rows.py). Dark boxes are
+instructions, as high as they take time; pale ones are what comes from outside. Below the name of an instruction stand
+its result's shape and a bar in the colour of the memory that it writes to. The key has colours and scale (key.py). Read
+after graph.py.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..capture.program import Instruction, Program, Value
 from ..core.errors import DTypeError
-from .colors import BACKWARD, FILLS, FONT, INK, LINE, OPERATION
+from .colors import FILLS, FONT, INK, LINE
+from .key import IN_PLACE, KINDS, MEMORY, PALE, Scale, color_of, key
 from .label import escape, markup, small
+from .rows import BACKWARD, FORWARD, Rows
 
 if TYPE_CHECKING:
     from .picture import Picture
 
-UPDATE, IN_PLACE = "#8a5a2b", "#dd8b34"
-MEMORY = (  # fills of the bars, readable under dark text; the next owner of memory takes the next one
-    "#a6cee3", "#b2df8a", "#fdbf6f", "#cab2d6", "#fb9a99", "#ffff99", "#8dd3c7", "#d9d9d9", "#bebada", "#fccde5",
-    "#ccebc5", "#80b1d3",
-)  # fmt: skip
-KINDS = {"input": "input", "state": "parameter", "gradient": "parameter", "constant": "constant"}
+SIDES = False, True  # of the picture: left, forward, and right
+UNSEEN = {"shape": "point", "style": "invis", "width": "0", "height": "0", "label": ""}
 
 
 class Replayed(Protocol):
@@ -34,79 +33,140 @@ class Replayed(Protocol):
 
 
 def program(step: Replayed, *, direction: str = "TB", measure: bool = True) -> Picture:
-    """Draw the program that the latest call of a compiled step ran.
+    """Draw the program that the latest call of a compiled step ran: a row for each module, its backward pass beside it.
 
     Args:    direction: "TB" down, "LR" to the right. measure: time every instruction first, on copies
+    Units:   the height of a box is the median of its microseconds, by the scale in the key; short times get the height
+             that their text needs. What a kernel of the backend "numba" does can only be timed as a whole: see the key
     Raises:  DTypeError for what is not compiled, CaptureError before the first call
     """
+    return Drawing(checked(step, "program").program(measure)).draw(direction)
+
+
+def checked(step: Any, who: str) -> Replayed:
+    """Give a compiled step, or raise DTypeError."""
     if not callable(getattr(step, "program", None)):
         hint = "step = tg.compile(step), and call it"
-        raise DTypeError("program: expected a compiled step.", got=type(step).__name__, hint=hint)
-    return Drawing(step.program(measure)).draw(direction)
+        raise DTypeError(f"{who}: expected a compiled step.", got=type(step).__name__, hint=hint)
+    found: Replayed = step
+    return found
 
 
 class Drawing:
-    """Places instructions in frames, one per module and direction, and draws the values between them."""
+    """Places instructions in frames, one per module call and direction, and draws the values between them."""
 
     def __init__(self, drawn: Program) -> None:
-        self.program = drawn
-        self.maker: dict[Value, Instruction] = {v: s for s in drawn.instructions for v in s.outputs}
+        self.program, self.rows, self.scale = drawn, Rows(drawn), Scale(drawn)
+        self.maker = self.rows.maker
         self.ids = {s: f"o{i}" for i, s in enumerate(drawn.instructions)}
         self.colors: dict[int, str] = {}  # by offset in the block
         self.count = 0
+        self.above: set[str] = set()  # boxes that have something of their own row above them, or below
+        self.below: set[str] = set()
 
     def draw(self, direction: str) -> Picture:
         """Write the DOT text."""
         picture: Picture = importlib.import_module(".picture", __package__).Picture(
             graph_attr={
                 "rankdir": direction, "bgcolor": "transparent", "fontname": FONT, "fontsize": "10", "fontcolor": LINE,
-                "nodesep": "0.2", "ranksep": "0.3", "labeljust": "l", "newrank": "true",
+                "nodesep": "0.15", "ranksep": "0.25", "labeljust": "l", "labelloc": "t", "newrank": "true",
             },
             node_attr={"fontname": FONT, "fontsize": "10", "fontcolor": INK, "shape": "box", "height": "0.2"},
             edge_attr={"color": LINE, "arrowsize": "0.6", "fontname": FONT, "fontsize": "8", "fontcolor": LINE},
         )  # fmt: skip
-        frames: dict[tuple[str, bool], list[Instruction]] = {}
+        frames: dict[tuple[int, int, str], list[Instruction]] = {}
         for s in self.program.instructions:
-            frames.setdefault((s.where, s.backward), []).append(s)
-        for number, ((where, backward), steps) in enumerate(frames.items()):
-            with picture.subgraph(name=f"cluster_{number}") as frame:
-                title = f"{where or 'the step'}{', backward' if backward else ''}"
-                frame.attr(
-                    label=markup([escape(title)], left=True), style="rounded,filled", color=LINE + "70",
-                    fillcolor=LINE + "14", margin="8",
-                )  # fmt: skip
-                for s in steps:
-                    self.place(frame, s)
+            frames.setdefault((self.rows.column[s], self.rows.row[s], s.where), []).append(s)
+        for side in SIDES:  # an unseen frame around each holds them apart
+            with picture.subgraph(name=f"cluster_{side:d}") as stack:
+                stack.attr(peripheries="0", margin="0")
+                for number, ((column, _, where), steps) in enumerate(frames.items()):
+                    if (column != FORWARD) is side:
+                        with stack.subgraph(name=f"cluster_{side:d}_{number}") as frame:
+                            self.fill(frame, f"{where or 'the step'}{', backward' * (column == BACKWARD)}", steps)
+                for row in range(self.rows.count if not side else 0):
+                    stack.node(f"a{row}", **UNSEEN)
+        for s in self.program.instructions:  # edges stand in no frame: what they end at would belong to it, too
+            for value in dict.fromkeys(s.values()):
+                if value in self.maker:
+                    self.edge(picture, value, s)
         for i, value in enumerate(self.program.results):
             self.outside(picture, f"r{i}", "output", f"result {i}", value)
-            self.edge(picture, value, f"r{i}", None)
+            if value in self.maker:
+                picture.edge(self.ids[self.maker[value]], f"r{i}")
+        self.hold(picture)
+        picture.attr(label=key(self.program, self.scale, [(color, offset) for offset, color in self.colors.items()]))
         return picture
+
+    def fill(self, frame: Picture, title: str, steps: list[Instruction]) -> None:
+        """Draw a frame and what stands in it."""
+        frame.attr(
+            label=markup([escape(title)], left=True), style="rounded,filled", color=LINE + "70", fillcolor=LINE + "14",
+            margin="8", peripheries="1",
+        )  # fmt: skip
+        for s in steps:
+            self.place(frame, s)
+
+    def hold(self, picture: Picture) -> None:
+        """Keep rows below each other, and backward to the right of forward, by edges that are not seen."""
+        with picture.subgraph() as heads:
+            heads.attr(rank="same")
+            heads.edge("h0", "h1", style="invis")
+        for head in ("h0", "h1"):
+            picture.node(head, **UNSEEN)
+        top = {side: min((r for s, r in self.rows.row.items() if self.side(s) is side), default=0) for side in SIDES}
+        for row in range(1, self.rows.count):
+            picture.edge(f"a{row - 1}", f"a{row}", style="invis", weight="20")
+        for s, box in self.ids.items():
+            row, side = self.rows.row[s], self.side(s)
+            if box not in self.above:
+                picture.edge(f"a{row}", box, style="invis", weight="0")
+                if row == top[side]:
+                    picture.edge(f"h{side:d}", box, style="invis", weight="50")
+            if box not in self.below and row + 1 < self.rows.count:
+                picture.edge(box, f"a{row + 1}", style="invis", weight="0")
+
+    def side(self, s: Instruction) -> bool:
+        """Tell what stands on the left from what stands on the right."""
+        return self.rows.column[s] != FORWARD
 
     def place(self, frame: Picture, s: Instruction) -> None:
         """Draw an instruction, the tensors from outside that it reads, and its edges."""
-        color = UPDATE if s.name in ("update", "write", "effect") else BACKWARD if s.backward else OPERATION
+        text, least = self.label(s)
         frame.node(
-            self.ids[s], self.label(s), style="rounded,filled" if not s.is_view else "rounded,dashed", fillcolor=color,
-            color="transparent" if not s.is_view else LINE, fontcolor="white" if not s.is_view else INK,
+            self.ids[s], text, style="rounded,filled" if not s.is_view else "rounded,filled,dashed",
+            fillcolor=color_of(s), color="transparent" if not s.is_view else LINE,
+            fontcolor="white" if not s.is_view else INK,
+            height=f"{self.scale.height(s, least):.4f}",
         )  # fmt: skip
         for value in dict.fromkeys(s.values()):
             if value not in self.maker and s.name not in ("update", "write"):
                 self.count += 1
                 name = f"v{self.count}"
                 self.outside(frame, name, KINDS[value.origin], value.name, value)
-                frame.edge(name, self.ids[s])
-            elif value in self.maker:
-                self.edge(frame, value, self.ids[s], s)
+                if self.rows.column[s] == BACKWARD:  # which runs upwards
+                    frame.edge(self.ids[s], name, dir="back")
+                    self.below.add(self.ids[s])
+                else:
+                    frame.edge(name, self.ids[s])
 
-    def edge(self, picture: Picture, value: Value, head: str, user: Instruction | None) -> None:
+    def edge(self, picture: Picture, value: Value, user: Instruction) -> None:
         """Draw a value from the instruction that makes it to one that uses it."""
-        if value not in self.maker:
-            return
-        taken = user is not None and user.in_place and value.holder is user.outputs[0].holder
+        maker, rows = self.maker[value], self.rows
+        taken = user.in_place and value.holder is user.outputs[0].holder
         style = {"color": IN_PLACE, "penwidth": "2.4"} if taken else {}
-        if user is not None and value is user.inputs[0] and not user.backward:
+        place, goal = (rows.row[maker], rows.column[maker]), (rows.row[user], rows.column[user])
+        down = place < goal or (place == goal and goal[1] != BACKWARD)
+        if place[1] != goal[1]:
+            style["weight"] = "0"
+        elif goal[1] == FORWARD and value is user.inputs[0]:
             style["weight"] = "6"  # keeps the forward pass straight
-        picture.edge(self.ids[self.maker[value]], head, **style)
+        tail, head = self.ids[maker], self.ids[user]
+        first, second = (tail, head) if down else (head, tail)
+        picture.edge(first, second, **style, **({} if down else {"dir": "back"}))
+        if place[0] == goal[0]:
+            self.below.add(first)
+            self.above.add(second)
 
     def outside(self, picture: Picture, name: str, kind: str, title: str, value: Value) -> None:
         """Draw what comes from outside, or is given back."""
@@ -114,33 +174,35 @@ class Drawing:
         text = markup([f"<b>{escape(title)}</b>", small(f"{value.shape} {value.dtype}")])
         picture.node(name, text, style="filled", fillcolor=fill, color=border)
 
-    def label(self, s: Instruction) -> str:
-        """Write an instruction: name, shape, the memory it writes to, time."""
+    def label(self, s: Instruction) -> tuple[str, float]:
+        """Write an instruction: name, shape, time, memory; and give the height that this needs, in points."""
+        name, of = s.name, light(str(s.outputs[0].shape), INK if s.is_view else PALE) if s.outputs else ""
         if s.name in ("update", "write") and s.values():
-            lines = [f"<b>{s.name}</b>", light(s.values()[0].name)]
-        else:
-            lines = [f"<b>{escape(s.name)}</b>"]
-            lines += [light(str(v.shape), INK if s.is_view else "#e5e7eb") for v in s.outputs[:1]]
-        if s.microseconds and not s.is_view:
+            of = light(s.values()[0].name)
+        lines = [f"<b>{escape(name)}</b>", *([of] if of else [])]
+        if s in self.program.fused:
+            lines.append(light(f"in {self.program.fused[s].partition(',')[0]}", INK if s.is_view else PALE))
+        elif s.microseconds and not s.is_view:
             lines.append(light(f"{s.microseconds:,.1f} µs"))
-        bar = self.bar(s)
-        rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines)
-        return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{rows}{bar}</table>>'
+        bars = self.bars(s)
+        rows = "".join([*(f"<tr><td>{line}</td></tr>" for line in lines), *bars])
+        least = 24 + 12 * (len(lines) - 1) + 14 * len(bars)
+        return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{rows}</table>>', least
 
-    def bar(self, s: Instruction) -> str:
+    def bars(self, s: Instruction) -> list[str]:
         """Write the bars that stand for the memory of result and residual; places in the block have colours."""
         rows = []
         for root in [v.root for v in s.outputs if not s.is_view]:
             offset = self.program.offsets.get(root)
-            text, color = root.name, "#e5e7eb"
+            text, color = root.name, PALE
             if offset is not None:
                 text = f"arena {offset:,}"
                 color = self.colors.setdefault(offset, MEMORY[len(self.colors) % len(MEMORY)])
             font = f'<font point-size="8" color="{INK}">{escape(text)}</font>'
             rows.append(f'<tr><td bgcolor="{color}" cellpadding="2">{font}</td></tr>')
-        return "".join(rows)
+        return rows
 
 
-def light(text: str, color: str = "#e5e7eb") -> str:
+def light(text: str, color: str = PALE) -> str:
     """Write a line of details on a dark box."""
     return f'<font point-size="8" color="{color}">{escape(text)}</font>'
