@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,9 +121,20 @@ def test_draw_writes_text_and_pictures(what, there, capsys):
     text = Path("step.dot").read_text()
     assert text.startswith("digraph") and "cross_entropy" in text and "(3, 10)" in text
     assert "wrote step.dot" in capsys.readouterr().out
+    assert main(["draw", what, "--out", "one.dot", "--depth", "0"]) == 0
+    assert len(Path("one.dot").read_text()) < len(text) and "cross_entropy" in Path("one.dot").read_text()
     assert main(["draw", what, "--out", "step.gif"]) == 1
     err = capsys.readouterr().err
     assert ".svg" in err and "Traceback" not in err
+
+
+def test_draw_writes_pages(there):
+    pytest.importorskip("graphviz")
+    if shutil.which("dot") is None:
+        pytest.importorskip("pygraphviz")
+    assert main(["draw", "--out", "step.html"]) == main(["draw", "--out", "step.svg"]) == 0
+    page, picture = Path("step.html").read_text("utf-8"), Path("step.svg").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>") and "cross_entropy" in page and "<svg" in picture
 
 
 def test_draw_without_dot_gives_the_text_and_says_so(there, capsys, monkeypatch):
@@ -247,7 +259,6 @@ def test_ctrl_c_elsewhere(capsys, monkeypatch):
 # ---------------------------------------------------------------- the player and the doctor
 
 
-@pytest.mark.skipif(not hasattr(tg.viz, "player"), reason="there is no player")
 @pytest.mark.parametrize("what", ["scalar", "mlp", "cnn"])
 def test_play_writes_a_page(what, there, capsys, monkeypatch):
     pytest.importorskip("sklearn")

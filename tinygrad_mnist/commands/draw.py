@@ -50,10 +50,8 @@ def run(settings: argparse.Namespace) -> int:
     manual_seed(settings.seed)
     count = settings.batch_size
     loss, names, _ = step_of(settings.what, rand(count, *SHAPE), randint(0, 10, (count,)))
-    names["logits"].retain_grad()
-    loss.backward(retain_graph=True)  # which else would free what the boxes show
     depth: dict[str, Any] = {"depth": settings.depth} if "depth" in settings else {}
-    picture = graph(loss, names, direction=settings.direction, **depth)
+    picture = graph(loss, names, gradients=True, direction=settings.direction, **depth)
     try:
         picture.save(path)
     except MissingDependencyError as error:  # the text, at least, can be written

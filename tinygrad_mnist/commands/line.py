@@ -90,7 +90,8 @@ def parser() -> argparse.ArgumentParser:
     draw = command("draw", "draw the graph of a training step", "draw mlp --out mlp.svg")
     what(draw, "graph_mlp.svg")
     draw.add_argument("--batch-size", type=whole(1), default=64, help="images in the step (default: 64)")
-    draw.add_argument("--depth", type=levels, default=argparse.SUPPRESS, help="levels of modules to open, or all")
+    draw.add_argument("--depth", type=levels, default=argparse.SUPPRESS, 
+                      help="levels of modules to open, or all (default: what a page has room for)")  # fmt: skip
     draw.add_argument("--direction", choices=("TB", "LR"), default="TB", help="down, or to the right")
 
     play = command("play", "write a page that steps through backpropagation", "play mlp --open")

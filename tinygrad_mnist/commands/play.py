@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 import webbrowser
-from typing import Any
 
 from .. import viz
 from ..core.backend import manual_seed
@@ -43,8 +42,7 @@ def run(settings: argparse.Namespace) -> int:
         images, labels = opened.train[: settings.batch_size]
         loss, names, name = step_of(settings.what, images, labels)
         title = f"Backpropagation through {name}"
-    player: Any = vars(viz)["player"]
-    player(loss, path, names=names, title=title)
+    viz.player(loss, path, names=names, title=title)
     print(f"wrote {path}")
     if settings.open:
         webbrowser.open(path.resolve().as_uri())
