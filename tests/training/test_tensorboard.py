@@ -172,6 +172,7 @@ def test_a_resumed_run_goes_on_and_a_new_one_replaces(tmp_path):
         run(tmp_path / "killed", kill=7, checkpoint=tmp_path / "run.npz")  # whose checkpoint is of 4 batches
     run(tmp_path / "killed", checkpoint=tmp_path / "run.npz")
     assert len(list((tmp_path / "killed").iterdir())) == 2
+    assert [e.step for e in events(tmp_path / "killed") if e.HasField("session_log")] == [0, 4], "what is dropped"
     assert without_time(tmp_path / "killed") == without_time(tmp_path / "whole")
     run(tmp_path / "whole")
     assert set(scalars(tmp_path / "whole")["loss/batch"]) == set(range(12))

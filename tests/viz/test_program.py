@@ -143,6 +143,9 @@ def test_a_module_called_twice_has_two_rows_and_each_its_own_backward():
     mine = {rows.row[s] for s in program.instructions if s.where == "0 Linear" and rows.column[s] == FORWARD}
     back = {rows.row[s] for s in program.instructions if s.where == "0 Linear" and s.backward}
     assert len(mine) == 2 and back == mine
+    read = {rows.row[s]: s.values()[0] for s in program.instructions if s.where == "0 Linear" and not s.backward}
+    products = [s for s in program.instructions if s.where == "0 Linear" and s.backward and s.name == "matmul"]
+    assert len(products) == 2 and all(read[rows.row[s]] in s.values() for s in products), "x of its own call"
 
 
 def test_edges_stand_in_no_frame_and_values_are_all_drawn():

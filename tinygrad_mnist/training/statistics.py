@@ -190,11 +190,11 @@ class Look:
             held = [p.gradient.array for p, _ in weights if p.gradient is not None]
             if held:
                 gradients[name] = some(joined(held), self.samples)
-            old = joined([before for _, before in weights]).astype(np.float64)
-            change = joined([p.array for p, _ in weights]) - old
-            size = float(np.sqrt(np.mean(old**2)))
-            ratios[name] = float(np.sqrt(np.mean(change**2))) / size if size else math.nan
-            updates[name] = some((change / size).astype(np.float32), self.samples) if size else some(change[:0], 1)
+            changes = [p.array - before for p, before in weights]
+            size = math.sqrt(sum(float(np.vdot(x, x)) for _, x in weights))
+            ratios[name] = math.sqrt(sum(float(np.vdot(x, x)) for x in changes)) / size if size else math.nan
+            taken = some(joined(changes), self.samples if size else 0)
+            updates[name] = taken * np.float32(math.sqrt(sum(x.size for x in changes)) / (size or 1.0))
         return {"activations": seen, "gradients": gradients, "updates": updates, "ratios": ratios}
 
     def stop(self) -> None:
@@ -209,7 +209,7 @@ def joined(arrays: list[Array]) -> Array:
 
 def some(array: Array, count: int) -> Array:
     """Copy some elements, from evenly spread places; all of them if there are no more than that."""
-    if array.size <= count:
+    if array.size <= count:  # the array itself may be changed later
         return array.astype(np.float32).ravel()
     places = (np.arange(1, count + 1) * SPREAD % 1 * array.size).astype(np.int64)
     return array[np.unravel_index(places, array.shape)].astype(np.float32)
