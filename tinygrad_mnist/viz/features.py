@@ -17,8 +17,8 @@ from ..core.scope import Scope, state
 from ..functions.types import TensorLike
 from ..tensors.tensor import Tensor
 from .images import Path, around, as_images, asked, bare, figure_of, finished, grid, hide_axes
+from .modules import Paths, module_title
 from .plots import INK
-from .trace import Paths, module_title
 
 
 def plot_weights(module: Any, *, count: int = 32, path: Path = None) -> Any:

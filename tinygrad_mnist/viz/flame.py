@@ -16,10 +16,10 @@ from ..core.errors import ArgumentError
 from ..core.scope import Scope
 from .colors import BACKWARD, INK, OPERATION
 from .key import UPDATE
+from .modules import is_backward
 from .plots import Path, figure, finished
 from .program import Replayed, checked
 from .rows import Rows
-from .trace import is_backward
 
 if TYPE_CHECKING:
     from .figure import Figure

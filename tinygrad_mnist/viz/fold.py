@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 
 from ..core.graph import Node, Var
 from ..core.scope import Scope
+from .modules import with_callers
 from .repeat import Repeats, joint_depth
-from .trace import with_callers
 
 PAGE, WIDEST = 1180, 12  # points, of 1200 that are 1600 pixels; boxes beside each other
 OPERATION, FOLDED, ARGUMENTS, FRAME, ENDS = 52, 70, 66, 28, 160  # points that boxes with their edges take, as measured

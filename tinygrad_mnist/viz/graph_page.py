@@ -17,10 +17,12 @@ from ..core.graph import Array, Freed, Node
 from ..core.lines import Lines
 from ..core.scope import Scope
 from .fold import Fold, Unit, by_call, nodes_of
-from .label import module_lines, number, setting
+from .label import number, setting
+from .modules import with_callers
 from .page import page
 from .picture import Picture, svg_of
-from .trace import Trace, Value, with_callers
+from .trace import Trace, Value
+from .words import module_lines
 
 MOST = 60  # layouts in a page
 LARGEST = 400  # boxes in a layout, unless the picture itself has more

@@ -14,10 +14,12 @@ from ..core.graph import Node
 from ..core.scope import Scope
 from .colors import BACKWARD, CULPRIT, FILLS, FOLDED, FONT, INK, LINE, OPERATION
 from .fold import Fold, Unit, nodes_of
-from .label import edge_label, escape, failure_label, fold_lines, markup, module_lines, node_label, value_label
+from .label import escape, markup
 from .legend import legend
+from .modules import is_backward
 from .repeat import Repeat, below
-from .trace import Trace, Value, is_backward
+from .trace import Trace, Value
+from .words import edge_label, failure_label, fold_lines, module_lines, node_label, value_label
 
 if TYPE_CHECKING:
     from .picture import Picture

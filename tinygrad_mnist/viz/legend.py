@@ -12,7 +12,8 @@ from ..core.graph import Freed, Node
 from .colors import BACKWARD, FILLS, LINE, OPERATION
 from .fold import Fold
 from .label import markup
-from .trace import Trace, Value, is_backward
+from .modules import is_backward
+from .trace import Trace, Value
 
 WORDS = {
     "parameter": "parameter", "input": "input", "constant": "constant: no gradient", "result": "result",

@@ -21,7 +21,7 @@ from ..core.graph import Array, Node, Var, enable_grad, no_grad, reachable
 from ..core.reprs import in_html
 from ..core.scope import Scope, state
 from ..tensors.tensor import Tensor
-from .trace import Paths, module_title
+from .modules import Paths, module_title
 
 WIDEST = 60  # characters of a layer's name that the table shows
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
