@@ -43,9 +43,10 @@ FLOORS = {
 }  # fmt: skip
 # where a module may be loaded when it is first needed: the optional and the slow ones
 LAZY = {
-    "data/sources.py", "data/workers.py", "core/locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py",
-    "viz/layout.py", "viz/picture.py", "viz/player.py", "viz/player_strip.py", "viz/program.py", "viz/notebook.py",
-    "viz/trees.py", "viz/explain_picture.py", "viz/images.py", "__init__.py", "compiler/compiled.py", "fast/plan.py",
+    "data/sources.py", "data/workers.py", "core/locks.py", "data/digits.py", "viz/graphs/graph.py",
+    "viz/curves/plots.py", "viz/graphs/layout.py", "viz/picture.py", "viz/backprop/player.py",
+    "viz/backprop/strip.py", "viz/steps/program.py", "viz/notebooks/notebook.py", "viz/notebooks/trees.py",
+    "viz/paths/drawing.py", "viz/predictions/images.py", "__init__.py", "compiler/compiled.py", "fast/plan.py",
     "fast/setup.py", "core/bars.py", "core/reprs.py", "training/history.py", "training/tensorboard.py",
     "commands/line.py", "commands/info.py", "tensors/safe_files.py", "core/absent.py", "core/calls.py",
     "export/export.py",

@@ -20,7 +20,7 @@ from tinygrad_mnist.core.errors import (
 )  # fmt: skip
 from tinygrad_mnist.core.primitive import primitive
 from tinygrad_mnist.nn import functional as F
-from tinygrad_mnist.viz import explain_factors
+from tinygrad_mnist.viz.paths import factors as explain_factors
 
 
 def leaf(rng, *shape):

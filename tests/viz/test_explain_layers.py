@@ -5,7 +5,7 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, viz
 from tinygrad_mnist.nn import functional as F
-from tinygrad_mnist.viz import explain_paths
+from tinygrad_mnist.viz.paths import search as explain_paths
 
 
 def recurrent(kind):

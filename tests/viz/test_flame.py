@@ -7,7 +7,7 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.core.errors import CaptureError, DTypeError
-from tinygrad_mnist.viz.rows import Rows
+from tinygrad_mnist.viz.steps.rows import Rows
 
 pytest.importorskip("matplotlib")
 flame = importlib.import_module("tinygrad_mnist.viz.flame")  # whose name in the package is that of the function

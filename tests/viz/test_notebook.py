@@ -20,7 +20,7 @@ from tinygrad_mnist.core import backend
 from tinygrad_mnist.core.errors import CaptureError, MissingDependencyError
 from tinygrad_mnist.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from tinygrad_mnist.training import History, KeepBest, fit
-from tinygrad_mnist.viz.heat import AROUND_ZERO, FROM_ZERO, LARGEST_CELL, heat_map
+from tinygrad_mnist.viz.notebooks.heat import AROUND_ZERO, FROM_ZERO, LARGEST_CELL, heat_map
 
 EVIL = "<script>alert('x')</script>"
 

@@ -12,7 +12,10 @@ from tinygrad_mnist.core import engine
 from tinygrad_mnist.core.graph import Node
 from tinygrad_mnist.core.primitive import primitive, registry
 from tinygrad_mnist.nn import functional as F
-from tinygrad_mnist.viz import player_arrays, player_formulas, player_lesson, player_pass
+from tinygrad_mnist.viz.backprop import arrays as player_arrays
+from tinygrad_mnist.viz.backprop import backward as player_pass
+from tinygrad_mnist.viz.backprop import formulas as player_formulas
+from tinygrad_mnist.viz.backprop import lesson as player_lesson
 
 LESSONS = [expression, mlp, convolutional, attention, several]
 

@@ -13,7 +13,8 @@ from lessons import attention, convolutional, expression, leaf, mlp, several
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.core.errors import MissingDependencyError
-from tinygrad_mnist.viz import player_pass, player_strip
+from tinygrad_mnist.viz.backprop import backward as player_pass
+from tinygrad_mnist.viz.backprop import strip as player_strip
 
 NASTY = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 

@@ -9,7 +9,7 @@ import pytest
 from tinygrad_mnist import viz
 from tinygrad_mnist.core.errors import ArgumentError, OutputError
 from tinygrad_mnist.training import History
-from tinygrad_mnist.viz import plots
+from tinygrad_mnist.viz.curves import plots
 
 pytest.importorskip("matplotlib")
 

@@ -10,9 +10,9 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.capture.program import Instruction, Program, Value
-from tinygrad_mnist.viz.key import HIGHEST, Scale, key
-from tinygrad_mnist.viz.program import Drawing
-from tinygrad_mnist.viz.rows import AFTER, FORWARD, Rows
+from tinygrad_mnist.viz.steps.key import HIGHEST, Scale, key
+from tinygrad_mnist.viz.steps.program import Drawing
+from tinygrad_mnist.viz.steps.rows import AFTER, FORWARD, Rows
 
 pytest.importorskip("graphviz")
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="the program `dot` of graphviz is not installed")

@@ -9,7 +9,7 @@ from drawn import Dot
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, viz
 from tinygrad_mnist.core.graph import reachable
-from tinygrad_mnist.viz.repeat import Repeats
+from tinygrad_mnist.viz.graphs.repeat import Repeats
 
 
 class Block(nn.Module):

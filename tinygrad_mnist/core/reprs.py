@@ -18,7 +18,7 @@ def in_html(name: str) -> Callable[[Any], str]:
 
     def _repr_html_(self: Any) -> str:
         refuse_captured("printing")
-        written: str = getattr(importlib.import_module("..viz.notebook", __package__), name)(self)
+        written: str = getattr(importlib.import_module("..viz.notebooks.notebook", __package__), name)(self)
         return written
 
     return _repr_html_
@@ -27,4 +27,4 @@ def in_html(name: str) -> Callable[[Any], str]:
 def for_treescope(self: Any) -> Any:
     """Give treescope what it reads a tensor with."""
     refuse_captured("printing")
-    return importlib.import_module("..viz.trees", __package__).adapter()
+    return importlib.import_module("..viz.notebooks.trees", __package__).adapter()

@@ -3,17 +3,17 @@ what it is, and what a network sees. Exports only.
 """
 
 from ..core.lines import record_lines
-from .attribution import occlusion, plot_occlusion, plot_saliency, saliency
-from .explain import Explanation, explain
-from .failed import failed
-from .features import feature_maps, plot_feature_maps, plot_weights
-from .flame import flame
-from .graph import graph
-from .histograms import plot_histograms
-from .mistakes import Mistake, mistakes, plot_mistakes
-from .player import player
-from .plots import confusion_matrix, plot_confusion, plot_curves
-from .program import program
+from .backprop.player import player
+from .curves.histograms import plot_histograms
+from .curves.plots import confusion_matrix, plot_confusion, plot_curves
+from .graphs.failed import failed
+from .graphs.graph import graph
+from .paths.explain import Explanation, explain
+from .predictions.attribution import occlusion, plot_occlusion, plot_saliency, saliency
+from .predictions.features import feature_maps, plot_feature_maps, plot_weights
+from .predictions.mistakes import Mistake, mistakes, plot_mistakes
+from .steps.flame import flame
+from .steps.program import program
 from .summary import Summary, summary
 
 __all__ = [

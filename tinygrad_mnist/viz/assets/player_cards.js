@@ -1,7 +1,7 @@
 // Cards: an array as digits, as a heat map or as images, with its name, its range and how much of it is shown.
 "use strict";
 
-// Give the function that makes cards of the arrays of a page, as player_arrays.py describes them.
+// Give the function that makes cards of the arrays of a page, as arrays.py describes them.
 function cards(arrays) {
   const unpacked = new Map();
   function numbers(number) {

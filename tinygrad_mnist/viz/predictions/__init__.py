@@ -1,0 +1,4 @@
+"""What a network sees in single images, and where it is wrong.
+
+Read images.py, attribution.py, features.py, mistakes.py.
+"""
