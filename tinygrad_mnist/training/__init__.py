@@ -2,12 +2,13 @@
 
 from .callbacks import Callback, EarlyStopping, KeepBest, Log
 from .checkpoint import Checkpoint
+from .doctor import RULES, Checkup, Doctor, Rule, Verdict
 from .fit import evaluate, fit, predict
 from .history import History
 from .metrics import accuracy
 from .run import Run
 
 __all__ = [
-    "Callback", "Checkpoint", "EarlyStopping", "History", "KeepBest", "Log", "Run", "accuracy", "evaluate", "fit",
-    "predict",
+    "RULES", "Callback", "Checkpoint", "Checkup", "Doctor", "EarlyStopping", "History", "KeepBest", "Log", "Rule",
+    "Run", "Verdict", "accuracy", "evaluate", "fit", "predict",
 ]  # fmt: skip

@@ -1,0 +1,117 @@
+"""`Doctor.check`: what can be told of a model and one batch alone. Can the model learn a few samples by heart?
+
+Works on a copy: neither the model nor the random numbers of the program are touched. Look next at doctor.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...core.backend import default_generator
+from ...core.graph import Var
+from ...nn import Module
+from ...optim import Adam
+from ..evaluation import batch_loss, evaluating, map_outputs, model_outputs
+from ..metrics import as_array
+from .look import Look, look, surprise
+from .symptom import Verdict
+
+Loss = Callable[..., Any]
+
+
+@dataclass
+class Checkup:
+    """What `Doctor.check` found: no verdict means that the model could learn the batch by heart.
+
+    steps: how many it took; samples: of how many; first, last: the loss before and after; wrong: share of samples
+    (of numbers: of the first loss) that is left
+    """
+
+    verdicts: list[Verdict]
+    steps: int
+    samples: int
+    first: float
+    last: float
+    wrong: float
+
+    @property
+    def healthy(self) -> bool:
+        """Tell whether nothing was found."""
+        return not self.verdicts
+
+    def __str__(self) -> str:
+        learned = f"Checkup: {self.samples} samples, loss {self.first:.4g} -> {self.last:.4g} in {self.steps} steps, "
+        return "\n".join([f"{learned}{100 * self.wrong:.3g} % wrong", *map(str, self.verdicts)])
+
+    __repr__ = __str__
+
+
+def by_heart(
+    model: Module, inputs: Any, targets: list[Any], loss_function: Loss, samples: int, steps: int, lr: float,
+    rest: float,
+) -> Checkup:  # fmt: skip
+    """Train a copy of a model on a few samples, without dropout, until at most `rest` of them are wrong."""
+    state = default_generator.numpy.bit_generator.state
+    try:
+        student = copy.deepcopy(model).train()
+        for module in student.modules():
+            if "Dropout" in type(module).__name__:
+                module.training = False
+        inputs = map_outputs(lambda x: x[:samples], inputs)
+        targets = [map_outputs(lambda x: x[:samples], t) for t in targets]
+        optimizer, first, loss, wrong = Adam(student.parameters(), lr=lr), math.nan, math.nan, 1.0
+        for step in range(steps + 1):
+            outputs = model_outputs(student, inputs)
+            objective = batch_loss(loss_function, outputs, targets)
+            loss = float(objective.item())
+            first = loss if step == 0 else first
+            wrong = share_wrong(outputs, targets, loss / first if first else 0.0)
+            if wrong <= rest or not math.isfinite(loss) or step == steps:
+                break
+            optimizer.zero_grad()
+            objective.backward()
+            optimizer.step()
+    finally:
+        default_generator.numpy.bit_generator.state = state
+    return Checkup([], step, min(samples, len(as_array(targets[0]))), first, loss, wrong)
+
+
+def first_look(model: Module, inputs: Any, targets: list[Any], loss_function: Loss) -> Look:
+    """Look at the loss of a batch."""
+    state = default_generator.numpy.bit_generator.state
+    try:
+        outputs = model_outputs(model, inputs)
+        loss = batch_loss(loss_function, outputs, targets)
+        return look(1, model, loss, outputs, targets[0] if len(targets) == 1 else None)
+    finally:
+        default_generator.numpy.bit_generator.state = state
+
+
+def share_wrong(outputs: Any, targets: list[Any], otherwise: float) -> float:
+    """Give the share of wrong classes; of what are no classes, another figure."""
+    if isinstance(outputs, Var) and len(targets) == 1:
+        scores, true = outputs.array, as_array(targets[0])
+        if scores.ndim == 2 and scores.shape[1] > 1 and true.shape == scores.shape[:1] and true.dtype.kind in "iu":
+            return float((scores.argmax(1) != true).mean())
+    return otherwise if math.isfinite(otherwise) else 1.0
+
+
+def deaf(model: Module, inputs: Any, targets: Any) -> bool:
+    """Tell whether a classifier's loss on zeros is about that on the inputs: it has learned nothing from them."""
+    state = default_generator.numpy.bit_generator.state
+    try:
+        with evaluating(model):
+            scores = [as_array(model_outputs(model, x)) for x in (inputs, map_outputs(zeros, inputs))]
+    finally:
+        default_generator.numpy.bit_generator.state = state
+    real, blind = (surprise(x, as_array(targets)) for x in scores)
+    return real > 0.9 * blind
+
+
+def zeros(x: Any) -> Any:
+    """Give zeros in the place of numbers, but leave whole numbers, which may choose rows, as they are."""
+    return x * 0 if as_array(x).dtype.kind == "f" else x
