@@ -44,6 +44,7 @@ FLOORS = {
 LAZY = {
     "data/sources.py", "data/workers.py", "core/locks.py", "data/digits.py", "viz/graph.py", "viz/plots.py",
     "viz/program.py", "__init__.py", "compiler/compiled.py", "fast/plan.py", "fast/setup.py", "training/progress.py",
+    "training/rates.py",
     "tensors/safe_files.py", "core/absent.py", "core/calls.py", "export/export.py",
 }  # fmt: skip
 # inside ops/ the families stand on each other in reading order

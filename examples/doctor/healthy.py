@@ -117,6 +117,7 @@ HEALTHY = [
     Training("MLP, Adam, cosine schedule", None, lambda d: mlp(d, 128), adam, settings=cosine, epochs=4),
     Training("tanh, SGD", None, lambda d: mlp(d, 128, 64, act=nn.Tanh), sgd, normalized),
     Training("sigmoid, Adam", None, lambda d: mlp(d, 128, act=nn.Sigmoid), lambda m: adam(m, 3e-3)),
+    Training("sigmoid, SGD: slow", None, lambda d: mlp(d, 128, act=nn.Sigmoid), sgd, epochs=3),
     Training("4 layers, Adam", None, lambda d: mlp(d, 128, 64, 32), adam),
     Training("8 layers, momentum", None, lambda d: he(mlp(d, *[64] * 7)), lambda m: sgd(m, 0.02, 0.9)),
     Training("8 layers of tanh, SGD", None, lambda d: xavier(mlp(d, *[64] * 7, act=nn.Tanh)), lambda m: sgd(m, 0.05)),

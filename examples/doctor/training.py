@@ -25,11 +25,13 @@ class Data(NamedTuple):
 
 
 def data_of(dataset) -> Data:
-    """Take the first images of a data set, or all there are but a sixth."""
-    count = min(SAMPLES, len(dataset.labels) * 5 // 6)
-    x = np.asarray(dataset.images, np.float32)[: count + VALID, None] / np.max(dataset.images)
-    y = np.asarray(dataset.labels, np.int64)[: count + VALID]
-    return Data(x[:count], y[:count], x[count:], y[count:])
+    """Take the first images of a data set; of a small one a sixth for validation, and the others several times."""
+    count = min(SAMPLES + VALID, len(dataset.labels))
+    valid = min(VALID, count // 6)
+    x = np.asarray(dataset.images, np.float32)[:count, None] / np.max(dataset.images)
+    y = np.asarray(dataset.labels, np.int64)[:count]
+    at = np.arange(SAMPLES) % (count - valid)
+    return Data(x[at], y[at], x[count - valid :], y[count - valid :])
 
 
 def mlp(data, *sizes, act=nn.ReLU):

@@ -6,9 +6,10 @@ from .doctor import RULES, Checkup, Doctor, Rule, Verdict
 from .fit import evaluate, fit, predict
 from .history import History
 from .metrics import accuracy
+from .rates import RateSearch, lr_find
 from .run import Run
 
 __all__ = [
-    "RULES", "Callback", "Checkpoint", "Checkup", "Doctor", "EarlyStopping", "History", "KeepBest", "Log", "Rule",
-    "Run", "Verdict", "accuracy", "evaluate", "fit", "predict",
+    "RULES", "Callback", "Checkpoint", "Checkup", "Doctor", "EarlyStopping", "History", "KeepBest", "Log", "RateSearch",
+    "Rule", "Run", "Verdict", "accuracy", "evaluate", "fit", "lr_find", "predict",
 ]  # fmt: skip

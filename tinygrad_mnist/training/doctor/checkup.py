@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ...core.backend import default_generator
 from ...core.graph import Var
-from ...nn import Module
+from ...nn import CrossEntropyLoss, Module
 from ...optim import Adam
+from ...tensors.creation import from_numpy
 from ..evaluation import batch_loss, evaluating, map_outputs, model_outputs
 from ..metrics import as_array
 from .look import Look, look, surprise
@@ -50,19 +54,25 @@ class Checkup:
     __repr__ = __str__
 
 
-def by_heart(
-    model: Module, inputs: Any, targets: list[Any], loss_function: Loss, samples: int, steps: int, lr: float,
-    rest: float,
-) -> Checkup:  # fmt: skip
-    """Train a copy of a model on a few samples, without dropout, until at most `rest` of them are wrong."""
+@contextmanager
+def draws_kept() -> Iterator[None]:
+    """Leave the package's random numbers as they were."""
     state = default_generator.numpy.bit_generator.state
     try:
+        yield
+    finally:
+        default_generator.numpy.bit_generator.state = state
+
+
+def by_heart(
+    model: Module, inputs: Any, targets: list[Any], loss_function: Loss, steps: int, lr: float, rest: float
+) -> tuple[Checkup, Module]:
+    """Train a copy of a model on a few samples, without dropout, until at most `rest` of them are wrong; give both."""
+    with draws_kept():
         student = copy.deepcopy(model).train()
         for module in student.modules():
             if "Dropout" in type(module).__name__:
                 module.training = False
-        inputs = map_outputs(lambda x: x[:samples], inputs)
-        targets = [map_outputs(lambda x: x[:samples], t) for t in targets]
         optimizer, first, loss, wrong = Adam(student.parameters(), lr=lr), math.nan, math.nan, 1.0
         for step in range(steps + 1):
             outputs = model_outputs(student, inputs)
@@ -75,20 +85,31 @@ def by_heart(
             optimizer.zero_grad()
             objective.backward()
             optimizer.step()
-    finally:
-        default_generator.numpy.bit_generator.state = state
-    return Checkup([], step, min(samples, len(as_array(targets[0]))), first, loss, wrong)
+    return Checkup([], step, len(as_array(targets[0])), first, loss, wrong), student
+
+
+def learns_but_knows_nothing(model: Module, inputs: Any, targets: Any, rest: float) -> bool:
+    """Tell whether a copy can learn half of some samples by heart, and then guesses the classes of the other half."""
+    true = as_array(targets)
+    half = len(true) // 2
+    found, student = by_heart(
+        model, map_outputs(lambda x: x[:half], inputs), [targets[:half]], CrossEntropyLoss(), 300, 1e-3, rest
+    )
+    if found.wrong > rest:
+        return False
+    with draws_kept(), evaluating(student):
+        guesses = as_array(model_outputs(student, map_outputs(lambda x: x[half:], inputs))).argmax(1)
+    chance = float(np.bincount(true).max() / len(true))
+    right, spread = float((guesses == true[half:]).mean()), math.sqrt(chance * (1 - chance) / (len(true) - half))
+    return right <= chance + 3 * spread
 
 
 def first_look(model: Module, inputs: Any, targets: list[Any], loss_function: Loss) -> Look:
     """Look at the loss of a batch."""
-    state = default_generator.numpy.bit_generator.state
-    try:
+    with draws_kept():
         outputs = model_outputs(model, inputs)
         loss = batch_loss(loss_function, outputs, targets)
         return look(1, model, loss, outputs, targets[0] if len(targets) == 1 else None)
-    finally:
-        default_generator.numpy.bit_generator.state = state
 
 
 def share_wrong(outputs: Any, targets: list[Any], otherwise: float) -> float:
@@ -102,14 +123,18 @@ def share_wrong(outputs: Any, targets: list[Any], otherwise: float) -> float:
 
 def deaf(model: Module, inputs: Any, targets: Any) -> bool:
     """Tell whether a classifier's loss on zeros is about that on the inputs: it has learned nothing from them."""
-    state = default_generator.numpy.bit_generator.state
-    try:
-        with evaluating(model):
-            scores = [as_array(model_outputs(model, x)) for x in (inputs, map_outputs(zeros, inputs))]
-    finally:
-        default_generator.numpy.bit_generator.state = state
+    with draws_kept(), evaluating(model):
+        scores = [as_array(model_outputs(model, x)) for x in (inputs, map_outputs(zeros, inputs))]
     real, blind = (surprise(x, as_array(targets)) for x in scores)
     return real > 0.9 * blind
+
+
+def joined(batches: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Put the samples of several batches together, where inputs are one tensor or array; else give the last batch."""
+    inputs = [as_array(x) for x, _ in batches if hasattr(x, "shape")]
+    if len(inputs) < len(batches) or len({x.shape[1:] for x in inputs}) > 1:
+        return batches[-1]
+    return from_numpy(np.concatenate(inputs)), from_numpy(np.concatenate([as_array(y) for _, y in batches]))
 
 
 def zeros(x: Any) -> Any:

@@ -17,7 +17,7 @@ from ...core.graph import Var
 from ...nn import Module
 from ...optim import Optimizer
 from ..callbacks import Callback, Training
-from ..evaluation import parts_of
+from ..evaluation import map_outputs, parts_of
 from ..fit import checked_loss
 from .checkup import Checkup, by_heart, first_look
 from .gradients import Gradients
@@ -92,12 +92,13 @@ class Doctor(Callback):
         self._judge.watch(run.model, run.optimizer)
 
     def looks(self, run: Training) -> bool:
-        """Say whether the next step is looked at."""
-        return self._judge.due()
+        """Say whether the next step is looked at: as Python, where it runs as such anyway, each one is glanced at."""
+        return self._judge.due() or getattr(run, "compile", None) is None
 
     def on_loss(self, run: Training, loss: Var, outputs: Any, inputs: Any, targets: list[Any]) -> None:
-        """Look at a step."""
-        self._judge.begin(loss, outputs, targets[0] if len(targets) == 1 else None, inputs)
+        """Look at a step, or see at a glance that its loss is a number."""
+        if self._judge.due() or not finite(loss.array):
+            self._judge.begin(loss, outputs, targets[0] if len(targets) == 1 else None, inputs)
 
     def on_batch_end(self, run: Training) -> None:
         """Judge what was seen, now that the weights have changed."""
@@ -176,7 +177,7 @@ class Doctor(Callback):
             raise ArgumentError(what, got=shown(loss), expected="a loss, before loss.backward()", hint=USE)
         judge, again = self._judge, self._gradients.added(loss)
         judge.finish(float(loss.array.mean()))
-        if judge.due():
+        if judge.due() or not finite(loss.array):
             seen = judge.begin(loss, outputs, targets, inputs)
             seen.again = again
             if seen.bad:
@@ -219,6 +220,7 @@ class Doctor(Callback):
                 raise ArgumentError(f"Doctor.check: {name} must be a whole number from 1.", got=repr(value))
         loss, (inputs, targets, _) = checked_loss("Doctor.check", loss_function), parts_of(batch)
         seen = first_look(copy.deepcopy(model), inputs, targets, loss)
-        found = by_heart(model, inputs, targets, loss, samples, steps, lr, self.rules["stuck"].limit)
+        few, theirs = (map_outputs(lambda x: x[:samples], part) for part in (inputs, targets))
+        found, _ = by_heart(model, few, theirs, loss, steps, lr, self.rules["stuck"].limit)
         found.verdicts = Judge(self.rules, self.off, lambda text: None).exact(model, seen, found)
         return found

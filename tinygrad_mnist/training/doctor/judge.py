@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ...core.graph import Array, Var
-from ...nn import CrossEntropyLoss, Module
+from ...nn import Module
 from ...optim import Optimizer
-from .checkup import Checkup, by_heart, deaf
+from .checkup import Checkup, deaf, joined, learns_but_knows_nothing
 from .look import Look, look, update_ratios
+from .of_data import WrongStart
 from .of_epochs import SYMPTOMS
 from .rules import Rule
 from .symptom import Course, Symptom, Verdict
 
 EARLY, OFTEN, SELDOM = 80, 2, 25  # looks: every second one of the first 80 steps, then every 25th
+CONSEQUENCES = "dead_relu", "vanishing", "rate_too_low", "constant_predictor"  # of a wrong start, among others
+LONGEST = 32  # steps that may go by until an update, of gradients summed over batches
 ALARMING = 3.0  # a loss of so many times the first one is watched at every step
 
 
@@ -45,26 +48,31 @@ class Judge:
     def watch(self, model: Module, optimizer: Optimizer) -> None:
         """Begin with a model and its optimizer. Weights that start as zeros have no relative change to judge."""
         self.course.model, self.course.optimizer = model, optimizer  # beside what a checkpoint gave back
+        self.parameters = [*model.parameters()]
         self.weights = [(n, p) for n, p in model.named_parameters() if p.ndim > 1 and p.differentiable
                         and p.array.any()]  # fmt: skip
 
     def due(self) -> bool:
         """Say whether the next step is looked at."""
         step = self.steps + 1
-        return self.alarmed or (step % OFTEN == 1 if step <= EARLY else step % SELDOM == 0)
+        return self.pending is None and (
+            self.alarmed or (step % OFTEN == 1 if step <= EARLY else step % SELDOM == 0)
+        )
 
     def begin(self, loss: Var, outputs: Any, targets: Any, inputs: Any) -> Look:
         """Look at a step whose loss is there, and remember the weights."""
         seen = self.pending = look(self.steps + 1, self.course.model, loss, outputs, targets)
         seen.lr = self.course.lr
         self.before = {name: p.array.copy() for name, p in self.weights if p.differentiable}
-        self.course.batch = None if inputs is None or targets is None else (inputs, targets)
+        self.ticks = [p.version.tick for p in self.parameters]
+        if inputs is not None and seen.labels is not None:
+            self.course.batches.append((inputs, targets))
         return seen
 
     def finish(self, loss: float | None = None) -> None:
         """Judge the step that was looked at, now that it is done. loss: of the latest step."""
         course, seen = self.course, self.pending
-        if seen is not None:
+        if seen is not None and (self.updated() or self.steps - seen.step >= LONGEST or seen.bad):
             self.pending = None
             seen.ratios = update_ratios(self.weights, self.before)
             course.first = course.first or seen
@@ -73,6 +81,10 @@ class Judge:
             self.judge(seen, lambda symptom: symptom.take(seen, course))
         if loss is not None and course.first is not None and course.first.loss:
             self.alarmed = not abs(loss) <= ALARMING * abs(course.first.loss)
+
+    def updated(self) -> bool:
+        """Tell whether weights have changed since the pending look."""
+        return self.ticks != [p.version.tick for p in self.parameters]
 
     def end_epoch(self, train_loss: float, valid_loss: float | None) -> None:
         """Judge an epoch."""
@@ -99,9 +111,18 @@ class Judge:
             beyond = figure > rule.limit if rule.above else figure < rule.limit
             self.streaks[name] = self.streaks.get(name, 0) + 1 if beyond else 0
             if self.streaks[name] >= rule.patience:
+                if name in CONSEQUENCES:
+                    self.blame_the_start(seen)
                 self.speak(self.verdicts, symptom, figure, rule.limit, seen.step)
             elif symptom.hint is not None and figure > symptom.hint and not beyond:
                 self.speak(self.hints, symptom, figure, symptom.hint, seen.step)
+
+    def blame_the_start(self, seen: Look) -> None:
+        """Say that the start was wrong before one of its consequences, if it was and nothing else was found."""
+        start = next((s for s in self.symptoms if isinstance(s, WrongStart)), None)
+        figure = start.figure(self.course) if start is not None and not self.verdicts else None
+        if start is not None and figure is not None and figure > start.rule.limit:
+            self.speak(self.verdicts, start, figure, start.rule.limit, seen.step)
 
     def speak(self, said: list[Verdict], symptom: Symptom, figure: float, limit: float, step: int) -> None:
         """Say a verdict, or a hint, unless it was said."""
@@ -114,15 +135,13 @@ class Judge:
         self.say(str(verdict))
 
     def confirmed(self, symptom: Symptom, figure: float | None, course: Course) -> float | None:
-        """Hold a suspicion of meaningless labels against two trials, which cost time: zeroed inputs, a few samples."""
+        """Hold a suspicion of meaningless labels against trials, which cost time: zeroed inputs, a few samples."""
         if symptom.name != "shuffled_labels" or figure is None or figure >= symptom.rule.limit:
             return figure
-        if course.batch is None or not deaf(course.model, *course.batch):
+        samples = joined([*course.batches])
+        if not deaf(course.model, *samples):
             return None
-        stuck = self.rules["stuck"]
-        inputs, targets = course.batch
-        found = by_heart(course.model, inputs, [targets], CrossEntropyLoss(), 16, stuck.window, 1e-3, stuck.limit)
-        return figure if found.wrong <= stuck.limit else None
+        return figure if learns_but_knows_nothing(course.model, *samples, self.rules["stuck"].limit) else None
 
     def exact(self, model: Module, seen: Look, found: Checkup) -> list[Verdict]:
         """Judge a look at a model alone: what needs no steps, and whether a few samples were learned by heart."""

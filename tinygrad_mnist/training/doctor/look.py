@@ -39,6 +39,7 @@ class Look:
     saturated: dict[str, float] = field(default_factory=dict)  # of each hidden tanh and sigmoid, the share of values
     classes: int = 0  # of a classification by raw outputs; else 0
     surprise: float = math.nan  # mean of -log of the share that the outputs give to the true class
+    spread: float = math.nan  # standard deviation of an output over samples, mean over classes
     guesses: Array | None = None  # how often each class was predicted
     labels: Array | None = None  # and how often it was true
     ratios: dict[str, float] = field(default_factory=dict)  # norm(change)/norm(weights), when the step is done
@@ -128,6 +129,8 @@ def read_classes(seen: Look, outputs: Any, targets: Any, names: set[str]) -> Non
     seen.classes = scores.shape[1]
     seen.surprise = surprise(scores, true)
     if math.isfinite(seen.surprise):
+        centred = scores - scores.mean(axis=0)
+        seen.spread = float(np.sqrt(np.square(centred).mean(axis=0)).mean()) if len(scores) > 1 else math.nan
         seen.guesses = np.bincount(scores.argmax(1), minlength=seen.classes)
         seen.labels = np.bincount(true[(true >= 0) & (true < seen.classes)], minlength=seen.classes)
 

@@ -7,13 +7,17 @@ Look next at of_epochs.py.
 from __future__ import annotations
 
 import math
-from statistics import median
+from collections import deque
+from statistics import fmean, median
 
 import numpy as np
 
 from ...core.graph import Array
 from .look import Look
+from .rules import Rule
 from .symptom import Course, Symptom
+
+FLAT = 0.003  # outputs that differ less between samples do not tell them apart
 
 
 class WrongStart(Symptom):
@@ -22,14 +26,19 @@ class WrongStart(Symptom):
     name = "wrong_start"
 
     def take(self, look: Look, course: Course) -> float | None:
-        """Give the first loss as a multiple of ln C, as long as losses are worse than guessing still."""
+        """Give the figure as long as losses are worse than guessing still."""
+        figure = self.figure(course)
+        return figure if figure is not None and self.now > self.guessing else None
+
+    def figure(self, course: Course) -> float | None:
+        """Give the first loss as a multiple of ln C."""
         first = course.first
         if first is None or not first.classes or not math.isfinite(first.surprise):
             return None
         guessing = math.log(first.classes)
         recent = [seen.surprise for seen in [*course.looks][-self.rule.window :]]
         self.first, self.now, self.guessing = first.surprise, median(recent), guessing
-        return first.surprise / guessing if self.now > guessing else None
+        return first.surprise / guessing
 
     def told(self, course: Course) -> tuple[str, str]:
         """Name the losses."""
@@ -44,8 +53,8 @@ class ConstantPredictor(Symptom):
     name = "constant_predictor"
     hint = 0.5
 
-    def __init__(self, rule: object) -> None:
-        super().__init__(rule)  # type: ignore[arg-type]
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
         self.guesses: Array | float = 0.0
         self.labels: Array | float = 0.0
         self.all: Array | float = 0.0
@@ -56,6 +65,7 @@ class ConstantPredictor(Symptom):
             return None
         self.guesses, self.labels, self.all = self.guesses + look.guesses, self.labels + look.labels, (
             self.all + look.labels)
+        self.flat = look.spread < FLAT
         guesses, labels, total = np.asarray(self.guesses), np.asarray(self.labels), np.asarray(self.all)
         if guesses.sum() < self.rule.window or not labels.sum():
             return None
@@ -65,17 +75,47 @@ class ConstantPredictor(Symptom):
         self.true = float(labels[self.which] / labels.sum())
         self.usual = float(total[self.which] / total.sum())
         few = self.true > self.share - 0.3  # predictions follow the labels of this window ...
-        return None if few and self.usual > self.true - 0.3 and self.usual < 1 else self.share  # ... and all others
+        if few and self.usual > self.true - 0.3 and self.usual < 1:  # ... and of all others
+            return None
+        # labels without meaning lead to one class, too: they are looked for at the end of the epoch
+        return self.share if self.flat or self.usual == 1 or course.rows or self.share <= self.rule.limit else None
 
     def told(self, course: Course) -> tuple[str, str]:
         """Name the class and the shares."""
         seen = (f"class {self.which} is {100 * self.share:.3g} % of the predictions, {100 * self.true:.3g} % of the "
                 f"labels of these batches and {100 * self.usual:.3g} % of all labels so far")  # fmt: skip
-        if self.true > 0.9 and self.usual < 0.6:
-            return seen, "shuffle=True: the batches come sorted by class"
+        if self.flat:
+            seen += "; the outputs are the same for all inputs"
         if self.usual == 1:
             return seen, "look at the labels: there is a single class"
         return seen, "less weight decay; look at the last layer (no relu behind it, biases near 0) and at the inputs"
+
+
+class Unshuffled(Symptom):
+    """Batches of one class each, of labels that are of many."""
+
+    name = "unshuffled"
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
+        self.shares: deque[float] = deque(maxlen=self.rule.window)
+        self.all: Array | float = 0.0
+
+    def take(self, look: Look, course: Course) -> float | None:
+        """Give the mean share of the most frequent class of each batch, if no class is that of most labels."""
+        if look.labels is None or look.labels.sum() < 16:
+            return None
+        self.all = self.all + look.labels
+        self.shares.append(float(look.labels.max() / look.labels.sum()))
+        if len(self.shares) < self.rule.window or np.max(self.all) > 0.8 * np.sum(self.all):
+            return None
+        self.share = fmean(self.shares)
+        return self.share
+
+    def told(self, course: Course) -> tuple[str, str]:
+        """Name the share."""
+        seen = f"{100 * self.share:.3g} % of the labels of a batch are one class, and another one in other batches"
+        return seen, "shuffle=True: the batches come sorted by class"
 
 
 class ShuffledLabels(Symptom):
@@ -83,15 +123,15 @@ class ShuffledLabels(Symptom):
 
     name = "shuffled_labels"
 
-    def __init__(self, rule: object) -> None:
-        super().__init__(rule)  # type: ignore[arg-type]
-        self.moves = 1e-3  # the least change of every layer that speaks of learning
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
+        self.moves = 3e-4  # the least change of every layer that speaks of learning
 
     def epoch(self, course: Course) -> float | None:
         """Give how far the loss of the epoch's second half is from the entropy of the labels, if weights move."""
         looks = [x for x in course.epoch if x.labels is not None]
         late = looks[len(looks) // 2 :]
-        if len(late) < 3 or sum(x.size for x in looks) < 500 or course.batch is None:
+        if len(late) < 3 or late[-1].spread < FLAT or sum(x.size for x in looks) < 500 or not course.batches:
             return None
         changes = [[x.ratios[name] for x in late if name in x.ratios] for name in late[-1].ratios]
         dead = max((1 - float(np.mean(mask)) for mask in union(late).values()), default=0.0)
@@ -107,7 +147,8 @@ class ShuffledLabels(Symptom):
     def told(self, course: Course) -> tuple[str, str]:
         """Name loss and entropy."""
         seen = (f"after an epoch of healthy updates the loss is {self.loss:.4g}, the entropy of the labels "
-                f"{self.entropy:.4g}; zeros do as well as the inputs, and a few samples can be learned by heart")  # fmt: skip
+                f"{self.entropy:.4g}; zeros do as well as inputs; a few samples can be learned, and tell nothing "
+                "of others")  # fmt: skip
         return seen, "look at pairs (input, label): are they shuffled apart, shifted, or read from another file?"
 
 

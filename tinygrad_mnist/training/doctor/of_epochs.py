@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from .of_data import ConstantPredictor, ShuffledLabels, WrongStart
+from .of_data import ConstantPredictor, ShuffledLabels, Unshuffled, WrongStart
 from .of_steps import DeadRelu, Exploding, RateTooHigh, RateTooLow, Saturated, Vanishing
 from .of_structure import DoubleSoftmax, EvaluationMode, Unreached, UnscaledInput, ZeroGrad
 from .symptom import Course, Symptom
@@ -39,6 +39,6 @@ class Overfitting(Symptom):
 
 
 SYMPTOMS: tuple[type[Symptom], ...] = (
-    DoubleSoftmax, EvaluationMode, ZeroGrad, Unreached, UnscaledInput, Exploding, RateTooHigh, Saturated, WrongStart,
-    DeadRelu, Vanishing, RateTooLow, ConstantPredictor, ShuffledLabels, Overfitting,
+    DoubleSoftmax, EvaluationMode, ZeroGrad, Unreached, UnscaledInput, Exploding, RateTooHigh, Unshuffled, Saturated,
+    WrongStart, DeadRelu, Vanishing, RateTooLow, ConstantPredictor, ShuffledLabels, Overfitting,
 )  # fmt: skip

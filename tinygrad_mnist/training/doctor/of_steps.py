@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.graph import Array
 from .look import Look
+from .rules import Rule
 from .symptom import Course, Symptom
 
 GOOD = 1e-3  # share of its size by which a layer should change in a step, about
@@ -25,16 +26,24 @@ def nearest(x: float) -> str:
 
 
 class RateTooHigh(Symptom):
-    """One step that changes a layer by a large part of itself."""
+    """Steps that change a layer by a large part of itself: the first one, or several in a row."""
 
     name = "rate_too_high"
 
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
+        self.recent: deque[tuple[float, str]] = deque(maxlen=self.rule.window)
+
     def take(self, look: Look, course: Course) -> float | None:
-        """Give the largest norm(change)/norm(weights) of this step."""
-        finite = {k: r for k, r in look.ratios.items() if math.isfinite(r)}
+        """Give the largest norm(change)/norm(weights) of the first step; later the least of the window."""
+        finite = [(r, name) for name, r in look.ratios.items() if math.isfinite(r)]
         if not finite:
             return None
-        self.layer, self.ratio = max(finite.items(), key=lambda pair: pair[1])
+        self.recent.append(max(finite))
+        grows = course.first is not None and abs(look.loss) > 2 * abs(course.first.loss)  # which is told apart
+        if len(self.recent) > 1 and (grows or len(self.recent) < self.rule.window):
+            return None
+        self.ratio, self.layer = min(self.recent)
         return self.ratio
 
     def told(self, course: Course) -> tuple[str, str]:
@@ -47,8 +56,8 @@ class RateTooHigh(Symptom):
 class Layers(Symptom):
     """Base of what is judged by the median change of each layer."""
 
-    def __init__(self, rule: object) -> None:
-        super().__init__(rule)  # type: ignore[arg-type]
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
         self.recent: dict[str, deque[float]] = {}
 
     def medians(self, look: Look) -> dict[str, float]:
@@ -111,8 +120,8 @@ class Exploding(Symptom):
     name = "exploding"
     bad = ""
 
-    def __init__(self, rule: object) -> None:
-        super().__init__(rule)  # type: ignore[arg-type]
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
         self.losses: deque[float] = deque(maxlen=self.rule.window)
 
     def take(self, look: Look, course: Course) -> float | None:
@@ -120,7 +129,7 @@ class Exploding(Symptom):
         if not math.isfinite(look.loss):
             self.bad = look.bad
             return math.inf
-        self.losses.append(look.loss)
+        self.losses.append(abs(look.loss))
         first = course.first
         start = max(abs(first.loss), math.log(first.classes) if first.classes else 0.0) if first is not None else 0.0
         if len(self.losses) < self.rule.window or not start:
@@ -142,8 +151,8 @@ class Saturated(Symptom):
 
     name = "saturated"
 
-    def __init__(self, rule: object) -> None:
-        super().__init__(rule)  # type: ignore[arg-type]
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
         self.recent: dict[str, deque[float]] = {}
 
     def take(self, look: Look, course: Course) -> float | None:
@@ -167,8 +176,8 @@ class DeadRelu(Symptom):
 
     name = "dead_relu"
 
-    def __init__(self, rule: object) -> None:
-        super().__init__(rule)  # type: ignore[arg-type]
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
         self.active: dict[str, Array] = {}
         self.samples = 0
 

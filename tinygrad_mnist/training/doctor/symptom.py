@@ -52,7 +52,7 @@ class Course:
     looks: deque[Look] = field(default_factory=lambda: deque(maxlen=64))
     epoch: list[Look] = field(default_factory=list)  # the looks of this epoch
     rows: list[tuple[float, float | None]] = field(default_factory=list)  # losses of each epoch: training, validation
-    batch: tuple[Any, Any] | None = None  # inputs and targets of the latest look
+    batches: deque[tuple[Any, Any]] = field(default_factory=lambda: deque(maxlen=8))  # (inputs, targets) of looks
 
     @property
     def lr(self) -> float:
