@@ -7,7 +7,8 @@
     python examples/training_doctor.py --data digits       # scikit-learn's 8x8 digits instead of MNIST
 
 Expected: nothing found in any healthy training, and for each broken one its mistake as the first verdict; status 1
-otherwise (on the digits, which are learned by heart quickly, for healthy ones only). Each training is short: 6,400 images, mostly two epochs. doctor/__init__.py says where what is.
+otherwise (on the digits, which are learned by heart quickly, for healthy ones only). Each training is short: 6,400
+images, mostly two epochs. doctor/__init__.py says where what is.
 """
 
 from __future__ import annotations

@@ -206,7 +206,7 @@ class Doctor(Callback):
         """Examine a model on one batch: the graph of its loss, and whether a copy can learn a few samples by heart.
 
         The copy is trained with Adam and without dropout until at most 5 % of the samples are wrong (of numbers: until
-        5 % of the first loss is left); the model stays as it is.
+        5 % of the first loss is left), in a second try with ten times the rate; the model stays as it is.
 
         Args:
             batch: (inputs, targets); loss_function: cross-entropy unless given

@@ -141,7 +141,8 @@ class Judge:
         samples = joined([*course.batches])
         if not deaf(course.model, *samples):
             return None
-        return figure if learns_but_knows_nothing(course.model, *samples, self.rules["stuck"].limit) else None
+        stuck = self.rules["stuck"]
+        return figure if learns_but_knows_nothing(course.model, *samples, stuck.window, stuck.limit) else None
 
     def exact(self, model: Module, seen: Look, found: Checkup) -> list[Verdict]:
         """Judge a look at a model alone: what needs no steps, and whether a few samples were learned by heart."""

@@ -17,6 +17,7 @@ from .look import Look
 from .rules import Rule
 from .symptom import Course, Symptom
 
+FEW = 16  # samples that tell something of a batch
 FLAT = 0.003  # outputs that differ less between samples do not tell them apart
 
 
@@ -48,42 +49,41 @@ class WrongStart(Symptom):
 
 
 class ConstantPredictor(Symptom):
-    """Nearly all predictions are one class, and not because nearly all labels are."""
+    """Nearly all predictions of a batch are one class, perhaps another one in the next; and not because labels are."""
 
     name = "constant_predictor"
     hint = 0.5
 
     def __init__(self, rule: Rule) -> None:
         super().__init__(rule)
-        self.guesses: Array | float = 0.0
-        self.labels: Array | float = 0.0
-        self.all: Array | float = 0.0
+        self.guesses, self.labels, self.all = np.zeros(1), np.zeros(1), np.zeros(1)  # of few samples, and of all
+        self.counts = np.zeros(3)  # samples, those predicted to be their batch's first class, those that are
 
     def take(self, look: Look, course: Course) -> float | None:
-        """Count; when there are enough predictions give the share of the class that is predicted most."""
+        """Count; when there are enough predictions give the share of the class that a batch's predictions are most."""
         if look.guesses is None or look.labels is None:
             return None
         self.guesses, self.labels, self.all = self.guesses + look.guesses, self.labels + look.labels, (
             self.all + look.labels)
-        self.flat = look.spread < FLAT
-        guesses, labels, total = np.asarray(self.guesses), np.asarray(self.labels), np.asarray(self.all)
-        if guesses.sum() < self.rule.window or not labels.sum():
+        if self.guesses.sum() < FEW:
             return None
-        self.guesses, self.labels = 0.0, 0.0
-        self.which = int(guesses.argmax())
-        self.share = float(guesses[self.which] / guesses.sum())
-        self.true = float(labels[self.which] / labels.sum())
-        self.usual = float(total[self.which] / total.sum())
-        few = self.true > self.share - 0.3  # predictions follow the labels of this window ...
-        if few and self.usual > self.true - 0.3 and self.usual < 1:  # ... and of all others
+        which = int(self.guesses.argmax())
+        self.counts += self.guesses.sum(), self.guesses[which], self.labels[which]
+        self.guesses, self.labels = np.zeros(1), np.zeros(1)
+        if self.counts[0] < self.rule.window:
+            return None
+        (samples, predicted, true), self.counts = self.counts, np.zeros(3)
+        self.which, self.flat = which, look.spread < FLAT
+        self.share, self.true, self.usual = predicted / samples, true / samples, self.all[which] / self.all.sum()
+        if self.true > self.share - 0.3 and self.usual < 1:  # predictions follow the labels
             return None
         # labels without meaning lead to one class, too: they are looked for at the end of the epoch
         return self.share if self.flat or self.usual == 1 or course.rows or self.share <= self.rule.limit else None
 
     def told(self, course: Course) -> tuple[str, str]:
         """Name the class and the shares."""
-        seen = (f"class {self.which} is {100 * self.share:.3g} % of the predictions, {100 * self.true:.3g} % of the "
-                f"labels of these batches and {100 * self.usual:.3g} % of all labels so far")  # fmt: skip
+        seen = (f"{100 * self.share:.3g} % of a batch's predictions are one class, lately class {self.which}, as are "
+                f"{100 * self.true:.3g} % of its labels")  # fmt: skip
         if self.flat:
             seen += "; the outputs are the same for all inputs"
         if self.usual == 1:
@@ -103,7 +103,7 @@ class Unshuffled(Symptom):
 
     def take(self, look: Look, course: Course) -> float | None:
         """Give the mean share of the most frequent class of each batch, if no class is that of most labels."""
-        if look.labels is None or look.labels.sum() < 16:
+        if look.labels is None or look.labels.sum() < FEW:
             return None
         self.all = self.all + look.labels
         self.shares.append(float(look.labels.max() / look.labels.sum()))

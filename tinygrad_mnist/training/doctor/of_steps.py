@@ -17,6 +17,7 @@ from .rules import Rule
 from .symptom import Course, Symptom
 
 GOOD = 1e-3  # share of its size by which a layer should change in a step, about
+START = 20  # steps that show how the weights began
 MOVES = 1e-3  # a layer that changes by more does learn
 
 
@@ -26,7 +27,7 @@ def nearest(x: float) -> str:
 
 
 class RateTooHigh(Symptom):
-    """Steps that change a layer by a large part of itself: the first one, or several in a row."""
+    """Steps that change a layer by a large part of itself: the first one, or several in a row soon after."""
 
     name = "rate_too_high"
 
@@ -36,12 +37,12 @@ class RateTooHigh(Symptom):
 
     def take(self, look: Look, course: Course) -> float | None:
         """Give the largest norm(change)/norm(weights) of the first step; later the least of the window."""
-        finite = [(r, name) for name, r in look.ratios.items() if math.isfinite(r)]
-        if not finite:
+        numbers = [(r, name) for name, r in look.ratios.items() if not math.isnan(r)]
+        if not numbers:
             return None
-        self.recent.append(max(finite))
+        self.recent.append(max(numbers))
         grows = course.first is not None and abs(look.loss) > 2 * abs(course.first.loss)  # which is told apart
-        if len(self.recent) > 1 and (grows or len(self.recent) < self.rule.window):
+        if len(self.recent) > 1 and (grows or look.step > START or len(self.recent) < self.rule.window):
             return None
         self.ratio, self.layer = min(self.recent)
         return self.ratio
@@ -49,8 +50,8 @@ class RateTooHigh(Symptom):
     def told(self, course: Course) -> tuple[str, str]:
         """Name the layer, and a rate."""
         seen = f"one step changed {self.layer} by {100 * self.ratio:.3g} % of its size"
-        better = nearest(course.lr * 10 * GOOD / self.ratio)
-        return seen, f"a lower learning rate: about {better} instead of {course.lr:g} (lr_find measures one)"
+        better = f"about {nearest(course.lr * 10 * GOOD / self.ratio)}" if math.isfinite(self.ratio) else "far less"
+        return seen, f"a lower learning rate: {better} instead of {course.lr:g} (lr_find measures one)"
 
 
 class Layers(Symptom):
@@ -160,7 +161,8 @@ class Saturated(Symptom):
         for name, share in look.saturated.items():
             self.recent.setdefault(name, deque(maxlen=self.rule.window)).append(share)
         means = {name: fmean(shares) for name, shares in self.recent.items() if len(shares) == self.rule.window}
-        if not means:
+        learned = course.first is not None and abs(look.loss) < abs(course.first.loss) / 2
+        if not means or (look.step > START and learned):  # who is sure of what was learned may be at the bounds
             return None
         self.layer, self.share = max(means.items(), key=lambda pair: pair[1])
         return self.share
