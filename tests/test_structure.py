@@ -48,7 +48,6 @@ LAZY = {
     "viz/backprop/strip.py", "viz/steps/program.py", "viz/notebooks/notebook.py", "viz/notebooks/trees.py",
     "viz/paths/drawing.py", "viz/predictions/images.py", "__init__.py", "compiler/compiled.py", "fast/plan.py",
     "fast/setup.py", "core/bars.py", "core/reprs.py", "training/history.py", "training/tensorboard.py",
-    "training/rates.py",
     "commands/line.py", "commands/info.py", "tensors/safe_files.py", "core/absent.py", "core/calls.py",
     "export/export.py",
 }  # fmt: skip

@@ -6,7 +6,6 @@ Knows nothing of `fit`'s loop. Look next at step.py and doctor/.
 from __future__ import annotations
 
 import copy
-import importlib
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..core.backend import default_generator
-from ..core.errors import ArgumentError, DTypeError, MissingDependencyError, TrainingError, shown
+from ..core.errors import ArgumentError, DTypeError, TrainingError, shown
 from ..core.graph import Array
 from ..nn import Module
 from ..optim import Adam, Optimizer
+from ..viz.curves.plots import INK, figure
 from .callbacks import give_back
 from .evaluation import batch_loss, model_outputs, parts_of
 from .fit import checked_loss
@@ -25,7 +25,7 @@ from .sources import as_loader
 
 SMOOTH = 0.9  # of the running mean of losses
 DIVERGED = 4.0  # times the least loss, where the search ends
-BLUE, ORANGE, INK = "#3b75af", "#d9822b", "#22303c"
+BLUE, ORANGE = "#3b75af", "#d9822b"
 
 
 class RateSearch:
@@ -170,13 +170,8 @@ def suggested(rates: Array, losses: Array) -> RateSearch:
 
 def drawn(found: RateSearch) -> Any:
     """Draw the loss at each rate."""
-    try:
-        figures = importlib.import_module("matplotlib.figure")  # optional, and slow to import
-    except ImportError:
-        what = "lr_find: drawing needs matplotlib, which is not installed."
-        raise MissingDependencyError(what, hint="pip install matplotlib; .rate needs none") from None
-    figure = figures.Figure(figsize=(6.4, 4), dpi=110, layout="constrained")
-    axes = figure.subplots()
+    made: Any = figure(6.4, 4)
+    axes = made.subplots()
     axes.plot(found.rates, found.losses, color=BLUE, alpha=0.35, linewidth=1, label="loss")
     axes.plot(found.rates, found.smoothed, color=BLUE, label="smoothed")
     axes.axvline(found.rate, color=ORANGE, linestyle="--", label=f"suggested: {found.rate:.2g}")
@@ -187,4 +182,4 @@ def drawn(found: RateSearch) -> Any:
     axes.set_ylabel("loss")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, labelcolor=INK)
-    return figure
+    return made
