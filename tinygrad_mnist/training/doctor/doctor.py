@@ -35,8 +35,8 @@ class Doctor(Callback):
 
     In a loop: `doctor.watch(model, optimizer)` before it; in it `doctor.step(loss, outputs, targets, inputs)` when the
     loss is there, before `loss.backward()`; `doctor.epoch(valid_loss)` after each epoch. `doctor.check(model, batch)`
-    needs no training. It looks at every second of the first 80 steps and at every 50th later (half as often where steps are
-    compiled), and changes nothing.
+    needs no training. It looks at every second of the first 80 steps and at every 50th later, half as often where steps
+    are compiled.
 
     Args:
         off: names of symptoms not to look for, out of `RULES`
@@ -122,12 +122,11 @@ class Doctor(Callback):
 
     def on_end(self, run: Training) -> None:
         """Find out where numbers stopped being finite, if that ended the training."""
-        ended = [n for n, p in run.model.named_parameters() if not finite(p.array)]
-        if not ended and (math.isfinite(run.loss) or self._judge.steps + run.batch == 0):
-            return
-        seen = self._judge.pending
-        if seen is None or not seen.bad:  # a compiled step, which was not looked at
-            where = f"{ended[0]} holds" if ended else "it holds"
+        ended, seen = [n for n, p in run.model.named_parameters() if not finite(p.array)], self._judge.pending
+        if seen is None or not seen.bad:
+            if not ended and (math.isfinite(run.loss) or not self._judge.steps):
+                return
+            where = f"{ended[0]} holds" if ended else "it holds"  # a compiled step, which was not looked at
             seen = Look(0, math.nan, bad=f"{where} no finite numbers any more; compile=False tells the operation")
         seen.step, seen.loss, course = self._judge.steps + 1, math.nan, self._judge.course
         self._judge.pending = None
