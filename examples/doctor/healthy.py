@@ -109,6 +109,42 @@ def smooth(data):
     return nn.Sequential(nn.Flatten(), nn.Linear(width, 128), nn.LayerNorm(128), nn.GELU(), nn.Linear(128, 10))
 
 
+class Rows(nn.Module):
+    """A recurrent network that reads an image row by row."""
+
+    def __init__(self, data):
+        self.body, self.head = nn.LSTM(data.x.shape[-1], 64, batch_first=True), nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.head(self.body(x.flatten(0, 1))[0][:, -1])
+
+
+class Patches(nn.Module):
+    """A transformer block over 16 patches."""
+
+    def __init__(self, data):
+        self.side = data.x.shape[-1] // 4
+        self.embed, self.places = nn.Linear(self.side**2, 32), nn.Parameter(tg.randn(1, 16, 32) * 0.02)
+        self.block, self.head = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True), nn.Linear(32, 10)
+
+    def forward(self, x):
+        patches = x.reshape(-1, 4, self.side, 4, self.side).permute(0, 1, 3, 2, 4).reshape(-1, 16, self.side**2)
+        return self.head(self.block(self.embed(patches) + self.places).mean(1))
+
+
+class Residual(nn.Module):
+    """Two convolutions with batch norm, the second beside a shortcut."""
+
+    def __init__(self, data):
+        self.first, self.norm = nn.Conv2d(1, 16, 3, padding=1, stride=2), nn.BatchNorm2d(16)
+        self.second, self.other = nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x):
+        x = self.norm(self.first(x)).relu()
+        return self.head((x + self.other(self.second(x))).relu().mean((2, 3)))
+
+
 HEALTHY = [
     Training("MLP, SGD", None, lambda d: mlp(d, 128), sgd),
     Training("MLP, momentum, normalized inputs", None, lambda d: mlp(d, 128), lambda m: sgd(m, 0.02, 0.9), normalized),
@@ -127,6 +163,9 @@ HEALTHY = [
     Training("MLP, 256 samples a batch", None, lambda d: mlp(d, 128), lambda m: adam(m, 3e-3), epochs=6, batch=256),
     Training("batch norm and dropout, Adam", None, normalizing, adam),
     Training("layer norm and gelu, AdamW", None, smooth, lambda m: tg.optim.AdamW(m.parameters(), 1e-3)),
+    Training("LSTM, Adam", None, Rows, lambda m: adam(m, 3e-3)),
+    Training("transformer block, Adam", None, Patches, adam),
+    Training("residual CNN, Adam", None, Residual, lambda m: adam(m, 3e-3)),
     Training("README's MLP, one cycle", None, Readme, lambda m: adam(m, 3e-3), settings=one_cycle(3e-3), epochs=4),
     Training("README's CNN, one cycle", None, readme_cnn, lambda m: adam(m, 2e-3), few(2560), settings=one_cycle(2e-3),
              epochs=3),

@@ -106,7 +106,7 @@ def test_gradients_summed_on_purpose_are_no_mistake():
 
     step, (doctor, said) = 0, quiet()
     model = mlp(32)
-    assert looped(model, doctor, sgd(model), before=before, every=3) == [] and not said
+    assert looped(model, doctor, sgd(model), before=before, every=3, epochs=8) == [] and not said
     assert doctor.worst["rate_too_low"] > 1e-3  # changes are seen, though two steps of three make none
 
 

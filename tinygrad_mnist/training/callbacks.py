@@ -31,7 +31,6 @@ class Training(Protocol):
     epoch: int
     batch: int
     loss: float
-    latest: tuple[Any, list[Any]] | None
     history: History
 
     @property

@@ -9,17 +9,19 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from ...core.graph import Array, Var
 from ...nn import Module
 from ...optim import Optimizer
 from .checkup import Checkup, deaf, joined, learns_but_knows_nothing
-from .look import Look, look, update_ratios
+from .look import Look, look, norm, update_ratios
 from .of_data import WrongStart
 from .of_epochs import SYMPTOMS
 from .rules import Rule
 from .symptom import Course, Symptom, Verdict
 
-EARLY, OFTEN, SELDOM = 80, 2, 25  # looks: every second one of the first 80 steps, then every 25th
+EARLY, OFTEN, SELDOM = 80, 2, 50  # looks: every second one of the first 80 steps, then every 50th; half of them whole
 CONSEQUENCES = "dead_relu", "vanishing", "rate_too_low", "constant_predictor"  # of a wrong start, among others
 LONGEST = 32  # steps that may go by until an update, of gradients summed over batches
 ALARMING = 3.0  # a loss of so many times the first one is watched at every step
@@ -40,31 +42,38 @@ class Judge:
         self.steps = 0
         self.course: Course = Course()
         self.pending: Look | None = None  # of a step that is not done yet
-        self.before: dict[str, Array] = {}  # weights before it
+        self.before: dict[str, Array] = {}  # weights before it, and their norms
+        self.sizes: dict[str, float] = {}
         self.judged: dict[str, int] = {}  # the step of each symptom's latest figure
         self.streaks: dict[str, int] = {}
         self.alarmed = False
+        self.sparing = False  # at compiled steps, which run as Python to be looked at, there are whole looks only
 
     def watch(self, model: Module, optimizer: Optimizer) -> None:
         """Begin with a model and its optimizer. Weights that start as zeros have no relative change to judge."""
         self.course.model, self.course.optimizer = model, optimizer  # beside what a checkpoint gave back
-        self.parameters = [*model.parameters()]
-        self.weights = [(n, p) for n, p in model.named_parameters() if p.ndim > 1 and p.differentiable
-                        and p.array.any()]  # fmt: skip
+        self.parameters = [*model.named_parameters()]
+        self.weights = [(n, p) for n, p in self.parameters if p.ndim > 1 and p.differentiable and p.array.any()]
+        self.before = {name: np.empty_like(p.array) for name, p in self.weights}
 
     def due(self) -> bool:
         """Say whether the next step is looked at."""
-        step = self.steps + 1
-        return self.pending is None and (
-            self.alarmed or (step % OFTEN == 1 if step <= EARLY else step % SELDOM == 0)
-        )
+        step, times = self.steps + 1, 1 + self.sparing
+        usual = step % (times * OFTEN) == 1 if step <= EARLY else step % (times * SELDOM) == 0
+        return self.pending is None and (self.alarmed or usual)
 
     def begin(self, loss: Var, outputs: Any, targets: Any, inputs: Any) -> Look:
         """Look at a step whose loss is there, and remember the weights."""
-        seen = self.pending = look(self.steps + 1, self.course.model, loss, outputs, targets)
+        step = self.steps + 1
+        whole = self.alarmed or (step % (2 * OFTEN) == 1 if step <= EARLY else step % (2 * SELDOM) == 0)
+        seen = self.pending = look(step, self.course.model, loss, outputs, targets, self.parameters, whole)
         seen.lr = self.course.lr
-        self.before = {name: p.array.copy() for name, p in self.weights if p.differentiable}
-        self.ticks = [p.version.tick for p in self.parameters]
+        if whole:
+            for name, p in self.weights:
+                np.copyto(self.before[name], p.array)
+            self.sizes = {name: norm(p.array) for name, p in self.weights}
+        self.whole = whole
+        self.ticks = [p.version.tick for _, p in self.parameters]
         if inputs is not None and seen.labels is not None:
             self.course.batches.append((inputs, targets))
         return seen
@@ -74,7 +83,8 @@ class Judge:
         course, seen = self.course, self.pending
         if seen is not None and (self.updated() or self.steps - seen.step >= LONGEST or seen.bad):
             self.pending = None
-            seen.ratios = update_ratios(self.weights, self.before)
+            if self.whole:
+                seen.ratios = update_ratios(self.weights, self.before, self.sizes)
             course.first = course.first or seen
             course.looks.append(seen)
             course.epoch.append(seen)
@@ -84,7 +94,7 @@ class Judge:
 
     def updated(self) -> bool:
         """Tell whether weights have changed since the pending look."""
-        return self.ticks != [p.version.tick for p in self.parameters]
+        return self.ticks != [p.version.tick for _, p in self.parameters]
 
     def end_epoch(self, train_loss: float, valid_loss: float | None) -> None:
         """Judge an epoch."""

@@ -22,6 +22,8 @@ NORMALIZED = {"softmax", "sigmoid"}
 NORMALIZING = {"cross_entropy", "log_softmax", "softplus"}  # what a loss begins with that takes raw outputs
 MODAL = ("Dropout", "BatchNorm")  # in the names of layers that differ between training and evaluation
 
+Named = list[tuple[str, Any]]  # parameters with their paths
+
 
 @dataclass
 class Look:
@@ -39,33 +41,44 @@ class Look:
     saturated: dict[str, float] = field(default_factory=dict)  # of each hidden tanh and sigmoid, the share of values
     classes: int = 0  # of a classification by raw outputs; else 0
     surprise: float = math.nan  # mean of -log of the share that the outputs give to the true class
-    spread: float = math.nan  # standard deviation of an output over samples, mean over classes
+    scores: Array | None = None  # the outputs themselves
     guesses: Array | None = None  # how often each class was predicted
     labels: Array | None = None  # and how often it was true
     ratios: dict[str, float] = field(default_factory=dict)  # norm(change)/norm(weights), when the step is done
     lr: float = math.nan
     again: bool | None = None  # whether gradients of an earlier step were added to
 
+    @property
+    def spread(self) -> float:
+        """Standard deviation of an output over the samples, mean over classes."""
+        return math.nan if self.scores is None else float(self.scores.std(axis=0).mean())
 
-def look(step: int, model: Module, loss: Var, outputs: Any, targets: Any) -> Look:
-    """Read a step's graph, outputs and targets."""
+
+def look(
+    step: int, model: Module, loss: Var, outputs: Any, targets: Any, parameters: Named | None = None,
+    whole: bool = True,
+) -> Look:  # fmt: skip
+    """Read a step's graph, and if it is a whole look outputs and targets. parameters: of the model, if at hand."""
+    parameters = [*model.named_parameters()] if parameters is None else parameters
     seen = Look(step, float(loss.array.reshape(-1)[0]) if loss.array.size == 1 else float(loss.array.mean()))
     nodes = reachable([loss.node]) if loss.node is not None else []
-    read_graph(seen, nodes, model)
-    read_classes(seen, outputs, targets, {node.name for node in nodes})
+    read_graph(seen, nodes, model, parameters)
+    seen.size = len(outputs.array) if isinstance(outputs, Var) and outputs.ndim else 0
+    if whole and hasattr(targets, "shape") and seen.size:
+        read_classes(seen, outputs.array, as_array(targets), {node.name for node in nodes})
     if not math.isfinite(seen.loss):
         seen.bad = first_bad(nodes, model)
     return seen
 
 
-def read_graph(seen: Look, nodes: list[Node], model: Module) -> None:
+def read_graph(seen: Look, nodes: list[Node], model: Module, parameters: Named) -> None:
     """Walk from the loss to the inputs: activations, what is normalized twice, what is not reached."""
     reached: set[int] = set()
     first: Node | None = None  # the earliest call with parameters, as far as the walk has come
     for node in nodes:
         name = node.name
         if name == "relu" and node.out.ndim > 1:
-            seen.active[label(node, seen.active)] = node.out.max(axis=samples_axes(node.out)) > 0
+            seen.active[label(node, seen.active)] = active(node.out)
         elif first is not None and name in BOUNDED:
             low, high = BOUNDED[name]
             inside = np.count_nonzero((node.out >= low) & (node.out <= high))
@@ -73,15 +86,15 @@ def read_graph(seen: Look, nodes: list[Node], model: Module) -> None:
         elif first is None and name in NORMALIZING:
             if (source := through_views(node)) is not None and source.name in NORMALIZED:
                 seen.twice = f"{source.where()} gives its result to {node.where()}, which normalizes it again"
-        parameters = [p for p in node.parents if isinstance(p, Var)]
-        if parameters:
-            reached.update(map(id, parameters))
+        leaves = [p for p in node.parents if isinstance(p, Var)]
+        if leaves:
+            reached.update(map(id, leaves))
             first = node
     if seen.step == 1 and first is not None and "norm" not in first.name:
         given = [a for a, p in zip(first.args, first.parents, strict=True) if not isinstance(p, Var)]
         numbers = [a for a in given if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.size]
         seen.reach = max((max(float(a.max()), -float(a.min())) for a in numbers), default=None)
-    seen.unreached = [n for n, p in model.named_parameters() if p.differentiable and id(p) not in reached]
+    seen.unreached = [n for n, p in parameters if p.differentiable and id(p) not in reached]
     if not model.training:
         seen.evaluating = [f"{path} {type(m).__name__}".strip() for path, m in model.named_modules() if modal(m)]
 
@@ -91,9 +104,13 @@ def modal(module: Module) -> bool:
     return any(word in type(module).__name__ for word in MODAL) or (isinstance(module, Layer) and module.trains)
 
 
-def samples_axes(out: Array) -> tuple[int, ...]:
-    """Name the axes that are no units: of images all but the channels, else all but the last."""
-    return (0, 2, 3) if out.ndim == 4 else tuple(range(out.ndim - 1))
+def active(out: Array) -> Array:
+    """Tell which units are above 0 for some sample; of images a unit is a channel, else what the last axis numbers."""
+    if out.ndim != 4:
+        return np.asarray(out.max(axis=tuple(range(out.ndim - 1))) > 0)
+    found: Array = out[:4].max(axis=(0, 2, 3)) > 0  # nearly all are, so that few are looked for among all samples
+    found[~found] = out[:, ~found].max(axis=(0, 2, 3)) > 0
+    return found
 
 
 def label(node: Node, known: dict[str, Any]) -> str:
@@ -114,13 +131,9 @@ def through_views(node: Node) -> Node | None:
     return parent if isinstance(parent, Node) else None
 
 
-def read_classes(seen: Look, outputs: Any, targets: Any, names: set[str]) -> None:
+def read_classes(seen: Look, scores: Array, true: Array, names: set[str]) -> None:
     """Count predicted and true classes, where the outputs are raw ones of classes and the targets class numbers."""
-    if not isinstance(outputs, Var) or outputs.ndim < 1:
-        return
-    scores, true = outputs.array, as_array(targets) if hasattr(targets, "shape") else None
-    seen.size = len(scores)
-    if true is None or scores.ndim != 2 or scores.shape[1] < 2 or not scores.size or scores.dtype.kind != "f":
+    if scores.ndim != 2 or scores.shape[1] < 2 or scores.dtype.kind != "f":
         return
     if true.shape == scores.shape and true.dtype.kind == "f":
         true = true.argmax(1)
@@ -129,18 +142,17 @@ def read_classes(seen: Look, outputs: Any, targets: Any, names: set[str]) -> Non
     seen.classes = scores.shape[1]
     seen.surprise = surprise(scores, true)
     if math.isfinite(seen.surprise):
-        centred = scores - scores.mean(axis=0)
-        seen.spread = float(np.sqrt(np.square(centred).mean(axis=0)).mean()) if len(scores) > 1 else math.nan
+        seen.scores = scores
         seen.guesses = np.bincount(scores.argmax(1), minlength=seen.classes)
-        seen.labels = np.bincount(true[(true >= 0) & (true < seen.classes)], minlength=seen.classes)
+        seen.labels = np.bincount(true if true.min() >= 0 else true[true >= 0], minlength=seen.classes)
 
 
 def surprise(scores: Array, true: Array) -> float:
     """Compute the mean cross-entropy of raw outputs, whatever loss is trained with (weights, smoothing, a sum)."""
     with np.errstate(all="ignore"):
         shifted = scores - scores.max(axis=1, keepdims=True)
-        chosen = shifted[np.arange(len(true)), np.clip(true, 0, scores.shape[1] - 1)]
-        return float((np.log(np.exp(shifted).sum(axis=1)) - chosen).mean())
+        chosen = shifted[np.arange(len(true)), true]
+        return float((np.log(np.add.reduce(np.exp(shifted), axis=1)) - chosen).sum()) / len(true)
 
 
 def finite(x: Any) -> bool:
@@ -162,16 +174,18 @@ def first_bad(nodes: list[Node], model: Module) -> str:
     return "no operation of this step"
 
 
-def update_ratios(weights: list[tuple[str, Any]], before: dict[str, Array]) -> dict[str, float]:
-    """Compute norm(change)/norm(weights before) of each layer's weights; of those that were 0 nothing."""
+def update_ratios(weights: Named, before: dict[str, Array], sizes: dict[str, float]) -> dict[str, float]:
+    """Compute norm(change)/norm(weights before); what was before is lost. sizes: the norms."""
     found = {}
     for name, p in weights:
-        old = before.get(name)
-        if old is None or old.shape != p.array.shape:
-            continue
-        change, size = np.subtract(p.array, old).reshape(-1), old.reshape(-1)
-        norm = math.sqrt(float(np.dot(size, size)))
-        if norm > 0:
-            moved = float(np.dot(change, change))
-            found[name] = math.sqrt(moved) / norm if moved >= 0 else math.nan
+        old, size = before[name], sizes[name]
+        if old.shape == p.array.shape and size > 0:
+            change = np.subtract(p.array, old, out=old)
+            found[name] = norm(change) / size
     return found
+
+
+def norm(x: Array) -> float:
+    """Compute the root of the sum of squares; infinite if it overflows."""
+    flat = x.reshape(-1)
+    return float(np.sqrt(np.dot(flat, flat)))

@@ -37,7 +37,7 @@ class WrongStart(Symptom):
         if first is None or not first.classes or not math.isfinite(first.surprise):
             return None
         guessing = math.log(first.classes)
-        recent = [seen.surprise for seen in [*course.looks][-self.rule.window :]]
+        recent = [seen.surprise for seen in course.looks if seen.classes][-self.rule.window :]
         self.first, self.now, self.guessing = first.surprise, median(recent), guessing
         return first.surprise / guessing
 

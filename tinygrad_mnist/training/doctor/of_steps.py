@@ -57,16 +57,14 @@ class RateTooHigh(Symptom):
 class Layers(Symptom):
     """Base of what is judged by the median change of each layer."""
 
-    def __init__(self, rule: Rule) -> None:
-        super().__init__(rule)
-        self.recent: dict[str, deque[float]] = {}
-
-    def medians(self, look: Look) -> dict[str, float]:
-        """Take in a look; give the median of the window, of each layer that has a whole one."""
-        for name, ratio in look.ratios.items():
-            self.recent.setdefault(name, deque(maxlen=self.rule.window)).append(ratio)
-        full = {name: [r for r in rs if math.isfinite(r)] for name, rs in self.recent.items()}
-        return {name: median(rs) for name, rs in full.items() if len(rs) == self.rule.window}
+    def medians(self, course: Course) -> dict[str, float]:
+        """Give the median of each layer over the window, if there is a whole one behind the warm-up."""
+        recent = [seen.ratios for seen in course.looks if seen.ratios and seen.step > self.rule.warm_up]
+        recent = recent[-self.rule.window :]
+        if len(recent) < self.rule.window:
+            return {}
+        columns = {name: [ratios[name] for ratios in recent if name in ratios] for name in recent[-1]}
+        return {name: median(rs) for name, rs in columns.items() if len(rs) == len(recent) and math.isfinite(sum(rs))}
 
 
 class Vanishing(Layers):
@@ -76,7 +74,7 @@ class Vanishing(Layers):
 
     def take(self, look: Look, course: Course) -> float | None:
         """Give the least median change of a layer, if another one learns."""
-        found = self.medians(look)
+        found = self.medians(course)
         if len(found) < 2 or max(found.values()) < MOVES:
             return None
         self.layer, self.ratio = min(found.items(), key=lambda pair: pair[1])
@@ -99,7 +97,7 @@ class RateTooLow(Layers):
 
     def take(self, look: Look, course: Course) -> float | None:
         """Give the largest median change that any layer had so far, unless the rate is rising."""
-        found = self.medians(look)
+        found = self.medians(course)
         low = min(self.rates[0], look.lr)
         rising = look.lr > 1.1 * low and look.lr >= self.rates[1]
         self.rates = low, max(self.rates[1], look.lr)
