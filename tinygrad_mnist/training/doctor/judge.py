@@ -24,7 +24,7 @@ from .symptom import Course, Symptom, Verdict
 EARLY, OFTEN, SELDOM = 80, 2, 50  # looks: every second one of the first 80 steps, then every 50th; half of them whole
 CONSEQUENCES = "dead_relu", "vanishing", "rate_too_low", "constant_predictor"  # of a wrong start, among others
 LONGEST = 32  # steps that may go by until an update, of gradients summed over batches
-ALARMING = 3.0  # a loss of so many times the first one is watched at every step
+ALARMING, ALARMS = 3.0, 300  # a loss of so many times the first one is watched at every step, this many times
 
 
 class Judge:
@@ -46,7 +46,7 @@ class Judge:
         self.sizes: dict[str, float] = {}
         self.judged: dict[str, int] = {}  # the step of each symptom's latest figure
         self.streaks: dict[str, int] = {}
-        self.alarmed = False
+        self.alarmed, self.alarms = False, 0
         self.sparing = False  # at compiled steps, which run as Python to be looked at, there are whole looks only
 
     def watch(self, model: Module, optimizer: Optimizer) -> None:
@@ -90,7 +90,8 @@ class Judge:
             course.epoch.append(seen)
             self.judge(seen, lambda symptom: symptom.take(seen, course))
         if loss is not None and course.first is not None and course.first.loss:
-            self.alarmed = not abs(loss) <= ALARMING * abs(course.first.loss)
+            self.alarmed = not abs(loss) <= ALARMING * abs(course.first.loss) and self.alarms < ALARMS
+            self.alarms += self.alarmed
 
     def updated(self) -> bool:
         """Tell whether weights have changed since the pending look."""
@@ -108,7 +109,7 @@ class Judge:
         """Ask each symptom for its figure; say the verdict of the first one whose figures were beyond long enough."""
         for symptom in self.symptoms:
             name, rule = symptom.name, symptom.rule
-            if only not in ("", name) or seen.step <= rule.warm_up:
+            if only not in ("", name) or seen.step <= rule.warm_up or any(v.name == name for v in self.verdicts):
                 continue
             if seen.step - self.judged.get(name, -rule.period) < rule.period:
                 continue
