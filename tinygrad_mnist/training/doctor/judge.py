@@ -109,7 +109,7 @@ class Judge:
         """Ask each symptom for its figure; say the verdict of the first one whose figures were beyond long enough."""
         for symptom in self.symptoms:
             name, rule = symptom.name, symptom.rule
-            if only not in ("", name) or seen.step <= rule.warm_up or any(v.name == name for v in self.verdicts):
+            if only not in ("", name) or seen.step <= rule.warm_up:
                 continue
             if seen.step - self.judged.get(name, -rule.period) < rule.period:
                 continue
@@ -133,6 +133,7 @@ class Judge:
         start = next((s for s in self.symptoms if isinstance(s, WrongStart)), None)
         figure = start.figure(self.course) if start is not None and not self.verdicts else None
         if start is not None and figure is not None and figure > start.rule.limit:
+            self.worst[start.name] = figure
             self.speak(self.verdicts, start, figure, start.rule.limit, seen.step)
 
     def speak(self, said: list[Verdict], symptom: Symptom, figure: float, limit: float, step: int) -> None:
@@ -149,6 +150,8 @@ class Judge:
         """Hold a suspicion of meaningless labels against trials, which cost time: zeroed inputs, a few samples."""
         if symptom.name != "shuffled_labels" or figure is None or figure >= symptom.rule.limit:
             return figure
+        if any(v.name == symptom.name for v in self.verdicts):
+            return None
         samples = joined([*course.batches])
         if not deaf(course.model, *samples):
             return None
