@@ -52,16 +52,16 @@ def arguments(argv):
     return chosen
 
 
-def gallery(data, args, stand_in):
-    """Run the trainings and print a line for each; give how many were judged wrongly (of a stand-in: healthy ones)."""
-    wrong = 0
+def gallery(data, args):
+    """Run the trainings and print a line for each; give how many of each kind were judged wrongly."""
+    wrong = {"healthy": 0, "broken": 0}
     for title, trainings in (("healthy", HEALTHY), ("broken", BROKEN)):
         chosen = [t for t in trainings if args.only is None or t.name in args.only]
         print(f"{title}: {len(chosen)} trainings" if chosen else "", end="\n" if chosen else "")
         for training in chosen:
             found = training.run(data, args.seed, stop=True).verdicts
             first = found[0].name if found else None
-            wrong += first != training.symptom and not (stand_in and training.symptom)
+            wrong[title] += first != training.symptom
             mark = "" if first == training.symptom else f"   WRONG, it is {training.symptom or 'healthy'}"
             when = f" (step {found[0].step})" if found else ""
             print(f"  {training.name:<36}{(first or 'nothing').replace('_', ' ')}{when}{mark}", flush=True)
@@ -89,11 +89,12 @@ def main(argv=None):
             print(f"wrote {measure.TABLE}")
         print("\n".join(mistakes) or "every training was judged rightly")
         return 1 if mistakes else 0
-    wrong = gallery(data, args, bool(notice))
-    print(f"{wrong} judged wrongly" if wrong else "every training was judged rightly")
+    wrong = gallery(data, args)
+    told = ", ".join(f"{count} {title}" for title, count in wrong.items() if count)
+    print(f"judged wrongly: {told}" if told else "every training was judged rightly")
     if notice:
         print(notice)
-    return 1 if wrong else 0
+    return 1 if wrong["healthy"] or (wrong["broken"] and not notice) else 0
 
 
 if __name__ == "__main__":

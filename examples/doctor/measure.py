@@ -1,7 +1,7 @@
 """The table of thresholds: figures of every training over seeds, and limits that keep healthy and broken ones apart.
 
 A limit is the usual one where that lies between the worst healthy figure and the mildest broken one, a factor of MARGIN
-from the healthy; else it is moved to their geometric mean. Written to tinygrad_mnist/training/doctor/measured.py.
+from both; else it is moved to their geometric mean. Written to tinygrad_mnist/training/doctor/measured.py.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def measure(data, seeds, show):
                 for name, figure in doctor.worst.items():
                     healthy.setdefault(name, []).append(figure)
             elif first == training.symptom:
-                broken.setdefault(training.symptom, []).append(doctor.verdicts[0].figure)
+                broken.setdefault(training.symptom, []).append(doctor.worst[training.symptom])
             show(f"{training.name}, seed {seed}: {first or 'nothing'}")
     return healthy, broken, mistakes
 
@@ -53,7 +53,7 @@ def limit_of(name, rule, healthy, broken):
         return usual
     toward = 1 if rule.above else -1
     apart = (usual / healthy) ** toward >= MARGIN if healthy > 0 else True
-    reached = (broken / usual) ** toward > 1 if broken > 0 else not rule.above
+    reached = (broken / usual) ** toward >= MARGIN if broken > 0 else not rule.above
     if apart and reached:
         return usual
     return float(f"{math.sqrt(healthy * min(broken, 1e300)):.2g}")

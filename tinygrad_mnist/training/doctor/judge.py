@@ -24,7 +24,7 @@ from .symptom import Course, Symptom, Verdict
 EARLY, OFTEN, SELDOM = 80, 2, 50  # looks: every second one of the first 80 steps, then every 50th; half of them whole
 CONSEQUENCES = "dead_relu", "vanishing", "rate_too_low", "constant_predictor"  # of a wrong start, among others
 LONGEST = 32  # steps that may go by until an update, of gradients summed over batches
-ALARMING = 3.0  # a loss of so many times the first one is watched at every step
+ALARMING, ALARMS = 3.0, 300  # a loss of so many times the first one is watched at every step, this many times
 
 
 class Judge:
@@ -46,7 +46,7 @@ class Judge:
         self.sizes: dict[str, float] = {}
         self.judged: dict[str, int] = {}  # the step of each symptom's latest figure
         self.streaks: dict[str, int] = {}
-        self.alarmed = False
+        self.alarmed, self.alarms = False, 0
         self.sparing = False  # at compiled steps, which run as Python to be looked at, there are whole looks only
 
     def watch(self, model: Module, optimizer: Optimizer) -> None:
@@ -90,7 +90,8 @@ class Judge:
             course.epoch.append(seen)
             self.judge(seen, lambda symptom: symptom.take(seen, course))
         if loss is not None and course.first is not None and course.first.loss:
-            self.alarmed = not abs(loss) <= ALARMING * abs(course.first.loss)
+            self.alarmed = not abs(loss) <= ALARMING * abs(course.first.loss) and self.alarms < ALARMS
+            self.alarms += self.alarmed
 
     def updated(self) -> bool:
         """Tell whether weights have changed since the pending look."""
@@ -132,6 +133,7 @@ class Judge:
         start = next((s for s in self.symptoms if isinstance(s, WrongStart)), None)
         figure = start.figure(self.course) if start is not None and not self.verdicts else None
         if start is not None and figure is not None and figure > start.rule.limit:
+            self.worst[start.name] = figure
             self.speak(self.verdicts, start, figure, start.rule.limit, seen.step)
 
     def speak(self, said: list[Verdict], symptom: Symptom, figure: float, limit: float, step: int) -> None:
@@ -148,6 +150,8 @@ class Judge:
         """Hold a suspicion of meaningless labels against trials, which cost time: zeroed inputs, a few samples."""
         if symptom.name != "shuffled_labels" or figure is None or figure >= symptom.rule.limit:
             return figure
+        if any(v.name == symptom.name for v in self.verdicts):
+            return None
         samples = joined([*course.batches])
         if not deaf(course.model, *samples):
             return None

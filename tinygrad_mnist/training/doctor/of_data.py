@@ -52,7 +52,7 @@ class ConstantPredictor(Symptom):
     """Nearly all predictions of a batch are one class, perhaps another one in the next; and not because labels are."""
 
     name = "constant_predictor"
-    hint = 0.5
+    hint: float = 0.5
 
     def __init__(self, rule: Rule) -> None:
         super().__init__(rule)
@@ -75,7 +75,7 @@ class ConstantPredictor(Symptom):
         (samples, predicted, true), self.counts = self.counts, np.zeros(3)
         self.which, self.flat = which, look.spread < FLAT
         self.share, self.true, self.usual = predicted / samples, true / samples, self.all[which] / self.all.sum()
-        if self.true > self.share - 0.3 and self.usual < 1:  # predictions follow the labels
+        if self.share > self.hint and self.true > self.share - 0.3 and self.usual < 1:  # predictions follow the labels
             return None
         # labels without meaning lead to one class, too: they are looked for at the end of the epoch
         return self.share if self.flat or self.usual == 1 or course.rows or self.share <= self.rule.limit else None
