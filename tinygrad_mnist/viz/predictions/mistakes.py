@@ -64,8 +64,8 @@ def batches(owner: str, data: Any) -> Iterable[Any]:
 
 
 def plot_mistakes(
-    model: Any, data: Iterable[Any], *, count: int = 16, names: Sequence[str] | None = None, path: Path = None
-) -> Any:  # fmt: skip
+    model: Any, data: Iterable[Any], path: Path = None, *, count: int = 16, names: Sequence[str] | None = None
+) -> Figure:
     """Draw the images that a model is most surely wrong about, with the probabilities that it gave to the classes.
 
     Args:    data: batches (images, labels), or one pair; names: of the classes, in place of their numbers
