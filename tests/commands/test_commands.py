@@ -274,7 +274,6 @@ def test_play_writes_a_page(what, there, capsys, monkeypatch):
     assert main(["play", "--out", "page.pdf"]) == 1
 
 
-@pytest.mark.skipif(not hasattr(tg.training, "Doctor"), reason="there is no doctor")
 def test_the_doctor_says_what_is_wrong(there, capsys):
     pytest.importorskip("sklearn")
     data = ["--data", "digits", "--quiet", "--hidden", "32"]

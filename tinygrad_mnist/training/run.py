@@ -36,8 +36,8 @@ CALM = "a lower lr; inputs (and targets that are numbers) scaled to about 0 to 1
 class Run(Settings):
     """A training: made by `fit`, seen by callbacks. Its settings are attributes, too.
 
-    epoch, batch: how many are finished, batches of the present epoch; loss: of the latest batch; history: a row per
-    finished epoch; columns: what a row will have.
+    epoch, batch: how many are finished, batches of the present epoch; loss, latest: of the latest batch, and itself;
+    history: a row per finished epoch; columns: what a row will have.
     """
 
     __setattr__ = object.__setattr__  # settings are frozen, what a run makes of them is not
@@ -47,6 +47,7 @@ class Run(Settings):
         self.history = History()
         self.epoch = self.batch = self.samples = 0
         self.loss = math.nan
+        self.latest: tuple[Any, list[Any]] | None = None  # inputs and targets of the latest batch
         self.sums: Sums = {}
         self.sizes: dict[str, int] = {}  # of the batches so far, with their number: a compiled step has a plan for each
         self.spent, self.began = 0.0, time.perf_counter()  # seconds of this epoch before it was resumed, and since when
@@ -187,6 +188,7 @@ class Run(Settings):
     def _batch(self, batch: Any) -> None:
         inputs, targets, size = parts_of(batch)
         self.sizes[str(size)] = self.sizes.get(str(size), 0) + 1
+        self.latest = inputs, targets
         outputs, loss = self.step(inputs, targets)
         self.loss = float(loss.item())
         if not math.isfinite(self.loss):
