@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ...functions.types import TensorLike
 from ...tensors.tensor import Tensor
 from ..curves.plots import INK
 from .images import Path, around, as_images, asked, bare, figure_of, finished, hide_axes, scores_of, softmax
+
+if TYPE_CHECKING:
+    from ..curves.figure import Figure
 
 TOGETHER = 512  # images that a model is asked about at once
 SMALL = 0.01  # of a probability: less is drawn pale

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ...tensors.tensor import Tensor
 from ..curves.plots import INK
 from ..modules import Paths, module_title
 from .images import Path, around, as_images, asked, bare, figure_of, finished, grid, hide_axes
+
+if TYPE_CHECKING:
+    from ..curves.figure import Figure
 
 
 def plot_weights(module: Any, path: Path = None, *, count: int = 32) -> Figure:
