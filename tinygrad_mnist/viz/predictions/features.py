@@ -31,6 +31,7 @@ def plot_weights(module: Any, path: Path = None, *, count: int = 32) -> Figure:
 
     Args:    module: a layer, or a model, whose first layer with such weights is drawn; count: how many units at most;
              path: a file to write (.png, .svg, .pdf)
+    Shapes:  weights (O, C, KH, KW), or (O, H·W) of square images
     Raises:  ShapeError where no layer has weights that are images; MissingDependencyError without matplotlib
     """
     title, weights = first_weights(module)
@@ -81,7 +82,12 @@ def tiled(planes: Array) -> Array:
 def feature_maps(model: Any, image: TensorLike) -> list[tuple[str, Array]]:
     """Run one image through a model and list what its innermost modules gave, in order of calls.
 
-    Shapes:  image as the model takes it, with or without the batch's axis -> (C, H, W) or (D,) for each
+    Shapes:  image as the model takes it, a batch of one -> (C, H, W) or (D,) for each
+    Raises:  DTypeError for what is no model; ShapeError for more than one image
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+        >>> [(name, maps.shape) for name, maps in tg.viz.feature_maps(model, tg.rand(1, 1, 8, 8))][:2]
+        [('0 Conv2d(1, 4, kernel_size=(3, 3))', (4, 6, 6)), ('1 ReLU', (4, 6, 6))]
     """
     seen: list[tuple[str, Array]] = []
     paths = Paths()

@@ -25,7 +25,10 @@ TRUE, TAKEN, OTHER = "#3b75af", "#d9822b", "#c9d0d8"
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """An image that was taken for another class. index counts the data from 0, in the order in which they came."""
+    """An image that was taken for another class. index counts the data from 0, in the order in which they came.
+
+    Shapes:  image as the data have it, without N; probabilities (classes,), each 0 to 1
+    """
 
     index: int
     image: Array
@@ -38,6 +41,7 @@ def mistakes(model: Any, data: Iterable[Any], count: int = 16) -> list[Mistake]:
     """Find the images that a model is most surely wrong about: least probability of the true class first.
 
     Args:    data: batches (images, labels), as of a DataLoader, or one pair of images and labels
+    Shapes:  images (N, ...) as the model takes them, labels (N,) of class numbers; the model gives (N, classes)
     Raises:  DTypeError for other data; ShapeError for labels, or scores of the model, that do not fit
     """
     found: list[Mistake] = []

@@ -40,6 +40,11 @@ def program(step: Replayed, *, direction: str = "TB", measure: bool = True) -> P
              that their text needs. What a kernel of the backend "numba" does can only be timed as a whole: see the key
     Raises:  DTypeError for what is not compiled, ArgumentError for another direction, CaptureError before the first
              call; rendering what is returned raises MissingDependencyError without `dot` and pygraphviz
+    Example:
+        >>> step = tg.compile(lambda x: (x * x).sum())
+        >>> loss = step(tg.ones(3))
+        >>> tg.viz.program(step).save("step.dot")  # or step.svg, .png, .pdf
+        'step.dot'
     """
     check_direction("program", direction)
     return Drawing(checked(step, "program").program(measure)).draw(direction)
