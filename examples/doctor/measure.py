@@ -1,7 +1,8 @@
 """The table of thresholds: figures of every training over seeds, and limits that keep healthy and broken ones apart.
 
 A limit is the usual one where that lies between the worst healthy figure and the mildest broken one, a factor of MARGIN
-from both (from the healthy alone where a figure is a share, which ends at 1); else it is moved to their geometric mean. Written to tinygrad_mnist/training/doctor/measured.py.
+from both (from the healthy alone where a figure is a share, which ends at 1); else it is moved to their geometric mean.
+Written to tinygrad_mnist/training/doctor/measured.py.
 """
 
 from __future__ import annotations
