@@ -1,7 +1,8 @@
 """The table of thresholds: figures of every training over seeds, and limits that keep healthy and broken ones apart.
 
 A limit is the usual one where that lies between the worst healthy figure and the mildest broken one, a factor of MARGIN
-from both; else it is moved to their geometric mean. Written to tinygrad_mnist/training/doctor/measured.py.
+from both (from the healthy alone where a figure is a share, which ends at 1); else it is moved to their geometric mean.
+Written to tinygrad_mnist/training/doctor/measured.py.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ USUAL = {  # limits of published checks, and of one seed each, before they were 
     "dead_relu": 0.5, "vanishing": 5e-5, "rate_too_low": 1e-4, "constant_predictor": 0.9, "shuffled_labels": 0.01,
     "overfitting": 0.02,
 }  # fmt: skip
+SHARES = ("unshuffled", "constant_predictor", "saturated", "dead_relu")
 
 
 def measure(data, seeds, show):
@@ -41,9 +43,15 @@ def measure(data, seeds, show):
                 for name, figure in doctor.worst.items():
                     healthy.setdefault(name, []).append(figure)
             elif first == training.symptom:
-                broken.setdefault(training.symptom, []).append(doctor.worst[training.symptom])
+                broken.setdefault(training.symptom, []).append(figure_of(doctor))
             show(f"{training.name}, seed {seed}: {first or 'nothing'}")
     return healthy, broken, mistakes
+
+
+def figure_of(doctor):
+    """Give the most alarming figure of the first verdict's symptom; of a loss that ended as no number the verdict's."""
+    worst = doctor.worst[doctor.verdicts[0].name]
+    return worst if np.isfinite(worst) else doctor.verdicts[0].figure
 
 
 def limit_of(name, rule, healthy, broken):
@@ -53,7 +61,7 @@ def limit_of(name, rule, healthy, broken):
         return usual
     toward = 1 if rule.above else -1
     apart = (usual / healthy) ** toward >= MARGIN if healthy > 0 else True
-    reached = (broken / usual) ** toward >= MARGIN if broken > 0 else not rule.above
+    reached = (broken / usual) ** toward >= (1 if name in SHARES else MARGIN) if broken > 0 else not rule.above
     if apart and reached:
         return usual
     return float(f"{math.sqrt(healthy * min(broken, 1e300)):.2g}")

@@ -101,23 +101,25 @@ class Doctor(Callback):
 
     def on_loss(self, run: Training, loss: Tensor, outputs: Any, inputs: Any, targets: list[Any]) -> None:
         """Look at a step, or see at a glance that its loss is a number."""
-        if self._due or not math.isfinite(loss.item()):
+        if self._due or not math.isfinite(loss.array):
             self._judge.begin(loss, outputs, targets[0] if len(targets) == 1 else None, inputs)
 
     def on_batch_end(self, run: Training) -> None:
         """Judge what was seen, now that the weights have changed."""
         self._judge.finish(run.loss)
         self._judge.steps += 1
-        self._stop(run)
+        if self.stop:
+            self._stop(run)
 
     def on_epoch_end(self, run: Training) -> None:
         """Judge the epoch."""
         row = run.history[-1]
         self._judge.end_epoch(row["train_loss"], row.get("valid_loss"))
-        self._stop(run)
+        if self.stop:
+            self._stop(run)
 
     def _stop(self, run: Training) -> None:
-        if self.stop and self.verdicts:
+        if self.verdicts:
             run.stop(f"doctor: {self.verdicts[0].name.replace('_', ' ')}")
 
     def on_end(self, run: Training) -> None:

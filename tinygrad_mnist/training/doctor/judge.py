@@ -46,7 +46,7 @@ class Judge:
         self.sizes: dict[str, float] = {}
         self.judged: dict[str, int] = {}  # the step of each symptom's latest figure
         self.streaks: dict[str, int] = {}
-        self.alarmed, self.alarms = False, 0
+        self.alarmed, self.alarms, self.calm = False, 0, math.inf  # by a loss that is beyond what is calm
         self.sparing = False  # at compiled steps, which run as Python to be looked at, there are whole looks only
 
     def watch(self, model: Module, optimizer: Optimizer) -> None:
@@ -89,8 +89,9 @@ class Judge:
             course.looks.append(seen)
             course.epoch.append(seen)
             self.judge(seen, lambda symptom: symptom.take(seen, course))
-        if loss is not None and course.first is not None and course.first.loss:
-            self.alarmed = not abs(loss) <= ALARMING * abs(course.first.loss) and self.alarms < ALARMS
+            self.calm = ALARMING * abs(course.first.loss) or math.inf
+        if loss is not None:  # at every step, so with few words
+            self.alarmed = not -self.calm <= loss <= self.calm and self.alarms < ALARMS
             self.alarms += self.alarmed
 
     def updated(self) -> bool:
@@ -192,4 +193,5 @@ class Judge:
         self.hints = [v for v in said if v.hint]
         if (start := state["start"]) is not None:
             self.course.first = Look(1, start[0], classes=start[1], surprise=start[2])
+            self.calm = ALARMING * abs(start[0]) or math.inf
         self.course.rows = [(t, None if math.isnan(v) else v) for t, v in state["rows"]]
