@@ -47,7 +47,7 @@ class Judge:
         self.judged: dict[str, int] = {}  # the step of each symptom's latest figure
         self.streaks: dict[str, int] = {}
         self.alarmed, self.alarms, self.calm = False, 0, math.inf  # by a loss that is beyond what is calm
-        self.sparing = False  # at compiled steps, which run as Python to be looked at, there are whole looks only
+        self.sparing = False  # at compiled steps, which run as Python to be looked at, there are fewer looks, all whole
 
     def watch(self, model: Module, optimizer: Optimizer) -> None:
         """Begin with a model and its optimizer. Weights that start as zeros have no relative change to judge."""
@@ -58,8 +58,9 @@ class Judge:
 
     def due(self) -> bool:
         """Say whether the next step is looked at."""
-        step, times = self.steps + 1, 1 + self.sparing
-        usual = step % (times * OFTEN) == 1 if step <= EARLY else step % (times * SELDOM) == 0
+        step = self.steps + 1
+        often, seldom = (2 * OFTEN, 4 * SELDOM) if self.sparing else (OFTEN, SELDOM)
+        usual = step % often == 1 if step <= EARLY else step % seldom == 0
         return self.pending is None and (self.alarmed or usual)
 
     def begin(self, loss: Var, outputs: Any, targets: Any, inputs: Any) -> Look:
