@@ -21,7 +21,7 @@ from .of_epochs import SYMPTOMS
 from .rules import Rule
 from .symptom import Course, Symptom, Verdict
 
-EARLY, OFTEN, SELDOM = 80, 2, 50  # looks: every second one of the first 80 steps, then every 50th; half of them whole
+EARLY, OFTEN, SELDOM = 80, 2, 100  # looks: every second one of the first 80 steps, then every 100th; half of them whole
 CONSEQUENCES = "dead_relu", "vanishing", "rate_too_low", "constant_predictor"  # of a wrong start, among others
 LONGEST = 32  # steps that may go by until an update, of gradients summed over batches
 ALARMING, ALARMS = 3.0, 300  # a loss of so many times the first one is watched at every step, this many times
