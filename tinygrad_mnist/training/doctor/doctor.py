@@ -72,6 +72,10 @@ class Doctor(Callback):
         self._judge = Judge(self.rules, self.off, self.say)
         self._gradients: Gradients | None = None
 
+    def __repr__(self) -> str:
+        found = ", ".join(v.name for v in self.verdicts) or "nothing found"
+        return f"Doctor({self._judge.steps:,} steps: {found})"
+
     @property
     def verdicts(self) -> list[Verdict]:
         """What was found, in the order in which it was said."""

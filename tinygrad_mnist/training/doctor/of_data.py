@@ -88,7 +88,9 @@ class ConstantPredictor(Symptom):
             seen += "; the outputs are the same for all inputs"
         if self.usual == 1:
             return seen, "look at the labels: there is a single class"
-        return seen, "less weight decay; look at the last layer (no relu behind it, biases near 0) and at the inputs"
+        decay = any(group.get("weight_decay") for group in course.optimizer.param_groups)
+        first = "less weight decay; " if decay else ""
+        return seen, f"{first}look at the last layer (no relu behind it, biases near 0) and at the inputs"
 
 
 class Unshuffled(Symptom):

@@ -51,7 +51,7 @@ class RateTooHigh(Symptom):
         """Name the layer, and a rate."""
         seen = f"one step changed {self.layer} by {100 * self.ratio:.3g} % of its size"
         better = f"about {nearest(course.lr * 10 * GOOD / self.ratio)}" if math.isfinite(self.ratio) else "far less"
-        return seen, f"a lower learning rate: {better} instead of {course.lr:g} (lr_find measures one)"
+        return seen, f"a lower learning rate: {better} instead of {course.lr:.3g} (lr_find measures one)"
 
 
 class Layers(Symptom):
@@ -110,7 +110,7 @@ class RateTooLow(Layers):
         """Name the change, and a rate."""
         seen = f"no layer has ever changed by more than {self.most:.1e} of its size in a step"
         better = f"about {nearest(course.lr * GOOD / self.most)}" if self.most > 0 else "another"
-        return seen, f"a higher learning rate: {better} instead of {course.lr:g} (lr_find measures one)"
+        return seen, f"a higher learning rate: {better} instead of {course.lr:.3g} (lr_find measures one)"
 
 
 class Exploding(Symptom):
@@ -142,7 +142,7 @@ class Exploding(Symptom):
             advice = "tg.autograd.detect_anomaly() names the line; a lower lr; clip_norm=1.0; eps in log, sqrt and /"
             return f"the loss is not finite: {self.bad}", advice
         return f"the loss has grown to {self.growth:.3g} times its start", (
-            f"a lower learning rate than {course.lr:g}; clip_norm=1.0; look for a wrong sign in the loss")
+            f"a lower learning rate than {course.lr:.3g}; clip_norm=1.0; look for a wrong sign in the loss")
 
 
 class Saturated(Symptom):
@@ -200,4 +200,4 @@ class DeadRelu(Symptom):
         """Name the layer and the units."""
         dead = round(self.share * self.units)
         seen = f"{dead} of {self.units} units of {self.layer} were 0 for all of {self.seen:,} samples"
-        return seen, f"a lower learning rate than {course.lr:g}; biases that start at 0; leaky_relu; scaled inputs"
+        return seen, f"a lower learning rate than {course.lr:.3g}; biases that start at 0; leaky_relu; scaled inputs"
