@@ -32,6 +32,9 @@ FAR, MANY, PASSED = 8, 20, 1000  # rows, edges that pass so many, rows in all: m
 class Round:
     """Stands in the chain of callers for one round of operations that are repeated."""
 
+    def __init__(self, repeat: Repeat) -> None:
+        self.repeat = repeat
+
     def name_of(self, module: Any) -> str | None:
         """Contain no module."""
         return None
@@ -57,7 +60,7 @@ class Layout:
             if len(calls) == repeat.count:
                 self.rounds[calls[0]] = repeat
                 continue
-            self.rounds[made := Scope(Round(), repeat.around)] = repeat
+            self.rounds[made := Scope(Round(repeat), repeat.around)] = repeat
             for node in repeat.rounds[0]:
                 thing: Any = below(node.scope, repeat.around) or node
                 while thing in self.within and thing is not made:
