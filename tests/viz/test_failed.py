@@ -141,3 +141,88 @@ def test_errors_say_what_they_said():
         nn.Linear(3, 2)(tg.ones(1, 4))
     assert str(caught.value).startswith("linear: x has 4 features but the weight expects 3.\n  in        Linear")
     assert caught.value.__cause__ is not None or caught.value.__context__ is None
+
+
+def test_a_call_that_never_ends_can_be_drawn():
+    class Endless(nn.Module):
+        def __init__(self):
+            self.fc = nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self(self.fc(x))
+
+    with pytest.raises(RecursionError):
+        Endless()(tg.rand(1, 2))
+    picture = viz.failed()
+    assert max(depth for _, depth, _ in Dot(picture).frames()) == 99
+    assert picture.pipe("svg")
+
+
+class Doubled(tg.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        if x.shape == (1,):
+            raise KeyError("too few")
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        raise ValueError("no way back")
+
+
+def hooked(x):
+    y = x * 3
+    y.register_hook(lambda g: 1 / 0)
+    return y.sum()
+
+
+def changed(x):
+    y = x * 1
+    loss = (y * y).sum()
+    y += 1
+    return loss
+
+
+@pytest.mark.parametrize("how", ["backward", "grad"])
+@pytest.mark.parametrize(("made", "name"), [
+    (lambda x: Doubled.apply(x * 3).sum(), "Doubled"), (hooked, "multiply"), (changed, "multiply"),
+])  # fmt: skip
+def test_the_call_whose_rule_failed_is_red(made, name, how):
+    x = tg.rand(3, requires_grad=True)
+    loss = made(x)
+    with pytest.raises(Exception) as caught:
+        loss.backward() if how == "backward" else tg.autograd.grad(loss, x)
+    for picture in (viz.failed(), viz.failed(caught.value)):
+        dot = Dot(picture)
+        assert dot.labels[culprit(dot)].startswith(f"✗ {name}, backward")
+
+
+def test_functions_and_examples_of_a_batch_fail_too():
+    for name, call in (
+        ("Doubled", lambda: Doubled.apply(tg.rand(1, requires_grad=True))),
+        ("matmul", lambda: tg.func.vmap(lambda x: x @ tg.rand(3, 3))(tg.rand(5, 4))),
+    ):  # fmt: skip
+        with pytest.raises(Exception):  # noqa: B017
+            call()
+        dot = Dot(viz.failed())
+        assert dot.labels[culprit(dot)].startswith(f"✗ {name}")
+
+
+def test_an_older_failure_is_not_drawn_for_the_one_at_hand():
+    with pytest.raises(tg.errors.ShapeError):
+        tg.ones(2) + tg.ones(3)
+    assert "✗ add" in viz.failed().source
+    try:
+        {}["of nobody's"]
+    except KeyError:
+        with pytest.raises(tg.errors.ArgumentError, match="no operation"):
+            viz.failed()
+    try:
+        try:
+            tg.ones(2, 3) @ tg.ones(2, 3)
+        except tg.errors.ShapeError as error:
+            raise RuntimeError("wrapped") from error
+    except RuntimeError:
+        assert "✗ matmul" in viz.failed().source
+    with pytest.raises(tg.errors.ArgumentError, match="gradients=True"):
+        viz.failed(gradients=True)

@@ -1,5 +1,6 @@
 """The page of a graph, in a browser: modules open and close, what is told equals the engine's numbers, search, keys."""
 
+import json
 import re
 import time
 
@@ -189,3 +190,14 @@ def test_any_picture_is_a_page(browser, tmp_path):
     picture.save(tmp_path / "plain.html")
     browser.open(tmp_path / "plain.html")
     assert browser.all("main svg") and browser.problems() == []
+
+
+def test_a_repeated_stretch_is_told_of_and_opens_nothing(tmp_path):
+    h = tg.rand(2, 3, requires_grad=True)
+    for _ in range(30):
+        h = (h * 2).tanh()
+    text = saved(tmp_path, h, {}).read_text()
+    held = json.loads(text.split('id="data">')[1].split("</script>")[0])
+    (loop,) = [name for name, thing in held["things"].items() if thing["kind"] == "loop"]
+    assert held["things"][loop]["title"] == "repeated × 30" and held["things"][loop]["rows"] == {"operations": "60"}
+    assert all(loop not in view["go"] for view in held["views"])

@@ -190,3 +190,20 @@ def test_a_key_explains_what_is_drawn_and_nothing_else():
         assert word in text
     assert "folded" not in text and "backward" not in text and "×" not in text
     assert "■" not in viz.graph(x * 2, key=False).source
+
+
+def test_a_module_called_often_hides_its_parameters_in_the_middle_too():
+    dot = Dot(viz.graph(Loop()(tg.rand(4, 120, 8)).sum(), repeats=False))
+    assert "operations folded" in dot.source and not any("weight" in label for label in dot.labels.values())
+
+
+def test_a_leaf_used_far_away_is_drawn_there_again():
+    w, h = tg.rand(5, 5, requires_grad=True), tg.rand(2, 5)
+    for _ in range(40):
+        h = (h @ w).tanh()
+    picture = viz.graph(h, {"w": w}, repeats=False)
+    dot = Dot(picture)
+    heads = re.findall(rf"^\s*{dot.one('w')}(?:x\d+)? -> (o\d+)", dot.source, re.M)
+    assert len(heads) == len({*heads}) == 40  # each use once
+    assert dot.source.count(f"\t{dot.one('w')} -> ") == 5  # those nearby
+    assert len(picture.pipe("svg")) > 1000  # laid out in no time; with all edges from one box in most of a minute

@@ -461,3 +461,18 @@ def test_gradients_are_drawn_when_asked_and_nothing_is_changed():
         viz.graph(loss, gradients=True)
     with pytest.raises(ArgumentError, match="one tensor"):
         viz.graph([loss, kept], gradients=True)
+
+
+def test_gradients_of_several_outputs_of_a_function():
+    class Two(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2, x + 1
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return g * 2 + h
+
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    a, b = Two.apply(x)
+    assert Dot(viz.graph((a + b * 5).sum(), {"x": x}, gradients=True)).label("x").endswith("|grad: all 7")

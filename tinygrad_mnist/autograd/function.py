@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import GradientError, InPlaceError, ShapeError
+from ..core.failure import note
 from ..core.graph import Node, Var, enable_grad, no_grad, share
 from ..core.scope import state
 from ..core.versions import Version, tick
@@ -231,12 +232,16 @@ class Function:
         """Call forward, and note in the graph how to go back."""
         ctx = Context(cls.__name__, inputs)
         ctx._backward = cls.backward
-        with no_grad():
-            if cls.setup_context is Function.setup_context:
-                result = cls.forward(ctx, *inputs)
-            else:
-                result = cls.forward(*inputs)
-                cls.setup_context(ctx, inputs, result)
+        try:
+            with no_grad():
+                if cls.setup_context is Function.setup_context:
+                    result = cls.forward(ctx, *inputs)
+                else:
+                    result = cls.forward(*inputs)
+                    cls.setup_context(ctx, inputs, result)
+        except Exception as error:
+            note(error, cls.__name__, inputs)
+            raise
         outputs = list(result) if isinstance(result, tuple) else [result]
         if not any(ctx.needs_input_grad):
             return result

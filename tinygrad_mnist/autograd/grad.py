@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core import engine
 from ..core.errors import ArgumentError, GradientError
+from ..core.failure import note_backward
 from ..core.graph import Var
 from ..core.seeds import seed_for
 from ..functions import stack
@@ -97,7 +98,11 @@ def grad(
     seeds = _seeds(roots, grad_outputs, "grad", "grad_outputs", create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     origins = [t.node or t for t in targets]
-    cotangents = engine.differentiate(roots, seeds, origins, keep, create_graph)
+    try:
+        cotangents = engine.differentiate(roots, seeds, origins, keep, create_graph)
+    except Exception as error:
+        note_backward(error, roots)
+        raise
     results: list[Tensor | None] = []
     for i, origin in enumerate(origins):
         g = cotangents.get(origin)

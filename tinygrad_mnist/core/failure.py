@@ -45,10 +45,20 @@ def note(error: BaseException, name: str, args: Sequence[Any], scope: Scope | No
 def note_backward(error: BaseException, roots: Sequence[Var]) -> None:
     """Keep where a backward pass failed; its graph is freed with the tensors that were differentiated."""
     if not hasattr(error, "failure"):
-        node: Any = getattr(error, "node", None)
+        node: Any = getattr(error, "node", None) or pulled_back(error)
         failure = Failure(error, "backward" if node is None else f"{node.name}, backward", (), None)
         failure.roots, failure.index = [*map(weakref.ref, roots)], getattr(node, "index", 0)
         keep(error, failure)
+
+
+def pulled_back(error: BaseException) -> Any:
+    """Find the recorded call whose rule an error came from, a hook of it, or what it needed and did not have."""
+    trace, node = error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name == "pull_back" and "sums" in trace.tb_frame.f_locals:
+            node = trace.tb_frame.f_locals.get("node")
+        trace = trace.tb_next
+    return node
 
 
 def keep(error: BaseException, failure: Failure) -> None:

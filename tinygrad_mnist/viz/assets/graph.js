@@ -11,7 +11,7 @@ let pinned = null;
 const nameOf = (group) => {
   if (group.classList.contains("edge")) return [...group.classList].find((word) => word in things) || null;
   const title = group.querySelector(":scope > title").textContent;
-  return title.replace(/^cluster_/, "");
+  return title.replace(/^cluster_|x\d+$/g, ""); // a leaf used far away has boxes v7x0, v7x1 ...
 };
 
 function bars(spread, kind) {

@@ -6,6 +6,7 @@ core/failure.py.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,10 @@ def failed(
         >>> "matmul" in picture.source
         True
     """
-    failure = state.failed if error is None else getattr(error, "failure", None)
+    if options.get("gradients"):
+        raise ArgumentError("failed: of what failed there are no gradients.", got="gradients=True", hint="leave it out")
+    error = sys.exception() if error is None else error  # an older failure is not what is being handled
+    failure = state.failed if error is None else noted(error)
     if failure is None:
         what = "failed: nothing has failed yet." if error is None else "failed: the error comes from no operation."
         got = "" if error is None else f"{type(error).__name__}: {error!s:.60}"
@@ -68,7 +72,15 @@ def failed(
     else:
         culprit = ended(failure)
         given = [Var.wrap(culprit.out, True, culprit)]
+    failure.local = {name: shown(x) for name, x in failure.local.items()}
     return draw(given, {**failure.local, **(names or {})}, culprit=culprit, failure=failure, **options)
+
+
+def noted(error: BaseException | None) -> Failure | None:
+    """Find the failure of an error, or of the one that it was raised from."""
+    while error is not None and not hasattr(error, "failure"):
+        error = error.__cause__ or error.__context__
+    return getattr(error, "failure", None)
 
 
 def flat(args: Any) -> list[Any]:
@@ -76,8 +88,15 @@ def flat(args: Any) -> list[Any]:
     found = []
     for x in args:
         inside = x.values() if isinstance(x, Mapping) else x if isinstance(x, list | tuple) else None
-        found += [x] if inside is None else flat(inside)
+        found += [shown(x)] if inside is None else flat(inside)
     return found
+
+
+def shown(x: Any) -> Any:
+    """Give what can be drawn: of an example inside vmap all of its batch."""
+    while hasattr(type(x), "levels"):
+        x = x.value
+    return x
 
 
 def ended(failure: Failure) -> Node:

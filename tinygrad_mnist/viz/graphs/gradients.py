@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ...core.errors import ArgumentError
 from ...core.graph import Var
 from ...core.seeds import seed_for
@@ -21,7 +23,7 @@ def add_gradients(trace: Trace, roots: Sequence[Var]) -> None:
         raise ArgumentError("graph: gradients=True needs one tensor.", got=f"{len(roots)} tensors", hint=hint)
     seed_for(roots[0], None, "graph(gradients=True)", False)
     found = watch(roots[0], "graph(gradients=True)")
-    arrived = {pulled.node: pulled.g for pulled in found.pulled}
+    arrived = {pulled.node: pulled.g for pulled in found.pulled if isinstance(pulled.g, np.ndarray)}  # no Outputs
     for value in trace.values.values():
         if value.made_by is not None:
             value.gradient = arrived.get(value.made_by)

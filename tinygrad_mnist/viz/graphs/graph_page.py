@@ -21,6 +21,7 @@ from ..modules import with_callers
 from ..page import page
 from ..picture import Picture, svg_of
 from .fold import Fold, Unit, by_call, nodes_of
+from .layout import Round
 from .trace import Trace, Value
 from .words import module_lines
 
@@ -73,7 +74,7 @@ def doors(view: View, order: dict[frozenset[Scope], int]) -> dict[str, int]:
     go = {}
     for thing, name in view.ids.items():
         scope = thing.scope if isinstance(thing, Fold) else thing if isinstance(thing, Scope) else None
-        if scope is None:
+        if scope is None or isinstance(scope.module, Round):
             continue
         if isinstance(thing, Fold):
             choices = [view.opened | {scope}, frozenset(scope.chain())]
@@ -102,6 +103,11 @@ def facts(trace: Trace, thing: Any) -> dict[str, Any]:
     if isinstance(thing, Node):
         return node_facts(trace, thing)
     scope = thing.scope if isinstance(thing, Fold) else thing
+    if scope is not None and isinstance(scope.module, Round):
+        repeat = scope.module.repeat
+        count = sum(trace.repeats.times[n] for n in trace.nodes if n in {*repeat.rounds[0]})
+        text, rows = "The first round is drawn.", {"operations": f"{count:,}"}
+        return {"kind": "loop", "title": f"repeated × {repeat.count}", "text": text, "rows": rows}
     title = " ".join(module_lines(scope, trace.paths.of(scope))) if scope is not None else "operations in the middle"
     nodes = nodes_of(thing) if isinstance(thing, Fold) else [n for n in trace.nodes if scope in around(n.scope)]
     parameters = {v: None for n in nodes for v in trace.inputs[n] if v.kind == "parameter"}

@@ -13,22 +13,27 @@ from typing import TYPE_CHECKING, Any
 from ...core.graph import Node
 from ...core.scope import Scope
 from ..colors import BACKWARD, CULPRIT, FILLS, FOLDED, FONT, INK, LINE, OPERATION
-from ..label import escape, markup
+from ..label import escape, markup, small
 from ..modules import is_backward
 from .fold import Fold, Unit, nodes_of
 from .legend import legend
-from .repeat import Repeat, below
+from .repeat import Repeat, at_depth, below
 from .trace import Trace, Value
-from .words import edge_label, failure_label, fold_lines, module_lines, node_label, value_label
+from .words import edge_label, failure_label, fold_lines, module_lines, node_label, shape_text, value_label
 
 if TYPE_CHECKING:
     from ..picture import Picture
 
 MAIN = {"weight": "8"}
+DEEPEST = 100  # frames inside each other, as a call that never ends has thousands
+FAR, MANY, PASSED = 8, 20, 1000  # rows, edges that pass so many, rows in all: more would take minutes to lay out
 
 
 class Round:
     """Stands in the chain of callers for one round of operations that are repeated."""
+
+    def __init__(self, repeat: Repeat) -> None:
+        self.repeat = repeat
 
     def name_of(self, module: Any) -> str | None:
         """Contain no module."""
@@ -48,13 +53,14 @@ class Layout:
         self.folded: dict[Fold, list[Value]] = {}
         self.frames: dict[Scope | None, list[Any]] = {None: []}  # what stands directly in each frame, in order of calls
         self.rounds: dict[Scope, Repeat] = {}  # frames of the first rounds: module calls, or made for it
+        self.far: dict[tuple[Any, Unit], int] = {}  # users of a leaf that get a box of it beside them
         self.within: dict[Hashable, Scope] = {}  # what stands in a frame that was made
         for repeat in sorted(trace.repeats.found, key=lambda repeat: len(repeat.rounds[0])):
             calls = repeat.calls()
             if len(calls) == repeat.count:
                 self.rounds[calls[0]] = repeat
                 continue
-            self.rounds[made := Scope(Round(), repeat.around)] = repeat
+            self.rounds[made := Scope(Round(repeat), repeat.around)] = repeat
             for node in repeat.rounds[0]:
                 thing: Any = below(node.scope, repeat.around) or node
                 while thing in self.within and thing is not made:
@@ -87,6 +93,11 @@ class Layout:
                 if came and not self.hidden_in(result) and not self.passes(result):
                     self.place(result, self.frame_of(unit))
         self.write_frame(picture, None)
+        far, near = self.long_edges()
+        if len(far) > MANY:
+            self.far = {edge: i for i, edge in enumerate(far)}
+        if near > PASSED:
+            picture.attr("graph", nslimit="2", splines="line")
         self.write_edges(picture)
         if key and (text := legend([*self.ids], self.rounds, self.trace)):
             picture.attr(label=text)
@@ -107,7 +118,7 @@ class Layout:
         if not folds or len(folds) < len(around) or value.kind == "output":
             return []
         if value.kind == "parameter":  # hidden in both boxes of a module called twice; shown where two modules share it
-            return folds if len({id(f.scope and f.scope.module) for f in folds}) == 1 else []
+            return folds if len({id(f.scope.module) for f in folds if f.scope is not None}) <= 1 else []
         if len(folds) > 1 or (value.made_by is None and (value.named or self.is_first(value, folds[0]))):
             return []
         return folds
@@ -118,7 +129,8 @@ class Layout:
 
     def frame_of(self, unit: Unit) -> Scope | None:
         """Find the frame that a unit stands in."""
-        return self.around(unit.scope) if isinstance(unit, Fold) else self.within.get(unit, unit.scope)
+        frame = self.around(unit.scope) if isinstance(unit, Fold) else self.within.get(unit, unit.scope)
+        return at_depth(frame, DEEPEST)
 
     def around(self, scope: Scope | None) -> Scope | None:
         """Find the frame that the frame of a module call stands in."""
@@ -135,7 +147,7 @@ class Layout:
             if inner.parent is found and inner not in self.closed:
                 found = inner
             self.seen[inner] = found
-        return found
+        return at_depth(found, DEEPEST)
 
     def place(self, thing: Any, frame: Scope | None) -> None:
         """Put a value or unit into a frame, which is put into the frames around it."""
@@ -166,12 +178,7 @@ class Layout:
                 )  # fmt: skip
                 todo.append(iter(self.frames[thing]))
             elif isinstance(thing, Value):
-                fill, border = FILLS[thing.kind]
-                style = "filled,dashed" if thing.kind == "constant" else "filled"
-                picture.node(
-                    self.ids[thing], value_label(thing, self.show_values), shape="box", style=style, fillcolor=fill,
-                    color=border, penwidth="1.6" if thing.kind == "output" else "1",
-                )  # fmt: skip
+                self.write_value(picture, self.ids[thing], thing, value_label(thing, self.show_values))
             elif isinstance(thing, Fold):
                 parameters = sum(int(v.array.size) for v in self.folded.get(thing, [])
                                  if v.kind == "parameter" and v.var is not None)  # fmt: skip
@@ -192,6 +199,13 @@ class Layout:
                     fillcolor=BACKWARD if is_backward(thing.scope) else OPERATION,
                 )  # fmt: skip
 
+    def write_value(self, picture: Picture, name: str, value: Value, label: str) -> None:
+        """Write the box of a value."""
+        fill, border = FILLS[value.kind]
+        style = "filled,dashed" if value.kind == "constant" else "filled"
+        width = "1.6" if value.kind == "output" else "1"
+        picture.node(name, label, shape="box", style=style, fillcolor=fill, color=border, penwidth=width)
+
     def title(self, scope: Scope) -> list[str]:
         """Name a module call, and say how often it is repeated."""
         repeat, paths = self.rounds.get(scope), self.trace.paths
@@ -201,6 +215,26 @@ class Layout:
             which = f": {names[0]} … {names[-1]}" if len(names) > 1 else ""
             lines.append(f"× {repeat.count}{which}" if lines else f"repeated × {repeat.count}")
         return lines
+
+    def long_edges(self) -> tuple[list[tuple[Any, Unit]], int]:
+        """List the edges from leaves that pass many rows of boxes, and add up the rows that all others pass."""
+        row: dict[Any, int] = {}  # of a unit; of a leaf, the one above its first user's
+        tails: dict[Any, list[Any]] = {}
+        heads: dict[Any, list[Unit]] = {}
+        for unit in self.shown:
+            taken = [value for node in nodes_of(unit) for value in self.trace.inputs[node]]
+            found = dict.fromkeys(value if value.made_by is None else self.unit_of[value.made_by] for value in taken)
+            tails[unit] = [x for x in found if x is not unit and (x in self.ids or not isinstance(x, Value))]
+            row[unit] = 1 + max((row.get(tail, 0) for tail in tails[unit]), default=0)
+            for tail in tails[unit]:
+                heads.setdefault(tail, []).append(unit)
+        for tail in (*reversed(self.shown), *(x for x in heads if isinstance(x, Value))):  # as far down as edges pull
+            makers = [x for x in tails.get(tail, ()) if not isinstance(x, Value)]
+            if tail in heads and len(heads[tail]) >= len(makers):
+                row[tail] = min(row[head] for head in heads[tail]) - 1
+        passed = {(tail, head): row[head] - row[tail] - 1 for tail in heads for head in heads[tail]}
+        far = [edge for edge, rows in passed.items() if rows > FAR and isinstance(edge[0], Value)]
+        return far, sum(passed.values()) - sum(passed[edge] for edge in far)
 
     def write_edges(self, picture: Picture) -> None:
         """Draw inputs into operations and operations into results; into and out of a fold, each edge once."""
@@ -229,9 +263,13 @@ class Layout:
             style = {**style, "label": edge_label(tail, self.show_values, times), "class": name}
             tail = maker
         edge = self.ids[tail], self.ids[head]
+        if (tail, head) in self.far:
+            edge = f"{edge[0]}x{self.far[tail, head]}", edge[1]
         folded = isinstance(tail, Fold) or isinstance(head, Fold)
         if not folded or edge not in seen:
             seen.add(edge)
+            if edge[0] != self.ids[tail]:
+                self.write_value(picture, edge[0], tail, markup([small(tail.name or shape_text(tail.array.shape))]))
             picture.edge(*edge, **style)
 
     def edge_style(self, value: Value, node: Node) -> dict[str, str]:
