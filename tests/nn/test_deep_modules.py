@@ -46,7 +46,7 @@ def look(model, levels):
     out = model(tg.ones(4, 3))
     assert type(model).__name__ in tg.viz.graph(out).source  # folded, where it is large
     if own:
-        assert tg.viz.graph(out, max_nodes=100_000, depth=None).source.count("subgraph") == levels + 1
+        assert tg.viz.graph(out, max_nodes=100_000, depth=None).source.count("subgraph") == min(levels + 1, 100)
     assert repr(out.node) and repr(out)
     return time.process_time() - start
 
