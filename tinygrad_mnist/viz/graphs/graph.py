@@ -14,6 +14,7 @@ from ...core.errors import ArgumentError, DTypeError, shown
 from ...core.failure import Failure
 from ...core.graph import Array, Node, Var
 from ...core.lines import Lines
+from ...core.scope import refuse_captured
 from .fold import Depth, Unit, units
 from .gradients import add_gradients
 from .layout import Layout
@@ -61,6 +62,7 @@ def draw(
     culprit: Node | None = None, failure: Failure | None = None,
 ) -> Picture:  # fmt: skip
     """Draw as `graph` does; culprit: the call that failed, and how."""
+    refuse_captured("viz.graph", "draw outside the compiled step")
     if direction not in ("TB", "LR", "BT", "RL"):
         raise ArgumentError("graph: unknown direction.", got=repr(direction), expected="'TB' down or 'LR' to the right")
     counts = depth is None or depth == "page" or (isinstance(depth, int) and depth >= 0)

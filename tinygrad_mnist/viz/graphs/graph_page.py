@@ -179,5 +179,7 @@ def spread(array: Array) -> dict[str, Any]:
     low, high = float(finite.min()), float(finite.max())
     ends = (low, high) if low < high else (low - 0.5, high + 0.5)
     counts: Any = np.histogram(finite, BINS, ends)[0] if np.isfinite(ends[1] - ends[0]) else []
+    with np.errstate(over="ignore"):  # of numbers whose squares are too large
+        mean, deviation = finite.mean(), finite.std()
     seen = {"of": int(some.size)} if some.size < flat.size else {}
-    return {"counts": counts, "low": low, "high": high, "mean": finite.mean(), "deviation": finite.std(), **seen, **bad}
+    return {"counts": counts, "low": low, "high": high, "mean": mean, "deviation": deviation, **seen, **bad}

@@ -163,7 +163,7 @@ class Names:
         self.arrays: dict[str, Array] = {}
         self.results: dict[Node, Var] = {}  # the tensors that the user named
         self._held: list[object] = []  # keeps alive what is known by id
-        for name, thing in names.items():
+        for name, thing in names.items() if isinstance(names, Mapping) else [(names, None)]:
             if not isinstance(name, str) or not isinstance(thing, Var | np.ndarray):
                 what = "graph: names must give a tensor or an array for each name."
                 raise DTypeError(what, got=f"{name!r}: {type(thing).__name__}", expected="names={'x': x, 'target': y}")
