@@ -80,6 +80,9 @@ def doors(view: View, order: dict[frozenset[Scope], int]) -> dict[str, int]:
             choices = [view.opened | {scope}, frozenset(scope.chain())]
         else:
             choices = [frozenset(s for s in view.opened if scope not in s.chain()), frozenset(scope.chain()[:-1])]
+        wanted, folded = {*scope.chain()} - ({scope} if isinstance(thing, Scope) else set()), isinstance(thing, Fold)
+        others = [opened for opened in order if wanted <= opened and (scope in opened) == folded]
+        choices += sorted(others, key=lambda opened: len(opened ^ view.opened))[:1]  # where a page has not all layouts
         found = next((order[choice] for choice in choices if choice in order), None)
         if found is not None:
             go[name] = found
