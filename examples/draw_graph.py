@@ -127,12 +127,17 @@ PICTURES = {
 }  # fmt: skip
 
 
+def levels(text):
+    """Read a number of levels, "all", or "page": as many as it holds."""
+    return {"all": None, "page": text}[text] if text in ("all", "page") else int(text)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="runs/graphs", help="folder for the pictures (default: %(default)s)")
     parser.add_argument("--format", choices=["svg", "png", "pdf", "html"], default="svg")
     parser.add_argument("--only", nargs="+", choices=list(PICTURES), default=list(PICTURES), metavar="NAME")
-    parser.add_argument("--depth", type=int, help="levels of modules to open (default: all that fit)")
+    parser.add_argument("--depth", type=levels, default="page", help="levels to open, all, or page: what fits")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
 
@@ -140,7 +145,7 @@ def main(argv=None):
     missing = None
     for name in args.only:
         tg.manual_seed(args.seed)
-        picture = PICTURES[name](depth="page" if args.depth is None else args.depth)
+        picture = PICTURES[name](depth=args.depth)
         path = out / f"graph_{name}.{args.format}"
         try:
             picture.save(path)

@@ -48,13 +48,15 @@ def opened(**settings):
 
 
 def serving(made):
-    """Have a playground answer, and end it."""
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.05,))
+    """Have a playground answer, and end it; after a test that failed too, or the whole run would wait for it."""
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.close()
+    try:
+        yield made
+    finally:
+        made.server.shutdown()
+        thread.join()
+        made.close()
 
 
 def asked(made, method="GET", path="/", body=None, timeout=10, **headers):

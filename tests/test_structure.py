@@ -250,7 +250,7 @@ def test_exports_exist_and_are_listed():
             assert hasattr(module, name), f"{module.__name__}.{name}"
 
 
-@pytest.mark.parametrize("name", ["training", "sklearn", "datasets", "transforms"])
+@pytest.mark.parametrize("name", ["training", "sklearn", "datasets", "transforms", "viz"])
 def test_what_is_loaded_when_first_named_is_what_was_named(name):
     if name == "sklearn":
         pytest.importorskip("sklearn")
@@ -286,6 +286,6 @@ print(events)
         "email", "multiprocessing", "unittest", "pytest", "hypothesis",
     }  # fmt: skip
     assert not heavy & set(modules)
-    lazy = tuple(f"tinygrad_mnist.{name}" for name in ("training", "sklearn", "datasets", "transforms"))
+    lazy = tuple(f"tinygrad_mnist.{name}" for name in ("training", "sklearn", "datasets", "transforms", "viz"))
     assert not [m for m in modules if m.startswith(lazy)]
     assert events == []

@@ -13,7 +13,7 @@ from typing import Any as _Any
 
 from numpy import dtype
 
-from . import autograd, backends, data, func, functions, nn, optim, utils, viz
+from . import autograd, backends, data, func, functions, nn, optim, utils
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backends import accelerator, set_float32_matmul_precision, use_deterministic_algorithms
 from .backends import gpu as cuda
@@ -31,7 +31,6 @@ from .tensors.dlpack import from_dlpack
 from .tensors.saving import load, save
 from .tensors.tensor import Tensor
 from .tensors.typed import typed as _typed
-from .viz import summary
 
 # isort: off
 from .core.backend import (
@@ -68,9 +67,10 @@ from .tensors.creation import (
 # isort: on
 
 if _TYPE_CHECKING:
-    from . import datasets, training, transforms
+    from . import datasets, training, transforms, viz
     from .export.export import export_onnx
     from .func import vmap
+    from .viz import summary
 
 bool, int, float = bool_, int32, float32  # dtypes, as in PyTorch: tg.float, not the builtins
 
@@ -87,8 +87,10 @@ _sys.modules.update({f"{__name__}.{_name}": _module for _name, _module in _known
 
 def __getattr__(name: str) -> _Any:
     """Load the rooms that most programs do not need when they are first named; `tg.sklearn` needs scikit-learn."""
-    if name in ("datasets", "sklearn", "training", "transforms"):
+    if name in ("datasets", "sklearn", "training", "transforms", "viz"):
         return _importlib.import_module(f".{name}", __name__)
+    if name == "summary":
+        return _importlib.import_module(".viz", __name__).summary
     if name == "vmap":
         return func.vmap
     if name == "export_onnx":

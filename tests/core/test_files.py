@@ -42,6 +42,15 @@ def test_what_a_killed_proof_of_a_folder_left_is_removed(tmp_path):
     assert output_folder(tmp_path) == tmp_path and [*tmp_path.iterdir()] == [other]
 
 
+def test_the_folder_where_one_is_has_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("builtins.open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    for folder in (".", tmp_path.relative_to(tmp_path)):
+        with pytest.raises(OutputError) as error:
+            output_folder(folder)
+        assert error.value.problem == "Files cannot be written to the folder that you are in."
+
+
 @POSIX
 def test_a_link_is_followed_and_stays(tmp_path):
     (tmp_path / "far").mkdir()

@@ -328,7 +328,8 @@ def test_while_it_is_trained_the_page_says_how_far_it_is(browser):
     for page in serving(opened(model=model, lesson=lesson, done=lambda: made.append(1))):
         assert asked(page, "POST", "/look", json.dumps({"pixels": BLANK})).status == 503
         browser.open(page.url)
-        assert browser.one("#waiting").is_displayed() and not made
+        until(lambda: browser.one("#waiting").is_displayed())
+        assert not made
         data.go.set()
         until(lambda: not browser.one("#waiting").is_displayed())
         drag(browser, SEVEN)

@@ -30,11 +30,11 @@ def child(progress, **streams):
     return subprocess.run(command, text=True, check=True, timeout=60, env=places, **streams)
 
 
-def in_a_terminal(progress):
+def in_a_terminal(progress, columns=200):
     """Run the program with a pseudo-terminal for standard error; give what was written there."""
     pty = pytest.importorskip("pty", reason="needs pseudo-terminals")
     ours, theirs = pty.openpty()
-    importlib.import_module("termios").tcsetwinsize(ours, (24, 200))
+    importlib.import_module("termios").tcsetwinsize(ours, (24, columns))
     try:
         done = child(progress, stdout=subprocess.PIPE, stderr=theirs)
         assert done.stdout == "done\n"
@@ -81,6 +81,12 @@ def test_a_terminal_gets_bars_and_no_lines(progress):
     assert len(lines) == 2 and all("100%" in line and "3/3" in line for line in lines)
     assert lines[1].startswith("epoch 2/2:") and "valid_loss=" in lines[1]
     assert "epoch 2/2  " not in text
+
+
+def test_a_narrow_terminal_shows_the_figures_of_the_validation():
+    pytest.importorskip("tqdm")
+    last = in_a_terminal("None", 80).strip().rpartition("\r")[2]
+    assert "3/3" in last and "valid_loss=" in last and "valid_accuracy=" in last and len(last) <= 80
 
 
 def test_bars_that_are_insisted_on(capsys):

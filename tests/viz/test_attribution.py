@@ -119,7 +119,7 @@ def test_figures_show_each_image_beside_its_map(tmp_path):
     steep, lost = np.abs(viz.saliency(model, IMAGES, labels))[:, 0], viz.occlusion(model, IMAGES, labels)
     for name, expected in (("saliency", steep), ("occlusion", lost)):
         path = tmp_path / f"{name}.png"
-        figure = getattr(viz, f"plot_{name}")(model, IMAGES, labels, path=path)
+        figure = getattr(viz, f"plot_{name}")(model, IMAGES, labels, path)
         assert path.read_bytes()[:4] == b"\x89PNG" and len(figure.axes) == 6
         for i in range(3):
             image, map_ = figure.axes[2 * i : 2 * i + 2]

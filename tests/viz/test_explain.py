@@ -274,7 +274,7 @@ def test_samples_are_drawn_beside_their_images(tmp_path):
     model = nn.Sequential(nn.Linear(16, 5), nn.Tanh(), nn.Linear(5, 3))
     x, target = tg.tensor(rng.random((6, 16), dtype=np.float32)), tg.tensor([0, 2, 1, 1, 0, 2])
     found = viz.explain(nn.CrossEntropyLoss()(model(x), target) + model[0].weight.sum(), model[0].weight[1, 2])
-    figure = found.plot_samples(x, target, count=3, path=tmp_path / "shares.png")
+    figure = found.plot_samples(x, target, tmp_path / "shares.png", count=3)
     *images, bars = figure.axes
     shares = found.shares(6)
     order = np.argsort(-np.abs(shares))[:3]
@@ -402,6 +402,8 @@ def test_mistakes_in_asking_are_explained():
         viz.explain(loss, (w, (9, 9)))
     with pytest.raises(GradientError, match="does not depend on"):
         viz.explain(loss, tg.ones(3, requires_grad=True)[1])
+    with pytest.raises(GradientError, match="does not depend on the result of .*[^ ]\\.\\n(?s:.*)in this order"):
+        viz.explain(w[0, 0], loss)
     with pytest.raises(GradientError, match="requires a gradient"):
         viz.explain(loss, x[0, 0])
     with pytest.raises(ArgumentError, match="count from 1"):

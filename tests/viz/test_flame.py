@@ -10,7 +10,7 @@ from tinygrad_mnist.core.errors import CaptureError, DTypeError
 from tinygrad_mnist.viz.steps.rows import Rows
 
 pytest.importorskip("matplotlib")
-flame = importlib.import_module("tinygrad_mnist.viz.flame")  # whose name in the package is that of the function
+flame = importlib.import_module("tinygrad_mnist.viz.steps.flame")  # whose name in the package is that of the function
 
 
 class Held:

@@ -54,7 +54,7 @@ def test_the_gallery_shows_images_and_probabilities(tmp_path):
     pytest.importorskip("matplotlib")
     model, names = Net(), ["cat", "dog", "a long name"]
     worst = viz.mistakes(model, (IMAGES, LABELS), count=8)
-    figure = viz.plot_mistakes(model, (IMAGES, LABELS), count=8, names=names, path=tmp_path / "worst.png")
+    figure = viz.plot_mistakes(model, (IMAGES, LABELS), tmp_path / "worst.png", count=8, names=names)
     assert (tmp_path / "worst.png").read_bytes()[:4] == b"\x89PNG"
     images = [axes for axes in figure.axes if axes.images]
     bars = [axes for axes in figure.axes if axes.patches]
@@ -77,6 +77,8 @@ def test_without_a_mistake_there_is_no_gallery():
         viz.plot_mistakes(model, (IMAGES, probability(model).argmax(1)))
     with pytest.raises(DTypeError, match="images with their labels"):
         viz.mistakes(model, IMAGES)
+    with pytest.raises(DTypeError, match=r"DataLoader\(dataset, batch_size=500\)"):
+        viz.mistakes(model, tg.data.TensorDataset(tg.tensor(IMAGES), tg.tensor(LABELS)))
     with pytest.raises(ShapeError, match="labels do not fit"):
         viz.mistakes(model, (IMAGES, LABELS[:5]))
 
@@ -89,7 +91,7 @@ def test_weights_are_drawn_as_images_on_one_scale(tmp_path):
     model = Net()
     filters = model.body[0].weight.detach().numpy()
     for module in (model, model.body[0]):
-        figure = viz.plot_weights(module, path=tmp_path / "w.png")
+        figure = viz.plot_weights(module, tmp_path / "w.png")
         *cells, bar = figure.axes
         assert len(cells) == 4 and bar.get_ylabel() == "weight" and "Conv2d(1, 4" in figure._suptitle.get_text()
         for cell, w in zip(cells, filters[:, 0], strict=True):
@@ -130,7 +132,7 @@ def test_feature_maps_are_what_each_layer_gave():
 def test_feature_maps_are_drawn_a_row_a_layer(tmp_path):
     pytest.importorskip("matplotlib")
     model = Net()
-    figure = viz.plot_feature_maps(model, IMAGES[:1], count=3, path=tmp_path / "maps.png")
+    figure = viz.plot_feature_maps(model, IMAGES[:1], tmp_path / "maps.png", count=3)
     rows = figure.subfigs
     assert [len(r.axes) for r in rows] == [3, 3, 3, 3, 1] and "3 of 4" in rows[1]._suptitle.get_text()
     found = viz.feature_maps(model, IMAGES[:1])

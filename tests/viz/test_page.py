@@ -27,6 +27,8 @@ def test_what_is_not_finite_is_a_word_that_javascript_reads():
 def test_a_page_is_whole_or_not_there(tmp_path):
     with pytest.raises(tg.errors.OutputError, match="draw: .* cannot be written"):
         page.save_page(tmp_path, "x", "draw")
+    with pytest.raises(tg.errors.ArgumentError, match="draw: a page's file name tells its form"):
+        page.save_page(tmp_path / "a.svg", "x", "draw")
     assert page.save_page(tmp_path / "new" / "a.html", "x", "draw").read_text() == "x"
 
 

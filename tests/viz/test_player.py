@@ -284,6 +284,8 @@ def test_other_refusals(tmp_path):
         tg.viz.player(loss, tmp_path / "a.html", title=3)
     with pytest.raises(tg.errors.OutputError, match="player"):
         tg.viz.player(loss, tmp_path)
+    with pytest.raises(tg.errors.ArgumentError, match="player: a page's file name tells its form"):
+        tg.viz.player(loss, tmp_path / "a.svg")
     long = leaf(1.0)
     for _ in range(1001):
         long = long * 1.0

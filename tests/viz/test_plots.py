@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mnist import viz
-from tinygrad_mnist.core.errors import ArgumentError, OutputError
+from tinygrad_mnist.core.errors import ArgumentError, DTypeError, IndexRangeError, OutputError, ShapeError
 from tinygrad_mnist.training import History
 from tinygrad_mnist.viz.curves import plots
 
@@ -95,6 +95,24 @@ def test_other_forms_are_refused(tmp_path):
     assert ".png" in error.value.expected and not list(tmp_path.iterdir())
     with pytest.raises(OutputError, match="plot_confusion"):
         viz.plot_confusion([0], [0], ["a"], tmp_path)
+
+
+@pytest.mark.parametrize("history", [{"train_loss": [1.0, 2.0]}, [1.0, 2.0], None])
+def test_what_is_no_rows_is_told(history):
+    with pytest.raises(DTypeError, match="plot_curves: expected rows of figures") as error:
+        viz.plot_curves(history)
+    assert "train_loss" in error.value.expected
+
+
+def test_labels_that_do_not_fit_are_told():
+    with pytest.raises(IndexRangeError, match="there are 2 classes") as error:
+        viz.plot_confusion([0, 1, 2], [0, 1, 1], ["a", "b"])
+    assert error.value.got == "0 … 2" and error.value.expected == "0 … 1"
+    with pytest.raises(IndexRangeError):
+        viz.confusion_matrix([0, 1], [-1, 1], 2)
+    with pytest.raises(ShapeError) as error:
+        viz.confusion_matrix([0, 1], np.zeros((2, 3)), 3)
+    assert error.value.hint == "scores.argmax(1)"
 
 
 def test_notebooks_show_figures_without_pyplot():

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -213,3 +214,18 @@ def test_pictures_of_random_times_can_all_be_laid_out(direction):
             s.microseconds = 0.0 if s.is_view else float(draw.exponential(20))
         source = Drawing(program).draw(direction).source
         assert subprocess.run(["dot", "-Tsvg"], input=source.encode(), capture_output=True).returncode == 0
+
+
+def test_an_unknown_direction_is_refused():
+    step = tg.compile(lambda x: x + 1)
+    step(tg.ones(2))
+    with pytest.raises(tg.errors.ArgumentError, match="program: unknown direction"):
+        tg.viz.program(step, direction="UP")
+
+
+def test_without_the_package_graphviz_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    monkeypatch.delitem(sys.modules, "tinygrad_mnist.viz.picture", raising=False)
+    with pytest.raises(tg.errors.MissingDependencyError) as error:
+        tg.viz.graph(tg.ones(2))
+    assert "pip install graphviz" in error.value.hint

@@ -316,6 +316,7 @@ def test_wrong_arguments_are_explained():
     x = tg.tensor([1.0])
     for of, options, kind, said in (
         ([], {}, DTypeError, "expected a tensor"), (x, {"names": {"x": 3}}, DTypeError, "names must give"),
+        (x, {"names": ["x"]}, DTypeError, "names must give"),
         (x, {"direction": "up"}, ArgumentError, "direction"), (x, {"depth": -1}, ArgumentError, "depth counts"),
         (x, {"depth": "all"}, ArgumentError, "depth counts"), (x, {"gradients": True}, GradientError, "requires"),
     ):  # fmt: skip
@@ -438,6 +439,9 @@ def test_the_suffix_decides_what_is_saved(tmp_path):
     picture.save(tmp_path / "g.gv")
     assert (tmp_path / "g.gv").read_text() == picture.source
     picture.render(tmp_path / "r.svg")
+    with pytest.raises(tg.errors.ArgumentError, match="file name tells its form") as error:
+        picture.save(tmp_path / "g.gif")  # no DOT text by the name of an image
+    assert ".svg, .png, .pdf, .html, .dot, .gv" in error.value.expected
     assert sorted(p.name for p in tmp_path.iterdir()) == ["g.gv", "g.png", "g.svg", "r.svg"]
 
 

@@ -39,8 +39,7 @@ class Changed:
 
 def run(settings: argparse.Namespace) -> int:
     """Train, and give each verdict when it is found."""
-    maker: Any = vars(training)["Doctor"]
-    doctor = maker(off=settings.off, say=bars.say)
+    doctor = training.Doctor(off=settings.off, say=bars.say)
     task = begun(settings, lambda images: Changed(images, settings.scale, settings.shuffle_labels))
     history = None
     try:

@@ -24,9 +24,9 @@ ENDINGS = (".svg", ".png", ".pdf", ".html", ".dot", ".gv")
 
 def out_of(settings: argparse.Namespace, endings: tuple[str, ...]) -> Path:
     """Read the name of the file that is asked for, and prove that it can be written."""
-    path = Path(settings.out)
+    path = Path(settings.out or f"graph_{Path(settings.what).stem}.svg")
     if path.suffix.lower() not in endings:
-        what = f"{settings.command}: --out {path} does not say what it is to be."
+        what = f"{settings.command}: --out {path} has an ending that is not written here."
         raise ArgumentError(what, expected=f"a name that ends in {', '.join(endings)}")
     check_output(path, settings.command)
     return path

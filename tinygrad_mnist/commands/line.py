@@ -16,11 +16,13 @@ from typing import Any
 
 from ..core.errors import TinygradError, reason
 
-PROGRAM = "python -m tinygrad_mnist"
+PACKAGE = __package__.partition(".")[0]
+PROGRAM = f"python -m {PACKAGE}"
 INTERRUPTED = 130  # as a shell says it of Ctrl-C
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu")
 EPOCHS = {"mlp": 10, "cnn": 4}
 MODELS = (*EPOCHS,)
+OWNED = ("hidden", "model", "mlp"), ("activation", "model", "mlp"), ("momentum", "optimizer", "sgd")  # options
 
 
 def whole(least: int) -> Any:
@@ -44,7 +46,10 @@ def positive(text: str) -> float:
 
 def sizes(text: str) -> list[int]:
     """Read sizes of layers: 128, or 300,100."""
-    return [whole(1)(part) for part in text.split(",")]
+    try:
+        return [whole(1)(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers, such as 300,100") from None
 
 
 def momentum(text: str) -> float:
@@ -63,13 +68,17 @@ def percent(text: str) -> float:
 
 def levels(text: str) -> int | None:
     """Read a number of levels, or "all"."""
+    if text != "all" and not text.lstrip("-").isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor all")
     return None if text == "all" else int(whole(0)(text))
 
 
 def parser() -> argparse.ArgumentParser:
     """Describe all commands."""
     top = argparse.ArgumentParser(prog=PROGRAM, description="Train networks on MNIST, and look at what they compute.")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    version: str = importlib.import_module(PACKAGE).__version__
+    top.add_argument("--version", action="version", version=f"{PACKAGE} {version}")
+    commands = top.add_subparsers(dest="command", required=True)
 
     def command(name: str, text: str, example: str) -> argparse.ArgumentParser:
         return commands.add_parser(
@@ -88,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--off", action="append", default=[], metavar="SYMPTOM", help="not to look for; repeatable")
 
     draw = command("draw", "draw the graph of a training step", "draw mlp --out mlp.svg")
-    what(draw, "graph_mlp.svg")
+    what(draw, None)
     draw.add_argument("--batch-size", type=whole(1), default=64, help="images in the step (default: 64)")
     draw.add_argument("--depth", type=levels, default=argparse.SUPPRESS, 
                       help="levels of modules to open, or all (default: what a page has room for)")  # fmt: skip
@@ -105,12 +114,13 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def what(command: argparse.ArgumentParser, out: str, *more: str) -> None:
+def what(command: argparse.ArgumentParser, out: str | None, *more: str) -> None:
     """Add what draw and play are asked for."""
     known = (*more, *MODELS)
     command.add_argument("what", nargs="?", default=known[0], metavar="WHAT",
                          help=f"{', '.join(known)}, or a file that `train` saved (default: {known[0]})")  # fmt: skip
-    command.add_argument("--out", default=out, help=f"the file, whose ending says what it is (default: {out})")
+    usual = out or "graph_WHAT.svg"
+    command.add_argument("--out", default=out, help=f"the file, whose ending says what it is (default: {usual})")
     command.add_argument("--seed", type=whole(0), default=0, help="of all that is drawn at random (default: 0)")
 
 
@@ -126,15 +136,15 @@ def training(command: argparse.ArgumentParser, epochs: dict[str, int]) -> None:
     add = command.add_argument
     known = " or ".join(MODELS)
     add("model", nargs="?", choices=MODELS, default="mlp", metavar="MODEL", help=f"{known} (default: mlp)")
-    add("--hidden", type=sizes, default=[128], metavar="SIZES", help="of the mlp's layers, as 300,100 (default: 128)")
-    add("--activation", choices=ACTIVATIONS, default="relu", help="of the mlp (default: relu)")
+    add("--hidden", type=sizes, metavar="SIZES", help="of the mlp's layers, as 300,100 (default: 128)")
+    add("--activation", choices=ACTIVATIONS, help="of the mlp (default: relu)")
     counts = ", ".join(f"{name} {count}" for name, count in epochs.items())
     command.set_defaults(usual=epochs)
     add("--epochs", type=whole(1), help=f"times that every image is seen (default: {counts})")
     add("--batch-size", type=whole(1), default=64, help="images in a step (default: 64)")
-    add("--optimizer", choices=("adam", "sgd"), default="adam", help="(default: adam)")
+    add("--optimizer", choices=("adam", "sgd"), default="adam", help="what changes the weights (default: adam)")
     add("--lr", type=positive, help="highest learning rate of the one-cycle schedule (default: 0.003, of sgd 0.1)")
-    add("--momentum", type=momentum, default=0.9, help="of sgd (default: 0.9)")
+    add("--momentum", type=momentum, help="of sgd (default: 0.9)")
     add("--seed", type=whole(0), default=0, help="of all that is drawn at random (default: 0)")
     where(command)
     add("--images", type=whole(24), help="train on the first so many only, for a quick look")
@@ -144,7 +154,11 @@ def training(command: argparse.ArgumentParser, epochs: dict[str, int]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; give the exit status: 0, 1 for failures, 2 for wrong usage, 130 for Ctrl-C."""
-    settings = parser().parse_args(arguments)
+    top = parser()
+    settings = top.parse_args(arguments)
+    for option, by, only in OWNED:
+        if getattr(settings, option, None) is not None and getattr(settings, by) != only:
+            top.error(f"--{option} is for {only} alone: it would change nothing for {getattr(settings, by)}")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)

@@ -50,7 +50,7 @@ def begun(settings: argparse.Namespace, change: Callable[[Any], Any] | None = No
     train, valid = random_split(images, [len(images) - held_out, held_out])
     network: dict[str, Any] = {"name": settings.model}
     if settings.model == "mlp":
-        network |= {"hidden": settings.hidden, "activation": settings.activation}
+        network |= {"hidden": settings.hidden or [128], "activation": settings.activation or "relu"}
     model = build(**network)
     count = sum(p.numel() for p in model.parameters())
     print(f"{model}\n{count:,} parameters, {len(train):,} images to train on, {held_out:,} to choose the best epoch")
@@ -60,7 +60,8 @@ def begun(settings: argparse.Namespace, change: Callable[[Any], Any] | None = No
 def optimizer_of(settings: argparse.Namespace, model: nn.Module) -> Optimizer:
     """Make the optimizer."""
     if settings.optimizer == "sgd":
-        return SGD(model.parameters(), lr=settings.lr or 0.1, momentum=settings.momentum)
+        momentum = 0.9 if settings.momentum is None else settings.momentum
+        return SGD(model.parameters(), lr=settings.lr or 0.1, momentum=momentum)
     return Adam(model.parameters(), lr=settings.lr or 3e-3)
 
 

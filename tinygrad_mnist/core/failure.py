@@ -1,7 +1,7 @@
 """What failed last, kept so that a picture can show it: the call, its arguments with all that led to them, the error.
 
 The innermost call that an error passes is the one: an operation, a public function, a module. It is forgotten when the
-next backward pass begins. Knows no operation. viz/failed.py draws it.
+next backward pass begins. Knows no operation. viz/graphs/failed.py draws it.
 """
 
 from __future__ import annotations

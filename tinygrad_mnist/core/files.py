@@ -93,7 +93,8 @@ def output_folder(folder: str | os.PathLike[str]) -> Path:
             pass
         probe.unlink()
     except (OSError, ValueError, TypeError) as error:
-        what = f"Files cannot be written to the folder {_shown(folder)}."
+        named = "that you are in" if folder in (Path(), ".") else _shown(folder)  # "." would end the sentence
+        what = f"Files cannot be written to the folder {named}."
         wanted = "a folder that exists or can be made, with permission to write"
         raise OutputError(what, got=_shown(reason(error)), expected=wanted, hint="choose another folder") from error
     return path

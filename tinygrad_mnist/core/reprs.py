@@ -1,7 +1,7 @@
 """How things answer a notebook that asks for HTML: by a function of viz/, which is loaded when it is first asked.
 
-Tensors, programs and loaders stand below pictures and cannot import them. Knows functions of viz/notebook.py
-and viz/trees.py by name.
+Tensors, programs and loaders stand below pictures and cannot import them. Knows functions of viz/notebooks/notebook.py
+and viz/notebooks/trees.py by name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .scope import refuse_captured
 
 
 def in_html(name: str) -> Callable[[Any], str]:
-    """Make the `_repr_html_` of a class: what the function of that name in viz/notebook.py writes."""
+    """Make the `_repr_html_` of a class: what the function of that name in viz/notebooks/notebook.py writes."""
 
     def _repr_html_(self: Any) -> str:
         refuse_captured("printing")

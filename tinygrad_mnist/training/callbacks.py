@@ -55,6 +55,13 @@ class Callback:
     def on_batch_start(self, run: Training) -> None:
         """Act before a training batch."""
 
+    def looks(self, run: Training) -> bool:
+        """Say whether `on_loss` is to see the next step, which then runs as plain Python even where it is compiled."""
+        return True
+
+    def on_loss(self, run: Training, loss: Tensor, outputs: Any, inputs: Any, targets: list[Any]) -> None:
+        """Look at a step between its loss and its backward pass, while the graph of the loss lives; change nothing."""
+
     def on_batch_end(self, run: Training) -> None:
         """Act after a training batch; run.loss is its loss."""
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from ..core import bars
 
+DONE = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"  # of an epoch: figures need the room of the rate
+
 
 class Progress:
     """Bars or lines on standard error, one per epoch, never both; in a notebook a widget.
@@ -47,7 +49,10 @@ class Progress:
         if self.bar is not None:
             if figures:
                 self.bar.update(self.done - self.bar.n)
-                self.bar.set_postfix(texts, refresh=True)
+                if self.bar.total:
+                    self.bar.bar_format = DONE
+                first = sorted(texts, key=lambda name: not name.startswith("valid_"))  # narrow terminals cut the rest
+                self.bar.set_postfix({name: texts[name] for name in first}, refresh=True)
             self.bar.close()
             self.bar = None
         elif self.lines and figures:

@@ -30,12 +30,6 @@ Samples = dict[str, list[Array]]
 class Statistics(Callback):
     """Numbers of every layer over the time of a training, for histograms.
 
-        statistics = tg.training.Statistics(every=10)
-        fit(model, train, callbacks=[statistics])          # or, in a loop of one's own:
-        with statistics.step(model):                       # forward, backward, optimizer.step()
-            ...
-        tg.viz.plot_histograms(statistics, "gradients")
-
     steps are the numbers, from 1, of the steps that were looked at. For each of them activations, gradients and updates
     have an array per layer ("0 Linear"): of the outputs of layers that have no layers inside; of the gradients of its
     weights, as the optimizer found them; and of the changes of the weights, as multiples of their root mean square.
@@ -51,6 +45,21 @@ class Statistics(Callback):
         samples: numbers kept for each layer, of each kind, from evenly spread places
         keep: most steps that are kept
     Raises:  ArgumentError for counts below 1, or keep below 2
+    Example:
+        >>> model, data = nn.Sequential(nn.Linear(2, 3), nn.Tanh()), (tg.rand(40, 2), tg.randint(0, 3, (40,)))
+        >>> statistics = tg.training.Statistics(every=2)
+        >>> history = tg.training.fit(model, data, epochs=2, batch_size=10, callbacks=[statistics], progress=False)
+        >>> statistics.steps, list(statistics.activations), list(statistics.ratios)
+        ([1, 3, 5, 7], ['0 Linear', '1 Tanh'], ['0 Linear'])
+        >>> figure = tg.viz.plot_histograms(statistics, "gradients", "gradients.png")
+
+        In a loop of one's own:
+
+        >>> optimizer = tg.optim.SGD(model.parameters(), lr=0.1)
+        >>> with statistics.step(model):
+        ...     optimizer.zero_grad()
+        ...     nn.functional.cross_entropy(model(data[0]), data[1]).backward()
+        ...     optimizer.step()
     """
 
     def __init__(self, every: int = 10, samples: int = 512, keep: int = 200) -> None:

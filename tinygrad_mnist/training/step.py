@@ -7,7 +7,7 @@ what lets a killed run end with the same bits. Read after settings.py; run.py is
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..functions import sum as _sum
 from ..kernels.parallel import fall_asleep
 from ..nn.utils.clip import clip_grad_norm_
 from ..ops.promotion import cast
+from .callbacks import Callback
 from .evaluation import batch_loss, map_outputs, model_outputs
 from .metrics import as_array
 from .settings import Settings
@@ -31,6 +32,7 @@ class Step:
         self.settings, self.converted = settings, False
         self.parameters = list(settings.model.parameters())
         self.weights = [p for p in self.parameters if p.ndim > 1]
+        self.watchers = [c for c in settings.callbacks if type(c).on_loss is not Callback.on_loss]
         self.train: Callable[..., Any] = self._train
         self.judge: Callable[..., Any] = self._judge
         if settings.compile is not None:
@@ -46,13 +48,16 @@ class Step:
             self.converted = True
             inputs = cast(inputs, dtype=kind)
         fall_asleep()
-        return self.train(inputs, *targets)
+        looking: list[Any] = [c for c in self.watchers if c.looks(self.settings)]  # type: ignore[arg-type]
+        return self._train(inputs, *targets, looking=looking) if looking else self.train(inputs, *targets)
 
-    def _train(self, inputs: Any, *targets: Any) -> Any:
-        """Compute the loss of a batch and change the weights along its gradient."""
+    def _train(self, inputs: Any, *targets: Any, looking: Sequence[Any] = ()) -> Any:
+        """Compute the loss of a batch and change the weights along its gradient, with callbacks looking at it."""
         settings = self.settings
         outputs = model_outputs(settings.model, inputs)
         loss = batch_loss(settings.loss_function, outputs, targets)
+        for callback in looking:
+            callback.on_loss(settings, loss, outputs, inputs, [*targets])
         objective = loss
         if settings.l2:
             for w in self.weights:

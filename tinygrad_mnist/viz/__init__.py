@@ -2,6 +2,7 @@
 what it is, and what a network sees. Exports only.
 """
 
+from ..core.calls import answer as _answer
 from ..core.lines import record_lines
 from .backprop.player import player
 from .curves.histograms import plot_histograms
@@ -22,3 +23,4 @@ __all__ = [
     "plot_mistakes", "plot_occlusion", "plot_saliency", "plot_weights", "program", "record_lines", "saliency",
     "summary",
 ]  # fmt: skip
+_answer(globals(), __all__)

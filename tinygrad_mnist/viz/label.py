@@ -10,9 +10,17 @@ import html
 
 import numpy as np
 
+from ..core.errors import ArgumentError
 from ..core.graph import Array
 
 FAINT = "#6b7280"  # details on the pale fill of a box
+
+
+def check_direction(owner: str, direction: str) -> None:
+    """Raise for what graphviz would silently take for "TB"."""
+    if direction not in ("TB", "LR", "BT", "RL"):
+        wanted = "'TB' down or 'LR' to the right"
+        raise ArgumentError(f"{owner}: unknown direction.", got=repr(direction), expected=wanted)
 
 
 def escape(text: object) -> str:

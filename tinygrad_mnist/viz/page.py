@@ -19,12 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError
 from ..core.files import output_folder, output_path, write_whole
 from ..core.graph import Var
 
 # nothing is loaded and nothing is sent: what is in the file is all there is
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'"
 SHARED = ("page.css", "page.js")
+PAGES = (".html", ".htm")
 
 
 def asset(name: str) -> str:
@@ -54,8 +56,14 @@ def page(title: str, body: str, *, assets: tuple[str, ...] = (), data: Any = Non
 
 
 def save_page(path: str | os.PathLike[str], text: str, owner: str) -> Path:
-    """Write a page to a file, whole or not at all."""
+    """Write a page to a file, whole or not at all.
+
+    Raises:  ArgumentError for a name that no browser would show as a page; OutputError if it cannot be written
+    """
     final = output_path(path, owner)
+    if final.suffix.lower() not in PAGES and not final.is_dir():
+        what = f"{owner}: a page's file name tells its form."
+        raise ArgumentError(what, got=os.fspath(path), expected="a name that ends in .html")
     output_folder(final.parent)
     write_whole(final, text.encode(errors="replace"), owner)  # half a surrogate in a name, say
     return final

@@ -18,13 +18,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import graphviz  # type: ignore[import-untyped]
-
-from ..core.errors import MissingDependencyError
+from ..core.errors import ArgumentError, MissingDependencyError
 from ..core.files import output_folder, output_path, write_whole
-from .page import page, save_page
+from .page import PAGES, page, save_page
 
-PICTURES, PAGES = (".svg", ".png", ".pdf"), (".html", ".htm")
+try:
+    import graphviz  # type: ignore[import-untyped]
+except ImportError:  # the package is used where it lies, without having been installed
+    missing = "viz: the text of graphs is written by the package graphviz, which is not installed."
+    raise MissingDependencyError(missing, hint="pip install graphviz pygraphviz") from None
+
+PICTURES, TEXTS = (".svg", ".png", ".pdf"), ("", ".dot", ".gv")
 
 GET_DOT = (
     "pip install pygraphviz | apt install graphviz | brew install graphviz | choco install graphviz | "
@@ -102,8 +106,17 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
     written: Callable[[], str] | None = None  # writes the page that explains the picture
 
     def save(self, filename: Any = None, directory: Any = None, *, skip_existing: bool | None = False) -> str:
-        """Write the picture (name.svg, .png, .pdf), a page that opens modules (.html), or, else, the DOT text."""
+        """Write the picture (name.svg, .png, .pdf), a page that opens modules (.html), or the DOT text (.dot, .gv).
+
+        Returns: the path
+        Raises:  ArgumentError for another ending; OutputError if it cannot be written; MissingDependencyError for a
+                 picture or a page without `dot` and pygraphviz
+        """
         suffix = output_path(filename or "", "viz.graph").suffix.lower()
+        if suffix not in (*PICTURES, *PAGES, *TEXTS):
+            known = ", ".join((*PICTURES, PAGES[0], *TEXTS[1:]))
+            what = "viz.graph: a picture's file name tells its form."
+            raise ArgumentError(what, got=os.fspath(filename), expected=f"a name that ends in {known}")
         if suffix in PAGES:
             path = output_path(directory or "", "viz.graph") / filename
             return str(save_page(path, self.page() if self.written is None else self.written(), "viz.graph"))

@@ -119,6 +119,10 @@ def summary(model: Any, input_size: Any) -> Summary:
 
     Args:    input_size: shape with the batch, (64, 1, 28, 28); a tensor or array; or a list of these, one per input
     Raises:  DTypeError if model is not a module or input_size none of these; ArgumentError for a negative size
+    Example:
+        >>> found = tg.summary(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), (64, 1, 28, 28))
+        >>> found.total_parameters, found.total_multiply_adds, found.rows[-1].output_shape
+        (7850, 501760, (64, 10))
     """
     if not callable(model) or not hasattr(model, "named_modules"):
         got, hint = shown(model), "summary(model, (64, 784))"

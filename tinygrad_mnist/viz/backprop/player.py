@@ -34,14 +34,19 @@ def player(
 
     Args:
         loss: a result of one element, before backward or after backward(retain_graph=True)
-        path: the file; its folder is made if need be
+        path: the file, NAME.html; its folder is made if need be
         names: {"x": x} for tensors or arrays; parameters of modules are named without
         title: what stands above
     Returns:
         the path
     Raises:
-        DTypeError, GradientError for what is no such loss; ArgumentError for more than 1,000 operations;
-        GraphFreedError after a backward that freed the values; OutputError if the file cannot be written
+        DTypeError, GradientError for what is no such loss; ArgumentError for more than 1,000 operations, or another
+        ending; GraphFreedError after a backward that freed the values; OutputError if the file cannot be written
+    Example:
+        >>> w = tg.tensor(3.0, requires_grad=True)
+        >>> path = tg.viz.player(w * w, "backprop.html", names={"w": w})
+        >>> path.exists(), w.grad
+        (True, None)
     """
     refuse_captured("viz.player", "call it outside the compiled step")
     names = {} if names is None else names

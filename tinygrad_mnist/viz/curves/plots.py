@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.backend import Array
-from ...core.errors import ArgumentError, MissingDependencyError, ShapeError
+from ...core.errors import ArgumentError, DTypeError, IndexRangeError, MissingDependencyError, ShapeError, shown
 from ...functions.types import TensorLike
 
 if TYPE_CHECKING:
@@ -62,8 +62,17 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: Path | None = None
              History names the epoch whose weights were kept, where a callback chose them, and else that of lowest
              validation loss is marked. path: a file to write (.png, .svg, .pdf)
     Units:   loss in nats, accuracy from 0 to 1 (drawn in percent)
-    Raises:  ArgumentError for rows without such columns; MissingDependencyError without matplotlib
+    Raises:  DTypeError for what is no rows, ArgumentError for rows without such columns; MissingDependencyError
+             without matplotlib
+    Example:
+        >>> rows = [{"train_loss": 0.9, "valid_loss": 1.0}, {"train_loss": 0.4, "valid_loss": 0.6}]
+        >>> figure = tg.viz.plot_curves(rows, "curves.png")  # as well: what fit returns
+        >>> figure.axes[0].get_ylabel()
+        'loss (nats)'
     """
+    if not isinstance(history, Sequence) or not all(isinstance(row, Mapping) for row in history):
+        wanted = "what fit returns, or a row for each epoch: [{'train_loss': 0.5, 'valid_loss': 0.6}, ...]"
+        raise DTypeError("plot_curves: expected rows of figures.", got=shown(history), expected=wanted)
     columns: dict[str, dict[str, str]] = {}  # name of a figure: part of the data: column
     for column in history[0] if len(history) else ("train_loss", "train_accuracy"):
         part, _, name = column.partition("_")
@@ -119,11 +128,19 @@ def confusion_matrix(labels: TensorLike, predictions: TensorLike, classes: int) 
     """Count how often each class (row) was taken for each class (column).
 
     Shapes:  labels (N,), predictions (N,) of integers below `classes` -> (classes, classes) of int64
+    Raises:  ShapeError if the lengths differ, IndexRangeError for other numbers
+    Example:
+        >>> tg.viz.confusion_matrix([0, 1, 1], [0, 1, 0], 2).tolist()
+        [[1, 0], [1, 1]]
     """
     true, guess = np.asarray(labels), np.asarray(predictions)
     if true.shape != guess.shape or true.ndim != 1:
-        got = f"{true.shape}, {guess.shape}"
-        raise ShapeError("confusion_matrix: labels and predictions differ in shape.", got=got)
+        what, hint = "confusion_matrix: labels and predictions differ in shape.", "scores.argmax(1)" * (guess.ndim == 2)
+        raise ShapeError(what, got=f"{true.shape}, {guess.shape}", expected="(N,), (N,)", hint=hint)
+    both = np.concatenate([true, guess])
+    if both.size and not 0 <= both.min() <= both.max() < classes:
+        got, wanted = f"{both.min()} … {both.max()}", f"0 … {classes - 1}"
+        raise IndexRangeError(f"confusion_matrix: there are {classes} classes.", got=got, expected=wanted)
     return np.bincount(true * classes + guess, minlength=classes * classes).reshape(classes, classes)
 
 
@@ -133,8 +150,8 @@ def plot_confusion(
     """Draw the confusion matrix: counts in every cell, mistakes coloured by how many there are.
 
     Shapes:  labels (N,), predictions (N,) of integers that number the names
-    Args:    path: a file to write (.png, .svg, .pdf)
-    Raises:  ShapeError if the lengths differ; MissingDependencyError without matplotlib
+    Args:    names: of the classes, as many as there are; path: a file to write (.png, .svg, .pdf)
+    Raises:  as confusion_matrix; MissingDependencyError without matplotlib
     """
     counts = confusion_matrix(labels, predictions, len(names))
     wrong = counts * (1 - np.eye(len(names), dtype=counts.dtype))

@@ -15,6 +15,7 @@ from ...core.failure import Failure
 from ...core.graph import Array, Node, Var
 from ...core.lines import Lines
 from ...core.scope import refuse_captured
+from ..label import check_direction
 from .fold import Depth, Unit, units
 from .gradients import add_gradients
 from .layout import Layout
@@ -47,6 +48,14 @@ def graph(
     Raises:
         DTypeError, ArgumentError for arguments of the wrong kind; GradientError where there are no gradients;
         rendering what is returned raises MissingDependencyError without graphviz's program `dot` and pygraphviz
+
+    Example:
+        >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> picture = tg.viz.graph((x * x).sum(), {"x": x}, gradients=True)
+        >>> "multiply" in picture.source
+        True
+        >>> picture.save("step.dot")  # or step.svg, .png, .pdf; step.html is a page that opens modules
+        'step.dot'
     """
     roots = [tensors] if isinstance(tensors, Var) else list(tensors) if isinstance(tensors, list | tuple) else []
     if not roots or not all(isinstance(r, Var) for r in roots):
@@ -63,11 +72,11 @@ def draw(
 ) -> Picture:  # fmt: skip
     """Draw as `graph` does; culprit: the call that failed, and how."""
     refuse_captured("viz.graph", "draw outside the compiled step")
-    if direction not in ("TB", "LR", "BT", "RL"):
-        raise ArgumentError("graph: unknown direction.", got=repr(direction), expected="'TB' down or 'LR' to the right")
+    check_direction("graph", direction)
     counts = depth is None or depth == "page" or (isinstance(depth, int) and depth >= 0)
     if not isinstance(max_nodes, int) or max_nodes < 3 or not counts:
-        got, wanted = f"depth = {depth!r}, max_nodes = {max_nodes!r}", 'depth "page", None, 0, 1, 2 ...'
+        got = f"depth = {depth!r}, max_nodes = {max_nodes!r}"
+        wanted = 'depth "page" for what fits, None for all, or 0, 1, 2 ...'
         raise ArgumentError("graph: depth counts from 0 and max_nodes from 3.", got=got, expected=wanted)
     trace = Trace(roots, names, repeats and depth is not None, culprit, failure)
     if gradients:

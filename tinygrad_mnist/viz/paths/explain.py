@@ -179,7 +179,7 @@ class Explanation:
         """Draw the paths, from the entry to the loss, as a Picture: factors on the edges, as thick as they carry."""
         return drawing.drawn(self)
 
-    def plot_samples(self, images: Any, labels: Any = None, *, count: int = 12, path: Any = None) -> Any:
+    def plot_samples(self, images: Any, labels: Any = None, path: Any = None, *, count: int = 12) -> Any:
         """Draw the samples with the largest shares beside them.
 
         Args:    images: the batch, (N, 1, H, W), (N, H, W) or (N, H·W); labels: (N,); count: how many to draw
@@ -233,7 +233,8 @@ def explain(
     exact = by_engine(loss, origin, at, nodes)
     cone = Cone(nodes, origin, at, width)
     if cone.loss not in cone.calls:
-        raise GradientError(f"explain: the loss does not depend on {name}.", got=f"a loss of {len(nodes)} operations")
+        what, hint = f"explain: the loss does not depend on {name.strip()}.", "explain(loss, w[3, 7]), in this order"
+        raise GradientError(what, got=f"the result of {cone.loss.where()}", hint=hint)
     return Explanation(name, cone, [Path(p) for p in cone.largest(k)], exact, by_difference(loss, cone, exact, closure))
 
 

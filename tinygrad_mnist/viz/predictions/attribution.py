@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ...functions.types import TensorLike
 from ...tensors.tensor import Tensor
 from ..curves.plots import INK
 from .images import Path, around, as_images, asked, bare, figure_of, finished, hide_axes, scores_of, softmax
+
+if TYPE_CHECKING:
+    from ..curves.figure import Figure
 
 TOGETHER = 512  # images that a model is asked about at once
 SMALL = 0.01  # of a probability: less is drawn pale
@@ -56,6 +59,7 @@ def saliency(model: Callable[[Any], Any], images: TensorLike, labels: Labels = N
     Args:    labels: a class for each image, or one for all; None: those that the model predicts
     Shapes:  images (N, ...) as the model takes them -> the same
     Units:   score per unit of a pixel, with its sign
+    Raises:  DTypeError for images of integers; ShapeError, ArgumentError for labels that do not fit
     Source:  Simonyan et al. 2014 (arXiv:1312.6034), section 3, which draws the largest size over the channels
     """
     return _saliency(model, images, labels)[0]
@@ -89,6 +93,8 @@ def occlusion(
         images (N, 1, H, W), (N, 3, H, W), (N, H, W) or (N, H·W) -> (N, H, W)
     Units:
         probability that is lost, -1 to 1; below 0 where the class gains
+    Raises:
+        as `saliency`; ArgumentError for a square that does not fit
     Source:
         Zeiler and Fergus 2014 (arXiv:1311.2901), section 4.2
     """
@@ -129,12 +135,13 @@ def _occlusion(
 
 
 def plot_saliency(
-    model: Callable[[Any], Any], images: TensorLike, labels: Labels = None, *, path: Path = None
-) -> Any:  # fmt: skip
+    model: Callable[[Any], Any], images: TensorLike, labels: Labels = None, path: Path = None
+) -> Figure:
     """Draw images, and beside each how steeply the score of a class depends on each pixel.
 
-    Args:    as of `saliency`; each map has its own scale, from 0 to the largest size of a derivative
-    Returns: a matplotlib Figure
+    Args:    as of `saliency`; path: a file to write (.png, .svg, .pdf)
+    Units:   score per unit of a pixel; each map has its own scale, from 0 to the largest size of a derivative
+    Raises:  as `saliency`; MissingDependencyError without matplotlib
     """
     g, classes, p = _saliency(model, images, labels)
     size = np.abs(g)
@@ -143,15 +150,16 @@ def plot_saliency(
 
 
 def plot_occlusion(
-    model: Callable[[Any], Any], images: TensorLike, labels: Labels = None, *, size: int = 4, stride: int = 2,
-    value: float | None = None, path: Path = None,
-) -> Any:  # fmt: skip
+    model: Callable[[Any], Any], images: TensorLike, labels: Labels = None, path: Path = None, *, size: int = 4,
+    stride: int = 2, value: float | None = None,
+) -> Figure:  # fmt: skip
     """Draw images, and beside each how much the probability of a class loses where a square hides a place.
 
     Orange places speak for the class, blue ones against it.
 
-    Args:    as of `occlusion`; each map has its own scale, which is written above it, from 1 % of probability on
-    Returns: a matplotlib Figure
+    Args:    as of `occlusion`; path: a file to write (.png, .svg, .pdf)
+    Units:   probability; each map has its own scale, which is written above it, from 1 % on
+    Raises:  as `occlusion`; MissingDependencyError without matplotlib
     """
     maps, classes, p = _occlusion(model, images, labels, size, stride, value)
     return finished(_pairs("plot_occlusion", images, maps, classes, p, PROBABILITY, True), path, "plot_occlusion")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,14 +20,19 @@ from ..curves.plots import INK
 from ..modules import Paths, module_title
 from .images import Path, around, as_images, asked, bare, figure_of, finished, grid, hide_axes
 
+if TYPE_CHECKING:
+    from ..curves.figure import Figure
 
-def plot_weights(module: Any, *, count: int = 32, path: Path = None) -> Any:
+
+def plot_weights(module: Any, path: Path = None, *, count: int = 32) -> Figure:
     """Draw the first weights of a module as images: filters of a convolution, rows of a Linear layer on square images.
 
     Blue is below 0, orange above, all on one scale. The channels of a filter are tiles of its image.
 
-    Args:    module: a layer, or a model, whose first layer with such weights is drawn; count: how many units at most
-    Returns: a matplotlib Figure
+    Args:    module: a layer, or a model, whose first layer with such weights is drawn; count: how many units at most;
+             path: a file to write (.png, .svg, .pdf)
+    Shapes:  weights (O, C, KH, KW), or (O, H·W) of square images
+    Raises:  ShapeError where no layer has weights that are images; MissingDependencyError without matplotlib
     """
     title, weights = first_weights(module)
     shown_of = weights[:count]
@@ -77,7 +82,12 @@ def tiled(planes: Array) -> Array:
 def feature_maps(model: Any, image: TensorLike) -> list[tuple[str, Array]]:
     """Run one image through a model and list what its innermost modules gave, in order of calls.
 
-    Shapes:  image as the model takes it, with or without the batch's axis -> (C, H, W) or (D,) for each
+    Shapes:  image as the model takes it, a batch of one -> (C, H, W) or (D,) for each
+    Raises:  DTypeError for what is no model; ShapeError for more than one image
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+        >>> [(name, maps.shape) for name, maps in tg.viz.feature_maps(model, tg.rand(1, 1, 8, 8))][:2]
+        [('0 Conv2d(1, 4, kernel_size=(3, 3))', (4, 6, 6)), ('1 ReLU', (4, 6, 6))]
     """
     seen: list[tuple[str, Array]] = []
     paths = Paths()
@@ -101,14 +111,15 @@ def feature_maps(model: Any, image: TensorLike) -> list[tuple[str, Array]]:
     return [(title, out[0]) for title, out in seen if out.ndim in (2, 4)]
 
 
-def plot_feature_maps(model: Any, image: TensorLike, *, count: int = 8, path: Path = None) -> Any:
+def plot_feature_maps(model: Any, image: TensorLike, path: Path = None, *, count: int = 8) -> Figure:
     """Draw what each layer of a model makes of one image: a row a layer, its first maps beside each other.
 
     Blue is below 0, orange above; each row has a scale of its own, which is written beside it. What a layer gives as
     a vector is drawn as a strip.
 
-    Args:    image: a batch of one, as the model takes it; count: maps of a layer at most
-    Returns: a matplotlib Figure
+    Args:    image: a batch of one, as the model takes it; count: maps of a layer at most;
+             path: a file to write (.png, .svg, .pdf)
+    Raises:  ShapeError for more than one image; MissingDependencyError without matplotlib
     """
     maps = feature_maps(model, image)
     if not maps:

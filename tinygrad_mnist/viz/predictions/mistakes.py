@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,12 +17,18 @@ from ...core.graph import Array, Var
 from ..curves.plots import INK
 from .images import Path, as_images, asked, bare, figure_of, finished, hide_axes, scores_of, softmax
 
+if TYPE_CHECKING:
+    from ..curves.figure import Figure
+
 TRUE, TAKEN, OTHER = "#3b75af", "#d9822b", "#c9d0d8"
 
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """An image that was taken for another class. index counts the data from 0, in the order in which they came."""
+    """An image that was taken for another class. index counts the data from 0, in the order in which they came.
+
+    Shapes:  image as the data have it, without N; probabilities (classes,), each 0 to 1
+    """
 
     index: int
     image: Array
@@ -35,6 +41,8 @@ def mistakes(model: Any, data: Iterable[Any], count: int = 16) -> list[Mistake]:
     """Find the images that a model is most surely wrong about: least probability of the true class first.
 
     Args:    data: batches (images, labels), as of a DataLoader, or one pair of images and labels
+    Shapes:  images (N, ...) as the model takes them, labels (N,) of class numbers; the model gives (N, classes)
+    Raises:  DTypeError for other data; ShapeError for labels, or scores of the model, that do not fit
     """
     found: list[Mistake] = []
     start = 0
@@ -59,17 +67,19 @@ def batches(owner: str, data: Any) -> Iterable[Any]:
         return [(data[0][i : i + 500], data[1][i : i + 500]) for i in range(0, len(data[0]), 500)]
     if isinstance(data, Var | np.ndarray) or not isinstance(data, Iterable):
         expected = "a DataLoader, or a pair (images, labels)"
-        raise DTypeError(f"{owner}: expected images with their labels.", got=shown(data), expected=expected)
+        hint = "DataLoader(dataset, batch_size=500)" if hasattr(data, "__getitem__") else ""
+        raise DTypeError(f"{owner}: expected images with their labels.", got=shown(data), expected=expected, hint=hint)
     return data
 
 
 def plot_mistakes(
-    model: Any, data: Iterable[Any], *, count: int = 16, names: Sequence[str] | None = None, path: Path = None
-) -> Any:  # fmt: skip
+    model: Any, data: Iterable[Any], path: Path = None, *, count: int = 16, names: Sequence[str] | None = None
+) -> Figure:
     """Draw the images that a model is most surely wrong about, with the probabilities that it gave to the classes.
 
-    Args:    data: batches (images, labels), or one pair; names: of the classes, in place of their numbers
-    Returns: a matplotlib Figure
+    Args:    data: batches (images, labels), or one pair; path: a file to write (.png, .svg, .pdf);
+             names: of the classes, in place of their numbers
+    Raises:  as `mistakes`; ArgumentError where there is no mistake; MissingDependencyError without matplotlib
     """
     worst = mistakes(model, data, count)
     if not worst:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...capture.program import Instruction, Program, Value
 from ...core.errors import DTypeError
 from ..colors import FILLS, FONT, INK, LINE
-from ..label import escape, markup, small
+from ..label import check_direction, escape, markup, small
 from .key import IN_PLACE, KINDS, MEMORY, PALE, Scale, color_of, key
 from .rows import BACKWARD, FORWARD, Rows
 
@@ -38,8 +38,15 @@ def program(step: Replayed, *, direction: str = "TB", measure: bool = True) -> P
     Args:    direction: "TB" down, "LR" to the right. measure: time every instruction first, on copies
     Units:   the height of a box is the median of its microseconds, by the scale in the key; short times get the height
              that their text needs. What a kernel of the backend "numba" does can only be timed as a whole: see the key
-    Raises:  DTypeError for what is not compiled, CaptureError before the first call
+    Raises:  DTypeError for what is not compiled, ArgumentError for another direction, CaptureError before the first
+             call; rendering what is returned raises MissingDependencyError without `dot` and pygraphviz
+    Example:
+        >>> step = tg.compile(lambda x: (x * x).sum())
+        >>> loss = step(tg.ones(3))
+        >>> tg.viz.program(step).save("step.dot")  # or step.svg, .png, .pdf
+        'step.dot'
     """
+    check_direction("program", direction)
     return Drawing(checked(step, "program").program(measure)).draw(direction)
 
 
