@@ -201,3 +201,11 @@ def test_a_repeated_stretch_is_told_of_and_opens_nothing(tmp_path):
     (loop,) = [name for name, thing in held["things"].items() if thing["kind"] == "loop"]
     assert held["things"][loop]["title"] == "repeated × 30" and held["things"][loop]["rows"] == {"operations": "60"}
     assert all(loop not in view["go"] for view in held["views"])
+
+
+def test_what_closes_opens_again_where_there_are_too_many_boxes_for_all_layouts(tmp_path):
+    net = nn.Sequential(*[nn.Linear(2, 2)] * 450)
+    text = saved(tmp_path, net(tg.rand(1, 2)), {}, depth=None).read_text()
+    views = json.loads(text.split('id="data">')[1].split("</script>")[0])["views"]
+    (frame,) = [name for name, target in views[0]["go"].items() if target == 1]
+    assert len(views) == 2 and views[1]["go"] == {"f" + frame[1:]: 0}

@@ -476,3 +476,13 @@ def test_gradients_of_several_outputs_of_a_function():
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     a, b = Two.apply(x)
     assert Dot(viz.graph((a + b * 5).sum(), {"x": x}, gradients=True)).label("x").endswith("|grad: all 7")
+
+
+def test_what_cannot_be_drawn_says_so(tmp_path):
+    x = tg.tensor([1e308, -1e308], dtype=tg.float64, requires_grad=True)
+    with pytest.raises(tg.errors.DTypeError, match="names must give"):
+        viz.graph(x, [1])
+    with pytest.raises(tg.errors.CaptureError, match="viz.graph"):
+        tg.compile(lambda x: viz.graph(x * 2))(tg.rand(2))
+    viz.graph(x * 1).render(tmp_path / "large.html")  # squares of its values are too large, which warns of nothing
+    assert "</html>" in (tmp_path / "large.html").read_text()

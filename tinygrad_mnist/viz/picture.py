@@ -140,6 +140,8 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
     def render(self, filename: Any = None, *args: Any, **kwargs: Any) -> str:
         """Lay out and write a file; arguments as in graphviz.Digraph.render, and the name may end in its format."""
         suffix = output_path(filename or "", "viz.graph").suffix.lower()
+        if suffix in PAGES:
+            return self.save(filename, *args, **kwargs)
         if suffix in PICTURES and not args and "format" not in kwargs:
             filename, kwargs = str(Path(filename).with_suffix("")), {"format": suffix[1:], "cleanup": True, **kwargs}
         return str(super().render(filename, *args, **kwargs))

@@ -14,6 +14,7 @@ from ...core.errors import ArgumentError, DTypeError, shown
 from ...core.failure import Failure
 from ...core.graph import Array, Node, Var
 from ...core.lines import Lines
+from ...core.scope import refuse_captured
 from ..label import check_direction
 from .fold import Depth, Unit, units
 from .gradients import add_gradients
@@ -70,6 +71,7 @@ def draw(
     culprit: Node | None = None, failure: Failure | None = None,
 ) -> Picture:  # fmt: skip
     """Draw as `graph` does; culprit: the call that failed, and how."""
+    refuse_captured("viz.graph", "draw outside the compiled step")
     check_direction("graph", direction)
     counts = depth is None or depth == "page" or (isinstance(depth, int) and depth >= 0)
     if not isinstance(max_nodes, int) or max_nodes < 3 or not counts:

@@ -80,6 +80,9 @@ def doors(view: View, order: dict[frozenset[Scope], int]) -> dict[str, int]:
             choices = [view.opened | {scope}, frozenset(scope.chain())]
         else:
             choices = [frozenset(s for s in view.opened if scope not in s.chain()), frozenset(scope.chain()[:-1])]
+        wanted, folded = {*scope.chain()} - ({scope} if isinstance(thing, Scope) else set()), isinstance(thing, Fold)
+        others = [opened for opened in order if wanted <= opened and (scope in opened) == folded]
+        choices += sorted(others, key=lambda opened: len(opened ^ view.opened))[:1]  # where a page has not all layouts
         found = next((order[choice] for choice in choices if choice in order), None)
         if found is not None:
             go[name] = found
@@ -179,5 +182,7 @@ def spread(array: Array) -> dict[str, Any]:
     low, high = float(finite.min()), float(finite.max())
     ends = (low, high) if low < high else (low - 0.5, high + 0.5)
     counts: Any = np.histogram(finite, BINS, ends)[0] if np.isfinite(ends[1] - ends[0]) else []
+    with np.errstate(over="ignore"):  # of numbers whose squares are too large
+        mean, deviation = finite.mean(), finite.std()
     seen = {"of": int(some.size)} if some.size < flat.size else {}
-    return {"counts": counts, "low": low, "high": high, "mean": finite.mean(), "deviation": finite.std(), **seen, **bad}
+    return {"counts": counts, "low": low, "high": high, "mean": mean, "deviation": deviation, **seen, **bad}
