@@ -36,7 +36,7 @@ class Doctor(Callback):
     In a loop: `doctor.watch(model, optimizer)` before it; in it `doctor.step(loss, outputs, targets, inputs)` when the
     loss is there, before `loss.backward()`; `doctor.epoch(valid_loss)` after each epoch. `doctor.check(model, batch)`
     needs no training. It looks at every second of the first 80 steps and at every 100th later; where steps are compiled
-    at every fourth and at every 200th.
+    at every fourth and at every 400th.
 
     Args:
         off: names of symptoms not to look for, out of `RULES`

@@ -59,7 +59,7 @@ class Judge:
     def due(self) -> bool:
         """Say whether the next step is looked at."""
         step = self.steps + 1
-        often, seldom = (2 * OFTEN, 2 * SELDOM) if self.sparing else (OFTEN, SELDOM)
+        often, seldom = (2 * OFTEN, 4 * SELDOM) if self.sparing else (OFTEN, SELDOM)
         usual = step % often == 1 if step <= EARLY else step % seldom == 0
         return self.pending is None and (self.alarmed or usual)
 
