@@ -136,6 +136,20 @@ def test_what_failed_is_let_go_by_the_next_backward():
     assert held() is None
 
 
+def test_where_memory_is_short_nothing_is_held():
+    def forward(self, x):
+        self.held.append(weakref.ref(x))
+        raise MemoryError("no room")
+
+    model = module(forward, called="Large", held=[])
+    with pytest.raises(MemoryError):
+        model(tg.rand(2, 3, requires_grad=True) * 2)
+    gc.collect()
+    assert model.held[0]() is None
+    with pytest.raises(tg.errors.ArgumentError, match="nothing has failed"):
+        viz.failed()
+
+
 def test_errors_say_what_they_said():
     with pytest.raises(tg.errors.ShapeError) as caught:
         nn.Linear(3, 2)(tg.ones(1, 4))

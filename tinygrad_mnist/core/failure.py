@@ -13,10 +13,9 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from .explain import PACKAGE
 from .graph import Var
 from .scope import Scope, state
-
-PACKAGE = __name__.partition(".")[0] + "."
 
 
 class Failure:
@@ -62,7 +61,9 @@ def pulled_back(error: BaseException) -> Any:
 
 
 def keep(error: BaseException, failure: Failure) -> None:
-    """Remember a failure as the last of this thread, and as that of its error."""
+    """Remember a failure as the last of this thread, and as that of its error; where memory is short, let all go."""
+    if isinstance(error, MemoryError):
+        return
     with suppress(AttributeError, TypeError):  # an exception that takes no attributes
         error.failure = failure  # type: ignore[attr-defined]
     state.failed = failure
