@@ -23,7 +23,7 @@ except ImportError as error:
     sys.exit(f"{error}. Install the project first: pip install . in its folder")
 
 
-def scalars(path, data):
+def scalars(path, *source):
     """Play a neuron with two inputs, and a penalty of one weight: w1 is used three times, and the sum s twice."""
     x1, x2 = tg.tensor(2.0, requires_grad=True), tg.tensor(-1.0, requires_grad=True)
     w1, w2, b = (tg.tensor(value, requires_grad=True) for value in (-3.0, 1.0, 6.5))
@@ -34,9 +34,9 @@ def scalars(path, data):
     return tg.viz.player(loss, path, names=names, title="Backpropagation: a neuron, number by number")
 
 
-def mlp(path, data):
+def mlp(path, *source):
     """Play a network on four images, half trained, so that its gradients show what it has learned to look for."""
-    opened = open_dataset(data)
+    opened = open_dataset(*source)
     if opened.notice:
         print(opened.notice)
     images, labels = map(tg.tensor, opened.train[:2000])
@@ -62,13 +62,14 @@ def main(argv=None):
     parser.add_argument("--out", default="runs/backprop", help="folder for the pages (default: runs/backprop)")
     parser.add_argument("--only", nargs="+", choices=list(LESSONS), default=list(LESSONS), metavar="NAME")
     parser.add_argument("--data", choices=("auto", "mnist", "digits"), default="auto")
+    parser.add_argument("--data-dir", help="folder with the MNIST files, asked before all other sources")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
 
     out = output_folder(args.out)
     for name in args.only:
         tg.manual_seed(args.seed)
-        path = LESSONS[name](out / f"backprop_{name}.html", args.data)
+        path = LESSONS[name](out / f"backprop_{name}.html", args.data, args.data_dir)
         print(f"wrote {path}, {path.stat().st_size / 1e3:,.0f} KB")
     return 0
 

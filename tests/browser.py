@@ -27,7 +27,8 @@ class Browser:
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
 
     def open(self, page, *, dark=False, size=(1200, 900)):
-        """Open a file or an address."""
+        """Open a file, which must be there (of one that is not Chromium shows a page of its own), or an address."""
+        assert not isinstance(page, Path) or page.is_file(), f"there is no {page}"
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         width, height = size

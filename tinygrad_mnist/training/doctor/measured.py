@@ -17,10 +17,10 @@ TABLE: dict[str, tuple[float, bool, int, int, int, str, int, float | None, float
     "saturated": (0.5, True, 4, 1, 3, "looks", 2, 0.00663, 0.761),
     "wrong_start": (2, True, 20, 1, 5, "looks", 1, 1.02, 4.85),
     "dead_relu": (0.5, True, 8, 1, 2000, "samples", 1, 0.195, 1.0),
-    "vanishing": (5e-05, False, 60, 10, 5, "looks", 2, 0.000761, 3.91e-08),
+    "vanishing": (5e-05, False, 60, 10, 5, "looks", 2, 0.000922, 4.1e-08),
     "rate_too_low": (0.0001, False, 60, 10, 5, "looks", 2, 0.00503, 2.14e-06),
-    "constant_predictor": (0.9, True, 60, 1, 500, "samples", 1, 0.383, 0.998),
-    "shuffled_labels": (0.024, False, 0, 1, 1, "epoch", 1, 0.0743, 0.00788),
+    "constant_predictor": (0.9, True, 60, 1, 500, "samples", 1, 0.145, 0.998),
+    "shuffled_labels": (0.023, False, 0, 1, 1, "epoch", 1, 0.0686, 0.00773),
     "overfitting": (0.02, True, 0, 1, 3, "epochs", 1, 0.0, 0.0345),
     "stuck": (0.05, True, 0, 1, 1000, "steps", 1, None, None),
 }
