@@ -1,0 +1,23 @@
+"""Pictures in lessons: what a cell ends with and can draw itself as SVG or PNG, as a notebook would show it.
+
+sphinx-gallery asks after each cell, and shows HTML and text by itself (`capture_repr` in conf.py).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sphinx_gallery.scrapers import figure_rst
+
+FORMS = {"_repr_svg_": ".svg", "_repr_png_": ".png"}
+
+
+def pictures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any], **_: Any) -> str:
+    """Save what the cell ended with, if it can be drawn, and give the text that shows it."""
+    value = block_vars["example_globals"].get("___")  # sphinx-gallery's name for a cell's last value
+    for method, ending in FORMS.items():
+        drawn = getattr(value, method, lambda: None)() if not hasattr(value, "_repr_html_") else None
+        if drawn is not None:
+            path = Path(next(block_vars["image_path_iterator"])).with_suffix(ending)
+            path.write_bytes(drawn if isinstance(drawn, bytes) else drawn.encode())
+            return str(figure_rst([str(path)], gallery_conf["src_dir"]))
+    return ""
