@@ -1,7 +1,7 @@
-"""The site: `python -m sphinx -W -b html docs docs/_build`. Pages are MyST, lessons percent files, the reference docstrings.
+"""The site: `python -m sphinx -W -b html docs docs/_build`. Pages are MyST, lessons percent files.
 
-Lessons (lessons/) are run while the site is built, and shown with what they print and draw: sphinx-gallery. Nothing that
-is written by a build stands in the repository: learn/, reference/ and _build/ are its leavings.
+Lessons (lessons/) are run while the site is built, and shown with what they print and draw: sphinx-gallery. Nothing
+that is written by a build stands in the repository: learn/, reference/ and _build/ are its leavings.
 """
 
 import sys
