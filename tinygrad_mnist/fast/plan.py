@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -27,9 +28,8 @@ from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
 from .elements import source_of
 from .lowering import Lowering
-from .rows import Shares
 from .setup import check_installed, compiled_module
-from .source import HEAD, TAIL, Kernel, rows_shape
+from .source import HEAD, TAIL, Kernel, as_rows
 from .tasks import Phase, schedule
 
 LOOPS = {name: f for file in (loops, image_loops) for name, f in vars(file).items() if inspect.isfunction(f)}
@@ -56,7 +56,7 @@ class NumbaPlan(NumpyPlan):
         self.kernels: list[Kernel] = []
         self.write()
         updates = [task.step.action for kernel in self.kernels for task in kernel.updates]
-        self.used_loops = list({(id(o), id(group)): (o, group, o.loop_name(group)) for o, _, group in updates}.values())
+        self.rules = list({(id(o), id(group)): (o, group, o.rule(group)[0]) for o, _, group in updates}.values())
         self.changed = [p for _, p, _ in updates]
         local = {name for kernel in self.kernels for name in kernel.scratch}
         program.scratch = {v.root for v in self.values() if v.root.name in local}
@@ -157,8 +157,8 @@ class NumbaBound(Bound):
 
     def fits(self) -> bool:
         """Tell whether threads and optimizers' loops are as at capture, too."""
-        for optimizer, group, name in self.plan.used_loops:
-            if optimizer.loop_name(group) != name:
+        for optimizer, group, rule in self.plan.rules:
+            if optimizer.rule(group)[0] is not rule:
                 return False
         for p in self.plan.changed:
             if not p.array.flags.writeable:
@@ -195,7 +195,9 @@ class NumbaBound(Bound):
             places.put(given[name][0], np.empty(*given[name][1:]))
         names = {id(thing): name for name, thing in plan.writer.outside.items()}
         updates = [[self.outside[names[id(x)]] for x in task.step.action] for task in kernel.updates]
-        known: list[list[float]] = [[]] * len(updates)
+        runs = [list(run) for _, run in itertools.groupby(updates, lambda update: (id(update[0]), id(update[2])))]
+        groups = [(run[0][0], [p for _, p, _ in run], run[0][2], run[0][0].rule(run[0][2])) for run in runs]
+        known: list[tuple[float, ...]] = [()] * len(updates)
         seen: list[Array | None] = [None] * len(given)
         sizes = [size for _, size, _ in given.values()]
         blas = Blas(importlib.import_module("scipy.linalg.cython_blas"))
@@ -204,17 +206,18 @@ class NumbaBound(Bound):
         def call(*inputs: Array) -> None:
             for (i, v), array in zip(dynamic, inputs, strict=True):
                 places.put(i, as_rows(array, v))
-            at = len(given) - len(kernel.states)
-            for i, (optimizer, p, group) in enumerate(updates):
-                _, buffers, numbers = optimizer.next_step(p, optimizer.state_of(p, group), group)
-                if numbers != known[i]:
-                    known[i] = rates[i, : len(numbers)] = numbers
-                for buffer in buffers:
-                    if buffer is not seen[at]:
-                        places.put(at, checked_buffer(buffer, p, optimizer).reshape(sizes[at]))
-                        seen[at] = buffer
-                    at += 1
-                p.version.bump()
+            at, i = len(given) - len(kernel.states), 0
+            for optimizer, params, group, rule in groups:
+                for p, (buffers, numbers) in zip(params, optimizer.next_steps(params, group, rule), strict=True):
+                    if numbers != known[i]:
+                        known[i] = rates[i, : len(numbers)] = numbers
+                    for buffer in buffers:
+                        if buffer is not seen[at]:
+                            places.put(at, checked_buffer(buffer, p, optimizer).reshape(sizes[at]))
+                            seen[at] = buffer
+                        at += 1
+                    p.version.bump()
+                    i += 1
             blas.enter(self)  # one thread per product: numba's threads are the only ones
             try:
                 launch(places)
@@ -289,12 +292,3 @@ def checked_buffer(buffer: Array, p: Var, optimizer: object) -> Array:
         hint = "replace it by np.ascontiguousarray(...) of itself, or compile with backend='numpy'"
         raise ArgumentError(what, got=f"strides {buffer.strides}, writeable {buffer.flags.writeable}", hint=hint)
     return np.asarray(buffer)
-
-
-def as_rows(array: Array, v: Value) -> Array:
-    """Look at an array as a kernel does."""
-    if isinstance(v, Shares):
-        return array
-    if v.axes == (0, 2, 3, 1):
-        array = array.transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(array).reshape(rows_shape(v))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..capture.program import Value
+from ..capture.program import Array, Value
 from ..core.card import MEMORY
 from .elements import Spelling
 from .images import ImageTasks
@@ -278,3 +278,12 @@ def rows_shape(v: Value) -> tuple[int, ...]:
     if len(v.shape) < 2:
         return (max(1, int(np.prod(v.shape))),)
     return v.shape[0], int(np.prod(v.shape[1:]))
+
+
+def as_rows(array: Array, v: Value) -> Array:
+    """Look at an array as a kernel does."""
+    if isinstance(v, Shares):
+        return array
+    if v.axes == (0, 2, 3, 1):
+        array = array.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(array).reshape(rows_shape(v))

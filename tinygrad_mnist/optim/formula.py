@@ -102,11 +102,29 @@ class ByFormula(Optimizer):
         if self._derived is not None and (derived := self._derived(group, t, state)):
             group = group | derived
         rule, names = self.rule(group)
+        return rule, self._arrays(names, p, state) if names else [], rule.numbers(group, t)
+
+    def next_steps(self, params: list[Any], group: Group, found: tuple[kernel.Rule, list[str]]) -> list[Any]:
+        """Count a step of each of a group's parameters, whose formula is known; give each one's arrays and numbers.
+
+        Where parameters have taken as many steps, and nothing else is asked for, they share the numbers.
+        """
+        (rule, names), derived, last, steps = found, None, -1, []
+        for p in params:
+            state = self.state.get(p) or self.state_of(p, group)
+            state["step"] = t = state["step"] + 1
+            if self._derived is not None:
+                derived = self._derived(group, t, state)
+            if derived or t != last:
+                numbers, last = rule.numbers(group | derived if derived else group, t), t
+            steps.append((self._arrays(names, p, state) if names else (), numbers))
+        return steps
+
+    def _arrays(self, names: list[str], p: Any, state: State) -> list[Array]:
         try:
-            arrays = [state[name] for name in names] if names else []
+            return [state[name] for name in names]
         except KeyError:  # one that was turned on after the first step
-            arrays = [state.setdefault(name, np.zeros(p.shape, p.dtype)) for name in names]
-        return rule, arrays, rule.numbers(group, t)
+            return [state.setdefault(name, np.zeros(p.shape, p.dtype)) for name in names]
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> None:
         """Take one step."""
