@@ -71,6 +71,12 @@ def candidates(folder: Path, file: File) -> list[Path]:
     return [path for path in paths if os.path.isfile(path)]
 
 
+def holds(folder: Path, catalogue: Catalogue, train: bool) -> bool:
+    """Tell whether a folder has anything of what is published."""
+    archive = catalogue.archive is not None and os.path.isfile(folder / catalogue.archive.name)
+    return archive or any(candidates(folder, file) for _, file in catalogue.of(train))
+
+
 def unpacked(data: Buffer, kind: str, name: str, limit: int = LIMIT) -> tuple[Bytes, Buffer]:
     """Read IDX bytes, plain or gzipped: the array, and the bytes it was read from."""
     raw = gunzip(data, name, limit) if data[:2] == GZIP else data
@@ -148,7 +154,7 @@ def read_zip(stream: IO[bytes], name: str, catalogue: Catalogue, train: bool) ->
             members = {member.filename.rpartition("/")[2]: member for member in archive.infolist()}
             for kind, file in catalogue.of(train):
                 limit = catalogue.raw_bytes(kind, train)
-                if members[file.name].file_size > limit:
+                if members[file.name].file_size > limit + 65536:  # noise does not become smaller
                     raise DataError(f"{name}: {file.name} is too large.", got=f"{members[file.name].file_size:,} bytes")
                 packed = archive.read(members[file.name])
                 arrays.append(unpacked(packed, kind, f"{name}: {file.name}", limit)[0])
@@ -156,7 +162,7 @@ def read_zip(stream: IO[bytes], name: str, catalogue: Catalogue, train: bool) ->
         raise
     except Exception as error:  # a damaged archive fails in as many ways as zip and deflate have between them
         raise DataError(f"{name} cannot be read.", got=f"{type(error).__name__}: {error}") from error
-    return Reading(arrays[0], arrays[1], name, catalogue.name)
+    return _checked(Reading(arrays[0], arrays[1], name, catalogue.name), catalogue, ())
 
 
 def read_npz(path: Path, catalogue: Catalogue, train: bool) -> Reading:

@@ -95,17 +95,18 @@ def find_split(
         return Found(reading.images, reading.labels, source, canonical, tuple(warnings))
     if not download or is_offline():
         why = f"{OFFLINE_VARIABLE}={os.environ[OFFLINE_VARIABLE]}" if download else "download=False"
-        raise _nowhere([*failures, f"mirrors: not asked, {why}"], cache, catalogue, train)
+        raise _nowhere([*failures, f"mirrors: not asked, {why}"], cache, catalogue, train, download)
     mirrors = _Mirrors(network or Network(), catalogue, progress, failures)
     with locked(cache, LOCK_PATIENCE * mirrors.patience):
         with suppress(DataError):  # while this one waited, another process may have fetched it
             kept = _read("cache", cache, catalogue, train)
             return Found(kept.images, kept.labels, f"{name}, read from {kept.place}", True, tuple(warnings))
         remove_leftovers(cache / _kept_as(catalogue, train))
-        answers = [mirrors.fetch(kind, file, train) for kind, file in catalogue.served(train)]
-        if None in answers:
-            raise _nowhere(failures, cache, catalogue, train)
-        arrays = [array for answer in answers for array in answer or ()]
+        arrays: list[Bytes] = []
+        for kind, file in catalogue.served(train):
+            if not (answer := mirrors.fetch(kind, file, train)):
+                raise _nowhere(failures, cache, catalogue, train)
+            arrays += answer
         try:
             if catalogue.archive:
                 write_whole(cache / catalogue.archive.name, mirrors.body)
@@ -173,15 +174,15 @@ class _Mirrors:
         self.used: list[str] = []
         self.body: Buffer = b""  # of the last answer
 
-    def fetch(self, kind: str, file: File, train: bool) -> list[Bytes] | None:
-        """Get the arrays of a file, verified; None (and failures) if no mirror has it."""
+    def fetch(self, kind: str, file: File, train: bool) -> list[Bytes]:
+        """Get the arrays of a file, verified; none (and failures) if no mirror has it."""
         try:
             # The one lazy import of the package's own: urllib.request and ssl cost 15 ms, which only a download should
             # pay, and some builds of Python (Pyodide) lack ssl.
             downloader = importlib.import_module(".download", __package__)
         except ImportError as error:
             self.failures.append(f"mirrors: this Python cannot download ({error})")
-            return None
+            return []
         tell = self.progress or bars.for_downloads()
         report = None if tell is None else lambda done, total: tell(file.name, done, total or file.size)
         most = max(file.size, self.catalogue.raw_bytes(kind, train) if kind else 0)  # it may well be sent unpacked
@@ -195,7 +196,7 @@ class _Mirrors:
                 continue
             self.used.append(mirror)
             return arrays
-        return None
+        return []
 
     def verified(self, kind: str, file: File, train: bool) -> list[Bytes]:
         """Read the answer, which must be the published file."""
@@ -211,7 +212,8 @@ class _Mirrors:
 def _read(label: str, place: Path, catalogue: Catalogue, train: bool, keep: bool = True) -> Reading:
     """Read what is in a place; files put into the cache by hand are verified and kept there as others are."""
     if label != "cache":
-        return read_split(place, catalogue, train, None if label == "path" else [UNKNOWN] * (not catalogue.recognised))
+        trusted = label[0] == "$" and not catalogue.recognised  # the user's own word for what nothing contradicts
+        return read_split(place, catalogue, train, None if label == "path" else [UNKNOWN] * trusted)
     fault = ""
     try:
         with open(place / _kept_as(catalogue, train), "rb") as stream:
@@ -244,15 +246,20 @@ def _keep(cache: Path, catalogue: Catalogue, train: bool, images: Bytes, labels:
     write_whole(cache / _kept_as(catalogue, train), stream.getbuffer())
 
 
-def _nowhere(failures: list[str], cache: Path, catalogue: Catalogue, train: bool) -> DataError:
+def _nowhere(
+    failures: list[str], cache: Path, catalogue: Catalogue, train: bool, download: bool = True
+) -> DataError:  # fmt: skip
+    """Say what was tried, and how to get the files by hand."""
     files = [catalogue.archive] if catalogue.archive else catalogue.files
-    these = "this file" if catalogue.archive else "these four files"
+    what, name = ("this file", files[0].name) if catalogue.archive else ("these four files", "<name>")
     folder = f"any folder, and set {DATA_VARIABLE}=<that folder> or pass path=<that folder>"
+    if not catalogue.recognised:
+        folder = f"<folder>/{catalogue.name}/raw, and set {DATA_VARIABLE}=<folder> or pass <folder> as root or path"
     return DataError(
         f"{catalogue.name}: the {'training' if train else 'test'} files were found nowhere.",
         got=NEXT_LINE.join(failures),
         expected=NEXT_LINE.join(f"{file.name}  {file.size:>9,} bytes" for file in files),
-        hint=f"download {these} with a browser, from {(*catalogue.mirrors, '')[0]}<name> or elsewhere,"
-        f"{NEXT_LINE}into {cache}{NEXT_LINE}or into "
-        + (folder if catalogue.recognised else f"<root>/{catalogue.name}/raw; download=True does it"),
+        hint=("" if download else f"download=True, or{NEXT_LINE}")
+        + f"download {what} with a browser, from {(*catalogue.mirrors, '')[0]}{name} or elsewhere,"
+        f"{NEXT_LINE}into {cache}{NEXT_LINE}or into {folder}",
     )
