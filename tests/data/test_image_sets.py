@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mirrors import IMAGES, LABELS, REPOSITORY, TRAIN_IMAGES, message, put
+from mirrors import IMAGES, LABELS, RAW, REPOSITORY, TRAIN_IMAGES, message, put
 
 from tinygrad_mnist.core.errors import ArgumentError, DataError, MissingDependencyError, ShapeError
 from tinygrad_mnist.data import catalogue as known
