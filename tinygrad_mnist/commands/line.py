@@ -128,7 +128,7 @@ def what(command: argparse.ArgumentParser, out: str | None, *more: str) -> None:
 def where(command: argparse.ArgumentParser) -> None:
     """Add where images come from."""
     command.add_argument("--data", choices=NAMES, default="auto",
-                         help=f"{', '.join(NAMES)}; auto: MNIST, else the digits (default: auto)")  # fmt: skip
+                         help="a set; auto: MNIST, or else scikit-learn's digits (default: auto)")  # fmt: skip
     command.add_argument("--data-dir", help="folder of the files, asked before all other places")
 
 
