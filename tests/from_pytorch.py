@@ -36,7 +36,7 @@ EVERYWHERE = {  # what one sentence says of all, so that no row needs to
     "indices_or_sections", "orig_func", "function", "only_inputs", "grad_variables", "sparse_grad",
 }
 VISION = {  # names of torchvision, which the tests do without
-    "datasets": "MNIST FashionMNIST KMNIST",
+    "datasets": "MNIST FashionMNIST KMNIST EMNIST",
     "transforms": "Compose ToTensor Normalize Resize RandomCrop RandomAffine RandomRotation Lambda CenterCrop Pad "
     "ToDtype ConvertImageDtype RandomHorizontalFlip RandomVerticalFlip ToImage InterpolationMode "
     "functional",
@@ -56,6 +56,12 @@ NOTES = {
     "autograd.gradcheck": "checks reverse mode, in float64; `atol=1e-6`, `rtol=1e-4`; `seed`",
     "autograd.gradgradcheck": "as `gradcheck`", "nn.Softmin": "as `nn.Softmax`", "nn.functional.softmin":
     "as `nn.Softmax`", "nn.Hardtanh": "without the deprecated `min_value`, `max_value`",
+    "datasets.MNIST": "the same arguments, `data`, `targets`, `classes`, `class_to_idx` and labels; an image comes as "
+    "an array (28, 28) of bytes, not as a PIL image; downloads go to the package's cache, `root` is only read; the "
+    "content is checked, not just that a file is there",
+    "datasets.FashionMNIST": "as `datasets.MNIST`", "datasets.KMNIST": "as `datasets.MNIST`",
+    "datasets.EMNIST": "as `datasets.MNIST`; `split`, `splits`, `classes_split_dict`, the images on their side and "
+    "the labels of `letters` from 1 as in torchvision",
     "nn.Softmax": "`dim=None` is the last; PyTorch guesses with a warning", "nn.LogSoftmax": "as `nn.Softmax`",
 }
 
@@ -175,7 +181,7 @@ def section(room: str) -> str:
     known = VISION.get(room, "").split()
     for name in names_of(room):
         if room in VISION and name in known:
-            same.append(name)
+            unlike.append((name, how)) if (how := NOTES.get(f"{room}.{name}")) else same.append(name)
         elif there is None or not hasattr(there, name):
             alone.append(name)
         elif how := difference(room, name):

@@ -19,6 +19,7 @@ from tinygrad_mnist.commands import info, models
 from tinygrad_mnist.commands.doctor import Changed
 from tinygrad_mnist.commands.line import main
 from tinygrad_mnist.core.errors import DataError
+from tinygrad_mnist.data.idx import format_idx
 
 QUICK = ["--data", "digits", "--images", "240", "--epochs", "1", "--hidden", "16"]
 
@@ -96,6 +97,18 @@ def test_train_takes_its_settings(there, capsys):
     assert [tuple(p.shape) for p in model.parameters()][::2] == [(12, 784), (8, 12), (10, 8)]
     assert main(["train", "cnn", *QUICK[:-2], "--images", "24", "--quiet", "--out", "b.npz"]) == 0
     assert models.named("b.npz")[1](tg.zeros(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_the_kin_of_mnist_is_trained_on_into_a_file_of_its_own(there, capsys):
+    random, folder = np.random.default_rng(0), there / "mine" / "KMNIST" / "raw"
+    folder.mkdir(parents=True)
+    for part, count in (("train", 60), ("t10k", 12)):
+        for kind, shape in (("images-idx3", (count, 28, 28)), ("labels-idx1", (count,))):
+            data = random.integers(0, 10, shape, dtype=np.uint8)
+            (folder / f"{part}-{kind}-ubyte").write_bytes(format_idx(data))
+    assert main(["train", "--data", "kmnist", "--data-dir", "mine", "--epochs", "1", "--hidden", "8", "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert f"Data: KMNIST, read from {Path('mine/KMNIST/raw')}" in out and (there / "runs" / "mlp_kmnist.npz").exists()
 
 
 def test_what_cannot_be_written_is_told_before_training(there, capsys):

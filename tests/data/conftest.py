@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from mirrors import GZ, Answer, LocalMirror
+from mirrors import GZ, Answer, LocalMirror, let_loopback_pass
+
+from tinygrad_mnist.data import download
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test a home, a cache and a working directory of its own, and no proxy."""
-    for name in ("KERAS_HOME", "SCIKIT_LEARN_DATA", "TINYGRAD_MNIST_DATA", "TINYGRAD_MNIST_OFFLINE"):
+    for name in ("KERAS_HOME", "TINYGRAD_MNIST_DATA", "TINYGRAD_MNIST_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -28,11 +30,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def own_cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache" / "tinygrad_mnist"
+    return tmp_path / "cache" / "tinygrad_mnist" / "MNIST"
 
 
 @pytest.fixture
-def start_mirror() -> Iterator[Callable[..., LocalMirror]]:
+def start_mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., LocalMirror]]:
+    monkeypatch.setattr(download, "check_url", let_loopback_pass)
     mirrors: list[LocalMirror] = []
 
     def start(**changes: Answer) -> LocalMirror:

@@ -23,7 +23,6 @@ from mirrors import (
     OTHER_GZ,
     RAW,
     REPOSITORY,
-    TINY,
     TRAIN_IMAGES,
     TRAIN_LABELS,
     Answer,
@@ -39,7 +38,7 @@ from mirrors import (
 from tinygrad_mnist.core import bars, locks
 from tinygrad_mnist.core.errors import DataError
 from tinygrad_mnist.data import download, sources
-from tinygrad_mnist.data.canonical import MIRRORS
+from tinygrad_mnist.data.catalogue import EMNIST, MNIST, SETS
 from tinygrad_mnist.data.download import check_url, fetch
 from tinygrad_mnist.data.sources import Found, Network
 
@@ -76,9 +75,7 @@ def test_download_reports_progress_and_names_itself(own_cache: Path, start_mirro
     for name in (TRAIN_IMAGES, TRAIN_LABELS):
         assert (f"{name}.gz", len(GZ[name]), len(GZ[name])) in reports
     assert mirror.agents == {download.USER_AGENT} and "urllib" not in download.USER_AGENT
-    names = {path.name for path in own_cache.iterdir()}
-    kept = {name for file in (TRAIN_IMAGES, TRAIN_LABELS) for name in (file, f"{file}.verified")}
-    assert names == kept | {locks.NAME}
+    assert {path.name for path in own_cache.iterdir()} == {"train.npz", locks.NAME}
 
 
 def test_a_download_that_is_watched_shows_bars(
@@ -108,7 +105,8 @@ def test_a_mirror_may_compress_differently_or_not_at_all(start_mirror: StartMirr
 
 
 BAD_ANSWERS: dict[str, tuple[Answer | None, str]] = {
-    "404": (None, "HTTP 404 Not Found"), "403": (lambda handler: handler.send_error(403), "HTTP 403 Forbidden"),
+    "404": (None, "HTTP 404 Not Found"),
+    "403": (lambda handler: handler.send_error(403), "HTTP 403 Forbidden"),
     "503": (lambda handler: handler.send_error(503), "HTTP 503 Service Unavailable"),
     "html": (HTML, "the answer is not an IDX file of images (an HTML page"),
     "empty": (b"", "the answer is not an IDX file of images (an empty file)"),
@@ -141,24 +139,28 @@ def test_bad_answers_are_named_and_the_next_mirror_asked(own_cache: Path, case: 
         find(mirrors=network(bad))
     line = next(line for line in message(error).splitlines() if line.strip().startswith(bad.url))
     assert f"{bad.url}{TRAIN_IMAGES}.gz: {words}" in line
-    assert not (own_cache / TRAIN_IMAGES).exists()
+    assert not (own_cache / "train.npz").exists()
     found = find(mirrors=network(bad, good))
     assert found.source == f"MNIST, from {good.url} by way of {own_cache}"
     assert good.asked == {f"{TRAIN_IMAGES}.gz": 1, f"{TRAIN_LABELS}.gz": 1}
     assert not bad.asked[f"{TRAIN_LABELS}.gz"]  # the mirror that answered is asked first from then on
 
 
-def test_only_https_in_production(start_mirror: StartMirror) -> None:
-    mirror = start_mirror()
-    with pytest.raises(DataError, match=r"refused: http://127\.0\.0\.1:\d+/mnist/.* is not https"):
-        find(mirrors=Network((mirror.url,), 5.0))
-    assert not mirror.asked
-    assert all(url.startswith("https://") and url.endswith("/") for url in MIRRORS)
-    assert Network() == Network(MIRRORS, sources.PATIENCE, allow_loopback_http=False)
-    for url in ("http://example.com/", "ftp://example.com/", "file:///etc/passwd", "http://127.0.0.1.evil.com/"):
+def test_nothing_but_https_is_spoken() -> None:
+    mirror = LocalMirror(dict(GZ))
+    try:
+        with pytest.raises(DataError, match=r"refused: http://127\.0\.0\.1:\d+/mnist/.* is not https"):
+            find(mirrors=network(mirror))
+        assert not mirror.asked
+    finally:
+        mirror.close()
+    for one in (*SETS.values(), *EMNIST.values()):
+        assert one.mirrors and all(url.startswith("https://") and url.endswith("/") for url in one.mirrors)
+    for url in ("http://example.com/", "ftp://example.com/", "file:///etc/passwd", "HTTP://127.0.0.1/", "//x/", ""):
         with pytest.raises(DataError, match="is not https"):
-            check_url(url, allow_loopback_http=True)
+            check_url(url)
     check_url("https://example.com/")
+    assert Network._fields == ("mirrors", "patience")  # and no way to ask for anything else
 
 
 def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,11 +207,11 @@ def test_a_hanging_name_lookup_costs_its_patience_only(monkeypatch: pytest.Monke
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     begin = time.monotonic()
     with pytest.raises(DataError, match=r"no answer within 0\.2 s"):
-        find(mirrors=Network(MIRRORS, 0.2))
+        find(mirrors=Network(MNIST.mirrors, 0.2))
     assert time.monotonic() - begin < 3
     release.set()
     with pytest.raises(DataError, match=r"could not be looked up \(no network\?\): Temporary failure"):
-        find(mirrors=Network(MIRRORS, 5.0))
+        find(mirrors=Network(MNIST.mirrors, 5.0))
 
 
 def test_a_trickling_mirror_is_given_up(monkeypatch: pytest.MonkeyPatch, start_mirror: StartMirror) -> None:
@@ -238,7 +240,7 @@ def test_a_cache_that_cannot_be_written(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     found = find(mirrors=network(start_mirror()))
-    assert len(found.warnings) == 2 and found.canonical
+    assert len(found.warnings) == 1 and found.canonical
     assert "it is in memory only" in found.warnings[0] and "XDG_CACHE_HOME" in found.warnings[0]
 
 
@@ -259,23 +261,23 @@ def test_threads_download_once(own_cache: Path, start_mirror: StartMirror) -> No
 
 CHILD = """
     import sys
-    from tinygrad_mnist.data.canonical import CanonicalFile, Catalogue
+    from mirrors import TINY, let_loopback_pass
+    from tinygrad_mnist.data import download
     from tinygrad_mnist.data.sources import Network, find_split
-    files = [CanonicalFile(*row) for row in {files!r}]
-    catalogue = Catalogue((files[0], files[1]), (files[2], files[3]), {{}})
+    download.check_url = let_loopback_pass
     print("ready", flush=True)
     sys.stdin.readline()
-    find_split(None, train=True, network=Network(({url!r},), 20.0, True), catalogue=catalogue)
+    find_split(None, train=True, network=Network(({url!r},), 20.0), catalogue=TINY)
     print("done", flush=True)
 """
 
 
 def start_child(mirror: LocalMirror) -> subprocess.Popen[str]:
-    rows = [tuple(file) for file in (*TINY.train, *TINY.test)]
-    code = textwrap.dedent(CHILD.format(files=rows, url=mirror.url))
+    code = textwrap.dedent(CHILD.format(url=mirror.url))
+    paths = os.pathsep.join(map(str, (REPOSITORY, Path(__file__).parent)))
     child = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        env=os.environ | {"PYTHONPATH": paths},
     )  # fmt: skip
     assert child.stdout is not None and child.stdin is not None
     assert child.stdout.readline() == "ready\n"
@@ -309,8 +311,7 @@ def test_killed_in_mid_download(own_cache: Path, start_mirror: StartMirror) -> N
     assert half_sent.wait(15)
     child.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
     child.communicate(timeout=15)
-    assert (own_cache / TRAIN_IMAGES).read_bytes() == RAW[TRAIN_IMAGES]  # whole, from before
-    assert not (own_cache / TRAIN_LABELS).exists()
+    assert [path.name for path in own_cache.iterdir()] == [locks.NAME]  # a part is there whole, or not at all
     begin = time.monotonic()
     find(mirrors=network(start_mirror()))  # the dead process's lock does not hold
     assert time.monotonic() - begin < 5

@@ -1,4 +1,4 @@
-"""Image sets, the embedded digits, scikit-learn's copy of OpenML's table, the real files."""
+"""Image sets, the embedded digits, the real files."""
 
 import gzip
 import hashlib
@@ -8,22 +8,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from mirrors import IMAGES, LABELS, RAW, REPOSITORY, TINY, TRAIN_IMAGES, TRAIN_LABELS, message
+from mirrors import IMAGES, LABELS, RAW, REPOSITORY, TRAIN_IMAGES, message, put
 
 from tinygrad_mnist.core.errors import ArgumentError, DataError, MissingDependencyError, ShapeError
+from tinygrad_mnist.data import catalogue as known
 from tinygrad_mnist.data import choose
-from tinygrad_mnist.data.canonical import MIRRORS, MNIST_FILES, matches
 from tinygrad_mnist.data.choose import open_dataset
 from tinygrad_mnist.data.digits import Digits, load_digits_arrays, upsample
-from tinygrad_mnist.data.idx import format_idx, parse_idx
 from tinygrad_mnist.data.image_set import ImageSet
 from tinygrad_mnist.data.mnist import MNIST, load_mnist_arrays
-from tinygrad_mnist.data.sources import Found, find_split
+from tinygrad_mnist.data.sources import Found
 
 REAL = Path(os.environ.get("TINYGRAD_MNIST_DATA") or REPOSITORY.parent / "shared" / "data" / "mnist")
 
@@ -103,13 +101,23 @@ def test_open_dataset_falls_back_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "asked for" in (open_dataset("digits").notice or "")
     with pytest.raises(DataError, match="found nowhere"):
         open_dataset("mnist")
-    with pytest.raises(ArgumentError, match="auto, mnist or digits"):
+    with pytest.raises(ArgumentError, match="auto, mnist, fashionmnist, kmnist, digits"):
         open_dataset("cifar")
+
+
+@pytest.mark.parametrize("name", ["FashionMNIST", "KMNIST"])
+def test_open_dataset_has_the_kin_of_mnist(tmp_path: Path, name: str) -> None:
+    put(tmp_path / name / "raw", RAW)
+    train, test, notice = open_dataset(name.lower(), tmp_path)
+    assert np.array_equal(train.images, IMAGES) and len(test) == 4 and notice is None
+    assert train.classes == known.SETS[name].classes and train.source.startswith(f"{name}, read from")
+    with pytest.raises(DataError, match=f"{name}: the training files were found nowhere"):
+        MNIST(None, download=False, catalogue=known.SETS[name])
 
 
 def test_open_dataset_fallback_is_fast_where_names_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("sklearn")
-    assert choose.AUTO_PATIENCE * len(MIRRORS) <= 12
+    assert choose.AUTO_PATIENCE * len(known.MNIST.mirrors) <= 12
     release = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(30))
     monkeypatch.setattr(choose, "AUTO_PATIENCE", 0.1)
@@ -121,7 +129,7 @@ def test_open_dataset_fallback_is_fast_where_names_hang(monkeypatch: pytest.Monk
 
 def test_open_dataset_never_mixes_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sets = {
-        True: Found(IMAGES, LABELS, "Fashion-MNIST, read from x", False, ()),
+        True: Found(IMAGES, LABELS, "FashionMNIST, read from x", False, ()),
         False: Found(IMAGES, LABELS, "MNIST, read from y", True, ()),
     }
     monkeypatch.setattr("tinygrad_mnist.data.mnist.find_split", lambda *_, train, **__: sets[train])
@@ -132,11 +140,12 @@ def test_open_dataset_never_mixes_sets(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.skipif(not (REAL / f"{TRAIN_IMAGES}.gz").exists(), reason="the real MNIST files are not here")
 def test_the_real_files_in_place(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINYGRAD_MNIST_DATA", str(REAL))
-    for file in (*MNIST_FILES.train, *MNIST_FILES.test):
-        packed = (REAL / f"{file.name}.gz").read_bytes()
-        assert len(packed) == file.gz_bytes
-        assert hashlib.md5(packed).hexdigest() == file.gz_md5
-        assert matches(gzip.decompress(packed), file)
+    for train in (True, False):
+        for kind, file in known.MNIST.of(train):
+            packed = (REAL / file.name).read_bytes()
+            raw = gzip.decompress(packed)
+            assert len(packed) == file.size and len(raw) == known.MNIST.raw_bytes(kind, train)
+            assert hashlib.sha256(raw).hexdigest() == file.raw_sha256
     train, test, notice = open_dataset("mnist")
     assert notice is None and len(train) == 60_000 and len(test) == 10_000
     assert train.source == f"MNIST, read from {REAL}" and isinstance(train, MNIST) and train.canonical
@@ -156,57 +165,3 @@ def test_importing_loads_nothing_that_only_a_download_needs() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}
     )
     assert result.stdout == "[]\n", result.stderr
-
-
-# ---------------------------------------------------------------- scikit-learn's copy of OpenML's table
-
-
-def openml_table(damage: Callable[[str], str] = lambda text: text) -> bytes:
-    """Write the tiny data set as fetch_openml keeps it."""
-    rows, names = [], list(RAW)
-    for images, labels in (names[:2], names[2:]):
-        pixels, classes = parse_idx(RAW[images], "images", ""), parse_idx(RAW[labels], "labels", "")
-        for row, label in zip(pixels, classes, strict=True):
-            rows.append(",".join(map(str, row.reshape(-1).tolist())) + f",'{label}'")
-    attributes = "".join(f"@ATTRIBUTE pixel{i + 1} REAL\n" for i in range(784)) + "@ATTRIBUTE class {0,1,2,3}\n"
-    text = f"% a comment\n@RELATION mnist_784\n\n{attributes}\n@DATA\n" + "\n".join(rows) + "\n"
-    return gzip.compress(damage(text).encode())
-
-
-def put_openml(home: Path, data: bytes) -> Path:
-    path = home / "scikit_learn_data" / "openml.org" / "data" / "v1" / "download" / "52667" / "mnist_784.arff.gz"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(data)
-    return path
-
-
-def test_scikit_learns_copy_is_read_once_and_kept(home: Path, own_cache: Path) -> None:
-    path = put_openml(home, openml_table())
-    for train, images, labels in ((True, TRAIN_IMAGES, TRAIN_LABELS), (False, *list(RAW)[2:])):
-        found = find_split(None, train=train, download=False, catalogue=TINY)
-        assert found.canonical and found.source == f"MNIST, read from {path}"
-        assert format_idx(found.images) == RAW[images] and format_idx(found.labels) == RAW[labels]
-    again = find_split(None, train=True, download=False, catalogue=TINY)
-    assert again.source == f"MNIST, read from {own_cache}"
-
-
-def test_scikit_learn_data_names_another_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put_openml(tmp_path / "elsewhere", openml_table())
-    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "elsewhere" / "scikit_learn_data"))
-    assert find_split(None, train=True, download=False, catalogue=TINY).canonical
-
-
-@pytest.mark.parametrize(("data", "told"), [
-    (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n1,")), "no table of pixels and labels"),
-    (openml_table(lambda text: text.replace("\n@DATA\n", "\n@DATA\nabc,")), "something other than numbers"),
-    (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n" + ",".join(["300"] * 785) + "\n")), "no table of"),
-    (openml_table(lambda text: text.replace("@DATA\n", "@DATA\n" + ",".join(["3"] * 785) + "\n")), "other content"),
-    (openml_table()[:-20], "scikit-learn: "),
-    (gzip.compress(b"<html>no table</html>"), "no table of pixels and labels"),
-])  # fmt: skip
-def test_a_damaged_table_is_passed_over(home: Path, own_cache: Path, data: bytes, told: str) -> None:
-    put_openml(home, data)
-    with pytest.raises(DataError) as caught:
-        find_split(None, train=True, download=False, catalogue=TINY)
-    line = next(line for line in str(caught.value).splitlines() if "scikit-learn: " in line)
-    assert told in line and not own_cache.exists()

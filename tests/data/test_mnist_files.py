@@ -6,7 +6,6 @@ Tiny synthetic files stand for MNIST, with a hash table of their own; a server o
 import gzip
 import os
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from mirrors import (
     LABELS,
     OTHER_GZ,
     OTHER_RAW,
+    OTHERS,
     RAW,
     TINY,
     TRAIN_IMAGES,
@@ -36,13 +36,11 @@ from mirrors import (
 
 from tinygrad_mnist.core import locks
 from tinygrad_mnist.core.errors import DataError
-from tinygrad_mnist.data import cache as cache_module
-from tinygrad_mnist.data.cache import default_cache_folder, install, load_cached
-from tinygrad_mnist.data.canonical import CanonicalFile
+from tinygrad_mnist.data import catalogue
 from tinygrad_mnist.data.folders import read_split
 from tinygrad_mnist.data.idx import describe, format_idx, gunzip, parse_idx
 from tinygrad_mnist.data.mnist import MNIST, load_mnist_arrays
-from tinygrad_mnist.data.sources import find_split
+from tinygrad_mnist.data.sources import default_cache_folder, find_split
 
 # --- the IDX format ---------------------------------------------------------------------------------------------
 
@@ -140,7 +138,7 @@ def test_npz_as_file_and_in_a_folder(tmp_path: Path) -> None:
     ({"y_train": None}, "has no array y_train"), ({"x_train": IMAGES.astype(np.float32)}, "wrong shape or dtype"),
     ({"x_train": IMAGES.reshape(6, 784)}, "wrong shape or dtype"),
     ({"y_train": LABELS.astype(np.int64) + 256}, "values outside 0..255"),
-    ({"y_train": LABELS[::-1].copy()}, "canonical images beside other labels"),
+    ({"y_train": LABELS[::-1].copy()}, "the published images beside other labels"),
 ])  # fmt: skip
 def test_npz_refused(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     path = put_npz(tmp_path / "mnist.npz", **changes)
@@ -163,17 +161,18 @@ def test_damaged_npz_and_pickles_in_its_place(tmp_path: Path) -> None:
 
 
 def test_another_set_under_the_same_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "KNOWN", OTHERS)
     folder = put(tmp_path / "fashion", OTHER_GZ, ".gz")
     found = find(folder)
-    assert not found.canonical and found.source == f"Fashion-MNIST, read from {folder}"
+    assert not found.canonical and found.source == f"FashionMNIST, read from {folder}"
     assert found.warnings == (
-        f"MNIST: the files in {folder} have MNIST's names but hold Fashion-MNIST; used because path= asked for them.",
+        f"MNIST: the files in {folder} have MNIST's names but hold FashionMNIST; used because path= asked for them.",
     )
     unnamed = find(put(tmp_path / "unknown", OTHER_RAW))
-    assert not unnamed.canonical and "(Fashion-MNIST, KMNIST, or a damaged MNIST?)" in unnamed.warnings[0]
+    assert not unnamed.canonical and "(FashionMNIST, KMNIST, or a damaged MNIST?)" in unnamed.warnings[0]
     # A folder that every program sees must hold MNIST itself.
     monkeypatch.setenv("TINYGRAD_MNIST_DATA", str(folder))
-    with pytest.raises(DataError, match=r"other content \(Fashion-MNIST\)"):
+    with pytest.raises(DataError, match=r"other content \(FashionMNIST\)"):
         find()
 
 
@@ -193,14 +192,17 @@ def test_half_a_canonical_pair_is_a_damaged_mnist(tmp_path: Path) -> None:
 def test_pairs_that_are_no_digits(tmp_path: Path, images: Any, labels: Any, words: str) -> None:
     folder = put(tmp_path, {TRAIN_IMAGES: format_idx(images), TRAIN_LABELS: format_idx(labels)})
     with pytest.raises(DataError, match=words):
-        read_split(folder, TINY, True, accept_other=True)
+        read_split(folder, TINY, True)
 
 
 # --- the order of sources ---------------------------------------------------------------------------------------
 
 
 def test_order_of_sources(
-    tmp_path: Path, home: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    home: Path,
+    own_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
     start_mirror: StartMirror,
 ) -> None:
     mirror = start_mirror()
@@ -273,7 +275,6 @@ MNIST: the training files were found nowhere.
             torchvision: {Path("data/MNIST/raw")}: no such file or folder
             Keras: {keras}: no such file or folder
             cache: {own_cache}: no such file or folder
-            scikit-learn: {home / "scikit_learn_data" / "openml.org"} holds no copy of mnist_784
             {first.url}train-images-idx3-ubyte.gz: the answer is not an IDX file of images \
 (an HTML page (an error or log-in page in place of the file?))
             {second.url}train-images-idx3-ubyte.gz: HTTP 404 Not Found
@@ -295,75 +296,49 @@ def test_the_advice_works(own_cache: Path) -> None:
     assert find().source == f"MNIST, read from {own_cache}"
 
 
-IMAGES_FILE, LABELS_FILE = TINY.train
-
-
 # --- the own cache ----------------------------------------------------------------------------------------------
 
 
-def fill(own_cache: Path) -> Path:
-    for file in (*TINY.train, *TINY.test):
-        install(own_cache, file, RAW[file.name])
-    return own_cache
-
-
-def test_stamp_saves_the_hash_and_its_mismatch_brings_it_back(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hashed: list[str] = []
-    whole = cache_module.matches
-
-    def counted(data: bytes, file: CanonicalFile) -> bool:
-        hashed.append(file.name)
-        return whole(data, file)
-
-    monkeypatch.setattr(cache_module, "matches", counted)
-    fill(own_cache)
-    find()
-    assert hashed == []
-    os.utime(own_cache / TRAIN_IMAGES)  # a new mtime, the same content
-    find()
-    assert hashed == [TRAIN_IMAGES]
-    find()
-    assert hashed == [TRAIN_IMAGES]
-    (own_cache / f"{TRAIN_LABELS}.verified").write_bytes(b"\xff nonsense")
-    find()
-    assert hashed == [TRAIN_IMAGES, TRAIN_LABELS]
-
-
 DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
-    "truncated": lambda data: data[:-7], "emptied": lambda data: b"", "bit flipped": flip,
-    "wrong magic": lambda data: b"\0\0\x08\x01" + data[4:], "html": lambda data: HTML,
-    "too long": lambda data: data + b"\0", "another set": lambda data: OTHER_RAW[TRAIN_IMAGES],
-    "missing": lambda data: None,
+    "truncated": lambda data: data[:-7], "emptied": lambda data: b"", "a pixel": lambda data: flip(data, 300),
+    "the seal": flip, "html": lambda data: HTML, "too long": lambda data: data + b"\0", "missing": lambda data: None,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_cache_is_repaired(own_cache: Path, damage: str, start_mirror: StartMirror) -> None:
     mirror = start_mirror()
-    fill(own_cache)
-    path = own_cache / TRAIN_IMAGES
-    changed = DAMAGES[damage](path.read_bytes())
-    if changed is None:
+    find(mirrors=network(mirror))
+    path = own_cache / "train.npz"
+    whole = path.read_bytes()
+    if (changed := DAMAGES[damage](whole)) is None:
         path.unlink()
     else:
         path.write_bytes(changed)
-    with pytest.raises(DataError, match="found nowhere"):
+    os.utime(path, ns=(1, 1)) if changed else None  # nobody goes by the time of a file
+    with pytest.raises(DataError, match="found nowhere") as error:
         find()
+    assert "train.npz is damaged" in message(error) or changed is None
     find(mirrors=network(mirror))
-    assert mirror.asked == {f"{TRAIN_IMAGES}.gz": 1}  # its sound partner is kept
-    assert path.read_bytes() == RAW[TRAIN_IMAGES]
-    assert find().warnings == ()
+    assert set(mirror.asked.values()) == {2} and path.read_bytes() == whole
+    found = find(mirrors=network(mirror))
+    assert found.source == f"MNIST, read from {own_cache}" and found.warnings == () and found.images.flags.writeable
+    assert set(mirror.asked.values()) == {2}
 
 
-def test_files_put_into_the_cache_by_hand(own_cache: Path) -> None:
-    put(own_cache, GZ, ".gz")
+@pytest.mark.parametrize("form", ["gz", "raw", "npz"])
+def test_files_put_into_the_cache_by_hand(own_cache: Path, form: str) -> None:
+    if form == "npz":
+        put_npz(own_cache / "mnist.npz")
+    else:
+        put(own_cache, GZ if form == "gz" else RAW, ".gz" * (form == "gz"))
     find()
-    assert (own_cache / TRAIN_IMAGES).read_bytes() == RAW[TRAIN_IMAGES]
-    assert np.array_equal(load_cached(own_cache, IMAGES_FILE), IMAGES)
-    shutil.rmtree(own_cache)
-    put_npz(own_cache / "mnist.npz")
-    find()
-    assert np.array_equal(load_cached(own_cache, LABELS_FILE), LABELS)
+    for path in own_cache.iterdir():
+        path.unlink() if path.name != "train.npz" else None
+    assert find().source == f"MNIST, read from {own_cache}"
+    put(own_cache, OTHER_RAW)  # and what is not MNIST is not taken from there
+    with pytest.raises(DataError, match="content of their own"):
+        find(train=False)
 
 
 def test_lock_excludes_threads_and_is_left_by_exceptions(own_cache: Path) -> None:
@@ -378,20 +353,20 @@ def test_lock_excludes_threads_and_is_left_by_exceptions(own_cache: Path) -> Non
 
 def test_leftovers_of_killed_writers_are_removed(own_cache: Path, start_mirror: StartMirror) -> None:
     own_cache.mkdir(parents=True)
-    old, young = own_cache / ".x.1.2.part", own_cache / ".y.1.2.part"
-    for part in (old, young):
+    dead, alive = (own_cache / f".train.npz.{process}.2.part" for process in (2**22 + 7, os.getpid()))
+    for part in (dead, alive):
         part.write_bytes(b"half")
-    os.utime(old, (time.time() - 7200,) * 2)
     find(mirrors=network(start_mirror()))
-    assert not old.exists() and young.exists()
+    assert not dead.exists() and alive.exists()
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_a_failed_write_leaves_nothing(own_cache: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_nothing(
+    own_cache: Path, step: str, monkeypatch: pytest.MonkeyPatch, start_mirror: StartMirror
+) -> None:  # fmt: skip
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, step, fail)
-    with pytest.raises(OSError, match="No space left"):
-        install(own_cache, IMAGES_FILE, RAW[TRAIN_IMAGES])
-    assert list(own_cache.iterdir()) == []
+    assert "No space left" in find(mirrors=network(start_mirror())).warnings[0]
+    assert [path.name for path in own_cache.iterdir()] == [locks.NAME]

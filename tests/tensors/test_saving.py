@@ -20,10 +20,9 @@ import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.core.errors import DataError, DTypeError, OutputError, StateDictError
 from tinygrad_mnist.core.files import output_folder
-from tinygrad_mnist.data.canonical import MNIST_FILES
+from tinygrad_mnist.data.catalogue import MNIST
 from tinygrad_mnist.data.folders import read_split
 from tinygrad_mnist.data.idx import gunzip, parse_idx
-from tinygrad_mnist.data.openml import read_table
 
 
 def test_a_state_dict_is_a_plain_npz_with_the_parameters_names(tmp_path):
@@ -229,10 +228,7 @@ def test_every_damage_of_gzip_is_a_data_error(tmp_path, name):
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(GZIPS[name])
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(GZIPS[name])
     with pytest.raises(DataError):
-        read_split(tmp_path, MNIST_FILES, True, accept_other=True)
-    (tmp_path / "52667.gz").write_bytes(GZIPS[name])
-    with pytest.raises(DataError):
-        read_table(tmp_path / "52667.gz")
+        read_split(tmp_path, MNIST, True)
 
 
 @pytest.mark.parametrize("sizes", [(1 << 31, 1 << 31, 1 << 31), (0xFFFFFFFF, 28, 28), (3, 28, 27), (0, 0, 9)])
@@ -242,18 +238,6 @@ def test_absurd_sizes_of_idx_are_refused_before_memory_is_taken(sizes, monkeypat
     monkeypatch.setattr(np, "frombuffer", lambda *_, **__: pytest.fail("memory was taken"))
     with pytest.raises(DataError):
         parse_idx(data, "images", "x")
-
-
-HEAD = b"@RELATION x\n@ATTRIBUTE a REAL\n@ATTRIBUTE b REAL\n@DATA\n"
-
-
-@pytest.mark.parametrize("text", [b"", HEAD, HEAD + b"1,2,3", HEAD + b"1,two", HEAD + b"1,\xff", HEAD + b"1,256",
-                                  HEAD + b"1,-1", HEAD + b"1," + b"9" * 400, HEAD + b"1,,2", b"1,2\n3,4",
-                                  HEAD + b"1,65537", HEAD + b"1,2,", HEAD + b"1,.5"])  # fmt: skip
-def test_every_damage_of_a_table_is_a_data_error(tmp_path, text):
-    (tmp_path / "x.gz").write_bytes(gzip.compress(text))
-    with pytest.raises(DataError):
-        read_table(tmp_path / "x.gz")
 
 
 @pytest.mark.parametrize("key", ["form", "facts", "model", "optimizer", "history", "epoch", "sums", "generators"])

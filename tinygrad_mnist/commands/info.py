@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import reason
-from ..data.canonical import MIRRORS
+from ..data.catalogue import MNIST
 from ..data.sources import OFFLINE_VARIABLE, is_offline, local_sources
 from ..kernels.blas import Blas
 from ..kernels.parallel import get_num_threads
@@ -115,7 +115,7 @@ def sources() -> Iterator[tuple[str, ...]]:
     """Say where MNIST is: the first place that has it is used."""
     for label, text, is_there in local_sources():
         yield label, "yes" if is_there else "no", text
-    hosts = ", ".join(mirror.split("/")[2] for mirror in MIRRORS)
+    hosts = ", ".join(mirror.split("/")[2] for mirror in MNIST.mirrors)
     asked = f"forbidden by ${OFFLINE_VARIABLE}" if is_offline() else f"if nothing is found here: {hosts}"
     yield "download", "no" if is_offline() else "may be", asked
 

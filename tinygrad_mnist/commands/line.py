@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.errors import TinygradError, reason
+from ..data.choose import NAMES
 
 PACKAGE = __package__.partition(".")[0]
 PROGRAM = f"python -m {PACKAGE}"
@@ -126,9 +127,9 @@ def what(command: argparse.ArgumentParser, out: str | None, *more: str) -> None:
 
 def where(command: argparse.ArgumentParser) -> None:
     """Add where images come from."""
-    command.add_argument("--data", choices=("auto", "mnist", "digits"), default="auto",
-                         help="MNIST, or scikit-learn's digits; auto: what can be had (default: auto)")  # fmt: skip
-    command.add_argument("--data-dir", help="folder of the MNIST files, asked before all other places")
+    command.add_argument("--data", choices=NAMES, default="auto",
+                         help="a set; auto: MNIST, or else scikit-learn's digits (default: auto)")  # fmt: skip
+    command.add_argument("--data-dir", help="folder of the files, asked before all other places")
 
 
 def training(command: argparse.ArgumentParser, epochs: dict[str, int]) -> None:

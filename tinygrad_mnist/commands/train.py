@@ -83,8 +83,10 @@ def run(settings: argparse.Namespace) -> int:
     if settings.out is not None:  # told now, not after training, if it cannot be written
         out_of(settings, (".npz",))
     task = begun(settings)
-    # the weights of the stand-in, or of a quick look, must not replace those of a training on MNIST
-    name = f"{settings.model}{'_digits' * bool(task.opened.notice)}{'_quick' * (settings.images is not None)}.npz"
+    # the weights of another set, or of a quick look, must not replace those of a training on MNIST
+    data = "digits" if task.opened.notice else settings.data
+    of = "" if data in ("auto", "mnist") else f"_{data}"
+    name = f"{settings.model}{of}{'_quick' * (settings.images is not None)}.npz"
     path = Path(settings.out) if settings.out is not None else output_folder("runs") / name
     start = time.perf_counter()
     history = trained(settings, task, KeepBest())

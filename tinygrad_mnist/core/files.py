@@ -1,7 +1,7 @@
 """Writing files so that a reader finds the old content or the new, never half of it.
 
 A link is followed and stays; a file keeps its mode; what is no plain file (a device, a pipe, a folder) is refused.
-Knows no format. saving.py and data/cache.py write through here.
+Knows no format. saving.py and data/sources.py write through here.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ NAMES = {
     "nn.utils": "",
     "nn.utils.rnn": "",
     "datasets": ""
-    "CIFAR10 CIFAR100 DatasetFolder EMNIST FakeData ImageFolder ImageNet Omniglot QMNIST STL10 SVHN USPS",
+    "CIFAR10 CIFAR100 DatasetFolder FakeData ImageFolder ImageNet Omniglot QMNIST STL10 SVHN USPS",
     "transforms": ""
     "AugMix AutoAugment ColorJitter ElasticTransform FiveCrop GaussianBlur Grayscale LinearTransformation "
     "PILToTensor RandAugment RandomAdjustSharpness RandomApply RandomAutocontrast RandomChoice RandomEqualize "

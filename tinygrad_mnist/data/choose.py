@@ -1,4 +1,4 @@
-"""Choose the data an example runs on: MNIST where it can be had, else the embedded digits, and never in silence.
+"""Choose the data a program runs on: MNIST where it can be had, else the embedded digits, and never in silence.
 
 Nothing is printed here: the notice is returned, for the example to print at its start and at its end.
 Knows nothing of how either is found. Look next at mnist.py and digits.py.
@@ -10,6 +10,7 @@ import os
 from typing import NamedTuple
 
 from ..core.errors import ArgumentError, DataError, MissingDependencyError
+from .catalogue import SETS, Catalogue
 from .digits import Digits
 from .image_set import ImageSet
 from .mnist import MNIST
@@ -17,6 +18,8 @@ from .sources import DATA_VARIABLE, Network, Progress
 
 # Seconds for each of three mirrors to begin an answer: without a network an example starts within some ten seconds.
 AUTO_PATIENCE = 4.0
+BY_NAME = {name.lower(): catalogue for name, catalogue in SETS.items()}
+NAMES = ("auto", *BY_NAME, "digits")
 
 
 class Opened(NamedTuple):
@@ -30,25 +33,25 @@ class Opened(NamedTuple):
 def open_dataset(
     name: str = "auto", path: str | os.PathLike[str] | None = None, progress: Progress | None = None
 ) -> Opened:
-    """Open the training and test split of MNIST or of its stand-in, both with images of 28x28.
+    """Open the training and test split of MNIST, of its kin or of its stand-in, all with images of 28x28.
 
     Args:
-        name: "mnist" insists on MNIST; "digits" takes scikit-learn's 8x8 digits, enlarged; "auto" tries MNIST for some
-            ten seconds, then takes the digits
+        name: "mnist", "fashionmnist" or "kmnist" insists on that set; "digits" takes scikit-learn's 8x8 digits,
+            enlarged; "auto" tries MNIST for some ten seconds, then takes the digits
         path: as in MNIST, not used by "digits"
     Raises:
-        DataError: if MNIST is insisted on, or nothing at all, can be had
+        DataError: what is insisted on, or all of it, cannot be had
         MissingDependencyError: for "digits" without scikit-learn
         ArgumentError: for another name
     """
-    if name == "mnist":
-        return _open_mnist(path, progress, None)
+    if name in BY_NAME:
+        return _open(BY_NAME[name], path, progress, None)
     if name == "digits":
         return _open_digits("because name='digits' was asked for.")
     if name != "auto":
-        raise ArgumentError("open_dataset: no such data set.", got=f"name={name!r}", expected="auto, mnist or digits")
+        raise ArgumentError("open_dataset: no such data set.", got=f"name={name!r}", expected=", ".join(NAMES))
     try:
-        return _open_mnist(path, progress, Network(patience=AUTO_PATIENCE))
+        return _open(BY_NAME["mnist"], path, progress, Network(patience=AUTO_PATIENCE))
     except DataError as error:
         tried = "".join(f"\n!!     {line.strip()}" for line in error.got.splitlines())
         try:
@@ -58,9 +61,13 @@ def open_dataset(
             raise DataError(error.problem, got=error.got, expected=error.expected, hint=hint) from error
 
 
-def _open_mnist(path: str | os.PathLike[str] | None, progress: Progress | None, network: Network | None) -> Opened:
-    train, test = (MNIST(path, train=part, progress=progress, network=network) for part in (True, False))
-    if train.canonical != test.canonical:
+def _open(
+    catalogue: Catalogue, path: str | os.PathLike[str] | None, progress: Progress | None, network: Network | None
+) -> Opened:  # fmt: skip
+    train, test = (
+        MNIST(path, train=part, progress=progress, network=network, catalogue=catalogue) for part in (True, False)
+    )
+    if catalogue.recognised and train.canonical != test.canonical:
         got, hint = f"train: {train.source}; test: {test.source}", "complete the files in the folder that path= names"
         raise DataError("open_dataset: the training and the test files are not of one set.", got=got, hint=hint)
     return Opened(train, test, None)

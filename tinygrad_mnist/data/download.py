@@ -2,7 +2,7 @@
 
 Loaded by sources.py only when something must be downloaded: urllib.request, ssl and http cost 15 ms at import.
 Only https is spoken, redirects included; certificates are always verified; proxies are those of the environment.
-Knows nothing of folders, caches or MNIST. Look next at sources.py.
+Knows nothing of folders, caches or data sets. Look next at sources.py.
 """
 
 from __future__ import annotations
@@ -26,26 +26,23 @@ USER_AGENT = "tinygrad_mnist (https; python)"
 CHUNK = 1 << 16
 GRACE_SECONDS = 30.0
 SLOWEST = 10_000.0  # bytes per second, on average after the grace: below it a mirror counts as hung
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def fetch(
-    url: str, *, limit: int, patience: float, progress: Callable[[int, int], None] | None = None,
-    allow_loopback_http: bool = False,
-) -> bytes:  # fmt: skip
+    url: str, *, limit: int, patience: float, progress: Callable[[int, int], None] | None = None
+) -> bytearray:  # fmt: skip
     """Download one file into memory.
 
-    Units:
-        patience in seconds, for the answer to begin (name look-up, connection and redirects included) and for each
-        pause after that; limit in bytes.
     Args:
+        limit: the most bytes to take
+        patience: seconds for the answer to begin (name look-up, connection and redirects included) and for each pause
+            after that
         progress: called with bytes done and total (0 where the server does not say)
-        allow_loopback_http: let http pass for a server on this very machine, for tests
     Raises:
-        DataError: whose problem is one line, made for a list of mirrors
+        DataError: its problem is one line, made for a list of mirrors
     """
-    check_url(url, allow_loopback_http)
-    opener = urllib.request.build_opener(_SecureRedirects(allow_loopback_http))
+    check_url(url)
+    opener = urllib.request.build_opener(_SecureRedirects)
     opener.addheaders = [("User-Agent", USER_AGENT), ("Accept", "*/*")]
     try:
         response = _open_within(opener, url, patience)
@@ -58,23 +55,18 @@ def fetch(
         return _read_body(response, limit, patience, progress)
 
 
-def check_url(url: str, allow_loopback_http: bool = False) -> None:
+def check_url(url: str) -> None:
     """Refuse every address that is not https, by a DataError."""
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme == "https" or (allow_loopback_http and parts.scheme == "http" and parts.hostname in LOOPBACK):
-        return
-    raise DataError(f"refused: {url} is not https")
+    if urllib.parse.urlsplit(url).scheme != "https":
+        raise DataError(f"refused: {url} is not https")
 
 
 class _SecureRedirects(urllib.request.HTTPRedirectHandler):
-    def __init__(self, allow_loopback_http: bool) -> None:
-        self.allow_loopback_http = allow_loopback_http
-
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> urllib.request.Request | None:
         try:
-            check_url(newurl, self.allow_loopback_http)
+            check_url(newurl)
         except DataError as error:
             fp.close()
             raise DataError(f"redirect {error.problem}") from None
@@ -118,7 +110,7 @@ def _open_within(opener: urllib.request.OpenerDirector, url: str, patience: floa
 
 def _read_body(
     response: http.client.HTTPResponse, limit: int, patience: float, progress: Callable[[int, int], None] | None
-) -> bytes:
+) -> bytearray:
     length = response.headers.get("Content-Length", "")
     total = int(length) if length.isdecimal() else 0
     if total > limit:
@@ -142,7 +134,7 @@ def _read_body(
             raise DataError(f"too slow: {len(body):,} bytes in {elapsed:.0f} s")
     if len(body) < total:
         raise DataError(f"the connection closed after {len(body):,} of {total:,} bytes")
-    return bytes(body)
+    return body
 
 
 def _explain(error: Exception, patience: float) -> str:

@@ -2,7 +2,7 @@
 
 An IDX file is two zero bytes, a type code, the number of axes, one big-endian uint32 per axis, then the values. MNIST
 uses type 0x08 (unsigned byte) with three axes for images (magic 2051) and one for labels (magic 2049).
-Knows nothing of MNIST's file names, hashes or folders. Look next at canonical.py and folders.py.
+Knows nothing of MNIST's file names, hashes or folders. Look next at catalogue.py and folders.py.
 """
 
 from __future__ import annotations

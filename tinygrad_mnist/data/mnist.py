@@ -1,4 +1,4 @@
-"""MNIST, the handwritten digits of LeCun, Cortes and Burges: 60,000 training and 10,000 test images of 28x28.
+"""MNIST, the handwritten digits of LeCun, Cortes and Burges, as arrays; and sets that go by the same file names.
 
 Knows nothing of where files come from beyond asking sources.py, nor of Tensor or batches. Look next at image_set.py
 (what can be done with it), sources.py (where it is sought) and choose.py (what to use where it cannot be had).
@@ -10,6 +10,8 @@ import os
 import warnings
 
 from ..core.explain import outside
+from . import catalogue as known
+from .catalogue import Catalogue
 from .idx import Bytes
 from .image_set import ImageSet
 from .sources import Network, Progress, find_split
@@ -24,14 +26,14 @@ def load_mnist_arrays(
     """Load one split of MNIST as raw arrays.
 
     Shapes:
-        -> images uint8 (N, 28, 28), labels uint8 (N,); N = 60,000 or 10,000.
+        -> images uint8 (N, 28, 28), labels uint8 (N,); N = 60,000 or 10,000
     Units:
-        0 (background) to 255.
+        0 (background) to 255
     Args:
         path: a folder of the files or a torchvision root, asked before all other sources (see sources.py)
         progress: called with file name, bytes done and bytes in total while downloading
     Raises:
-        DataError: if no source has the files; it lists them all and says how to get the files by hand
+        DataError: no source has the files; it lists them all and says how to get the files by hand
     """
     found = find_split(path, train=train, download=download, progress=progress)
     for text in found.warnings:
@@ -50,18 +52,22 @@ class MNIST(ImageSet):
             warning, and `canonical` is then False
         progress: called with file name, bytes done, bytes in total
         network: other mirrors, another patience
+        catalogue: another set of the same kind
     Raises:
-        DataError: if no source has the files; it lists them all and says how to get the files by hand
+        DataError: no source has the files; it lists them all and says how to get the files by hand
     Source:
-        LeCun, Bottou, Bengio & Haffner 1998, Gradient-based learning applied to document recognition, section III.
+        LeCun, Bottou, Bengio & Haffner 1998, Gradient-based learning applied to document recognition, section III
     """
 
     def __init__(
         self, path: str | os.PathLike[str] | None = None, *, train: bool = True, download: bool = True,
-        progress: Progress | None = None, network: Network | None = None,
+        progress: Progress | None = None, network: Network | None = None, catalogue: Catalogue = known.MNIST,
     ) -> None:  # fmt: skip
-        found = find_split(path, train=train, download=download, progress=progress, network=network)
+        found = find_split(
+            path, train=train, download=download, progress=progress, network=network, catalogue=catalogue
+        )
         for text in found.warnings:
             warnings.warn(text, stacklevel=outside())
-        super().__init__(found.images, found.labels, classes=DIGIT_CLASSES, source=found.source)
+        classes = DIGIT_CLASSES if catalogue is known.MNIST else catalogue.classes
+        super().__init__(found.images, found.labels, classes=classes, source=found.source)
         self.canonical = found.canonical

@@ -1,8 +1,8 @@
-"""Data sets with torchvision's names and arguments: MNIST, FashionMNIST, KMNIST. Exports only; see mnist.py."""
+"""Data sets with torchvision's names and arguments: MNIST, FashionMNIST, KMNIST, EMNIST. Exports only; see mnist.py."""
 
 from ..core.absent import absent as _absent
-from .mnist import KMNIST, MNIST, FashionMNIST
+from .mnist import EMNIST, KMNIST, MNIST, FashionMNIST
 
-__all__ = ["FashionMNIST", "KMNIST", "MNIST"]
+__all__ = ["EMNIST", "FashionMNIST", "KMNIST", "MNIST"]
 
 __getattr__ = _absent(__name__)

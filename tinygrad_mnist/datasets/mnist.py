@@ -1,25 +1,25 @@
-"""MNIST and its siblings as torchvision has them: root, train, transform, target_transform, download.
+"""MNIST and its kin as torchvision has them: root, train, transform, target_transform, download; EMNIST's split.
 
 Found, verified and kept by data/: in `root`, which is only read, or in the package's cache, where downloads go. A batch
-of samples is one gather where the transform takes batches. Look next at data/sources.py and transforms/classes.py.
+of samples is one gather where the transform takes batches. Look next at data/catalogue.py, which declares the sets.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError
 from ..core.explain import outside
 from ..core.graph import Array, Var
-from ..data.canonical import FASHION_MNIST, MNIST_FILES, Catalogue
-from ..data.canonical import KMNIST as KUZUSHIJI
+from ..data import catalogue as known
 from ..data.dataset import Dataset
-from ..data.folders import candidates
+from ..data.folders import holds
 from ..data.sources import Network, find_split
 from ..tensors.creation import from_numpy
 from ..transforms.classes import ToImage, ToTensor
@@ -36,15 +36,15 @@ class MNIST(Dataset[tuple[Any, Any]]):
         download: get what is nowhere here from the mirrors
     """
 
-    catalogue: ClassVar[Catalogue] = MNIST_FILES
-    classes: ClassVar[list[str]] = list(MNIST_FILES.classes)
+    catalogue: known.Catalogue = known.MNIST
+    classes: Sequence[str] = list(known.MNIST.classes)
 
     def __init__(
         self, root: str | os.PathLike[str], train: bool = True, transform: Callable[[Any], Any] | None = None,
         target_transform: Callable[[Any], Any] | None = None, download: bool = False, *, network: Network | None = None,
     ) -> None:  # fmt: skip
         place = Path(root).expanduser() / self.catalogue.name / "raw"
-        path = place if any(candidates(place, file) for file in self.catalogue.split(train)) else None
+        path = place if holds(place, self.catalogue, train) else None
         found = find_split(path, train=train, download=download, network=network, catalogue=self.catalogue)
         for text in found.warnings:
             warnings.warn(text, stacklevel=outside())
@@ -84,13 +84,43 @@ class MNIST(Dataset[tuple[Any, Any]]):
 class FashionMNIST(MNIST):
     """Load one split of Fashion-MNIST, pictures of clothes (Xiao, Rasul & Vollgraf 2017), as MNIST."""
 
-    catalogue, classes = FASHION_MNIST, list(FASHION_MNIST.classes)
+    catalogue, classes = known.FASHION_MNIST, list(known.FASHION_MNIST.classes)
 
 
 class KMNIST(MNIST):
     """Load one split of Kuzushiji-MNIST, cursive Japanese characters (Clanuwat et al. 2018), as MNIST."""
 
-    catalogue, classes = KUZUSHIJI, list(KUZUSHIJI.classes)
+    catalogue, classes = known.KMNIST, list(known.KMNIST.classes)
+
+
+class EMNIST(MNIST):
+    """Load one split of EMNIST, handwritten letters and digits (Cohen et al. 2017), as MNIST.
+
+    The images lie on their side, rows for columns, as they are published and as torchvision gives them:
+    `data.mT` sets them upright. The labels of "letters" begin at 1, and `classes[0]` is "N/A".
+
+    Args:
+        root: where torchvision has its files (root/EMNIST/raw), or gzip.zip lies; they may also be in the cache
+        split: "byclass" (62 classes), "bymerge" or "balanced" (47, letters that look alike merged), "letters" (26),
+            "digits" or "mnist" (10)
+        train, transform, target_transform, download: as of MNIST; a download is 562 MB, whatever the split
+    Raises:
+        ArgumentError: there is no such split
+        DataError: the files are nowhere, or damaged
+    """
+
+    splits = tuple(known.EMNIST)
+    classes_split_dict = {split: list(one.classes) for split, one in known.EMNIST.items()}
+
+    def __init__(
+        self, root: str | os.PathLike[str], split: str, train: bool = True,
+        transform: Callable[[Any], Any] | None = None, target_transform: Callable[[Any], Any] | None = None,
+        download: bool = False, *, network: Network | None = None,
+    ) -> None:  # fmt: skip
+        if split not in self.splits:
+            raise ArgumentError("EMNIST: no such split.", got=f"split={split!r}", expected=", ".join(self.splits))
+        self.split, self.catalogue, self.classes = split, known.EMNIST[split], self.classes_split_dict[split]
+        super().__init__(root, train, transform, target_transform, download, network=network)
 
 
 def _array(x: Any) -> Array:
