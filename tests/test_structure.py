@@ -203,7 +203,7 @@ def test_files_that_are_named_exist():
 def test_the_tests_mirror_the_rooms_in_short_files():
     tests = Path(__file__).parent
     rooms, folders = ({f.name for f in of.iterdir() if f.is_dir() and f.name[0] not in "_."} for of in (PACKAGE, tests))
-    assert folders - rooms == {"cases", "examples", "missing", "programs"} and rooms <= folders
+    assert folders - rooms == {"cases", "docs", "examples", "missing", "programs"} and rooms <= folders
     lengths = {f.name: len(f.read_text(encoding="utf-8").splitlines()) for f in tests.rglob("*.py")}
     assert not {name: count for name, count in lengths.items() if count > 500}
 

@@ -190,14 +190,11 @@ def test_every_example_says_how_to_run_it_and_what_to_expect():
         assert f"python {place}" in head and "Expected" in head, path.name
 
 
-def test_the_readme_snippets_print_what_they_say():
-    more = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-    whole = [code for code in re.findall(r"```python\n(.*?)```", more, flags=re.DOTALL) if "print(" in code]
-    snippets = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert snippets and len(whole) == 2
-    parts = [code for code in re.findall(r"```python\n(.*?)```", more, flags=re.DOTALL) if "class WarmUp" in code]
-    whole.append(
-        "import tinygrad_mnist as tg\nfrom tinygrad_mnist import nn\n" + parts[0] + """
+def test_the_callback_of_the_guide_warms_up_and_resumes():
+    guide = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (warm_up,) = [code for code in re.findall(r"```python\n(.*?)```", guide, flags=re.DOTALL) if "class WarmUp" in code]
+    code = (
+        "import tinygrad_mnist as tg\nfrom tinygrad_mnist import nn\n" + warm_up + """
 class Seen(tg.training.Callback):
     rates = []
 
@@ -235,13 +232,9 @@ with tempfile.TemporaryDirectory() as folder:
     print(len(after) < 130, after == rates(pathlib.Path(folder, "other.npz"))[-len(after):])  # True True
 """
     )
-    for code in [*snippets, *whole]:
-        probe = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
-        for package in re.findall(r"No module named '(\w+)", probe.stderr):
-            pytest.importorskip(package)
-        assert probe.returncode == 0, probe.stderr
-        promised = re.findall(r"print\(.*\)\s*# (.*)", code)
-        assert promised and probe.stdout.splitlines() == promised
+    probe = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert probe.returncode == 0, probe.stderr
+    assert probe.stdout.splitlines() == re.findall(r"print\(.*\)\s*# (.*)", code)
 
 
 def test_the_readmes_error_is_what_people_see():
