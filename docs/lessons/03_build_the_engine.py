@@ -157,7 +157,8 @@ def gradient(out, inputs, g=None):
 # %%
 # That is the engine. Is it as short as promised? All lines count but empty ones and comments.
 
-text = Path(__file__).read_text("utf-8") if "__file__" in globals() else "\n".join(In)  # noqa: F821  in a notebook
+notebook = globals().get("In")
+text = "\n".join(notebook) if notebook else Path(added_up.__code__.co_filename).read_text("utf-8")
 text = text.rpartition("# ---- the engine begins\n")[2].partition("# ---- the engine ends\n")[0]
 lines = [line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
 print(len(lines), "lines")
