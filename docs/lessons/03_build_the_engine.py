@@ -11,16 +11,16 @@ file, with the package. Reading takes 40 minutes, running a few seconds. You nee
 # What an engine has to know
 # --------------------------
 #
-# In lesson 1 you went back through a formula by hand. For each operation you needed three things: its result, what went
-# into it, and its local derivative. A program can do the same if each result *remembers* these three. So a tensor is an
-# array with a memory:
+# In lesson 1 you went back through a formula by hand. For each operation you needed three things: its result, what
+# went into it, and its local derivative. A program can do the same if each result *remembers* these three. So a
+# tensor is an array with a memory:
 #
 # * ``inputs``: the tensors that went in, and ``settings``: what else the operation was told,
 # * ``rules``: one function per input. It takes the gradient ``g`` of the result and gives the gradient of that input.
 # * ``index``: its age. A result is always younger than its inputs. We shall need that.
 #
-# The comment lines ``the engine begins`` and ``the engine ends`` serve to count the lines later on. Of what is imported
-# the engine needs ``itertools`` and NumPy.
+# The comment lines ``the engine begins`` and ``the engine ends`` serve to count the lines later on. Of what is
+# imported the engine needs ``itertools`` and NumPy.
 
 # ---- the engine begins
 import itertools
@@ -76,10 +76,10 @@ def operation(forward, *rules):
 # The rules
 # ---------
 #
-# All calculus that the engine knows stands here. A rule is called with ``g``, the result, the inputs and the settings.
-# Read ``multiply`` aloud: *the gradient of a is g times b, the gradient of b is g times a*. The rules are written with
-# tensors' own operators. So a rule records what it does like anything else, and a gradient can be differentiated again:
-# we get all higher derivatives without another line.
+# All calculus that the engine knows stands here. A rule is called with ``g``, the result, the inputs and the
+# settings. Read ``multiply`` aloud: *the gradient of a is g times b, the gradient of b is g times a*. The rules are
+# written with tensors' own operators. So a rule records what it does like anything else, and a gradient can be
+# differentiated again: we get all higher derivatives without another line.
 
 add = operation(np.add, lambda g, out, a, b: g, lambda g, out, a, b: g)
 multiply = operation(np.multiply, lambda g, out, a, b: g * b, lambda g, out, a, b: g * a)
@@ -120,8 +120,8 @@ Tensor.sum = lambda x: sum_to(x, shape=())
 # -------------
 #
 # A value that is used twice gets a gradient from both uses, and the two are *added*. Its own rules may run only when
-# the sum is complete, after all who used the value. So we go from young to old: whenever a tensor's turn comes, all who
-# used it are younger, and have been there. The walk is a loop, no recursion, so that long graphs are no problem.
+# the sum is complete, after all who used the value. So we go from young to old: whenever a tensor's turn comes, all
+# who used it are younger, and have been there. The walk is a loop, no recursion, so that long graphs are no problem.
 
 
 def reachable(out):
@@ -165,7 +165,7 @@ print(len(lines), "lines")
 assert len(lines) <= 100
 
 # %%
-# Try it. For :math:`x^3` the derivatives are :math:`3x^2`, :math:`6x` and :math:`6`:
+# Try it. For ``x³`` the derivatives are ``3x²``, ``6x`` and ``6``:
 
 x = Tensor(2.0)
 y = x**3
@@ -178,9 +178,9 @@ for order in (1, 2, 3):
 # Is it right?
 # ------------
 #
-# ``tg.autograd.gradcheck`` compares a gradient with what really happens when the inputs move a little. All rules of the
-# package pass it, and so shall ours. It expects a function of the package's tensors; ``autograd.Function`` makes one of
-# two functions, one forward and one back.
+# ``tg.autograd.gradcheck`` compares a gradient with what really happens when the inputs move a little. All rules of
+# the package pass it, and so shall ours. It expects a function of the package's tensors; ``autograd.Function`` makes
+# one of two functions, one forward and one back.
 
 
 def checkable(function):
@@ -246,7 +246,7 @@ refused(tg.errors.GradcheckError, check, wrong, (2, 3), (3,))
 # ---------
 #
 # 1,437 handwritten digits of 8 by 8 pixels (they come with scikit-learn), a network of two layers, plain gradient
-# descent. The loss is the mean of :math:`-\log p`, where :math:`p` is the probability given to the true digit; it is
+# descent. The loss is the mean of ``-log p``, where ``p`` is the probability given to the true digit; it is
 # picked out by a product with rows ``truth`` that are 1 in one place and 0 elsewhere.
 
 images, labels = tg.data.load_digits_arrays(train=True)
@@ -293,8 +293,8 @@ tg.viz.plot_weights(model)
 # What the package has besides, file by file
 # ------------------------------------------
 #
-# The package works in the same way: a memory of calls, rules written with operators, a walk from young to old. Why then
-# is it longer? Open each file beside this lesson.
+# The package works in the same way: a memory of calls, rules written with operators, a walk from young to old. Why
+# then is it longer? Open each file beside this lesson.
 
 folder = Path(tg.__file__).parent
 for name in ("core/graph.py", "core/primitive.py", "core/engine.py", "ops", "tensors"):
@@ -302,8 +302,9 @@ for name in ("core/graph.py", "core/primitive.py", "core/engine.py", "ops", "ten
     print(f"{name:<18}{len(files):>3} files {sum(len(f.read_text('utf-8').splitlines()) for f in files):>6} lines")
 
 # %%
-# **core/graph.py** is our class ``Tensor``, cut in two: ``Var`` is the array, ``Node`` the memory of a call. It notices
-# when an array is changed between its use and the walk back. Ours does not, and gives a wrong number without a word:
+# **core/graph.py** is our class ``Tensor``, cut in two: ``Var`` is the array, ``Node`` the memory of a call. It
+# notices when an array is changed between its use and the walk back. Ours does not, and gives a wrong number without
+# a word:
 
 w = Tensor(2.0)
 y = w * w
@@ -353,7 +354,7 @@ assert len(reachable(g)) > 30 and model[0].weight.grad.grad_fn is None
 refused(tg.errors.GraphFreedError, loss.backward)
 
 # %%
-# **ops/** has our 13 operations and many more, and some of ours in one piece. Our loss takes :math:`e^s` of scores,
+# **ops/** has our 13 operations and many more, and some of ours in one piece. Our loss takes ``exp(s)`` of scores,
 # which for 1,000 is too large for a number. The package's ``cross_entropy`` subtracts the largest score first:
 
 print(len(registry), "operations")
