@@ -10,8 +10,9 @@ gradients. At the end you write the backward pass of a layer by hand. Reading ta
 # From numbers to arrays
 # ----------------------
 #
-# Lesson 1 had one number per box. A network has millions, so we put them into arrays: a *tensor* is an array of
-# numbers that remembers how it was computed. Its ``shape`` says how many numbers lie along each axis.
+# The lesson :doc:`/learn/01_backprop_by_hand` had one number per box. A network has millions, so we put them into
+# arrays: a *tensor* is an array of numbers that remembers how it was computed. Its ``shape`` says how many numbers
+# lie along each axis.
 
 import tempfile
 from pathlib import Path
