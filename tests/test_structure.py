@@ -193,7 +193,7 @@ def test_files_are_short_named_and_introduced(path):
 def test_files_that_are_named_exist():
     root = Path(__file__).parents[1]
     pages = [*FILES, *root.glob("examples/**/*.py")]
-    files = [*pages, *root.glob("tests/**/*.py")]
+    files = [*pages, *root.glob("tests/**/*.py"), *root.glob("docs/*/*.py")]
     for page in [root / "README.md", *root.glob("docs/*.md"), *pages]:
         for name in re.findall(r"(?<![\w./])[a-z_/]+\.py\b", page.read_text(encoding="utf-8")):
             found = any(str(file).endswith(f"/{name}") for file in files)
@@ -203,7 +203,7 @@ def test_files_that_are_named_exist():
 def test_the_tests_mirror_the_rooms_in_short_files():
     tests = Path(__file__).parent
     rooms, folders = ({f.name for f in of.iterdir() if f.is_dir() and f.name[0] not in "_."} for of in (PACKAGE, tests))
-    assert folders - rooms == {"cases", "examples", "missing", "programs"} and rooms <= folders
+    assert folders - rooms == {"cases", "docs", "examples", "missing", "programs"} and rooms <= folders
     lengths = {f.name: len(f.read_text(encoding="utf-8").splitlines()) for f in tests.rglob("*.py")}
     assert not {name: count for name, count in lengths.items() if count > 500}
 
