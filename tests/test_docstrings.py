@@ -1,8 +1,11 @@
-"""Examples in docstrings run, and print what they say; what is used most has one."""
+"""Docstrings are read by people and by Sphinx: examples run and print what they say, sections have napoleon's form."""
 
+import builtins
 import doctest
 import importlib
 import inspect
+import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,13 @@ import pytest
 import tinygrad_mnist as tg
 
 ROOT = Path(tg.__file__).parent
-FILES = sorted(path for path in ROOT.rglob("*.py") if ">>> " in path.read_text("utf-8"))
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__main__.py")
+FILES = [path for path in MODULES if ">>> " in path.read_text("utf-8")]
+SECTIONS = {"Math", "Shapes", "Units", "Args", "Returns", "Raises", "Source", "Example"}
+
+
+def module_of(path):
+    return importlib.import_module(".".join((ROOT.name, *path.relative_to(ROOT).with_suffix("").parts)))
 
 
 def run(examples):
@@ -24,7 +33,7 @@ def run(examples):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_examples_print_what_they_say(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    module = importlib.import_module(".".join((ROOT.name, *path.relative_to(ROOT).with_suffix("").parts)))
+    module = module_of(path)
     names = {"tg": tg, "nn": tg.nn, "viz": tg.viz}
     found = [t for t in doctest.DocTestFinder().find(module, globs=names) if t.examples]
     assert sum(len(t.examples) for t in found) == path.read_text("utf-8").count(">>> ")
@@ -49,3 +58,72 @@ def test_what_is_used_most_has_an_example(name):
     for part in name.split("."):
         thing = getattr(thing, part)
     assert ">>> " in inspect.getdoc(thing)
+
+
+def sections(text):
+    """Yield every heading, what stands beside it, and what begins an entry below it."""
+    lines = inspect.cleandoc(text).splitlines()
+    for i, line in enumerate(lines):
+        heading, colon, beside = line.partition(":")
+        if colon and (heading in SECTIONS or not beside and re.fullmatch("[A-Z][a-z]+", heading)):
+            body = itertools.takewhile(lambda x: not x or x[0] == " ", lines[i + 1 :])
+            yield heading, beside.strip(), [x.strip() for x in body if re.match(r"    \S", x)]
+
+
+def faults(text, parameters, names):
+    """Tell what napoleon would not read as it is meant."""
+    found = []
+    for heading, beside, entries in sections(text):
+        if heading not in SECTIONS or beside or not entries:
+            found.append(f"{heading}: is no section, has text beside it or none below")
+        for entry in entries if heading in ("Args", "Raises") else ():
+            known = re.match(r"([\w*]+(?:, [\w*]+)*): \S", entry)
+            for name in known[1].replace("*", "").split(", ") if known else ("",):
+                error = names.get(name, getattr(builtins, name, None))
+                raised = isinstance(error, type) and issubclass(error, Exception)
+                if not (raised if heading == "Raises" else name in parameters):
+                    found.append(f"{heading}: {entry}")
+    return found
+
+
+def parameters_of(thing):
+    """List the parameters of a function, or of a class, of calls of its instances, and of the function they call."""
+    calls = [thing, *(getattr(thing, n, None) for n in ("forward", "function"))] if isinstance(thing, type) else [thing]
+    return {name for call in filter(None, calls) for name in inspect.signature(call).parameters}
+
+
+def documented(path):
+    """Yield the functions, classes and methods of a file."""
+    module = module_of(path)
+    for thing in vars(module).values():
+        if isinstance(thing, type) and thing.__module__ == module.__name__:
+            yield thing
+            yield from filter(inspect.isfunction, map(inspect.unwrap, map(unbound, vars(thing).values())))
+        elif inspect.isfunction(inspect.unwrap(thing)) and thing.__module__ == module.__name__:
+            yield inspect.unwrap(thing)
+
+
+def unbound(member):
+    return member.__func__ if isinstance(member, staticmethod | classmethod) else member
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sections_have_the_form_that_tools_read(path):
+    if "sklearn" in path.parts:
+        pytest.importorskip("sklearn")
+    for thing in (found for found in documented(path) if found.__module__.startswith(ROOT.name)):
+        names = vars(tg.errors) | vars(module_of(path))
+        text = (vars(thing).get("__doc__") if isinstance(thing, type) else thing.__doc__) or ""
+        known = parameters_of(thing) if "Args:" in text else set()
+        assert not (found := faults(text, known, names)), (thing.__qualname__, found)
+
+
+@pytest.mark.parametrize("wrong", [
+    "Args:    x: on one line", "Args:\n    y: no parameter", "Args:\n    as elsewhere", "Args:\n    x, y: both",
+    "Raises:  ShapeError: here", "Raises:\n    ShapeError for that", "Raises:\n    OtherError: that",
+    "Raises:\n    Path: no error", "Args:", "Usage:\n    x: that",
+])  # fmt: skip
+def test_a_section_of_another_form_is_found(wrong):
+    good = "Do it.\n\nThis: that.\nArgs:\n    x: that,\n        y: on\nRaises:\n    ShapeError, OSError: then\n"
+    assert not faults(good, {"x"}, vars(tg.errors))
+    assert len(faults(good + wrong, {"x"}, vars(tg.errors) | globals())) == 1

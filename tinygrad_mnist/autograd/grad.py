@@ -71,7 +71,7 @@ def grad(
         is_grads_batched: each of grad_outputs has a further first dimension, as then has each gradient
         materialize_grads: zeros for an input that the outputs do not depend on
     Raises:
-        GradientError on such an input otherwise, and wherever backward raises
+        GradientError: on such an input otherwise, and wherever backward raises
     """
     roots, targets = listed(outputs), listed(inputs)
     if allow_unused is False and materialize_grads:

@@ -35,7 +35,7 @@ def gradcheck(
         eps: the step h
         seed: of the directions
     Raises:
-        GradcheckError naming input, worst entry, both numbers and the seed, unless raise_exception is False
+        GradcheckError: naming input, worst entry, both numbers and the seed, unless raise_exception is False
     """
     arguments = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = [i for i, x in enumerate(arguments) if isinstance(x, Tensor) and x.requires_grad]

@@ -24,7 +24,7 @@ def functional_call(
         tie_weights: a tensor that the module has under two names is replaced under both
         strict: every name of the module must be given
     Raises:
-        StateDictError for names that the module does not have
+        StateDictError: for names that the module does not have
     """
     dicts = parameter_and_buffer_dicts
     given = dict(dicts) if isinstance(dicts, dict) else {k: v for d in dicts for k, v in d.items()}

@@ -32,7 +32,8 @@ def vmap(
         randomness: "error", "same" (drawn once for all) or "different" (for each)
         chunk_size: how many examples at once
     Raises:
-        ShapeError for batches of different sizes, GradientError where the function looks at values or draws numbers
+        ShapeError: for batches of different sizes
+        GradientError: where the function looks at values or draws numbers
 
     Example:
         >>> tg.func.vmap(lambda x, y: (x * y).sum())(tg.ones(3, 2), tg.ones(3, 2)).tolist()

@@ -249,10 +249,10 @@ class Recorder(Values):
 
 
 def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -> tuple[Any, Recorder]:
-    """Run a step under a Recorder.
+    """Run a step under a Recorder; give its result, and the recorder, which knows the rest.
 
-    Returns: the step's result, and the recorder, which knows the rest
-    Raises:  CaptureError naming the user's line
+    Raises:
+        CaptureError: naming the user's line
     """
     recorder = Recorder(inputs, guard)
     recording, depth, scope = state.recording, len(state.before), state.scope

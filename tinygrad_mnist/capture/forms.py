@@ -175,8 +175,8 @@ class Kept:
 def form_of(result: Any, tensors: list[Var], known: Callable[[Any], Any]) -> Any:
     """Put a Place where each tensor of a result stands, and collect the tensors, each once.
 
-    known: gives what stands for a thing that was there before the step, else None
-    Raises:  TypeError for what is neither tensor, number nor text, unless it is known from outside
+    For anything else than tensors, numbers and text `known` gives what stands for it, if it was there before the step;
+    raises TypeError where that is None.
     """
     if isinstance(result, Var):
         for i, t in enumerate(tensors):

@@ -108,7 +108,8 @@ def captured(
     """Run a function whose inputs stand in for tensors, and write down what it does.
 
     arguments: those that it is called with, whose lists and dicts may come back
-    Raises:  CaptureError, naming the line, for what cannot be repeated with other values
+    Raises:
+        CaptureError: naming the line, for what cannot be repeated with other values
     """
     found: list[Var] = []
     before = set(guard.labels)

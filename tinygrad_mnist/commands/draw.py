@@ -35,7 +35,8 @@ def out_of(settings: argparse.Namespace, endings: tuple[str, ...]) -> Path:
 def step_of(what: str, images: TensorLike, targets: TensorLike) -> tuple[Tensor, dict[str, Tensor], str]:
     """Run a network forward on some images.
 
-    Returns: the loss, the tensors that have names, and the name of the network
+    Returns:
+        the loss, the tensors that have names, and the name of the network
     """
     name, model = named(what)
     x, target = tensor(images), tensor(targets)

@@ -114,7 +114,8 @@ class Compiled:
     def prepared(self, args: Any, kwargs: Any) -> tuple[Guard, dict[str, Var], list[str], list[Any], Any]:
         """Put stand-ins in the places of tensors among arguments, and note what else the function can read.
 
-        Returns: the guard, the stand-ins by name, the names of the numbers, and the arguments to call with
+        Returns:
+            the guard, the stand-ins by name, the names of the numbers, and the arguments to call with
         """
         importlib.import_module(PLANNERS[self.backend][0], __package__)  # which adds an attribute to this package
         guard, own = Guard(), forms.parameters(self.function)

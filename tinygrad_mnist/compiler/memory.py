@@ -71,8 +71,8 @@ def write_through(program: Program) -> None:
 def assign_memory(program: Program) -> tuple[dict[Value, int], int]:
     """Give every result an offset in one block of memory; memory is used again when its value is done with.
 
-    Returns: offsets in bytes by owner of the memory, and the size of the block. Gradients outlive the step: they get
-             none.
+    Returns:
+        offsets in bytes by owner of the memory, and the size of the block. Gradients outlive the step: they get none.
     """
     pinned = {v.root for _, v in program.gradients if v is not None}
     made = [

@@ -27,7 +27,8 @@ ROOMS = {
 def absent(module: str, later: dict[str, str] | None = None) -> Callable[[str], Any]:
     """Make the `__getattr__` of a room, at its end; have its functions and classes explain what they refuse, too.
 
-    Args:    later: by module, names in it that most programs do not need: it is loaded when the first one is asked for
+    Args:
+        later: by module, names in it that most programs do not need: it is loaded when the first one is asked for
     """
     room = vars(sys.modules[module])
     answer(room, room.get("__all__") or [n for n in room if n[0] != "_"])

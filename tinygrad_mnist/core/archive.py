@@ -57,7 +57,8 @@ def write_arrays(stream: IO[bytes], arrays: dict[str, Any]) -> None:
 def read_arrays(stream: IO[bytes], only: Collection[str] | None = None) -> dict[str, np.ndarray[Any, Any]]:
     """Read the arrays of an .npz archive, or those of some names.
 
-    Raises:  ArchiveError, or whatever else zipfile and NumPy raise, if it is damaged
+    Raises:
+        ArchiveError: or whatever else zipfile and NumPy raise, if it is damaged
     """
     with Archive(stream) as archive:
         members = check_archive(stream, archive)

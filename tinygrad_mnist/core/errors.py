@@ -24,9 +24,10 @@ def reason(error: BaseException) -> str:
 class TinygradError(Exception):
     """Any error raised on purpose by this package.
 
-    Args:    problem: one sentence that opens with what was called; got, expected, hint: one line each, left out when
-             empty ("hint" is printed as "try"). `where` is filled in by the primitive that failed: the module that
-             called it.
+    Args:
+        problem: one sentence that opens with what was called
+        got, expected, hint: one line each, left out when empty ("hint" is printed as "try"). `where` is filled in by
+            the primitive that failed: the module that called it.
     """
 
     def __init__(self, problem: str, *, got: str = "", expected: str = "", hint: str = "") -> None:

@@ -29,8 +29,10 @@ LONGEST = 150  # bytes of a name that is repeated in the name of its temporary f
 def write_whole(path: str | os.PathLike[str], data: Buffer, owner: str = "write_whole") -> None:
     """Write a temporary file beside the final one, flush it to the disk, rename it.
 
-    Args:    owner: what was called, for the error
-    Raises:  OutputError, an OSError, if that cannot be done; then the final file is what it was
+    Args:
+        owner: what was called, for the error
+    Raises:
+        OutputError: an OSError, if that cannot be done; then the final file is what it was
     """
     try:
         final, old = _destination(path)
@@ -82,7 +84,8 @@ def remove_leftovers(path: Path) -> None:
 def output_folder(folder: str | os.PathLike[str]) -> Path:
     """Make a folder if need be and prove, before work begins, that files can be written to it.
 
-    Raises:  OutputError otherwise
+    Raises:
+        OutputError: otherwise
     """
     try:
         path = Path(folder)
@@ -111,7 +114,8 @@ def output_path(path: str | os.PathLike[str], owner: str) -> Path:
 def check_output(path: Path, owner: str) -> None:
     """Prove, before work begins, that a file can be written; its folder is made if need be.
 
-    Raises:  OutputError otherwise
+    Raises:
+        OutputError: otherwise
     """
     try:
         _destination(path)

@@ -37,34 +37,34 @@ answering: dict[Any, Primitive] = {}  # NumPy's ufunc -> the primitive that stan
 class Primitive:
     """A differentiable operation; make one with `@primitive`. What is declared here serves every way to run it.
 
-    Args:    declared: a function with the operation's name, arguments and docstring; it computes, unless there is
-             computes: a ufunc or a kernel of the same arguments, which does. A forward that takes `out` (and `saved`,
-             with residuals) is given memory by a compiled step; what another one gives is copied there.
-             residuals: the forward returns (out, saved) and rules take saved=None: a shortcut, never needed.
-             unrecorded: a quicker forward without residuals, which gives the result alone, for calls not recorded.
-             unchecked: a quicker forward into `out` for compiled steps: one float dtype, shapes that fit.
-             view: the result may share memory with the first argument.
-             unbroadcast: sums a cotangent back to the argument's shape (elementwise operations, which broadcast).
-             promote: converts the last two arguments, where they are arrays of two dtypes, or returns None.
-             convert: converts the argument of a ufunc, where that would take another dtype than PyTorch.
-             answers: the ufunc that this is on tensors, where another function computes; None: `computes`.
-             differentiable: False for what is constant to differentiation, whose result needs no gradient.
-             modular: Python's integers count modulo 2ⁿ of the integer arrays that they meet.
-             over: positions of the arguments in whose memory the result may be computed; None: of all of a ufunc's.
-             loop: for numba: one element as Python on the arguments' names, or a function of the static ones that
-             gives it. `math.f`, or `loops.f` of kernels/loops.py; numbers have the step's dtype.
-             saves: of residuals with a loop: the primitive of the same arguments whose loop gives the saved ones.
-             rows: for numba: a loop over the rows of a matrix, of the arguments (matrices alike, vectors of a number
-             per row), numbers among the static ones, `out` and `saved`, as in kernels/loops.py; an axis is the last.
-             check: raises on arguments that the rows must not be given, as class numbers that there are not.
-             slow: why a compiled step calls NumPy for it between two kernels, or copies what it gives ("" if neither).
-             linear: True, or the names of some arguments: linear in each whose rule reads neither it nor the result,
-             and at once in those whose rules read none of each other. Forward mode calls it on their tangents.
-             batch: how vmap computes a batch, its axes in front: "elements" (of all with a loop), "matrices" (the last
-             two axes), "leading" (any in front of the first argument), "axis" and "shape" (so named; if it has
-             keepdims, it is a reduction), a number (of first arguments, in rows), or a function(sizes of the batch,
-             *arguments, *, static); of a tuple the first without NotImplemented. (): one example after the other.
-             registered: False for what is no operation of its own, and may share a name.
+    Args:
+        declared: a function with the operation's name, arguments and docstring; without `computes`, it computes. Given
+            memory by a compiled step if it takes `out` (and `saved`, with residuals); else its result is copied there
+        computes: a ufunc or a kernel of the same arguments
+        residuals: the forward returns (out, saved) and rules take saved=None: a shortcut, never needed
+        unrecorded: a quicker forward without residuals, which gives the result alone, for calls not recorded
+        unchecked: a quicker forward into `out` for compiled steps: one float dtype, shapes that fit
+        view: the result may share memory with the first argument
+        unbroadcast: sums a cotangent back to the argument's shape (elementwise operations, which broadcast)
+        promote: converts the last two arguments, where they are arrays of two dtypes, or returns None
+        convert: converts the argument of a ufunc, where that would take another dtype than PyTorch
+        answers: the ufunc that this is on tensors, where another function computes; None: `computes`
+        differentiable: False for what is constant to differentiation, whose result needs no gradient
+        modular: Python's integers count modulo 2ⁿ of the integer arrays that they meet
+        over: positions of the arguments in whose memory the result may be computed; None: of all of a ufunc's
+        loop: for numba: one element as Python (math.f, loops.f), or a function of the static ones that gives it
+        saves: of residuals with a loop: the primitive of the same arguments whose loop gives the saved ones
+        rows: for numba: a loop over the rows of a matrix, of the arguments (matrices alike, vectors of a number per
+            row), numbers among the static ones, `out` and `saved`, as in kernels/loops.py; an axis is the last
+        check: raises on arguments that the rows must not be given, as class numbers that there are not
+        slow: why a compiled step calls NumPy for it between two kernels, or copies what it gives ("" if neither)
+        linear: True, or the names of arguments: linear in each whose rule reads neither it nor the result, and in those
+            at once whose rules read none of each other; forward mode calls it on tangents
+        batch: how vmap computes a batch, its axes in front: "elements" (of all with a loop), "matrices" (the last two
+            axes), "leading" (any in front of the first argument), "axis" and "shape" (so named; if it has keepdims, it
+            is a reduction), a number (of arguments, in rows), a function(batch, *arguments, *, static), of a tuple
+            the first without NotImplemented; (): one after the other
+        registered: False for what is no operation of its own, and may share a name
     """
 
     optional = False  # a rule gives a cotangent, never None

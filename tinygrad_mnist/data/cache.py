@@ -23,7 +23,8 @@ LEFTOVER_SECONDS = 3600.0
 def default_cache_folder() -> Path:
     """Name the cache folder: $XDG_CACHE_HOME/tinygrad_mnist, else ~/.cache/tinygrad_mnist.
 
-    Source:  XDG Base Directory Specification 0.8: a relative $XDG_CACHE_HOME is invalid and ignored.
+    Source:
+        XDG Base Directory Specification 0.8: a relative $XDG_CACHE_HOME is invalid and ignored.
     """
     base = os.environ.get("XDG_CACHE_HOME", "")
     return Path(base if os.path.isabs(base) else os.path.expanduser("~/.cache")) / "tinygrad_mnist"
@@ -32,7 +33,8 @@ def default_cache_folder() -> Path:
 def load_cached(folder: Path, file: CanonicalFile) -> Bytes:
     """Read a verified file, hashing it only where its stamp does not vouch for it.
 
-    Raises:  DataError if the file is missing, or is not the canonical one (truncated, altered, another format).
+    Raises:
+        DataError: if the file is missing, or is not the canonical one (truncated, altered, another format)
     """
     path, stamp = folder / file.name, folder / f"{file.name}.verified"
     try:

@@ -32,10 +32,14 @@ def open_dataset(
 ) -> Opened:
     """Open the training and test split of MNIST or of its stand-in, both with images of 28x28.
 
-    Args:    name: "mnist" insists on MNIST; "digits" takes scikit-learn's 8x8 digits, enlarged; "auto" tries MNIST for
-             some ten seconds, then takes the digits; path: as in MNIST, not used by "digits".
-    Raises:  DataError if MNIST is insisted on, or nothing at all, can be had; MissingDependencyError for "digits"
-             without scikit-learn; ArgumentError for another name.
+    Args:
+        name: "mnist" insists on MNIST; "digits" takes scikit-learn's 8x8 digits, enlarged; "auto" tries MNIST for some
+            ten seconds, then takes the digits
+        path: as in MNIST, not used by "digits"
+    Raises:
+        DataError: if MNIST is insisted on, or nothing at all, can be had
+        MissingDependencyError: for "digits" without scikit-learn
+        ArgumentError: for another name
     """
     if name == "mnist":
         return _open_mnist(path, progress, None)

@@ -39,7 +39,9 @@ def default_collate(batch: Any) -> Any:
 
     Python's floats become float64, as in PyTorch; text stays a list.
 
-    Raises:  ShapeError for samples of several shapes or lengths; DTypeError for what cannot be stacked
+    Raises:
+        ShapeError: for samples of several shapes or lengths
+        DTypeError: for what cannot be stacked
     """
     first, hint = batch[0], "a collate_fn of your own"
     if isinstance(first, str | bytes):

@@ -23,11 +23,15 @@ SOURCE = "scikit-learn's 8x8 digits, NOT MNIST"
 def load_digits_arrays(train: bool = True) -> tuple[Bytes, Bytes]:
     """Load one split of scikit-learn's digits as raw arrays.
 
-    Shapes:  -> images uint8 (N, 8, 8), labels uint8 (N,); N = 1,437 or 360, the same images on every machine.
-    Units:   0 to 255 (the 17 grey levels of the original, rescaled as MNIST's).
-    Raises:  MissingDependencyError if scikit-learn is not installed.
-    Source:  Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits (its test part), by way of
-             sklearn.datasets.load_digits. The split is ours: the original has the same writers throughout.
+    Shapes:
+        -> images uint8 (N, 8, 8), labels uint8 (N,); N = 1,437 or 360, the same images on every machine.
+    Units:
+        0 to 255 (the 17 grey levels of the original, rescaled as MNIST's).
+    Raises:
+        MissingDependencyError: if scikit-learn is not installed
+    Source:
+        Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits (its test part), by way of
+        sklearn.datasets.load_digits. The split is ours: the original has the same writers throughout.
     """
     try:
         datasets = importlib.import_module("sklearn.datasets")
@@ -45,10 +49,13 @@ def load_digits_arrays(train: bool = True) -> tuple[Bytes, Bytes]:
 def upsample(images: Bytes, size: int) -> Bytes:
     """Enlarge square images by bilinear interpolation.
 
-    Math:    out = M x Mᵀ; row i of M interpolates at (i + 0.5) · side / size − 0.5, clamped to the image
-             (PyTorch's interpolate with mode="bilinear", align_corners=False)
-    Shapes:  images (N, side, side) -> (N, size, size).
-    Raises:  ArgumentError if the size is smaller than the side.
+    Math:
+        out = M x Mᵀ; row i of M interpolates at (i + 0.5) · side / size − 0.5, clamped to the image
+        (PyTorch's interpolate with mode="bilinear", align_corners=False)
+    Shapes:
+        images (N, side, side) -> (N, size, size).
+    Raises:
+        ArgumentError: if the size is smaller than the side
     """
     side = images.shape[-1]
     if size < side:
@@ -63,9 +70,12 @@ def upsample(images: Bytes, size: int) -> Bytes:
 class Digits(ImageSet):
     """Load one split of scikit-learn's digits as a data set like MNIST.
 
-    Shapes:  images uint8 (N, size, size), labels int64 (N,); ds[i] -> (float32 (1, size, size), int). See ImageSet.
-    Args:    size: 8 as they are; 28 gives MNIST's shape, so that the same model runs on both.
-    Raises:  MissingDependencyError if scikit-learn is not installed.
+    Shapes:
+        images uint8 (N, size, size), labels int64 (N,); ds[i] -> (float32 (1, size, size), int). See ImageSet.
+    Args:
+        size: 8 as they are; 28 gives MNIST's shape, so that the same model runs on both
+    Raises:
+        MissingDependencyError: if scikit-learn is not installed
     """
 
     def __init__(self, *, train: bool = True, size: int = 8) -> None:

@@ -35,11 +35,14 @@ def fetch(
 ) -> bytes:  # fmt: skip
     """Download one file into memory.
 
-    Units:   patience in seconds, for the answer to begin (name look-up, connection and redirects included) and for each
-             pause after that; limit in bytes.
-    Args:    progress: called with bytes done and total (0 where the server does not say); allow_loopback_http: let
-             http pass for a server on this very machine, for tests.
-    Raises:  DataError whose problem is one line, made for a list of mirrors.
+    Units:
+        patience in seconds, for the answer to begin (name look-up, connection and redirects included) and for each
+        pause after that; limit in bytes.
+    Args:
+        progress: called with bytes done and total (0 where the server does not say)
+        allow_loopback_http: let http pass for a server on this very machine, for tests
+    Raises:
+        DataError: whose problem is one line, made for a list of mirrors
     """
     check_url(url, allow_loopback_http)
     opener = urllib.request.build_opener(_SecureRedirects(allow_loopback_http))

@@ -52,10 +52,13 @@ class Reading(NamedTuple):
 def read_split(place: Path, catalogue: Catalogue, train: bool, accept_other: bool = False) -> Reading:
     """Read the images and labels of one split.
 
-    Args:    place: a folder or an .npz file; accept_other: take well-formed files that are not the canonical MNIST
-             (Fashion-MNIST and KMNIST use the same four names). A folder in which one file of the pair is canonical
-             and the other is not holds a damaged MNIST, and is refused all the same.
-    Raises:  DataError with everything that was found wrong.
+    Args:
+        place: a folder or an .npz file
+        accept_other: take well-formed files that are not the canonical MNIST (Fashion-MNIST and KMNIST use the same
+            four names). A folder in which one file of the pair is canonical and the other is not holds a damaged MNIST,
+            and is refused all the same.
+    Raises:
+        DataError: with everything that was found wrong
     """
     if os.path.isfile(place):
         if place.suffix != ".npz":
@@ -108,7 +111,8 @@ def _read_content(data: Buffer, file: CanonicalFile, name: str, look_alikes: Map
 def read_npz(path: Path, catalogue: Catalogue, train: bool, accept_other: bool) -> Reading:
     """Read one split of an npz archive with Keras's names: x_train, y_train, x_test, y_test.
 
-    Raises:  DataError if it is damaged, lacks an array, or holds Python objects (which only pickle could load).
+    Raises:
+        DataError: if it is damaged, lacks an array, or holds Python objects (which only pickle could load)
     """
     suffix = "train" if train else "test"
     arrays: list[Bytes] = []

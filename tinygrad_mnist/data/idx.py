@@ -35,10 +35,15 @@ TYPE_NAMES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E:
 def parse_idx(data: Buffer, kind: str, name: str) -> Bytes:
     """Read the array that IDX bytes hold.
 
-    Shapes:  "images" -> (N, rows, columns), "labels" -> (N,); uint8, writable, in memory of its own.
-    Args:    kind: "images" or "labels"; name: what the error calls the bytes (a path or a URL).
-    Raises:  DataError if the magic number, the number of axes or the length is wrong; bytes to spare count as wrong.
-    Source:  the format as described on https://yann.lecun.com/exdb/mnist/.
+    Shapes:
+        "images" -> (N, rows, columns), "labels" -> (N,); uint8, writable, in memory of its own.
+    Args:
+        kind: "images" or "labels"
+        name: what the error calls the bytes (a path or a URL)
+    Raises:
+        DataError: if the magic number, the number of axes or the length is wrong; bytes to spare count as wrong
+    Source:
+        the format as described on https://yann.lecun.com/exdb/mnist/.
     """
     axes = AXES[kind]
     expected = f"IDX {kind}: magic number {UNSIGNED_BYTE * 256 + axes}"
@@ -64,8 +69,10 @@ def format_idx(array: Bytes) -> bytes:
 def gunzip(data: Buffer, name: str, limit: int) -> bytes:
     """Decompress gzip bytes, checksum included.
 
-    Args:    limit: the most bytes to accept, so that a hostile file cannot fill the memory.
-    Raises:  DataError if the bytes are not gzip, are damaged, end early or hold more than the limit.
+    Args:
+        limit: the most bytes to accept, so that a hostile file cannot fill the memory
+    Raises:
+        DataError: if the bytes are not gzip, are damaged, end early or hold more than the limit
     """
     if data[:2] != GZIP:
         raise DataError(f"{name} is not a gzip file.", got=describe(data), expected="gzip (1f 8b ...)")

@@ -23,11 +23,15 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 class ImageSet:
     """Hold images and labels, and hand them out scaled for training.
 
-    Shapes:  images uint8 (N, H, W), labels int64 (N,); ds[i] -> (float32 (1, H, W), int), and with a slice or an array
-             of indices -> (float32 (B, 1, H, W), int64 (B,)), as torchvision's ToTensor and a DataLoader would.
-    Units:   images in 0..255; what indexing and arrays() give is in [0, 1].
-    Args:    source: one sentence on where the images came from.
-    Raises:  ShapeError if images and labels do not fit together.
+    Shapes:
+        images uint8 (N, H, W), labels int64 (N,); ds[i] -> (float32 (1, H, W), int), and with a slice or an array
+        of indices -> (float32 (B, 1, H, W), int64 (B,)), as torchvision's ToTensor and a DataLoader would.
+    Units:
+        images in 0..255; what indexing and arrays() give is in [0, 1].
+    Args:
+        source: one sentence on where the images came from
+    Raises:
+        ShapeError: if images and labels do not fit together
     """
 
     takes_index_arrays = True  # a DataLoader may ask for a whole batch at once
@@ -50,9 +54,12 @@ class ImageSet:
     def arrays(self, *, scale: bool = True, flatten: bool = False, channel: bool = False) -> tuple[Floats, Integers]:
         """Give all images and labels as two arrays.
 
-        Shapes:  images float32 (N, H, W), with flatten (N, H*W), with channel (N, 1, H, W); labels int64 (N,).
-        Units:   [0, 1], or 0..255 with scale=False.
-        Raises:  ArgumentError if both flatten and channel are asked for.
+        Shapes:
+            images float32 (N, H, W), with flatten (N, H*W), with channel (N, 1, H, W); labels int64 (N,).
+        Units:
+            [0, 1], or 0..255 with scale=False.
+        Raises:
+            ArgumentError: if both flatten and channel are asked for
         """
         what = f"{type(self).__name__}.arrays: flatten and channel exclude each other."
         need(not (flatten and channel), what, kind=ArgumentError)

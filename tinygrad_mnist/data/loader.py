@@ -26,13 +26,20 @@ from .workers import Workers
 class DataLoader:
     """Iterate over a dataset in batches; each pass is one epoch.
 
-    Args:    dataset: anything with len() and [i], or an IterableDataset; batch_size: None gives single samples;
-             shuffle: a new order each epoch, drawn from the generator (default: the one of `manual_seed`);
-             sampler: yields the indices of an epoch, batch_sampler: lists of them; drop_last: leave out a last batch
-             that is not full; collate_fn: makes a batch of a list of samples, where samples are fetched one by one;
-             num_workers: processes that make batches ahead of time, prefetch_factor (2) each; worker_init_fn: called
-             with the number of each; persistent_workers: keep them between epochs; timeout: seconds to wait for a
-             batch; pin_memory, pin_memory_device: accepted, as there is no other memory; in_order: they always are
+    Args:
+        dataset: anything with len() and [i], or an IterableDataset
+        batch_size: None gives single samples
+        shuffle: a new order each epoch, drawn from the generator (default: the one of `manual_seed`)
+        sampler: yields the indices of an epoch
+        batch_sampler: lists of them
+        drop_last: leave out a last batch that is not full
+        collate_fn: makes a batch of a list of samples, where samples are fetched one by one
+        num_workers: processes that make batches ahead of time, prefetch_factor (2) each
+        worker_init_fn: called with the number of each
+        persistent_workers: keep them between epochs
+        timeout: seconds to wait for a batch
+        pin_memory, pin_memory_device: accepted, as there is no other memory
+        in_order: they always are
     """
 
     def __init__(

@@ -23,11 +23,15 @@ def load_mnist_arrays(
 ) -> tuple[Bytes, Bytes]:  # fmt: skip
     """Load one split of MNIST as raw arrays.
 
-    Shapes:  -> images uint8 (N, 28, 28), labels uint8 (N,); N = 60,000 or 10,000.
-    Units:   0 (background) to 255.
-    Args:    path: a folder of the files or a torchvision root, asked before all other sources (see sources.py);
-             progress: called with file name, bytes done and bytes in total while downloading.
-    Raises:  DataError if no source has the files; it lists them all and says how to get the files by hand.
+    Shapes:
+        -> images uint8 (N, 28, 28), labels uint8 (N,); N = 60,000 or 10,000.
+    Units:
+        0 (background) to 255.
+    Args:
+        path: a folder of the files or a torchvision root, asked before all other sources (see sources.py)
+        progress: called with file name, bytes done and bytes in total while downloading
+    Raises:
+        DataError: if no source has the files; it lists them all and says how to get the files by hand
     """
     found = find_split(path, train=train, download=download, progress=progress)
     for text in found.warnings:
@@ -38,13 +42,18 @@ def load_mnist_arrays(
 class MNIST(ImageSet):
     """Load one split of MNIST as a data set.
 
-    Shapes:  images uint8 (N, 28, 28), labels int64 (N,); ds[i] -> (float32 (1, 28, 28), int). See ImageSet.
-    Args:    path: a folder of the files or a torchvision root, asked before all other sources (see sources.py). It is
-             only read: downloads go to the package's cache. Other sets under MNIST's file names are taken from it with
-             a warning, and `canonical` is then False; progress: called with file name, bytes done, bytes in total;
-             network: other mirrors, another patience.
-    Raises:  DataError if no source has the files; it lists them all and says how to get the files by hand.
-    Source:  LeCun, Bottou, Bengio & Haffner 1998, Gradient-based learning applied to document recognition, section III.
+    Shapes:
+        images uint8 (N, 28, 28), labels int64 (N,); ds[i] -> (float32 (1, 28, 28), int). See ImageSet.
+    Args:
+        path: a folder of the files or a torchvision root, asked before all other sources (see sources.py). It is only
+            read: downloads go to the package's cache. Other sets under MNIST's file names are taken from it with a
+            warning, and `canonical` is then False
+        progress: called with file name, bytes done, bytes in total
+        network: other mirrors, another patience
+    Raises:
+        DataError: if no source has the files; it lists them all and says how to get the files by hand
+    Source:
+        LeCun, Bottou, Bengio & Haffner 1998, Gradient-based learning applied to document recognition, section III.
     """
 
     def __init__(

@@ -47,8 +47,10 @@ class Found(NamedTuple):
 class Network(NamedTuple):
     """What may be downloaded from where.
 
-    Units:   patience in seconds, per mirror, until it begins to answer.
-    Args:    allow_loopback_http: let http pass for 127.0.0.1, for tests; everything else is https or refused.
+    Units:
+        patience in seconds, per mirror, until it begins to answer.
+    Args:
+        allow_loopback_http: let http pass for 127.0.0.1, for tests; everything else is https or refused
     """
 
     mirrors: tuple[str, ...] = MIRRORS
@@ -62,10 +64,12 @@ def find_split(
 ) -> Found:  # fmt: skip
     """Find one split of MNIST, or of a set like it.
 
-    Args:    path: a folder (of IDX files, or a torchvision root) or an .npz file, asked first; only there are
-             well-formed files accepted that are not the canonical MNIST, with a warning that names them. A path or
-             $TINYGRAD_MNIST_DATA that cannot be used is passed over with a warning too.
-    Raises:  DataError that lists every source and why it failed, and says how to get the files by hand.
+    Args:
+        path: a folder (of IDX files, or a torchvision root) or an .npz file, asked first; only there are well-formed
+            files accepted that are not the canonical MNIST, with a warning that names them. A path or
+            $TINYGRAD_MNIST_DATA that cannot be used is passed over with a warning too.
+    Raises:
+        DataError: listing every source and why it failed, and how to get the files by hand
     """
     failures: list[str] = []
     warnings: list[str] = []

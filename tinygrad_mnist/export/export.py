@@ -38,12 +38,14 @@ def export_onnx(
     Weights have their names in the state dict. Sizes that are not among `dynamic_axes` are those of `args` for good.
 
     Args:
-        args: a tensor, or a tuple of arguments to call the model with; kwargs: those given by name
+        args: a tensor, or a tuple of arguments to call the model with
+        kwargs: those given by name
         input_names, output_names: in order; else inputs are named after the arguments of `forward`
         dynamic_axes: of each input the axes whose size may vary: {"input": {0: "batch"}} or {"input": [0]}
     Raises:
-        MissingDependencyError without the onnx package
-        ExportError, naming the operation, for what ONNX has no operator for; CaptureError for what depends on values
+        MissingDependencyError: without the onnx package
+        ExportError: naming the operation, for what ONNX has no operator for
+        CaptureError: for what depends on values
     """
     try:
         onnx: Any = importlib.import_module("onnx")

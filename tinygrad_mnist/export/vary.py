@@ -51,7 +51,7 @@ def vary(graphs: list[Any], sizes: list[Sizes], places: Places) -> None:
     """Have the first of the graphs compute what differs between them from the sizes of its inputs.
 
     Raises:
-        ExportError where something else does
+        ExportError: where something else does
     """
     g, hint, instead = graphs[0], f"leave {', '.join(places)} out of dynamic_axes", {}
     if any(other.nodes != g.nodes for other in graphs):

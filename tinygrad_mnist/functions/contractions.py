@@ -121,7 +121,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         equation: indices of each operand and, after "->", of the result (unless given: those that occur once, in
             alphabetical order); "..." for dimensions that broadcast
     Raises:
-        ArgumentError for an equation that is none, ShapeError for operands that do not fit it
+        ArgumentError: for an equation that is none
+        ShapeError: for operands that do not fit it
 
     Example:
         >>> tg.einsum("bij,bjk->bik", tg.ones(2, 3, 4), tg.ones(2, 4, 5)).shape

@@ -61,7 +61,7 @@ def to(
         copy: give a copy also where nothing changes
         non_blocking, memory_format: accepted, as nothing here waits or has another layout
     Raises:
-        DeviceError for any device but the CPU
+        DeviceError: for any device but the CPU
     """
     if len(args) == 1 and device is None and isinstance(args[0], np.dtype):
         return _cast(self, args[0], copy)
@@ -102,7 +102,7 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_fo
     """Refuse, since there is no other device.
 
     Raises:
-        DeviceError
+        DeviceError: whatever is asked for
     """
     raise absent("cuda", "cuda" if device is None else device)
 

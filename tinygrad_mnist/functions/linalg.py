@@ -180,8 +180,8 @@ def cdist(x1: Values, x2: Values, p: float = 2.0, compute_mode: str = MODES[0]) 
     """Distance, by a vector norm, of each row of one matrix from each of another; leading dimensions broadcast.
 
     Args:
-        compute_mode: whether p = 2 goes through a product of matrices: quicker, less exact; if_necessary: from 26
-            rows on
+        compute_mode: whether p = 2 goes through a product of matrices: quicker, less exact; if_necessary: from 26 rows
+            on
     """
     need(compute_mode in MODES, f"cdist: compute_mode is one of {MODES}.", compute_mode, kind=ArgumentError)
     fits = x1.ndim > 1 and x2.ndim > 1 and x1.shape[-1] == x2.shape[-1]

@@ -35,7 +35,7 @@ def pad(input: Tensor | Array, pad: Sequence[int], mode: str = "constant", value
             or two more (a batch of them)
         value: of mode "constant" only; 0 unless given
     Raises:
-        ArgumentError, DTypeError or ShapeError for a mode, numbers or shapes that PyTorch refuses
+        ArgumentError, DTypeError, ShapeError: for a mode, numbers or shapes that PyTorch refuses
     """
     if not isinstance(mode, str):
         hint = f"pad(x, {pad!r:.30}, value={mode!r:.30})"

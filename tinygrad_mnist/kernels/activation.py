@@ -25,7 +25,8 @@ _levels: dict[tuple[float, np.dtype[np.generic], tuple[int, ...]], Array] = {}
 def relu(x: Array, out: Array | None = None) -> Array:
     """Replace what is negative by 0; NaN stays.
 
-    Shapes:  x (*A) -> (*A)
+    Shapes:
+        x (*A) -> (*A)
     """
     if x.size <= _BLOCK or x.dtype.kind != "f":
         small: Array = np.maximum(x, level(x, 0), out=out)
@@ -39,7 +40,8 @@ def relu(x: Array, out: Array | None = None) -> Array:
 def sigmoid(x: Array, out: Array | None = None) -> Array:
     """Map to (0, 1) by eˣ / (1 + eˣ), in which nothing cancels; larger x, of which it is 1, are cut off first.
 
-    Shapes:  x (*A) -> (*A); out may be x
+    Shapes:
+        x (*A) -> (*A); out may be x
     """
     if x.dtype.kind != "f":
         x = x.astype(Defaults.dtype)
@@ -81,8 +83,10 @@ _BELL = (
 def erf(x: Array, out: Array | None = None) -> Array:
     """Integrate the normal density: 2/√π ∫₀ˣ e^(-t²) dt, to a few units in the last place.
 
-    Shapes:  x (*A) -> (*A); out may be x
-    Source:  of doubles Cody 1969 (Mathematics of Computation 23), without his third range, of which 1 - ... leaves 0
+    Shapes:
+        x (*A) -> (*A); out may be x
+    Source:
+        of doubles Cody 1969 (Mathematics of Computation 23), without his third range, of which 1 - ... leaves 0
     """
     if x.dtype.kind != "f":
         x = x.astype(Defaults.dtype)
@@ -166,7 +170,8 @@ def keep(y: Array, mask: Array, out: Array | None = None) -> Array:
 
     The bits of y, read as integers, are multiplied by 1 or 0: exact, in one pass, ten times as fast as np.where.
 
-    Shapes:  y, mask (*A) -> (*A)
+    Shapes:
+        y, mask (*A) -> (*A)
     """
     kind = _INTEGERS.get(y.dtype.itemsize)
     if kind is None or mask.dtype is not _BOOL or y.ndim == 0:

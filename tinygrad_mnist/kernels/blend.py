@@ -47,8 +47,10 @@ Pairs = tuple[Array, Array, Array, Any]  # per meeting: number of its tap, outpu
 def blend(x: Array, *, axis: int, table: Table, out: Array | None = None) -> Array:
     """Give each output along an axis a weighed sum of inputs.
 
-    Math:    out[..., o, ...] = Σ weight · x[..., i, ...] over the (o, i, weight) of the table
-    Shapes:  x (*A, size, *B) -> (*A, outputs, *B), or back for an adjoint; memory order of x, channels last or not
+    Math:
+        out[..., o, ...] = Σ weight · x[..., i, ...] over the (o, i, weight) of the table
+    Shapes:
+        x (*A, size, *B) -> (*A, outputs, *B), or back for an adjoint; memory order of x, channels last or not
     """
     if x.dtype == np.float16:  # summed in float32, as PyTorch does
         wide = blend(x.astype(np.float32), axis=axis, table=table)

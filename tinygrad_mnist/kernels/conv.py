@@ -43,11 +43,12 @@ def conv2d(
     x: Array, w: Array, b: Array | None, *, stride: Pair, padding: Pair, dilation: Pair, groups: int,
     out: Array | None = None,
 ) -> Array:  # fmt: skip
-    """Correlate images with kernels.
+    """Correlate images with kernels; raises what check_conv2d does.
 
-    Math:    out[n,o,i,j] = b[o] + Σ_{c,p,q} w[o,c,p,q] · x[n, c, i·s + p·d − pad, j·s + q·d − pad], zero outside x
-    Shapes:  x (N, C, H, W), w (O, C/groups, KH, KW), b (O,) -> (N, O, OH, OW), memory order N OH OW O
-    Raises:  ShapeError, ArgumentError: see check_conv2d
+    Math:
+        out[n,o,i,j] = b[o] + Σ_{c,p,q} w[o,c,p,q] · x[n, c, i·s + p·d − pad, j·s + q·d − pad], zero outside x
+    Shapes:
+        x (N, C, H, W), w (O, C/groups, KH, KW), b (O,) -> (N, O, OH, OW), memory order N OH OW O
     """
     check_conv2d(x, w, b, stride, padding, dilation, groups)
     outputs, channels, kh, kw = w.shape
@@ -94,8 +95,10 @@ def conv2d_weight_gradient(
 ) -> Array:  # fmt: skip
     """Gather the gradient of the kernels from the cotangent of the result and the images.
 
-    Math:    gw[o,c,p,q] = Σ_{n,i,j} g[n,o,i,j] · x[n, c, i·s + p·d − pad, j·s + q·d − pad]
-    Shapes:  g (N, O, OH, OW), x (N, C, H, W) -> w_shape (O, C/groups, KH, KW), C order
+    Math:
+        gw[o,c,p,q] = Σ_{n,i,j} g[n,o,i,j] · x[n, c, i·s + p·d − pad, j·s + q·d − pad]
+    Shapes:
+        g (N, O, OH, OW), x (N, C, H, W) -> w_shape (O, C/groups, KH, KW), C order
     """
     outputs, channels, kh, kw = w_shape
     oh, ow = g.shape[2:]
@@ -145,9 +148,11 @@ def conv2d_input_gradient(
     With a stride a convolution of g that gives s x s pixels at once: pixel h = t·s + r − pad meets g[t − e] by the taps
     p·d = e·s + r, so that row t of the squares is made of E rows of g, and of those that have a tap.
 
-    Math:    gx[n,c,h,v] = Σ g[n,o,i,j] · w[o,c,p,q] over all o, p, q, i, j with
-             h = i·s + p·d − pad and v = j·s + q·d − pad; a pixel that no tap reads gets 0
-    Shapes:  g (N, O, OH, OW), w (O, C/groups, KH, KW) -> x_shape (N, C, H, W), memory order N H W C
+    Math:
+        gx[n,c,h,v] = Σ g[n,o,i,j] · w[o,c,p,q] over all o, p, q, i, j with
+        h = i·s + p·d − pad and v = j·s + q·d − pad; a pixel that no tap reads gets 0
+    Shapes:
+        g (N, O, OH, OW), w (O, C/groups, KH, KW) -> x_shape (N, C, H, W), memory order N H W C
     """
     (outputs, channels, kh, kw), (count, _, _, width) = w.shape, x_shape
     dtype = np.result_type(g, w)
@@ -226,9 +231,10 @@ def _taps(
     All taps at once, (N·OH·OW, KH·KW·C), without outputs: one large product. Else the taps of one row of the kernel
     after the other, (N, parts, OH·OW / parts, KW·C) each: a third of the copies with kernels of 3 x 3, since they
     share rows, and small products. In scratch memory: the next call, or offset within a stride, overwrites it.
-
-    Args:    before: rows and columns of zeros before x, or, where negative, of x to leave out
-             outputs: how many columns the weights have that are to be multiplied by; ones: a last column of 1
+    Args:
+        before: rows and columns of zeros before x, or, where negative, of x to leave out
+        outputs: how many columns the weights have that are to be multiplied by
+        ones: a last column of 1
     """
     (count, channels, height, width), (kh, kw), (oh, ow) = x.shape, kernel, output
     size = tuple((n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(output, stride, kernel, dilation, strict=True))

@@ -215,7 +215,8 @@ softplus, gelu = gate(_softplus, 3), gate(_gelu, 3)
 def choose(mask: Array, a: Any, b: Any, out: Piece = None) -> Array:
     """Take a where the mask is true, else b, by their bits: a branch would guess wrong half of the time.
 
-    Shapes:  mask, a, b broadcast
+    Shapes:
+        mask, a, b broadcast
     """
     kind = np.result_type(a, b)
     bits = np.dtype(f"i{kind.itemsize}") if kind.kind == "f" and kind.itemsize <= 8 else None

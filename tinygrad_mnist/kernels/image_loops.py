@@ -17,7 +17,8 @@ def patches(
 ) -> None:  # fmt: skip
     """Copy what the windows of output rows first to last see: one row per window, in the order KH, KW, C.
 
-    Shapes:  image (H·W·C,), columns (at least (last - first)·OW, KH·KW·C or more)
+    Shapes:
+        image (H·W·C,), columns (at least (last - first)·OW, KH·KW·C or more)
     """
     run = kw * channels
     for i in range(first, last):
@@ -36,7 +37,8 @@ def collect(
 ) -> None:  # fmt: skip
     """Add what the windows of output rows first to last hold to the pixels that they saw: the adjoint of `patches`.
 
-    Shapes:  columns (at least (last - first)·OW, KH·KW·C), image (H·W·C,)
+    Shapes:
+        columns (at least (last - first)·OW, KH·KW·C), image (H·W·C,)
     """
     run = kw * channels
     for i in range(first, last):
@@ -52,7 +54,8 @@ def collect(
 def frame(image: Array, height: int, width: int, channels: int, by: int, out: Array) -> None:
     """Surround an image with zeros.
 
-    Shapes:  image (H·W·C,), out ((H + 2 by)·(W + 2 by)·C,), whose border is written too
+    Shapes:
+        image (H·W·C,), out ((H + 2 by)·(W + 2 by)·C,), whose border is written too
     """
     run, wide = width * channels, (width + 2 * by) * channels
     out[:] = 0
@@ -66,7 +69,8 @@ def frame(image: Array, height: int, width: int, channels: int, by: int, out: Ar
 def crop(image: Array, height: int, width: int, channels: int, by: int, out: Array) -> None:
     """Take the frame off an image: the adjoint of `frame`.
 
-    Shapes:  image ((H + 2 by)·(W + 2 by)·C,), out (H·W·C,)
+    Shapes:
+        image ((H + 2 by)·(W + 2 by)·C,), out (H·W·C,)
     """
     run, wide = width * channels, (width + 2 * by) * channels
     for i in range(height):
@@ -79,7 +83,8 @@ def crop(image: Array, height: int, width: int, channels: int, by: int, out: Arr
 def pack(w: Array, taps: int, out: Array) -> None:
     """Order kernels as convolution multiplies by them.
 
-    Shapes:  w (O, C·KH·KW), out (KH·KW·C or more, O)
+    Shapes:
+        w (O, C·KH·KW), out (KH·KW·C or more, O)
     """
     outputs, channels = w.shape[0], w.shape[1] // taps
     for o in range(outputs):
@@ -95,7 +100,8 @@ def conv_image(
     """Correlate one image with packed kernels, `at_once` output rows at a time, so that their columns stay in cache.
 
     A bias is one more row of the kernels, which meets a column of ones.
-    Shapes:  image (H·W·C,), weight (KH·KW·C or one more, O), columns (at_once·OW, as many), out (OH·OW·O,)
+    Shapes:
+        image (H·W·C,), weight (KH·KW·C or one more, O), columns (at_once·OW, as many), out (OH·OW·O,)
     """
     result = out.reshape((oh * ow, weight.shape[1]))
     for first in range(0, oh, at_once):
@@ -110,7 +116,8 @@ def conv_weights_image(
 ) -> None:  # fmt: skip
     """Add one image's share to the gradient of packed kernels.
 
-    Shapes:  image (H·W·C,), g (OH·OW·O,), product, partial (KH·KW·C, O)
+    Shapes:
+        image (H·W·C,), g (OH·OW·O,), product, partial (KH·KW·C, O)
     """
     shares = g.reshape((oh * ow, product.shape[1]))
     for first in range(0, oh, at_once):
@@ -129,7 +136,8 @@ def conv_input_image(
 ) -> None:  # fmt: skip
     """Give one image's gradient: what each output passes to the pixels that it saw.
 
-    Shapes:  g (OH·OW·O,), weight (KH·KW·C, O), out (H·W·C,)
+    Shapes:
+        g (OH·OW·O,), weight (KH·KW·C, O), out (H·W·C,)
     """
     shares = g.reshape((oh * ow, weight.shape[1]))
     out[:] = 0
@@ -142,7 +150,8 @@ def conv_input_image(
 def sum_image(image: Array, out: Array) -> None:
     """Add one image's sums over its pixels.
 
-    Shapes:  image (H·W·C,), out (C,)
+    Shapes:
+        image (H·W·C,), out (C,)
     """
     channels = len(out)
     for start in range(0, len(image), channels):
@@ -154,7 +163,8 @@ def sum_image(image: Array, out: Array) -> None:
 def unpack_sum(partials: Array, taps: int, low: int, high: int, out: Array) -> None:
     """Add up the threads' shares of packed kernels from low to high, and put them in order: the adjoint of `pack`.
 
-    Shapes:  partials (threads, KH·KW·C, O), out (O, C·KH·KW)
+    Shapes:
+        partials (threads, KH·KW·C, O), out (O, C·KH·KW)
     """
     threads, channels = partials.shape[0], out.shape[1] // taps
     for o in range(low, high):
@@ -172,7 +182,8 @@ def pool_image(
 ) -> None:  # fmt: skip
     """Take the maximum of each window of one image, and the number of the tap that had it, the first of equals.
 
-    Shapes:  image (H·W·C,), out, winners (OH·OW·C,)
+    Shapes:
+        image (H·W·C,), out, winners (OH·OW·C,)
     """
     for i in range(oh):
         for j in range(ow):
@@ -195,7 +206,8 @@ def scatter_image(
 ) -> None:  # fmt: skip
     """Add each window's value at its winner, in zeros.
 
-    Shapes:  g, winners (OH·OW·C,), out (H·W·C,)
+    Shapes:
+        g, winners (OH·OW·C,), out (H·W·C,)
     """
     zero = out.dtype.type(0)
     out[:] = 0

@@ -20,7 +20,8 @@ Number = Any
 def tanh(x: Number) -> Number:
     """Hyperbolic tangent of a float32 number. Unlike math.tanh, a loop of these is done eight or sixteen at a time.
 
-    Math:    x P(x²) / Q(x²) on [-9.02, 9.02], fitted to 2e-8; beyond it ±1
+    Math:
+        x P(x²) / Q(x²) on [-9.02, 9.02], fitted to 2e-8; beyond it ±1
     """
     limit = np.float32(9.02)
     far = abs(x) > limit
@@ -39,8 +40,10 @@ def tanh(x: Number) -> Number:
 def exp(x: Number) -> Number:
     """Exponential of a float32 number, to the ends of the range; done eight or sixteen at a time, as tanh is.
 
-    Math:    eˣ = 2ⁿ eʳ, eʳ a polynomial on |r| ≤ ln(2) / 2; n is from -150 to 129, so that 2ⁿ takes two factors
-    Source:  Cephes, expf.c, for the polynomial
+    Math:
+        eˣ = 2ⁿ eʳ, eʳ a polynomial on |r| ≤ ln(2) / 2; n is from -150 to 129, so that 2ⁿ takes two factors
+    Source:
+        Cephes, expf.c, for the polynomial
     """
     one, low, high = np.float32(1), np.float32(-104), np.float32(89)
     a = x if x > low else low
@@ -116,10 +119,7 @@ def total(x: Array) -> Number:
 
 
 def cross_entropy(x: Array, target: Array, smoothing: Number, out: Array, saved: Array) -> None:
-    """Compare rows of logits with classes; saved: their probabilities.
-
-    Shapes:  x, saved (n, C), target, out (n,)
-    """
+    """Compare rows of logits x (n, C) with classes, target and out (n,); saved (n, C): their probabilities."""
     rows, classes = x.shape
     zero, one = x.dtype.type(0), x.dtype.type(1)
     for i in range(rows):
@@ -141,10 +141,7 @@ def cross_entropy(x: Array, target: Array, smoothing: Number, out: Array, saved:
 
 
 def less_one_hot(p: Array, s: Array, target: Array, smoothing: Number, out: Array) -> None:
-    """Give the gradient of cross_entropy for rows.
-
-    Shapes:  p, out (n, C), s, target (n,)
-    """
+    """Give the gradient of cross_entropy for rows: p, out (n, C), s, target (n,)."""
     rows, classes = p.shape
     kept, spread = p.dtype.type(1) - smoothing, smoothing / p.dtype.type(classes)
     for i in range(rows):
@@ -160,10 +157,7 @@ def pick(x: Array, target: Array, out: Array) -> None:
 
 
 def softmax(x: Array, out: Array) -> None:
-    """Turn rows of logits into probabilities.
-
-    Shapes:  x, out (n, C)
-    """
+    """Turn rows of logits into probabilities: x, out (n, C)."""
     rows, classes = x.shape
     for i in range(rows):
         top = x[i, 0]
@@ -178,10 +172,7 @@ def softmax(x: Array, out: Array) -> None:
 
 
 def log_softmax(x: Array, out: Array) -> None:
-    """Turn rows of logits into log-probabilities.
-
-    Shapes:  x, out (n, C)
-    """
+    """Turn rows of logits into log-probabilities: x, out (n, C)."""
     rows, classes = x.shape
     for i in range(rows):
         top = x[i, 0]
@@ -281,10 +272,7 @@ def row_logsumexp(x: Array, out: Array) -> None:
 
 
 def sum_columns(x: Array, low: int, high: int, out: Array) -> None:
-    """Sum the columns from low to high over all rows.
-
-    Shapes:  x (n, C), out (C,)
-    """
+    """Sum the columns from low to high over all rows: x (n, C), out (C,)."""
     sums = out[low:high]
     sums[:] = 0
     for i in range(len(x)):

@@ -24,8 +24,10 @@ _LARGE = 1 << 17
 def standardize(x: Array, *, eps: float, out: Array | None = None, saved: Array | None = None) -> tuple[Array, Array]:
     """Take the mean from each row and divide by the deviation; give the reciprocals of the deviations, too.
 
-    Math:    out = (x - mean) · saved, saved = 1 / √(variance + eps)
-    Shapes:  x (N, D) -> (N, D), (N,)
+    Math:
+        out = (x - mean) · saved, saved = 1 / √(variance + eps)
+    Shapes:
+        x (N, D) -> (N, D), (N,)
     """
     n, d = x.shape
     wide = x.astype(np.float32) if x.dtype.char == "e" else x
@@ -59,8 +61,10 @@ def filled(values: Array, out: Array | None, dtype: Any) -> Array:
 def standardize_grad(y: Array, h: Array, r: Array, out: Array | None = None) -> Array:
     """Give the gradient of standardize, of its result h and the reciprocal deviations r.
 
-    Math:    out = r (y - mean(y) - h mean(y h)), row by row
-    Shapes:  y, h (N, D), r (N,) -> (N, D)
+    Math:
+        out = r (y - mean(y) - h mean(y h)), row by row
+    Shapes:
+        y, h (N, D), r (N,) -> (N, D)
     """
     n, d = y.shape
     kind = np.result_type(y, h)
@@ -138,7 +142,8 @@ def channels_last(x: Array) -> bool:
 def moments(x: Array, out: Array | None = None) -> Array:
     """Take mean and variance of each channel, of what is left when something near the mean is taken away.
 
-    Shapes:  x (N, C, *) -> (2, C)
+    Shapes:
+        x (N, C, *) -> (2, C)
     """
     kind = np.result_type(x, np.float32)
     view = Channels(x)
@@ -164,7 +169,8 @@ def rescale(
 ) -> Array:  # fmt: skip
     """Give (x - centre) · factor + offset + y · share, with one of each per channel; centre, offset, y may be missing.
 
-    Shapes:  x, y (N, C, *), centre, factor, offset, share (C,) -> (N, C, *)
+    Shapes:
+        x, y (N, C, *), centre, factor, offset, share (C,) -> (N, C, *)
     """
     view, kind = Channels(x), x.dtype
     last = channels_last(x)
@@ -197,7 +203,8 @@ def batch_norm(
 ) -> tuple[Array, Array]:  # fmt: skip
     """Bring each channel to mean 0 and variance 1, scale and shift it; give the moments, too, if not known yet.
 
-    Shapes:  x (N, C, *), known (2, C), weight, bias (C,) -> (N, C, *), (2, C)
+    Shapes:
+        x (N, C, *), known (2, C), weight, bias (C,) -> (N, C, *), (2, C)
     """
     saved = moments(x, saved) if known is None else filled(known, saved, x.dtype)
     factor = 1 / np.sqrt(saved[1] + saved.dtype.type(eps))
@@ -207,7 +214,8 @@ def batch_norm(
 def channel_sums(y: Array, x: Array, centre: Array | None, out: Array | None = None) -> Array:
     """Sum y, and y · (x - centre), over all but the channels.
 
-    Shapes:  y, x (N, C, *), centre (C,) -> (2, C)
+    Shapes:
+        y, x (N, C, *), centre (C,) -> (2, C)
     """
     kind = np.result_type(x, np.float32)
     view = Channels(x)

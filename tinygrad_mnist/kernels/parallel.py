@@ -47,7 +47,8 @@ def get_num_threads() -> int:
 def set_num_threads(n: int) -> None:
     """Choose how many threads kernels and NumPy's matrix products use; 1 for none but the caller's.
 
-    Raises:  ArgumentError if n is not an integer of at least 1
+    Raises:
+        ArgumentError: if n is not an integer of at least 1
     """
     global _threads
     if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
@@ -81,9 +82,11 @@ def for_each(function: Callable[[T], object], items: Iterable[T], *, wake: bool 
     Items should be independent and take about equally long; which thread does which is left to chance, so a result
     must not depend on it. Calls from inside an item run in its thread, one item after the other.
 
-    Args:    wake: False for work that is only shared in a step that uses the pool anyway: where none of its
-             products are, BLAS's own threads spin for 25 ms after each product and keep the cores from the pool.
-    Raises:  what the first failing item raised, once all threads have stopped; further items are not begun
+    Args:
+        wake: False for work that is only shared in a step that uses the pool anyway: where none of its products are,
+            BLAS's own threads spin for 25 ms after each product and keep the cores from the pool
+    Raises:
+        Exception: what the first failing item raised, once all threads have stopped; further items are not begun
     """
     global _products
     waiting = list(items)

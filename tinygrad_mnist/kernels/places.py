@@ -22,7 +22,8 @@ def along(index: Array, axis: int, shape: tuple[int, ...]) -> Iterator[tuple[sli
 
     Gives a few rows at a time, so that what is counted stays in the processor's cache.
 
-    Shapes:  index (*B), as many axes as the shape -> (slice of its first axis, places)
+    Shapes:
+        index (*B), as many axes as the shape -> (slice of its first axis, places)
     """
     steps, axis = [math.prod(shape[i + 1 :]) for i in range(len(shape))], axis % len(shape)
     start: Any = 0

@@ -37,10 +37,14 @@ def max_pool2d(
 ) -> tuple[Array, Array]:  # fmt: skip
     """Take the maximum of each window, and remember which tap it was.
 
-    Math:    out[n,c,i,j] = max_{p,q} x[n, c, i·s + p·d − pad, j·s + q·d − pad], −inf outside x; of equals the first in
-             row order wins; a NaN wins over all (the last one, as in PyTorch)
-    Shapes:  x (N, C, H, W) -> out, winners (N, C, OH, OW), winners = p · KW + q
-    Raises:  ShapeError for a rank other than 4 or a window that does not fit; ArgumentError for a value out of range
+    Math:
+        out[n,c,i,j] = max_{p,q} x[n, c, i·s + p·d − pad, j·s + q·d − pad], −inf outside x; of equals the first in
+        row order wins; a NaN wins over all (the last one, as in PyTorch)
+    Shapes:
+        x (N, C, H, W) -> out, winners (N, C, OH, OW), winners = p · KW + q
+    Raises:
+        ShapeError: for a rank other than 4 or a window that does not fit
+        ArgumentError: for a value out of range
     """
     shape, last = _output_shape(x, kernel_size, stride, padding, dilation), is_channels_last(x)
     out = _empty(shape, x.dtype, last) if out is None else out
@@ -63,7 +67,8 @@ def max_pool2d_values(
 ) -> Array:
     """Take the maximum of each window only, where no derivative is wanted.
 
-    Shapes:  x (N, C, H, W) -> (N, C, OH, OW)
+    Shapes:
+        x (N, C, H, W) -> (N, C, OH, OW)
     """
     shape, last = _output_shape(x, kernel_size, stride, padding, dilation), is_channels_last(x)
     out = _empty(shape, x.dtype, last) if out is None else out
@@ -85,9 +90,11 @@ def pool_scatter(
 ) -> Array:  # fmt: skip
     """Add each value at its window's winner; windows may overlap, so a pixel can win several times.
 
-    Math:    gx[n,c,h,v] = Σ g[n,c,i,j] over the windows with h = i·s + p − pad, v = j·s + q − pad for their winner
-             p · KW + q
-    Shapes:  g, winners (N, C, OH, OW) -> x_shape (N, C, H, W)
+    Math:
+        gx[n,c,h,v] = Σ g[n,c,i,j] over the windows with h = i·s + p − pad, v = j·s + q − pad for their winner
+        p · KW + q
+    Shapes:
+        g, winners (N, C, OH, OW) -> x_shape (N, C, H, W)
     """
     last = is_channels_last(winners)
     gx = _empty(x_shape, g.dtype, last) if out is None else out
@@ -131,8 +138,10 @@ def pool_gather(
 ) -> Array:  # fmt: skip
     """Pick the value at each window's winner: the adjoint of pool_scatter.
 
-    Math:    out[n,c,i,j] = x[n, c, i·s + p − pad, j·s + q − pad] with p · KW + q = winners[n,c,i,j]
-    Shapes:  x (N, C, H, W), winners (N, C, OH, OW) -> (N, C, OH, OW)
+    Math:
+        out[n,c,i,j] = x[n, c, i·s + p − pad, j·s + q − pad] with p · KW + q = winners[n,c,i,j]
+    Shapes:
+        x (N, C, H, W), winners (N, C, OH, OW) -> (N, C, OH, OW)
     """
     last = is_channels_last(winners)
     out = _empty(winners.shape, x.dtype, last) if out is None else out
@@ -179,7 +188,8 @@ def pool_positions(
 ) -> Array:
     """Number the pixel that won, in row order of its plane, whose rows have `width` pixels.
 
-    Math:    (i·s + p·d − pad) · width + j·s + q·d − pad with p · KW + q = winners[n,c,i,j]
+    Math:
+        (i·s + p·d − pad) · width + j·s + q·d − pad with p · KW + q = winners[n,c,i,j]
     """
     row, column = np.divmod(winners.astype(np.int64), kernel_size[1])
     row = row * dilation[0] + (np.arange(row.shape[2]) * stride[0] - padding[0])[:, None]

@@ -25,7 +25,8 @@ _SHARED = 1 << 22  # multiplications worth handing to another thread
 def product(a: Array, b: Array, out: Array | None = None) -> Array:
     """Multiply over the last axis of a and the last but one of b, as np.matmul does.
 
-    Shapes:  a (*A, I, K), b (*B, K, J) -> (*broadcast(A, B), I, J)
+    Shapes:
+        a (*A, I, K), b (*B, K, J) -> (*broadcast(A, B), I, J)
     """
     work = a.size * b.shape[-1]
     if a.shape[-1] == 1 == a.ndim - 1 == b.ndim - 1:  # BLAS adds a column of zeros up quicker than NumPy multiplies

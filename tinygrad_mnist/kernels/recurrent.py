@@ -33,11 +33,13 @@ def unrolled(
 ) -> tuple[Array, Array]:
     """Run a cell over a sequence of gate inputs.
 
-    Math:    p = w h + b, of the state h before
-             tanh, relu: h' = f(x + p); the derivative of f is saved
-             lstm: i, f, g, o = σ, σ, tanh, σ of x + p; c' = f c + i g; h' = o tanh(c'); the gates are saved
-             gru: r, z = σ(x + p); n = tanh(x + r p); h' = n + z (h - n); r, z, n and p's part of n are saved
-    Shapes:  x (T, N, G·H), h0 (N, S·H), w (G·H, H), b (G·H,) -> states (T, N, S·H), saved (T, N, K·H)
+    Math:
+        p = w h + b, of the state h before
+        tanh, relu: h' = f(x + p); the derivative of f is saved
+        lstm: i, f, g, o = σ, σ, tanh, σ of x + p; c' = f c + i g; h' = o tanh(c'); the gates are saved
+        gru: r, z = σ(x + p); n = tanh(x + r p); h' = n + z (h - n); r, z, n and p's part of n are saved
+    Shapes:
+        x (T, N, G·H), h0 (N, S·H), w (G·H, H), b (G·H,) -> states (T, N, S·H), saved (T, N, K·H)
     """
     kind, size, (steps, count, _) = CELLS[cell], w.shape[1], x.shape
     states = np.empty((steps, count, kind.states * size), x.dtype) if out is None else out
@@ -98,8 +100,9 @@ def unrolled_deltas(
 ) -> Array:
     """Send the cotangent of the states back through time, to the gates before their functions.
 
-    Shapes:  g, states (T, N, S·H), gates (T, N, K·H) -> (T + 1, N, G·H): cotangents of x, then, in its first S·H
-             columns, that of h0; where the state's gates get other ones (gru), (2 T + 1, N, G·H), with them between
+    Shapes:
+        g, states (T, N, S·H), gates (T, N, K·H) -> (T + 1, N, G·H): cotangents of x, then, in its first S·H
+        columns, that of h0; where the state's gates get other ones (gru), (2 T + 1, N, G·H), with them between
     """
     kind, (steps, count, _) = CELLS[cell], states.shape
     out = np.empty(((2 if kind.apart else 1) * steps + 1, count, len(w)), states.dtype) if out is None else out

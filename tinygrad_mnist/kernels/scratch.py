@@ -60,7 +60,8 @@ def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
     It is valid until the thread asks for the same name again, so that a kernel uses names that nothing it calls uses.
 
-    Shapes:  -> shape, C order, its start aligned to 64 bytes
+    Shapes:
+        -> shape, C order, its start aligned to 64 bytes
     """
     try:
         held: _Held = _mine.held
@@ -88,7 +89,8 @@ def stretched(name: str, x: Array, shape: tuple[int, ...]) -> Array:
     NumPy's loops allocate 32 KB at every call with an operand that they stretch themselves; a copy takes as long and
     allocates nothing. Where it would not stay in cache, x itself is given.
 
-    Shapes:  x (*A) -> shape, to which A broadcasts
+    Shapes:
+        x (*A) -> shape, to which A broadcasts
     """
     if math.prod(shape) > _MOST_STRETCHED:
         return x

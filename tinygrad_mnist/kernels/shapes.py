@@ -21,7 +21,8 @@ Pair = tuple[int, int]
 def conv_output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
     """Count the positions of a kernel along one axis.
 
-    Math:    ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1
+    Math:
+        ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1
     """
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
@@ -29,7 +30,10 @@ def conv_output_size(size: int, kernel: int, stride: int, padding: int, dilation
 def tap_slices(offset: int, size: int, stride: int, outputs: int) -> tuple[slice, slice]:
     """Pair the outputs whose input at i * stride + offset exists with those inputs: two slices of equal length.
 
-    Args:    offset: tap * dilation - padding; size: inputs along the axis; outputs: outputs along the axis.
+    Args:
+        offset: tap * dilation - padding
+        size: inputs along the axis
+        outputs: outputs along the axis
     """
     first = max(0, -(offset // stride))
     last = max(first, min(outputs, (size - 1 - offset) // stride + 1))
@@ -60,7 +64,9 @@ def flatten(*arrays: Array) -> list[Array] | None:
 def check_window(name: str, size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> None:
     """Refuse a window that is not one, or does not fit once into the padded input.
 
-    Raises:  ArgumentError for a value out of range, ShapeError for a kernel larger than the padded input
+    Raises:
+        ArgumentError: for a value out of range
+        ShapeError: for a kernel larger than the padded input
     """
     for label, pair, least in (("kernel", kernel, 1), ("stride", stride, 1), ("padding", padding, 0),
                                ("dilation", dilation, 1)):
@@ -81,7 +87,9 @@ def check_window(name: str, size: Pair, kernel: Pair, stride: Pair, padding: Pai
 def check_conv2d(x: Array, w: Array, b: Array | None, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> None:
     """Refuse arguments of conv2d that do not fit each other, and guess what was meant.
 
-    Raises:  ShapeError for ranks, channels, groups and kernel size; ArgumentError for a value out of range
+    Raises:
+        ShapeError: for ranks, channels, groups and kernel size
+        ArgumentError: for a value out of range
     """
     got = f"x {x.shape}, weight {w.shape}" + ("" if b is None else f", bias {b.shape}")
     if w.ndim != 4:

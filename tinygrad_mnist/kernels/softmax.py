@@ -19,8 +19,10 @@ _INDEX = np.dtype(np.intp)
 def softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
     """Turn logits into probabilities along an axis; the largest logit is taken out first, so nothing overflows.
 
-    Math:    out_i = exp(x_i) / Σ_j exp(x_j)
-    Shapes:  x (*A) -> (*A)
+    Math:
+        out_i = exp(x_i) / Σ_j exp(x_j)
+    Shapes:
+        x (*A) -> (*A)
     """
     x = _floating(x)
     if x.size > SMALL and axis in (-1, x.ndim - 1) and x.dtype.char in "fd" and x.flags.c_contiguous:
@@ -41,8 +43,10 @@ def softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
 def log_softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
     """Turn logits into log-probabilities along an axis.
 
-    Math:    out_i = x_i - log Σ_j exp(x_j)
-    Shapes:  x (*A) -> (*A)
+    Math:
+        out_i = x_i - log Σ_j exp(x_j)
+    Shapes:
+        x (*A) -> (*A)
     """
     x = _floating(x)
     out = np.subtract(x, _peak(x, axis), out=out)
@@ -65,8 +69,10 @@ def cross_entropy(
 ) -> tuple[Array, Array]:
     """Compare logits with classes; give the losses, and the softmax on the way.
 
-    Math:    out_n = log Σ_j exp(x_nj) - (1 - ε) x_n,target_n - ε/C Σ_c x_nc
-    Shapes:  x (N, C), target (N,) of integers from 0 to C - 1 -> (N,), (N, C)
+    Math:
+        out_n = log Σ_j exp(x_nj) - (1 - ε) x_n,target_n - ε/C Σ_c x_nc
+    Shapes:
+        x (N, C), target (N,) of integers from 0 to C - 1 -> (N,), (N, C)
     """
     if x.shape[1] <= _FEW:
         return _cross_entropy_by_columns(x, target, smoothing, out, probabilities)
@@ -117,8 +123,10 @@ def _cross_entropy_by_columns(
 def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float, out: Array | None = None) -> Array:
     """Scale each row of p less the distribution that its target stands for: the gradient of cross_entropy.
 
-    Math:    out_nc = s_n (p_nc - (1 - ε) [c = target_n] - ε/C)
-    Shapes:  p (N, C), s (N,), target (N,) -> (N, C); out may be p
+    Math:
+        out_nc = s_n (p_nc - (1 - ε) [c = target_n] - ε/C)
+    Shapes:
+        p (N, C), s (N,), target (N,) -> (N, C); out may be p
     """
     n, classes = p.shape
     same = s.strides == (0,) and n > 0  # in a mean every row has the same share

@@ -20,7 +20,8 @@ from .scratch import scratch
 def leaky(x: Array, slope: Any, out: Piece = None) -> Any:
     """Give x where it is positive, else slope · x.
 
-    Shapes:  x (*A), slope a number or broadcasting with x -> their common shape
+    Shapes:
+        x (*A), slope a number or broadcasting with x -> their common shape
     """
     x = x if x.dtype.kind == "f" else x.astype(np.float32)
     if isinstance(slope, float | int) or np.ndim(slope) == 0:

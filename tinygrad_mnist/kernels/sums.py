@@ -44,7 +44,8 @@ def add_up(x: Array, axis: Any, dtype: Any = None, out: Array | None = None, kee
 def sum_to(x: Array, shape: tuple[int, ...], out: Array | None = None) -> Array:
     """Sum x over the axes along which `shape` would be stretched to x's shape.
 
-    Shapes:  x (*A) -> shape, which broadcasts to A
+    Shapes:
+        x (*A) -> shape, which broadcasts to A
     """
     lead = x.ndim - len(shape)
     if lead == 1 and x.ndim == 2 and x.shape[1:] == shape and x.flags.c_contiguous:  # the bias of a Linear layer
@@ -69,7 +70,8 @@ def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
 def sum_axes(x: Array, axes: tuple[int, ...], *, keepdims: bool, dtype: Any = None, out: Array | None = None) -> Any:
     """Sum over axes, counted from 0 and in rising order.
 
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
+    Shapes:
+        x (*A) -> A without the axes (or 1 there with keepdims)
     """
     if axes == (x.ndim - 1,) and x.size > SMALL:
         if x.shape[-1] <= _SHORT and x.flags.c_contiguous and x.dtype.char in "fd" and dtype is None:
@@ -94,7 +96,8 @@ def sum_axes(x: Array, axes: tuple[int, ...], *, keepdims: bool, dtype: Any = No
 def row_sums(x: Array, out: Array | None = None) -> Array:
     """Add up the last axis of floats in C order, as a product: NumPy spends its time between short rows.
 
-    Shapes:  x (*A, N) -> (*A, 1)
+    Shapes:
+        x (*A, N) -> (*A, 1)
     """
     return product(x, _ones_of(x.shape[-1], x.dtype)[:, None], out)
 
@@ -102,7 +105,8 @@ def row_sums(x: Array, out: Array | None = None) -> Array:
 def sum_rows(x: Array, dtype: Any = None, out: Array | None = None) -> Array:
     """Add up the rows of a matrix in C order, many at a time.
 
-    Shapes:  x (N, M) -> (M,)
+    Shapes:
+        x (N, M) -> (M,)
     """
     n, m = x.shape
     if x.size <= SMALL and x.dtype.char in "fd":
@@ -124,7 +128,8 @@ def sum_rows(x: Array, dtype: Any = None, out: Array | None = None) -> Array:
 def norm(x: Array, axes: tuple[int, ...], *, keepdims: bool, out: Array | None = None) -> Array:
     """Take the root of the sum of squares over axes, counted from 0, without an array of squares.
 
-    Shapes:  x (*A) -> A without the axes (or 1 there with keepdims)
+    Shapes:
+        x (*A) -> A without the axes (or 1 there with keepdims)
     """
     every = list(range(x.ndim))
     kept = [i for i in every if i not in axes]
@@ -139,7 +144,8 @@ def norm(x: Array, axes: tuple[int, ...], *, keepdims: bool, out: Array | None =
 def running(ufunc: np.ufunc, x: Array) -> Array:
     """Accumulate along the last axis in place, many pieces at a time: NumPy's accumulate goes element by element.
 
-    Shapes:  x (*A, N), C-contiguous
+    Shapes:
+        x (*A, N), C-contiguous
     """
     with np.errstate(all="ignore"):
         if x.size < 50 * _PIECE or x.shape[-1] < _PIECE:
@@ -158,7 +164,8 @@ def running(ufunc: np.ufunc, x: Array) -> Array:
 def recurrence(x: Array, w: Array, reverse: bool) -> Array:
     """Give out_i = x_i + w_i out_(i-1) along the first axis; in reverse out_i = x_i + w_(i+1) out_(i+1).
 
-    Math:    out_i = Σ_j x_j p_i / p_j, p the running product of w; where p is no divisor, in log₂ n steps instead
+    Math:
+        out_i = Σ_j x_j p_i / p_j, p the running product of w; where p is no divisor, in log₂ n steps instead
     """
     products = np.cumprod(w, axis=0)
     if x.dtype.kind == "f" and np.isfinite(products).all() and (np.abs(products) > 1e-30).all():

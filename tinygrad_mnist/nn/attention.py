@@ -35,10 +35,10 @@ class MultiheadAttention(Module):
 
     Shapes:
         query (L, N, E), key (S, N, kdim), value (S, N, vdim) -> (L, N, E), weights (N, L, S); with batch_first
-        (N, L, E) ...; without a batch (L, E) ...
+        (N, L, E) ...; without a batch (L, E) ...; attn_mask (L, S) or (N · heads, L, S), key_padding_mask (N, S)
     Args:
         need_weights, average_attn_weights: of a call: give the weights (else None), of all heads together or of each
-        attn_mask (L, S) or (N · heads, L, S), key_padding_mask (N, S): true where hidden, or floats to be added
+        attn_mask, key_padding_mask: of a call: true where hidden, or floats to be added
     Source:
         Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.2
     """

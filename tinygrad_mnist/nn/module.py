@@ -195,7 +195,8 @@ class Module(Parts, Conversion):
         """Give parameters and persistent buffers by path, in the model's memory: clone() what must not change.
 
         Args:
-            destination: a dict to add them to, and give; prefix: what their names begin with
+            destination: a dict to add them to, and give
+            prefix: what their names begin with
             keep_vars: give them themselves, with their place in the graph
         """
         destination = {} if destination is None else destination
@@ -210,7 +211,7 @@ class Module(Parts, Conversion):
             strict: names must match exactly
             assign: take the tensors over instead of their values, with their dtypes
         Raises:
-            StateDictError listing every missing, unexpected and misshaped key; then nothing has been changed
+            StateDictError: listing every missing, unexpected and misshaped key; then nothing has been changed
         """
         if not isinstance(state_dict, dict):
             what, hint = "load_state_dict: not a state dict.", "model.load_state_dict(tg.load(path))"

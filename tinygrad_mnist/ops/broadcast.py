@@ -61,7 +61,8 @@ def row(
 ) -> Primitive:
     """Make an elementwise primitive of a row of a table; rules are given by the arguments' names, as `x=lambda ...`.
 
-    Args:    arguments: as in a signature, "x" or "a, b" unless given; one without a rule is constant to differentiation
+    Args:
+        arguments: as in a signature, "x" or "a, b" unless given; one without a rule is constant to differentiation
     """
     declared = eval(f"lambda {arguments or ('a, b' if getattr(computes, 'nin', 1) == 2 else 'x')}: None")
     declared.__name__, declared.__doc__ = name, doc

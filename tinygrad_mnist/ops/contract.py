@@ -21,9 +21,12 @@ from .layout import reshape, transpose
 def matmul(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """Matrix product over the last two axes; leading axes broadcast.
 
-    Math:    out[..., i, j] = Σ_k a[..., i, k] · b[..., k, j]
-    Shapes:  a (*A, I, K), b (*B, K, J) -> (*broadcast(A, B), I, J)
-    Raises:  ShapeError if the K of a and b differ
+    Math:
+        out[..., i, j] = Σ_k a[..., i, k] · b[..., k, j]
+    Shapes:
+        a (*A, I, K), b (*B, K, J) -> (*broadcast(A, B), I, J)
+    Raises:
+        ShapeError: if the K of a and b differ
     """
     if a.shape[-1] != b.shape[-2]:
         what, got = f"matmul: a has {a.shape[-1]} columns but b has {b.shape[-2]} rows.", f"a {a.shape}, b {b.shape}"
@@ -66,7 +69,8 @@ def each_its_own(sizes: tuple[int, ...], x: Any, w: Any, b: Any) -> Any:
 def linear(x: Array, w: Array, b: Array | None, *, out: Array | None = None) -> Array:
     """Affine map x wᵀ + b of the last axis, as a Linear layer has it.
 
-    Shapes:  x (*, I), w (O, I), b (O,) or None -> (*, O)
+    Shapes:
+        x (*, I), w (O, I), b (O,) or None -> (*, O)
     """
     if x.ndim == 0 or x.shape[-1] != w.shape[1]:
         raise _linear_error(x, w)

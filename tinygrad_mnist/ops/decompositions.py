@@ -107,7 +107,8 @@ def det_vjp_x(g: Any, out: Any, x: Any) -> Any:
 def cofactors(x: Array) -> Array:
     """Derivative of the determinant with respect to each element, also where the matrix is singular.
 
-    Math:    of x = U diag(s) Vᵀ it is det(U) det(V) U diag(Π_{j≠i} s_j) Vᵀ
+    Math:
+        of x = U diag(s) Vᵀ it is det(U) det(V) U diag(Π_{j≠i} s_j) Vᵀ
     """
     try:
         return np.asarray(np.linalg.det(x)[..., None, None] * np.linalg.inv(np.swapaxes(x, -1, -2)))

@@ -119,7 +119,8 @@ def put_vjp_x(g: Any, out: Any, x: Any, *arrays: Any, index: Index, shape: Shape
 def setitem(x: Array, value: Array, *arrays: Array, index: Index, out: Array | None = None) -> Array:
     """Copy x and write the value at [index]; where an index names an element twice, the last one stays.
 
-    Shapes:  x (*A), value broadcasts to A[index] -> (*A)
+    Shapes:
+        x (*A), value broadcasts to A[index] -> (*A)
     """
     if out is None:
         out = np.array(x, order="C")  # of a 0-d array, arithmetic makes a scalar, whose copy is none
@@ -146,7 +147,8 @@ def setitem_vjp_value(g: Any, out: Any, x: Any, value: Any, *arrays: Any, index:
 def stays(x: Array, *arrays: Array, index: Index) -> Array:
     """1 where a value that setitem writes stays, 0 where a later one overwrites it. Constant to differentiation.
 
-    Shapes:  x (*A) -> A[index]
+    Shapes:
+        x (*A) -> A[index]
     """
     if len(arrays) == 1 and index[-1] is ARRAY and arrays[0].ndim == 1 and set(map(repr, index[:-1])) <= {repr(ALL)}:
         axis, rows = len(index) - 1, np.arange(arrays[0].size)  # whole rows: each stays or goes as one
@@ -166,8 +168,10 @@ def stays(x: Array, *arrays: Array, index: Index) -> Array:
 def gather(x: Array, index: Array, *, axis: int) -> Array:
     """Pick along one axis: out[i, j] = x[i, index[i, j]] for axis 1 of a matrix.
 
-    Shapes:  x (*A), index (*B) of integers, B ≤ A outside the axis -> (*B)
-    Raises:  IndexRangeError unless 0 <= index < A[axis]
+    Shapes:
+        x (*A), index (*B) of integers, B ≤ A outside the axis -> (*B)
+    Raises:
+        IndexRangeError: unless 0 <= index < A[axis]
     """
     check_within("gather", index, x.shape[axis])
     return places.take(x, index, axis)

@@ -162,7 +162,8 @@ def put_diagonal_vjp_x(g: Any, out: Any, x: Any, *, offset: int, axis1: int, axi
 def windows(x: Array, *, axis: int, size: int, step: int) -> Array:
     """Overlapping pieces along an axis: out[..., i, ..., k] = x[..., i * step + k, ...].
 
-    Shapes:  x (*A, N, *B) -> (*A, (N - size) // step + 1, *B, size)
+    Shapes:
+        x (*A, N, *B) -> (*A, (N - size) // step + 1, *B, size)
     """
     count = (x.shape[axis] - size) // step + 1
     shape = (*x.shape[:axis], count, *x.shape[axis + 1 :], size)

@@ -23,8 +23,10 @@ from .reduce import mean, restore, sum, var
 def standardize(x: Array, *, eps: float) -> Any:
     """Take the mean from each row and divide by the deviation.
 
-    Math:    out = (x - mean) / √(variance + eps)
-    Shapes:  x (N, D) -> (N, D)
+    Math:
+        out = (x - mean) / √(variance + eps)
+    Shapes:
+        x (N, D) -> (N, D)
     """
 
 
@@ -40,8 +42,10 @@ def standardize_vjp_x(g: Any, out: Any, x: Any, *, eps: float, saved: Any = None
 def standardize_grad(y: Array, h: Array, r: Array) -> Any:
     """Gradient of standardize, of its result h and the reciprocal deviations r.
 
-    Math:    out = r (y - mean(y) - h mean(y h)), row by row
-    Shapes:  y, h (N, D), r (N,) -> (N, D)
+    Math:
+        out = r (y - mean(y) - h mean(y h)), row by row
+    Shapes:
+        y, h (N, D), r (N,) -> (N, D)
     """
 
 
@@ -70,7 +74,8 @@ WHOLE = "all of a batch goes into one channel: NumPy's sums are as quick"
 def moments(x: Array) -> Any:
     """Mean and variance of each channel.
 
-    Shapes:  x (N, C, *) -> (2, C)
+    Shapes:
+        x (N, C, *) -> (2, C)
     """
 
 
@@ -91,7 +96,8 @@ def rescale(
 ) -> Any:
     """(x - centre) · factor + offset + y · share, with one of each per channel.
 
-    Shapes:  x, y (N, C, *), centre, factor, offset, share (C,); centre, offset, and y with share or None -> (N, C, *)
+    Shapes:
+        x, y (N, C, *), centre, factor, offset, share (C,); centre, offset, and y with share or None -> (N, C, *)
     """
 
 
@@ -129,7 +135,8 @@ def rescale_vjp_share(g: Any, out: Any, x: Any, centre: Any, factor: Any, offset
 def channel_sums(y: Array, x: Array, centre: Array | None) -> Any:
     """Sums of y and of y · (x - centre) over all but the channels.
 
-    Shapes:  y, x (N, C, *), centre (C,) or None -> (2, C)
+    Shapes:
+        y, x (N, C, *), centre (C,) or None -> (2, C)
     """
 
 
@@ -152,7 +159,8 @@ def channel_sums_vjp_centre(g: Any, out: Any, y: Any, x: Any, centre: Any) -> An
 def batch_norm(x: Array, known: Array | None, weight: Array | None, bias: Array | None, *, eps: float) -> Any:
     """(x - mean) / √(variance + eps) · weight + bias, each channel by its own moments.
 
-    Shapes:  x (N, C, *), known (2, C): moments(x) without history, or None; weight, bias (C,) or None -> (N, C, *)
+    Shapes:
+        x (N, C, *), known (2, C): moments(x) without history, or None; weight, bias (C,) or None -> (N, C, *)
     """
 
 

@@ -58,7 +58,8 @@ def middle(x: Array, *, axis: int) -> Array:
 def searchsorted(rows: Array, values: Array, *, right: bool) -> Array:
     """Where values belong among sorted rows: before the first that is not smaller (right: that is larger).
 
-    Shapes:  rows (N,) and values (*A), or rows (*B, N) and values (*B, M) -> values'
+    Shapes:
+        rows (N,) and values (*A), or rows (*B, N) and values (*B, M) -> values'
     """
     side: Any = "right" if right else "left"
     if rows.ndim == 1:
@@ -89,7 +90,8 @@ def spread(repeats: Array) -> Array:
 def chosen(weights: Array, drawn: Array, *, count: int, replacement: bool) -> Array:
     """Positions chosen in each row in proportion to weights, by numbers drawn from [0, 1).
 
-    Shapes:  weights (R, N), drawn (R, count), without replacement (R, N) -> (R, count)
+    Shapes:
+        weights (R, N), drawn (R, count), without replacement (R, N) -> (R, count)
     """
     summed = np.cumsum(weights, axis=-1, dtype=np.float64)
     if not (np.isfinite(summed[:, -1]) & (summed[:, -1] > 0)).all() or weights.min(initial=0) < 0:

@@ -37,7 +37,8 @@ def max_pool2d_jvp_x(t: Any, out: Any, x: Any, *, saved: Any = None, **window: A
 def pool_winners(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = ONE) -> Array:
     """Find which tap of its window each window's winner is. Constant to differentiation.
 
-    Shapes:  x (N, C, H, W) -> (N, C, OH, OW) of unsigned integers, row · KW + column within the window
+    Shapes:
+        x (N, C, H, W) -> (N, C, OH, OW) of unsigned integers, row · KW + column within the window
     """
     window: Any = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
     return kernel.max_pool2d(x, **window)[1]

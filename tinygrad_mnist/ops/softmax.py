@@ -32,7 +32,8 @@ def classes_of(name: str) -> Callable[..., None]:
 def softmax(x: Array, *, axis: int) -> Any:
     """Turn logits into probabilities along an axis.
 
-    Math:    out_i = exp(x_i) / Σ_j exp(x_j)
+    Math:
+        out_i = exp(x_i) / Σ_j exp(x_j)
     """
 
 
@@ -46,8 +47,10 @@ def softmax_vjp_x(g: Any, out: Any, x: Any, *, axis: int) -> Any:
 def log_softmax(x: Array, *, axis: int) -> Any:
     """Turn logits into log-probabilities along an axis.
 
-    Math:    out_i = x_i - log Σ_j exp(x_j)
-    Units:   nats
+    Math:
+        out_i = x_i - log Σ_j exp(x_j)
+    Units:
+        nats
     """
 
 
@@ -65,11 +68,16 @@ def log_softmax_jvp_x(t: Any, out: Any, x: Any, *, axis: int) -> Any:
 def cross_entropy(x: Array, target: Array, *, smoothing: float, out: Any = None, saved: Any = None) -> Any:
     """Negative log-probability that the softmax of logits gives to each target class.
 
-    Math:    out_n = log Σ_j exp(x_nj) - (1 - ε) x_n,target_n - ε/C Σ_c x_nc, with smoothing ε
-    Shapes:  x (N, C), target (N,) of class numbers -> (N,)
-    Units:   nats
-    Raises:  DTypeError, ShapeError, ArgumentError if the target does not hold N class numbers from 0 to C - 1
-    Source:  Szegedy et al. 2016 (arXiv:1512.00567), section 7, for the smoothing
+    Math:
+        out_n = log Σ_j exp(x_nj) - (1 - ε) x_n,target_n - ε/C Σ_c x_nc, with smoothing ε
+    Shapes:
+        x (N, C), target (N,) of class numbers -> (N,)
+    Units:
+        nats
+    Raises:
+        DTypeError, ShapeError, ArgumentError: if the target does not hold N class numbers from 0 to C - 1
+    Source:
+        Szegedy et al. 2016 (arXiv:1512.00567), section 7, for the smoothing
     """
     check_classes("cross_entropy", x, target)
     return kernel.cross_entropy(x, target, smoothing=smoothing, out=out, probabilities=saved)
@@ -91,8 +99,10 @@ def cross_entropy_jvp_x(t: Any, out: Any, x: Any, target: Any, *, smoothing: flo
 def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float) -> Any:
     """Scale each row of p less the one-hot vector of its target: the gradient of cross-entropy in one pass.
 
-    Math:    out_nc = s_n (p_nc - (1 - ε) [c = target_n] - ε/C)
-    Shapes:  p (N, C), s (N,), target (N,) -> (N, C)
+    Math:
+        out_nc = s_n (p_nc - (1 - ε) [c = target_n] - ε/C)
+    Shapes:
+        p (N, C), s (N,), target (N,) -> (N, C)
     """
 
 
@@ -113,7 +123,8 @@ def less_one_hot_vjp_s(g: Any, out: Any, p: Any, s: Any, target: Any, *, smoothi
 def pick(x: Array, target: Array) -> Array:
     """Take one element of each row: out_n = x[n, target_n].
 
-    Shapes:  x (N, C), target (N,) of class numbers -> (N,)
+    Shapes:
+        x (N, C), target (N,) of class numbers -> (N,)
     """
     check_classes("nll_loss", x, target)
     return np.asarray(x[np.arange(len(target)), target])

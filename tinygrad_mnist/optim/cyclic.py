@@ -67,7 +67,7 @@ class OneCycleLR(MomentumScheduler):
         pct_start: share of it spent rising; the start is max_lr / div_factor, the end that start / final_div_factor
         three_phase: fall as long as it rose, then to the end
     Raises:
-        ArgumentError on a step beyond total_steps, for an optimizer without momentum, a setting out of range
+        ArgumentError: on a step beyond total_steps, for an optimizer without momentum, a setting out of range
     Source:
         Smith & Topin 2018 (arXiv:1708.07120)
     """
@@ -132,8 +132,8 @@ class CyclicLR(MomentumScheduler):
     """Let the lr go up and down in lines between base_lr and max_lr; momentum, or beta1, goes the other way.
 
     Args:
-        mode: "triangular", "triangular2" (each cycle half as high) or "exp_range" (gamma^t as high); scale_fn: the
-            height, in their place, of the cycle or, with scale_mode="iterations", the step
+        mode: "triangular", "triangular2" (each cycle half as high) or "exp_range" (gamma^t as high)
+        scale_fn: the height, in their place, of the cycle or, with scale_mode="iterations", the step
 
     Source:
         Smith 2017 (arXiv:1506.01186)

@@ -167,7 +167,8 @@ class Adam(ByFormula):
         m = β₁ m + (1 - β₁) g;  v = β₂ v + (1 - β₂) g²;  p = p - lr · (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
 
     Args:
-        weight_decay: added to the gradient as weight_decay · p; amsgrad: the largest v so far in the place of v
+        weight_decay: added to the gradient as weight_decay · p
+        amsgrad: the largest v so far in the place of v
 
     Source:
         Kingma & Ba 2015, Algorithm 1 (arXiv:1412.6980)

@@ -36,12 +36,14 @@ class LBFGS(Optimizer):
     """Limited-memory BFGS on one group of parameters; `step(closure)` may call the closure up to max_eval times.
 
     Args:
-        max_iter, max_eval: of one step, max_eval 5/4 max_iter unless given; tolerance_grad, tolerance_change: end
-            where the largest gradient, or the change of parameters or loss, is below; history_size: steps remembered;
+        max_iter, max_eval: of one step, max_eval 5/4 max_iter unless given
+        tolerance_grad, tolerance_change: end where the largest gradient, or the change of parameters or loss, is below
+        history_size: steps remembered
         line_search_fn: None (steps of lr) or "strong_wolfe"
 
     Raises:
-        ArgumentError for several groups, or without a closure; CaptureError inside a compiled step
+        ArgumentError: for several groups, or without a closure
+        CaptureError: inside a compiled step
 
     Source:
         Nocedal & Wright 2006, Algorithms 7.4 and 3.5, with the cubic steps of minFunc

@@ -49,11 +49,11 @@ class Optimizer:
     """Changes parameters in place along their gradients.
 
     Args:
-        params: tensors, pairs of name and tensor, or dicts {"params": tensors or pairs, "lr": ..., ...} with
-            settings of their own; a setting may be a tensor of one number, which is then read at every step
+        params: tensors, pairs of name and tensor, or dicts {"params": tensors or pairs, "lr": ..., ...} with settings
+            of their own; a setting may be a tensor of one number, which is then read at every step
 
     Raises:
-        ArgumentError for an empty list, a parameter given twice or a setting out of range
+        ArgumentError: for an empty list, a parameter given twice or a setting out of range
     """
 
     optional: ClassVar[dict[str, str]] = {}  # arrays in the state of a parameter that only a setting needs, and which
@@ -200,7 +200,7 @@ class Optimizer:
         """Go on from settings and state that `state_dict` gave, or PyTorch's; arrays are copied.
 
         Raises:
-            StateDictError unless groups, their sizes and the shapes of arrays match; then nothing has changed
+            StateDictError: unless groups, their sizes and the shapes of arrays match; then nothing has changed
         """
         groups, order = state_dict.get("param_groups"), [p for g in self.param_groups for p in g["params"]]
         sizes = [len(g["params"]) for g in self.param_groups]

@@ -27,7 +27,7 @@ class ReduceLROnPlateau(Scheduler):
         min_lr: the lowest lr, or a list by group
         eps: smaller falls are left out
     Raises:
-        ArgumentError for another mode or a factor that is not below 1
+        ArgumentError: for another mode or a factor that is not below 1
     """
 
     own = "best", "num_bad_epochs", "cooldown_counter"

@@ -22,7 +22,7 @@ class Scheduler:
     Args:
         last_epoch: -1 to begin; otherwise the last step taken, with "initial_lr" in every group
     Raises:
-        ArgumentError where a group was added to the optimizer that the schedule has no numbers for
+        ArgumentError: where a group was added to the optimizer that the schedule has no numbers for
     """
 
     own: tuple[str, ...] = ()  # further attributes that the state of a subclass needs
@@ -112,7 +112,7 @@ class Scheduler:
         """Continue from what `state_dict` gave, or PyTorch's, before or after the optimizer is loaded.
 
         Raises:
-            StateDictError if it is another schedule's, or of other groups; then nothing has changed
+            StateDictError: if it is another schedule's, or of other groups; then nothing has changed
         """
         missing = sorted({"last_epoch", "base_lrs", *self.own} - set(state_dict))
         count = len(self.optimizer.param_groups)

@@ -63,7 +63,7 @@ class SequentialLR(ChainedScheduler):
         milestones: the steps at which the second, third ... begins
 
     Raises:
-        ArgumentError unless there is one milestone less than schedules, all of this optimizer
+        ArgumentError: unless there is one milestone less than schedules, all of this optimizer
     """
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[Scheduler], milestones: Sequence[int],

@@ -59,9 +59,9 @@ class AveragedModel(Module):
     """A copy of a model whose weights are the average of those that `update_parameters` was shown.
 
     Args:
-        avg_fn: of (average, value, count so far), gives the new average: get_swa_avg_fn() unless given;
-        multi_avg_fn: of lists of averages and values, changes the averages; use_buffers: average buffers, too,
-            instead of copying them
+        avg_fn: of (average, value, count so far), gives the new average: get_swa_avg_fn() unless given
+        multi_avg_fn: of lists of averages and values, changes the averages
+        use_buffers: average buffers, too, instead of copying them
 
     Source:
         Izmailov et al. 2018 (arXiv:1803.05407); Polyak & Juditsky 1992

@@ -27,9 +27,13 @@ from .estimator import NeuralEstimator
 class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
     """A neural network that classifies, with the loss of logistic regression.
 
-    Shapes:  X (N, n_features), y (N,) of any labels, sample_weight (N,)
-    Args:    class_weight: None, "balanced", or a weight by label; everything else as in NeuralEstimator
-    Raises:  ArgumentError (a ValueError) for parameters out of range; TrainingError if the loss stops being finite
+    Shapes:
+        X (N, n_features), y (N,) of any labels, sample_weight (N,)
+    Args:
+        class_weight: None, "balanced", or a weight by label; everything else as in NeuralEstimator
+    Raises:
+        ArgumentError: a ValueError, for parameters out of range
+        TrainingError: if the loss stops being finite
     """
 
     class_weight: Any = field(default=None, kw_only=True)
@@ -37,7 +41,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> NeuralClassifier:
         """Train on these samples once, going on from what there is.
 
-        Args:    classes: all labels that will ever come; needed at the first call
+        Args:
+            classes: all labels that will ever come; needed at the first call
         """
         known = getattr(self, "classes_", None)
         if known is None and classes is None:

@@ -41,27 +41,35 @@ MANY_STEPS = 150  # from here on, capturing a step costs less than it saves
 class NeuralEstimator(BaseEstimator):  # type: ignore[misc]
     """What both estimators share: parameters, fitting, and the outputs of the network.
 
-    Args:    hidden_layer_sizes: neurons per hidden layer; activation: "relu", "tanh", "logistic" or "identity";
-             module: instead of these, a function of (n_features, n_outputs) that makes any nn.Module;
-             dropout: share of hidden values set to 0 while training;
-             solver: "adam", "adamw", "sgd" (with momentum and nesterovs_momentum), an optimizer's class, or a function
-             of the parameters that makes one; learning_rate_init: the lr, but for such a function;
-             alpha: L2 penalty, alpha / 2 · Σ w² / (batch_size · mean weight of samples), not on biases (MLPClassifier
-             has a larger one in a last batch that is short); with "adamw" its weight_decay;
-             schedule: None, "cosine", "one_cycle" (up to learning_rate_init), "plateau", or a function of (optimizer,
-             total steps) that makes a schedule, stepped after each batch;
-             batch_size: "auto" for the smaller of 200 and the number of samples; max_iter: most epochs;
-             tol, n_iter_no_change: stop when the training loss, or with early_stopping the score on a held-out
-             validation_fraction, has not got better by tol for so many epochs; early_stopping also brings the best
-             weights back; tol=None: never; clip_norm: largest norm of all gradients together;
-             callbacks: tg.training.Callback objects, copied for each fit; random_state: seeds weights, order, dropout;
-             warm_start: fit goes on with the network there is, whatever hidden_layer_sizes says by then; loss_curve_
-             and validation_scores_ go on, too;
-             verbose: a line per epoch;
-             compile: "auto" compiles the step of networks made here if 150 may come, True or a backend's name
-             any, False none; dtype: "float32" or "float64" to compute in, whatever the data has; None: the data's (a
-             module's own dtype is left as it is)
-    Units:   float64 is computed at half the speed of float32
+    Args:
+        hidden_layer_sizes: neurons per hidden layer
+        activation: "relu", "tanh", "logistic" or "identity"
+        module: instead of these, a function of (n_features, n_outputs) that makes any nn.Module
+        dropout: share of hidden values set to 0 while training
+        solver: "adam", "adamw", "sgd" (with momentum and nesterovs_momentum), an optimizer's class, or a function of
+            the parameters that makes one
+        learning_rate_init: the lr, but for such a function
+        alpha: L2 penalty, alpha / 2 · Σ w² / (batch_size · mean weight of samples), not on biases (MLPClassifier has a
+            larger one in a last batch that is short); with "adamw" its weight_decay
+        schedule: None, "cosine", "one_cycle" (up to learning_rate_init), "plateau", or a function of (optimizer, total
+            steps) that makes a schedule, stepped after each batch
+        batch_size: "auto" for the smaller of 200 and the number of samples
+        max_iter: most epochs
+        tol, n_iter_no_change: stop when the training loss, or with early_stopping the score on a held-out
+            validation_fraction, has not got better by tol for so many epochs; early_stopping also brings the best
+            weights back; tol=None: never
+        clip_norm: largest norm of all gradients together
+        callbacks: tg.training.Callback objects, copied for each fit
+        random_state: seeds weights, order, dropout
+        warm_start: fit goes on with the network there is, whatever hidden_layer_sizes says by then; loss_curve_ and
+            validation_scores_ go on, too
+        verbose: a line per epoch
+        compile: "auto" compiles the step of networks made here if 150 may come, True or a backend's name any, False
+            none
+        dtype: "float32" or "float64" to compute in, whatever the data has; None: the data's (a module's own dtype is
+            left as it is)
+    Units:
+        float64 is computed at half the speed of float32
     """
 
     hidden_layer_sizes: int | Sequence[int] = (100,)

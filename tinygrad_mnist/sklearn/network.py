@@ -43,8 +43,7 @@ def perceptron(
 ) -> Sequential:
     """Build Linear layers with an activation, and dropout where it is asked for, after each but the last.
 
-    Args:    weights start from Glorot's uniform distribution (with half its variance for the logistic function),
-             biases from 0
+    Weights start from Glorot's uniform distribution (with half its variance for the logistic function), biases from 0.
     """
     choice("activation", activation, tuple(ACTIVATIONS))
     sizes = [hidden] if isinstance(hidden, int | np.integer) else list(hidden)
@@ -82,7 +81,8 @@ def check_takes(name: str, function: Callable[..., Any], *arguments: Any, of: st
 def built(module: Callable[[int, int], Module], features: int, outputs: int, generator: Generator) -> Module:
     """Call a user's factory so that what it draws, and its Dropout layers later, follow from the estimator's seed.
 
-    Raises:  DTypeError if it does not give a Module with parameters
+    Raises:
+        DTypeError: if it does not give a Module with parameters
     """
     check_takes("module", module, features, outputs, of="(n_features, n_outputs)")
     with _building:  # the default generator is everybody's

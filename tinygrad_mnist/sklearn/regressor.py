@@ -20,11 +20,13 @@ from .estimator import NeuralEstimator
 
 
 class NeuralRegressor(RegressorMixin, NeuralEstimator):  # type: ignore[misc]
-    """A neural network that predicts numbers, with half the squared error as its loss.
+    """A neural network that predicts numbers, with half the squared error as its loss; NeuralEstimator has the Args.
 
-    Shapes:  X (N, n_features), y (N,) or (N, n_outputs), sample_weight (N,)
-    Args:    as in NeuralEstimator
-    Raises:  ArgumentError (a ValueError) for parameters out of range; TrainingError if the loss stops being finite
+    Shapes:
+        X (N, n_features), y (N,) or (N, n_outputs), sample_weight (N,)
+    Raises:
+        ArgumentError: a ValueError, for parameters out of range
+        TrainingError: if the loss stops being finite
     """
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> NeuralRegressor:

@@ -23,8 +23,9 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
         ext_tensor: anything with `__dlpack__` and `__dlpack_device__`
         copy: True for memory of its own; False and None share
     Raises:
-        DTypeError for something else or a dtype that no tensor has; ArgumentError for another device
-        SharingError, a BufferError, where sharing is refused: a gradient would be lost, the memory is on a GPU
+        DTypeError: for something else or a dtype that no tensor has
+        ArgumentError: for another device
+        SharingError: a BufferError, where sharing is refused: a gradient would be lost, the memory is on a GPU
     """
     if device is not None and str(device) not in ("cpu", "cpu:0"):
         got = f"device={device!r:.60}"

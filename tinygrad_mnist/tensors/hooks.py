@@ -18,7 +18,7 @@ def register_hook(self: Var, hook: Callable[[Any], Any]) -> RemovableHandle:
     """Have a function called with the gradient of this tensor at every backward; what it returns replaces it.
 
     Raises:
-        GradientError for a tensor that requires no gradient
+        GradientError: for a tensor that requires no gradient
     """
     if not self.differentiable:
         raise GradientError(
@@ -35,7 +35,7 @@ def register_post_accumulate_grad_hook(self: Var, hook: Callable[[Any], None]) -
     """Have a function called with this leaf whenever backward has added to its `.grad`.
 
     Raises:
-        GradientError for what is no leaf, or requires no gradient
+        GradientError: for what is no leaf, or requires no gradient
     """
     if self.node is not None or not self.differentiable:
         raise GradientError(

@@ -44,7 +44,7 @@ def save(obj: Any, path: Any) -> None:
     nested 100 deep.
 
     Raises:
-        OutputError if the file cannot be written; for anything else inside, one that is a DTypeError too
+        OutputError: if the file cannot be written; for anything else inside, one that is a DTypeError too
     """
     try:
         ending = os.path.splitext(os.fspath(path))[1] if isinstance(path, str | os.PathLike) else ""
@@ -81,8 +81,8 @@ def load(path: Any, map_location: Any = None, *, weights_only: bool | None = Non
         map_location: None, "cpu", a function or a dict of such: all tensors come to the CPU
         weights_only: taken for PyTorch's sake; nothing else is read, whatever it says
     Raises:
-        DataError if the file is missing, damaged or of another kind; nothing in it is executed
-        ArgumentError for another device
+        DataError: if the file is missing, damaged or of another kind; nothing in it is executed
+        ArgumentError: for another device
     """
     asked = map_location.values() if isinstance(map_location, dict) else [map_location]
     if not all(place is None or callable(place) or str(place) in ("cpu", "cpu:0") for place in asked):

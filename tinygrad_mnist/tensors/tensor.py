@@ -179,8 +179,8 @@ class Tensor(Methods, Forms):
             create_graph: record the backward pass itself
             inputs: the only tensors whose `.grad` is to change
         Raises:
-            GradientError on a tensor without a graph or a non-scalar without gradient, GraphFreedError on a second time
-            InPlaceError if a value that a rule needs was changed
+            GradientError: on a tensor without a graph or a non-scalar without gradient
+            GraphFreedError, InPlaceError: on a second time; if a value that a rule needs was changed
         """
         again, only = bool(create_graph), [inputs] if isinstance(inputs, Tensor) else inputs
         keep = again if retain_graph is None else bool(retain_graph)

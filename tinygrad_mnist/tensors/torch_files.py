@@ -66,7 +66,7 @@ def read_torch(stream: IO[bytes], path: object) -> Any:
     """Read a zip file of torch.save: tensors (bfloat16 as float32) in dicts, lists, tuples and sets.
 
     Raises:
-        DataError that names what else is in it; for damage whatever zipfile and NumPy raise
+        DataError: naming what else is in it; for damage whatever zipfile and NumPy raise
     """
     with Archive(stream) as archive:
         members = {m.filename: m for m in check_archive(stream, archive)}

@@ -125,9 +125,11 @@ class KeepBest(Callback):
     Every end counts: all epochs done, stopped, an error, Ctrl-C. Before the first epoch is finished there is nothing to
     give, and the model keeps what it has.
 
-    Args:    monitor: a column of the history, by default valid_loss, or train_loss without validation;
-             mode: "min" or "max"; may be left out for columns that end in loss (min), accuracy or score (max)
-    Raises:  ArgumentError for another mode, and when the training starts for a column that will not be there
+    Args:
+        monitor: a column of the history, by default valid_loss, or train_loss without validation
+        mode: "min" or "max"; may be left out for columns that end in loss (min), accuracy or score (max)
+    Raises:
+        ArgumentError: for another mode, and when the training starts for a column that will not be there
     """
 
     _own: tuple[str, ...] = ("best", "best_epoch", "kept")  # what its state is
@@ -196,9 +198,12 @@ class KeepBest(Callback):
 class EarlyStopping(KeepBest):
     """Stop when a figure has not got better for `patience` epochs; the model ends with its best weights.
 
-    Args:    patience: epochs without progress that are one too many; min_delta: how much better counts as progress;
-             monitor, mode: as in KeepBest
-    Source:  Prechelt 1998 (Early Stopping - But When?), criterion UP
+    Args:
+        patience: epochs without progress that are one too many
+        min_delta: how much better counts as progress
+        monitor, mode: as in KeepBest
+    Source:
+        Prechelt 1998 (Early Stopping - But When?), criterion UP
     """
 
     _own = (*KeepBest._own, "mark", "waited")
@@ -236,7 +241,9 @@ class Log(Callback):
 
     The file is whole at any moment, and a resumed run continues it; a new run replaces it.
 
-    Raises:  ArgumentError for another suffix; OutputError if it cannot be written
+    Raises:
+        ArgumentError: for another suffix
+        OutputError: if it cannot be written
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -44,9 +44,12 @@ class Resumable(Training, Protocol):
 class Checkpoint:
     """Where and how often a training is written down: after every epoch, and in between.
 
-    Args:    path: a file, replaced as a whole each time; batches: also after so many batches (None: not by number);
-             seconds: also after so much time (None: not by time)
-    Raises:  ArgumentError for figures below 1 batch or 0 seconds
+    Args:
+        path: a file, replaced as a whole each time
+        batches: also after so many batches (None: not by number)
+        seconds: also after so much time (None: not by time)
+    Raises:
+        ArgumentError: for figures below 1 batch or 0 seconds
     """
 
     def __init__(self, path: str | os.PathLike[str], batches: int | None = None, seconds: float | None = 30.0) -> None:
@@ -61,8 +64,10 @@ class Checkpoint:
     def open(self, run: Resumable, resume: bool) -> None:
         """Restore what is there, if that is wanted.
 
-        Raises:  ArgumentError where a file is there that is not to be continued; OutputError if none can be written;
-                 DataError, StateDictError for a file that is damaged or of another training
+        Raises:
+            ArgumentError: where a file is there that is not to be continued
+            OutputError: if none can be written
+            DataError, StateDictError: for a file that is damaged or of another training
         """
         self.facts = run.facts()  # before anything moves
         if os.path.isdir(self.path):
@@ -89,7 +94,8 @@ class Checkpoint:
     def restore(self, run: Resumable, state: dict[str, Any]) -> None:
         """Put a run into the state that was written.
 
-        Raises:  StateDictError if it is of another training, naming what differs
+        Raises:
+            StateDictError: if it is of another training, naming what differs
         """
         if not isinstance(state, dict) or state.get("form") not in (1, FORM):
             wanted = "what fit(checkpoint=...) wrote"

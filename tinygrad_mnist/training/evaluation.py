@@ -24,7 +24,8 @@ def parts_of(batch: Any) -> tuple[Any, list[Any], int]:
 
     Inputs that are a tuple or list are passed to the model as several arguments.
 
-    Raises:  ArgumentError unless it is a tuple or list of at least two parts
+    Raises:
+        ArgumentError: unless it is a tuple or list of at least two parts
     """
     if not isinstance(batch, tuple | list) or len(batch) < 2:
         got = f"{type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, tuple | list) else "")
@@ -39,7 +40,8 @@ def parts_of(batch: Any) -> tuple[Any, list[Any], int]:
 def model_outputs(model: Module, inputs: Any) -> Any:
     """Call a model on its inputs, several of them where they are a tuple or list.
 
-    Raises:  DTypeError if it gives nothing
+    Raises:
+        DTypeError: if it gives nothing
     """
     outputs = model(*inputs) if isinstance(inputs, tuple | list) else model(inputs)
     if outputs is None:
@@ -51,7 +53,8 @@ def model_outputs(model: Module, inputs: Any) -> Any:
 def batch_loss(loss_function: Callable[..., Any], outputs: Any, targets: Sequence[Any]) -> Any:
     """Compute the loss of a batch.
 
-    Raises:  ArgumentError for cross-entropy of what is no classification: it would be 0 whatever the model gives
+    Raises:
+        ArgumentError: for cross-entropy of what is no classification: it would be 0 whatever the model gives
     """
     if type(loss_function) is CrossEntropyLoss and isinstance(outputs, Var) and len(targets) == 1:
         shape, target = tuple(outputs.shape), targets[0]

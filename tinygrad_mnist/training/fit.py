@@ -38,23 +38,28 @@ def fit(
 ) -> History:  # fmt: skip
     """Train a model on batches of (inputs, targets), and tell how it went.
 
-    Math:    each step lowers loss + l2/2 · Σ w² over parameters with two or more dimensions (biases are left alone)
-    Args:    train, valid: a DataLoader, a dataset, a tuple (inputs, targets) of arrays or tensors (inputs being a tuple
-             of them for a model of several arguments), or anything that yields batches anew for each epoch; what is no
-             loader is shuffled (train only) and cut by batch_size; a list is a dataset of samples, not of batches;
-             loss_function: of (outputs, *targets), a mean over the batch; cross-entropy unless given;
-             optimizer: Adam with lr 1e-3 unless given; its weight_decay reaches biases too, and with AdamW is no l2;
-             metrics: names ("accuracy") or functions of (outputs, *targets) by name; None: accuracy for classification;
-             schedule_every: "epoch" or "batch", when schedule.step() is called;
-             clip_norm: largest norm of all gradients together; callbacks: see callbacks.py;
-             checkpoint: a path, or Checkpoint(path, ...): with resume=True a run that was killed, by whatever and
-             whenever, goes on from there and ends with the bits it would have had;
-             compile: True or a backend's name for `tg.compile`'s replay of the step;
-             progress: None for a bar per epoch in a terminal or a notebook (with tqdm), elsewhere a line per epoch;
-             True insists on bars; False is silence;
-             on_interrupt: "raise" KeyboardInterrupt after Ctrl-C, or "return" the history; either way the batch under
-             way is finished, the checkpoint written and callbacks told; a second Ctrl-C does not wait for the batch
-    Raises:  ArgumentError, DTypeError for arguments that do not fit; TrainingError if the loss stops being finite
+    Math:
+        each step lowers loss + l2/2 · Σ w² over parameters with two or more dimensions (biases are left alone)
+    Args:
+        train, valid: a DataLoader, a dataset, a tuple (inputs, targets) of arrays or tensors (inputs being a tuple of
+            them for a model of several arguments), or anything that yields batches anew for each epoch; what is no
+            loader is shuffled (train only) and cut by batch_size; a list is a dataset of samples, not of batches
+        loss_function: of (outputs, *targets), a mean over the batch; cross-entropy unless given
+        optimizer: Adam with lr 1e-3 unless given; its weight_decay reaches biases too, and with AdamW is no l2
+        metrics: names ("accuracy") or functions of (outputs, *targets) by name; None: accuracy for classification
+        schedule_every: "epoch" or "batch", when schedule.step() is called
+        clip_norm: largest norm of all gradients together
+        callbacks: see callbacks.py
+        checkpoint: a path, or Checkpoint(path, ...): with resume=True a run that was killed, by whatever and whenever,
+            goes on from there and ends with the bits it would have had
+        compile: True or a backend's name for `tg.compile`'s replay of the step
+        progress: None for a bar per epoch in a terminal or a notebook (with tqdm), elsewhere a line per epoch; True
+            insists on bars; False is silence
+        on_interrupt: "raise" KeyboardInterrupt after Ctrl-C, or "return" the history; either way the batch under way is
+            finished, the checkpoint written and callbacks told; a second Ctrl-C does not wait for the batch
+    Raises:
+        ArgumentError, DTypeError: for arguments that do not fit
+        TrainingError: if the loss stops being finite
     """
     if not isinstance(model, Module):
         raise DTypeError("fit: the first argument must be a Module.", got=type(model).__name__, hint="fit(model, data)")
@@ -124,10 +129,7 @@ def evaluate(
     model: Module, data: Any, loss_function: Callable[..., Any] | None = None, metrics: Any = None,
     batch_size: int = 500,
 ) -> dict[str, float]:  # fmt: skip
-    """Compute the mean loss and metrics of a model, in evaluation mode and without gradients.
-
-    Args:    as for fit
-    """
+    """Compute the mean loss and metrics of a model, in evaluation mode and without gradients; arguments are fit's."""
     loss = checked_loss("evaluate", loss_function)
 
     def judge(inputs: Any, *targets: Any) -> Any:
@@ -141,9 +143,12 @@ def evaluate(
 def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
     """Compute the outputs of a model for many inputs, batch by batch, in evaluation mode and without gradients.
 
-    Shapes:  inputs (N, *A) array or tensor, or a tuple of them for a model of several arguments -> array (N, *B) of
-             whatever the model gives, or a tuple or dict of such arrays; a single input (N,) goes through at once
-    Raises:  DTypeError for datasets and loaders; ShapeError for a single sample (M,) where its outputs are not M
+    Shapes:
+        inputs (N, *A) array or tensor, or a tuple of them for a model of several arguments -> array (N, *B) of
+        whatever the model gives, or a tuple or dict of such arrays; a single input (N,) goes through at once
+    Raises:
+        DTypeError: for datasets and loaders
+        ShapeError: for a single sample (M,) where its outputs are not M
     """
     several = isinstance(inputs, tuple)
     given = inputs if several else (inputs,)

@@ -20,7 +20,8 @@ class History(Sequence[Row]):
 
     Columns: epoch (from 1), train_loss, valid_loss, train_... and valid_... of every metric, lr, seconds. Training
     figures are means over the epoch's batches, measured while the weights change.
-    Units:   losses as the loss function gives them; accuracy from 0 to 1; seconds of the epoch with its validation
+    Units:
+        losses as the loss function gives them; accuracy from 0 to 1; seconds of the epoch with its validation
     """
 
     def __init__(self, rows: Sequence[Row] = ()) -> None:
@@ -52,7 +53,7 @@ class History(Sequence[Row]):
         """Give the rows as a pandas DataFrame, a column for each figure.
 
         Raises:
-            MissingDependencyError without pandas
+            MissingDependencyError: without pandas
         """
         try:
             pandas = importlib.import_module("pandas")  # optional, and slow to import

@@ -26,8 +26,10 @@ def as_array(x: TensorLike) -> Array:
 def accuracy(outputs: TensorLike, targets: TensorLike, *_: object) -> float:
     """Give the share of samples whose largest output is at the target class.
 
-    Shapes:  outputs (N, C, ...), targets (N, ...) of class numbers or (N, C, ...) of probabilities -> a number
-    Units:   from 0 to 1
+    Shapes:
+        outputs (N, C, ...), targets (N, ...) of class numbers or (N, C, ...) of probabilities -> a number
+    Units:
+        from 0 to 1
     """
     scores, classes = as_array(outputs), as_array(targets)
     if scores.ndim < 2 or classes.shape not in ((len(scores), *scores.shape[2:]), scores.shape):

@@ -17,9 +17,11 @@ DONE = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"  # of an epoch: 
 class Progress:
     """Bars or lines on standard error, one per epoch, never both; in a notebook a widget.
 
-    Args:    wanted: None for bars in a terminal or a notebook where tqdm is installed, and lines without; True for bars
-             wherever we are; False for silence
-    Raises:  MissingDependencyError if bars are insisted on without tqdm
+    Args:
+        wanted: None for bars in a terminal or a notebook where tqdm is installed, and lines without; True for bars
+            wherever we are; False for silence
+    Raises:
+        MissingDependencyError: if bars are insisted on without tqdm
     """
 
     def __init__(self, wanted: bool | None) -> None:

@@ -54,7 +54,7 @@ class RateSearch:
         """A matplotlib Figure: the loss at each rate, and the one suggested.
 
         Raises:
-            MissingDependencyError without matplotlib
+            MissingDependencyError: without matplotlib
         """
         if self._figure is None:
             self._figure = drawn(self)
@@ -72,9 +72,10 @@ def lr_find(
 
     Args:
         train, loss_function, optimizer, batch_size: as for fit; of an optimizer all groups get the rate
-        low, high: the first rate and the last; steps: how many there are
+        low, high: the first rate and the last
+        steps: how many there are
     Raises:
-        TrainingError if the loss is not finite from the start, or no rate makes it fall
+        TrainingError: if the loss is not finite from the start, or no rate makes it fall
     Source:
         Smith 2017 (arXiv:1506.01186), section 3.3
     """

@@ -19,7 +19,8 @@ from ..data import DataLoader, TensorDataset
 class SeveralInputs:
     """Samples of a model of several inputs: ((a, b), y), from ((A, B), Y).
 
-    Raises:  ShapeError if the lengths differ
+    Raises:
+        ShapeError: if the lengths differ
     """
 
     takes_index_arrays = True
@@ -42,8 +43,11 @@ class SeveralInputs:
 def as_loader(data: Any, batch_size: int, shuffle: bool = False, who: str = "fit") -> Any:
     """Make a loader of a dataset or of a tuple of arrays; leave what yields batches as it is.
 
-    Args:    who: was called, for messages
-    Raises:  DTypeError for what is none of these; ArgumentError if there is no sample in it
+    Args:
+        who: was called, for messages
+    Raises:
+        DTypeError: for what is none of these
+        ArgumentError: if there is no sample in it
     """
     loader = _loader(data, batch_size, shuffle, who)
     if getattr(type(loader), "__iter__", None) is DataLoader.__iter__ and len(loader) == 0:

@@ -44,7 +44,8 @@ class Statistics(Callback):
         every: steps from one that is looked at to the next
         samples: numbers kept for each layer, of each kind, from evenly spread places
         keep: most steps that are kept
-    Raises:  ArgumentError for counts below 1, or keep below 2
+    Raises:
+        ArgumentError: for counts below 1, or keep below 2
     Example:
         >>> model, data = nn.Sequential(nn.Linear(2, 3), nn.Tanh()), (tg.rand(40, 2), tg.randint(0, 3, (40,)))
         >>> statistics = tg.training.Statistics(every=2)
@@ -86,7 +87,8 @@ class Statistics(Callback):
     def step(self, model: Module) -> Iterator[None]:
         """Count a step of training, and look at it if it is the time; with an exception nothing is kept.
 
-        Raises:  DTypeError for what is no Module
+        Raises:
+            DTypeError: for what is no Module
         """
         if not isinstance(model, Module):
             raise DTypeError("Statistics.step: expected the model that is trained.", got=type(model).__name__)

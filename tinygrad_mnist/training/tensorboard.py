@@ -31,8 +31,12 @@ class TensorBoard(Callback):
     resumed run goes on there, and what was written after its checkpoint is replaced.
 
     Args:
-        log_dir: the folder; every: batches from one loss to the next; histograms, graph: False leaves them out
-    Raises:  MissingDependencyError without tensorboardX; when the training starts OutputError if nothing can be written
+        log_dir: the folder
+        every: batches from one loss to the next
+        histograms, graph: False leaves them out
+    Raises:
+        MissingDependencyError: without tensorboardX
+        OutputError: when the training starts, if nothing can be written
     """
 
     def __init__(
@@ -111,7 +115,8 @@ class TensorBoard(Callback):
 def graph_of(root: Node, scope: Scope, given: Any) -> Any:
     """Describe the operations that a result depends on: modules are the folders of their names. given: to the model.
 
-    Source:  tensorflow/core/framework/graph.proto, in the classes that tensorboardX has of it
+    Source:
+        tensorflow/core/framework/graph.proto, in the classes that tensorboardX has of it
     """
     proto = {n: importlib.import_module(f"tensorboardX.proto.{n}_pb2") for n in ("graph", "attr_value", "tensor_shape")}
     graph, names, taken = proto["graph"].GraphDef(), dict[Any, str](), set[str]()

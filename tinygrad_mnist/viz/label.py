@@ -43,7 +43,8 @@ def number(x: object) -> str:
 def value_range(array: Array) -> str:
     """Describe the elements: the value of a single one, else smallest … largest, and how many are NaN.
 
-    Units:   those of the array; three digits
+    Units:
+        those of the array; three digits
     """
     if array.size == 0:
         return "no elements"

@@ -69,7 +69,8 @@ def page(title: str, body: str, *, assets: tuple[str, ...] = (), data: Any = Non
     """Write a page.
 
     Args:
-        title: any text; body: HTML, in which the caller has escaped what is not its own
+        title: any text
+        body: HTML, in which the caller has escaped what is not its own
         assets: names of further styles and scripts, which run after the body is there
         data: what the scripts find with `data()`: numbers, text, arrays, lists and dicts of these
     """
@@ -89,8 +90,11 @@ def page(title: str, body: str, *, assets: tuple[str, ...] = (), data: Any = Non
 def save_page(path: str | os.PathLike[str], text: str, owner: str) -> Page:
     """Write a page to a file, whole or not at all.
 
-    Returns: its path, which shows the page
-    Raises:  ArgumentError for a name that no browser would show as a page; OutputError if it cannot be written
+    Returns:
+        its path, which shows the page
+    Raises:
+        ArgumentError: for a name that no browser would show as a page
+        OutputError: if it cannot be written
     """
     final = output_path(path, owner)
     if final.suffix.lower() not in PAGES and not final.is_dir():

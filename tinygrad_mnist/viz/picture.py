@@ -47,7 +47,8 @@ def without_dot() -> MissingDependencyError:
 def in_process(source: str, format: str) -> bytes:
     """Lay DOT text out with pygraphviz, whose wheels carry graphviz's library.
 
-    Raises:  MissingDependencyError without pygraphviz
+    Raises:
+        MissingDependencyError: without pygraphviz
     """
     try:
         pygraphviz = importlib.import_module("pygraphviz")
@@ -100,7 +101,8 @@ def render_whole(
 class Picture(graphviz.Digraph):  # type: ignore[misc]
     """A drawing: `.source` is its DOT text, `.save("name.svg")` writes a file, notebooks show it.
 
-    Raises:  MissingDependencyError from render, view and pipe where `dot` and pygraphviz are missing
+    Raises:
+        MissingDependencyError: from render, view and pipe where `dot` and pygraphviz are missing
     """
 
     written: Callable[[], str] | None = None  # writes the page that explains the picture
@@ -108,9 +110,12 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
     def save(self, filename: Any = None, directory: Any = None, *, skip_existing: bool | None = False) -> str:
         """Write the picture (name.svg, .png, .pdf), a page that opens modules (.html), or the DOT text (.dot, .gv).
 
-        Returns: the path; a notebook shows that of a page as the page
-        Raises:  ArgumentError for another ending; OutputError if it cannot be written; MissingDependencyError for a
-                 picture or a page without `dot` and pygraphviz
+        Returns:
+            the path; a notebook shows that of a page as the page
+        Raises:
+            ArgumentError: for another ending
+            OutputError: if it cannot be written
+            MissingDependencyError: for a picture or a page without `dot` and pygraphviz
         """
         suffix = output_path(filename or "", "viz.graph").suffix.lower()
         if suffix not in (*PICTURES, *PAGES, *TEXTS):

@@ -117,8 +117,11 @@ def summary(model: Any, input_size: Any) -> Summary:
     Runs one forward pass in evaluation mode on random numbers. Training flags, gradients, buffers and the default
     generator are then as before. A forward pass that fails does not raise: the table ends at the layer that failed.
 
-    Args:    input_size: shape with the batch, (64, 1, 28, 28); a tensor or array; or a list of these, one per input
-    Raises:  DTypeError if model is not a module or input_size none of these; ArgumentError for a negative size
+    Args:
+        input_size: shape with the batch, (64, 1, 28, 28); a tensor or array; or a list of these, one per input
+    Raises:
+        DTypeError: if model is not a module or input_size none of these
+        ArgumentError: for a negative size
     Example:
         >>> found = tg.summary(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), (64, 1, 28, 28))
         >>> found.total_parameters, found.total_multiply_adds, found.rows[-1].output_shape

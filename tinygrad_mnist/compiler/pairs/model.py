@@ -101,7 +101,7 @@ def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy
     Args:
         backend: "numpy", or "numba" for one compiled parallel function (extra `fast`)
     Raises:
-        CaptureError, naming the line, for what cannot be repeated with other values
+        CaptureError: naming the line, for what cannot be repeated with other values
     """
     if backend not in PLANNERS:
         raise ArgumentError(f"compile: unknown backend {backend!r}.", expected="'numpy' or 'numba'")

@@ -56,7 +56,8 @@ def tried(
 ) -> tuple[Any, list[Var]]:
     """Run a model, then a backward for each of the layouts asked for, with seeds that join the inputs and tensors.
 
-    Returns: the result without history, and the gradients one after the other
+    Returns:
+        the result without history, and the gradients one after the other
     """
     recorder: Any = state.recorder
     recorder.changing = past.note

@@ -92,7 +92,10 @@ def _function(operation: Callable[..., Any], name: str, count: int, signature: i
         return operation(name, count, *args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
-    function.__module__, function.__doc__ = operation.__module__, operation.__doc__
+    lines = (operation.__doc__ or "").splitlines()
+    gone = {*inspect.signature(operation).parameters} - {*signature.parameters}
+    function.__doc__ = "\n".join(line for line in lines if line.partition(":")[0].strip() not in gone)
+    function.__module__ = operation.__module__
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
 

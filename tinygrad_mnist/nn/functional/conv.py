@@ -34,7 +34,7 @@ def _conv(
     Args:
         padding: zeros on each side, or "valid" (none), or "same" (output as large as input; stride 1)
     Raises:
-        ShapeError if input and weight disagree on C or the filter is larger than the padded input
+        ShapeError: if input and weight disagree on C or the filter is larger than the padded input
     """
     input = like_weight(name, input, weight)
     steps, spread = numbers(stride, f"{name}: stride", count), numbers(dilation, f"{name}: dilation", count)

@@ -70,7 +70,7 @@ def clip_grad_norm_(parameters: Tensors, max_norm: float, norm_type: float = 2.0
     Math:
         g = g · min(1, max_norm / (norm + 1e-6))
     Raises:
-        GradientError where the norm is not finite, if asked for: it is read then, which no compiled step can do
+        GradientError: where the norm is not finite, if asked for: it is read then, which no compiled step can do
     Source:
         Pascanu et al. 2013 (arXiv:1211.5063), Algorithm 1
     """

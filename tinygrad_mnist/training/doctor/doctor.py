@@ -44,7 +44,7 @@ class Doctor(Callback):
         say: is called with each verdict's text, at once
         stop: end the training (of `fit`) at the first verdict
     Raises:
-        ArgumentError for a name that is no symptom's
+        ArgumentError: for a name that is no symptom's
     Source:
         Zhang et al. 2021 (AUTOTRAINER); Ben Braiek and Khomh 2023 (TheDeepChecker), whose checks have warm-up, period,
         window and patience. The limits are measured: `examples/training_doctor.py --measure`
@@ -153,7 +153,7 @@ class Doctor(Callback):
         """Begin with another training.
 
         Raises:
-            DTypeError unless they are a model and an optimizer
+            DTypeError: unless they are a model and an optimizer
         """
         if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
             got = f"{type(model).__name__}, {type(optimizer).__name__}"
@@ -166,8 +166,8 @@ class Doctor(Callback):
         """Look at a step, between its loss and its backward pass. inputs: of the model; without them less is confirmed.
 
         Raises:
-            ArgumentError before `watch`, and for a loss without a living graph: after backward, under no_grad, or out
-            of a compiled step (there use `fit`)
+            ArgumentError: before `watch`, and for a loss without a living graph: after backward, under no_grad, or out
+                of a compiled step (there use `fit`)
         """
         if self._gradients is None:
             raise ArgumentError("Doctor.step: nothing is watched yet.", hint=USE)
@@ -188,7 +188,7 @@ class Doctor(Callback):
         """Judge an epoch. train_loss: the mean of its losses; unless given, of those that were looked at.
 
         Raises:
-            ArgumentError before `watch`
+            ArgumentError: before `watch`
         """
         if self._gradients is None:
             raise ArgumentError("Doctor.epoch: nothing is watched yet.", hint=USE)
@@ -208,7 +208,8 @@ class Doctor(Callback):
         5 % of the first loss is left), in a second try with ten times the rate; the model stays as it is.
 
         Args:
-            batch: (inputs, targets); loss_function: cross-entropy unless given
+            batch: (inputs, targets)
+            loss_function: cross-entropy unless given
         Source:
             Karpathy 2019 (A Recipe for Training Neural Networks); TheDeepChecker's 16 samples and 1,000 steps
         """

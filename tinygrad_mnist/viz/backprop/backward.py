@@ -78,7 +78,8 @@ class Pass(NamedTuple):
 def watch(root: Var, owner: str = "player") -> Pass:
     """Differentiate a result of one element, whose Nodes are all alive.
 
-    Raises:  GraphFreedError for a graph that backward has freed, and whatever backward raises
+    Raises:
+        GraphFreedError: for a graph that backward has freed, and whatever backward raises
     """
     nodes = reachable([root.node] if root.node is not None else [])
     for node in nodes:

@@ -40,8 +40,10 @@ def player(
     Returns:
         the path; a notebook shows it as the page, in a frame
     Raises:
-        DTypeError, GradientError for what is no such loss; ArgumentError for more than 1,000 operations, or another
-        ending; GraphFreedError after a backward that freed the values; OutputError if the file cannot be written
+        DTypeError, GradientError: for what is no such loss
+        ArgumentError: for more than 1,000 operations, or another ending
+        GraphFreedError: after a backward that freed the values
+        OutputError: if the file cannot be written
     Example:
         >>> w = tg.tensor(3.0, requires_grad=True)
         >>> path = tg.viz.player(w * w, "backprop.html", names={"w": w})

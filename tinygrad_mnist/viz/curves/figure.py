@@ -27,7 +27,9 @@ class Figure(matplotlib.figure.Figure):
     def save(self, path: str | os.PathLike[str], who: str = "viz") -> None:
         """Write the picture, in the form that the name ends in, or as PNG.
 
-        Raises:  ArgumentError for an ending that matplotlib has no form for; OutputError if it cannot be written
+        Raises:
+            ArgumentError: for an ending that matplotlib has no form for
+            OutputError: if it cannot be written
         """
         form = output_path(path, who).suffix[1:].lower() or "png"
         known = self.canvas.get_supported_filetypes()

@@ -62,10 +62,13 @@ def plot_histograms(
     rule of thumb of 1 : 1000 (dotted).
 
     Args:
-        statistics: what `tg.training.Statistics` has kept; what: "activations", "gradients" or "updates"
-        path: a file to write (.png, .svg, .pdf); layers: names of those to draw, as in statistics.ratios; None: all
-    Raises:  ArgumentError for other words and names, and where nothing was seen; MissingDependencyError without
-             matplotlib
+        statistics: what `tg.training.Statistics` has kept
+        what: "activations", "gradients" or "updates"
+        path: a file to write (.png, .svg, .pdf)
+        layers: names of those to draw, as in statistics.ratios; None: all
+    Raises:
+        ArgumentError: for other words and names, and where nothing was seen
+        MissingDependencyError: without matplotlib
     """
     if what not in KINDS:
         raise ArgumentError(f"plot_histograms: {what!r} is unknown.", expected=" or ".join(map(repr, KINDS)))

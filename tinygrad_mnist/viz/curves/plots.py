@@ -29,8 +29,10 @@ Path = str | os.PathLike[str]
 def figure(width: float, height: float) -> Figure:
     """Make an empty figure without touching matplotlib's global state.
 
-    Units:   inches
-    Raises:  MissingDependencyError without matplotlib
+    Units:
+        inches
+    Raises:
+        MissingDependencyError: without matplotlib
     """
     try:
         module = importlib.import_module(".figure", __package__)  # matplotlib is optional, and slow to import
@@ -58,12 +60,17 @@ def plain(axes: Any) -> None:
 def plot_curves(history: Sequence[Mapping[str, float]], path: Path | None = None, title: str = "") -> Figure:
     """Draw loss, accuracy and every other figure per epoch, training beside validation, with the best epoch marked.
 
-    Args:    history: what `fit` returns, or one mapping per epoch with train_loss, valid_loss, train_accuracy, ...; a
-             History names the epoch whose weights were kept, where a callback chose them, and else that of lowest
-             validation loss is marked. path: a file to write (.png, .svg, .pdf)
-    Units:   loss in nats, accuracy from 0 to 1 (drawn in percent)
-    Raises:  DTypeError for what is no rows, ArgumentError for rows without such columns; MissingDependencyError
-             without matplotlib
+    Args:
+        history: what `fit` returns, or one mapping per epoch with train_loss, valid_loss, train_accuracy, ...; a
+            History names the epoch whose weights were kept, where a callback chose them, and else that of lowest
+            validation loss is marked
+        path: a file to write (.png, .svg, .pdf)
+    Units:
+        loss in nats, accuracy from 0 to 1 (drawn in percent)
+    Raises:
+        DTypeError: for what is no rows
+        ArgumentError: for rows without such columns
+        MissingDependencyError: without matplotlib
     Example:
         >>> rows = [{"train_loss": 0.9, "valid_loss": 1.0}, {"train_loss": 0.4, "valid_loss": 0.6}]
         >>> figure = tg.viz.plot_curves(rows, "curves.png")  # as well: what fit returns
@@ -127,8 +134,11 @@ def mark_best(history: Sequence[Mapping[str, float]], epochs: list[int], every: 
 def confusion_matrix(labels: TensorLike, predictions: TensorLike, classes: int) -> Array:
     """Count how often each class (row) was taken for each class (column).
 
-    Shapes:  labels (N,), predictions (N,) of integers below `classes` -> (classes, classes) of int64
-    Raises:  ShapeError if the lengths differ, IndexRangeError for other numbers
+    Shapes:
+        labels (N,), predictions (N,) of integers below `classes` -> (classes, classes) of int64
+    Raises:
+        ShapeError: if the lengths differ
+        IndexRangeError: for other numbers
     Example:
         >>> tg.viz.confusion_matrix([0, 1, 1], [0, 1, 0], 2).tolist()
         [[1, 0], [1, 1]]
@@ -149,9 +159,14 @@ def plot_confusion(
 ) -> Figure:
     """Draw the confusion matrix: counts in every cell, mistakes coloured by how many there are.
 
-    Shapes:  labels (N,), predictions (N,) of integers that number the names
-    Args:    names: of the classes, as many as there are; path: a file to write (.png, .svg, .pdf)
-    Raises:  as confusion_matrix; MissingDependencyError without matplotlib
+    Shapes:
+        labels (N,), predictions (N,) of integers that number the names
+    Args:
+        names: of the classes, as many as there are
+        path: a file to write (.png, .svg, .pdf)
+    Raises:
+        ShapeError, IndexRangeError: as confusion_matrix
+        MissingDependencyError: without matplotlib
     """
     counts = confusion_matrix(labels, predictions, len(names))
     wrong = counts * (1 - np.eye(len(names), dtype=counts.dtype))

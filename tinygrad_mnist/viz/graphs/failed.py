@@ -43,7 +43,7 @@ def failed(
         names: as in `viz.graph`, and so are the options
 
     Raises:
-        ArgumentError where nothing has failed
+        ArgumentError: where nothing has failed
 
     Example:
         >>> import tinygrad_mnist as tg

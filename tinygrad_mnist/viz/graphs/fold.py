@@ -35,9 +35,10 @@ Depth: TypeAlias = int | None | Literal["page"]
 def units(repeats: Repeats, depth: Depth, max_nodes: int, opened: AbstractSet[Scope] = frozenset()) -> list[Unit]:
     """List what is drawn, first call first: single operations and folds.
 
-    Args:    opened: module calls that are open in any case. depth: levels of modules that are opened; None: all;
-             "page": as many as a page has room for, and at least one. Where there would be more than max_nodes boxes
-             still, the middle becomes one fold
+    Args:
+        opened: module calls that are open in any case
+        depth: levels of modules that are opened; None: all; "page": as many as a page has room for, and at least one.
+            Where there would be more than max_nodes boxes still, the middle becomes one fold
     """
     nodes = repeats.nodes
 

@@ -41,13 +41,15 @@ def graph(
             None every operation. Of more operations than max_nodes the middle is one box that counts them
         direction: "TB" down, "LR" to the right
         show_values: write ranges of values and gradients
-        gradients: differentiate the tensor, and show the gradient of all that it was computed from; `.grad` stays as
-            it was, and so does the graph
-        repeats: draw what repeats itself once; key: explain the colours below the picture
+        gradients: differentiate the tensor, and show the gradient of all that it was computed from; `.grad` stays as it
+            was, and so does the graph
+        repeats: draw what repeats itself once
+        key: explain the colours below the picture
 
     Raises:
-        DTypeError, ArgumentError for arguments of the wrong kind; GradientError where there are no gradients;
-        rendering what is returned raises MissingDependencyError without graphviz's program `dot` and pygraphviz
+        DTypeError, ArgumentError: for arguments of the wrong kind
+        GradientError: where there are no gradients
+        MissingDependencyError: from rendering what is returned, without graphviz's program `dot` and pygraphviz
 
     Example:
         >>> x = tg.tensor([1.0, 2.0], requires_grad=True)

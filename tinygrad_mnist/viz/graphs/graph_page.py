@@ -44,7 +44,9 @@ class View:
 def graph_page(trace: Trace, shown: list[Unit], draw: Draw, title: str) -> str:
     """Write the page.
 
-    Args:    shown: the boxes of the picture, which the page opens with; draw: lays boxes out
+    Args:
+        shown: the boxes of the picture, which the page opens with
+        draw: lays boxes out
     """
     calls = sorted(with_callers(node.scope for node in trace.nodes), key=lambda scope: scope.depth)
     closed = {unit.scope for unit in shown if isinstance(unit, Fold)}
@@ -171,7 +173,8 @@ def measured(value: Value) -> dict[str, Any]:
 def spread(array: Array) -> dict[str, Any]:
     """Count values in equal steps from the least to the greatest, and measure mean and standard deviation.
 
-    Shapes:  array (*A) of numbers or booleans
+    Shapes:
+        array (*A) of numbers or booleans
     """
     flat = array.reshape(-1)
     some = flat[:: -(-flat.size // SAMPLE)].astype(np.float64)

@@ -39,7 +39,8 @@ def scale_of(array: Array) -> tuple[tuple[tuple[int, int, int], ...], float]:
 def levels(array: Array, scale: Any, limit: float) -> Array:
     """Give the places of values in the palette.
 
-    Shapes:  array (...) -> uint8 (...)
+    Shapes:
+        array (...) -> uint8 (...)
     """
     values = array.astype(np.float64)
     with np.errstate(all="ignore"):
@@ -63,7 +64,8 @@ def thinned(size: int, most: int) -> slice:
 def tiled(array: Array) -> tuple[list[tuple[int, int, Array]], str]:
     """Lay matrices out: of four dimensions the first two are rows and columns, else close to a square.
 
-    Returns: (row, column, matrix) of each, and in words which are left out
+    Returns:
+        (row, column, matrix) of each, and in words which are left out
     """
     matrix = array.reshape(1, -1) if array.ndim < 2 else array
     height, width = matrix.shape[-2:]
@@ -82,7 +84,8 @@ def tiled(array: Array) -> tuple[list[tuple[int, int, Array]], str]:
 def heat_map(array: Array) -> tuple[str, str]:
     """Draw an array that is not empty.
 
-    Returns: the address of the picture (data:image/png...), and in words what of the array it leaves out
+    Returns:
+        the address of the picture (data:image/png...), and in words what of the array it leaves out
     """
     scale, limit = scale_of(array)
     tiles, left_out = tiled(array)
@@ -114,8 +117,10 @@ def ordinal(n: int) -> str:
 def png(picture: Array, colours: Array) -> str:
     """Write a picture as an address that holds it.
 
-    Shapes:  picture uint8 (H, W), places in colours; colours uint8 (256, 3): red, green, blue
-    Source:  PNG, third edition (W3C 2025), sections 5, 9 and 11
+    Shapes:
+        picture uint8 (H, W), places in colours; colours uint8 (256, 3): red, green, blue
+    Source:
+        PNG, third edition (W3C 2025), sections 5, 9 and 11
     """
     height, width = picture.shape
     rows = np.concatenate([np.zeros((height, 1), np.uint8), picture], 1)  # 0: no filter

@@ -99,9 +99,12 @@ class Explanation:
     def shares(self, samples: Any) -> Array:
         """Split the gradient by samples of the batch: they add up to `exact`, but for a term without samples.
 
-        Args:    samples: how many there are, or their images
-        Shapes:  -> (N,) of float64
-        Raises:  ArgumentError if no operation between loss and entry has as many rows
+        Args:
+            samples: how many there are, or their images
+        Shapes:
+            -> (N,) of float64
+        Raises:
+            ArgumentError: if no operation between loss and entry has as many rows
         """
         count = samples if isinstance(samples, int) else len(samples)
         found, _ = self.cone.shares(count)
@@ -182,7 +185,10 @@ class Explanation:
     def plot_samples(self, images: Any, labels: Any = None, path: Any = None, *, count: int = 12) -> Any:
         """Draw the samples with the largest shares beside them.
 
-        Args:    images: the batch, (N, 1, H, W), (N, H, W) or (N, H·W); labels: (N,); count: how many to draw
+        Args:
+            images: the batch, (N, 1, H, W), (N, H, W) or (N, H·W)
+            labels: (N,)
+            count: how many to draw
         """
         return drawing.plot_samples(self, images, labels, count, path)
 
@@ -204,8 +210,8 @@ def explain(
         closure: a function that computes the loss again, for the difference; needed where a Function was called
         width: of more elements that feel the entry in one result, those are followed through which most flows
     Raises:
-        GraphFreedError after backward: explain first, or backward(retain_graph=True)
-        DTypeError, ArgumentError, GradientError for what is no scalar loss, or no single entry of what it depends on
+        GraphFreedError: after backward: explain first, or backward(retain_graph=True)
+        DTypeError, ArgumentError, GradientError: for what is no scalar loss, or no single entry of what it depends on
     Example:
         >>> w = tg.tensor([2.0, 3.0], requires_grad=True)
         >>> found = viz.explain((w * w).sum(), w[1])

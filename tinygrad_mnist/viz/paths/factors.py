@@ -98,7 +98,8 @@ class Call:
     def entries(self, position: int, columns: Array, rows: Array, most: int = 10**9) -> Entries:
         """List the derivatives that are not 0 of some elements of the result by some of an argument (flat, sorted).
 
-        Raises:  TooMany if there are more than `most`
+        Raises:
+            TooMany: if there are more than `most`
         """
         x, primitive = self.args[position], self.inner.primitive
         if not columns.size or not rows.size:
@@ -139,7 +140,9 @@ def probed(apply: Linear, shape: tuple[int, ...], elements: Array, seen: Array) 
     times one mark of the group, that mark tells whose it is; else the group is halved. A third, random sending checks.
 
     Args:
-        shape: of what the map takes; elements: flat places in it; seen: flat places of the images to look at
+        shape: of what the map takes
+        elements: flat places in it
+        seen: flat places of the images to look at
     """
     rng = np.random.default_rng(len(elements))
     marks = 1 + rng.random(math.prod(shape))

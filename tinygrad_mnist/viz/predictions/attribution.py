@@ -56,11 +56,17 @@ def chosen(owner: str, labels: Labels, scores: Array) -> Array:
 def saliency(model: Callable[[Any], Any], images: TensorLike, labels: Labels = None) -> Array:
     """Differentiate the score of a class by each pixel.
 
-    Args:    labels: a class for each image, or one for all; None: those that the model predicts
-    Shapes:  images (N, ...) as the model takes them -> the same
-    Units:   score per unit of a pixel, with its sign
-    Raises:  DTypeError for images of integers; ShapeError, ArgumentError for labels that do not fit
-    Source:  Simonyan et al. 2014 (arXiv:1312.6034), section 3, which draws the largest size over the channels
+    Args:
+        labels: a class for each image, or one for all; None: those that the model predicts
+    Shapes:
+        images (N, ...) as the model takes them -> the same
+    Units:
+        score per unit of a pixel, with its sign
+    Raises:
+        DTypeError: for images of integers
+        ShapeError, ArgumentError: for labels that do not fit
+    Source:
+        Simonyan et al. 2014 (arXiv:1312.6034), section 3, which draws the largest size over the channels
     """
     return _saliency(model, images, labels)[0]
 
@@ -87,14 +93,15 @@ def occlusion(
 
     Args:
         labels: a class for each image, or one for all; None: those that the model predicts
-        size: pixels along a side of the square; stride: pixels from one to the next
+        size: pixels along a side of the square
+        stride: pixels from one to the next
         value: what is put there; None: the smallest value in the images, the background of MNIST
     Shapes:
         images (N, 1, H, W), (N, 3, H, W), (N, H, W) or (N, H·W) -> (N, H, W)
     Units:
         probability that is lost, -1 to 1; below 0 where the class gains
     Raises:
-        as `saliency`; ArgumentError for a square that does not fit
+        DTypeError, ShapeError, ArgumentError: as `saliency`, and for a square that does not fit
     Source:
         Zeiler and Fergus 2014 (arXiv:1311.2901), section 4.2
     """
@@ -139,9 +146,14 @@ def plot_saliency(
 ) -> Figure:
     """Draw images, and beside each how steeply the score of a class depends on each pixel.
 
-    Args:    as of `saliency`; path: a file to write (.png, .svg, .pdf)
-    Units:   score per unit of a pixel; each map has its own scale, from 0 to the largest size of a derivative
-    Raises:  as `saliency`; MissingDependencyError without matplotlib
+    Args:
+        model, images, labels: as of `saliency`
+        path: a file to write (.png, .svg, .pdf)
+    Units:
+        score per unit of a pixel; each map has its own scale, from 0 to the largest size of a derivative
+    Raises:
+        DTypeError, ShapeError, ArgumentError: as `saliency`
+        MissingDependencyError: without matplotlib
     """
     g, classes, p = _saliency(model, images, labels)
     size = np.abs(g)
@@ -157,9 +169,14 @@ def plot_occlusion(
 
     Orange places speak for the class, blue ones against it.
 
-    Args:    as of `occlusion`; path: a file to write (.png, .svg, .pdf)
-    Units:   probability; each map has its own scale, which is written above it, from 1 % on
-    Raises:  as `occlusion`; MissingDependencyError without matplotlib
+    Args:
+        model, images, labels, size, stride, value: as of `occlusion`
+        path: a file to write (.png, .svg, .pdf)
+    Units:
+        probability; each map has its own scale, which is written above it, from 1 % on
+    Raises:
+        DTypeError, ShapeError, ArgumentError: as `occlusion`
+        MissingDependencyError: without matplotlib
     """
     maps, classes, p = _occlusion(model, images, labels, size, stride, value)
     return finished(_pairs("plot_occlusion", images, maps, classes, p, PROBABILITY, True), path, "plot_occlusion")

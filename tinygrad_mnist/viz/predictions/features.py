@@ -29,10 +29,15 @@ def plot_weights(module: Any, path: Path = None, *, count: int = 32) -> Figure:
 
     Blue is below 0, orange above, all on one scale. The channels of a filter are tiles of its image.
 
-    Args:    module: a layer, or a model, whose first layer with such weights is drawn; count: how many units at most;
-             path: a file to write (.png, .svg, .pdf)
-    Shapes:  weights (O, C, KH, KW), or (O, H·W) of square images
-    Raises:  ShapeError where no layer has weights that are images; MissingDependencyError without matplotlib
+    Args:
+        module: a layer, or a model, whose first layer with such weights is drawn
+        count: how many units at most
+        path: a file to write (.png, .svg, .pdf)
+    Shapes:
+        weights (O, C, KH, KW), or (O, H·W) of square images
+    Raises:
+        ShapeError: where no layer has weights that are images
+        MissingDependencyError: without matplotlib
     """
     title, weights = first_weights(module)
     shown_of = weights[:count]
@@ -69,7 +74,8 @@ def first_weights(module: Any) -> tuple[str, Array]:
 def tiled(planes: Array) -> Array:
     """Put the channels of a filter beside and below each other, with a gap that is not drawn.
 
-    Shapes:  planes (C, H, W) -> (H', W') with NaN in the gaps; of one channel (H, W)
+    Shapes:
+        planes (C, H, W) -> (H', W') with NaN in the gaps; of one channel (H, W)
     """
     count, height, width = planes.shape
     across = count if count <= 3 else math.ceil(math.sqrt(count))
@@ -82,8 +88,11 @@ def tiled(planes: Array) -> Array:
 def feature_maps(model: Any, image: TensorLike) -> list[tuple[str, Array]]:
     """Run one image through a model and list what its innermost modules gave, in order of calls.
 
-    Shapes:  image as the model takes it, a batch of one -> (C, H, W) or (D,) for each
-    Raises:  DTypeError for what is no model; ShapeError for more than one image
+    Shapes:
+        image as the model takes it, a batch of one -> (C, H, W) or (D,) for each
+    Raises:
+        DTypeError: for what is no model
+        ShapeError: for more than one image
     Example:
         >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
         >>> [(name, maps.shape) for name, maps in tg.viz.feature_maps(model, tg.rand(1, 1, 8, 8))][:2]
@@ -117,9 +126,13 @@ def plot_feature_maps(model: Any, image: TensorLike, path: Path = None, *, count
     Blue is below 0, orange above; each row has a scale of its own, which is written beside it. What a layer gives as
     a vector is drawn as a strip.
 
-    Args:    image: a batch of one, as the model takes it; count: maps of a layer at most;
-             path: a file to write (.png, .svg, .pdf)
-    Raises:  ShapeError for more than one image; MissingDependencyError without matplotlib
+    Args:
+        image: a batch of one, as the model takes it
+        count: maps of a layer at most
+        path: a file to write (.png, .svg, .pdf)
+    Raises:
+        ShapeError: for more than one image
+        MissingDependencyError: without matplotlib
     """
     maps = feature_maps(model, image)
     if not maps:

@@ -52,7 +52,8 @@ def hide_axes(axes: Any) -> None:
 def as_images(owner: str, images: Any) -> Array:
     """Bring a batch to (N, H, W), or (N, H, W, 3) in 0 to 1 for colours.
 
-    Raises:  ShapeError for what is no batch of images
+    Raises:
+        ShapeError: for what is no batch of images
     """
     x: Array = bare(images)
     if x.ndim == 4 and x.shape[1] == 3:

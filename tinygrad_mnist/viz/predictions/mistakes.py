@@ -27,7 +27,8 @@ TRUE, TAKEN, OTHER = "#3b75af", "#d9822b", "#c9d0d8"
 class Mistake:
     """An image that was taken for another class. index counts the data from 0, in the order in which they came.
 
-    Shapes:  image as the data have it, without N; probabilities (classes,), each 0 to 1
+    Shapes:
+        image as the data have it, without N; probabilities (classes,), each 0 to 1
     """
 
     index: int
@@ -40,9 +41,13 @@ class Mistake:
 def mistakes(model: Any, data: Iterable[Any], count: int = 16) -> list[Mistake]:
     """Find the images that a model is most surely wrong about: least probability of the true class first.
 
-    Args:    data: batches (images, labels), as of a DataLoader, or one pair of images and labels
-    Shapes:  images (N, ...) as the model takes them, labels (N,) of class numbers; the model gives (N, classes)
-    Raises:  DTypeError for other data; ShapeError for labels, or scores of the model, that do not fit
+    Args:
+        data: batches (images, labels), as of a DataLoader, or one pair of images and labels
+    Shapes:
+        images (N, ...) as the model takes them, labels (N,) of class numbers; the model gives (N, classes)
+    Raises:
+        DTypeError: for other data
+        ShapeError: for labels, or scores of the model, that do not fit
     """
     found: list[Mistake] = []
     start = 0
@@ -77,9 +82,14 @@ def plot_mistakes(
 ) -> Figure:
     """Draw the images that a model is most surely wrong about, with the probabilities that it gave to the classes.
 
-    Args:    data: batches (images, labels), or one pair; path: a file to write (.png, .svg, .pdf);
-             names: of the classes, in place of their numbers
-    Raises:  as `mistakes`; ArgumentError where there is no mistake; MissingDependencyError without matplotlib
+    Args:
+        data: batches (images, labels), or one pair
+        path: a file to write (.png, .svg, .pdf)
+        names: of the classes, in place of their numbers
+    Raises:
+        DTypeError, ShapeError: as `mistakes`
+        ArgumentError: where there is no mistake
+        MissingDependencyError: without matplotlib
     """
     worst = mistakes(model, data, count)
     if not worst:

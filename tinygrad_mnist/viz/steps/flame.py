@@ -45,11 +45,15 @@ class Bar:
 def flame(step: Replayed, path: Path | None = None, title: str = "") -> Figure:
     """Draw where the time of a compiled step goes, by module: forward, backward and updates, in the program's order.
 
-    Args:    path: a file to write (.png, .svg, .pdf)
-    Units:   microseconds, the median of 20 runs on copies; a kernel of the backend "numba" is timed as a whole, and
-             stands in the module that all its instructions belong to, if there is one
-    Raises:  DTypeError for what is not compiled, CaptureError before the first call, MissingDependencyError without
-             matplotlib
+    Args:
+        path: a file to write (.png, .svg, .pdf)
+    Units:
+        microseconds, the median of 20 runs on copies; a kernel of the backend "numba" is timed as a whole, and stands
+        in the module that all its instructions belong to, if there is one
+    Raises:
+        DTypeError: for what is not compiled
+        CaptureError: before the first call
+        MissingDependencyError: without matplotlib
     """
     found = bars(checked(step, "flame").program(True))
     if not found[0].time:

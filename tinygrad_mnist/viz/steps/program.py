@@ -35,11 +35,17 @@ class Replayed(Protocol):
 def program(step: Replayed, *, direction: str = "TB", measure: bool = True) -> Picture:
     """Draw the program that the latest call of a compiled step ran: a row for each module, its backward pass beside it.
 
-    Args:    direction: "TB" down, "LR" to the right. measure: time every instruction first, on copies
-    Units:   the height of a box is the median of its microseconds, by the scale in the key; short times get the height
-             that their text needs. What a kernel of the backend "numba" does can only be timed as a whole: see the key
-    Raises:  DTypeError for what is not compiled, ArgumentError for another direction, CaptureError before the first
-             call; rendering what is returned raises MissingDependencyError without `dot` and pygraphviz
+    Args:
+        direction: "TB" down, "LR" to the right
+        measure: time every instruction first, on copies
+    Units:
+        the height of a box is the median of its microseconds, by the scale in the key; short times get the height that
+        their text needs. What a kernel of the backend "numba" does can only be timed as a whole: see the key
+    Raises:
+        DTypeError: for what is not compiled
+        ArgumentError: for another direction
+        CaptureError: before the first call
+        MissingDependencyError: from rendering what is returned, without `dot` and pygraphviz
     Example:
         >>> step = tg.compile(lambda x: (x * x).sum())
         >>> loss = step(tg.ones(3))
