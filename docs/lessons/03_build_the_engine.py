@@ -220,6 +220,7 @@ checks = {
     "broadcast_to": (lambda x: broadcast_to(x, shape=(2, 3)), (3,)),
     "used three times": (lambda a, b: tanh(a * b + a) * a, (2, 3), (3,)),
 }  # fmt: skip
+assert len(checks) == 13 + 1
 for name, (function, *shapes) in checks.items():
     check(function, *shapes)
     print("right at orders 1 and 2:", name)
@@ -245,7 +246,7 @@ refused(tg.errors.GradcheckError, check, wrong, (2, 3), (3,))
 # It learns
 # ---------
 #
-# 1,437 handwritten digits of 8 by 8 pixels (they come with scikit-learn), a network of two layers, plain gradient
+# Handwritten digits of 8 by 8 pixels (they come with scikit-learn), a network of two layers, plain gradient
 # descent. The loss is the mean of ``-log p``, where ``p`` is the probability given to the true digit; it is
 # picked out by a product with rows ``truth`` that are 1 in one place and 0 elsewhere.
 
@@ -277,7 +278,7 @@ for _ in range(30):
 test_images, test_labels = tg.data.load_digits_arrays(train=False)
 guesses = scores(Tensor(test_images.reshape(-1, 64) / 255)).data.argmax(axis=1)
 right = (guesses == test_labels).mean()
-print(f"loss {loss.data:.3f}; of 360 digits that it never saw {right:.1%} are read right")
+print(f"loss {loss.data:.3f}; of {len(test_labels)} digits that it never saw {right:.1%} are read right")
 assert right > 0.93
 
 # %%

@@ -79,6 +79,7 @@ print("right at orders 1 and 2")
 value, slope = tg.func.jvp(log_cosh, (points,), (tg.ones_like(points),))
 compiled = tg.compile(lambda x: tg.autograd.grad(log_cosh(x).sum(), x)[0])
 assert tg.allclose(slope, tg.tanh(points)) and tg.allclose(compiled(points), tg.tanh(points))
+assert tg.allclose(tg.func.vmap(log_cosh)(points), log_cosh(points))
 tg.viz.graph(log_cosh(points).sum(), {"points": points}, gradients=True)
 
 # %%
