@@ -193,7 +193,7 @@ def test_files_are_short_named_and_introduced(path):
 def test_files_that_are_named_exist():
     root = Path(__file__).parents[1]
     pages = [*FILES, *root.glob("examples/**/*.py")]
-    files = [*pages, *root.glob("tests/**/*.py")]
+    files = [*pages, *root.glob("tests/**/*.py"), *root.glob("docs/*/*.py")]
     for page in [root / "README.md", *root.glob("docs/*.md"), *pages]:
         for name in re.findall(r"(?<![\w./])[a-z_/]+\.py\b", page.read_text(encoding="utf-8")):
             found = any(str(file).endswith(f"/{name}") for file in files)

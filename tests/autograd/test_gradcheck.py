@@ -77,6 +77,20 @@ def test_the_message_names_input_index_both_numbers_and_seed() -> None:
 # ---------------------------------------------------------------- two arguments, axes
 
 
+def test_the_message_names_a_function_with_a_backward_of_its_own() -> None:
+    class Halved(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g
+
+    with pytest.raises(GradcheckError, match="gradcheck: Halved: .*"):
+        gradcheck(Halved.apply, leaf(2))
+
+
 def test_swapped_arguments_are_caught() -> None:
     rules = {"a": lambda g, out, a, b: g / a, "b": lambda g, out, a, b: -g * a / b / b}
     op = plant(lambda a, b: a / b, rules, unbroadcast=sum_to)

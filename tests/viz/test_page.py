@@ -1,7 +1,11 @@
 """Pages: escaped, self-contained, and their numbers read back as they were."""
 
+import html
 import json
 import math
+import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,3 +67,51 @@ def test_nothing_is_loaded_from_elsewhere(browser, tmp_path):
     text = page.page("x", "<img src='https://example.org/a.png'>")
     browser.open(page.save_page(tmp_path / "a.html", text, "test"))
     assert any("Content Security Policy" in problem for problem in browser.problems())
+
+
+def saved(folder):
+    x = tg.tensor(3.0, requires_grad=True)
+    yield tg.viz.player(x * x, folder / "<player>.html", names={"x": x}), Path
+    yield tg.viz.graph(x * x).save(folder / "graph.htm"), str
+
+
+def test_the_path_of_a_page_is_a_path_that_shows_the_page(tmp_path):
+    formatter = pytest.importorskip("IPython.core.formatters").DisplayFormatter()
+    for path, kind in saved(tmp_path):
+        assert isinstance(path, kind) and path == kind(path) and kind(path).__class__ is not type(path)
+        assert Path(path).is_file() and type(pickle.loads(pickle.dumps(path))) is type(path)
+        shown, _ = formatter.format(path)
+        text = shown["text/html"]
+        (frame,) = re.findall("<iframe [^<>]*></iframe>", text)
+        assert frame == text, "what is in the page stays inside the attribute"
+        found = dict(re.findall(r'([\w-]+)="([^"]*)"', text))
+        assert found["sandbox"] == "allow-scripts" and found["class"] == "page"
+        assert html.unescape(found["srcdoc"]) == Path(path).read_text("utf-8")
+        assert html.unescape(found["title"]) == Path(path).name
+
+
+def test_what_is_no_page_is_a_path_as_any_other(tmp_path):
+    path = page.save_page(tmp_path / "a.html", "x", "draw")
+    (tmp_path / "a.txt").write_text("x")
+    assert path.parent._repr_html_() is None and path.with_suffix(".txt")._repr_html_() is None
+    path.write_bytes(b"\xff")
+    assert path._repr_html_() is None
+    path.unlink()
+    assert path._repr_html_() is None and str(path) == str(tmp_path / "a.html")
+
+
+def test_a_player_plays_inside_a_frame_that_reaches_nothing(browser, tmp_path):
+    for path, _ in saved(tmp_path):
+        around = tmp_path / "around.html"
+        around.write_text(f"<!DOCTYPE html><meta charset='utf-8'><p id='here'></p>{path._repr_html_()}", "utf-8")
+        browser.open(around)
+        browser.driver.switch_to.frame(browser.one("iframe.page"))
+        assert browser.run("document.body.innerText.length") > 20
+        if browser.all("#player"):
+            browser.one("#next").click()
+            browser.press("\ue014")  # the frame has the keys now
+            assert browser.one("#player").get_attribute("data-step") == "2"
+        reached = "(() => { try { return parent.document.title } catch (error) { return error.name } })()"
+        assert browser.run(reached) == "SecurityError"
+        browser.driver.switch_to.default_content()
+        assert browser.problems() == []

@@ -109,7 +109,8 @@ def gradgradcheck(
 
 
 def _name(func: Function) -> str:
-    return str(getattr(func, "__name__", repr(func)))
+    owner = getattr(func, "__self__", None)  # of a Function's `apply` its class tells more
+    return str(getattr(owner if isinstance(owner, type) else func, "__name__", repr(func)))
 
 
 def _outputs(result: Any) -> list[Tensor]:

@@ -151,7 +151,7 @@ def check_rule(rule: Any, name: str, positional: tuple[str, ...], static: set[st
     split = 0 if code is None else code.co_argcount
     rest = static if code is not None and code.co_flags & CO_VARKEYWORDS else set()  # to be passed on
     if got[:split] != positional or not {*got[split:]} <= static | more <= {*got[split:]} | rest:
+        keywords = f" and, keyword-only, {sorted(static | more)}" if static | more else ""
         raise TypeError(
-            f"{getattr(rule, '__name__', rule)}: a rule of {name} takes {positional} and, keyword-only, "
-            f"{sorted(static | more)}"
+            f"{getattr(rule, '__name__', rule)}: a rule of {name} takes {positional}{keywords}, got {tuple(got)}"
         )

@@ -1,8 +1,9 @@
 """One self-contained page: text, numbers and a script in one file that opens without a network, light or dark.
 
 What comes from outside is escaped here: titles as HTML, numbers as JSON that cannot end its block. The look, and what
-all pages draw with (heat maps, numbers, elements), are assets/page.css and assets/page.js. Knows no graph; the pages
-of graphs and of the player are written with it.
+all pages draw with (heat maps, numbers, elements), are assets/page.css and assets/page.js. A page that was written is a
+`Page` or a `PageName`: its path, which shows the page in a notebook. Knows no graph; the pages of graphs and of the
+player are written with it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +28,36 @@ from ..core.graph import Var
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'"
 SHARED = ("page.css", "page.js")
 PAGES = (".html", ".htm")
+
+if TYPE_CHECKING:
+    OwnPath = Path
+else:
+    OwnPath = type(Path())  # which before Python 3.12 alone can be refined
+
+
+def frame(path: str | os.PathLike[str]) -> str | None:
+    """Show a page inside another, where its scripts run and can reach nothing else; None where there is no page."""
+    try:
+        text = Path(path).read_text("utf-8") if Path(path).suffix.lower() in PAGES else None
+    except (OSError, ValueError):  # it was moved, or is no text
+        text = None
+    if text is None:
+        return None
+    look = 'class="page" sandbox="allow-scripts" width="100%" height="640" frameborder="0"'
+    return f'<iframe {look} title="{html.escape(Path(path).name)}" srcdoc="{html.escape(text)}"></iframe>'
+
+
+class Page(OwnPath):
+    """The path of a page, which a notebook shows as the page itself."""
+
+    _repr_html_ = frame
+
+
+class PageName(str):
+    """The same as text, for those who give names of files."""
+
+    __slots__ = ()
+    _repr_html_ = frame
 
 
 def asset(name: str) -> str:
@@ -56,9 +87,11 @@ def page(title: str, body: str, *, assets: tuple[str, ...] = (), data: Any = Non
     )
 
 
-def save_page(path: str | os.PathLike[str], text: str, owner: str) -> Path:
+def save_page(path: str | os.PathLike[str], text: str, owner: str) -> Page:
     """Write a page to a file, whole or not at all.
 
+    Returns:
+        its path, which shows the page
     Raises:
         ArgumentError: for a name that no browser would show as a page
         OutputError: if it cannot be written
@@ -69,7 +102,7 @@ def save_page(path: str | os.PathLike[str], text: str, owner: str) -> Path:
         raise ArgumentError(what, got=os.fspath(path), expected="a name that ends in .html")
     output_folder(final.parent)
     write_whole(final, text.encode(errors="replace"), owner)  # half a surrogate in a name, say
-    return final
+    return Page(final)
 
 
 def as_json(data: Any) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..core.errors import ArgumentError, MissingDependencyError
 from ..core.files import output_folder, output_path, write_whole
-from .page import PAGES, page, save_page
+from .page import PAGES, PageName, page, save_page
 
 try:
     import graphviz  # type: ignore[import-untyped]
@@ -111,7 +111,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         """Write the picture (name.svg, .png, .pdf), a page that opens modules (.html), or the DOT text (.dot, .gv).
 
         Returns:
-            the path
+            the path; a notebook shows that of a page as the page
         Raises:
             ArgumentError: for another ending
             OutputError: if it cannot be written
@@ -124,7 +124,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             raise ArgumentError(what, got=os.fspath(filename), expected=f"a name that ends in {known}")
         if suffix in PAGES:
             path = output_path(directory or "", "viz.graph") / filename
-            return str(save_page(path, self.page() if self.written is None else self.written(), "viz.graph"))
+            return PageName(save_page(path, self.page() if self.written is None else self.written(), "viz.graph"))
         if suffix in PICTURES:
             path = output_path(directory or "", "viz.graph") / filename
             write_whole(path, self.pipe(format=suffix[1:]), "viz.graph")

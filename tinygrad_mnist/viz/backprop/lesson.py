@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from ...core.graph import Array, Node, Var
 from ...core.stale import changed_since
 from ..graphs.trace import Trace, Value
 from ..label import number as digits
-from ..page import as_json, page, save_page
+from ..page import Page, as_json, page, save_page
 from .arrays import LEAST, Arrays, elements_for, image_shaped
 from .backward import Pass, Pulled, Share, watch
 from .formulas import arguments_of, describe, result_line, rule_line, spelled_number
@@ -29,7 +28,7 @@ SIZE = 850_000  # characters of data, to which the drawing and the scripts come
 ASSETS = ("player.css", "player_cards.js", "player_steps.js", "player.js")
 
 
-def write(loss: Var, path: str | os.PathLike[str], names: Mapping[str, Var | Array], title: str) -> Path:
+def write(loss: Var, path: str | os.PathLike[str], names: Mapping[str, Var | Array], title: str) -> Page:
     """Write the page of a loss that can be played."""
     run, trace = watch(loss), Trace([loss], names, repeats=False)
     lesson = Lesson(run, trace, Arrays(LEAST))

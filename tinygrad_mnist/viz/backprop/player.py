@@ -38,7 +38,7 @@ def player(
         names: {"x": x} for tensors or arrays; parameters of modules are named without
         title: what stands above
     Returns:
-        the path
+        the path; a notebook shows it as the page, in a frame
     Raises:
         DTypeError, GradientError: for what is no such loss
         ArgumentError: for more than 1,000 operations, or another ending
