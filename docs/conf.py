@@ -19,13 +19,14 @@ release = version = tinygrad_mnist.__version__
 
 extensions = [
     "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton",
-    "sphinx_design", "sphinx_gallery.gen_gallery",
+    "sphinx_design", "sphinx_gallery.gen_gallery", "figures", "mathml",
 ]  # fmt: skip
 exclude_patterns = ["_build", "lessons", "extensions", "**/README.*", "**/GALLERY_HEADER.*", "teachers/*.py"]
 suppress_warnings = ["config.cache"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block"]
 myst_heading_anchors = 3
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "tinygrad_mnist"
 html_static_path = ["_static"]

@@ -1,8 +1,8 @@
-"""Print the figures that are measured, not tested: size, import time, cost of recording an operation.
+"""Print figures that are measured, not tested: size, planted mistakes, import time, cost of recording an operation.
 
     python tests/print_figures.py
 
-Expected: some ten seconds; the times mean something on an otherwise idle machine only.
+Expected: some twenty seconds; the times mean something on an otherwise idle machine only.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+import mutate_rules
+from cases import CASES
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
@@ -56,6 +59,9 @@ def main():
     lines = sum(len(f.read_text(encoding="utf-8").splitlines()) for f in files)
     rules = sum(len(p.rules) for p in registry.values())
     print(f"package: {lines:,} lines in {len(files)} files; {len(registry)} primitives with {rules} rules")
+    compared = sum(case.torch is not None for case in CASES.values())
+    mistakes = len(mutate_rules.all_mutants())
+    print(f"{len(CASES)} cases, {compared} with PyTorch's twin; {mistakes:,} mistakes to be planted")
 
     compileall.compile_dir(PACKAGE, quiet=1)  # as after an installation
     command = [sys.executable, "-c", IMPORT]
