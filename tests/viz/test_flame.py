@@ -50,6 +50,17 @@ def drawn_bars(figure):
     return axes, bars
 
 
+def test_a_narrow_picture_has_the_same_bars_and_shorter_labels():
+    held = Held(step_of(), [float(3 * i + 1) for i in range(100)])
+    wide, narrow = tg.viz.flame(held), tg.viz.flame(held, width=5)
+    assert (wide.get_figwidth(), narrow.get_figwidth()) == (12, 5)
+    assert drawn_bars(wide)[1] == drawn_bars(narrow)[1]
+    labels = [[len(text.get_text()) for text in figure.axes[0].texts] for figure in (wide, narrow)]
+    assert all(a >= b for a, b in zip(*labels, strict=True)) and sum(labels[0]) > sum(labels[1])
+    for text, bar in zip(narrow.axes[0].texts, narrow.axes[0].patches, strict=True):
+        assert len(text.get_text()) * flame.CHARACTER <= 72 * 4.6 * bar.get_width() / narrow.axes[0].get_xlim()[1]
+
+
 def test_widths_are_the_times_and_each_bar_lies_in_one_above():
     held = Held(step_of(), [float(3 * i + 1) for i in range(100)])
     program = held.program()

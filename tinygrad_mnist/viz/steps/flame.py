@@ -42,11 +42,12 @@ class Bar:
     leaf: bool = False
 
 
-def flame(step: Replayed, path: Path | None = None, title: str = "") -> Figure:
+def flame(step: Replayed, path: Path | None = None, title: str = "", width: float = 12.0) -> Figure:
     """Draw where the time of a compiled step goes, by module: forward, backward and updates, in the program's order.
 
     Args:
         path: a file to write (.png, .svg, .pdf)
+        width: of the picture, in inches; labels are cut to what fits into their bar
     Units:
         microseconds, the median of 20 runs on copies; a kernel of the backend "numba" is timed as a whole, and stands
         in the module that all its instructions belong to, if there is one
@@ -59,9 +60,9 @@ def flame(step: Replayed, path: Path | None = None, title: str = "") -> Figure:
     if not found[0].time:
         raise ArgumentError("flame: the step computes nothing that takes time.", got=type(step).__name__)
     rows = 1 + max(bar.row for bar in found)
-    drawn = figure(12, 1.5 + 0.34 * rows)
+    drawn = figure(width, 1.5 + 0.34 * rows)
     axes: Any = drawn.subplots()
-    points = (12 - 0.4) * 72 / found[0].time  # of a microsecond
+    points = (width - 0.4) * 72 / found[0].time  # of a microsecond
     for bar in found:
         _, dark, pale = bar.phase
         color = dark if bar.leaf else pale
