@@ -5,7 +5,7 @@
     python docs/pictures.py --out /tmp/seen   # somewhere else
 
 Needs the programs chromium and chromedriver, `dot` or pygraphviz, and: pip install selenium pytest Pillow, beside what
-the examples need. MNIST is found as everywhere (TINYGRAD_MNIST_DATA); without it the small digits do for all but doctor.
+the examples need. MNIST is found as everywhere (TINYGRAD_MNIST_DATA); without it the small digits do, but for doctor.
 Expected: a line for each file with its size, 900 KB in all at most. Files are written whole, and only when all could
 be drawn. What is on a picture is what the package drew; only the place of things on a page is set here (LAYOUT).
 """
