@@ -198,7 +198,7 @@ assert along < 4 * gradient and whole > 50 * along
 #
 # Gradient descent knows the slope only: it must take small steps, or it overshoots where the ground bends. Newton's
 # method knows how the ground bends. It walks to the minimum of the parabola that fits here, which is the step
-# *−H⁻¹ ∇f*. The test is Rosenbrock's valley, *(1 − a)² + 100 (b − a²)²*: a narrow, curved
+# *−H⁻¹ g*, with the gradient *g*. The test is Rosenbrock's valley, *(1 − a)² + 100 (b − a²)²*: a narrow, curved
 # valley with its lowest point at (1, 1).
 
 
