@@ -5,7 +5,7 @@
 You have written the training loop often enough to know it. ``tg.training.fit`` is that loop, with validation, figures,
 early stopping, and a file from which a training that was killed goes on. At the end you can use all of it, write a
 callback of your own, kill a training and get the same bits, and search for good settings with scikit-learn. It runs in
-about 15 seconds and reads in half an hour. ``docs/training.md`` has all the details.
+about 15 seconds and reads in half an hour. :doc:`/training` has all the details.
 """
 
 import subprocess
