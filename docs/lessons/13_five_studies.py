@@ -74,7 +74,7 @@ for colour, way in zip(COLOURS, WAYS, strict=True):
         optimizer.step()
         curve.append((model(x_test).argmax(1) == y_test).float().mean().item())
     reached[way] = curve[-1]
-    left.hist(np.abs(hidden).ravel(), 30, (0, 1), histtype="step", color=colour, label=way, density=True)
+    left.hist(np.abs(hidden).ravel(), 30, range=(0, 1), histtype="step", color=colour, label=way, density=True)
     right.plot(curve, color=colour, label=way)
     shares = "{:.0%}, with pixels to 255 {:.0%}".format(*saturated[way])
     print(f"{way:13} saturated {shares}; accuracy after 60 steps {curve[-1]:.2f}")
