@@ -273,8 +273,8 @@ assert len(set(draws)) == 4 and cured(-tg.ones(3))[0][0].item() > 0
 # ---------
 #
 # 1. (5 minutes) Predict the number of matrix products of a step with three ``Linear`` layers, then assert it.
-# 2. (10 minutes) Let the images require a gradient (``tg.tensor(images, requires_grad=True)``, and ``images.grad = None``
-#    before each call; the error says so where you forget). Which line is added to the program? Assert how many
+# 2. (10 minutes) Let the images require a gradient: ``x = tg.tensor(images, requires_grad=True)``, and ``x.grad = None``
+#    before each call (the error says so where you forget). Which line is added to the program? Assert how many
 #    multiplications it makes.
 # 3. (15 minutes) Replace SGD by ``tg.optim.Adam``. What share of the step do updates take now? Read it from
 #    ``op.name == "update"`` and ``op.microseconds``. With which ``hidden`` is the share the largest?
