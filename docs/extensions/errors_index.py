@@ -23,7 +23,7 @@ from tinygrad_mnist.core import errors
 PACKAGE = Path(tg.__file__).parent
 CLASSES = {n: k for n, k in vars(errors).items() if isinstance(k, type) and issubclass(k, errors.TinygradError)}
 CURES = {  # what helps where a message has no line `try`
-    "TinygradError": "Read the lines `in`, `got`, `expected` and `try`. Catch this to catch all that the package raises.",
+    "TinygradError": "Read the lines `in`, `got`, `expected` and `try`. Catch this to catch all of them.",
     "ShapeError": "Print the shapes of what you pass, and compare them with the line `expected`; `tg.summary` lists "
     "those of a model, and `tg.viz.failed()` draws the call that failed.",
     "DTypeError": "Convert: `x.float()`, `x.long()`, or `tg.tensor(x)` for what is no tensor.",
