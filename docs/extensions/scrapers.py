@@ -3,6 +3,7 @@
 sphinx-gallery asks after each cell, and shows HTML and text by itself (`capture_repr` in conf.py).
 """
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ FORMS = {"_repr_svg_": ".svg", "_repr_png_": ".png"}
 
 def pictures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any], **_: Any) -> str:
     """Save what the cell ended with, if it can be drawn, and give the text that shows it."""
-    value = block_vars["example_globals"].get("___")  # sphinx-gallery's name for a cell's last value
+    value = block_vars["example_globals"].pop("___", None)  # sphinx-gallery's name for a cell's last value
     for method, ending in FORMS.items():
         drawn = getattr(value, method, lambda: None)() if not hasattr(value, "_repr_html_") else None
+        if drawn is None and method == "_repr_png_" and hasattr(value, "savefig"):  # a figure of matplotlib itself
+            value.savefig(stream := io.BytesIO(), format="png", dpi=110, facecolor="white")
+            drawn = stream.getvalue()
         if drawn is not None:
             path = Path(next(block_vars["image_path_iterator"])).with_suffix(ending)
             path.write_bytes(drawn if isinstance(drawn, bytes) else drawn.encode())
