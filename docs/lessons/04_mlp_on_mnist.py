@@ -21,9 +21,9 @@ from tinygrad_mnist import nn
 # %%
 # The data
 # --------
-# MNIST is 60,000 images for training and 10,000 for testing. Each is 28 by 28 pixels, with a label from 0 to 9. They are
-# downloaded once. Where that cannot be done, ``open_dataset`` takes 1,797 smaller digits of scikit-learn instead, and
-# says so: this lesson runs on both, but only MNIST gives the accuracies that people quote.
+# MNIST is 60,000 images for training and 10,000 for testing. Each is 28 by 28 pixels, with a label from 0 to 9. They
+# are downloaded once. Where that cannot be done, ``open_dataset`` takes 1,797 smaller digits of scikit-learn instead,
+# and says so: this lesson runs on both, but only MNIST gives the accuracies that people quote.
 
 tg.manual_seed(0)  # the same numbers each time that this is run
 train_set, test_set, notice = tg.data.open_dataset()
@@ -63,14 +63,14 @@ print(len(train), len(valid), len(test_set))
 print("a batch:", tuple(images.shape), "and", tuple(labels.shape))
 
 # %%
-# A *batch* is a handful of images that are computed together. ``shuffle=True`` draws a new order for each *epoch*, which
-# is one pass over all training images.
+# A *batch* is a handful of images that are computed together. ``shuffle=True`` draws a new order for each *epoch*,
+# which is one pass over all training images.
 #
 # The model
 # ---------
-# 784 pixels go in. A ``Linear`` layer makes 128 numbers of them: each is a sum of all pixels, with one weight per pixel,
-# plus a bias. ``ReLU`` replaces negative numbers by 0. A second ``Linear`` layer makes 10 numbers, one per digit. These
-# are called *logits*: the largest one is the network's guess.
+# 784 pixels go in. A ``Linear`` layer makes 128 numbers of them: each is a sum of all pixels, with one weight per
+# pixel, plus a bias. ``ReLU`` replaces negative numbers by 0. A second ``Linear`` layer makes 10 numbers, one per
+# digit. These are called *logits*: the largest one is the network's guess.
 
 model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
 count = sum(p.numel() for p in model.parameters())
@@ -91,9 +91,9 @@ with tg.no_grad():
 # %%
 # The loss
 # --------
-# Training needs one number that says how wrong the guesses are. *Softmax* makes probabilities of logits: it takes
-# e to the power of each and divides by their sum. *Cross-entropy* is the mean of −log p, where p is the probability that
-# the network gave to the true digit. It is 0 if the network is sure and right, and grows without bound if it is sure and
+# Training needs one number that says how wrong the guesses are. *Softmax* makes probabilities of logits: it takes e to
+# the power of each and divides by their sum. *Cross-entropy* is the mean of −log p, where p is the probability that the
+# network gave to the true digit. It is 0 if the network is sure and right, and grows without bound if it is sure and
 # wrong.
 
 loss_function = nn.CrossEntropyLoss()
@@ -163,9 +163,9 @@ figure
 # ---------------------------------
 # Now take the lines away, one at a time. First the facts that are exact.
 #
-# **Without** ``loss.backward()`` there is no gradient at all: ``.grad`` is ``None``, and ``optimizer.step()`` has nothing
-# to go by. No parameter moves, and there is no error. **Without** ``optimizer.step()`` there are gradients, and no
-# parameter moves either.
+# **Without** ``loss.backward()`` there is no gradient at all: ``.grad`` is ``None``, and ``optimizer.step()`` has
+# nothing to go by. No parameter moves, and there is no error. **Without** ``optimizer.step()`` there are gradients, and
+# no parameter moves either.
 
 
 def fresh():
@@ -185,8 +185,9 @@ loss_function(other(images), labels).backward()
 assert other[1].weight.grad is not None and tg.equal(other[1].weight, before)
 
 # %%
-# **Without** ``optimizer.zero_grad()`` the new gradient is added to the old one. That is how ``backward`` is meant, since
-# it lets you add up the gradients of several losses. In a loop it means that each step also repeats all the steps before.
+# **Without** ``optimizer.zero_grad()`` the new gradient is added to the old one. That is how ``backward`` is meant,
+# since it lets you add up the gradients of several losses. In a loop it means that each step also repeats all the steps
+# before.
 
 other, opt = fresh()
 grads = []

@@ -17,10 +17,10 @@ from tinygrad_mnist.nn import functional as F
 # %%
 # Why not a Linear layer?
 # -----------------------
-# A ``Linear`` layer has one weight for each pixel. If a stroke moves by one pixel, it meets other weights, and the layer
-# must learn it again there. But a stroke is a stroke, wherever it is. So: take one *small* square of weights, and slide
-# it over the image. At each place multiply the weights with the pixels below, and add up. That is a **convolution**, and
-# the square of weights is its **filter**.
+# A ``Linear`` layer has one weight for each pixel. If a stroke moves by one pixel, it meets other weights, and the
+# layer must learn it again there. But a stroke is a stroke, wherever it is. So: take one *small* square of weights, and
+# slide it over the image. At each place multiply the weights with the pixels below, and add up. That is a
+# **convolution**, and the square of weights is its **filter**.
 #
 # By hand
 # -------
@@ -49,8 +49,8 @@ print("all sums:\n", by_hand)
 assert by_hand.tolist() == [[3, 3, -3]] * 3
 
 # %%
-# +3 where it gets brighter to the right, -3 where it gets darker. The filter fits at 3 places along each side, so 5 by 5
-# becomes 3 by 3: in general *n − size + 1*. The package does the same. It wants four axes: images, channels, rows,
+# +3 where it gets brighter to the right, -3 where it gets darker. The filter fits at 3 places along each side, so 5 by
+# 5 becomes 3 by 3: in general *n − size + 1*. The package does the same. It wants four axes: images, channels, rows,
 # columns.
 
 result = F.conv2d(tg.tensor(image[None, None]), tg.tensor(edge[None, None]))
@@ -114,8 +114,8 @@ assert sum(p.numel() for p in layer.parameters()) == 16 * 8 * 3 * 3 + 16
 # Pooling
 # -------
 # After a convolution we know where each edge is, to the pixel. That is more than we want: a 7 stays a 7 if its stroke
-# moves a little. **Max-pooling** cuts the image into squares of 2 by 2 and keeps the largest number of each. A quarter of
-# the numbers is left, and a small move changes few of them.
+# moves a little. **Max-pooling** cuts the image into squares of 2 by 2 and keeps the largest number of each. A quarter
+# of the numbers is left, and a small move changes few of them.
 
 before = np.array([[0, 3, 1, 0], [1, 2, 0, 0], [0, 0, 5, 4], [0, 1, 0, 2]], np.float32)
 after = F.max_pool2d(tg.tensor(before[None, None]), 2).numpy()[0, 0]
@@ -133,7 +133,8 @@ assert x.grad.sum() == 4
 # %%
 # The network
 # -----------
-# Two convolutions, each with a ReLU and a pooling, and one ``Linear`` layer that reads the 16 small images that are left.
+# Two convolutions, each with a ReLU and a pooling, and one ``Linear`` layer that reads the 16 small images that are
+# left.
 
 cnn = nn.Sequential(
     nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),  # 28 x 28 -> 8 channels of 14 x 14
@@ -215,8 +216,8 @@ axes.legend()
 figure
 
 # %%
-# Both get worse, as the last ``Linear`` layer still has a weight for each place. The convolutions before it help, and the
-# pooling forgives a pixel or two. An exact shift by 4 pixels moves the small images by exactly one pixel: the
+# Both get worse, as the last ``Linear`` layer still has a weight for each place. The convolutions before it help, and
+# the pooling forgives a pixel or two. An exact shift by 4 pixels moves the small images by exactly one pixel: the
 # convolutions and poolings themselves only move along.
 
 with tg.no_grad():
@@ -240,12 +241,12 @@ tg.viz.plot_feature_maps(cnn, x[:1])
 # %%
 # Exercises
 # ---------
-# 1. (5 minutes) What does the filter ``np.ones((3, 3)) / 9`` do to a digit? Guess, then use ``slide`` and ``show``. Check:
-#    on MNIST, whose digits keep away from the border, the sum of all numbers stays what it was.
+# 1. (5 minutes) What does the filter ``np.ones((3, 3)) / 9`` do to a digit? Guess, then use ``slide`` and ``show``.
+#    Check: on MNIST, whose digits keep away from the border, the sum of all numbers stays what it was.
 # 2. (10 minutes) How many parameters has the CNN if its filters are 5 by 5? Write the number down first; then count.
 #    Check: ``parameters(yours) == 208 + 3216 + 7850`` with ``padding=2``.
-# 3. (15 minutes) Replace the poolings by ``stride=2`` in the convolutions. Are shapes, parameters, time and accuracy the
-#    same? Check the shapes with ``tg.viz.summary``.
-# 4. (20 minutes) Write the backward pass of ``slide`` for the image: each pixel gets the sum of the weights that touched
-#    it. Check: it equals ``.grad`` of an image that ``requires_grad``.
+# 3. (15 minutes) Replace the poolings by ``stride=2`` in the convolutions. Are shapes, parameters, time and accuracy
+#    the same? Check the shapes with ``tg.viz.summary``.
+# 4. (20 minutes) Write the backward pass of ``slide`` for the image: each pixel gets the sum of the weights that
+#    touched it. Check: it equals ``.grad`` of an image that ``requires_grad``.
 # 5. (open) Reach 99 % on all 10,000 test images. ``examples/mnist_cnn.py`` does it in 4 epochs over all 60,000 images.
