@@ -3,6 +3,7 @@
 sphinx-gallery asks after each cell, and shows HTML and text by itself (`capture_repr` in conf.py).
 """
 
+import ast
 import io
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ FORMS = {"_repr_svg_": ".svg", "_repr_png_": ".png"}
 
 def pictures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any], **_: Any) -> str:
     """Save what the cell ended with, if it can be drawn, and give the text that shows it."""
-    value = block_vars["example_globals"].pop("___", None)  # sphinx-gallery's name for a cell's last value
+    last = ast.parse(block[1]).body[-1:]
+    # sphinx-gallery's name for a cell's last value, which stays when a cell ends with none
+    value = block_vars["example_globals"].get("___") if last and isinstance(last[0], ast.Expr) else None
     for method, ending in FORMS.items():
-        drawn = getattr(value, method, lambda: None)() if not hasattr(value, "_repr_html_") else None
-        if drawn is None and method == "_repr_png_" and hasattr(value, "savefig"):  # a figure of matplotlib itself
+        html = getattr(value, "_repr_html_", lambda: None)()  # which figures of matplotlib have, and mostly give None
+        drawn = getattr(value, method, lambda: None)() if html is None else None
+        if drawn is None and method == "_repr_png_" and hasattr(value, "savefig"):  # a figure of matplotlib's own
             value.savefig(stream := io.BytesIO(), format="png", dpi=110, facecolor="white")
             drawn = stream.getvalue()
         if drawn is not None:
