@@ -72,7 +72,7 @@ closed
 # %%
 # One level further, each layer is a box.
 
-tg.viz.graph(loss, {"images": images, "labels": labels}, depth=1, direction="LR")
+tg.viz.graph(loss, {"images": images, "labels": labels}, depth=1)
 
 # %%
 # On a page you open and close the boxes yourself: click on one. Point at a tensor to see its shape and values, and at
@@ -90,8 +90,8 @@ Page(path)
 # -----------------------
 # ``tg.viz.player`` writes a page that steps through a real run: first forward, operation by operation, then backward.
 # Press the button for the next step, or the arrow keys. Each step shows the formula, the numbers, the local derivative,
-# and what is added to the gradient of each input. Here is a neuron whose weight *w* is used twice, so that its gradient
-# is a sum. Watch it grow in two steps.
+# and what is added to the gradient of each input. Here is a neuron whose weight
+# *w* is used three times, so that its gradient is a sum. Watch it grow, from right to left.
 
 w, x, b = (tg.tensor(value, requires_grad=True) for value in (0.5, 2.0, -0.6))
 out = tg.tanh(w * x + b)
@@ -104,24 +104,34 @@ Page(tg.viz.player(loss_of_neuron, folder / "player.html", names=names, title="A
 #
 # Why is this gradient what it is?
 # --------------------------------
-# In a network, a weight acts on the loss along many paths: through each sample, and through each place that a filter
-# looked at. By the chain rule each path is a product of local derivatives, and the gradient is the sum of all paths.
-# ``tg.viz.explain`` finds the largest and counts all. Ask about one weight of the second convolution.
+# A number acts on the loss along one path or many. By the chain rule each path is a product of local derivatives, and
+# the gradient is the sum of all paths. ``tg.viz.explain`` lists the largest and counts all. First the weight of the
+# neuron, with its three paths: through the tanh, and through both places of *w · w*.
 
-why = tg.viz.explain(loss, cnn[3].weight[4, 2, 1, 1], k=3)
+why = tg.viz.explain(loss_of_neuron, w)
 print(why)
-assert why.agrees
+assert why.agrees and why.count == 3 and abs(sum(path.value for path in why.paths) - why.exact) < 1e-6
 
 # %%
 # Three numbers must be equal, and they come about in three ways: what the *engine* says; the *sum of all paths*; and
 # *numeric*, how much the loss changes when the weight is moved a little. ``why.agrees`` compares them. Then comes a
-# column for each of the largest paths, from the loss down to the weight. In each line stand the place where the path
-# goes on and the factor that it takes there. The product at the bottom is what this path adds. The picture shows the
-# same paths:
+# column for each path, from the loss down to the weight, with the factor that each operation adds. The product at the
+# bottom is what this path adds. The picture has the same paths, from the weight to the loss:
 
 why.picture()
 
 # %%
+# In a network there are thousands: a weight of a filter acts through each sample, and through each place that the
+# filter looked at. Ask about one weight of the second convolution.
+
+why = tg.viz.explain(loss, cnn[3].weight[4, 2, 1, 1], k=3)
+print("\n".join(str(why).splitlines()[:20]))
+assert why.agrees and why.count > 1000
+
+# %%
+# The line *paths* tells how the gradient comes about: here many paths, of both signs, nearly cancel. In the columns,
+# brackets say where the path goes on: ``[i, c, y, x]`` is sample, channel, row and column.
+#
 # Which of the 64 images are behind it? ``shares`` splits the gradient by samples.
 
 shares = why.shares(images)
