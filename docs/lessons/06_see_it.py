@@ -109,14 +109,16 @@ Page(tg.viz.player(loss_of_neuron, folder / "player.html", names=names, title="A
 # neuron, with its three paths: through the tanh, and through both places of *w · w*.
 
 why = tg.viz.explain(loss_of_neuron, w)
-print(why)
+print("\n".join(str(why).splitlines()[:5]))
+for path in why.paths:
+    print(path)
 assert why.agrees and why.count == 3 and abs(sum(path.value for path in why.paths) - why.exact) < 1e-6
 
 # %%
 # Three numbers must be equal, and they come about in three ways: what the *engine* says; the *sum of all paths*; and
-# *numeric*, how much the loss changes when the weight is moved a little. ``why.agrees`` compares them. Then comes a
-# column for each path, from the loss down to the weight, with the factor that each operation adds. The product at the
-# bottom is what this path adds. The picture has the same paths, from the weight to the loss:
+# *numeric*, how much the loss changes when the weight is moved a little. ``why.agrees`` compares them. Below is each
+# path as a product, with a factor for each operation on the way from the loss down to the weight. The picture has the
+# same paths, drawn from the weight to the loss, thicker where more comes through:
 
 why.picture()
 
@@ -129,8 +131,9 @@ print("\n".join(str(why).splitlines()[:20]))
 assert why.agrees and why.count > 1000
 
 # %%
-# The line *paths* tells how the gradient comes about: here many paths, of both signs, nearly cancel. In the columns,
-# brackets say where the path goes on: ``[i, c, y, x]`` is sample, channel, row and column.
+# Here each path has a column, and each line an operation: the place where the path goes on, as ``[image, channel, row,
+# column]``, and the factor. The product stands at the bottom. Compare the sum of all sizes with the gradient: paths of
+# both signs cancel each other.
 #
 # Which of the 64 images are behind it? ``shares`` splits the gradient by samples.
 

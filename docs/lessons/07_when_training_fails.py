@@ -20,7 +20,8 @@ from tinygrad_mnist import nn
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.training.doctor import RULES
 
-warnings.simplefilter("ignore")  # the package warns of some of these mistakes itself; here the doctor shall find them
+warnings.filterwarnings("ignore", "cross_entropy: the input")  # some mistakes are warned of: the doctor shall find them
+warnings.filterwarnings("ignore", category=RuntimeWarning)  # NumPy's, of numbers that are not finite
 X, Y = tg.data.Digits(train=True).arrays(flatten=True)
 UNSEEN = [tg.tensor(part) for part in tg.data.Digits(train=False).arrays(flatten=True)]
 
@@ -78,12 +79,11 @@ def net(*hidden, act=nn.ReLU, last=()):
     return nn.Sequential(*parts, nn.Linear(widths[-1], 10), *last)
 
 
-def changed(model, layer, weights=1.0, biases=None):
-    """Multiply the weights of a layer, or fill its biases."""
+def changed(model, layer, weights=1.0, biases=0.0):
+    """Multiply the weights of a layer, and add to its biases."""
     with tg.no_grad():
         model[layer].weight.mul_(weights)
-        if biases is not None:
-            model[layer].bias.fill_(biases)
+        model[layer].bias.add_(biases)
     return model
 
 
