@@ -6,8 +6,7 @@ You will train a network that reads handwritten digits, with every line of the t
 each line away in turn and see what goes wrong, and you will look at the digits that the network gets wrong. Reading
 takes about 25 minutes. The code runs in a few seconds.
 
-The lesson uses what :doc:`/learn/02_tensors` says about gradients. It uses no other part of the package that you do
-not see here.
+What a gradient is, and how ``backward`` finds it, is in :doc:`/learn/02_tensors`.
 """
 
 import math
@@ -253,7 +252,7 @@ figure
 # - *ReLU*: the network still learns, for a straight line between digits does a lot. With the ReLU it ends higher once
 #   training is longer; this is exercise 3.
 #
-# :doc:`/learn/07_when_training_fails` has a doctor that finds each of these by itself.
+# :doc:`/learn/07_when_training_fails` has a doctor that finds mistakes like these by itself.
 #
 # How good is it?
 # ---------------

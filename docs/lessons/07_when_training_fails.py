@@ -152,8 +152,8 @@ compare("double_softmax", broken, healthy)
 # evaluation mode
 # ---------------
 # ``BatchNorm`` and ``Dropout`` do one thing in training and another one afterwards. Whoever calls ``model.eval()`` for
-# a validation, and not ``model.train()`` after it, trains with layers that stand still. The curves hardly tell: this is
-# found in the record of a step, as are the mistakes beside it.
+# a validation, and not ``model.train()`` after it, trains with layers that stand still. The curves hardly tell. This
+# mistake, like the one above and the two below, is found in the record of a step.
 act = {"act": lambda: nn.Sequential(nn.BatchNorm1d(64), nn.ReLU())}
 broken = train(net(64, **act), step=lambda model, *others: step(model.eval(), *others))
 cured = train(net(64, **act))

@@ -4,7 +4,7 @@
 
 A gradient is a tensor, computed by operations that have gradients of their own. So it can be differentiated again. At
 the end of this lesson you can take second and higher derivatives, multiply by a Jacobian or a Hessian without ever
-building it, use curvature to reach a minimum in a dozen steps, put a gradient into a loss, and say by counting when
+building it, use curvature to reach a minimum in six steps, put a gradient into a loss, and say by counting when
 forward mode beats backpropagation. It runs in about 5 seconds and reads in half an hour. You need derivatives from
 school, and :doc:`/learn/02_tensors`.
 """

@@ -164,11 +164,12 @@ print(f"times as fast as plain, median of the rounds: {gain[0]:.2f} with 128 uni
 
 # %%
 
-figure = Figure(figsize=(7, 2.6), layout="constrained")
+figure = Figure(figsize=(7, 3), layout="constrained")
 axes = figure.subplots()
-axes.boxplot(times, orientation="horizontal", tick_labels=list(functions), showfliers=False)
-axes.set_xlabel("µs of a step: the box is the middle half of the rounds")
-axes.set_xlim(left=0)
+axes.boxplot(times, showfliers=False)
+axes.set_xticks(range(1, len(functions) + 1), list(functions))
+axes.set_ylabel("µs of a step;\nbox: middle half of the rounds")
+axes.set_ylim(bottom=0)
 figure
 
 # %%
@@ -273,8 +274,8 @@ assert len(set(draws)) == 4 and cured(-tg.ones(3))[0][0].item() > 0
 # ---------
 #
 # 1. (5 minutes) Predict the number of matrix products of a step with three ``Linear`` layers, then assert it.
-# 2. (10 minutes) Let the images require a gradient: ``x = tg.tensor(images, requires_grad=True)``, and ``x.grad = None``
-#    before each call (the error says so where you forget). Which line is added to the program? Assert how many
+# 2. (10 minutes) Let the images require a gradient: ``x = tg.tensor(images, requires_grad=True)``, and ``x.grad =
+#    None`` before each call (the error says so where you forget). Which line is added to the program? Assert how many
 #    multiplications it makes.
 # 3. (15 minutes) Replace SGD by ``tg.optim.Adam``. What share of the step do updates take now? Read it from
 #    ``op.name == "update"`` and ``op.microseconds``. With which ``hidden`` is the share the largest?
