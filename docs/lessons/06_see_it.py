@@ -8,7 +8,6 @@ what it shows, how to read it, and which question it answers. Reading takes abou
 seconds.
 """
 
-import html
 import tempfile
 from pathlib import Path
 
@@ -17,17 +16,6 @@ from tinygrad_mnist import nn
 from tinygrad_mnist.nn import functional as F
 
 folder = Path(tempfile.mkdtemp())
-
-
-class Page:
-    """Shows a page that was written to a file, inside this one."""
-
-    def __init__(self, path):
-        self.text = html.escape(Path(path).read_text("utf-8"))
-
-    def _repr_html_(self):
-        return f'<iframe class="page" srcdoc="{self.text}" style="width: 100%; height: 640px"></iframe>'
-
 
 # %%
 # A graph
@@ -79,8 +67,7 @@ tg.viz.graph(loss, {"images": images, "labels": labels}, depth=1)
 # an operation to see the line of your program that it came from. ``.save("step.html")`` writes such a page, a single
 # file that needs no network; ``.save("step.svg")`` and ``.png`` write a picture.
 
-path = tg.viz.graph(loss, {"images": images, "labels": labels}, gradients=True).save(folder / "step.html")
-Page(path)
+tg.viz.graph(loss, {"images": images, "labels": labels}, gradients=True).save(folder / "step.html")
 
 # %%
 # **Which question does it answer?** "What did I really compute?" Look here when a shape surprises you, when a parameter
@@ -97,7 +84,7 @@ w, x, b = (tg.tensor(value, requires_grad=True) for value in (0.5, 2.0, -0.6))
 out = tg.tanh(w * x + b)
 loss_of_neuron = (out - 1.0) ** 2 + 0.1 * w * w
 names = {"w": w, "x": x, "b": b, "out": out, "loss": loss_of_neuron}
-Page(tg.viz.player(loss_of_neuron, folder / "player.html", names=names, title="A neuron"))
+tg.viz.player(loss_of_neuron, folder / "player.html", names=names, title="A neuron")
 
 # %%
 # **Which question does it answer?** "How does backward come to this number?"
