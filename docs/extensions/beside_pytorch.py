@@ -26,4 +26,4 @@ def pytorch_link(name: str) -> str:
     there = same_as_pytorch().get(name, "")
     pages = {"torch.utils.data.": "data.html#", "torch.nn.init.": "nn.init.html#", "torchvision.": ""}
     page = next((p and p + there for start, p in pages.items() if there.startswith(start)), f"generated/{there}.html")
-    return f"*As* `{there} <https://docs.pytorch.org/docs/stable/{page}>`__." if there and page else ""
+    return f"*The same as* `{there} <https://docs.pytorch.org/docs/stable/{page}>`__." if there and page else ""

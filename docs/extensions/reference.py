@@ -194,7 +194,7 @@ def described(name: str, thing: Any, others: list[str], inner: bool = False) -> 
 def members(kind: type) -> dict[str, Any]:
     """Give the public methods that a class has of its own or of private bases, with a docstring."""
     own = [k for k in kind.__mro__ if k.__module__.startswith(PACKAGE) and (k is kind or k.__name__[0] == "_")]
-    found = {n: x for k in reversed(own) for n, x in vars(k).items() if n[0] != "_"}
+    found = {n: x for k in reversed(own) for n, x in vars(k).items() if n[0] != "_" and n != "function"}
     functions = {n: x.__func__ if isinstance(x, classmethod | staticmethod) else x for n, x in found.items()}
     return {
         n: found[n] for n, x in functions.items()

@@ -64,7 +64,8 @@ def fit(
     Example:
         >>> model = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2))
         >>> x = tg.rand(200, 2)
-        >>> history = tg.training.fit(model, (x, (x[:, 0] > x[:, 1]).long()), epochs=2, progress=False)
+        >>> y = (x[:, 0] > x[:, 1]).long()
+        >>> history = tg.training.fit(model, (x, y), epochs=2, progress=False)
         >>> [row["epoch"] for row in history]
         [1, 2]
     """
