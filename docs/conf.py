@@ -26,6 +26,7 @@ suppress_warnings = ["config.cache"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block"]
 myst_heading_anchors = 3
 
+toc_object_entries = False
 html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "tinygrad_mnist"

@@ -34,7 +34,7 @@ def write(app: Any) -> None:
         page.write_text(f"{HEAD}Built without {' and '.join(missing)}, and so without figures.\n", encoding="utf-8")
         return
     collected = printed("-m", "pytest", "--collect-only", "-q", "-W", "ignore", "-p", "no:cacheprovider")
-    rooms = Counter(re.findall(r"^tests/(\w+)", collected, flags=re.MULTILINE))
+    rooms = Counter(re.findall(r"^tests/(\w+)(?=/|\.py)", collected, flags=re.MULTILINE))
     rows = "".join(f"| `tests/{room}` | {count:,} |\n" for room, count in rooms.most_common())
     page.write_text(
         f"{HEAD}```text\n{printed('tests/print_figures.py')}```\n\n"

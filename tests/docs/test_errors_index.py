@@ -10,7 +10,7 @@ import pytest
 import tinygrad_mnist as tg
 
 pytest.importorskip("sphinx")
-sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "extensions"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "extensions"))
 import errors_index  # noqa: E402
 
 PACKAGE = Path(tg.__file__).parent

@@ -11,7 +11,7 @@ import tinygrad_mnist as tg
 
 pytest.importorskip("sphinx")
 pytest.importorskip("sklearn")
-sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "extensions"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "extensions"))
 import docstrings  # noqa: E402
 import from_pytorch  # noqa: E402
 import reference  # noqa: E402
