@@ -18,14 +18,15 @@ copyright = author
 release = version = tinygrad_mnist.__version__
 
 extensions = [
-    "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton",
-    "sphinx_design", "sphinx_gallery.gen_gallery", "figures", "mathml",
+    "myst_parser", "sphinx_copybutton", "sphinx_design", "sphinx_gallery.gen_gallery",
+    "reference", "errors_index", "figures", "mathml",
 ]  # fmt: skip
-exclude_patterns = ["_build", "lessons", "extensions", "**/README.*", "**/GALLERY_HEADER.*", "teachers/*.py"]
+exclude_patterns = ["_build", "lessons", "extensions", "**/README.*", "**/GALLERY_HEADER.*", "teachers"]
 suppress_warnings = ["config.cache"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block"]
 myst_heading_anchors = 3
 
+toc_object_entries = False
 html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "tinygrad_mnist"

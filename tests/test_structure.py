@@ -22,7 +22,7 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 # Imports only point down, between rooms and inside core/, tensors/, capture/ and compiler/. Folders share a floor;
 # data, viz and optim (but for averages of models) do not know nn, nor each other.
 FLOORS = {
-    "core/errors": 0, "core/device": 0.1, "backends": 0.2, "core/backend": 0.2,
+    "core/errors": 0, "core/examples": 0, "core/device": 0.1, "backends": 0.2, "core/backend": 0.2,
     "core/locks": 0, "core/bars": 0.1, "core/files": 0.1, "core/archive": 0.3, "kernels": 1,
     "core/torch_names": 0, "core/failure": 2.1, "core/calls": 2.2, "core/absent": 2.3,
     "core/scope": 1, "core/reprs": 1.1, "core/versions": 1, "core/draws": 1.1, "core/mode": 1.1,

@@ -24,6 +24,7 @@ from .core import errors
 from .core.absent import absent as _absent
 from .core.calls import answer as _answer
 from .core.errors import TinygradError
+from .core.examples import add_examples as _add_examples
 from .functions import linalg
 from .kernels.parallel import get_num_threads, set_num_threads
 from .tensors import tensor as _tensor
@@ -97,6 +98,8 @@ def __getattr__(name: str) -> _Any:
         return _importlib.import_module(".export.export", __name__).export_onnx
     return _absent(__name__)(name)
 
+
+_add_examples(_sys.modules[__name__])
 
 __all__ = [
     "Generator", "Tensor", "TinygradError", "accelerator", "arange", "as_tensor", "autograd", "backends", "bool_",

@@ -3,6 +3,7 @@
 Runs tests/print_figures.py, and counts tests by room. Written to reference/figures.md, which tested.md includes.
 """
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+HEAD = "---\norphan: true\n---\n<!-- figures -->\n"
 
 
 def printed(*command: str) -> str:
@@ -26,12 +28,16 @@ def write(app: Any) -> None:
     page = Path(app.srcdir, "reference", "figures.md")
     if page.exists():
         return
-    collected = printed("-m", "pytest", "--collect-only", "-q", "-W", "ignore", "-p", "no:cacheprovider")
-    rooms = Counter(re.findall(r"^tests/(\w+)", collected, flags=re.MULTILINE))
-    rows = "".join(f"| `tests/{room}` | {count:,} |\n" for room, count in rooms.most_common())
     page.parent.mkdir(exist_ok=True)
+    missing = [name for name in ("pytest", "hypothesis") if importlib.util.find_spec(name) is None]
+    if missing:
+        page.write_text(f"{HEAD}Built without {' and '.join(missing)}, and so without figures.\n", encoding="utf-8")
+        return
+    collected = printed("-m", "pytest", "--collect-only", "-q", "-W", "ignore", "-p", "no:cacheprovider")
+    rooms = Counter(re.findall(r"^tests/(\w+)(?=/|\.py)", collected, flags=re.MULTILINE))
+    rows = "".join(f"| `tests/{room}` | {count:,} |\n" for room, count in rooms.most_common())
     page.write_text(
-        f"---\norphan: true\n---\n```text\n{printed('tests/print_figures.py')}```\n\n"
+        f"{HEAD}```text\n{printed('tests/print_figures.py')}```\n\n"
         f"| room | tests |\n|---|---|\n{rows}| **all** | **{rooms.total():,}** |\n",
         encoding="utf-8",
     )

@@ -4,6 +4,7 @@ sphinx-gallery asks after each cell, and shows HTML and text by itself (`capture
 """
 
 import ast
+import io
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ def pictures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any
     for method, ending in FORMS.items():
         html = getattr(value, "_repr_html_", lambda: None)()  # which figures of matplotlib have, and mostly give None
         drawn = getattr(value, method, lambda: None)() if html is None else None
+        if drawn is None and method == "_repr_png_" and hasattr(value, "savefig"):  # a figure of matplotlib's own
+            value.savefig(stream := io.BytesIO(), format="png", dpi=110, facecolor="white")
+            drawn = stream.getvalue()
         if drawn is not None:
             path = Path(next(block_vars["image_path_iterator"])).with_suffix(ending)
             path.write_bytes(drawn if isinstance(drawn, bytes) else drawn.encode())

@@ -252,7 +252,8 @@ loss("margin_ranking_loss", lambda x, y, t, margin: np.maximum(0, margin - t * (
      margin=(0, 0.3), constant=(2,))  # fmt: skip
 loss("soft_margin_loss", lambda x, t: sp(-t * x), ANYWHERE, signs, constant=(1,))
 loss("cosine_embedding_loss", lambda x, y, t: np.where(
-         t == 1, 1 - (c := (x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1))), np.maximum(0, c)),
+         t == 1, 1 - (c := (x * y).sum(-1) / np.sqrt(((x * x).sum(-1) + 1e-12) * ((y * y).sum(-1) + 1e-12))),
+         np.maximum(0, c)),
      POSITIVE, HIGH, first, shape=((3, 2), (2, 4)), constant=(2,))  # fmt: skip
 loss("multi_margin_loss", lambda x, t, p: np.array([
          sum(max(0, 1 - r[k] + r[j]) ** p for j in range(4) if j != k) / 4 for r, k in zip(x, t, strict=True)]),

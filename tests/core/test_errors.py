@@ -128,7 +128,8 @@ backward: the gradient of a tensor with 6 elements needs a starting gradient.
 backward: this tensor depends on nothing that requires a gradient.
   got       tensor (1,) float32, requires_grad=False
   expected  a result computed, outside no_grad, from a leaf with requires_grad=True
-  try       requires_grad_() on the inputs before the forward pass"""),
+  try       requires_grad_() on the inputs before the forward pass; \
+for a second derivative, grad(..., create_graph=True)"""),
     "numpy": (tg.ones(2, requires_grad=True).numpy, E.GradientError, """\
 numpy: this tensor requires a gradient, which an array cannot carry.
   got       tensor (2,) float32, requires_grad=True

@@ -292,6 +292,14 @@ def test_sizes_are_checked():
             make()
 
 
+def test_batch_norm_says_where_channels_seem_to_come_last():
+    with pytest.raises(ShapeError, match=r"permute\(0, 3, 1, 2\)"):
+        nn.BatchNorm2d(3)(tg.ones(4, 28, 28, 3))
+    with pytest.raises(ShapeError) as error:
+        nn.BatchNorm2d(3)(tg.ones(4, 5, 28, 28))
+    assert "permute" not in str(error.value)
+
+
 def test_options_out_of_range_are_refused():
     logits, labels = tg.zeros(2, 3), tg.tensor([0, 1])
     for smoothing in (-1, 2.0):

@@ -37,6 +37,11 @@ def test_arrays_keep_their_dtype(dtype):
     assert tg.tensor(a[0, 0]).dtype == dtype  # a NumPy scalar has a dtype, too
 
 
+def test_numpy_by_force_gives_the_array_of_what_requires_a_gradient():
+    x = tg.ones(3, requires_grad=True)
+    assert x.numpy(force=True) is x.array and (x * 2).numpy(force=True).tolist() == [2, 2, 2]
+
+
 def test_tensor_copies_and_from_numpy_shares():
     a = np.zeros(3, np.float32)
     copied, shared = tg.tensor(a), tg.from_numpy(a)

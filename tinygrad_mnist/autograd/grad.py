@@ -72,6 +72,12 @@ def grad(
         materialize_grads: zeros for an input that the outputs do not depend on
     Raises:
         GradientError: on such an input otherwise, and wherever backward raises
+
+    Example:
+        >>> x = tg.tensor(3.0, requires_grad=True)
+        >>> (slope,) = tg.autograd.grad(x**3, x, create_graph=True)
+        >>> tg.autograd.grad(slope, x)  # the second derivative, 6 x
+        (tensor(18.),)
     """
     roots, targets = listed(outputs), listed(inputs)
     if allow_unused is False and materialize_grads:

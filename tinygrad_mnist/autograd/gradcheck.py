@@ -36,6 +36,11 @@ def gradcheck(
         seed: of the directions
     Raises:
         GradcheckError: naming input, worst entry, both numbers and the seed, unless raise_exception is False
+
+    Example:
+        >>> x = tg.tensor([0.5, 2.0], dtype=tg.float64, requires_grad=True)
+        >>> tg.autograd.gradcheck(lambda x: (x.exp() * x).sum(), (x,))
+        True
     """
     arguments = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = [i for i, x in enumerate(arguments) if isinstance(x, Tensor) and x.requires_grad]

@@ -102,7 +102,15 @@ default_generator = Generator()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Seed the default generator: initial weights, dropout masks and shuffles repeat from here."""
+    """Seed the default generator: initial weights, dropout masks and shuffles repeat from here.
+
+    Example:
+        >>> generator = tg.manual_seed(0)
+        >>> first = tg.rand(3)
+        >>> generator = tg.manual_seed(0)
+        >>> tg.equal(tg.rand(3), first)
+        True
+    """
     return default_generator.manual_seed(seed)
 
 

@@ -253,7 +253,14 @@ class _Recording:
 
 
 class no_grad(_Recording):
-    """Record nothing inside; use as `with no_grad():` or as a decorator, also of generators and coroutines."""
+    """Record nothing inside; use as `with no_grad():` or as a decorator, also of generators and coroutines.
+
+    Example:
+        >>> w = tg.ones(3, requires_grad=True)
+        >>> with tg.no_grad():
+        ...     (w * 2).requires_grad
+        False
+    """
 
     __slots__ = ()
     value = False

@@ -30,7 +30,8 @@ def seed_for(root: Var, gradient: Any, name: str, create_graph: bool) -> Any:
             f"{name}: this tensor depends on nothing that requires a gradient.",
             got=f"tensor {root.shape} {root.dtype}, requires_grad=False",
             expected="a result computed, outside no_grad, from a leaf with requires_grad=True",
-            hint="requires_grad_() on the inputs before the forward pass",
+            hint="requires_grad_() on the inputs before the forward pass; "
+            "for a second derivative, grad(..., create_graph=True)",
         )
     as_var = create_graph or state.recorder is not None
     if gradient is None:

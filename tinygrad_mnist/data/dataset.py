@@ -45,7 +45,13 @@ class IterableDataset(Dataset[T]):
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
-    """Samples held as tensors or arrays of one length: ds[i] gives row i of each."""
+    """Samples held as tensors or arrays of one length: ds[i] gives row i of each.
+
+    Example:
+        >>> pairs = tg.data.TensorDataset(tg.tensor([1.0, 2.0]), tg.tensor([0, 1]))
+        >>> len(pairs), pairs[1]
+        (2, (tensor(2.), tensor(1)))
+    """
 
     takes_index_arrays = True
 

@@ -40,6 +40,11 @@ class DataLoader:
         timeout: seconds to wait for a batch
         pin_memory, pin_memory_device: accepted, as there is no other memory
         in_order: they always are
+
+    Example:
+        >>> digits = tg.data.TensorDataset(tg.rand(100, 784), tg.arange(100))
+        >>> [len(images) for images, labels in tg.data.DataLoader(digits, batch_size=32, shuffle=True)]
+        [32, 32, 32, 4]
     """
 
     def __init__(

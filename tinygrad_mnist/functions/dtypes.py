@@ -62,6 +62,10 @@ def to(
         non_blocking, memory_format: accepted, as nothing here waits or has another layout
     Raises:
         DeviceError: for any device but the CPU
+
+    Example:
+        >>> tg.tensor([1, 2]).to(tg.float64).dtype == tg.float64
+        True
     """
     if len(args) == 1 and device is None and isinstance(args[0], np.dtype):
         return _cast(self, args[0], copy)

@@ -36,6 +36,10 @@ def norm(
     Args:
         p: any number; 0 counts what is not 0, ±inf is the largest or smallest size, "fro" is 2; or "nuc", of matrices
         dtype: convert to it first
+
+    Example:
+        >>> tg.norm(tg.tensor([3.0, 4.0])).item()
+        5.0
     """
     if p == "nuc":
         both: Any = (-2, -1) if dim is None and np.ndim(input) == 2 else dim

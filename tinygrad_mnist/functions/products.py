@@ -22,7 +22,12 @@ from .types import Tensor, TensorLike
 
 
 def matmul(input: TensorLike, other: TensorLike) -> Tensor:
-    """Matrix product; a vector on either side counts as a row or a column, and that dimension is dropped again."""
+    """Matrix product; a vector on either side counts as a row or a column, and that dimension is dropped again.
+
+    Example:
+        >>> tg.tensor([[1, 2], [3, 4]]) @ tg.tensor([1, 1])
+        tensor([3, 7])
+    """
     left, right = np.ndim(input), np.ndim(other)
     if left > 1 and right > 1:
         return contract.matmul(input, other)
@@ -40,7 +45,12 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
 
 
 def softmax(input: TensorLike, dim: int | None = None, *, dtype: Any = None) -> Tensor:
-    """Turn logits into probabilities along a dimension; dtype: convert to it first."""
+    """Turn logits into probabilities along a dimension; dtype: convert to it first.
+
+    Example:
+        >>> tg.softmax(tg.tensor([0.0, 0.0, 0.0, 0.0]), dim=0).tolist()
+        [0.25, 0.25, 0.25, 0.25]
+    """
     return _along(softmaxes.softmax, input, dim, dtype)
 
 

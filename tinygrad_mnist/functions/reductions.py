@@ -73,14 +73,24 @@ def _converted(input: Any, dtype: Any) -> Any:
 
 
 def sum(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """Sum over dimensions (None: all); dtype: convert to it first."""
+    """Sum over dimensions (None: all); dtype: convert to it first.
+
+    Example:
+        >>> tg.sum(tg.tensor([[1, 2], [3, 4]]), dim=0)
+        tensor([4, 6])
+    """
     x = _converted(input, dtype)
     axis = axes_or_all("sum", dim, np.ndim(x))
     return _converted(reduce.sum(x, axis=axis, keepdims=flag("sum", "keepdim", keepdim)), dtype)
 
 
 def mean(input: TensorLike, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """Arithmetic mean over dimensions (None: all); dtype: convert to it first."""
+    """Arithmetic mean over dimensions (None: all); dtype: convert to it first.
+
+    Example:
+        >>> tg.mean(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1, keepdim=True).shape
+        (2, 1)
+    """
     x = _converted(input, dtype)
     return reduce.mean(x, axis=axes_or_all("mean", dim, np.ndim(x)), keepdims=flag("mean", "keepdim", keepdim))
 
@@ -89,6 +99,11 @@ def max(input: TensorLike, dim: Any = None, keepdim: bool = False, *, other: Ten
     """Largest element of all; with `dim` a pair (values, indices); of two tensors the larger, element by element.
 
     The second is `other`, or stands in dim's place. With `dim` the first of equal elements gets the whole gradient.
+
+    Example:
+        >>> values, places = tg.max(tg.tensor([[1, 5], [7, 2]]), dim=1)
+        >>> values, places
+        (tensor([5, 7]), tensor([1, 0]))
     """
     return _extreme(input, dim, keepdim, other, reduce.amax, reduce.argmax, compare.maximum)
 

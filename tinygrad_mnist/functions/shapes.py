@@ -26,7 +26,12 @@ def _listed(dims: Any, more: tuple[Any, ...]) -> list[Any]:
 
 
 def reshape(input: Tensor | Array, shape: Size = (), *more: int) -> Tensor:
-    """Give another shape with as many elements; one size may be -1."""
+    """Give another shape with as many elements; one size may be -1.
+
+    Example:
+        >>> tg.ones(64, 1, 28, 28).reshape(64, -1).shape
+        (64, 784)
+    """
     wanted = sizes("reshape", (shape,) + more, least=-1)
     size, known, free = math.prod(input.shape), abs(math.prod(wanted)), wanted.count(-1)  # -1 changes the sign alone
     if free > 1 or (size != known if not free else (not known or size % known)):
@@ -46,7 +51,12 @@ def permute(input: Tensor | Array, dims: Size = (), *more: int) -> Tensor:
 
 
 def transpose(input: Tensor | Array, dim0: int, dim1: int) -> Tensor:
-    """Exchange two dimensions."""
+    """Exchange two dimensions.
+
+    Example:
+        >>> tg.transpose(tg.ones(2, 3, 5), 0, 2).shape
+        (5, 3, 2)
+    """
     axes = list(range(input.ndim))
     first, second = as_axis("transpose", dim0, input.ndim), as_axis("transpose", dim1, input.ndim)
     if axes:
@@ -70,7 +80,12 @@ def movedim(input: Values, source: Size, destination: Size) -> Tensor:
 
 
 def flatten(input: Tensor | Array, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Join the dimensions from start_dim to end_dim into one."""
+    """Join the dimensions from start_dim to end_dim into one.
+
+    Example:
+        >>> tg.flatten(tg.ones(64, 1, 28, 28), start_dim=1).shape
+        (64, 784)
+    """
     shape = input.shape or (1,)
     start, end = as_axis("flatten", start_dim, input.ndim), as_axis("flatten", end_dim, input.ndim)
     if start > end:
@@ -125,7 +140,12 @@ def flip(input: Tensor | Array, dims: Size = (), *more: int) -> Tensor:
 
 
 def cat(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
-    """Join tensors end to end along a dimension that exists."""
+    """Join tensors end to end along a dimension that exists.
+
+    Example:
+        >>> tg.cat([tg.ones(2, 3), tg.zeros(1, 3)]).shape
+        (3, 3)
+    """
     _check_list("cat", tensors)
     if not len(tensors):
         raise ArgumentError("cat: no tensors were given.", expected="a list of at least one tensor")

@@ -13,6 +13,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ _lock = threading.Lock()
 _here = threading.local()  # .job: what this thread works on, or worked on last
 _threads: int | None = None  # as many as are to work, with the caller's; None until it is asked for
 _pool: _Pool | None = None
-_blas: Blas | None = None
+_blas: dict[None, Blas] = {}  # the one there is, once it was asked for
 _products = 1 << 62  # matrix products since the pool was last woken: counted, not timed, so that a run repeats itself
 _AWAKE = 64  # products: more than lie between two convolutions, forward and backward, of most networks
 
@@ -204,6 +205,12 @@ class _Pool:
         self.tickets: queue.SimpleQueue[_Ticket] = queue.SimpleQueue()
         self.size = 0
 
+    def grow(self, size: int) -> None:
+        """Start threads: daemons, since they only ever wait, or work for a caller who waits for them."""
+        while self.size < size:
+            threading.Thread(target=self.serve, name=f"tinygrad_mnist-{self.size + 1}", daemon=True).start()
+            self.size += 1
+
     def serve(self) -> None:
         """Use one ticket after the other."""
         while True:
@@ -218,12 +225,8 @@ def _enlarge(size: int) -> _Pool:
             _pool = _Pool()
             if hasattr(os, "register_at_fork"):
                 os.register_at_fork(after_in_child=_forget)
-        try:
-            while _pool.size < size:  # daemons, since they only ever wait, or work for a caller who waits for them
-                threading.Thread(target=_pool.serve, name=f"tinygrad_mnist-{_pool.size + 1}", daemon=True).start()
-                _pool.size += 1
-        except RuntimeError:  # no more threads to be had, in a browser none at all: the caller does what they would
-            pass
+        with suppress(RuntimeError):  # no more threads to be had, in a browser none at all: the caller does the work
+            _pool.grow(size)
         return _pool
 
 
@@ -231,15 +234,14 @@ def _forget() -> None:
     """Start anew in a forked child, which has none of the threads and perhaps a lock that one of them held."""
     global _pool, _lock, _here
     _pool, _lock, _here = None, threading.Lock(), threading.local()
-    if _blas is not None:
-        _blas.restart()
+    for blas in _blas.values():
+        blas.restart()
 
 
 def _find_blas() -> Blas:
-    global _blas
-    if _blas is None:
-        _blas = Blas(getattr(np.linalg, "_umath_linalg", None))
-    return _blas
+    """Give the BLAS of NumPy: one for all threads, since it counts who wants what."""
+    blas = _blas.get(None)
+    return _blas.setdefault(None, Blas(getattr(np.linalg, "_umath_linalg", None))) if blas is None else blas
 
 
 def _cores() -> int:

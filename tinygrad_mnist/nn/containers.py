@@ -122,6 +122,11 @@ class Sequential(_Numbered):
     """Modules called one after the other, each on the result of the one before.
 
     Given one dict, its keys are their names.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+        >>> model(tg.rand(64, 1, 28, 28)).shape
+        (64, 10)
     """
 
     def __init__(self, *args: Any) -> None:

@@ -88,6 +88,10 @@ class Conv2d(_Convolution):
         kernel_size, stride, padding, dilation: ints or (height, width); padding may be "same" or "valid"
         padding_mode: zeros, reflect, replicate or circular
         bias: starts, as the weight, from U(-1/√fan_in, 1/√fan_in) with fan_in = in_channels / groups · KH · KW
+
+    Example:
+        >>> nn.Conv2d(1, 8, kernel_size=3, padding=1)(tg.rand(64, 1, 28, 28)).shape
+        (64, 8, 28, 28)
     """
 
     function = staticmethod(F.conv2d)

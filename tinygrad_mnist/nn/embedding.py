@@ -28,6 +28,10 @@ class Embedding(Learned):
     Args:
         padding_idx: a row that starts as 0 and has no gradient
         max_norm: rows that are used and longer are first shortened to it, in place
+
+    Example:
+        >>> nn.Embedding(100, 16)(tg.tensor([[1, 5, 99]])).shape
+        (1, 3, 16)
     """
 
     settings = {

@@ -135,9 +135,10 @@ def layer(
         given = inspect.signature(function).parameters.values()
         settings = {p.name: p.default for p in given if p.default is not p.empty}
         settings = {name: value for name, value in settings.items() if name not in ("training", "generator")}
+    doc = inspect.cleandoc(function.__doc__ or "").partition("\n\nExample:")[0]  # the function's is not the layer's
     body = {
         "function": staticmethod(function), "settings": settings, "shown": shown, "trains": trains,
         "count": int(name[-2]) if name[-2:-1].isdigit() else 0,
-        "__doc__": function.__doc__, "__module__": sys._getframe(1).f_globals["__name__"],
+        "__doc__": doc, "__module__": sys._getframe(1).f_globals["__name__"],
     }  # fmt: skip
     return type(name, (base,), body)

@@ -58,6 +58,11 @@ class Linear(Module):
         input (*, in_features) -> (*, out_features); weight (out_features, in_features), bias (out_features,)
     Args:
         bias: starts, as the weight, from U(-1/√in_features, 1/√in_features)
+
+    Example:
+        >>> layer = nn.Linear(784, 10)
+        >>> layer(tg.rand(64, 784)).shape, layer.weight.shape, layer.bias.shape
+        ((64, 10), (10, 784), (10,))
     """
 
     def __init__(

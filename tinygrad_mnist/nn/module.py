@@ -33,7 +33,18 @@ Named: TypeAlias = Iterator[tuple[str, T]]  # with their paths
 
 
 class Module(Parts, Conversion):
-    """Base of all layers and models: write `forward`, assign layers and Parameters as attributes."""
+    """Base of all layers and models: write `forward`, assign layers and Parameters as attributes.
+
+    Example:
+        >>> class Net(nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.layer = nn.Linear(784, 10)
+        ...     def forward(self, x):
+        ...         return self.layer(x.flatten(1))
+        >>> [name for name, _ in Net().named_parameters()]
+        ['layer.weight', 'layer.bias']
+    """
 
     training: bool = True
 

@@ -75,8 +75,10 @@ class _Running(_Norm):
         if x.ndim not in dims or x.shape[at] != self.num_features:
             letters = {2: "(N, C)", 3: "(N, C, L)", 4: "(N, C, H, W)", 5: "(N, C, D, H, W)"}
             forms = " or ".join(letters[d] for d in dims)
+            last = x.ndim == 4 and x.ndim in dims and x.shape[-1] == self.num_features
             raise ShapeError(f"{type(self).__name__}: the input does not fit.", got=f"{tuple(x.shape)}",
-                             expected=f"{forms}, C = {self.num_features}")  # fmt: skip
+                             expected=f"{forms}, C = {self.num_features}",
+                             hint="x.permute(0, 3, 1, 2): the channels seem to come last" if last else "")  # fmt: skip
 
     def factor(self) -> Any:
         """Give the weight of the new moments, which with momentum None makes the running ones averages."""

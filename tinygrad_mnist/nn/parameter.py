@@ -16,7 +16,13 @@ from ..tensors.tensor import Tensor
 
 
 class Parameter(Tensor):
-    """A tensor that a module learns: found by `parameters()` and given a gradient by default."""
+    """A tensor that a module learns: found by `parameters()` and given a gradient by default.
+
+    Example:
+        >>> scale = nn.Parameter(tg.ones(3))
+        >>> scale.requires_grad, scale.is_leaf
+        (True, True)
+    """
 
     __slots__ = ()
 

@@ -67,8 +67,8 @@ log10 = row("log10", np.log10, "Logarithm to base 10.", "math.log10(x)",
             x=lambda g, out, x: g / (x * math.log(10)))  # fmt: skip
 logaddexp = row("logaddexp", kernel.logaddexp, "log(eᵃ + eᵇ), without overflow.", "", "a, b", answers=np.logaddexp,
                 a=lambda g, out, a, b: g / (1 + exp(b - a)), b=lambda g, out, a, b: g / (1 + exp(a - b)))  # fmt: skip
-xlogy: Primitive = row("xlogy", kernel.xlogy, "Product a log b, 0 where a is 0 unless b is not a number.", "", "a, b",
-            a=lambda g, out, a, b: where(logical_and(equal(a, 0), less_equal(b, 0)), 0.0, xlogy(g, b)),
+xlogy: Primitive = row("xlogy", kernel.xlogy, "Product a log b; 0 where the first is 0, unless the second is NaN.", "",
+            "a, b", a=lambda g, out, a, b: where(logical_and(equal(a, 0), less_equal(b, 0)), 0.0, xlogy(g, b)),
             b=lambda g, out, a, b: g * a / b)  # fmt: skip
 
 erfc = row("erfc", kernel.erfc, "Complement 1 - erf x of the error function, accurate where it is small.",
@@ -100,11 +100,11 @@ floor_divide = row("floor_divide", kernel.floor_divide, "Quotient a / b, rounded
                    answers=np.floor_divide, a=lambda g, out, a, b: zero(g), b=lambda g, out, a, b: zero(g))  # fmt: skip
 trunc_divide = row("trunc_divide", kernel.trunc_divide, "Quotient a / b, rounded towards 0.", "", "a, b", modular=True,
                    a=lambda g, out, a, b: zero(g), b=lambda g, out, a, b: zero(g))  # fmt: skip
-remainder = row("remainder", kernel.remainder, "Remainder of a / b, with the sign of b.", "", "a, b", modular=True,
-                answers=np.remainder, a=lambda g, out, a, b: g,
+remainder = row("remainder", kernel.remainder, "Remainder of a / b, with the sign of the second.", "", "a, b",
+                modular=True, answers=np.remainder, a=lambda g, out, a, b: g,
                 b=lambda g, out, a, b: -g * floor_divide(a, b))  # fmt: skip
-fmod = row("fmod", kernel.fmod, "Remainder of a / b, with the sign of a.", "", "a, b", modular=True, answers=np.fmod,
-           a=lambda g, out, a, b: g, b=lambda g, out, a, b: -g * trunc(a / b))  # fmt: skip
+fmod = row("fmod", kernel.fmod, "Remainder of a / b, with the sign of the first.", "", "a, b", modular=True,
+           answers=np.fmod, a=lambda g, out, a, b: g, b=lambda g, out, a, b: -g * trunc(a / b))  # fmt: skip
 # ---------------------------------------------------------------- constant to differentiation
 
 logical_xor = row("logical_xor", np.logical_xor, "Tell where one of a and b is true (not 0), the other false.",

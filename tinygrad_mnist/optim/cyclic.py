@@ -70,6 +70,12 @@ class OneCycleLR(MomentumScheduler):
         ArgumentError: on a step beyond total_steps, for an optimizer without momentum, a setting out of range
     Source:
         Smith & Topin 2018 (arXiv:1708.07120)
+
+    Example:
+        >>> optimizer = tg.optim.SGD(nn.Linear(2, 1).parameters(), lr=0.1, momentum=0.9)
+        >>> schedule = tg.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=100)
+        >>> schedule.get_last_lr()  # max_lr / 25
+        [0.04]
     """
 
     pct_start: float

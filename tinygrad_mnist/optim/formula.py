@@ -148,6 +148,14 @@ class SGD(ByFormula):
 
     Source:
         Sutskever et al. 2013 for Nesterov's form; velocity in units of the gradient, as in PyTorch
+
+    Example:
+        >>> w = nn.Parameter(tg.tensor([1.0, 2.0]))
+        >>> optimizer = tg.optim.SGD([w], lr=0.5)
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()  # w - lr · 2 w
+        >>> w.tolist()
+        [0.0, 0.0]
     """
 
     kept, optional = {"v": "momentum_buffer"}, {"momentum_buffer": "momentum"}
@@ -190,6 +198,14 @@ class Adam(ByFormula):
 
     Source:
         Kingma & Ba 2015, Algorithm 1 (arXiv:1412.6980)
+
+    Example:
+        >>> model = nn.Linear(3, 1)
+        >>> optimizer = tg.optim.Adam(model.parameters(), lr=1e-3)
+        >>> loss = model(tg.ones(8, 3)).square().mean()
+        >>> optimizer.zero_grad()
+        >>> loss.backward()
+        >>> optimizer.step()
     """
 
     kept, optional = {"m": "exp_avg", "v": "exp_avg_sq", "w": "max_exp_avg_sq"}, {"max_exp_avg_sq": "amsgrad"}

@@ -30,7 +30,12 @@ Source = Generator | None
 
 
 def tensor(data: TensorLike, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """Make a tensor by copying numbers, nested lists, an array or another tensor."""
+    """Make a tensor by copying numbers, nested lists, an array or another tensor.
+
+    Example:
+        >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True).shape
+        (2, 2)
+    """
     return copied(Tensor, data, dtype, device, requires_grad)
 
 
@@ -45,7 +50,15 @@ def as_tensor(data: TensorLike, dtype: DType = None, device: Any = None) -> Tens
 
 
 def from_numpy(array: Array) -> Tensor:
-    """Make a tensor that shares the memory of an array: a change of either is seen in both."""
+    """Make a tensor that shares the memory of an array: a change of either is seen in both.
+
+    Example:
+        >>> array = np.zeros(2)
+        >>> x = tg.from_numpy(array)
+        >>> array[0] = 5
+        >>> x.tolist()
+        [5.0, 0.0]
+    """
     if not isinstance(array, np.ndarray):
         raise DTypeError(f"from_numpy: {type(array).__name__} is not an array.", hint="tg.tensor(data)")
     if array.dtype.kind not in "fiub":

@@ -45,6 +45,11 @@ def save(obj: Any, path: Any) -> None:
 
     Raises:
         OutputError: if the file cannot be written; for anything else inside, one that is a DTypeError too
+
+    Example:
+        >>> tg.save({"epoch": 3, "weight": tg.ones(2)}, "state.npz")
+        >>> tg.load("state.npz")["weight"]
+        tensor([1., 1.])
     """
     try:
         ending = os.path.splitext(os.fspath(path))[1] if isinstance(path, str | os.PathLike) else ""
@@ -70,7 +75,7 @@ def _npz(obj: Any) -> Any:
     if structure != {name: {MARK: name} for name in arrays}:  # more than a dict of arrays under their own names
         arrays[STRUCTURE] = np.frombuffer(json.dumps(structure).encode(), dtype=np.uint8)
     write_arrays(stream, arrays)
-    return stream.getbuffer()
+    return stream.getvalue()
 
 
 def load(path: Any, map_location: Any = None, *, weights_only: bool | None = None) -> Any:
@@ -83,6 +88,11 @@ def load(path: Any, map_location: Any = None, *, weights_only: bool | None = Non
     Raises:
         DataError: if the file is missing, damaged or of another kind; nothing in it is executed
         ArgumentError: for another device
+
+    Example:
+        >>> model = nn.Linear(3, 1)
+        >>> tg.save(model.state_dict(), "model.safetensors")
+        >>> names = model.load_state_dict(tg.load("model.safetensors"))
     """
     asked = map_location.values() if isinstance(map_location, dict) else [map_location]
     if not all(place is None or callable(place) or str(place) in ("cpu", "cpu:0") for place in asked):

@@ -116,10 +116,10 @@ class Tensor(Methods, Forms):
 
     # ------------------------------------------------------------ out of the graph
 
-    def numpy(self) -> Array:
-        """Give the array itself (shared memory); refuses where that would lose a gradient unnoticed."""
+    def numpy(self, *, force: bool = False) -> Array:
+        """Give the array itself (shared memory); refuses, unless forced, where that would lose a gradient unnoticed."""
         refuse_captured("numpy()")
-        if self.requires_grad:
+        if self.requires_grad and not force:
             what = "numpy: this tensor requires a gradient, which an array cannot carry."
             got = f"tensor {self.shape} {self.dtype}, requires_grad=True"
             raise GradientError(what, got=got, hint="t.detach().numpy(), or np.asarray(t) to look at or plot it")

@@ -60,6 +60,14 @@ def fit(
     Raises:
         ArgumentError, DTypeError: for arguments that do not fit
         TrainingError: if the loss stops being finite
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2))
+        >>> x = tg.rand(200, 2)
+        >>> y = (x[:, 0] > x[:, 1]).long()
+        >>> history = tg.training.fit(model, (x, y), epochs=2, progress=False)
+        >>> [row["epoch"] for row in history]
+        [1, 2]
     """
     if not isinstance(model, Module):
         raise DTypeError("fit: the first argument must be a Module.", got=type(model).__name__, hint="fit(model, data)")
@@ -129,7 +137,13 @@ def evaluate(
     model: Module, data: Any, loss_function: Callable[..., Any] | None = None, metrics: Any = None,
     batch_size: int = 500,
 ) -> dict[str, float]:  # fmt: skip
-    """Compute the mean loss and metrics of a model, in evaluation mode and without gradients; arguments are fit's."""
+    """Compute the mean loss and metrics of a model, in evaluation mode and without gradients; arguments are fit's.
+
+    Example:
+        >>> model = nn.Linear(2, 3)
+        >>> sorted(tg.training.evaluate(model, (tg.rand(9, 2), tg.zeros(9, dtype=tg.int64))))
+        ['accuracy', 'loss']
+    """
     loss = checked_loss("evaluate", loss_function)
 
     def judge(inputs: Any, *targets: Any) -> Any:
@@ -149,6 +163,10 @@ def predict(model: Module, inputs: Any, batch_size: int = 500) -> Any:
     Raises:
         DTypeError: for datasets and loaders
         ShapeError: for a single sample (M,) where its outputs are not M
+
+    Example:
+        >>> tg.training.predict(nn.Linear(784, 10), tg.rand(1000, 784)).shape
+        (1000, 10)
     """
     several = isinstance(inputs, tuple)
     given = inputs if several else (inputs,)

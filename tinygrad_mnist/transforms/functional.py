@@ -25,7 +25,7 @@ from ..ops.promotion import cast
 from ..tensors.creation import from_numpy
 from ..tensors.tensor import Tensor
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 EDGES = {"constant": "constant", "edge": "replicate", "reflect": "reflect"}  # torchvision's names of what pad does
 
 
@@ -45,7 +45,7 @@ def _mode(name: str, interpolation: Any, *known: str) -> str:
     return str(mode)
 
 
-def _of_images(function: Function) -> Function:
+def _of_images(function: _Function) -> _Function:
     """Check the image first, and compute on the bare array where nothing is recorded."""
 
     @wraps(function)

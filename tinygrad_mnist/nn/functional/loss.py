@@ -122,6 +122,11 @@ def cross_entropy(
         ignore_index: class number of rows that count as if they were not there
     Units:
         nats
+
+    Example:
+        >>> logits, classes = tg.zeros(2, 10), tg.tensor([3, 7])
+        >>> round(nn.functional.cross_entropy(logits, classes).item(), 4)  # log 10: all ten are equally probable
+        2.3026
     """
     if label_smoothing:
         check_probability("cross_entropy: label_smoothing", label_smoothing)

@@ -1,0 +1,79 @@
+"""The index of errors has every message whose text the source tells, and for each class a meaning and a cure."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinygrad_mnist as tg
+
+pytest.importorskip("sphinx")
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "extensions"))
+import errors_index  # noqa: E402
+
+PACKAGE = Path(tg.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def page():
+    return errors_index.page()
+
+
+def words(text):
+    """List the words of a text, without marks."""
+    return re.findall(r"[A-Za-z]{2,}", text)
+
+
+def literal():
+    """Yield the file, class and fixed words of every raise whose message is written in place, by other code."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            call = getattr(node, "exc", None) if isinstance(node, ast.Raise) else None
+            if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant | ast.JoinedStr):
+                parts = getattr(call.args[0], "values", [call.args[0]])
+                fixed = [str(p.value) for p in parts if isinstance(p, ast.Constant)]
+                if (name := ast.unparse(call.func).rpartition(".")[2]) in vars(tg.errors):
+                    yield str(path.relative_to(PACKAGE)), name, fixed
+
+
+def test_every_raise_with_a_literal_message_is_there():
+    known = [(set(files), m.kind, m.text) for m, files in errors_index.messages().items()]
+    count = 0
+    for file, kind, fixed in literal():
+        wanted = [text.strip() for text in fixed if text.strip()]
+        assert any(file in files and kind == k and all(w in text for w in wanted) for files, k, text in known), fixed
+        count += 1
+    assert count > 250
+
+
+def test_the_page_shows_each_with_its_file(page):
+    lines = page.splitlines()
+    shown = {line: lines[i + 1] for i, line in enumerate(lines[:-1])}
+    for message, files in errors_index.messages().items():
+        below = shown[errors_index.shown(message.text)]
+        assert below.startswith("   ") and {*words(errors_index.shown(message.text))} <= {*words(page)}
+        assert all(f"``{file}``" in page for file in files)
+
+
+def test_each_class_has_a_meaning_and_a_cure(page):
+    kinds = {n for n, k in vars(tg.errors).items() if isinstance(k, type) and issubclass(k, tg.TinygradError)}
+    assert {*errors_index.CURES} == kinds
+    for kind in kinds:
+        section = page.partition(f"\n{kind}\n{'-' * len(kind)}\n")[2]
+        meaning, _, cure = section.partition("**Cure:** ")
+        assert {*words(errors_index.docstrings.summary(vars(tg.errors)[kind].__doc__))} <= {*words(meaning)}
+        assert len(words(cure.partition("\n")[0])) > 3
+
+
+@pytest.mark.parametrize(("source", "expected"), [
+    ('raise ShapeError("a.")', {"a."}), ('raise ShapeError(f"{x.who}: b {n}.")', {"{...}: b {n}."}),
+    ('what = "c" if y else "d"\n    raise ShapeError(what)', {"c", "d"}),
+    ('for bad, what in ((1, "e"), (2, "f")):\n        raise errors.ShapeError(f"g {what}")', {"g e", "g f"}),
+    ("raise ShapeError(text())", set()), ('raise OtherError("h")', set()),
+])  # fmt: skip
+def test_messages_are_read_from_source(tmp_path, source, expected):
+    (path := tmp_path / "a.py").write_text(f"def f(x, n, y):\n    {source}\n")
+    found = {text for call, _, names in errors_index.made(path) for text in errors_index.texts(call.args[0], names)}
+    assert found == expected
