@@ -130,7 +130,7 @@ def messages() -> dict[Message, list[str]]:
         for call, kind, names in made(path):
             every = {k.arg: [*dict.fromkeys(filter(None, texts(k.value, names)))] for k in call.keywords}
             said = {name: " or ".join(found) for name, found in every.items() if len(found) < 4}
-            for text in texts(call.args[0] if call.args else None, names):
+            for text in filter(str.strip, texts(call.args[0] if call.args else None, names)):
                 message = Message(kind, text, said.get("expected", ""), said.get("hint", ""))
                 files = result.setdefault(message, [])
                 files += [name for name in [str(path.relative_to(PACKAGE))] if name not in files]

@@ -124,8 +124,7 @@ def backward(
     """Add the gradient of roots to `.grad` of every leaf that they depend on and of every Var that retains one.
 
     Args:
-        seeds: cotangents of roots, arrays, or Vars where create_graph
-        inputs: the only ones that get any
+        seeds: cotangents of roots, arrays, or Vars where create_graph; inputs: the only ones that get any
     """
     # A graph has no cycles; while it grows or shrinks, the collector would go over all of it, and over the model, again
     # and again: 40 % of the time of a step of 10 000 layers. It is stopped inside the try: Ctrl-C may follow a call.
@@ -162,8 +161,7 @@ def differentiate(
     """Find the cotangent of every target (None: of every leaf reached) from the seeds of the roots.
 
     Returns:
-        cotangents by origin; raw arrays are fresh, so that whoever stores one owns it. A target that nothing reaches is
-        absent.
+        cotangents by origin, none of what nothing reaches; raw arrays are fresh, so that whoever stores one owns it
     """
     nodes = reachable([root.node for root in roots if root.node is not None])
     wanted: set[Origin] | None = None
