@@ -41,7 +41,7 @@ def reduced_axes(ndim: int, axis: Axis) -> tuple[int, ...]:
 
 def count(shape: Shape, axis: Axis) -> int:
     """Count the elements that go into one result."""
-    return math.prod(shape[a] for a in reduced_axes(len(shape), axis))
+    return math.prod(shape if axis is None else (shape[a] for a in reduced_axes(len(shape), axis)))
 
 
 def restore(g: Any, shape: Shape, axis: Axis) -> Any:
