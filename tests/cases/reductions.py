@@ -79,6 +79,19 @@ case(R.amin, lambda d: build_reduction(d, empty=False, distinct=True), numpy_red
                Example((a(1, 3, 1, 1),), 1.0, (a(1 / 3, 0, 1 / 3, 1 / 3),), ALL),))  # fmt: skip
 
 
+def build_product(d: Draw) -> Call:
+    call = build_position(d)
+    x = d.values(call.args[0].shape)
+    return Call([d.array(np.where(d.rng.random(x.shape) < 0.3, 0, x))], call.static, d.seed)
+
+
+case(R.prod, build_product, numpy_reduction(np.prod), order=3,
+     torch=lambda m, x, axis, keepdims: x.prod(axis, keepdims) if axis is not None else
+     x.prod().reshape((1,) * x.ndim * keepdims),
+     examples=(Example((a(0, 2, 3),), 0.0, (a(6, 0, 0),), ALL),
+               Example((TABLE,), a(5, 8), (TABLE[:, ::-1],), ROWS)))  # fmt: skip
+
+
 def build_share_of_extreme(d: Draw) -> Call:
     shape = d.shape(empty=False)
     x = d.rng.integers(0, 3, shape).astype(float)

@@ -6,7 +6,9 @@ from loops_by_hand import LAYOUTS, layouts
 
 from tinygrad_mnist.kernels import parallel, update
 from tinygrad_mnist.kernels.activation import keep, relu
-from tinygrad_mnist.kernels.sums import sum_axes, sum_rows
+from tinygrad_mnist.kernels.elementary import lerp, same
+from tinygrad_mnist.kernels.straight import leaky
+from tinygrad_mnist.kernels.sums import multiply_up, sum_axes, sum_rows
 
 SHAPES = [(), (0,), (5,), (3, 0), (64, 10), (70_000,), (3, 5, 80, 90)]
 
@@ -127,3 +129,25 @@ def check_update(change, reference, start, written, numbers, threads, monkeypatc
     for got, expected in zip(results[0], want, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-5 if got.dtype == np.float32 else 1e-12, atol=1e-6)
     np.testing.assert_equal(results[1:], results[:1] * 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_arrays_of_slopes_weights_and_factors_match_their_definitions(dtype):
+    rng = np.random.default_rng(0)
+    x, y, w = (rng.normal(size=(300, 400)).astype(dtype) for _ in range(3))
+    x[0, :4], w[1, :4] = (np.nan, np.inf, -np.inf, -0.0), (0.5, -0.5, np.nan, 1)
+    for slopes in (rng.random(400), rng.normal(size=400), np.arange(400) % 3 - 1, np.full(400, 0.25)):
+        slopes = slopes.astype(dtype)
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_array_equal(leaky(x, slopes), np.where(x > 0, x, x * slopes))
+    for a, b, c in ((x, y, w), (x.T, y.T, w.T), (x, y[0], w), (x[0], y, w), (x, y, w[0])):
+        far = np.abs(c) >= 0.5
+        with np.errstate(invalid="ignore"):
+            expected = np.where(far, b, a) + (b - a) * (c - far)
+        np.testing.assert_array_equal(lerp(a, b, c), expected)
+        np.testing.assert_array_equal(lerp(a, b, c, out=np.empty(expected.shape, dtype)), expected)
+    near = 1 + x[1:] / 1000
+    for axis in (None, 0, 1, -1):
+        found = multiply_up(near, axis, False)
+        np.testing.assert_allclose(found, np.prod(near.astype(np.float64), axis), rtol=1e-3)
+    assert same(x[1:], x[1:].copy()) and not same(x, x) and not same(y, np.where(y == y[-1, -1], 0, y))

@@ -186,6 +186,19 @@ def test_random_programs_are_pytorch_s_or_refused(seed):
     agrees(pytest.importorskip("torch"), seed)
 
 
+def test_unbound_parts_that_are_not_recorded_are_views():
+    x = tg.zeros(3, 4)
+    rows, columns = x.unbind(), x.unbind(1)
+    rows[1].add_(2)
+    assert x.numpy()[1].tolist() == [2] * 4 and [c.numpy().tolist() for c in columns] == [[0, 2, 0]] * 4
+    w = tg.ones(4, requires_grad=True)
+    y = (w * rows[0]).sum()
+    columns[0].add_(1)
+    with pytest.raises(InPlaceError):
+        y.backward()
+    assert all(part.requires_grad for part in w.reshape(2, 2).unbind(1))
+
+
 COMPILED = {  # a step on a state x of 3 elements, at index i (0-d), and whether it can be captured
     "reads elements": (lambda x, i, k: x[0] * k + x[2], True),
     "an element, then the base": (lambda x, i, k: (x[0], x.add_(1))[0] * 2, True),

@@ -78,8 +78,8 @@ def pushed(node: Node, ts: dict[int, Any], read: frozenset[str] | None, seen: Se
             arguments = []
             for i, x in enumerate(seen[1:]):
                 kept = x is None or argument(primitive, i) in read or primitive.rule_at(i)[0] is None
-                zeros = x if kept else filled(x, 0) if hasattr(x, "shape") else 0.0
-                arguments.append(ts.get(i, zeros))
+                zero = i not in ts and not kept
+                arguments.append(filled(x, 0) if zero and hasattr(x, "shape") else 0.0 if zero else ts.get(i, x))
             return primitive(*arguments, **node.static)
         if elements:
             return rule(t if t.shape == out.shape else broadcast_to(t, shape=out.shape), *seen, **node.static, **extra)

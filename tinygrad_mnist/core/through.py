@@ -10,12 +10,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
+from .graph import Var
 from .primitive import Primitive
+from .scope import state
 
 Handler = Callable[[Callable[..., Any], Primitive, Any, Any], Any]
 PLAIN = Primitive.on_variables
 _handlers: dict[object, Handler] = {}
 _changing = threading.Lock()
+
+
+def views(source: Var, axis: int) -> tuple[Any, ...] | None:
+    """Make a Var of every position of an axis without a call for each, or None where calls are seen or recorded."""
+    recorded = state.recorder is not None or (source.differentiable and state.recording)
+    if recorded or Primitive.on_variables is not PLAIN:
+        return None
+    made = tuple(source.result_type.wrap(array) for array in np.moveaxis(source.array, axis, 0))
+    for var in made:
+        var.version = source.version
+    source.version.share(source, *made)
+    return made
 
 
 @contextmanager

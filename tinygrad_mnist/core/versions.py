@@ -49,7 +49,7 @@ class Version:
         """Note that these Vars look at the same memory."""
         if self.sharers is None:
             self.sharers = {}
-        elif not len(self.sharers) & (len(self.sharers) - 1):  # forget the dead at every doubling only, not every time
+        elif len(self.sharers) > 15 and not len(self.sharers) & (len(self.sharers) - 1):  # forget the dead, seldom
             self.sharers = {key: ref for key, ref in self.sharers.items() if ref() is not None}
         for v in variables:
             self.sharers[id(v)] = weakref.ref(v)

@@ -180,7 +180,7 @@ def simple(op: str, bits: str = "") -> Callable[..., Any]:
 TABLE: dict[str, Callable[..., Any]] = {
     **{name: partial(lambda op, g, x, **how: g.reduce(op, x, **how), f"Reduce{op}") for name, op in {
         "sum": "Sum", "mean": "Mean", "amax": "Max", "amin": "Min", "logsumexp": "LogSumExp", "norm": "L2",
-        "all": "Min", "any": "Max"}.items()},
+        "all": "Min", "any": "Max", "prod": "Prod"}.items()},
     **{f"arg{m}": partial(lambda op, g, x, **how: g.extreme(op, x, **how), f"Arg{m.title()}") for m in ("max", "min")},
     **{name: simple(op) for name, op in {
         "relu": "Relu", "matmul": "MatMul", "maximum": "Max", "minimum": "Min", "sign": "Sign", "mish": "Mish",

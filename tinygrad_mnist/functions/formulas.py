@@ -8,7 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.errors import ArgumentError, DTypeError
-from ..ops import compare, elementary, elementwise, promotion, reduce
+from ..core.graph import Var
+from ..core.scope import refuse_captured
+from ..kernels.elementary import same
+from ..ops import elementary, elementwise, promotion, reduce
 from .arithmetic import clamp
 from .dims import integer, need
 from .numbers import number
@@ -89,4 +92,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     """Tell whether both have the same shape and elements."""
     if not (hasattr(input, "shape") and hasattr(other, "shape")):
         raise DTypeError("equal: expected two tensors.", got=f"{type(input).__name__} and {type(other).__name__}")
-    return input.shape == other.shape and bool(reduce.all(compare.equal(input, other), axis=None, keepdims=False))
+    if input.shape != other.shape:
+        return False
+    refuse_captured("equal(), whose answer is True or False")
+    return same(*(x.array if isinstance(x, Var) else x for x in (input, other)))

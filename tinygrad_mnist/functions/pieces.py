@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.errors import ArgumentError, IndexRangeError
+from ..core.graph import Var
+from ..core.through import views
 from ..ops import index as indexing
 from ..ops.broadcast import broadcast_to as _stretch
 from .dims import as_axis, integer, need, sizes
@@ -49,6 +51,8 @@ def narrow(input: Values, dim: int, start: int, length: int) -> Tensor:
 def unbind(input: Values, dim: int = 0) -> tuple[Tensor, ...]:
     """Take every position of a dimension, which is dropped."""
     axis = _axis("unbind", dim, input)
+    if isinstance(input, Var) and input.ndim > 1 and (made := views(input, axis)) is not None:
+        return made
     return tuple(_at(input, axis, i) for i in range(input.shape[axis]))
 
 

@@ -202,7 +202,8 @@ def _variance(name: str, input: TensorLike, dim: Any, unbiased: Any, keepdim: bo
 def prod(input: TensorLike, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Product of all elements or along one dimension; its gradient is right where elements are 0."""
     x = _converted(input, dtype)
-    return _converted(reduce.prod(x, _axis("prod", dim, np.ndim(x)), flag("prod", "keepdim", keepdim)), dtype)
+    axis, kept = _axis("prod", dim, np.ndim(x)), flag("prod", "keepdim", keepdim)
+    return _converted(reduce.prod(x, axis=axis, keepdims=kept), dtype)
 
 
 # ---------------------------------------------------------------- up to each element

@@ -7,6 +7,7 @@ Must not know: Tensor, gradients' bookkeeping. Look next at ops/activation.py (t
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def relu(x: Array, out: Array | None = None) -> Array:
 
 
 def sigmoid(x: Array, out: Array | None = None) -> Array:
-    """Map to (0, 1) by eˣ / (1 + eˣ), in which nothing cancels; larger x, of which it is 1, are cut off first.
+    """Map to (0, 1) by eˣ / (1 + eˣ), in which nothing cancels; where eˣ is infinite it is 1.
 
     Shapes:
         x (*A) -> (*A); out may be x
@@ -46,12 +47,15 @@ def sigmoid(x: Array, out: Array | None = None) -> Array:
     if x.dtype.kind != "f":
         x = x.astype(Defaults.dtype)
     out = np.empty_like(x) if out is None else out
-    one_from = _one_from(x.dtype)
-    for piece, result in _pieces(x, out):
-        e = scratch("sigmoid", piece.shape, piece.dtype)
-        low = piece.max(initial=0) <= one_from  # not so of NaN
-        np.exp(piece if low else np.minimum(piece, level(piece, one_from), out=e), out=e)
-        np.divide(e, np.add(e, 1, out=result), out=result)
+    with np.errstate(over="ignore", invalid="raise"):
+        for piece, result in _pieces(x, out):
+            e = scratch("sigmoid", piece.shape, piece.dtype)
+            try:
+                np.exp(piece, out=e)
+                np.divide(e, np.add(e, 1, out=result), out=result)
+            except FloatingPointError:  # infinity by infinity
+                np.minimum(e, math.exp(_one_from(x.dtype)), out=e)  # NaN stays
+                np.divide(e, np.add(e, 1, out=result), out=result)
     return out
 
 

@@ -147,10 +147,19 @@ def lerp(a: Any, b: Any, w: Any, out: Array | None = None) -> Any:
         way, far = np.subtract(b, a), abs(w) >= 0.5
         return np.add(b if far else a, np.multiply(way, w - far, out=way if way.ndim else None), out=out)
     out = np.empty(np.broadcast_shapes(*map(np.shape, (a, b, w))), np.result_type(a, b, w)) if out is None else out
-    alike = all(np.shape(x) == out.shape for x in (a, b, w))
-    for low, high, weight, result in blocks(a, b, w, out) if alike else [(a, b, w, out)]:
-        far = np.abs(weight) >= 0.5
-        np.add(choose(far, high, low), (high - low) * (weight - far), out=result)
+    kind, bits = out.dtype, np.dtype(f"i{out.itemsize}")
+    if not all(isinstance(x, np.ndarray) and x.dtype == kind and x.shape == out.shape and x.flags.c_contiguous
+               for x in (a, b, w, out)):  # fmt: skip
+        far = np.abs(w) >= 0.5
+        return np.add(choose(far, b, a), np.subtract(b, a) * (w - far), out=out)
+    for low, high, weight, result in blocks(a, b, w, out, size=_SMALL // 2):  # chosen by bits, as choose does
+        way, part, far = (scratch(f"lerp {i}", result.shape, d) for i, d in enumerate((kind, kind, bits)))
+        np.copyto(far, np.greater_equal(np.abs(weight, out=part), 0.5))
+        np.subtract(weight, np.multiply(far, kind.type(1).view(bits), out=part.view(bits)).view(kind), out=part)
+        np.multiply(np.subtract(high, low, out=way), part, out=part)
+        nearer = np.bitwise_xor(low.view(bits), high.view(bits), out=way.view(bits))
+        np.bitwise_xor(np.multiply(nearer, far, out=nearer), low.view(bits), out=nearer)
+        np.add(way, part, out=result)
     return out
 
 
@@ -158,6 +167,13 @@ def lerp(a: Any, b: Any, w: Any, out: Array | None = None) -> Any:
 def frac(x: Array, out: Array | None = None) -> Any:
     """Give what is behind the point."""
     return np.subtract(x, np.trunc(x), out=out)
+
+
+def same(a: Array, b: Array) -> bool:
+    """Tell whether two arrays of one shape hold the same, and look no further than to the block that differs."""
+    if a.size and a.item(0) != b.item(0):
+        return False
+    return all(np.equal(x, y).all() for x, y in blocks(a, b))
 
 
 def rint(x: Array, out: Array | None = None) -> Any:

@@ -31,15 +31,15 @@ class Gate(NamedTuple):
     slope: Callable[..., Array]
 
 
-def blocks(*arrays: Any) -> list[Any]:
+def blocks(*arrays: Any, size: int = _BLOCK) -> list[Any]:
     """Cut arrays of one shape (or None) that lie alike in memory into blocks that stay in cache."""
     given = [x for x in arrays if x is not None]
-    flat = flatten(*given) if given[0].size > _BLOCK else None
+    flat = flatten(*given) if given[0].size > size else None
     if flat is None:
         return [arrays]
     vectors = iter(flat)
     cut = [None if x is None else next(vectors) for x in arrays]
-    return [[None if x is None else x[i : i + _BLOCK] for x in cut] for i in range(0, given[0].size, _BLOCK)]
+    return [[None if x is None else x[i : i + size] for x in cut] for i in range(0, given[0].size, size)]
 
 
 def gate(block: Callable[..., None], spare: int) -> Gate:
@@ -232,7 +232,7 @@ def choose(mask: Array, a: Any, b: Any, out: Piece = None) -> Array:
         return out
     out = np.empty(shape, kind) if out is None else out
     sources = [x if type(x) is np.ndarray else None for x in (a, b)]
-    for chosen, yes, no, result in blocks(mask, *sources, out):
+    for chosen, yes, no, result in blocks(mask, *sources, out, size=_BLOCK // 2):  # six arrays
         select, rest = (scratch(f"choose {i}", result.shape, bits) for i in (0, 1))
         np.copyto(select, chosen)
         first, last = (kind.type(x).view(bits) if y is None else y.view(bits) for x, y in ((a, yes), (b, no)))

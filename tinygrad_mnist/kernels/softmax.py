@@ -149,6 +149,17 @@ def less_one_hot(p: Array, s: Array, target: Array, *, smoothing: float, out: Ar
     return out
 
 
+def pick(x: Array, target: Array) -> Array:
+    """Take one element of each row.
+
+    Shapes:
+        x (N, C), target (N,) of integers from 0 to C - 1 -> (N,)
+    """
+    if x.flags.c_contiguous:
+        return np.asarray(x.reshape(-1).take(_chosen(target, x.shape[1])))
+    return np.asarray(x[np.arange(len(target)), target])
+
+
 def _chosen(target: Array, classes: int) -> Array:
     """Number the chosen elements of (N, C) in its flattened form: n C + target_n."""
     index = scratch("chosen", target.shape, _INDEX)

@@ -36,14 +36,19 @@ def leaky(x: Array, slope: Any, out: Piece = None) -> Any:
     shape = np.broadcast_shapes(x.shape, slope.shape)
     if np.isfinite(slope).all() and slope.dtype == x.dtype and x.shape == shape:  # so that 0 · slope is 0
         out = np.empty(shape, x.dtype) if out is None else out
+        plain = bool(slope.all() and (slope <= 1).all())  # then x · slope is larger than x where x < 0, and only there
         alike = slope.ndim < x.ndim or len(slope) == 1  # for every row, so that it is stretched once
-        rows = min(len(x), max(1, len(x) * _BLOCK // max(x.size, 1)))
+        rows = min(len(x), max(1, len(x) * _BLOCK // max(2 * x.size, 1)))  # of four arrays in cache
         for i in range(0, len(x), rows or 1):
             piece, result = x[i : i + rows], out[i : i + rows]
             if i == 0 or not alike:
                 factor = scratch("leaky slope", (rows, *x.shape[1:]), x.dtype)
                 factor[: len(piece)] = slope if alike else slope[i : i + rows]
-            low = np.minimum(piece, level(piece, 0), out=scratch("leaky", piece.shape, x.dtype))
+            low = scratch("leaky", piece.shape, x.dtype)
+            if plain:
+                np.maximum(piece, np.multiply(piece, factor[: len(piece)], out=low), out=result)
+                continue
+            np.minimum(piece, level(piece, 0), out=low)
             low *= factor[: len(piece)]
             np.maximum(piece, level(piece, 0), out=result)
             result += low

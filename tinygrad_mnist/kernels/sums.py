@@ -19,7 +19,8 @@ _SHORT = 256  # values in a row up to which a product adds it up as exactly as N
 _PIECE = 40  # of a running sum; a power of 2 would have all pieces share few lines of the cache
 _LONG_ROW = 1 << 11  # values in a row from which adding rows runs at the speed of memory
 
-_add_up: Any = np.add.reduce  # NumPy's type stubs do not know it with a variable keepdims
+_add_up: Any = np.add.reduce  # NumPy's type stubs do not know these with a variable keepdims
+_multiply_up: Any = np.multiply.reduce
 _ones: dict[tuple[np.dtype[Any], int], Array] = {}
 
 
@@ -39,6 +40,27 @@ def add_up(x: Array, axis: Any, dtype: Any = None, out: Array | None = None, kee
             sums = np.einsum("...i->...", x, out=out[..., 0] if keepdims and out is not None else out)
             return out if out is not None else sums[..., None] if keepdims else sums
     return _add_up(x, axis, dtype, out, keepdims)
+
+
+def multiply_up(x: Array, axis: int | None, keepdims: bool) -> Any:
+    """Multiply along an axis or all, many at once: in NumPy's own loop over neighbours each product waits for the last.
+
+    Shapes:
+        x (*A) -> A without the axis (or 1 there with keepdims)
+    """
+    kind = x.dtype
+    x = x.astype(np.float32 if kind.char == "e" else kind if kind.kind == "f" else np.int64, copy=False)
+    if axis is None and x.size > _LONG_ROW and x.flags.c_contiguous:
+        whole = x.size - x.size % _LONG_ROW
+        rest = x.reshape(-1)[whole:]
+        x = _multiply_up(x.reshape(-1)[:whole].reshape(-1, _LONG_ROW), axis=0).reshape((1,) * (x.ndim - 1) + (-1,))
+        x[..., : rest.size] *= rest
+    while x.ndim and axis in (-1, x.ndim - 1) and x.shape[-1] > _SHORT:
+        half, odd = x.shape[axis] // 2, x[..., 2 * (x.shape[axis] // 2) :]
+        x = x[..., :half] * x[..., half : 2 * half]
+        x[..., : odd.shape[-1]] *= odd
+    found = _multiply_up(x, axis=axis, keepdims=keepdims)
+    return found.astype(kind) if kind.char == "e" else found
 
 
 def sum_to(x: Array, shape: tuple[int, ...], out: Array | None = None) -> Array:

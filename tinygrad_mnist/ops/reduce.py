@@ -20,10 +20,10 @@ from ..kernels import sums as kernel
 from ..kernels.sums import add_up
 from .broadcast import Shape, broadcast_to
 from .compare import equal, keep, not_equal, where
-from .elementwise import clone, exp
+from .elementwise import exp
 from .index import getitem
-from .layout import cat, reshape, transpose
-from .promotion import cast, floating
+from .layout import cat, reshape
+from .promotion import floating
 
 Axis = int | tuple[int, ...] | None
 
@@ -41,7 +41,7 @@ def reduced_axes(ndim: int, axis: Axis) -> tuple[int, ...]:
 
 def count(shape: Shape, axis: Axis) -> int:
     """Count the elements that go into one result."""
-    return math.prod(shape[a] for a in reduced_axes(len(shape), axis))
+    return math.prod(shape if axis is None else (shape[a] for a in reduced_axes(len(shape), axis)))
 
 
 def restore(g: Any, shape: Shape, axis: Axis) -> Any:
@@ -201,29 +201,26 @@ def norm_jvp_x(t: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return sum(t * x, axis=axis, keepdims=keepdims) / where(equal(out, 0), math.inf, out)
 
 
-def prod(x: Any, axis: int | None, keepdims: bool) -> Any:
-    """Multiply the elements, half of them with the other half until one is left.
+@primitive(slow="rarely needed", batch="axis")
+def prod(x: Array, *, axis: int | None, keepdims: bool) -> Any:
+    """Product along an axis or of all elements; booleans and integers as int64."""
+    return kernel.multiply_up(x, axis, keepdims)
 
-    Built from products of two, so that the derivative stays right where elements are 0.
+
+@prod.vjp("x")
+def prod_vjp_x(g: Any, out: Any, x: Any, *, axis: int | None, keepdims: bool) -> Any:
+    return restore(g, x.shape, axis) * others(x, axis)
+
+
+def others(x: Any, axis: int | None) -> Any:
+    """Give for each element the product of the others: halves are multiplied, not divided by, so that 0 does no harm.
     """
-    x = x if x.dtype.kind == "f" else cast(x, dtype=np.dtype(np.int64))
-    shape = x.shape
-    rows = reshape(x, shape=(-1 if x.shape and 0 not in shape else math.prod(shape),)) if axis is None else x
-    if axis is not None:
-        axis %= x.ndim
-        rows = transpose(x, axes=(axis, *(i for i in range(x.ndim) if i != axis)))
-    n = rows.shape[0]
-    if n == 0:
-        rows, n = reshape(sum(rows, axis=0, keepdims=True) + 1, shape=(1, *rows.shape[1:])), 1
-    if n == 1:
-        rows = clone(rows)  # nothing is multiplied, but the result is no view of x
-    while n > 1:
-        half = n // 2
-        pairs = getitem(rows, index=(slice(0, half),)) * getitem(rows, index=(slice(half, 2 * half),))
-        rows = cat(pairs, getitem(rows, index=(slice(2 * half, n),)), axis=0) if n % 2 else pairs
-        n = half + n % 2
-    if axis is None:
-        kept = (1,) * len(shape) if keepdims else ()
-    else:
-        kept = tuple(1 if i == axis else size for i, size in enumerate(shape) if keepdims or i != axis)
-    return reshape(rows, shape=kept)
+    if axis is None or x.ndim == 0:
+        return reshape(others(reshape(x, shape=(math.prod(x.shape),)), 0), shape=x.shape)
+    n, half, lead = x.shape[axis], x.shape[axis] // 2, (slice(None),) * (axis % x.ndim)
+    if n < 2:
+        return where(False, x, 1.0)
+    a, b, rest = (getitem(x, index=(*lead, slice(i, j))) for i, j in ((0, half), (half, 2 * half), (2 * half, n)))
+    found = others(cat(a * b, rest, axis=axis) if n % 2 else a * b, axis)
+    top, last = (getitem(found, index=(*lead, part)) for part in (slice(half), slice(half, None)))
+    return cat(top * b, top * a, last, axis=axis)

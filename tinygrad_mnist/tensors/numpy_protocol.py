@@ -53,7 +53,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.argmin: lambda a, axis=None, *, keepdims=False: reduce.argmin(a, axis=axis, keepdims=keepdims),
     np.var: lambda a, axis=None, *, ddof=0, keepdims=False: F.var(a, _axes(axis), correction=ddof, keepdim=keepdims),
     np.std: lambda a, axis=None, *, ddof=0, keepdims=False: F.std(a, _axes(axis), correction=ddof, keepdim=keepdims),
-    np.prod: lambda a, axis=None, *, keepdims=False: reduce.prod(a, axis, keepdims),
+    np.prod: lambda a, axis=None, *, keepdims=False: reduce.prod(a, axis=axis, keepdims=keepdims),
     np.reshape: lambda a, shape: F.reshape(a, shape),
     np.ravel: lambda a: F.flatten(a),
     np.transpose: lambda a, axes=None: F.permute(a, tuple(axes or reversed(range(a.ndim)))),
