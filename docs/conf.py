@@ -19,7 +19,7 @@ release = version = tinygrad_mnist.__version__
 
 extensions = [
     "myst_parser", "sphinx_copybutton", "sphinx_design", "sphinx_gallery.gen_gallery",
-    "reference", "errors_index", "figures", "mathml",
+    "reference", "errors_index", "figures", "links", "mathml",
 ]  # fmt: skip
 exclude_patterns = ["_build", "lessons", "extensions", "**/README.*", "**/GALLERY_HEADER.*", "teachers"]
 suppress_warnings = ["config.cache"]
