@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,7 @@ class Lines:
     """Where recorded calls were made, by their number."""
 
     until: float = FIRST
+    unasked: float = FIRST  # what `until` is while nobody asks
     of: dict[int, str] = {}
 
     @classmethod
@@ -33,15 +35,24 @@ class Lines:
     @classmethod
     def go_on(cls, index: int) -> None:
         """Note the lines of some more calls: a picture was drawn, and another may follow."""
-        cls.until = max(cls.until, index + FIRST)
+        with _asking:
+            cls.unasked = max(cls.unasked, index + FIRST)
+            cls.until = max(cls.until, cls.unasked)
+
+
+_askers: dict[object, None] = {}  # of any thread
+_asking = threading.Lock()
 
 
 @contextmanager
 def record_lines() -> Iterator[None]:
     """Note the line of every call inside, which pictures then name; of a program's first calls it is noted anyway."""
-    before = Lines.until
+    key = object()
     try:
-        Lines.until = math.inf
+        with _asking:
+            _askers[key], Lines.until = None, math.inf
         yield
     finally:
-        Lines.until = before
+        with _asking:
+            _askers.pop(key, None)
+            Lines.until = math.inf if _askers else Lines.unasked

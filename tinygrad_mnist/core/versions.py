@@ -7,6 +7,8 @@ Knows no graph. Look next at graph.py; stale.py asks the question, in_place.py m
 from __future__ import annotations
 
 import itertools
+import sys
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +23,8 @@ class Changes:
 
 
 changes = Changes()
+GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
+_noting = threading.Lock()  # where there is no lock of Python's own
 
 
 class Version:
@@ -34,7 +38,12 @@ class Version:
 
     def bump(self, at: int | None = None) -> None:
         """Note a change now, or at the tick of the Node that records it."""
-        self.tick = changes.latest = tick() if at is None else at
+        self.tick = now = tick() if at is None else at
+        if not GIL:
+            with _noting:
+                changes.latest = max(changes.latest, now)
+        elif now > changes.latest:  # no call from here on, after which another thread might note a later one
+            changes.latest = now
 
     def share(self, *variables: Any) -> None:
         """Note that these Vars look at the same memory."""

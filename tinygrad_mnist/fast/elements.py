@@ -37,7 +37,7 @@ class Spelling(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         """Give a number the dtype."""
-        return node if isinstance(node.value, bool) else ast.Name(self.tasks.literal(float(node.value)))  # type: ignore
+        return node if isinstance(node.value, bool) else ast.Name(self.tasks.literal(float(node.value)))  # type: ignore[arg-type]
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """Take a function of the dtype, where there is one."""

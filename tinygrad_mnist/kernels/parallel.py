@@ -25,7 +25,7 @@ _lock = threading.Lock()
 _here = threading.local()  # .job: what this thread works on, or worked on last
 _threads: int | None = None  # as many as are to work, with the caller's; None until it is asked for
 _pool: _Pool | None = None
-_blas: Blas | None = None
+_blas: dict[None, Blas] = {}  # the one there is, once it was asked for
 _products = 1 << 62  # matrix products since the pool was last woken: counted, not timed, so that a run repeats itself
 _AWAKE = 64  # products: more than lie between two convolutions, forward and backward, of most networks
 
@@ -231,15 +231,14 @@ def _forget() -> None:
     """Start anew in a forked child, which has none of the threads and perhaps a lock that one of them held."""
     global _pool, _lock, _here
     _pool, _lock, _here = None, threading.Lock(), threading.local()
-    if _blas is not None:
-        _blas.restart()
+    for blas in _blas.values():
+        blas.restart()
 
 
 def _find_blas() -> Blas:
-    global _blas
-    if _blas is None:
-        _blas = Blas(getattr(np.linalg, "_umath_linalg", None))
-    return _blas
+    """Give the BLAS of NumPy: one for all threads, since it counts who wants what."""
+    blas = _blas.get(None)
+    return _blas.setdefault(None, Blas(getattr(np.linalg, "_umath_linalg", None))) if blas is None else blas
 
 
 def _cores() -> int:

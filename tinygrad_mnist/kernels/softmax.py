@@ -162,6 +162,7 @@ _counted = np.arange(256)
 def _count(n: int) -> Array:
     """Give 0 ... n - 1 without making it anew each time."""
     global _counted
-    if n > len(_counted):
-        _counted = np.arange(2 * n)
-    return _counted[:n]
+    counted = _counted  # which another thread may make anew meanwhile
+    if n > len(counted):
+        counted = _counted = np.arange(2 * n)
+    return counted[:n]

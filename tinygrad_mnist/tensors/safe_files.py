@@ -25,7 +25,8 @@ KINDS = {
 def package(owner: str, name: str = "safetensors") -> Any:
     """Load safetensors, an extra."""
     try:
-        return importlib.import_module("safetensors") and importlib.import_module(name)
+        importlib.import_module("safetensors")
+        return importlib.import_module(name)
     except ImportError as error:
         what, hint = f"{owner}: safetensors is not installed.", "pip install 'tinygrad_mnist[safetensors]'"
         raise MissingDependencyError(what, got=str(error), hint=hint) from error
