@@ -18,7 +18,7 @@ def train(model: nn.Module, x: tg.Tensor, y: tg.Tensor) -> float:
         optimizer.step()
     assert_type(loss, tg.Tensor)
     assert_type(loss.shape, tuple[int, ...])
-    return loss.item()
+    return float(loss.item())
 
 
 print(train(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)), tg.ones(4, 3), tg.zeros(4, 1)))

@@ -21,6 +21,8 @@ from tinygrad_mnist.ops.elementwise import cos, exp, sin
 from tinygrad_mnist.ops.layout import transpose
 from tinygrad_mnist.ops.reduce import restore, sum
 
+pytestmark = pytest.mark.thread_unsafe(reason="plants primitives, of which there is one of a name")
+
 
 def plant(forward: Callable[..., Any], rules: dict[str, Callable[..., Any]], **options: Any) -> Primitive:
     """Make a primitive that exists for one test only (conftest.py)."""

@@ -57,6 +57,7 @@ def test_no_search_for_cycles_while_a_graph_grows():
     assert during_forward == during_backward == 0 and gc.isenabled()
 
 
+@pytest.mark.thread_unsafe(reason="there is one collector")
 def test_the_collector_is_as_it_was_after_errors_and_where_it_is_off(no_collector):
     class Failing(nn.Module):
         def forward(self, x):
@@ -110,6 +111,7 @@ def test_diamond_at_second_order_takes_linear_work(rule_calls):
     assert sum(rule_calls.values()) < 500
 
 
+@pytest.mark.thread_unsafe(reason="counts the nodes of the whole process")
 def test_chain_of_100_000_operations_forward_backward_and_freed(no_collector):
     before = nodes_alive()
     x = leaf(1.0)
@@ -134,6 +136,7 @@ def test_chain_of_20_000_operations_at_second_order():
     assert g.item() == 4.0 and gg.item() == 2.0
 
 
+@pytest.mark.thread_unsafe(reason="counts the nodes of the whole process")
 def test_chain_of_100_000_changes_in_place_is_freed(no_collector):
     before = nodes_alive()
     x = leaf(1.0)
@@ -261,6 +264,7 @@ def test_operations_without_saved_values_are_freed_all_the_same():
         y.backward()
 
 
+@pytest.mark.thread_unsafe(reason="exchanges a primitive's forward")
 def test_residuals_are_computed_only_for_calls_that_are_recorded():
     pool, calls = registry["max_pool2d"], []
     full, quick = pool.forward, pool.unrecorded

@@ -224,6 +224,7 @@ def nest(x, depth, keys):
     return x
 
 
+@pytest.mark.thread_unsafe(reason="sets Python's limit of calls")
 @pytest.mark.parametrize("limit", [600, 1000, 30_000, 1_000_000])
 @pytest.mark.parametrize("keys", [0, 1, 2], ids=["lists", "dicts", "both"])
 def test_what_may_be_nested_does_not_depend_on_pythons_limit(tmp_path, limit, keys):

@@ -12,6 +12,8 @@ from tinygrad_mnist import nn, optim
 from tinygrad_mnist.autograd import grad
 from tinygrad_mnist.core.errors import GraphFreedError
 
+pytestmark = pytest.mark.thread_unsafe(reason="counts the nodes of the whole process")
+
 # ---------------------------------------------------------------- ownership
 
 

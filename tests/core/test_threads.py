@@ -22,6 +22,7 @@ from tinygrad_mnist.core.versions import Version, changes, tick
 from tinygrad_mnist.kernels import parallel, softmax
 
 THREADS = 4
+pytestmark = pytest.mark.thread_unsafe(reason="starts threads, and compares with what one alone does")
 
 
 @pytest.fixture(autouse=True)

@@ -125,33 +125,38 @@ def push(outputs: Sequence[Var], tangents: dict[Origin, Any]) -> list[Any]:
     """Carry the tangents of leaves or Nodes to outputs: arrays or, recorded, Vars; None where there is none."""
     values: dict[Origin, Any] = dict(tangents)
     recorded = any(isinstance(t, Var) for t in values.values())
+    nodes = reachable([y.node for y in outputs if y.node is not None])[::-1]
     with enable_grad():
-        for node in reversed(reachable([y.node for y in outputs if y.node is not None])):
-            moved = [(i, values[p]) for i, p in enumerate(node.parents) if isinstance(p, Node | Var) and p in values]
-            if not moved or node in values:
-                continue
-            if changes.latest > node.index:
-                check_unchanged(node, None)
-            (_, *seen), saved = ((0, node.out, *node.args), node.saved)
-            if recorded:
-                (_, *seen), saved = RECORDED.begins(node, next(t for t in values.values() if isinstance(t, Var)))
-            if node.out is PLACE:
-                values[node] = (moved, seen)  # of several outputs: each asks for its own
-                continue
-            if node.primitive is PART:
-                (_, (moved, inputs)), call, i = moved[0], node.parents[0], node.static["i"]
-                own = [{**call.static, "which": p} for p, _ in moved]  # type: ignore[union-attr]
-                parts = [
-                    transposed(call, p, t, [seen[0], *inputs[1:]], s, i)  # type: ignore[arg-type]
-                    for (p, t), s in zip(moved, own, strict=True)
-                ]
-            else:
-                parts = carried(node, dict(moved), seen, saved)
-            parts, held = [t for t in parts if t is not None], (*seen, *(t for _, t in moved), saved)
-            for t in parts[1:]:
-                ours = type(parts[0]) is np.ndarray and parts[0].base is None and not any(parts[0] is x for x in held)
-                parts[0] = np.add(parts[0], t, out=parts[0]) if ours else parts[0] + t
-            if parts:
-                t = parts[0] if parts[0].shape == node.out.shape else broadcast_to(parts[0], shape=node.out.shape)
-                values[node] = t if t.dtype == node.out.dtype else cast(t, dtype=node.out.dtype)
+        for node in nodes:
+            _carry(node, values, recorded)
     return [values.get(y.node or y) for y in outputs]
+
+
+def _carry(node: Node, values: dict[Origin, Any], recorded: bool) -> None:
+    moved = [(i, values[p]) for i, p in enumerate(node.parents) if isinstance(p, Node | Var) and p in values]
+    if not moved or node in values:
+        return
+    if changes.latest > node.index:
+        check_unchanged(node, None)
+    (_, *seen), saved = ((0, node.out, *node.args), node.saved)
+    if recorded:
+        (_, *seen), saved = RECORDED.begins(node, next(t for t in values.values() if isinstance(t, Var)))
+    if node.out is PLACE:
+        values[node] = (moved, seen)  # of several outputs: each asks for its own
+        return
+    if node.primitive is PART:
+        (_, (moved, inputs)), call, i = moved[0], node.parents[0], node.static["i"]
+        own = [{**call.static, "which": p} for p, _ in moved]  # type: ignore[union-attr]
+        parts = [
+            transposed(call, p, t, [seen[0], *inputs[1:]], s, i)  # type: ignore[arg-type]
+            for (p, t), s in zip(moved, own, strict=True)
+        ]
+    else:
+        parts = carried(node, dict(moved), seen, saved)
+    parts, held = [t for t in parts if t is not None], (*seen, *(t for _, t in moved), saved)
+    for t in parts[1:]:
+        ours = type(parts[0]) is np.ndarray and parts[0].base is None and not any(parts[0] is x for x in held)
+        parts[0] = np.add(parts[0], t, out=parts[0]) if ours else parts[0] + t
+    if parts:
+        t = parts[0] if parts[0].shape == node.out.shape else broadcast_to(parts[0], shape=node.out.shape)
+        values[node] = t if t.dtype == node.out.dtype else cast(t, dtype=node.out.dtype)

@@ -41,15 +41,19 @@ def functional_call(
     before: list[tuple[Any, str, Any]] = []
     try:
         for m in module.modules():
-            for name, x in [*vars(m).items()]:
-                if any(id(leaf) in new for leaf in flatten(x)[0]):
-                    before.append((m, name, x))
-                    vars(m)[name] = mapped(lambda leaf: new.get(id(leaf), leaf), x)
+            _exchange(m, new, before)
         args = args if isinstance(args, tuple) else () if args is None else (args,)
         return module(*args, **(kwargs or {}))
     finally:
         for m, name, x in reversed(before):
             vars(m)[name] = x
+
+
+def _exchange(module: Any, new: dict[int, Any], before: list[tuple[Any, str, Any]]) -> None:
+    for name, x in [*vars(module).items()]:
+        if any(id(leaf) in new for leaf in flatten(x)[0]):
+            before.append((module, name, x))
+            vars(module)[name] = mapped(lambda leaf: new.get(id(leaf), leaf), x)
 
 
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -80,11 +80,18 @@ class Compiled:
             named = forms.signature(kwargs, tensors, numbers) if kwargs else ()
             given = [forms.signature(x, tensors, numbers) for x in args]
             key = state.recording, *given, named, forms.repeats(tensors)
-            for plan in self.plans.get(key, ()):
-                if plan.numbers == numbers and plan.guard.holds() and plan.replay.fits():
-                    self.latest = plan
-                    return self.verify(key, plan, tensors, *call) if not plan.verified else plan.run(tensors, *call)
-            return self.capture(key, tensors, numbers, args, kwargs)
+            plan = self.plan_for(key, numbers)
+            if plan is None:
+                return self.capture(key, tensors, numbers, args, kwargs)
+            self.latest = plan
+            return self.verify(key, plan, tensors, *call) if not plan.verified else plan.run(tensors, *call)
+
+    def plan_for(self, key: Hashable, numbers: list[Any]) -> Any:
+        """Find the plan that serves a call, if there is one."""
+        for plan in self.plans.get(key, ()):
+            if plan.numbers == numbers and plan.guard.holds() and plan.replay.fits():
+                return plan
+        return None
 
     def __repr__(self) -> str:
         return f"<compiled {self.name}: backend {self.backend}, {len(self.order)} plans>"

@@ -136,17 +136,24 @@ def backward(
         owners = None if inputs is None else {x.node or x: x for x in inputs}
         found = differentiate(roots, seeds, None if owners is None else [*owners], retain_graph, create_graph)
         for origin, g in found.items():
-            leaf = origin if owners is None else owners[origin]
-            if isinstance(leaf, Var) and leaf.differentiable:  # not if frozen since the forward pass
-                way.deposit(leaf, g)
-                if hooks.leaves and id(leaf) in hooks.leaves:
-                    hooks.leaves[id(leaf)].added(leaf, create_graph)
+            _arrives(origin if owners is None else owners[origin], g, way)
     except Exception as error:
         note_backward(error, roots)
         raise
     finally:
         if collecting:
             gc.enable()
+
+
+def _arrives(leaf: Origin, g: Any, way: Way) -> None:
+    if isinstance(leaf, Var) and leaf.differentiable:  # not if frozen since the forward pass
+        way.deposit(leaf, g)
+        if hooks.leaves and id(leaf) in hooks.leaves:
+            hooks.leaves[id(leaf)].added(leaf, way.create_graph)
+
+
+def _stays(node: Node, place: str) -> None:
+    """Free nothing."""
 
 
 def differentiate(
@@ -174,17 +181,16 @@ def differentiate(
         sums.add(root.node or root, seed, fresh=False)
     place = "" if retain_graph else caller()
     outer, known = state.scope, state.known
-    collecting = gc.isenabled()
+    collecting, goes = gc.isenabled(), _stays if retain_graph else Node.free
     try:
         gc.disable()
         state.known = {} if way is RAW else None
         if create_graph:
             state.scope = Scope(BackwardPass(), None)
         with RECORDING:
-            for node in nodes:
+            for node in nodes:  # its end is no `if`: since Python 3.12 `finally` would miss Ctrl-C at the loop's turn
                 pull_back(node, sums, wanted, way)
-                if not retain_graph:
-                    node.free(place)  # at once, so that its memory serves the rest of the walk
+                goes(node, place)  # at once, so that its memory serves the rest of the walk
     finally:
         state.scope, state.known = outer, known
         if collecting:

@@ -13,6 +13,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -204,6 +205,12 @@ class _Pool:
         self.tickets: queue.SimpleQueue[_Ticket] = queue.SimpleQueue()
         self.size = 0
 
+    def grow(self, size: int) -> None:
+        """Start threads: daemons, since they only ever wait, or work for a caller who waits for them."""
+        while self.size < size:
+            threading.Thread(target=self.serve, name=f"tinygrad_mnist-{self.size + 1}", daemon=True).start()
+            self.size += 1
+
     def serve(self) -> None:
         """Use one ticket after the other."""
         while True:
@@ -218,12 +225,8 @@ def _enlarge(size: int) -> _Pool:
             _pool = _Pool()
             if hasattr(os, "register_at_fork"):
                 os.register_at_fork(after_in_child=_forget)
-        try:
-            while _pool.size < size:  # daemons, since they only ever wait, or work for a caller who waits for them
-                threading.Thread(target=_pool.serve, name=f"tinygrad_mnist-{_pool.size + 1}", daemon=True).start()
-                _pool.size += 1
-        except RuntimeError:  # no more threads to be had, in a browser none at all: the caller does what they would
-            pass
+        with suppress(RuntimeError):  # no more threads to be had, in a browser none at all: the caller does the work
+            _pool.grow(size)
         return _pool
 
 

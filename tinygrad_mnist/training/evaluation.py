@@ -116,9 +116,9 @@ def evaluated(
             fall_asleep()
             outputs, loss = judge(inputs, *targets)
             add_figures(sums, float(loss.item()), metrics, outputs, targets, size)
-            samples += size
             if pause is not None:
                 pause()
+            samples += size
     if not samples:
         raise TrainingError("The data to evaluate on gave no batch.", hint="a set with samples, or valid=None")
     return means(sums, samples)

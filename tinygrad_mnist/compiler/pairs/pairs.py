@@ -43,14 +43,21 @@ class Pairs(Compiled):
             numbers: list[Any] = []
             named = signature(kwargs, tensors, numbers) if kwargs else ()
             key = signature(args, tensors, numbers), named
-            for pair in self.plans.get(key, ()):
-                if pair.numbers == numbers and not pair.is_lacking and pair.guard.holds():
-                    if pair.replay is None:
-                        return self.function(*args, **kwargs)
-                    if pair.replay.fits():
-                        self.latest = pair
-                        return self.replayed(pair, tensors, args, kwargs)
-            return self.capture(key, tensors, numbers, args, kwargs)
+            pair = self.plan_for(key, numbers)
+            if pair is None:
+                return self.capture(key, tensors, numbers, args, kwargs)
+            if pair.replay is None:
+                return self.function(*args, **kwargs)
+            self.latest = pair
+            return self.replayed(pair, tensors, args, kwargs)
+
+    def plan_for(self, key: Hashable, numbers: list[Any]) -> Any:
+        """Find the pair that serves a call, if there is one."""
+        for pair in self.plans.get(key, ()):
+            if pair.numbers == numbers and not pair.is_lacking and pair.guard.holds():
+                if pair.replay is None or pair.replay.fits():
+                    return pair
+        return None
 
     def replayed(self, pair: Pair, tensors: list[Any], args: Any, kwargs: Any) -> Any:
         """Replay the forward half; give its result, which waits for its backward."""
