@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import gc
 import io
 import os
 import stat
@@ -216,6 +217,21 @@ def test_what_cannot_be_written_is_an_output_error_and_the_old_file_stays(tmp_pa
             tg.save({}, path)
         monkeypatch.undo()
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x.pt"])
+def test_a_file_that_cannot_be_written_leaves_the_collector_no_reason_to_complain(tmp_path, monkeypatch, name):
+    def fails():
+        with pytest.raises(OutputError) as caught:
+            tg.save({"a": tg.ones(2)}, tmp_path / name)
+        return [caught]  # which holds the frame, which holds it
+
+    complaints = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)  # since Python 3.13 a stream that cannot close does
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
+    fails()
+    gc.collect()
+    assert complaints == []
 
 
 def nest(x, depth, keys):

@@ -29,6 +29,7 @@ def doubled(x: Any) -> Any:
     return x * 2
 
 
+@pytest.mark.thread_unsafe(reason="there is one primitive of a name")
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_a_forgotten_rule_is_an_error_of_backward_alone(create_graph: bool) -> None:
     f = made(doubled)
@@ -43,6 +44,7 @@ def test_a_forgotten_rule_is_an_error_of_backward_alone(create_graph: bool) -> N
     assert x.grad.tolist() == [2, 2, 2]
 
 
+@pytest.mark.thread_unsafe(reason="there is one primitive of a name")
 def test_a_forgotten_rule_is_an_error_in_a_compiled_step() -> None:
     f = made(doubled)
 
@@ -57,6 +59,7 @@ def test_a_forgotten_rule_is_an_error_in_a_compiled_step() -> None:
             step(tg.ones(3, requires_grad=True))
 
 
+@pytest.mark.thread_unsafe(reason="there is one primitive of a name")
 def test_what_is_declared_constant_or_gives_integers_needs_no_rule() -> None:
     x = tg.tensor([1.5, 2.5], requires_grad=True)
 
@@ -88,6 +91,7 @@ def test_an_overflow_of_the_forwards_own_is_not_explained_as_a_number_of_the_cal
     assert (tg.ones(2, dtype=tg.int8) + 300).tolist() == [45, 45]
 
 
+@pytest.mark.thread_unsafe(reason="there is one primitive of a name")
 @pytest.mark.parametrize("returned", [None, 1.0, [1.0, 1.0, 1.0], "g", np.ones(3, np.float32)], ids=str)
 def test_a_rule_that_returns_no_cotangent_is_named(returned: Any) -> None:
     f = made(doubled)

@@ -70,7 +70,7 @@ def _npz(obj: Any) -> Any:
     if structure != {name: {MARK: name} for name in arrays}:  # more than a dict of arrays under their own names
         arrays[STRUCTURE] = np.frombuffer(json.dumps(structure).encode(), dtype=np.uint8)
     write_arrays(stream, arrays)
-    return stream.getbuffer()
+    return stream.getvalue()
 
 
 def load(path: Any, map_location: Any = None, *, weights_only: bool | None = None) -> Any:

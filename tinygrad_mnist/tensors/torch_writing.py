@@ -77,4 +77,4 @@ def write_torch(obj: Any, deepest: int) -> memoryview:
         with archive.open(f"archive/{name}", "w", force_zip64=True) as member:
             member.write(data)
     archive.close()
-    return stream.getbuffer()
+    return stream.getvalue()
