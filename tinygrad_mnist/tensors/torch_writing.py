@@ -19,7 +19,7 @@ from ..core.graph import Array, Var
 from .torch_files import STORAGES
 
 
-def write_torch(obj: Any, deepest: int) -> memoryview:
+def write_torch(obj: Any, deepest: int) -> bytes:
     """Write what torch.load(weights_only=True) reads: tensors, numbers, strings in dicts, lists and tuples."""
     storages = {np.dtype(kind): name for name, kind in STORAGES.items() if kind != "bfloat16"}
     arrays: list[Array] = []
