@@ -169,5 +169,5 @@ def test_workers_can_be_started_anew_instead_of_forked():
 
 def test_what_cannot_be_sent_is_an_error_and_no_hang():
     loader = DataLoader(Slow(2), 1, num_workers=1, collate_fn=lambda samples: lambda: samples)
-    with pytest.raises(Exception, match="pickle"):
+    with pytest.raises(Exception, match="pickle|local object"):  # by the version of Python
         list(loader)

@@ -151,10 +151,6 @@ def _arrives(leaf: Origin, g: Any, way: Way) -> None:
             hooks.leaves[id(leaf)].added(leaf, way.create_graph)
 
 
-def _stays(node: Node, place: str) -> None:
-    """Free nothing."""
-
-
 def differentiate(
     roots: Sequence[Var], seeds: Sequence[Any], targets: Sequence[Origin] | None, retain_graph: bool, create_graph: bool
 ) -> dict[Origin, Any]:
@@ -179,7 +175,8 @@ def differentiate(
         sums.add(root.node or root, seed, fresh=False)
     place = "" if retain_graph else caller()
     outer, known = state.scope, state.known
-    collecting, goes = gc.isenabled(), _stays if retain_graph else Node.free
+    collecting = gc.isenabled()
+    goes: Callable[[Node, str], None] = (lambda node, place: None) if retain_graph else Node.free
     try:
         gc.disable()
         state.known = {} if way is RAW else None

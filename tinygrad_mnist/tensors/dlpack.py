@@ -17,7 +17,8 @@ from .tensor import Tensor
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """Make a tensor that shares the memory of another library's array: a change of either is seen in both.
 
-    Memory that may only be read stays so. Of a tensor of ours the versions are shared, too.
+    Memory that may only be read stays so, as is all that NumPy 2.0 takes from others. Of a tensor of ours the versions
+    are shared, too.
 
     Args:
         ext_tensor: anything with `__dlpack__` and `__dlpack_device__`
@@ -34,7 +35,8 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
         wanted, hint = "an array with __dlpack__ and __dlpack_device__", "tg.tensor(data)"
         raise DTypeError("from_dlpack: this is no array.", got=shown(ext_tensor), expected=wanted, hint=hint)
     try:
-        array = np.from_dlpack(ext_tensor)
+        plain = isinstance(ext_tensor, np.ndarray) and ext_tensor.dtype.kind in "fiub"
+        array = ext_tensor.view() if plain else np.from_dlpack(ext_tensor)  # NumPy 2.0 refuses its own read-only ones
     except SharingError:
         raise
     except Exception as error:

@@ -28,7 +28,7 @@ BUILTINS = frozenset({
     "getattr", "hasattr", "hash", "hex", "id", "isinstance", "issubclass", "iter", "len", "locals", "max", "min",
     "next", "oct", "ord", "pow", "repr", "round", "setattr", "sorted", "sum", "vars", "__build_class__", "__import__",
 })  # fmt: skip
-SYSTEM = frozenset({"intern", "getsizeof", "exc_info", "_getframe", "_getframemodulename"})
+SYSTEM = frozenset({"intern", "getsizeof", "exc_info", "exception", "_getframe", "_getframemodulename"})
 OF_LIBRARIES = frozenset({"_getframe", "_getframemodulename", "__import__", "__subclasses__"})  # not in the user's code
 # modules written in Python whose functions read and change nothing but what they are given
 PYTHON = frozenset({
