@@ -68,7 +68,7 @@ from .tensors.creation import (
 # isort: on
 
 if _TYPE_CHECKING:
-    from . import datasets, primitive, training, transforms, viz
+    from . import datasets, training, transforms, viz
     from .export.export import export_onnx
     from .func import vmap
     from .viz import summary
