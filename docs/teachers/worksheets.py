@@ -129,7 +129,7 @@ SHEETS: dict[str, list[Blank]] = {
         Blank("slopes", "two runs for each number", tries),
         Blank("neuron_backward", "from the loss back to x, w, b, target",
               own("neuron_backward", lambda lesson: lambda *xs: lesson["neuron"](*map(float, xs)), 4, "x w b target")),
-        Blank("shared_backward", "a and c are used twice",
+        Blank("shared_backward", "a is used twice, c three times",
               own("shared_backward", lambda lesson: lesson["shared"], 2, "a b")),
     ],
     "02_tensors": [
