@@ -191,7 +191,7 @@ def graded(path: Path, otherwise: str | None, seconds: float) -> dict[str, Any]:
     if not path.is_file():
         lesson, note = None, "skipped: there is no such file"
     elif lesson is None:
-        note = "skipped: which lesson is it? It has no line WORKSHEET = ..., and its name does not tell; give --lesson"
+        note = "skipped: which lesson is it? It has no line WORKSHEET = ..., and its name does not tell. Give --lesson"
     else:
         try:
             rows = grade(path, lesson, seconds)
@@ -207,6 +207,15 @@ def graded(path: Path, otherwise: str | None, seconds: float) -> dict[str, Any]:
     return {"lesson": lesson, "mark": points, "of": of, "note": note, "rows": rows}
 
 
+def table(found: dict[str, dict[str, Any]]) -> list[str]:
+    """Write a line for each file: points, lesson, and why there are none."""
+    width, lines = max(map(len, found)), []
+    for name, one in found.items():
+        points = f"{one['mark']:>5g} of {one['of']:<3}{one['mark'] / one['of']:>5.0%}" if one["of"] else " " * 16
+        lines.append(f"  {name:<{width}}  {points}  {one['lesson'] or ''}  {one['note'].partition(':')[0]}".rstrip())
+    return lines
+
+
 def main(argv: list[str] | None = None) -> int:
     """Grade files, print what was found, and for several files a table of marks."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -220,11 +229,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"--lesson {given.lesson}: expected one of {', '.join(SHEETS)}, or variant_N")
     found = {str(path): graded(path, given.lesson, given.seconds) for path in given.worksheets}
     if len(found) > 1:
-        width = max(map(len, found))
-        print("\nmarks")
-        for name, one in found.items():
-            points = f"{one['mark']:>5g} of {one['of']:<3}{one['mark'] / one['of']:>5.0%}" if one["of"] else " " * 16
-            print(f"  {name:<{width}}  {points}  {one['lesson'] or ''}  {one['note'].partition(':')[0]}".rstrip())
+        print("", "marks", *table(found), sep="\n")
     if given.json is not None:
         given.json.write_text(json.dumps(found, indent=1), "utf-8")
     if given.csv is not None:

@@ -170,7 +170,7 @@ WORKSHEET = "{name}"  # leave this line: the checker looks for it
 def your_turn(what):
     """Stand in a blank, and say so when it is reached. Write your answer in place of the call."""
     line = sys._getframe(1).f_lineno
-    raise NotImplementedError(f"{{WORKSHEET}}: the blank in line {{line}} is not filled in yet. Your turn: {{what}}")
+    raise NotImplementedError(f"{{WORKSHEET}}: line {{line}} is still blank. Your turn: {{what}}")
 
 '''
 

@@ -92,7 +92,7 @@ def test_a_worksheet_that_nobody_filled_in_ends_with_a_sentence_that_names_the_b
     ended = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True)
     last = ended.stderr.splitlines()[-1]
     said = re.fullmatch(
-        rf"NotImplementedError: {name}: the blank in line (\d+) is not filled in yet. Your turn: (\S+): .+", last
+        rf"NotImplementedError: {name}: line (\d+) is still blank. Your turn: (\S+): .+", last
     )
     assert ended.returncode == 1 and said, last
     node = blanks.find(ast.parse(worksheets.worksheet(name)), said[2])
@@ -106,7 +106,7 @@ def test_a_rule_that_is_blank_says_which_when_it_is_called(tmp_path):
     line = next(i for i, row in enumerate(text.splitlines(), 1) if row.startswith("divide = "))
     (tmp_path / "mine.py").write_text(text + "gradient(Tensor(1.0) / Tensor(2.0), [])", "utf-8")
     ended = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True)
-    told = f"NotImplementedError: {ENGINE}: the blank in line {line} is not filled in yet. Your turn: divide.b"
+    told = f"NotImplementedError: {ENGINE}: line {line} is still blank. Your turn: divide.b"
     assert ended.stderr.splitlines()[-1] == told
 
 
@@ -382,6 +382,23 @@ def test_the_page_for_teachers_shows_what_the_grader_says(tmp_path):
         assert f"| `{name}.py` | {len(sheet)} |" in page
     quoted = ("given shape (2, 3), and b has (3,)", "a * a + a: ", "a stands before c, which used it", "which adds")
     assert all(text in page and any(text in row[-1] for row in WRONG.values()) for text in quoted)
+
+
+def test_the_page_for_teachers_shows_a_blank_a_variant_and_the_table_as_they_are():
+    page = (TEACHERS.parent / "teachers.md").read_text("utf-8")
+    sheets = [worksheets.worksheet(name) for name in (ENGINE, "02_tensors", "variant_7")]
+    for block in page.split("```{code-block} python\n")[1:]:
+        lines = [line for line in block.partition("```")[0].splitlines() if line]
+        assert all(any(line in sheet.splitlines() for sheet in sheets) for line in lines)
+    blank = re.search("NotImplementedError: (.*): line ([0-9]+) is still blank. Your turn: (.*)", page)
+    assert worksheets.worksheet(blank[1]).splitlines()[int(blank[2]) - 1] == f'    your_turn("{blank[3]}")'
+    none, unread, skipped = "", "the file cannot be read: line 1", "skipped: which lesson is it?"
+    rows = [("ann.ipynb", "02_tensors", 3, 3, none), ("ann_03.py", ENGINE, 17.5, 21, none),
+            ("ben_02.py", "02_tensors", 0, 3, unread), ("my_list_2.py", None, 0, 0, skipped)]  # fmt: skip
+    found = {f"handed_in/{name}": dict(zip(("lesson", "mark", "of", "note"), row, strict=True)) for name, *row in rows}
+    assert page.split("```text\nmarks\n")[1].partition("```")[0].splitlines() == grade.table(found)
+    assert f"from {sum(len(group) for _, group in variants.FORMULAS)}, and" in page
+    assert {len(variants.sheet(f"variant_{n}")) for n in range(9)} == {8}
 
 
 def test_grading_changes_nothing_that_it_is_given():
