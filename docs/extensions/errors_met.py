@@ -166,7 +166,7 @@ MET = [
     """,
         "A compiled step is a list of operations that is run again and again. Python's own lines between them run "
         "once only: it would print the first loss for ever.",
-        "The message has the line. The same is said of ``float(...)`` and of ``if`` with a tensor.",
+        "The message has the line. ``float(...)`` is an ``item()``, too; of ``if`` with a tensor it says *a branch*.",
         "Return the tensor and print it outside: ``print(step(x).item())``. Choose by ``tg.where`` instead of "
         "``if``. Or do without ``tg.compile``: it changes the speed only."),
     Met("MissingDependencyError", """
