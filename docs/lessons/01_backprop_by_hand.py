@@ -201,8 +201,8 @@ assert losses[-1] < losses[0] / 10
 # Exercises
 # ---------
 #
-# 1. (5 minutes) By which number does the loss of the neuron rise fastest? Compute by how much it changes if that
-#    number rises by 0.01, and compare with what ``neuron`` says.
+# 1. (5 minutes) Which of the four numbers moves the loss of the neuron most, up or down? Compute by how much the loss
+#    changes if that number rises by 0.01, and compare with what ``neuron`` says.
 # 2. (10 minutes) Replace ``tanh`` with ``1 / (1 + exp(-s))``, whose derivative is ``o * (1 - o)``. Change
 #    ``neuron_backward``, and let it agree with ``slopes``.
 # 3. (15 minutes) Write ``backward`` of ``(a * b + c) / (a + c)`` by hand. ``slopes`` is your judge.

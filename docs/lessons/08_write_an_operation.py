@@ -274,4 +274,4 @@ assert not tg.autograd.gradcheck(Rounded.apply, points, raise_exception=False)
 #    ``gradcheck`` begins the way back with a ``g`` of its own: random numbers between 0.5 and 1.5 in size, of either
 #    sign. From which ``most`` on must it pass, and below which must it fail? Assert one of each.
 # 5. (open) Give ``log_cosh`` a ``loop=`` and an ``out=`` (``help(tg.primitive.Primitive)``), and see the compiled
-#    step become one loop: ``print(step.program())``.
+#    step become one loop: ``tg.compile(step, backend="numba")``, then ``print(step.program())``.
