@@ -390,8 +390,8 @@ def test_the_page_for_teachers_shows_a_blank_a_variant_and_the_table_as_they_are
     for block in page.split("```{code-block} python\n")[1:]:
         lines = [line for line in block.partition("```")[0].splitlines() if line]
         assert all(any(line in sheet.splitlines() for sheet in sheets) for line in lines)
-    blank = re.search("NotImplementedError: (.*): line ([0-9]+) is still blank. Your turn: (.*)", page)
-    assert worksheets.worksheet(blank[1]).splitlines()[int(blank[2]) - 1] == f'    your_turn("{blank[3]}")'
+    blank = re.search("NotImplementedError: (.*): line [0-9]+ is still blank. Your turn: (.*)", page)
+    assert f'    your_turn("{blank[2]}")' in worksheets.worksheet(blank[1]).splitlines()
     none, unread, skipped = "", "the file cannot be read: line 1", "skipped: which lesson is it?"
     rows = [("ann.ipynb", "02_tensors", 3, 3, none), ("ann_03.py", ENGINE, 17.5, 21, none),
             ("ben_02.py", "02_tensors", 0, 3, unread), ("my_list_2.py", None, 0, 0, skipped)]  # fmt: skip
