@@ -127,8 +127,9 @@ def test_a_verdict_is_said_once_with_figure_threshold_and_advice():
     (text,) = said
     (verdict,) = doctor.verdicts
     assert text == str(verdict) and verdict.figure < verdict.threshold == RULES["rate_too_low"].limit
-    for part in ("Doctor, step ", "rate too low", "seen ", "figure ", "less than 0.0001", "try ", "lr_find"):
+    for part in ("Doctor, step ", "rate too low", "seen ", "figure ", "at least 0.0001", "try ", "lr_find"):
         assert part in text
+    assert max(map(len, text.splitlines())) <= 88 and "\n          " in text  # wrapped, and nothing is cut
     assert "instead of 1e-08" in verdict.advice
 
 
