@@ -184,8 +184,8 @@ print(healthy["doctor"], "loss", round(healthy["losses"][-1], 3))
 # double softmax
 # --------------
 # ``cross_entropy`` makes probabilities of its inputs itself. A model that ends with ``Softmax`` gives it numbers from 0
-# to 1. The softmax of those is never far from even: the loss cannot fall below log(1 + 9/e) = 1.46. This was the mistake
-# above.
+# to 1. The softmax of those is never far from even: the loss cannot fall below log(1 + 9/e) = 1.46. This was
+# the mistake above.
 broken = train(net(64, last=[nn.Softmax(1)]))
 assert min(broken["losses"]) > math.log(1 + 9 / math.e) - 1e-6
 compare("double_softmax", broken, healthy)
@@ -264,8 +264,8 @@ compare("rate_too_high", train(net(64), tg.optim.SGD, 10), train(net(64), **sgd)
 # %%
 # unshuffled
 # ----------
-# The batches come sorted by class. The network learns to repeat the class of the last batch, and forgets the others. The
-# loss jumps where a new class begins.
+# The batches come sorted by class. The network learns to repeat the class of the last batch, and forgets the others.
+# The loss jumps where a new class begins.
 order = np.argsort(Y, kind="stable")
 compare("unshuffled", train(net(64), x=X[order], y=Y[order], shuffle=False), healthy, "labels")
 
@@ -333,8 +333,8 @@ compare("overfitting", broken, train(net(256, 128), **long), "epochs")
 # %%
 # stuck
 # -----
-# This is no training but a question to ask before one: can the model learn 16 samples by heart? If not, there is no need
-# to train on 60,000. Here a ReLU stands behind the last layer, and that layer's biases are low: no output gets a
+# This is no training but a question to ask before one: can the model learn 16 samples by heart? If not, there is no
+# need to train on 60,000. Here a ReLU stands behind the last layer, and that layer's biases are low: no output gets a
 # gradient.
 batch = tg.tensor(X[:64]), tg.tensor(Y[:64])
 models = [changed(net(64, last=[nn.ReLU()]), 2, biases=-5.0), net(64)]

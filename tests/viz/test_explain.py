@@ -464,7 +464,7 @@ def test_tensors_have_the_names_that_are_given():
     loss = (h * h).sum()
     found = viz.explain(loss, w[1], names={"w": w, "h": h})
     assert str(found).startswith("∂ loss / ∂ w[1], where it is 3") and ">w<" in found.picture().source
-    assert viz.explain(loss, h[0], names={"w": w, "h": h}).name == "h[0]" and viz.explain(loss, w[0]).name == "tensor[0]"
+    assert viz.explain(loss, h[0], names={"h": h}).name == "h[0]" and viz.explain(loss, w[0]).name == "tensor[0]"
     assert "rankdir=LR" in found.picture().source and "rankdir=TB" in found.picture("TB").source
 
 

@@ -32,7 +32,8 @@ def drawn(found: Any, direction: str = "LR") -> Picture:
     check_direction("explain: picture", direction)
     # graphviz is loaded when something is drawn, as in graph.py
     picture: Picture = importlib.import_module("..picture", __package__).Picture(
-        graph_attr={"rankdir": direction, "bgcolor": "transparent", "nodesep": "0.25", "ranksep": "0.8", "fontname": FONT},
+        graph_attr={"rankdir": direction, "bgcolor": "transparent", "nodesep": "0.25", "fontname": FONT,
+                    "ranksep": "0.8" if direction in ("LR", "RL") else "0.35"},
         node_attr={"fontname": FONT, "fontsize": "11", "fontcolor": INK, "margin": "0.12,0.06", "shape": "box",
                    "style": "filled", "height": "0.2"},
         edge_attr={"fontname": FONT, "fontsize": "10", "arrowsize": "0.6"},
