@@ -86,7 +86,7 @@ across, down = slide(digit, edge), slide(digit, edge.T)
 show([digit, across, down], ["a digit", "brighter to the right", "brighter downwards"])
 
 # %%
-# Nobody will choose the filters. They are parameters, and training finds them, by the same gradient as any other. What
+# We do not choose the filters. They are parameters, and training finds them, by the same gradient as any other. What
 # is the gradient of a filter? Each of its weights touched every window, so it gets a sum over all places. You can check
 # one by hand.
 
@@ -200,8 +200,8 @@ if notice is None:
 # The convolutional network makes fewer mistakes, with a tenth of the parameters. It did not have to learn a stroke anew
 # at each place.
 #
-# Does it really mind a shift less?
-# ---------------------------------
+# Does a shift matter less to it?
+# -------------------------------
 # Move all test images to the right, without training again.
 
 shifts = range(5)

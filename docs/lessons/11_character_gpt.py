@@ -255,7 +255,7 @@ recited = write("Beautiful is", 200, temperature=0.2)
 print(recited)
 whole = recited.split("\n")[:-1]  # the last line was cut off
 known = sum(line in text.split("\n") for line in whole)
-print(known, "of", len(whole), "lines stand in the poem as they are")
+print(known, "of", len(whole), "lines are lines of the poem")
 assert known >= 4
 
 # %%
@@ -287,7 +287,7 @@ figure
 # Exercises
 # ---------
 #
-# 1. (5 minutes) Write with temperatures 0.2, 1 and 2, from the same start. How many of the lines stand in the poem?
+# 1. (5 minutes) Write with temperatures 0.2, 1 and 2, from the same start. How many of the lines are in the poem?
 # 2. (15 minutes) Train with ``GPT(causal=False)``. The loss falls much lower. How does it write, and why?
 # 3. (20 minutes) Remove ``self.where``, so that nothing says where a character stands, and take one block. Shuffle the
 #    characters before the last one: assert that the last answer stays the same, to 1e-4. With two blocks it does not.

@@ -224,7 +224,7 @@ for how in ({"resume": True, "batch_size": 32}, {"resume": False}):
 # With scikit-learn
 # -----------------
 #
-# ``tg.sklearn.NeuralClassifier`` is a network as a scikit-learn estimator. So it stands where any estimator stands:
+# ``tg.sklearn.NeuralClassifier`` is a network as a scikit-learn estimator. It can be used wherever an estimator can:
 # here behind a scaler in a pipeline, and in a grid search that tries each combination by cross-validation. Parameters
 # have the names of ``MLPClassifier``; ``dropout`` is one that it does not have.
 

@@ -8,7 +8,7 @@ have made all five, and know what to ask of a result that you read, or get. It r
 minutes. You need :doc:`/learn/04_mlp_on_mnist`.
 
 Here each study is a few lines, on few images. The whole ones are programs in ``examples/studies`` of the repository.
-Under each heading stands the command, and what it finds at full size; its own checks fail if it finds anything else.
+Each section names its command, and what that finds at full size; its own checks fail if it finds anything else.
 ``python examples/studies/run_all.py`` runs all five, in about 25 minutes, and writes a page.
 """
 
@@ -196,8 +196,8 @@ figure
 # difference, in float64, with a small *h*, but not the smallest. At full size, after 20 epochs: 92.1 % by
 # backpropagation and 89.8 % by the notebook's perturbation.
 #
-# Study d: momentum that was none
-# -------------------------------
+# Study d: momentum that was no momentum
+# --------------------------------------
 #
 # ``python examples/studies/config_net.py``: a network described by a file, with ``momentum = 0.9`` and early stopping.
 # It printed .9126. In its code the step was multiplied by 0.9, and the best weights were kept by ``best =

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,7 +130,8 @@ def test_a_verdict_is_said_once_with_figure_threshold_and_advice():
     assert text == str(verdict) and verdict.figure < verdict.threshold == RULES["rate_too_low"].limit
     for part in ("Doctor, step ", "rate too low", "seen ", "figure ", "at least 0.0001", "try ", "lr_find"):
         assert part in text
-    assert max(map(len, text.splitlines())) <= 88 and "\n          " in text  # wrapped, and nothing is cut
+    long = str(replace(verdict, advice=" ".join(["word"] * 40)))
+    assert max(map(len, long.splitlines())) <= 88 and long.count("word") == 40 and "\n          word" in long
     assert "instead of 1e-08" in verdict.advice
 
 
