@@ -61,7 +61,8 @@ assert np.array_equal(result.numpy()[0, 0], by_hand)
 def show(pictures, titles, width=8.0, **how):
     """Draw small pictures in a row, with their numbers: blue below 0, orange above."""
     figure = Figure(figsize=(width, width / len(pictures) + 0.3), layout="constrained")
-    for axes, picture, title in zip(figure.subplots(1, len(pictures)), pictures, titles, strict=True):
+    places = figure.subplots(1, len(pictures))
+    for axes, picture, title in zip(places, pictures, titles, strict=True):
         limit = np.abs(picture).max() or 1
         axes.imshow(picture, cmap="PuOr_r", vmin=-limit, vmax=limit)
         if picture.size <= 36:

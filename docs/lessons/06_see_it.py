@@ -161,7 +161,8 @@ picture
 statistics = tg.training.Statistics()
 few = tg.data.Subset(train_set, range(min(8000, len(train_set))))
 optimizer, epochs = tg.optim.Adam(cnn.parameters(), lr=2e-3), 2 if notice is None else 15
-tg.training.fit(cnn, few, epochs=epochs, optimizer=optimizer, callbacks=[statistics], progress=False)
+watched = {"callbacks": [statistics], "progress": False}
+tg.training.fit(cnn, few, epochs=epochs, optimizer=optimizer, **watched)
 tg.viz.plot_histograms(statistics, "activations")
 
 # %%

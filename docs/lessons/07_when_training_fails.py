@@ -92,8 +92,8 @@ def train(
             value = step(model, optimizer, loss, doctor, tg.tensor(x[at]), tg.tensor(y[at]))
             run["losses"].append(value)
             run["labels"].append(y[at])
-            pairs = zip(weights, old, strict=True)
-            run["changes"].append([np.linalg.norm(p.array - w) / np.linalg.norm(w) for p, w in pairs])
+            moves = [(p.array - w, w) for p, w in zip(weights, old, strict=True)]
+            run["changes"].append([np.linalg.norm(m) / np.linalg.norm(w) for m, w in moves])
             if not math.isfinite(value):
                 return run
         outputs = model.eval()(UNSEEN[0])
@@ -148,11 +148,11 @@ def panel(axes, kind, run, colour, shift):
     elif kind == "guesses":
         counts = np.bincount(run["guesses"], minlength=10)
         axes.bar(np.arange(10) + shift, counts, 0.4, color=colour)
-        axes.set(xticks=range(10), title="how often each class is guessed")
+        axes.set(xticks=range(10), title="guesses of each class")
     elif kind == "epochs":
         for losses, line in zip(zip(*run["epochs"], strict=True), ("-", "--"), strict=True):
             axes.plot(losses, line, color=colour)
-        axes.set(yscale="log", xlabel="epoch", title="training (line), validation (dashes)")
+        axes.set(yscale="log", xlabel="epoch", title="loss; dashes: validation")
     elif shift < 0:
         axes.imshow(np.array(run["labels"][:20]), cmap="tab10", aspect="auto")
         axes.set(ylabel="batch", title="labels of the broken run")
@@ -164,7 +164,7 @@ def compare(name, broken, healthy, kind="changes"):
     assert verdicts and verdicts[0].name == name and not healthy["doctor"].verdicts
     shown.add(name)
     print(verdicts[0])
-    figure = Figure(figsize=(7, 2.8), layout="constrained")
+    figure = Figure(figsize=(6, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     for run, colour, shift in ((broken, ORANGE, -0.2), (healthy, BLUE, 0.2)):
         left.plot(np.arange(len(run["losses"])) + 1, run["losses"], color=colour, linewidth=0.8)
@@ -210,7 +210,8 @@ compare("evaluation_mode", broken, cured, "values")
 # ---------
 # ``backward`` adds to ``.grad``. Without ``zero_grad`` each step repeats all those before it, and the loss swings.
 sgd = {"make": tg.optim.SGD, "lr": 0.1}
-compare("zero_grad", train(net(64), **sgd, step=partial(step, zero_grad=False)), train(net(64), **sgd))
+broken = train(net(64), **sgd, step=partial(step, zero_grad=False))
+compare("zero_grad", broken, train(net(64), **sgd))
 
 # %%
 # unreached
@@ -342,9 +343,10 @@ found, cured = (tg.training.Doctor().check(model, batch, steps=300) for model in
 print(found, "without the last ReLU:", cured, sep="\n")
 assert [v.name for v in found.verdicts] == ["stuck"] and cured.healthy
 shown.add("stuck")
-figure = Figure(figsize=(7, 2), layout="constrained")
+figure = Figure(figsize=(6, 2.2), layout="constrained")
 for axes, model, title in zip(figure.subplots(1, 2), models, ("broken", "healthy"), strict=True):
-    axes.imshow(model(batch[0]).detach().numpy().T, cmap="PuOr_r", vmin=-0.5, vmax=0.5, aspect="auto")
+    outputs = model(batch[0]).detach().numpy()
+    axes.imshow(outputs.T, cmap="PuOr_r", vmin=-0.5, vmax=0.5, aspect="auto")
     axes.set(title=f"{title}: 10 outputs", xlabel="sample", yticks=[])
 figure
 

@@ -226,7 +226,8 @@ assert far[0] < 1e-6 and far[1] > 0.1
 figure = Figure(figsize=(7, 4), layout="constrained")
 axes = figure.subplots()
 a, b = np.meshgrid(np.linspace(-1.6, 1.6, 200), np.linspace(-3.5, 2, 200))
-axes.contourf(a, b, np.log10((1 - a) ** 2 + 100 * (b - a**2) ** 2 + 1e-3), 20, cmap="Greys", alpha=0.6)
+depth = np.log10((1 - a) ** 2 + 100 * (b - a**2) ** 2 + 1e-3)
+axes.contourf(a, b, depth, 20, cmap="Greys", alpha=0.6)
 axes.plot(*plain.T, color="#d9822b", lw=3, label=f"gradient descent, {len(plain) - 1} steps")
 axes.plot(*newton.T, "o-", color="#3b75af", label=f"Newton, {len(newton) - 1} steps")
 axes.plot(1, 1, "*", color="#b0433f", ms=14, label="the minimum")
@@ -254,7 +255,8 @@ grid = np.linspace(-3, 3, 200, dtype=np.float32)[:, None]
 
 def train(penalty):
     tg.manual_seed(0)
-    model = nn.Sequential(nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
+    hidden = nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh()
+    model = nn.Sequential(*hidden, nn.Linear(64, 1))
     optimizer = tg.optim.Adam(model.parameters(), lr=0.01)
     x, y = tg.tensor(seen), tg.tensor(noisy)
     for _ in range(1500):

@@ -25,7 +25,7 @@ from tinygrad_mnist import nn
 from tinygrad_mnist.training import Callback, EarlyStopping, Log, evaluate, fit, predict
 
 folder = Path(tempfile.mkdtemp())  # all files of this lesson go here
-x, y = load_digits(return_X_y=True)  # 1,797 digits of 8 x 8 pixels, small enough to train in a second
+x, y = load_digits(return_X_y=True)  # 1,797 digits of 8 x 8 pixels: a second to train
 x = (x / 16).astype(np.float32)
 train, valid = (x[:1200], y[:1200]), (x[1200:], y[1200:])
 
@@ -201,7 +201,7 @@ first = run("killed", kill_at="4 11")  # in the middle of an epoch
 assert not (folder / "killed.npz").exists()
 second = run("killed")
 print(f"in one go: {len(whole)} batches")
-print(f"killed after {len(first)}, then {len(second)} more; the first of them was epoch, batch {second[0]}")
+print(f"killed after {len(first)}, then {len(second)} more, from epoch and batch {second[0]}")
 
 a, b = (tg.load(folder / f"{name}.npz") for name in ("whole", "killed"))
 assert second[0] != "0 1" and second[-1] == whole[-1]

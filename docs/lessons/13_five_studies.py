@@ -136,7 +136,8 @@ for colour, activation in zip(COLOURS, (nn.Sigmoid, nn.ReLU), strict=False):
     sizes = [p.grad.norm().item() for p in model.parameters() if p.ndim == 2]
     first[activation] = sizes[0] / sizes[-1]
     name = activation.__name__
-    axes.semilogy(["layer 1", "layer 2", "layer 3", "output"], sizes, "o-", color=colour, label=name)
+    places = ["layer 1", "layer 2", "layer 3", "output"]
+    axes.semilogy(places, sizes, "o-", color=colour, label=name)
     print(f"{name}: layer 1 gets {first[activation]:.4f} of the output layer's gradient")
 axes.legend()
 assert first[nn.Sigmoid] < 0.1 < first[nn.ReLU]
@@ -289,7 +290,7 @@ for name, activations in (("its own", (Tanh(), Tanh())), ("shared", (Tanh(),) * 
                 losses.append(gradients(activations, weights, inputs)[0])
             w[at], numeric[at] = value, (losses[0] - losses[1]) / 2e-6
         errors.append(np.linalg.norm(numeric - g) / np.linalg.norm(numeric))
-    print(f"{name} activation: relative error in layer 1 {errors[0]:.0e}, in layer 2 {errors[1]:.0e}")
+    print(f"{name} activation: relative error, layer 1 {errors[0]:.0e}, layer 2 {errors[1]:.0e}")
     assert errors[1] < 1e-7 and (errors[0] < 1e-7) == (name == "its own")
 
 # %%

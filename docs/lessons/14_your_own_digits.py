@@ -44,7 +44,7 @@ WRITTEN = [3, 1, 4, 5, 9, 2, 6, 8, 7, 0]
 
 
 def rounded(corners):
-    """Cut the corners of a line, again and again, until it is round; give points close to each other."""
+    """Cut the corners of a line, again and again, until it is round; give points along it."""
     line = np.array(corners, float)
     for _ in range(4):
         here, there = line[:-1], line[1:]
@@ -114,7 +114,8 @@ show([naive], ["darker than the mean"], 1)
 
 def around(pool, image, reach):
     """Pool over a square around each pixel: its mean, or the largest value."""
-    return pool(tg.tensor(image, dtype=tg.float32)[None, None], 2 * reach + 1, 1, reach)[0, 0].numpy()
+    x = tg.tensor(image, dtype=tg.float32)[None, None]
+    return pool(x, 2 * reach + 1, 1, reach)[0, 0].numpy()
 
 
 def find_ink(photo):
@@ -183,7 +184,8 @@ box = 20 if notice is None else 28  # the small digits fill their images
 some = test_set.images[:500].astype(float)
 sides = [max(np.ptp(axis) + 1 for axis in np.nonzero(image)) for image in some]
 centres = [(some.sum(3 - axis) @ (np.arange(28) + 0.5)) / some.sum((1, 2)) for axis in (1, 2)]
-print("longer side", min(sides), "to", max(sides), " centre of mass", np.mean(centres, axis=1).round(2))
+print("longer side", min(sides), "to", max(sides))
+print("centre of mass", np.mean(centres, axis=1).round(2))
 assert notice is not None or (set(sides) == {20} and np.abs(np.subtract(centres, 14.5)).max() < 0.6)
 
 # %%
@@ -191,7 +193,7 @@ assert notice is not None or (set(sides) == {20} and np.abs(np.subtract(centres,
 
 
 def shares(scale, length, count=28):
-    """Tell how much of each of `count` pixels in a row each of `length` pixels, drawn at a scale, covers."""
+    """Tell how much of each of `count` pixels in a row each of `length` shrunk ones covers."""
     edges, cells = np.arange(length + 1) * scale, np.arange(count)[:, None]
     return np.clip(np.minimum(edges[1:], cells + 1) - np.maximum(edges[:-1], cells), 0, None)
 
@@ -273,7 +275,8 @@ accuracy = {}
 for (name, images), ours in zip(spoiled(x).items(), spoiled(mine).values(), strict=True):
     accuracy[name] = (ask(images).argmax(1) == y).mean()
     own = int((ask(ours).argmax(1) == WRITTEN).sum())
-    print(f"{name:18} {100 * accuracy[name]:5.1f} % of the test images, {own:2} of your {len(mine)}")
+    share = 100 * accuracy[name]
+    print(f"{name:18} {share:5.1f} % of the test images, {own:2} of your {len(mine)}")
 assert max(list(accuracy.values())[1:]) < accuracy["as it should be"]
 titles = [f"{name}\n{100 * value:.0f} %" for name, value in accuracy.items()]
 show([images[0, 0] for images in spoiled(mine).values()], titles, 6, vmin=0, vmax=1)
@@ -295,7 +298,8 @@ def read_file(path):
     picture = picture / 255 if picture.max() > 1 else picture  # a JPEG has bytes, a PNG has floats
     grey = picture[..., :3].mean(-1) if picture.ndim == 3 else picture
     height, width = grey.shape
-    return shares(440 / width, height, height * 440 // width) @ grey @ shares(440 / width, width, 440).T
+    scale = 440 / width
+    return shares(scale, height, height * 440 // width) @ grey @ shares(scale, width, 440).T
 
 
 folder = Path(tempfile.mkdtemp())
