@@ -295,7 +295,7 @@ compare("dead_relu", train(changed(net(64), 0, biases=-5.0)), healthy, "values")
 # %%
 # vanishing
 # ---------
-# The slope of a sigmoid is 1/4 at most. Eight in a row leave the first layer a gradient of hardly anything: in the
+# The slope of a sigmoid is 1/4 at most. Seven in a row leave the first layer a gradient of hardly anything: in the
 # picture each layer to the left changes less. ReLU and Adam cure it.
 compare("vanishing", train(net(*[64] * 7, act=nn.Sigmoid), **sgd), train(net(*[64] * 7), lr=1e-3))
 
