@@ -31,7 +31,7 @@ html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "tinygrad_mnist"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files, html_js_files = ["site.css"], ["site.js"]
 html_show_sphinx = False
 
 sphinx_gallery_conf = {

@@ -61,7 +61,9 @@ def main():
     print(f"package: {lines:,} lines in {len(files)} files; {len(registry)} primitives with {rules} rules")
     compared = sum(case.torch is not None for case in CASES.values())
     mistakes = len(mutate_rules.all_mutants())
-    print(f"{len(CASES)} cases, {compared} with PyTorch's twin; {mistakes:,} mistakes to be planted")
+    harmless = len(mutate_rules.EQUIVALENT)
+    print(f"{len(CASES)} cases, {compared} with PyTorch's twin")
+    print(f"{mistakes:,} mistakes to be planted; {harmless} changes that make no difference, each with the reason")
 
     compileall.compile_dir(PACKAGE, quiet=1)  # as after an installation
     command = [sys.executable, "-c", IMPORT]

@@ -88,7 +88,7 @@ _sys.modules.update({f"{__name__}.{_name}": _module for _name, _module in _known
 
 def __getattr__(name: str) -> _Any:
     """Load the rooms that most programs do not need when they are first named; `tg.sklearn` needs scikit-learn."""
-    if name in ("datasets", "sklearn", "training", "transforms", "viz"):
+    if name in ("datasets", "primitive", "sklearn", "training", "transforms", "viz"):
         return _importlib.import_module(f".{name}", __name__)
     if name == "summary":
         return _importlib.import_module(".viz", __name__).summary

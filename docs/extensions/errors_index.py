@@ -1,7 +1,8 @@
 """The index of errors: reference/errors.rst, made from every place in the package that makes one of its errors.
 
 Messages are read from the source: text as it stands, what is put in by its name. Under each stand what was expected and
-what to do, where the source says so, and the file. Must not know: what the checks are about. Look next at reference.py.
+what to do, where the source says so, and the file. Must not know: what the checks are about. Look next at
+errors_met.py, whose section opens the page.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import docstrings
+import errors_met
 import reference
 from sphinx.application import Sphinx
 
@@ -57,13 +59,24 @@ CURES = {  # what helps where a message has no line `try`
 }  # fmt: skip
 
 
+OPEN = """<script>
+function shown() {  // a message that a link leads to is folded away
+  const at = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const folded = at && at.closest("details");
+  if (folded) { folded.open = true; at.scrollIntoView(); }
+}
+addEventListener("hashchange", shown);
+addEventListener("DOMContentLoaded", shown);
+</script>"""
+
+
 class Message(NamedTuple):
-    """A message of a class: its text, and the lines that go with it."""
+    """A message of a class: its text, and the lines that go with it, each in all the ways that it can be said."""
 
     kind: str
     text: str
-    expected: str
-    hint: str
+    expected: tuple[str, ...]
+    hint: tuple[str, ...]
 
 
 def texts(node: ast.expr | None, names: dict[str, list[ast.expr]], depth: int = 2) -> list[str]:
@@ -129,42 +142,69 @@ def messages() -> dict[Message, list[str]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         for call, kind, names in made(path):
             every = {k.arg: [*dict.fromkeys(filter(None, texts(k.value, names)))] for k in call.keywords}
-            said = {name: " or ".join(found) for name, found in every.items() if len(found) < 4}
+            said = {name: tuple(found) for name, found in every.items() if len(found) < 4}
             for text in filter(str.strip, texts(call.args[0] if call.args else None, names)):
-                message = Message(kind, text, said.get("expected", ""), said.get("hint", ""))
+                message = Message(kind, text, said.get("expected", ()), said.get("hint", ()))
                 files = result.setdefault(message, [])
                 files += [name for name in [str(path.relative_to(PACKAGE))] if name not in files]
     return result
 
 
 def shown(text: str) -> str:
-    """Write a template: what is put in, in italics."""
+    """Write a template: what is put in, in italics and between brackets that nobody writes."""
     parts = re.split(r"\{(\.\.\.|[\w]+)\}", " ".join(text.split()))
     return "".join(
-        f"\\ *{part.strip('_')}*\\ " if i % 2 else docstrings.prose(part) for i, part in enumerate(parts)
+        f"\\ *⟨{part.strip('_').replace('...', '…')}⟩*\\ " if i % 2 else docstrings.prose(part)
+        for i, part in enumerate(parts)
     ).strip().removeprefix("\\ ")  # fmt: skip
+
+
+def place(message: Message, taken: set[str]) -> str:
+    """Name the place of a message on the page, for links: its class and its first words."""
+    words = re.findall(r"[a-z0-9]+", re.sub(r"\{[^}]*\}", " ", message.text.lower()))
+    name = "-".join([message.kind.lower(), *(words[:9] or ["other"])])
+    name = next(x for i in itertools.count(1) if (x := f"{name}-{i}" if i > 1 else name) not in taken)
+    taken.add(name)
+    return name
+
+
+def entry(message: Message, files: list[str], name: str) -> list[str]:
+    """Write a message, with a link to itself, and below it what goes with it, a line for each way to say it."""
+    rows = []
+    for label, said in (("expected", message.expected), ("try", message.hint)):
+        rows += [f"   | {label if i == 0 else 'or'}: {shown(text)}" for i, text in enumerate(said)]
+    rows.append(f"   | {' · '.join(f'``{file}``' for file in files)}")
+    return [f".. _{name}:", "", f"{shown(message.text)} `# <#{name}>`__", "", *rows, ""]
 
 
 def page() -> str:
     """Write the index."""
-    found = messages()
+    found, taken = messages(), set[str]()
+    counts = {kind: sum(message.kind == kind for message in found) for kind in CLASSES}
     lines = [
         "Index of errors", "===============", "",
-        f"{len(found)} messages, made from the source, by the class of the error. What changes from case to case is "
-        "in *italics*: search for the words between. A message has up to five lines: the problem, ``in`` (the module "
-        "that called), ``got``, ``expected`` and ``try``, which says what to do.", "",
+        "A message has up to five lines: the problem, ``in`` (the module that called), ``got``, ``expected`` and "
+        "``try``, which says what to do. Read all of them, the last one first.", "",
+        ":ref:`The errors that beginners meet <errors-met>` come first, each with a program that has it. Behind them "
+        f"are :ref:`all {len(found)} messages <errors-all>`, by class:", "",
+        " · ".join(f":ref:`{kind} <error-{kind.lower()}>` ({count})" for kind, count in counts.items()), "",
+        ".. _errors-met:", "", *errors_met.lines(),
+        ".. _errors-all:", "", "All messages", "------------", "",
+        f"{len(found)} messages, made from the source. What changes from case to case stands in brackets, as "
+        "*⟨features⟩*: search for the words between.", "",
     ]  # fmt: skip
     for kind, what in CLASSES.items():
         python = [b.__name__ for b in what.__bases__ if b.__module__ == "builtins" and b is not Exception]
-        lines += [kind, "-" * len(kind), "", docstrings.prose(docstrings.summary(what.__doc__))]
+        lines += [f".. _error-{kind.lower()}:", "", kind, "~" * len(kind), ""]
+        lines += [docstrings.prose(docstrings.summary(what.__doc__))]
         lines += [f"It is a {' and a '.join(f'``{name}``' for name in python)}, too." if python else "", ""]
         lines += [f"**Cure:** {docstrings.prose(CURES[kind], reference.link)}", ""]
+        if counts[kind]:
+            lines += [f".. dropdown:: {counts[kind]} message{'s' * (counts[kind] > 1)}", ""]
         for message, files in sorted(found.items()):
             if message.kind == kind:
-                rows = [("expected", message.expected), ("try", message.hint)]
-                said = [f"{label}: {shown(text)}" for label, text in rows if text]
-                lines += [shown(message.text), f"   {' · '.join([*said, *(f'``{file}``' for file in files)])}", ""]
-    return "\n".join(lines)
+                lines += [f"   {line}".rstrip() for line in entry(message, files, place(message, taken))]
+    return "\n".join([*lines, "", ".. raw:: html", "", *(f"   {line}" for line in OPEN.splitlines()), ""])
 
 
 def write(app: Sphinx) -> None:

@@ -3,7 +3,9 @@
 ==========================
 
 You will compute the derivatives of a small formula by hand, see that they are right, and watch the package do the same.
-You need to know what a derivative is, and no more. Reading takes 20 minutes, running a second.
+You need to know what a derivative is, and no more. Reading takes 20 minutes, running a second. Run it as a notebook
+(download it at the end of the page): pictures and players appear there. A script prints its text, and the paths of
+what it writes.
 """
 
 # %%
@@ -107,8 +109,8 @@ for name, hand, trial in zip(("x", "w", "b", "target"), by_hand, tried, strict=T
 # Used twice: add
 # ---------------
 #
-# What if a number is used in two places? Then it changes the loss on two ways, and the two changes *add up*. In the
-# next formula ``a`` goes into ``c`` and once more into the product at the end, and ``c`` is used twice itself.
+# What if a number is used in two places? Then it changes the loss along two paths, and the two changes *add up*. In
+# the next formula ``a`` goes into ``c`` and once more into the product at the end. And ``c`` is used three times.
 
 
 def shared(a, b):
@@ -119,11 +121,11 @@ def shared(a, b):
 def shared_backward(a, b):
     """Give the derivatives of the result by a and b."""
     c = a * b
-    d_square, d_product = 1.0, 1.0  # of the two terms: a sum hands on what it gets
+    d_square, d_product = 1.0, 1.0  # of the two terms: a sum passes its gradient on
     d_c = d_square * 2 * c  # c * c
     d_c += d_product * a  # and c * a, which adds to it
     d_a = d_product * c
-    d_a += d_c * b  # the way through c
+    d_a += d_c * b  # the path through c
     d_b = d_c * a
     return d_a, d_b
 
@@ -133,7 +135,7 @@ print("by hand", shared_backward(3.0, -2.0), "by trying", [f"{slope:.4f}" for sl
 assert all(math.isclose(a, b, rel_tol=1e-6) for a, b in zip(shared_backward(3.0, -2.0), tried, strict=True))
 
 # %%
-# There is a trap in it. ``d_c`` may be handed on to ``a`` and ``b`` only when it is complete, after *both* uses of
+# There is a trap here. ``d_c`` may be handed on to ``a`` and ``b`` only when it is complete, after *all* uses of
 # ``c`` have added their part. Go back in the wrong order, and a part is missing:
 
 d_c_too_early = 2 * -6.0
@@ -154,8 +156,8 @@ for name, tensor, hand in zip(("x", "w", "b", "target"), (x, w, b, target), by_h
     assert math.isclose(tensor.grad.item(), hand, rel_tol=1e-12)
 
 # %%
-# What it noted can be drawn, each value with its gradient. Read it from the top to the bottom as the forward run, and
-# from the bottom to the top as ours by hand.
+# What it noted can be drawn, each value with its gradient. From top to bottom it is the forward run; from bottom to
+# top it is what we did by hand.
 
 x, w, b, target = (tg.tensor(number, dtype=tg.float64, requires_grad=True) for number in at)
 loss = ((w * x + b).tanh() - target) ** 2
@@ -166,15 +168,18 @@ tg.viz.graph(loss, names, gradients=True)
 # Step through it
 # ---------------
 #
-# The player below plays the second formula. Press the arrow keys, or the buttons. Forward each step shows its formula
-# and the numbers. Backward it shows the local derivative, what it adds, and how the gradient of ``c`` grows in two
-# parts before it is handed on.
+# The player below plays the second formula. Press its buttons; once you have clicked inside the player, the arrow keys
+# work too. Each step forward shows its formula and the numbers. Each step backward shows the local derivative, what it
+# adds, and how the gradient of ``c`` grows part by part before it is passed on.
 
 a, b = (tg.tensor(number, dtype=tg.float64, requires_grad=True) for number in (3.0, -2.0))
 c = a * b
 result = c * c + c * a
 folder = Path(tempfile.mkdtemp())
-tg.viz.player(result, folder / "shared.html", names={"a": a, "b": b, "c": c}, title="c is used twice")
+names = {"a": a, "b": b, "c": c}
+page = tg.viz.player(result, folder / "shared.html", names=names, title="c is used three times")
+print("written to", page)
+page
 
 # %%
 # What it is good for
@@ -196,8 +201,8 @@ assert losses[-1] < losses[0] / 10
 # Exercises
 # ---------
 #
-# 1. (5 minutes) By which number does the loss of the neuron rise fastest? Compute by how much it changes if that
-#    number rises by 0.01, and compare with what ``neuron`` says.
+# 1. (5 minutes) Which of the four numbers moves the loss of the neuron most, up or down? Compute by how much the loss
+#    changes if that number rises by 0.01, and compare with what ``neuron`` says.
 # 2. (10 minutes) Replace ``tanh`` with ``1 / (1 + exp(-s))``, whose derivative is ``o * (1 - o)``. Change
 #    ``neuron_backward``, and let it agree with ``slopes``.
 # 3. (15 minutes) Write ``backward`` of ``(a * b + c) / (a + c)`` by hand. ``slopes`` is your judge.

@@ -3,7 +3,9 @@
 =================================================
 
 You will know what a tensor is, what its gradient looks like, and why a value that was repeated gets the *sum* of
-gradients. At the end you write the backward pass of a layer by hand. Reading takes 20 minutes, running a second.
+gradients. At the end you write the backward pass of a layer by hand. Reading takes 20 minutes, running a second. Run it
+as a notebook (download it at the end of the page): pictures and players appear there. A script prints its text, and the
+paths of what it writes.
 """
 
 # %%
@@ -93,15 +95,18 @@ assert (x.grad == 1).all()
 # See it happen
 # -------------
 #
-# The player shows one run of a small layer, step by step: go on with the arrow until ``add`` runs backward. A
-# gradient with two rows comes in, and what ``b`` gets is one row.
+# The player shows one run of a small layer, step by step. Press its → button until ``add`` runs backward; once you
+# have clicked inside the player, the arrow keys work too. A gradient with two rows comes in, and ``b`` gets one row.
 
 w = tg.tensor([[1.0, -1.0], [0.5, 2.0], [-0.5, 1.0]], dtype=tg.float64, requires_grad=True)
 c = tg.tensor([0.1, -0.2], dtype=tg.float64, requires_grad=True)
-inputs = x.detach()
+inputs = x.detach() / 10  # of large numbers tanh is flat: there the gradients would be almost 0
 layer = (inputs @ w + c).tanh().sum()
 folder = Path(tempfile.mkdtemp())
-tg.viz.player(layer, folder / "layer.html", names={"x": inputs, "w": w, "b": c}, title="A layer, forward and back")
+names = {"x": inputs, "w": w, "b": c}
+page = tg.viz.player(layer, folder / "layer.html", names=names, title="A layer, forward and back")
+print("written to", page)
+page
 
 # %%
 # By hand
@@ -147,7 +152,11 @@ def linear_backward(g, x, w, b):
 
 # %%
 # Are they right? ``gradcheck`` moves the inputs by a millionth and looks at what really happens. It takes a function
-# of tensors. ``autograd.Function`` makes one of a forward and a backward that we wrote.
+# of tensors. ``autograd.Function`` is PyTorch's way to write one: a class with a ``forward`` and a ``backward``. What
+# ``forward`` keeps with ``save_for_backward``, ``backward`` finds in ``saved_tensors``. Ours computes with NumPy, where
+# nothing is recorded, so its gradients cannot be differentiated again: ``once_differentiable`` says so. Then a second
+# derivative is an error and not a wrong number. ``ByHand.apply`` is the function. ``checkable`` does all this for any
+# such pair:
 
 
 def checkable(forward, backward):
@@ -184,9 +193,9 @@ print("both are right")
 # The mistake that everybody makes once
 # -------------------------------------
 #
-# Leave the sum out, and the gradient has a shape that its owner has not: the ``assert`` above sees it. It is worse
-# where somebody makes the shapes fit without a sum. With one row nothing is wrong, until the second row comes. That
-# is why checks use sizes that all differ, here 4, 3 and 2.
+# Leave the sum out, and the gradient does not have the shape of its input: the ``assert`` above sees it. It is worse
+# if somebody makes the shapes fit without a sum. With one row nothing is wrong, until a second row comes. That is why
+# checks use sizes that all differ, here 4, 3 and 2.
 
 
 def forgotten(g, x, w, b):

@@ -78,9 +78,9 @@ tg.viz.graph(loss, {"images": images, "labels": labels}, gradients=True).save(fo
 # Backpropagation, played
 # -----------------------
 # ``tg.viz.player`` writes a page that steps through a real run: first forward, operation by operation, then backward.
-# Press the button for the next step, or the arrow keys. Each step shows the formula, the numbers, the local derivative,
-# and what is added to the gradient of each input. Here is a neuron whose weight
-# *w* is used three times, so that its gradient is a sum. Watch it grow, from right to left.
+# Press the button for the next step; once you have clicked inside the player, the arrow keys work too. Each step shows
+# the formula, the numbers, the local derivative, and what is added to the gradient of each input. Here is a neuron
+# whose weight *w* is used three times, so that its gradient is a sum. Watch it grow, from right to left.
 
 w, x, b = (tg.tensor(value, requires_grad=True) for value in (0.5, 2.0, -0.6))
 out = tg.tanh(w * x + b)

@@ -4,14 +4,15 @@
 
 You will give the package an operation that it lacks, with its gradient, and be sure that it is right. You will see
 which mistakes a check catches, and what to do where there is no derivative. You should have read lesson 3 first.
-Reading takes 30 minutes, running a few seconds.
+Reading takes 30 minutes, running a few seconds. Run it as a notebook (download it at the end of the page): pictures
+appear there, a script prints its text alone.
 """
 
 # %%
 # First: do you need it?
 # ----------------------
 #
-# What is computed with tensors has a gradient already. ``log(cosh(x))`` is a smooth loss, a parabola in the middle
+# Whatever you compute with tensors has a gradient already. ``log(cosh(x))`` is a smooth loss: a parabola in the middle
 # and almost straight outside. Written with the package's own operations it just works. Until ``x`` is large:
 
 import numpy as np
@@ -74,7 +75,7 @@ assert tg.autograd.gradgradcheck(log_cosh, points)
 print("right at orders 1 and 2")
 
 # %%
-# The rest comes by itself: derivatives forward, a function over a batch, compiled steps, pictures.
+# The rest comes for free: derivatives forward, a function over a batch, compiled steps, pictures.
 
 value, slope = tg.func.jvp(log_cosh, (points,), (tg.ones_like(points),))
 compiled = tg.compile(lambda x: tg.autograd.grad(log_cosh(x).sum(), x)[0])
@@ -87,7 +88,7 @@ tg.viz.graph(log_cosh(points).sum(), {"points": points}, gradients=True)
 # ----------------------------
 #
 # The long side of a triangle, ``sqrt(a² + b²)``. Its derivative by ``a`` is ``a / out``: rules may use the result.
-# They say nothing of broadcasting. ``elementwise`` sums what was stretched, which is lesson 2 done once and for all.
+# They need not mention broadcasting: ``elementwise`` sums what was stretched. That is lesson 2, done once and for all.
 
 
 @elementwise()
@@ -161,8 +162,8 @@ else:
     raise RuntimeError("order 2 was not noticed")
 
 # %%
-# And one mistake hides from every check: a bad choice of points. Where ``a`` and ``b`` are equal, the wrong argument
-# is the right one. Check at random points, with shapes whose sizes all differ.
+# And at badly chosen points every check is blind. Where ``a`` and ``b`` are equal, the rule with the wrong argument
+# gives the right number. Check at random points, with shapes whose sizes all differ.
 
 same = tg.ones(3, dtype=tg.float64).requires_grad_()
 assert tg.autograd.gradcheck(planted(mistakes["wrong argument"]), (same, same.detach().clone().requires_grad_()))
@@ -268,7 +269,9 @@ assert not tg.autograd.gradcheck(Rounded.apply, points, raise_exception=False)
 # 2. (10 minutes) Plant ``g * a * out`` as a rule of ``long_side``. At which points does ``gradcheck`` not see it?
 # 3. (15 minutes) Write ``softsign(x) = x / (1 + |x|)`` with one rule that uses ``out`` but not ``x``. Is there a
 #    kink?
-# 4. (20 minutes) Write ``clip_gradient(x, *, most)`` as a ``Function``: forward it gives ``x``, backward it keeps
-#    ``g`` between ``-most`` and ``most``. Should ``gradcheck`` pass? For which ``most`` does it?
+# 4. (20 minutes) Write a ``Function`` called ``ClipGradient``, to be used as ``ClipGradient.apply(x, most)``. Forward
+#    it gives ``x.clone()``, backward it keeps ``g`` between ``-most`` and ``most``, and gives ``None`` for ``most``.
+#    ``gradcheck`` begins the way back with a ``g`` of its own: random numbers between 0.5 and 1.5 in size, of either
+#    sign. From which ``most`` on must it pass, and below which must it fail? Assert one of each.
 # 5. (open) Give ``log_cosh`` a ``loop=`` and an ``out=`` (``help(tg.primitive.Primitive)``), and see the compiled
-#    step become one loop: ``print(step.program())``.
+#    step become one loop: ``tg.compile(step, backend="numba")``, then ``print(step.program())``.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
-EMPTY = "..."
+EMPTY = "your_turn"  # what a blank calls; a worksheet says at its top what that does
+LESSON = 1_000_000  # lines of the lesson, in a student's program, are numbered from here on
 
 
 def find(tree: ast.Module, place: str) -> ast.FunctionDef | ast.Lambda | None:
@@ -45,6 +46,8 @@ def is_empty(node: ast.FunctionDef | ast.Lambda) -> bool:
         if isinstance(x, ast.Raise):
             return "NotImplementedError" in ast.unparse(x)
         x = x.value if isinstance(x, ast.Expr) else x
+        if isinstance(x, ast.Call):
+            return isinstance(x.func, ast.Name) and x.func.id == EMPTY
         return isinstance(x, ast.Pass) or (isinstance(x, ast.Constant) and (x.value is ... or isinstance(x.value, str)))
 
     return all(map(nothing, body_of(node)))
@@ -64,8 +67,8 @@ def emptied(text: str, places: Iterable[tuple[str, str]]) -> str:
         first, last = body_of(node)[0], body_of(node)[-1]
         begin = starts[first.lineno - 1] + first.col_offset
         end = starts[last.end_lineno - 1] + last.end_col_offset
-        more = f"  # your turn: {asks}" if isinstance(node, ast.FunctionDef) else ""
-        cuts.append((begin, end, EMPTY + more))
+        more = f": {asks}" if isinstance(node, ast.FunctionDef) else ""
+        cuts.append((begin, end, f'{EMPTY}("{place}{more}")'))
     for begin, end, new in sorted(cuts, reverse=True):
         data = data[:begin] + new.encode() + data[end:]
     return data.decode()
@@ -73,6 +76,7 @@ def emptied(text: str, places: Iterable[tuple[str, str]]) -> str:
 
 def only(tree: ast.Module, place: str, solution: ast.Module, places: Sequence[str]) -> ast.Module:
     """Keep what a reader wrote at one place, and put the solution into all others; both trees are changed."""
+    ast.increment_lineno(solution, LESSON)
     for other in places:
         mine, theirs = find(tree, other), find(solution, other)
         if other != place and mine is not None and theirs is not None:

@@ -1,17 +1,19 @@
 """Grade a worksheet: each rule by itself, by gradcheck, while all others are those of the lesson.
 
     python docs/teachers/grade.py homework/03_build_the_engine.py
-    python docs/teachers/grade.py ada.py ben.ipynb --lesson 03_build_the_engine --json marks.json
+    python docs/teachers/grade.py handed_in/* --csv marks.csv --json marks.json
 
 Only definitions of the file are run, in a process of its own, in an empty folder, with a limit of time and memory for
 each rule. That keeps accidents away (endless loops, files overwritten, exit()). It is no prison for programs that mean
-harm: grade those of strangers in a container. A file is matched to its lesson by its name, or by --lesson.
+harm: grade those of strangers in a container. A file says in its line `WORKSHEET = ...` what it is; where that is gone
+the file's name counts, then --lesson. The exit status: 0 all is right, 1 something is not, 2 a file was skipped.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import csv
 import json
 import os
 import queue
@@ -25,10 +27,14 @@ from pathlib import Path
 from typing import Any
 
 import blanks
-from worksheets import SHEETS, solution
+from worksheets import SHEETS, named, sheet, solution
 
 POINTS = {"right": 1.0, "right at order 1": 0.5}
 MEMORY = 4 << 30  # bytes of addresses, where the system can limit them
+
+
+class Unreadable(Exception):
+    """A file that is no program and no notebook."""
 
 
 # ---------------------------------------------------------------- in the process of the student's program
@@ -38,7 +44,8 @@ def verdict(text: str, lesson: str, index: int) -> dict[str, Any]:
     """Run what a student wrote at one blank, and the lesson's at all others, and check it."""
     from checks import Wrong
 
-    blank, places = SHEETS[lesson][index], [b.place for b in SHEETS[lesson]]
+    asked = sheet(lesson)
+    blank, places = asked[index], [b.place for b in asked]
     tree = ast.parse(text)
     mine = blanks.find(tree, blank.place)
     if mine is None:
@@ -55,11 +62,19 @@ def verdict(text: str, lesson: str, index: int) -> dict[str, Any]:
         found = "right at order 1" if error.order == 2 else "wrong"
         return {"verdict": found, "text": f"order {error.order}: {error}" if error.order else str(error)}
     except BaseException as error:  # whatever a student's program raises, exit() too
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == "worksheet"]
-        where = f", line {lines[-1]}" if lines else ""
         shown = str(error).partition("\n")[0][:160]
-        return {"verdict": "raised", "text": f"{type(error).__name__}: {shown}{where}"}
+        return {"verdict": "raised", "text": f"{type(error).__name__}: {shown}{line_of(error, blank.place, mine)}"}
     return {"verdict": "right", "text": ""}
+
+
+def line_of(error: BaseException, place: str, mine: ast.FunctionDef | ast.Lambda) -> str:
+    """Name the last line that ran inside the blank; if none did, the last of the student's file, and the blank's."""
+    ran = [f.lineno or 0 for f in traceback.extract_tb(error.__traceback__) if f.filename == "worksheet"]
+    ran = [line for line in ran if line < blanks.LESSON]
+    inside = [line for line in ran if mine.lineno <= line <= (mine.end_lineno or 0)]
+    if inside:
+        return f", line {inside[-1]}"
+    return f", line {ran[-1]}; {place} stands in line {mine.lineno}" if ran else f", after {place}, line {mine.lineno}"
 
 
 def serve(lesson: str, first: int) -> None:
@@ -76,7 +91,7 @@ def serve(lesson: str, first: int) -> None:
     import numpy as np
 
     np.seterr(all="ignore")
-    for index in range(first, len(SHEETS[lesson])):
+    for index in range(first, len(sheet(lesson))):
         answers.write(json.dumps(verdict(text, lesson, index)) + "\n")
         answers.flush()
     os._exit(0)
@@ -87,23 +102,31 @@ def serve(lesson: str, first: int) -> None:
 
 def code_of(path: Path) -> str:
     """Read a worksheet: a program, or the code of a notebook."""
-    text = path.read_text("utf-8")
-    if path.suffix != ".ipynb":
-        return text
-    cells = ["".join(c["source"]) for c in json.loads(text)["cells"] if c["cell_type"] == "code"]
+    try:
+        text = path.read_text("utf-8-sig")
+        if path.suffix != ".ipynb":
+            return text
+        cells = ["".join(c["source"]) for c in json.loads(text)["cells"] if c["cell_type"] == "code"]
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from None
+    except (ValueError, KeyError, TypeError) as error:
+        kind = "notebook" if path.suffix == ".ipynb" else "program in UTF-8"
+        raise Unreadable(f"this is no {kind}: {type(error).__name__}: {error}") from None
     return "\n\n".join(re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", cell) for cell in cells)  # not Python
 
 
 def grade(path: Path, lesson: str, seconds: float = 20.0) -> list[dict[str, Any]]:
-    """Give a row for each blank of a worksheet: place, verdict, text."""
-    places = [blank.place for blank in SHEETS[lesson]]
+    """Give a row for each blank of a worksheet: place, verdict, text.
+
+    Raises:
+        Unreadable if it is not Python
+    """
+    text, places = code_of(path), [blank.place for blank in sheet(lesson)]
     try:
-        text = code_of(path)
         ast.parse(text)
-    except (SyntaxError, ValueError, OSError, KeyError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError) as error:
         line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
-        reason = f"the file cannot be read: {line}{getattr(error, 'msg', None) or error}"
-        return [{"place": place, "verdict": "raised", "text": reason} for place in places]
+        raise Unreadable(f"{line}{getattr(error, 'msg', None) or error}") from None
     found: list[dict[str, Any]] = []
     while len(found) < len(places):
         found += answers(text, lesson, len(found), seconds)
@@ -131,7 +154,7 @@ def answers(text: str, lesson: str, first: int, seconds: float) -> list[dict[str
                 process.stdin.close()
             except OSError:  # it ended before it had read all: the reader below will say so
                 pass
-            while first + len(found) < len(SHEETS[lesson]):
+            while first + len(found) < len(sheet(lesson)):
                 line = lines.get(timeout=seconds + (0 if found else 20))  # the first waits for imports too
                 if not line:
                     found.append({"verdict": "raised", "text": "the program ended the process"})
@@ -152,36 +175,72 @@ def mark(rows: list[dict[str, Any]]) -> float:
     return sum(POINTS.get(row["verdict"], 0.0) for row in rows)
 
 
-def lesson_of(path: Path) -> str | None:
-    """Tell the lesson by the file's name."""
-    return next((name for name in SHEETS if name in path.stem), None)
+def lesson_of(path: Path, otherwise: str | None = None) -> str | None:
+    """Tell what a file is by its line `WORKSHEET = ...`, else by its name."""
+    try:
+        line = re.search(r"(?m)^WORKSHEET = .*$", code_of(path))
+    except Unreadable:
+        line = None
+    return (named(line[0]) if line else None) or named(path.stem) or otherwise
+
+
+def graded(path: Path, otherwise: str | None, seconds: float) -> dict[str, Any]:
+    """Grade a file and print what was found; a file that cannot be graded gets a note instead of rows."""
+    print(path, flush=True)
+    lesson, rows, note = lesson_of(path, otherwise), [], ""
+    if not path.is_file():
+        lesson, note = None, "skipped: there is no such file"
+    elif lesson is None:
+        note = "skipped: which lesson is it? It has no line WORKSHEET = ..., and its name does not tell. Give --lesson"
+    else:
+        try:
+            rows = grade(path, lesson, seconds)
+        except Unreadable as error:
+            note = f"the file cannot be read: {error}"
+    for row in rows:
+        print(f"  {row['place']:<18} {row['verdict']:<17} {row['text']}".rstrip())
+    if note:
+        print(f"  {note}")
+    points, of = mark(rows), len(sheet(lesson)) if lesson else 0
+    if of:
+        print(f"  mark: {points:g} of {of} ({points / of:.0%})", flush=True)
+    return {"lesson": lesson, "mark": points, "of": of, "note": note, "rows": rows}
+
+
+def table(found: dict[str, dict[str, Any]]) -> list[str]:
+    """Write a line for each file: points, lesson, and why there are none."""
+    width, lines = max(map(len, found)), []
+    for name, one in found.items():
+        points = f"{one['mark']:>5g} of {one['of']:<3}{one['mark'] / one['of']:>5.0%}" if one["of"] else " " * 16
+        lines.append(f"  {name:<{width}}  {points}  {one['lesson'] or ''}  {one['note'].partition(':')[0]}".rstrip())
+    return lines
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Grade files, print what was found; the exit status is 0 where all is right."""
+    """Grade files, print what was found, and for several files a table of marks."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("worksheets", type=Path, nargs="+")
-    parser.add_argument("--lesson", choices=SHEETS, help="of files whose names do not tell")
+    parser.add_argument("--lesson", help=f"of files that do not tell: {', '.join(SHEETS)}, or variant_N")
     parser.add_argument("--seconds", type=float, default=20.0, help="for each rule")
     parser.add_argument("--json", type=Path, help="write all that was found to this file")
+    parser.add_argument("--csv", type=Path, help="write the table of marks to this file, for a spreadsheet")
     given = parser.parse_args(argv)
-    for path in given.worksheets:
-        if not path.is_file():
-            parser.error(f"there is no file {path}")
-        if (given.lesson or lesson_of(path)) is None:
-            parser.error(f"{path}: which lesson is it? --lesson {' | '.join(SHEETS)}")
-    everything, full = {}, True
-    for path in given.worksheets:
-        rows = grade(path, given.lesson or lesson_of(path), given.seconds)
-        everything[str(path)] = {"rows": rows, "mark": mark(rows), "of": len(rows)}
-        print(path)
-        for row in rows:
-            print(f"  {row['place']:<18} {row['verdict']:<17} {row['text']}".rstrip())
-        print(f"  mark: {mark(rows):g} of {len(rows)} ({mark(rows) / len(rows):.0%})")
-        full = full and mark(rows) == len(rows)
+    if given.lesson is not None and named(given.lesson) != given.lesson:
+        parser.error(f"--lesson {given.lesson}: expected one of {', '.join(SHEETS)}, or variant_N")
+    found = {str(path): graded(path, given.lesson, given.seconds) for path in given.worksheets}
+    if len(found) > 1:
+        print("", "marks", *table(found), sep="\n")
     if given.json is not None:
-        given.json.write_text(json.dumps(everything, indent=1), "utf-8")
-    return 0 if full else 1
+        given.json.write_text(json.dumps(found, indent=1), "utf-8")
+    if given.csv is not None:
+        with given.csv.open("w", newline="", encoding="utf-8") as file:
+            columns = ["file", "lesson", "mark", "of", "note"]
+            writer = csv.DictWriter(file, columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows({"file": name, **one} for name, one in found.items())
+    if not all(one["of"] for one in found.values()):
+        return 2
+    return 0 if all(one["mark"] == one["of"] for one in found.values()) else 1
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python docs/teachers/worksheets.py homework          # all of them, into the folder homework
     python docs/teachers/worksheets.py homework --only 03_build_the_engine
+    python docs/teachers/worksheets.py exam --variant 7  # operations that stand in no lesson; see variants.py
 
 Worksheets are made from the lessons each time, and are stored nowhere, so the two cannot drift apart. What is blank
 stands in SHEETS: the place, what is asked, and the check. Look next at blanks.py, checks.py and grade.py.
@@ -10,12 +11,14 @@ stands in SHEETS: the place, what is asked, and the check. Look next at blanks.p
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import blanks
 import numpy as np
+import variants
 from checks import Blank, Names, Wrong, check, hundred, numbers, package, plain, rule, same
 
 from tinygrad_mnist.ops.broadcast import sum_to
@@ -129,7 +132,7 @@ SHEETS: dict[str, list[Blank]] = {
         Blank("slopes", "two runs for each number", tries),
         Blank("neuron_backward", "from the loss back to x, w, b, target",
               own("neuron_backward", lambda lesson: lambda *xs: lesson["neuron"](*map(float, xs)), 4, "x w b target")),
-        Blank("shared_backward", "a and c are used twice",
+        Blank("shared_backward", "a is used twice, c three times",
               own("shared_backward", lambda lesson: lesson["shared"], 2, "a b")),
     ],
     "02_tensors": [
@@ -158,20 +161,47 @@ SHEETS: dict[str, list[Blank]] = {
 }  # fmt: skip
 
 
+HEADER = '''
+import sys
+
+WORKSHEET = "{name}"  # leave this line: the checker looks for it
+
+
+def your_turn(what):
+    """Stand in a blank, and say so when it is reached. Write your answer in place of the call."""
+    line = sys._getframe(1).f_lineno
+    raise NotImplementedError(f"{{WORKSHEET}}: line {{line}} is still blank. Your turn: {{what}}")
+
+'''
+
+
+def named(text: str) -> str | None:
+    """Find the name of a worksheet in a text: that of a lesson, or of a variant."""
+    found = re.search("|".join([*SHEETS, r"variant_[0-9]+"]), text)
+    return found[0] if found else None
+
+
+def sheet(name: str) -> list[Blank]:
+    """List the blanks of a worksheet."""
+    return SHEETS[name] if name in SHEETS else variants.sheet(name)
+
+
 def solution(name: str) -> str:
-    """Read a lesson."""
-    return (LESSONS / f"{name}.py").read_text("utf-8")
+    """Read a lesson; a variant has no solution, and its blanks stay blank."""
+    return (LESSONS / f"{name}.py").read_text("utf-8") if name in SHEETS else variants.text(name)
 
 
 def worksheet(name: str) -> str:
     """Write a lesson with its blanks."""
-    text = blanks.emptied(solution(name), [(blank.place, blank.asks) for blank in SHEETS[name]])
+    asked = [(blank.place, blank.asks) for blank in sheet(name)]
+    text = blanks.emptied(solution(name), asked)
     title, line, rest = text.removeprefix('"""\n').split("\n", 2)
     told = (
-        f"Worksheet. Replace each ``...`` at {len(SHEETS[name])} places; leave names and arguments as they are. "
-        f"\nThen run it: the cells below the blanks check what you wrote."
+        f"Worksheet. Replace ``{blanks.EMPTY}(...)`` at {len(asked)} places; leave names and arguments as they are.\n"
+        f"Then run it: the cells below the blanks check what you wrote."
     )
-    return f'"""\n{title}\n{line}\n\n{told}\n{rest}'
+    about, end, code = rest.partition('"""\n')
+    return f'"""\n{title}\n{line}\n\n{told}\n{about}{end}{HEADER.format(name=name)}{code}'
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -179,14 +209,18 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", choices=SHEETS, action="append", help="a lesson; may be given more than once")
+    parser.add_argument("--variant", type=int, action="append", help="a number from 0: write this variant instead")
     given = parser.parse_args(argv)
+    if min(given.variant or [0]) < 0:
+        parser.error("--variant: expected a number from 0 on")
     given.folder.mkdir(parents=True, exist_ok=True)
-    for name in given.only or SHEETS:
+    chosen = [*(given.only or []), *[f"variant_{seed}" for seed in given.variant or []]]
+    for name in chosen or SHEETS:
         path = given.folder / f"{name}.py"
         if path.exists():
             sys.exit(f"{path} is there already, perhaps with somebody's answers: give another folder")
         path.write_text(worksheet(name), "utf-8")
-        print(f"{path}: {len(SHEETS[name])} blanks")
+        print(f"{path}: {len(sheet(name))} blanks")
 
 
 if __name__ == "__main__":

@@ -66,6 +66,13 @@ def test_a_right_rule_passes(seed: int) -> None:
     assert gradgradcheck(op, leaf(2, 3, seed=seed), seed=seed)
 
 
+@pytest.mark.parametrize("shape", [(2,), (3,), (2, 3), (40,)])
+def test_a_rule_that_is_a_little_too_large_everywhere_is_caught_whatever_the_seed(shape: tuple[int, ...]) -> None:
+    wrong = plant(lambda x: np.sin(x), {"x": lambda g, out, x: g * cos(x) * 1.01})
+    x = tg.tensor(np.random.default_rng(1).normal(size=shape), requires_grad=True)
+    assert not [seed for seed in range(300) if gradcheck(wrong, x, seed=seed, raise_exception=False)]
+
+
 def test_the_message_names_input_index_both_numbers_and_seed() -> None:
     op = plant(planted, {"x": lambda g, out, x: g * cos(x) * np.array([1.0, 1.0, 2.0])})
     x = tg.tensor(np.array([0.0, 0.0, np.pi / 3]), requires_grad=True)

@@ -12,6 +12,7 @@ import tinygrad_mnist as tg
 pytest.importorskip("sphinx")
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "extensions"))
 import errors_index  # noqa: E402
+import errors_met  # noqa: E402
 
 PACKAGE = Path(tg.__file__).parent
 
@@ -48,20 +49,60 @@ def test_every_raise_with_a_literal_message_is_there():
     assert count > 250
 
 
-def test_the_page_shows_each_with_its_file(page):
-    lines = page.splitlines()
-    shown = {line: lines[i + 1] for i, line in enumerate(lines[:-1])}
-    for message, files in errors_index.messages().items():
-        below = shown[errors_index.shown(message.text)]
-        assert below.startswith("   ") and {*words(errors_index.shown(message.text))} <= {*words(page)}
-        assert all(f"``{file}``" in page for file in files)
+def test_the_page_shows_each_with_its_file_and_a_place_of_its_own(page):
+    blocks = page.partition("All messages\n---")[2].split("\n   .. _")[1:]
+    found = sorted(errors_index.messages().items())
+    places = [block.partition(":")[0] for block in blocks]
+    assert len(blocks) == len(found) == len({*places})
+    order = [*errors_index.CLASSES]
+    found.sort(key=lambda item: order.index(item[0].kind))
+    for (message, files), block, place in zip(found, blocks, places, strict=True):
+        assert place.startswith(f"{message.kind.lower()}-") and place[-1] != "-"
+        assert f"   {errors_index.shown(message.text)} `# <#{place}>`__\n" in block
+        assert all(f"``{file}``" in block for file in files)
+        for label, said in (("expected", message.expected), ("try", message.hint)):
+            rows = [f"| {label if i == 0 else 'or'}: {errors_index.shown(text)}" for i, text in enumerate(said)]
+            assert all(f"      {row}\n" in block for row in rows)
+
+
+def test_what_is_put_in_cannot_be_read_as_text():
+    assert errors_index.shown("x has {features} features, not {...}.") == (
+        "x has \\ *⟨features⟩*\\  features, not \\ *⟨…⟩*\\ ."
+    )
+
+
+@pytest.mark.parametrize("met", errors_met.MET, ids=lambda met: met.code.split("\n")[1].strip()[:40])
+def test_what_beginners_meet_is_raised_and_shown_as_it_is(page, met):
+    raised = errors_met.error(met)
+    assert type(raised).__name__ == met.kind
+    section = page.partition("The errors that beginners meet\n---")[2].partition("All messages\n---")[0]
+    heading = errors_index.docstrings.escaped(raised.problem)
+    below = section.partition(f"\n{heading}\n{'~' * len(heading)}\n")[2].partition("\n~~~")[0]
+    assert f"   {met.kind}: {raised.problem}\n" in below and "/" not in raised.problem
+    assert all(f"   {line}\n" in below for line in str(raised).splitlines()[1:])
+    assert all(f"**{part}.** " in below for part in ("What happened", "How to see it", "How to mend it"))
+    assert f"<error-{met.kind.lower()}>`" in below
+    assert f".. _error-{met.kind.lower()}:" in page
+
+
+def test_what_no_longer_fails_is_told():
+    with pytest.raises(AssertionError, match="no error"):
+        errors_met.error(errors_met.MET[0]._replace(code="tg.ones(3)"))
+
+
+def test_a_package_is_missing_only_inside():
+    with errors_met.without("json"), pytest.raises(ModuleNotFoundError, match="No module named 'json'"):
+        import json
+    import json
+
+    assert json.loads("1") == 1 and sys.modules["json"] is json
 
 
 def test_each_class_has_a_meaning_and_a_cure(page):
     kinds = {n for n, k in vars(tg.errors).items() if isinstance(k, type) and issubclass(k, tg.TinygradError)}
     assert {*errors_index.CURES} == kinds
     for kind in kinds:
-        section = page.partition(f"\n{kind}\n{'-' * len(kind)}\n")[2]
+        section = page.partition(f"\n{kind}\n{'~' * len(kind)}\n")[2]
         meaning, _, cure = section.partition("**Cure:** ")
         assert {*words(errors_index.docstrings.summary(vars(tg.errors)[kind].__doc__))} <= {*words(meaning)}
         assert len(words(cure.partition("\n")[0])) > 3

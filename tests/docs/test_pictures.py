@@ -25,7 +25,7 @@ def test_a_picture_that_a_page_shows_is_there(page, name):
 def test_every_way_to_show_a_picture_is_seen():
     text = '![a (b)](a.png "t") ```{image} b.svg\n```{figure} c.gif\n<img alt="d" src="d.png" width="800">'
     assert ["".join(found) for found in SHOWN.findall(text)] == ["a.png", "b.svg", "c.gif", "d.png"]
-    assert ROOT / "docs" / "graph_mlp.svg" in [page.parent / name for page, name in PAGE]
+    assert ROOT / "docs" / "images" / "player.gif" in [page.parent / name for page, name in PAGE]
 
 
 def test_the_script_makes_what_lies_there_and_nothing_else():

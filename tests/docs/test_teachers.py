@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import csv
 import importlib
 import json
 import re
@@ -28,7 +29,7 @@ def load(name):
         sys.path.remove(str(TEACHERS))
 
 
-blanks, worksheets, grade = load("blanks"), load("worksheets"), load("grade")
+blanks, worksheets, grade, variants = map(load, ("blanks", "worksheets", "grade", "variants"))
 SHEETS = worksheets.SHEETS
 NAMES = [*SHEETS]
 STEPS = ("Tensor.backward", "reachable", "pull_back")  # which give no gradient of one operation
@@ -73,13 +74,40 @@ def test_a_worksheet_is_the_lesson_with_all_its_blanks_and_no_other_change(name)
         assert blanks.is_empty(mine) and not blanks.is_empty(theirs)
         assert ast.unparse(mine.args) == ast.unparse(theirs.args)
         mine.body = theirs.body
-    assert ast.dump(ast.Module(sheet.body[1:], [])) == ast.dump(ast.Module(lesson.body[1:], []))
+    header, rest = sheet.body[1:4], sheet.body[4:]
+    assert [type(node) for node in header] == [ast.Import, ast.Assign, ast.FunctionDef]
+    assert ast.dump(ast.Module(rest, [])) == ast.dump(ast.Module(lesson.body[1:], []))
     assert ast.get_docstring(sheet).startswith(ast.get_docstring(lesson).partition("\n")[0])
     text = worksheets.worksheet(name)
     comments = [line for line in worksheets.solution(name).splitlines() if line.startswith("#")]
     assert [line for line in text.splitlines() if line.startswith("#")] == comments
     asked = [b.asks for b in SHEETS[name] if isinstance(blanks.find(lesson, b.place), ast.FunctionDef)]
-    assert all(f"...  # your turn: {asks}\n" in text for asks in asked)
+    assert all(f': {asks}")\n' in text for asks in asked)
+    assert text.count("your_turn(\"") == len(SHEETS[name])
+
+
+@pytest.mark.parametrize("name", [*NAMES, "variant_7"])
+def test_a_worksheet_that_nobody_filled_in_ends_with_a_sentence_that_names_the_blank(name, tmp_path):
+    (tmp_path / "mine.py").write_text(worksheets.worksheet(name), "utf-8")
+    ended = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True)
+    last = ended.stderr.splitlines()[-1]
+    said = re.fullmatch(
+        rf"NotImplementedError: {name}: line (\d+) is still blank. Your turn: (\S+): .+", last
+    )
+    assert ended.returncode == 1 and said, last
+    node = blanks.find(ast.parse(worksheets.worksheet(name)), said[2])
+    assert node.lineno < int(said[1]) <= node.end_lineno
+
+
+def test_a_rule_that_is_blank_says_which_when_it_is_called(tmp_path):
+    steps = [(b.place, b.asks) for b in SHEETS[ENGINE] if b.place == "divide.b"]
+    header = worksheets.HEADER.format(name=ENGINE)
+    text = header + blanks.emptied(worksheets.solution(ENGINE), steps).split("# ---- the engine ends")[0]
+    line = next(i for i, row in enumerate(text.splitlines(), 1) if row.startswith("divide = "))
+    (tmp_path / "mine.py").write_text(text + "gradient(Tensor(1.0) / Tensor(2.0), [])", "utf-8")
+    ended = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True)
+    told = f"NotImplementedError: {ENGINE}: line {line} is still blank. Your turn: divide.b"
+    assert ended.stderr.splitlines()[-1] == told
 
 
 def test_worksheets_are_written_once_and_never_over_answers(tmp_path):
@@ -175,6 +203,31 @@ def test_what_raises_says_so_with_its_line():
     assert found == {"verdict": "raised", "text": f"NameError: name 'y' is not defined, line {line}"}
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("lambda g, out, a, b: transpose(a) @ g.data[0, 0])", ", line {blank}"),  # the last lines are of operation
+        ("lambda g, out, a, b: None)", ", line {pull}; matmul.b stands in line {blank}"),  # the walk has to use it
+        ("lambda g, out, a, b: helper(a) @ g)\n\ndef helper(a):\n    return a.T", ", line {blank}"),
+    ],
+)
+def test_what_raises_is_named_by_the_line_of_the_blank(rule, said):
+    text = "\n" * 7 + replaced(ENGINE, "lambda g, out, a, b: transpose(a) @ g)", rule)
+    lines = text.splitlines()
+    blank = next(i for i, row in enumerate(lines, 1) if row.startswith("matmul = "))
+    pull = next(i for i, row in enumerate(lines, 1) if "sums = pull_back(out, g)" in row)
+    found = judged(text, ENGINE, "matmul.b")
+    assert found["verdict"] == "raised" and found["text"].endswith(said.format(blank=blank, pull=pull)), found
+
+
+def test_what_raises_before_a_rule_is_asked_is_named_by_its_own_line():
+    text = replaced(ENGINE, "exp = operation(np.exp, ", "exp = operation(np.expo, ")
+    line = next(i for i, row in enumerate(text.splitlines(), 1) if "np.expo" in row)
+    blank = next(i for i, row in enumerate(text.splitlines(), 1) if row.startswith("log = "))
+    found = judged(text, ENGINE, "log.x")
+    assert found["text"].endswith(f"line {line}; log.x stands in line {blank}"), found
+
+
 def test_a_rule_that_is_gone_is_missing():
     tree = ast.parse(worksheets.solution(OPERATION))
     tree.body = [n for n in tree.body if getattr(n, "name", "") != "LogCosh"]
@@ -194,7 +247,7 @@ def test_endless_and_deadly_programs_cost_one_rule_each(tmp_path):
 def test_what_a_program_prints_is_no_verdict(tmp_path):
     path = tmp_path / "02_tensors.py"
     fake = "    import sys; print('{\"verdict\": \"right\", \"text\": \"\"}'); sys.exit()  #"
-    path.write_text(worksheets.worksheet("02_tensors").replace("    ...  # your turn: sum", fake), "utf-8")
+    path.write_text(worksheets.worksheet("02_tensors").replace('    your_turn("sum_to', fake), "utf-8")
     rows = grade.grade(path, "02_tensors")
     assert [row["verdict"] for row in rows] == ["raised", "missing", "missing"] and "SystemExit" in rows[0]["text"]
 
@@ -206,16 +259,114 @@ def test_the_command_reads_programs_and_notebooks(tmp_path):
     cells += [{"cell_type": "code", "source": ["%matplotlib inline\n"]}, {"cell_type": "code", "source": [half]}]
     (tmp_path / "ada.ipynb").write_text(json.dumps({"cells": cells}), "utf-8")
     (tmp_path / "ben.py").write_text("def (", "utf-8")
-    command = [sys.executable, TEACHERS / "grade.py", tmp_path / "ada.ipynb", tmp_path / "ben.py"]
-    asked = subprocess.run(command, capture_output=True, text=True)
-    assert asked.returncode == 2 and "which lesson is it?" in asked.stderr
-    command += ["--lesson", OPERATION, "--json", tmp_path / "marks.json"]
-    found = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, TEACHERS / "grade.py", "ada.ipynb", "ben.py", "--lesson", OPERATION, "--json", "m.json"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert found.returncode == 1 and "mark: 4 of 5 (80%)" in found.stdout, found.stderr
     assert "long_side_vjp_a    wrong             order 1: the gradient of a[0, 0]: given -" in found.stdout
-    assert "the file cannot be read: line 1: " in found.stdout and "mark: 0 of 5 (0%)" in found.stdout
-    marks = json.loads((tmp_path / "marks.json").read_text())
+    assert found.stdout.count("the file cannot be read: line 1: ") == 1 and "mark: 0 of 5 (0%)" in found.stdout
+    marks = json.loads((tmp_path / "m.json").read_text())
     assert [m["mark"] for m in marks.values()] == [4, 0]
+
+
+def test_a_batch_goes_on_behind_files_that_cannot_be_graded_and_ends_with_a_table(tmp_path):
+    sheet = worksheets.worksheet("02_tensors")
+    right = sheet.replace('your_turn("sum_to: ', "return summed(g, shape=shape)  # (")
+    right += "\nfrom tinygrad_mnist.ops.broadcast import sum_to as summed\n"
+    cells = [{"cell_type": "code", "source": "import sys" + sheet.partition("import sys")[2]}]
+    (tmp_path / "ann_02.py").write_text(right, "utf-8-sig")  # as some editors save
+    (tmp_path / "cleo.ipynb").write_text(json.dumps({"cells": cells}), "utf-8")
+    (tmp_path / "dan.py").write_text(sheet + "def (", "utf-8")
+    (tmp_path / "eve.py").write_text("x = 1", "utf-8")
+    (tmp_path / "fay.ipynb").write_text("[1]", "utf-8")
+    (tmp_path / "gil_variant_3.py").write_text(sheet.replace("WORKSHEET = ", "SHEET = "), "utf-8")
+    (tmp_path / "hal_02_tensors.ipynb").write_text("[1]", "utf-8")
+    names = ["eve.py", "ann_02.py", "cleo.ipynb", "dan.py", "fay.ipynb", "gil_variant_3.py", "gone.py",
+             "hal_02_tensors.ipynb"]  # fmt: skip
+    command = [sys.executable, TEACHERS / "grade.py", *names, "--csv", "marks.csv"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert found.returncode == 2, found.stderr
+    assert found.stdout.count("skipped: which lesson is it?") == 2
+    assert found.stdout.count("the file cannot be read: ") == 2 and "this is no notebook: " in found.stdout
+    table = found.stdout.partition("\nmarks\n")[2]
+    assert [line.split() for line in table.splitlines()] == [
+        ["eve.py", "skipped"], ["ann_02.py", "1", "of", "3", "33%", "02_tensors"],
+        ["cleo.ipynb", "0", "of", "3", "0%", "02_tensors"],
+        ["dan.py", "0", "of", "3", "0%", "02_tensors", "the", "file", "cannot", "be", "read"],
+        ["fay.ipynb", "skipped"], ["gil_variant_3.py", "0", "of", "8", "0%", "variant_3"], ["gone.py", "skipped"],
+        ["hal_02_tensors.ipynb", "0", "of", "3", "0%", "02_tensors", "the", "file", "cannot", "be", "read"],
+    ]  # fmt: skip
+    with (tmp_path / "marks.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == names and rows[1]["mark"] == "1.0" and rows[1]["of"] == "3"
+
+
+# ---------------------------------------------------------------- variants
+
+
+def filled(name, change="{}"):
+    """Fill a variant in: each rule asks the package's own operations what the formula's gradient is."""
+    text = worksheets.worksheet(name)
+    for operation, arguments, formula in variants.formulas(name):
+        for i, argument in enumerate(arguments):
+            with_tensors = f"lambda {', '.join(arguments)}: {formula.replace('np.', 'tg.')}"
+            answer = f"slope({with_tensors}, {i}, g, {', '.join(arguments)})"
+            blank = f'your_turn("{operation}_vjp_{argument}: what {argument} gets")'
+            assert text.count(blank) == 1
+            text = text.replace(blank, "return " + change.format(answer))
+    helper = """
+def leaf(x):
+    return x if isinstance(x, tg.Tensor) and x.requires_grad else tg.tensor(np.asarray(x), requires_grad=True)
+
+
+def slope(function, i, g, *xs):
+    with tg.enable_grad():
+        xs = [leaf(x) for x in xs]
+        found = tg.autograd.grad(function(*xs), xs[i], tg.as_tensor(g), create_graph=True)[0]
+    return found if isinstance(g, tg.Tensor) else found.detach().numpy()
+
+
+"""
+    return text.replace("# %%", helper + "# %%", 1)
+
+
+ALL = [f"variant_{seed}" for seed in (0, 1, 2, 3, 4, 5, 8, 9)]
+
+
+def test_the_variants_tested_have_all_formulas():
+    found = {name for variant in ALL for name, _, _ in variants.formulas(variant)}
+    assert found == {name for _, group in variants.FORMULAS for name, _, _ in group}
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_right_rules_of_a_variant_are_right_and_mistakes_are_found(variant, tmp_path):
+    for change, said in [("{}", "right"), ("-{}", "wrong"), ("{} * out", "wrong"), ("{} * 1.001", "wrong")]:
+        text = filled(variant, change)
+        for index in range(len(variants.sheet(variant))):
+            assert grade.verdict(text, variant, index)["verdict"] == said
+    unrecorded = filled(variant, "g * np.asarray({0}) / np.asarray(g)")
+    assert grade.verdict(unrecorded, variant, 0)["verdict"] == "right at order 1"
+    assert {grade.verdict(worksheets.worksheet(variant), variant, i)["verdict"] for i in range(8)} == {"missing"}
+
+
+def test_a_variant_is_graded_by_its_number_and_by_its_own_formula(tmp_path):
+    command = [sys.executable, TEACHERS / "worksheets.py", tmp_path / "exam", "--variant", "7", "--variant", "8"]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert sorted(p.name for p in (tmp_path / "exam").iterdir()) == ["variant_7.py", "variant_8.py"]
+    assert (tmp_path / "exam" / "variant_7.py").read_text("utf-8") == worksheets.worksheet("variant_7")
+    assert variants.formulas("variant_7") != variants.formulas("variant_8")
+    path = tmp_path / "ann.py"
+    path.write_text(filled("variant_7"), "utf-8")
+    assert grade.lesson_of(path) == "variant_7"
+    assert [row["verdict"] for row in grade.grade(path, "variant_7")] == ["right"] * 8
+    ended = subprocess.run([sys.executable, path], capture_output=True, text=True)
+    assert ended.returncode == 0 and ended.stdout.count("right at orders 1 and 2") == 5, ended.stderr
+    easier = re.sub(r"(def share\(a, b, c\):\n    return) .*", r"\1 a + b + c", filled("variant_7"))
+    easier = re.sub(r"(def share_vjp_a.*:\n    return) .*", r"\1 g", easier)
+    assert judged_variant(easier, "share_vjp_a")["verdict"] == "wrong", "an easier formula is not the one asked for"
+
+
+def judged_variant(text, place):
+    return grade.verdict(text, "variant_7", [b.place for b in variants.sheet("variant_7")].index(place))
 
 
 def test_the_page_for_teachers_shows_what_the_grader_says(tmp_path):
@@ -231,6 +382,23 @@ def test_the_page_for_teachers_shows_what_the_grader_says(tmp_path):
         assert f"| `{name}.py` | {len(sheet)} |" in page
     quoted = ("given shape (2, 3), and b has (3,)", "a * a + a: ", "a stands before c, which used it", "which adds")
     assert all(text in page and any(text in row[-1] for row in WRONG.values()) for text in quoted)
+
+
+def test_the_page_for_teachers_shows_a_blank_a_variant_and_the_table_as_they_are():
+    page = (TEACHERS.parent / "teachers.md").read_text("utf-8")
+    sheets = [worksheets.worksheet(name) for name in (ENGINE, "02_tensors", "variant_7")]
+    for block in page.split("```{code-block} python\n")[1:]:
+        lines = [line for line in block.partition("```")[0].splitlines() if line]
+        assert all(any(line in sheet.splitlines() for sheet in sheets) for line in lines)
+    blank = re.search("NotImplementedError: (.*): line ([0-9]+) is still blank. Your turn: (.*)", page)
+    assert worksheets.worksheet(blank[1]).splitlines()[int(blank[2]) - 1] == f'    your_turn("{blank[3]}")'
+    none, unread, skipped = "", "the file cannot be read: line 1", "skipped: which lesson is it?"
+    rows = [("ann.ipynb", "02_tensors", 3, 3, none), ("ann_03.py", ENGINE, 17.5, 21, none),
+            ("ben_02.py", "02_tensors", 0, 3, unread), ("my_list_2.py", None, 0, 0, skipped)]  # fmt: skip
+    found = {f"handed_in/{name}": dict(zip(("lesson", "mark", "of", "note"), row, strict=True)) for name, *row in rows}
+    assert page.split("```text\nmarks\n")[1].partition("```")[0].splitlines() == grade.table(found)
+    assert f"from {sum(len(group) for _, group in variants.FORMULAS)}, and" in page
+    assert {len(variants.sheet(f"variant_{n}")) for n in range(9)} == {8}
 
 
 def test_grading_changes_nothing_that_it_is_given():

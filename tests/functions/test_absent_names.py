@@ -96,3 +96,9 @@ def test_the_list_is_read_only_when_an_error_is_shown():
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
     assert done.splitlines()[0].startswith("False") and "tg." in done.splitlines()[1]
     assert tg.errors.AbsentError is AbsentError
+
+
+def test_rooms_that_are_loaded_late_are_there_by_name():
+    program = "import tinygrad_mnist as tg; print(tg.primitive.elementwise.__name__, tg.viz.player.__name__)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["elementwise", "player"], done.stderr

@@ -5,6 +5,7 @@ import json
 import math
 import pickle
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +116,113 @@ def test_a_player_plays_inside_a_frame_that_reaches_nothing(browser, tmp_path):
         assert browser.run(reached) == "SecurityError"
         browser.driver.switch_to.default_content()
         assert browser.problems() == []
+
+
+SITE = Path(__file__).parents[2] / "docs" / "_static" / "site.js"
+
+
+def around(folder, *pages, script="", theme="auto"):
+    """Write a page with pages in frames, as the site is."""
+    path = folder / "around.html"
+    frames = "".join(f"<div style='width: 740px'>{page._repr_html_()}</div>" for page in pages)
+    path.write_text(f"<!DOCTYPE html><meta charset='utf-8'><body data-theme='{theme}'>{frames}{script}</body>", "utf-8")
+    return path
+
+
+def site():
+    if not SITE.is_file():
+        pytest.skip("needs the folder docs")
+    return f"<script>{SITE.read_text('utf-8')}</script>"
+
+
+def inside(browser, script, at=0):
+    """Give what a script returns in a frame."""
+    browser.driver.switch_to.frame(browser.all("iframe")[at])
+    found = browser.run(script)
+    browser.driver.switch_to.default_content()
+    return found
+
+
+def settled(browser, script, wanted, at=None):
+    """Wait until a script gives something, in the page or in a frame."""
+    for _ in range(50):
+        found = browser.run(script) if at is None else inside(browser, script, at)
+        if found == wanted:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{script}: {found}, not {wanted}")
+
+
+PAPER = "getComputedStyle(document.body).backgroundColor"
+LIGHT, DARK = "rgb(255, 255, 255)", "rgb(20, 24, 31)"
+NEEDED = "Math.ceil(document.body.getBoundingClientRect().height)"
+HEIGHT = "document.querySelector('iframe').clientHeight"
+
+
+def test_the_site_makes_frames_as_high_as_their_pages_and_light_or_dark_as_itself(browser, tmp_path):
+    x = tg.tensor([[1.0, 2.0]] * 5, requires_grad=True)
+    b = tg.tensor([1.0, -1.0], requires_grad=True)
+    page = tg.viz.player(((x + b) * (x + b)).sum(), tmp_path / "a.html", names={"x": x, "b": b})
+    graph = tg.viz.graph(x * b).save(tmp_path / "b.html")
+    browser.open(around(tmp_path, page, graph, script=site()))
+    settled(browser, HEIGHT, max(400, inside(browser, NEEDED)))
+    start = browser.run(HEIGHT)
+    steps = inside(browser, "data().steps.length")
+    heights = []
+    for _ in range(steps - 1):
+        inside(browser, "document.getElementById('next').click()")
+        heights.append(inside(browser, NEEDED))
+        settled(browser, HEIGHT, min(1000, max(start, *heights)))
+    assert max(heights) > start, "otherwise nothing was tried"
+    for theme, paper in (("dark", DARK), ("light", LIGHT), ("auto", LIGHT), ("dark", DARK)):
+        browser.run("document.body.dataset.theme = arguments[0]", theme)
+        for at in (0, 1):
+            settled(browser, PAPER, paper, at)
+    browser.open(around(tmp_path, page, script=site(), theme="light"), dark=True)
+    settled(browser, PAPER, LIGHT, 0)
+    assert browser.problems() == []
+
+
+def test_a_page_in_a_frame_takes_light_or_dark_from_the_page_around_it_and_nothing_else(browser, tmp_path):
+    page, _ = next(saved(tmp_path))
+    browser.open(around(tmp_path, page))
+    everything = "document.documentElement.outerHTML"
+    before = inside(browser, everything)
+    for message in (None, "dark", 1, ["dark"], {"theme": "<b>"}, {"theme": ["dark"]}, {"height": 9, "html": NASTY}):
+        browser.run("document.querySelector('iframe').contentWindow.postMessage(arguments[0], '*')", message)
+    inside(browser, "postMessage({theme: 'dark'}, '*')")  # from the page itself, not from its parent
+    time.sleep(0.3)
+    assert inside(browser, everything) == before
+    assert browser.run(HEIGHT) == 640, "nobody listens here"
+    browser.run("document.querySelector('iframe').contentWindow.postMessage({theme: 'dark'}, '*')")
+    settled(browser, PAPER, DARK, 0)
+    assert browser.problems() == []
+
+
+def test_the_site_takes_heights_from_its_frames_and_nothing_else(browser, tmp_path):
+    page, _ = next(saved(tmp_path))
+    browser.open(around(tmp_path, page, script=site() + "<iframe srcdoc='other'></iframe>"))
+    settled(browser, HEIGHT, 400)  # of which the page needs less
+    before = browser.run(HEIGHT)
+    for height in ("900", None, [900], "NaN", {"px": 900}):
+        inside(browser, f"parent.postMessage({{height: {json.dumps(height)}, theme: 'dark'}}, '*')")
+    inside(browser, "parent.postMessage({height: NaN}, '*')")
+    inside(browser, "parent.postMessage(null, '*')")
+    inside(browser, "parent.postMessage({height: 900}, '*')", 1)  # a frame that is none of the site's pages
+    browser.run("postMessage({height: 900}, '*')")
+    time.sleep(0.3)
+    assert browser.run(HEIGHT) == before
+    inside(browser, "parent.postMessage({height: 1e9}, '*')")
+    settled(browser, HEIGHT, 1000)
+    assert browser.problems() == []
+
+
+def test_the_steps_of_single_numbers_fit_the_frame_of_a_notebook(browser, tmp_path):
+    a, b = (tg.tensor(number, requires_grad=True) for number in (3.0, -2.0))
+    c = a * b
+    path = tg.viz.player(c * c + c * a, tmp_path / "a.html", names={"a": a, "b": b, "c": c}, title="c is used twice")
+    browser.open(path, size=(736, 640))
+    for _ in range(browser.run("data().steps.length")):
+        assert browser.run(NEEDED) <= 640 and browser.fits()
+        browser.press("\ue014")
+    assert browser.one("#player").get_attribute("data-step") == "10"

@@ -34,6 +34,8 @@ class Layer(Module):
     def __init_subclass__(cls) -> None:
         if "function" in vars(cls):
             cls.plain = staticmethod(getattr(cls.function, "__wrapped__", cls.function))
+            if cls.forward is Layer.forward:
+                cls.forward = written(cls)  # type: ignore[method-assign]
         if "settings" not in vars(cls):
             return
         kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -67,6 +69,22 @@ class Layer(Module):
         parts = [self.shown.format(**vars(self))] if self.shown else []
         inplace = vars(self).get("inplace") and "inplace" not in self.shown
         return ", ".join([*parts, "inplace=True"] if inplace else parts)
+
+
+def written(kind: type[Layer]) -> Callable[..., Any]:
+    """Write forward with each setting by name: to collect them at each call takes a fifth of the time of a ReLU."""
+    given = [f"{name}=self.{name}" for name in kind.settings] + ["training=self.training"] * kind.trains
+    source = f"""
+def forward(self, *inputs, **named):
+    try:
+        return plain({", ".join(["*inputs", *given, "**named"])})
+    except TypeError:
+        pass
+    return collected(self, *inputs, **named)
+"""
+    names: dict[str, Any] = {"plain": kind.plain, "collected": Layer.forward, "__name__": __name__}
+    exec(compile(source, __file__, "exec"), names)
+    return names["forward"]  # type: ignore[no-any-return]
 
 
 class Learned(Layer):

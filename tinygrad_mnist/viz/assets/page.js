@@ -1,4 +1,5 @@
-// What all pages share: the data in the file, elements, numbers, heat maps, the switch between light and dark.
+// What all pages share: the data in the file, elements, numbers, heat maps, light and dark, and what a page in a frame
+// says to the page around it.
 "use strict";
 
 const data = () => JSON.parse(document.getElementById("data").textContent);
@@ -73,9 +74,24 @@ function heat(canvas, values, rows, columns, { limit = null, kind = "around" } =
 function themeButton() {
   const dark = () => (document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
   const button = element("button", { type: "button", "aria-label": "light or dark", title: "light or dark", id: "theme" }, "◐");
-  button.addEventListener("click", () => {
-    document.documentElement.dataset.theme = dark() ? "light" : "dark";
-    document.dispatchEvent(new Event("theme"));
-  });
+  button.addEventListener("click", () => setTheme(dark() ? "light" : "dark"));
   return button;
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  document.dispatchEvent(new Event("theme"));
+}
+
+// In a frame: tell the page around how high this one is, and be light or dark as it says. Nothing else goes in or out.
+if (parent !== window) {
+  document.documentElement.dataset.framed = "";
+  const tell = () => parent.postMessage({ height: Math.ceil(document.body.getBoundingClientRect().height) }, "*");
+  new ResizeObserver(tell).observe(document.body);
+  addEventListener("message", (event) => {
+    const theme = event.source === parent && event.data ? event.data.theme : null;
+    if (theme !== "dark" && theme !== "light") return;
+    setTheme(theme);
+    tell(); // who says this listens
+  });
 }

@@ -91,7 +91,6 @@
     type: "range", id: "place", min: 0, max: steps.length - 1, value: 0, "aria-label": "step",
     input: () => { stop(); go(Number(place.value)); },
   });
-  document.querySelector("header").append(themeButton());
   document.getElementById("controls").append(
     element("div", { class: "row", role: "group", "aria-label": "player" },
       button("first", "|◀", "first step (home)", () => { stop(); go(0); }),
@@ -99,9 +98,8 @@
       play,
       button("next", "→", "one step on (right arrow)", () => { stop(); go(at + 1); }),
       button("last", "▶|", "last step (end)", () => { stop(); go(steps.length - 1); }),
-      speed, said),
-    place,
-    element("div", { class: "ends" }, element("span", {}, "forward ▶"), element("span", {}, "then ◀ backward")),
+      speed, said, themeButton()),
+    element("div", { class: "ends" }, element("span", {}, "forward ▶"), place, element("span", {}, "then ◀ backward")),
   );
   const key = (text) => element("kbd", {}, text);
   main.after(element("p", { id: "help", class: "faint" },

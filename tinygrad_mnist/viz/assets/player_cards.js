@@ -96,14 +96,15 @@ function cards(arrays) {
       const limit = !known ? 0 : a.pixels ? a.high - a.low : Math.max(Math.abs(a.low), Math.abs(a.high));
       const probe = element("div", { class: "foot number", "aria-hidden": "true" }, " ");
       made.append(a.form === "digits" ? digits(number, a, limit) : maps(number, a, limit, label, probe));
-      if (limit > 0) {
+      const whole = a.form === "digits" && !a.note && !a.bad; // all numbers are there to be read
+      if (limit > 0 && !whole) {
         const [low, high, kind] = a.pixels ? [a.low, a.high, "grey"] : [-limit, limit, "around"];
         const scale = element("span", { class: `scale ${kind}`, role: "img", "aria-label": "to" });
         made.append(element("div", { class: "foot number" }, shown(low), scale, shown(high)));
       }
       const range = a.low === a.high ? `all ${shown(a.low)}` : `from ${shown(a.low)} to ${shown(a.high)}`;
-      const told = [known ? range : "", a.bad ? `${a.bad} not finite, in red` : "", a.note];
-      made.append(element("div", { class: "foot" }, told.filter(Boolean).join("; ")));
+      const told = [known && !whole ? range : "", a.bad ? `${a.bad} not finite, in red` : "", a.note];
+      if (!whole) made.append(element("div", { class: "foot" }, told.filter(Boolean).join("; ")));
       if (a.form === "maps") made.append(probe);
     }
     return made;

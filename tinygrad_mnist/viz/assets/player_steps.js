@@ -130,11 +130,13 @@ function stepViews(lesson, card) {
     const op = operations[step.operation];
     return [
       ...heading("backward", count("backward", at), op.name, op.where),
-      formulas(op.formula.slice(0, 2)),
-      element("h3", {}, `What arrives: g = ${slope(op.out)}`),
-      step.hooked ? element("p", {}, "A hook replaced the sum of what was sent here.") : null,
-      step.g === null ? null : row(card(`g = ${slope(op.out)}`, step.g)),
-      element("div", { class: "shares" }, ...step.shares.map((part) => share(part, op, step.g))),
+      element("div", { class: "columns" },
+        element("div", { class: "arrives" },
+          formulas(op.formula.slice(0, 2)),
+          element("h3", {}, "What arrives"),
+          step.hooked ? element("p", {}, "A hook replaced the sum of what was sent here.") : null,
+          step.g === null ? null : row(card(`g = ${slope(op.out)}`, step.g))),
+        element("div", { class: "shares" }, ...step.shares.map((part) => share(part, op, step.g)))),
     ];
   }
 
@@ -142,10 +144,10 @@ function stepViews(lesson, card) {
     return [
       ...heading("end", "", "The gradients"),
       element("p", {}, `What backward adds to .grad: how ${L} changes with each. Training moves each a little against it.`),
-      ...step.gradients.map(({ value, gradient }) => {
+      element("div", { class: "shares" }, ...step.gradients.map(({ value, gradient }) => {
         const cards = row(valueCard(value), card(slope(value), gradient));
         return element("div", { class: "share", "data-of": value }, cards);
-      }),
+      })),
     ];
   }
 
