@@ -18,7 +18,6 @@ import io
 import math
 import sys
 import tempfile
-import textwrap
 import threading
 import time
 from pathlib import Path
@@ -242,7 +241,7 @@ def doctor():
     for axes in figure.axes:
         axes.axvline(verdict.step / 2, color=RED, linewidth=1.5)  # 100 images are two batches
     figure.axes[0].text(verdict.step / 2 + 0.7, 1.7, "the doctor\nspeaks", color=RED)
-    text = [textwrap.fill(line, 112, subsequent_indent=10 * " ") for line in str(verdict).splitlines()]
+    text = str(verdict).splitlines()
     figure.supxlabel("\n".join(text), x=0.02, ha="left", family="DejaVu Sans Mono", fontsize=8, color=RED)
     return of_figure(figure)
 

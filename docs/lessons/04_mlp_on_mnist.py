@@ -26,7 +26,7 @@ from tinygrad_mnist import nn
 
 tg.manual_seed(0)  # the same numbers each time that this is run
 train_set, test_set, notice = tg.data.open_dataset()
-print(notice or "MNIST, no stand-in")
+print(notice or "These are MNIST's own digits.")
 print(len(train_set), "images for training,", len(test_set), "for testing")
 
 # %%
@@ -35,7 +35,8 @@ print(len(train_set), "images for training,", len(test_set), "for testing")
 first = train_set.images[0]
 print(first[5:20, 6:24])
 figure = Figure(figsize=(8, 3.4), layout="constrained")
-for axes, image, label in zip(figure.subplots(2, 10).flat, train_set.images, train_set.labels, strict=False):
+places = figure.subplots(2, 10).flat
+for axes, image, label in zip(places, train_set.images, train_set.labels, strict=False):
     axes.imshow(image, cmap="gray_r")
     axes.set_title(str(label))
     axes.axis("off")
@@ -102,7 +103,7 @@ with tg.no_grad():
     by_hand = -p[tg.arange(len(labels)), labels].log().mean()
     start = loss_function(logits, labels)
 print("probabilities of the first image:", np.round(p[0].numpy(), 3))
-print(f"loss: {start:.4f}, by hand {by_hand:.4f}; who gives 1/10 to each digit has {math.log(10):.4f}")
+print(f"loss: {start:.4f}, by hand {by_hand:.4f}; with 1/10 for each it is {math.log(10):.4f}")
 assert abs(start - by_hand) < 1e-5 and abs(start - math.log(10)) < 0.5
 
 # %%
@@ -210,11 +211,13 @@ def train_without(leave_out, steps=300):
     if leave_out == "ReLU":
         model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.Linear(128, 10))
         optimizer = tg.optim.SGD(model.parameters(), lr=0.1)
-    order = np.argsort(train_set.labels, kind="stable") if leave_out == "shuffle" else None
-    source = tg.data.Subset(train_set, order[:: max(1, len(order) // 19_200)]) if order is not None else train
+    source, shuffle = train, leave_out != "shuffle"
+    if not shuffle:  # images sorted by their digit, evenly chosen so that all ten digits come
+        order = np.argsort(train_set.labels, kind="stable")
+        source = tg.data.Subset(train_set, order[:: max(1, len(order) // 19_200)])
     batches, losses = [], []
     while len(batches) < steps:
-        batches += list(tg.data.DataLoader(source, batch_size=64, shuffle=order is None))
+        batches += list(tg.data.DataLoader(source, batch_size=64, shuffle=shuffle))
     for images, labels in batches[:steps]:
         loss = loss_function(model(images * 255 if leave_out == "/ 255" else images), labels)
         if leave_out != "zero_grad":
@@ -234,11 +237,13 @@ for name in ("nothing", "zero_grad", "backward", "step", "shuffle", "/ 255", "Re
     trained, course = train_without(name)
     scale = 255 if name == "/ 255" else 1
     results[name] = accuracy(lambda x, m=trained, s=scale: m(x * s), valid)
-    print(f"without {name:10} last loss {np.mean(course[-20:]):10.3f}   accuracy {100 * results[name]:6.2f} %")
+    last = np.mean(course[-20:])
+    print(f"without {name:10} last loss {last:10.3f}   accuracy {100 * results[name]:6.2f} %")
     axes.plot(np.convolve(course, np.ones(15) / 15, "valid"), label=f"without {name}")
 axes.set(title="loss (mean of 15 steps)", xlabel="step", yscale="log", ylim=(1e-2, 1e3))
 axes.legend(ncols=2)
-assert results["nothing"] > max(results[name] for name in ("zero_grad", "backward", "step", "shuffle"))
+for name in ("zero_grad", "backward", "step", "shuffle"):
+    assert results["nothing"] > results[name]
 figure
 
 # %%

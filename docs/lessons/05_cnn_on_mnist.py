@@ -27,7 +27,7 @@ from tinygrad_mnist.nn import functional as F
 # Here is an image of 5 by 5 with a bright stripe, and a filter of 3 by 3. The filter subtracts what is to the left from
 # what is to the right, so it answers to edges.
 
-image = np.array([[0, 0, 1, 1, 0], [0, 0, 1, 1, 0], [0, 0, 1, 1, 0], [0, 0, 1, 1, 0], [0, 0, 1, 1, 0]], np.float32)
+image = np.array([[0, 0, 1, 1, 0]] * 5, np.float32)
 edge = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]], np.float32)
 
 
@@ -61,13 +61,14 @@ assert np.array_equal(result.numpy()[0, 0], by_hand)
 def show(pictures, titles, width=8.0, **how):
     """Draw small pictures in a row, with their numbers: blue below 0, orange above."""
     figure = Figure(figsize=(width, width / len(pictures) + 0.3), layout="constrained")
-    for axes, picture, title in zip(figure.subplots(1, len(pictures)), pictures, titles, strict=True):
+    places = figure.subplots(1, len(pictures))
+    for axes, picture, title in zip(places, pictures, titles, strict=True):
         limit = np.abs(picture).max() or 1
         axes.imshow(picture, cmap="PuOr_r", vmin=-limit, vmax=limit)
         if picture.size <= 36:
             for (row, column), value in np.ndenumerate(picture):
-                strong = abs(value) > 0.6 * limit
-                axes.text(column, row, f"{value:g}", ha="center", va="center", color="w" if strong else "k")
+                ink = "w" if abs(value) > 0.6 * limit else "k"
+                axes.text(column, row, f"{value:g}", ha="center", va="center", color=ink)
         axes.set_title(title, fontsize=9)
         axes.axis("off")
     return figure
@@ -80,13 +81,13 @@ show([image, edge, by_hand], ["image", "filter", "what comes out"], 6)
 
 tg.manual_seed(0)
 train_set, test_set, notice = tg.data.open_dataset()
-print(notice or "MNIST, no stand-in")
+print(notice or "These are MNIST's own digits.")
 digit = train_set[7][0][0]
 across, down = slide(digit, edge), slide(digit, edge.T)
 show([digit, across, down], ["a digit", "brighter to the right", "brighter downwards"])
 
 # %%
-# Nobody will choose the filters. They are parameters, and training finds them, by the same gradient as any other. What
+# We do not choose the filters. They are parameters, and training finds them, by the same gradient as any other. What
 # is the gradient of a filter? Each of its weights touched every window, so it gets a sum over all places. You can check
 # one by hand.
 
@@ -184,8 +185,8 @@ def train(model):
 def accuracy(model, images, labels):
     """Give the share of images that are guessed right."""
     with tg.no_grad():
-        guesses = [model(tg.tensor(images[i : i + 500])).argmax(1).numpy() for i in range(0, len(images), 500)]
-    return float((np.concatenate(guesses) == labels).mean())
+        parts = [model(tg.tensor(images[i : i + 500])) for i in range(0, len(images), 500)]
+    return float((tg.cat(parts).argmax(1).numpy() == labels).mean())
 
 
 x, y = test_set[:]
@@ -200,8 +201,8 @@ if notice is None:
 # The convolutional network makes fewer mistakes, with a tenth of the parameters. It did not have to learn a stroke anew
 # at each place.
 #
-# Does it really mind a shift less?
-# ---------------------------------
+# Does a shift matter less to it?
+# -------------------------------
 # Move all test images to the right, without training again.
 
 shifts = range(5)
@@ -209,7 +210,7 @@ figure = Figure(figsize=(6, 3), layout="constrained")
 axes = figure.subplots()
 for name, model in (("MLP", mlp), ("CNN", cnn)):
     found = [accuracy(model, np.roll(x[:2000], shift, axis=3), y[:2000]) for shift in shifts]
-    print(name, "  ".join(f"{shift} px: {100 * a:5.1f} %" for shift, a in zip(shifts, found, strict=True)))
+    print(name, "  ".join(f"{shift} px: {100 * a:5.1f} %" for shift, a in enumerate(found)))
     axes.plot(shifts, found, "o-", label=name)
 axes.set(xlabel="pixels to the right", ylabel="test accuracy", ylim=(0, 1), xticks=list(shifts))
 axes.legend()

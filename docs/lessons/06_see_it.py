@@ -31,7 +31,8 @@ tg.viz.graph(y, names={"w": w, "x": x, "b": b}, gradients=True)
 
 # %%
 # Read it from the top. The boxes at the start are the tensors that you made; the key at the bottom says which colour is
-# what. An arrow means "goes into". With ``gradients=True`` each tensor also has the derivative of the result by it.
+# what. An arrow means "goes into". ``power_scalar`` is the square: the operation has the engine's name, a power whose
+# exponent is a number. With ``gradients=True`` each tensor also has the derivative of the result by it.
 # Check one by hand: *y = (wx + b)²*, so *∂y/∂w = 2 (wx + b) x = 2 · 1 · 3 = 6*.
 
 y.backward()
@@ -47,11 +48,12 @@ assert (w.grad.item(), x.grad.item(), b.grad.item()) == (6.0, 4.0, 2.0)
 
 tg.manual_seed(0)
 train_set, test_set, notice = tg.data.open_dataset()
-print(notice or "MNIST, no stand-in")
+print(notice or "These are MNIST's own digits.")
 images, labels = map(tg.tensor, train_set[:64])
 cnn = nn.Sequential(
-    nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(),
-    nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16 * 7 * 7, 10),
+    nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Flatten(), nn.Linear(16 * 7 * 7, 10),
 )  # fmt: skip
 loss = F.cross_entropy(cnn(images), labels)
 closed = tg.viz.graph(loss, {"images": images, "labels": labels}, depth=0)
@@ -95,25 +97,26 @@ tg.viz.player(loss_of_neuron, folder / "player.html", names=names, title="A neur
 # the gradient is the sum of all paths. ``tg.viz.explain`` lists the largest and counts all. First the weight of the
 # neuron, with its three paths: through the tanh, and through both places of *w · w*.
 
-why = tg.viz.explain(loss_of_neuron, w)
+why = tg.viz.explain(loss_of_neuron, w, names=names)
 print("\n".join(str(why).splitlines()[:5]))
 for path in why.paths:
     print(path)
-assert why.agrees and why.count == 3 and abs(sum(path.value for path in why.paths) - why.exact) < 1e-6
+assert why.agrees and why.count == 3
+assert abs(sum(path.value for path in why.paths) - why.exact) < 1e-6
 
 # %%
 # Three numbers must be equal, and they come about in three ways: what the *engine* says; the *sum of all paths*; and
-# *numeric*, how much the loss changes when the weight is moved a little. ``why.agrees`` compares them. Below is each
-# path as a product, with a factor for each operation on the way from the loss down to the weight. The picture has the
-# same paths, drawn from the weight to the loss, thicker where more comes through:
+# *numeric*, how much the loss changes when the weight is moved a little. ``why.agrees`` compares them. The last three
+# lines are the paths. Each is a product, with a factor for each operation on the way from the loss down to the weight.
+# The picture has the same paths, drawn from the weight down to the loss, thicker where more comes through:
 
-why.picture()
+why.picture("TB")
 
 # %%
 # In a network there are thousands: a weight of a filter acts through each sample, and through each place that the
 # filter looked at. Ask about one weight of the second convolution.
 
-why = tg.viz.explain(loss, cnn[3].weight[4, 2, 1, 1], k=3)
+why = tg.viz.explain(loss, cnn[3].weight[4, 2, 1, 1], k=2)
 print("\n".join(str(why).splitlines()[:20]))
 assert why.agrees and why.count > 1000
 
@@ -125,7 +128,8 @@ assert why.agrees and why.count > 1000
 # Which of the 64 images are behind it? ``shares`` splits the gradient by samples.
 
 shares = why.shares(images)
-print("largest share: image", abs(shares).argmax(), f"with {shares[abs(shares).argmax()]:.2e} of {why.exact:.2e}")
+largest = abs(shares).argmax()
+print(f"largest share: image {largest} with {shares[largest]:.2e} of {why.exact:.2e}")
 assert abs(shares.sum() - why.exact) < 1e-6
 why.plot_samples(images, labels, count=6)
 
@@ -156,8 +160,9 @@ picture
 
 statistics = tg.training.Statistics()
 few = tg.data.Subset(train_set, range(min(8000, len(train_set))))
-tg.training.fit(cnn, few, epochs=2 if notice is None else 15, callbacks=[statistics], progress=False,
-                optimizer=tg.optim.Adam(cnn.parameters(), lr=2e-3))  # fmt: skip
+optimizer, epochs = tg.optim.Adam(cnn.parameters(), lr=2e-3), 2 if notice is None else 15
+watched = {"callbacks": [statistics], "progress": False}
+tg.training.fit(cnn, few, epochs=epochs, optimizer=optimizer, **watched)
 tg.viz.plot_histograms(statistics, "activations")
 
 # %%

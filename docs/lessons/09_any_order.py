@@ -133,7 +133,8 @@ print("inputs  outputs   forward   reverse   (multiplications for the whole Jaco
 counts = {}
 for n, m in ((1, 100), (10, 100), (50, 50), (100, 10), (100, 1)):
     g, start = network(n, m), tg.tensor(np.ones(n) / n)
-    counts[n, m] = [multiplications(jacobian(g), start) for jacobian in (tg.func.jacfwd, tg.func.jacrev)]
+    ways = tg.func.jacfwd, tg.func.jacrev
+    counts[n, m] = [multiplications(jacobian(g), start) for jacobian in ways]
     print(f"{n:6} {m:8} {counts[n, m][0]:9,} {counts[n, m][1]:9,}")
 assert counts[1, 100][0] < counts[1, 100][1] / 40 and counts[100, 1][1] < counts[100, 1][0] / 40
 
@@ -158,10 +159,12 @@ def loss_of_one(w, place, target):
     return nn.functional.binary_cross_entropy_with_logits(place @ w, target)
 
 
-pulls = tg.func.vmap(tg.func.grad(loss_of_one), in_dims=(None, 0, 0))(w, places, targets)  # shape (40, 2)
+of_each = tg.func.vmap(tg.func.grad(loss_of_one), in_dims=(None, 0, 0))
+pulls = of_each(w, places, targets)  # shape (40, 2)
 in_turn = tg.stack([tg.func.grad(loss_of_one)(w, places[i], targets[i]) for i in range(40)])
 lengths = pulls.norm(dim=1)
-print("the strongest pulls:", [(i, round(lengths[i].item(), 3)) for i in lengths.argsort(descending=True)[:3].tolist()])
+strongest = lengths.argsort(descending=True)[:3].tolist()
+print("the strongest pulls:", [(i, round(lengths[i].item(), 3)) for i in strongest])
 assert tg.allclose(pulls, in_turn, atol=1e-6) and lengths.argmax() == 7
 
 # %%
@@ -214,7 +217,8 @@ slope, bend = tg.func.grad(valley), tg.func.hessian(valley)
 newton = descend(lambda p: tg.linalg.solve(bend(p), slope(p)), 6)
 plain = descend(lambda p: 0.001 * slope(p), 2000)
 far = [np.abs(path[-1] - 1).max() for path in (newton, plain)]
-print(f"distance from (1, 1): Newton, {len(newton) - 1} steps: {far[0]:.1e}; descent, {len(plain) - 1}: {far[1]:.1e}")
+print(f"distance from (1, 1) after {len(newton) - 1} steps of Newton: {far[0]:.1e}")
+print(f"... and after {len(plain) - 1} steps of gradient descent: {far[1]:.1e}")
 assert far[0] < 1e-6 and far[1] > 0.1
 
 # %%
@@ -222,7 +226,8 @@ assert far[0] < 1e-6 and far[1] > 0.1
 figure = Figure(figsize=(7, 4), layout="constrained")
 axes = figure.subplots()
 a, b = np.meshgrid(np.linspace(-1.6, 1.6, 200), np.linspace(-3.5, 2, 200))
-axes.contourf(a, b, np.log10((1 - a) ** 2 + 100 * (b - a**2) ** 2 + 1e-3), 20, cmap="Greys", alpha=0.6)
+depth = np.log10((1 - a) ** 2 + 100 * (b - a**2) ** 2 + 1e-3)
+axes.contourf(a, b, depth, 20, cmap="Greys", alpha=0.6)
 axes.plot(*plain.T, color="#d9822b", lw=3, label=f"gradient descent, {len(plain) - 1} steps")
 axes.plot(*newton.T, "o-", color="#3b75af", label=f"Newton, {len(newton) - 1} steps")
 axes.plot(1, 1, "*", color="#b0433f", ms=14, label="the minimum")
@@ -250,7 +255,8 @@ grid = np.linspace(-3, 3, 200, dtype=np.float32)[:, None]
 
 def train(penalty):
     tg.manual_seed(0)
-    model = nn.Sequential(nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
+    hidden = nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh()
+    model = nn.Sequential(*hidden, nn.Linear(64, 1))
     optimizer = tg.optim.Adam(model.parameters(), lr=0.01)
     x, y = tg.tensor(seen), tg.tensor(noisy)
     for _ in range(1500):
@@ -273,7 +279,8 @@ for penalty, color in ((0.0, "#d9822b"), (0.1, "#3b75af")):
     curve = train(penalty)
     steepest = np.abs(np.diff(curve[:, 0]) / np.diff(grid[:, 0])).max()
     found[penalty] = steepest, np.abs(curve - np.sin(grid)).mean()
-    print(f"penalty {penalty}: steepest slope {steepest:4.1f}, mean distance from sin {found[penalty][1]:.3f}")
+    distance = found[penalty][1]
+    print(f"penalty {penalty}: steepest slope {steepest:4.1f}, mean distance from sin {distance:.3f}")
     axes.plot(grid, curve, color=color, label=f"penalty {penalty}")
 axes.legend(fontsize=8)
 assert found[0.1][0] < found[0.0][0] / 3 and found[0.1][1] < found[0.0][1] / 1.5

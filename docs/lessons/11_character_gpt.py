@@ -83,11 +83,11 @@ for name, loss in guessers.items():
 query, key, value = [[1, 0], [0, 2], [1, 1]], [[1, 0], [0, 1], [1, 1]], [[10, 0], [0, 10], [5, 5]]
 by_hand = []
 for i in range(3):
-    scores = [sum(a * b for a, b in zip(query[i], key[j], strict=True)) / math.sqrt(2) for j in range(i + 1)]
-    parts = [math.exp(s) for s in scores]
+    products = [query[i][0] * key[j][0] + query[i][1] * key[j][1] for j in range(i + 1)]
+    parts = [math.exp(p / math.sqrt(2)) for p in products]
     weights = [p / sum(parts) for p in parts]
     by_hand.append([sum(w * value[j][d] for j, w in enumerate(weights)) for d in range(2)])
-    print(f"position {i}: weights {[round(w, 3) for w in weights]}, result {[round(r, 3) for r in by_hand[i]]}")
+    print(f"position {i}: weights {np.round(weights, 3)}, result {np.round(by_hand[i], 3)}")
 
 # %%
 # Position 0 sees only itself. Position 1 looks for the second number, which key 1 has and key 0 has not, and so listens
@@ -128,12 +128,14 @@ class Block(nn.Module):
         self.heads, self.causal = heads, causal
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.to_qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.think = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        wide = 4 * width
+        self.think = nn.Sequential(nn.Linear(width, wide), nn.GELU(), nn.Linear(wide, width))
 
     def split(self, x):
         """Give queries, keys and values, each (texts, heads, positions, numbers)."""
         n, length, width = x.shape
-        return self.to_qkv(self.norm1(x)).reshape(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        parts = self.to_qkv(self.norm1(x)).reshape(n, length, 3, self.heads, width // self.heads)
+        return parts.permute(2, 0, 3, 1, 4)
 
     def forward(self, x):
         seen = F.scaled_dot_product_attention(*self.split(x), is_causal=self.causal)
@@ -150,7 +152,8 @@ class GPT(nn.Module):
         self.norm, self.guess = nn.LayerNorm(width), nn.Linear(width, size)
 
     def start(self, tokens):
-        return self.what(tokens) + self.where(tg.arange(tokens.shape[1]))  # which character, and where it stands
+        """Give numbers for each character: which it is, and where it stands."""
+        return self.what(tokens) + self.where(tg.arange(tokens.shape[1]))
 
     def forward(self, tokens):
         return self.guess(self.norm(self.blocks(self.start(tokens))))
@@ -188,7 +191,8 @@ assert np.array_equal(before[:-1], after[:-1]) and not np.array_equal(before[-1]
 right, peeking = looks_at(model), looks_at(GPT(causal=False))
 assert (np.triu(right, 1) == 0).all() and (np.triu(peeking, 1) > 0).any()
 figure = Figure(figsize=(7, 3.2), layout="constrained")
-for axes, found, title in zip(figure.subplots(1, 2), (right, peeking), ("with the mask", "without"), strict=True):
+sides = zip(figure.subplots(1, 2), (right, peeking), ("with the mask", "without"), strict=True)
+for axes, found, title in sides:
     axes.imshow(found, cmap="Blues", vmax=found.max() / 20)  # so that small ones are seen, too
     axes.set(title=title, xlabel="depends on input", ylabel="answer")
 figure
@@ -230,7 +234,7 @@ for number in range(1501):
     at = rng.integers(0, len(tokens) - model.context, (16, 1)) + np.arange(model.context)
     losses.append(step(tokens[at], tokens[at + 1]).item())
 print(f"loss before {losses[0]:.2f}, after {np.mean(losses[-100:]):.2f}")
-assert abs(losses[0] - guessers["all characters alike"]) < 0.5  # it began as a guesser without knowledge
+assert abs(losses[0] - guessers["all characters alike"]) < 0.5  # it began without knowledge
 assert np.mean(losses[-100:]) < 0.3 < guessers["by the character before"]
 
 # %%
@@ -252,7 +256,7 @@ recited = write("Beautiful is", 200, temperature=0.2)
 print(recited)
 whole = recited.split("\n")[:-1]  # the last line was cut off
 known = sum(line in text.split("\n") for line in whole)
-print(known, "of", len(whole), "lines stand in the poem as they are")
+print(known, "of", len(whole), "lines are lines of the poem")
 assert known >= 4
 
 # %%
@@ -284,7 +288,7 @@ figure
 # Exercises
 # ---------
 #
-# 1. (5 minutes) Write with temperatures 0.2, 1 and 2, from the same start. How many of the lines stand in the poem?
+# 1. (5 minutes) Write with temperatures 0.2, 1 and 2, from the same start. How many of the lines are in the poem?
 # 2. (15 minutes) Train with ``GPT(causal=False)``. The loss falls much lower. How does it write, and why?
 # 3. (20 minutes) Remove ``self.where``, so that nothing says where a character stands, and take one block. Shuffle the
 #    characters before the last one: assert that the last answer stays the same, to 1e-4. With two blocks it does not.

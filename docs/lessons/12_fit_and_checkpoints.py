@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -24,7 +25,7 @@ from tinygrad_mnist import nn
 from tinygrad_mnist.training import Callback, EarlyStopping, Log, evaluate, fit, predict
 
 folder = Path(tempfile.mkdtemp())  # all files of this lesson go here
-x, y = load_digits(return_X_y=True)  # 1,797 digits of 8 x 8 pixels, small enough to train in a second
+x, y = load_digits(return_X_y=True)  # 1,797 digits of 8 x 8 pixels: a second to train
 x = (x / 16).astype(np.float32)
 train, valid = (x[:1200], y[:1200]), (x[1200:], y[1200:])
 
@@ -43,7 +44,7 @@ def new_model(width=64):
 
 model = new_model()
 history = fit(model, train, valid=valid, epochs=20, progress=False)
-print(history)
+print(fill(str(history), 96))
 print("columns:", ", ".join(history[-1]))
 print("the last three:", [round(a, 3) for a in history["valid_accuracy"][-3:]])
 assert history["valid_accuracy"][-1] > 0.8
@@ -68,7 +69,8 @@ for _ in range(20):
 
 
 def same_bits(a, b):
-    return all(np.array_equal(p.detach().numpy(), q.detach().numpy()) for p, q in zip(a, b, strict=True))
+    pairs = zip(a, b, strict=True)
+    return all(np.array_equal(p.detach().numpy(), q.detach().numpy()) for p, q in pairs)
 
 
 assert same_bits(model.parameters(), by_hand.parameters())
@@ -97,8 +99,10 @@ history = fit(
     optimizer=tg.optim.Adam(model.parameters(), lr=3e-3), progress=False,
     callbacks=[EarlyStopping(patience=15), Log(folder / "log.csv")],
 )  # fmt: skip
-print(history.ended, "- the model has the weights of epoch", history.best_epoch, "of", len(history))
-print("\n".join((folder / "log.csv").read_text().splitlines()[:3]))
+print(history.ended)
+print("the model has the weights of epoch", history.best_epoch, "of", len(history))
+for line in (folder / "log.csv").read_text().splitlines()[:3]:
+    print(line[:80], "...")
 assert history["valid_loss"][history.best_epoch - 1] == min(history["valid_loss"])
 assert np.isclose(evaluate(model, valid)["loss"], min(history["valid_loss"]), rtol=1e-5)
 assert history.best_epoch == len(history) - 15
@@ -139,7 +143,8 @@ class GoodEnough(Callback):
 
 enough = GoodEnough(0.85)
 history = fit(new_model(), train, valid=valid, epochs=100, callbacks=[enough], progress=False)
-print(f"{history.ended}: {len(history)} epochs; weights grew from {enough.sizes[0]:.2f} to {enough.sizes[-1]:.2f}")
+print(f"{history.ended}: {len(history)} epochs")
+print(f"the weights grew from {enough.sizes[0]:.2f} to {enough.sizes[-1]:.2f}")
 assert len(enough.sizes) == 19 * len(history)  # batches of 64 in 1,200 images
 
 # %%
@@ -178,9 +183,9 @@ tg.save(model.state_dict(), result)
 
 
 def run(name, kill_at=None):
-    """Run the program; kill it without warning when it says that it has done a certain batch. Gives what it said."""
-    command = [sys.executable, str(program), str(folder / f"{name}_checkpoint.npz"), str(folder / f"{name}.npz")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    """Run the program, and kill it when it says that it has done a certain batch; give what it said."""
+    files = [str(program), str(folder / f"{name}_checkpoint.npz"), str(folder / f"{name}.npz")]
+    with subprocess.Popen([sys.executable, *files], stdout=subprocess.PIPE, text=True) as process:
         said = []
         for line in process.stdout:
             said.append(line.strip())
@@ -195,7 +200,8 @@ whole = run("whole")
 first = run("killed", kill_at="4 11")  # in the middle of an epoch
 assert not (folder / "killed.npz").exists()
 second = run("killed")
-print(f"in one go {len(whole)} batches; killed after {len(first)}, then {len(second)} more from batch {second[0]}")
+print(f"in one go: {len(whole)} batches")
+print(f"killed after {len(first)}, then {len(second)} more, from epoch and batch {second[0]}")
 
 a, b = (tg.load(folder / f"{name}.npz") for name in ("whole", "killed"))
 assert second[0] != "0 1" and second[-1] == whole[-1]
@@ -218,14 +224,17 @@ for how in ({"resume": True, "batch_size": 32}, {"resume": False}):
 # With scikit-learn
 # -----------------
 #
-# ``tg.sklearn.NeuralClassifier`` is a network as a scikit-learn estimator. So it stands where any estimator stands:
+# ``tg.sklearn.NeuralClassifier`` is a network as a scikit-learn estimator. It can be used wherever an estimator can:
 # here behind a scaler in a pipeline, and in a grid search that tries each combination by cross-validation. Parameters
 # have the names of ``MLPClassifier``; ``dropout`` is one that it does not have.
 
 network = tg.sklearn.NeuralClassifier(max_iter=12, tol=None, dtype="float32", random_state=0)
 pipeline = make_pipeline(StandardScaler(), network)
 sizes, rates = [(8,), (64,)], [1e-4, 1e-3, 1e-2]
-grid = {"neuralclassifier__hidden_layer_sizes": sizes, "neuralclassifier__learning_rate_init": rates}
+grid = {
+    "neuralclassifier__hidden_layer_sizes": sizes,
+    "neuralclassifier__learning_rate_init": rates,
+}
 search = GridSearchCV(pipeline, grid, cv=3).fit(*train)
 scores = search.cv_results_["mean_test_score"].reshape(len(sizes), len(rates))
 print("rate   ", *(f"{rate:8g}" for rate in rates))

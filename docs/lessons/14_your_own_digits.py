@@ -44,16 +44,18 @@ WRITTEN = [3, 1, 4, 5, 9, 2, 6, 8, 7, 0]
 
 
 def rounded(corners):
-    """Cut the corners of a line, again and again, until it is round; give points that lie close to each other."""
+    """Cut the corners of a line, again and again, until it is round; give points along it."""
     line = np.array(corners, float)
     for _ in range(4):
-        inner = np.stack([0.75 * line[:-1] + 0.25 * line[1:], 0.25 * line[:-1] + 0.75 * line[1:]], 1).reshape(-1, 2)
+        here, there = line[:-1], line[1:]
+        inner = np.stack([0.75 * here + 0.25 * there, 0.25 * here + 0.75 * there], 1).reshape(-1, 2)
         line = np.concatenate([line[:1], inner, line[-1:]])
-    return np.stack([np.interp(np.linspace(0, len(line) - 1, 300), np.arange(len(line)), x) for x in line.T], 1)
+    at, known = np.linspace(0, len(line) - 1, 300), np.arange(len(line))
+    return np.stack([np.interp(at, known, x) for x in line.T], 1)
 
 
 def photograph(pen=2.6, seed=3):
-    """Make a photograph of ten digits in two rows: grey levels 0 to 1, with light, shadow, lines and noise."""
+    """Make a photograph of ten digits in two rows: grey levels 0 to 1, with shadow, lines and noise."""
     draw, turn = np.random.default_rng(seed), math.radians(4)
     turned = [[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]]
     down, across = np.mgrid[:260, :440].astype(float)
@@ -63,7 +65,8 @@ def photograph(pen=2.6, seed=3):
         height, lean = draw.uniform(48, 62), draw.uniform(-0.15, 0.15)
         for text in STROKES[digit]:
             corners = np.array([pair.split(",") for pair in text.split()], float) / 100
-            line = (rounded(corners + draw.normal(0, 0.02, (len(corners), 2))) - 0.5) * [0.7 * height, height]
+            line = rounded(corners + draw.normal(0, 0.02, (len(corners), 2))) - 0.5
+            line *= [0.7 * height, height]
             line[:, 0] -= lean * line[:, 1]
             for x, y in (line + centre - [220, 130]) @ turned:
                 top, left = int(y + 125), int(x + 215)
@@ -82,7 +85,8 @@ def show(pictures, titles, across, **how):
     down = -(-len(pictures) // across)
     height = 8 / across * pictures[0].shape[0] / pictures[0].shape[1] + 0.3
     figure = Figure(figsize=(8, height * down), layout="constrained")
-    for axes, picture, title in zip(figure.subplots(down, across, squeeze=False).flat, pictures, titles, strict=True):
+    places = figure.subplots(down, across, squeeze=False).flat
+    for axes, picture, title in zip(places, pictures, titles, strict=True):
         axes.imshow(picture, cmap="gray", **how)
         axes.set_title(title, fontsize=9)
         axes.axis("off")
@@ -110,7 +114,8 @@ show([naive], ["darker than the mean"], 1)
 
 def around(pool, image, reach):
     """Pool over a square around each pixel: its mean, or the largest value."""
-    return pool(tg.tensor(image, dtype=tg.float32)[None, None], 2 * reach + 1, 1, reach)[0, 0].numpy()
+    x = tg.tensor(image, dtype=tg.float32)[None, None]
+    return pool(x, 2 * reach + 1, 1, reach)[0, 0].numpy()
 
 
 def find_ink(photo):
@@ -118,13 +123,15 @@ def find_ink(photo):
     paper = np.ones(photo.shape)
     for level in (0, 0.92):
         light = photo > level * paper
-        paper = around(F.avg_pool2d, photo * light, 20) / np.maximum(around(F.avg_pool2d, light, 20), 1e-3)
+        share = np.maximum(around(F.avg_pool2d, light, 20), 1e-3)
+        paper = around(F.avg_pool2d, photo * light, 20) / share
     return np.clip(1 - photo / paper, 0, 1)
 
 
 ink = find_ink(photo)
 mask = ink > 0.5 * np.quantile(ink, 0.99)  # at least half as dark as the darkest hundredth
-print(f"{100 * mask.mean():.1f} % of the pixels are ink, {100 * mask[:, 330:].mean():.1f} % of the right quarter")
+print(f"{100 * mask.mean():.1f} % of the pixels are ink, "
+      f"{100 * mask[:, 330:].mean():.1f} % of the right quarter")  # fmt: skip
 assert mask[:, 330:].mean() < 0.15
 show([ink, mask], ["how much darker than the paper", "ink"], 2)
 
@@ -159,7 +166,8 @@ print(len(boxes), "digits")
 assert len(boxes) == 10
 figure = show([photo], ["found"], 1, vmin=0, vmax=1)
 for i, (top, bottom, left, right) in enumerate(boxes):
-    figure.axes[0].plot([left, right, right, left, left], [top, top, bottom, bottom, top], color="#d9822b")
+    across, down = [left, right, right, left, left], [top, top, bottom, bottom, top]
+    figure.axes[0].plot(across, down, color="#d9822b")
     figure.axes[0].text(left, top - 3, str(i), color="#d9822b")
 figure
 
@@ -171,12 +179,13 @@ figure
 
 tg.manual_seed(0)
 train_set, test_set, notice = tg.data.open_dataset()
-print(notice or "MNIST, no stand-in")
+print(notice or "These are MNIST's own digits.")
 box = 20 if notice is None else 28  # the small digits fill their images
 some = test_set.images[:500].astype(float)
 sides = [max(np.ptp(axis) + 1 for axis in np.nonzero(image)) for image in some]
 centres = [(some.sum(3 - axis) @ (np.arange(28) + 0.5)) / some.sum((1, 2)) for axis in (1, 2)]
-print("longer side", min(sides), "to", max(sides), " centre of mass", np.mean(centres, axis=1).round(2))
+print("longer side", min(sides), "to", max(sides))
+print("centre of mass", np.mean(centres, axis=1).round(2))
 assert notice is not None or (set(sides) == {20} and np.abs(np.subtract(centres, 14.5)).max() < 0.6)
 
 # %%
@@ -184,13 +193,13 @@ assert notice is not None or (set(sides) == {20} and np.abs(np.subtract(centres,
 
 
 def shares(scale, length, count=28):
-    """Tell how much of each of `count` pixels in a row is covered by each of `length` pixels drawn at a scale."""
+    """Tell how much of each of `count` pixels in a row each of `length` shrunk ones covers."""
     edges, cells = np.arange(length + 1) * scale, np.arange(count)[:, None]
     return np.clip(np.minimum(edges[1:], cells + 1) - np.maximum(edges[:-1], cells), 0, None)
 
 
 def as_mnist(digit, box=20):
-    """Shrink a digit so that its longer side has `box` pixels, and put its centre of mass into the middle of 28."""
+    """Shrink a digit to a longer side of `box` pixels; put its centre of mass into the middle of 28."""
     height, width = digit.shape
     scale = box / max(height, width)
     made = shares(scale, height) @ digit @ shares(scale, width).T
@@ -206,7 +215,8 @@ def read(photo, box=20):
     ink = find_ink(photo)
     peak = np.quantile(ink, 0.99)
     mask = ink > 0.5 * peak
-    clean = np.clip(ink / peak, 0, 1) * around(F.max_pool2d, mask, 1)  # soft edges stay, the grain of the paper goes
+    near = around(F.max_pool2d, mask, 1)  # soft edges stay, the grain of the paper goes
+    clean = np.clip(ink / peak, 0, 1) * near
     return np.stack([as_mnist(clean[a:b, c:d], box) for a, b, c, d in find_digits(mask)])[:, None]
 
 
@@ -219,12 +229,13 @@ show([*mine[:, 0], *train_set.images[:10]], ["yours"] * 10 + ["MNIST's"] * 10, 1
 # The convolutional network of :doc:`/learn/05_cnn_on_mnist`, trained on a part of MNIST.
 
 model = nn.Sequential(
-    nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(),
-    nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16 * 7 * 7, 10),
+    nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Flatten(), nn.Linear(16 * 7 * 7, 10),
 )  # fmt: skip
 few = tg.data.Subset(train_set, range(min(20_000, len(train_set))))
-tg.training.fit(model, few, epochs=3 if notice is None else 25, optimizer=tg.optim.Adam(model.parameters(), 2e-3),
-                progress=False)  # fmt: skip
+optimizer, epochs = tg.optim.Adam(model.parameters(), lr=2e-3), 3 if notice is None else 25
+tg.training.fit(model, few, epochs=epochs, optimizer=optimizer, progress=False)
 
 
 def ask(images):
@@ -264,7 +275,8 @@ accuracy = {}
 for (name, images), ours in zip(spoiled(x).items(), spoiled(mine).values(), strict=True):
     accuracy[name] = (ask(images).argmax(1) == y).mean()
     own = int((ask(ours).argmax(1) == WRITTEN).sum())
-    print(f"{name:18} {100 * accuracy[name]:5.1f} % of the test images, {own:2} of your {len(mine)}")
+    share = 100 * accuracy[name]
+    print(f"{name:18} {share:5.1f} % of the test images, {own:2} of your {len(mine)}")
 assert max(list(accuracy.values())[1:]) < accuracy["as it should be"]
 titles = [f"{name}\n{100 * value:.0f} %" for name, value in accuracy.items()]
 show([images[0, 0] for images in spoiled(mine).values()], titles, 6, vmin=0, vmax=1)
@@ -286,11 +298,13 @@ def read_file(path):
     picture = picture / 255 if picture.max() > 1 else picture  # a JPEG has bytes, a PNG has floats
     grey = picture[..., :3].mean(-1) if picture.ndim == 3 else picture
     height, width = grey.shape
-    return shares(440 / width, height, height * 440 // width) @ grey @ shares(440 / width, width, 440).T
+    scale = 440 / width
+    return shares(scale, height, height * 440 // width) @ grey @ shares(scale, width, 440).T
 
 
 folder = Path(tempfile.mkdtemp())
-matplotlib.image.imsave(folder / "digits.png", np.kron(photo, np.ones((3, 3))), cmap="gray", vmin=0, vmax=1)
+large = np.kron(photo, np.ones((3, 3)))
+matplotlib.image.imsave(folder / "digits.png", large, cmap="gray", vmin=0, vmax=1)
 again = ask(read(read_file(folder / "digits.png"), box)).argmax(1)  # put the name of your own file here
 print("from the file", again.tolist())
 assert (again == guesses).all()

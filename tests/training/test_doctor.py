@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,8 +128,10 @@ def test_a_verdict_is_said_once_with_figure_threshold_and_advice():
     (text,) = said
     (verdict,) = doctor.verdicts
     assert text == str(verdict) and verdict.figure < verdict.threshold == RULES["rate_too_low"].limit
-    for part in ("Doctor, step ", "rate too low", "seen ", "figure ", "less than 0.0001", "try ", "lr_find"):
+    for part in ("Doctor, step ", "rate too low", "seen ", "figure ", "at least 0.0001", "try ", "lr_find"):
         assert part in text
+    long = str(replace(verdict, advice=" ".join(["word"] * 40)))
+    assert max(map(len, long.splitlines())) <= 88 and long.count("word") == 40 and "\n          word" in long
     assert "instead of 1e-08" in verdict.advice
 
 

@@ -458,6 +458,16 @@ def test_the_picture_has_every_element_once_and_every_factor():
     assert "tensor" in source and "[2, 1] = -1" in source
 
 
+def test_tensors_have_the_names_that_are_given():
+    w, x = tg.tensor([2.0, 3.0], requires_grad=True), tg.tensor(4.0)
+    h = w * x
+    loss = (h * h).sum()
+    found = viz.explain(loss, w[1], names={"w": w, "h": h})
+    assert str(found).startswith("∂ loss / ∂ w[1], where it is 3") and ">w<" in found.picture().source
+    assert viz.explain(loss, h[0], names={"h": h}).name == "h[0]" and viz.explain(loss, w[0]).name == "tensor[0]"
+    assert "rankdir=LR" in found.picture().source and "rankdir=TB" in found.picture("TB").source
+
+
 def test_names_are_escaped():
     model = nn.Sequential()
     model.add_module("<b>&", nn.Linear(2, 1))

@@ -96,7 +96,8 @@ def read_graph(seen: Look, nodes: list[Node], model: Module, parameters: Named) 
         seen.reach = max((max(float(a.max()), -float(a.min())) for a in numbers), default=None)
     seen.unreached = [n for n, p in parameters if p.differentiable and id(p) not in reached]
     if not model.training:
-        seen.evaluating = [f"{path} {type(m).__name__}".strip() for path, m in model.named_modules() if modal(m)]
+        modes = [(path, type(m).__name__) for path, m in model.named_modules() if modal(m)]
+        seen.evaluating = [f"layer {path} ({kind})" if path else kind for path, kind in modes]
 
 
 def modal(module: Module) -> bool:

@@ -43,7 +43,7 @@ class WrongStart(Symptom):
 
     def told(self, course: Course) -> tuple[str, str]:
         """Name the losses."""
-        seen = (f"the loss began at {self.first:.3g} and is at {self.now:.3g}; who guesses has {self.guessing:.3g}, "
+        seen = (f"the loss began at {self.first:.3g} and is at {self.now:.3g}; guessing costs {self.guessing:.3g}, "
                 "the logarithm of the number of classes")  # fmt: skip
         return seen, "smaller first weights in the last layer (nn.init.xavier_uniform_), biases that start at 0"
 

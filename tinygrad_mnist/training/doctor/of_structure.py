@@ -37,8 +37,8 @@ class EvaluationMode(Symptom):
 
     def told(self, course: Course) -> tuple[str, str]:
         """Name them."""
-        more = f" and {len(self.layers) - 3} more" if len(self.layers) > 3 else ""
-        seen = f"the model is in evaluation mode while it is trained: {', '.join(self.layers[:3])}{more} stand still"
+        layers = ", ".join(self.layers[:3]) + (f" and {len(self.layers) - 3} more" if len(self.layers) > 3 else "")
+        seen = f"the model is in evaluation mode while it is trained, which matters to {layers}"
         return seen, "model.train() before each epoch, model.eval() only around validation"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import asdict, dataclass, field
+from textwrap import fill
 from typing import Any, ClassVar
 
 from .look import Look
@@ -31,11 +32,12 @@ class Verdict:
     hint: bool = False
 
     def __str__(self) -> str:
-        bound = f"more than {self.threshold:g}" if self.above else f"less than {self.threshold:g}"
-        figure = f"{self.figure:.3g}; {bound} {'is a hint' if self.hint else 'is a finding'}"
+        bound = "at most" if self.above else "at least"
+        figure = f"{self.figure:.3g}, where healthy trainings have {bound} {self.threshold:g}"
         rows = [("seen", self.seen), ("figure", figure), ("try", self.advice)]
         head = f"Doctor, step {self.step}: {self.name.replace('_', ' ')}{' (a hint)' if self.hint else ''}"
-        return "\n".join([head, *(f"  {name:<8}{text}" for name, text in rows)])
+        indent = 10 * " "
+        return "\n".join([head, *(fill(f"  {name:<8}{text}", 88, subsequent_indent=indent) for name, text in rows)])
 
     def state(self) -> dict[str, Any]:
         """Give what a checkpoint keeps."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core.graph import Node
 from ..colors import FILLS, FONT, INK, LINE
-from ..label import escape, markup, number, small
+from ..label import check_direction, escape, markup, number, small
 from ..predictions.images import as_images, bare, figure_of, finished, hide_axes
 from .search import index
 
@@ -27,11 +27,13 @@ GAP = '<font point-size="5"> </font>'  # between a factor and the thick line bel
 UP, DOWN = "#3f83cc", "#cf7622"  # readable on white and on black
 
 
-def drawn(found: Any) -> Picture:
-    """Draw the paths from the entry on the left to the loss on the right, each element once."""
+def drawn(found: Any, direction: str = "LR") -> Picture:
+    """Draw the paths from the entry to the loss, each element once."""
+    check_direction("explain: picture", direction)
     # graphviz is loaded when something is drawn, as in graph.py
     picture: Picture = importlib.import_module("..picture", __package__).Picture(
-        graph_attr={"rankdir": "LR", "bgcolor": "transparent", "nodesep": "0.25", "ranksep": "0.8", "fontname": FONT},
+        graph_attr={"rankdir": direction, "bgcolor": "transparent", "nodesep": "0.25", "fontname": FONT,
+                    "ranksep": "0.8" if direction in ("LR", "RL") else "0.35"},
         node_attr={"fontname": FONT, "fontsize": "11", "fontcolor": INK, "margin": "0.12,0.06", "shape": "box",
                    "style": "filled", "height": "0.2"},
         edge_attr={"fontname": FONT, "fontsize": "10", "arrowsize": "0.6"},

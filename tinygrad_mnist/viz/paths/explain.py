@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ...core.scope import refuse_captured
 from ...core.stale import check_unchanged
 from ...core.versions import changes
 from ...ops.index import getitem
+from ..graphs.trace import Names
 from . import drawing
 from .numeric import Numeric, by_difference, by_engine
 from .search import Cone, Step, index, place
@@ -178,9 +179,13 @@ class Explanation:
         """Give the shape of the argument that a step goes to."""
         return tuple(self.cone.calls[step.node].args[step.position].shape)
 
-    def picture(self) -> Any:
-        """Draw the paths, from the entry to the loss, as a Picture: factors on the edges, as thick as they carry."""
-        return drawing.drawn(self)
+    def picture(self, direction: str = "LR") -> Any:
+        """Draw the paths, from the entry to the loss, as a Picture: factors on the edges, as thick as they carry.
+
+        Args:
+            direction: "LR" from left to right, "TB" from top to bottom
+        """
+        return drawing.drawn(self, direction)
 
     def plot_samples(self, images: Any, labels: Any = None, path: Any = None, *, count: int = 12) -> Any:
         """Draw the samples with the largest shares beside them.
@@ -195,7 +200,7 @@ class Explanation:
 
 def explain(
     loss: Var, entry: Var | tuple[Var, Any], k: int = 5, *, closure: Callable[[], Any] | None = None,
-    width: int = WIDTH,
+    width: int = WIDTH, names: Mapping[str, Var] | None = None,
 ) -> Explanation:  # fmt: skip
     """Explain one entry of a gradient: the paths of the chain rule that make it up.
 
@@ -209,6 +214,7 @@ def explain(
         k: how many paths to list
         closure: a function that computes the loss again, for the difference; needed where a Function was called
         width: of more elements that feel the entry in one result, those are followed through which most flows
+        names: {"w": w} for tensors, as in `viz.graph`; parameters of modules are named without
     Raises:
         GraphFreedError: after backward: explain first, or backward(retain_graph=True)
         DTypeError, ArgumentError, GradientError: for what is no scalar loss, or no single entry of what it depends on
@@ -227,7 +233,7 @@ def explain(
     if loss.node is None:
         raise GradientError("explain: the loss depends on nothing that requires a gradient.", got=shown(loss))
     nodes = reachable([loss.node])
-    origin, at, name = entry_of(entry, nodes)
+    origin, at, name = entry_of(entry, nodes, names or {})
     freed = next((node for node in nodes if node.freed_by is not None), None)
     if freed is not None:
         what = "explain: the graph behind the loss was freed by a backward pass."
@@ -244,7 +250,7 @@ def explain(
     return Explanation(name, cone, [Path(p) for p in cone.largest(k)], exact, by_difference(loss, cone, exact, closure))
 
 
-def entry_of(entry: Any, nodes: Sequence[Node]) -> tuple[Any, int, str]:
+def entry_of(entry: Any, nodes: Sequence[Node], names: Mapping[str, Var]) -> tuple[Any, int, str]:
     """Read what was written: the leaf or Node, the flat place in it, and how to call it.
 
     A tensor that the loss depends on is taken as it is; any other that was read from one by an index is a place in it.
@@ -272,19 +278,13 @@ def entry_of(entry: Any, nodes: Sequence[Node]) -> tuple[Any, int, str]:
         raise GradientError("explain: the entry is of nothing that requires a gradient.", got=shown(entry), hint=hint)
     at = int(flat[0])
     shape = origin.out.shape if isinstance(origin, Node) else origin.shape
-    return origin, at, name_of(origin, nodes) + (index(at, shape) if shape else "")
+    return origin, at, name_of(origin, nodes, names) + (index(at, shape) if shape else "")
 
 
-def name_of(origin: Any, nodes: Sequence[Node]) -> str:
-    """Name a leaf as the outermost modules do, and a result by the call that made it."""
-    if isinstance(origin, Node):
-        return f"the result of {origin.where()} "
-    modules = {id(n.scope.outermost): n.scope.outermost for n in nodes if n.scope is not None}
-    for module in modules.values():
-        for name, parameter in getattr(module, "named_parameters", list)():
-            if parameter is origin:
-                return str(name)
-    return "tensor"
+def name_of(origin: Any, nodes: Sequence[Node], names: Mapping[str, Var]) -> str:
+    """Name a tensor as the user or the outermost modules do, else a result by the call that made it."""
+    unnamed = f"the result of {origin.where()} " if isinstance(origin, Node) else "tensor"
+    return Names(nodes, names).found.get(id(origin), unnamed)
 
 
 def counted(number: float) -> str:
