@@ -112,7 +112,8 @@ assert abs(start - by_hand) < 1e-5 and abs(start - math.log(10)) < 0.5
 #
 # The loop
 # --------
-# Five lines do the work. Everything else in this cell only keeps books.
+# Five lines do the work, and they are numbered below. The rest of this cell counts and records
+# how well it goes.
 
 
 def accuracy(model, dataset):
@@ -163,9 +164,9 @@ figure
 # ---------------------------------
 # Now take the lines away, one at a time. First the facts that are exact.
 #
-# **Without** ``loss.backward()`` there is no gradient at all: ``.grad`` is ``None``, and ``optimizer.step()`` has
-# nothing to go by. No parameter moves, and there is no error. **Without** ``optimizer.step()`` there are gradients, and
-# no parameter moves either.
+# **Without** ``loss.backward()`` there is no gradient at all: ``.grad`` is ``None``, so
+# ``optimizer.step()`` has no direction to go. No parameter moves, and there is no error.
+# **Without** ``optimizer.step()`` there are gradients, but no parameter moves either.
 
 
 def fresh():
@@ -185,9 +186,9 @@ loss_function(other(images), labels).backward()
 assert other[1].weight.grad is not None and tg.equal(other[1].weight, before)
 
 # %%
-# **Without** ``optimizer.zero_grad()`` the new gradient is added to the old one. That is how ``backward`` is meant,
-# since it lets you add up the gradients of several losses. In a loop it means that each step also repeats all the steps
-# before.
+# **Without** ``optimizer.zero_grad()`` the new gradient is added to the old one. ``backward``
+# does that on purpose, because it lets you add up the gradients of several losses. But in a
+# training loop it means that each step also repeats all the steps before it.
 
 other, opt = fresh()
 grads = []
@@ -212,9 +213,10 @@ def train_without(leave_out, steps=300):
         model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.Linear(128, 10))
         optimizer = tg.optim.SGD(model.parameters(), lr=0.1)
     source, shuffle = train, leave_out != "shuffle"
-    if not shuffle:  # images sorted by their digit, evenly chosen so that all ten digits come
-        order = np.argsort(train_set.labels, kind="stable")
-        source = tg.data.Subset(train_set, order[:: max(1, len(order) // 19_200)])
+    if not shuffle:  # the same images sorted by their digit, as many of each as 300 steps can take
+        order = np.argsort(train_set.labels[train.indices], kind="stable")
+        places = np.linspace(0, len(order) - 1, min(len(order), 64 * steps)).astype(int)
+        source = tg.data.Subset(train, order[places])
     batches, losses = [], []
     while len(batches) < steps:
         batches += list(tg.data.DataLoader(source, batch_size=64, shuffle=shuffle))
@@ -232,18 +234,24 @@ def train_without(leave_out, steps=300):
 
 figure = Figure(figsize=(8, 4), layout="constrained")
 axes = figure.subplots()
-results = {}
+results, dead = {}, {}
 for name in ("nothing", "zero_grad", "backward", "step", "shuffle", "/ 255", "ReLU"):
     trained, course = train_without(name)
     scale = 255 if name == "/ 255" else 1
     results[name] = accuracy(lambda x, m=trained, s=scale: m(x * s), valid)
     last = np.mean(course[-20:])
     print(f"without {name:10} last loss {last:10.3f}   accuracy {100 * results[name]:6.2f} %")
+    with tg.no_grad():  # hidden units that are never above 0 for 1,000 images
+        hidden = trained[:3](tg.tensor(train[:1000][0]) * scale)
+    dead[name], highest = int((hidden.amax(0) <= 0).sum()), max(course)
+    if name in ("nothing", "/ 255"):
+        print(f"    largest loss {highest:,.1f}; {dead[name]} of 128 hidden units always give 0")
     axes.plot(np.convolve(course, np.ones(15) / 15, "valid"), label=f"without {name}")
 axes.set(title="loss (mean of 15 steps)", xlabel="step", yscale="log", ylim=(1e-2, 1e3))
 axes.legend(ncols=2)
 for name in ("zero_grad", "backward", "step", "shuffle"):
     assert results["nothing"] > results[name]
+assert dead["nothing"] < 64 and dead["/ 255"] == 128
 figure
 
 # %%
@@ -253,11 +261,15 @@ figure
 # - *zero_grad*: the steps get larger and larger, as old gradients never leave. The loss swings and is far higher.
 # - *shuffle*: the images come sorted by digit. The loss looks wonderful, since the network only has to say "still a 3".
 #   Then the digit changes. What it knew of the earlier ones is lost. **A low training loss alone proves nothing.**
-# - */ 255*: gradients are about 255 times larger, and so are the steps of SGD. The rate is much too high.
-# - *ReLU*: the network still learns, for a straight line between digits does a lot. With the ReLU it ends higher once
-#   training is longer; this is exercise 3.
+# - */ 255*: inputs are 255 times larger, and gradients of the weights even more so. The first
+#   steps are so large that every ReLU dies: it gives 0 for each image, so its slope is 0 and no
+#   gradient comes through. Only the last bias can still learn, and the loss stays at that of
+#   guessing. Lesson 7 has more about dead ReLUs.
+# - *ReLU*: the network still learns, because straight lines between the digits already tell
+#   most of them apart. With the ReLU it ends higher once training is longer; this is exercise
+#   3.
 #
-# :doc:`/learn/07_when_training_fails` has a doctor that finds mistakes like these by itself.
+# :doc:`/learn/07_when_training_fails` has a doctor that finds such mistakes by itself.
 #
 # How good is it?
 # ---------------
@@ -279,9 +291,9 @@ tg.viz.plot_confusion(y, guesses, test_set.classes, title="Test set: ")
 tg.viz.plot_mistakes(model, tg.data.DataLoader(test_set, batch_size=500), count=12)
 
 # %%
-# And look at what it has learned: the weights of the first hidden units, drawn as images. Orange pixels, where there is
-# ink, speak for the unit, blue ones against it. They look like pieces of strokes, though nobody told the network of
-# strokes.
+# And look at what it has learned: the weights of the first hidden units, drawn as images. Ink
+# on an orange pixel makes the unit's number larger, ink on a blue one makes it smaller. Many
+# look like pieces of strokes, though nobody told the network about strokes.
 
 tg.viz.plot_weights(model, count=24)
 

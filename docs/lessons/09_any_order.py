@@ -2,12 +2,15 @@
 9. Derivatives of any order
 ===========================
 
-A gradient is a tensor, computed by operations that have gradients of their own. So it can be differentiated again. At
-the end of this lesson you can take second and higher derivatives, multiply by a Jacobian or a Hessian without ever
-building it, use curvature to reach a minimum in six steps, put a gradient into a loss, and say by counting when
-forward mode beats backpropagation. It runs in about 5 seconds and reads in half an hour. You need derivatives from
-school, and :doc:`/learn/02_tensors`.
+A gradient is a tensor, computed by operations that have gradients of their own. So it can be
+differentiated again. At the end of this lesson you can take second and higher derivatives,
+multiply by a Jacobian or a Hessian without ever building it, use curvature to reach a minimum
+in six steps, put a gradient into a loss, and say by counting when forward mode beats
+backpropagation. It runs in about 5 seconds and reads in an hour, in two halves: a line in the
+middle says where to stop. You need derivatives from school, and lesson 2.
 """
+
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,9 +24,10 @@ from tinygrad_mnist import nn
 #
 # Take *y = x³* at *x = 2*. From school: *y' = 3x² = 12*, *y'' = 6x = 12*, *y''' = 6*.
 #
-# ``loss.backward()`` stores plain numbers in ``.grad``: it works fast and keeps no record of how it came to them. That
-# is what training wants. Here we want the record. ``tg.autograd.grad`` gives the gradient as a value, and with
-# ``create_graph=True`` this value remembers its own computation.
+# ``loss.backward()`` stores plain numbers in ``.grad``, without a record of how they were
+# computed, because training does not need one. Here we do. ``tg.autograd.grad`` returns the
+# gradient as a tensor, and with ``create_graph=True`` this tensor has a record of its own
+# computation.
 
 x = tg.tensor(2.0, requires_grad=True)
 y = x**3
@@ -45,7 +49,8 @@ tg.viz.graph(first)
 try:
     tg.autograd.grad(forgetful, x)
 except tg.errors.GradientError as error:
-    print(error)
+    for line in str(error).splitlines():
+        print(fill(line, 96, subsequent_indent=12 * " "))
 
 # %%
 # **A trick for curves.** The gradient of a *sum* holds the slope at every point at once, because each term depends on
@@ -70,9 +75,9 @@ figure
 # Jacobians, one row or one column at a time
 # ------------------------------------------
 #
-# A function with *n* inputs and *m* outputs has *m · n* derivatives, the *Jacobian*
-# *J*: row *i* is the gradient of output *i*; column *j* says how all outputs move when input
-# *j* moves. Here *n = 2* and *m = 3*, and we can write *J* by hand.
+# A function with *n* inputs and *m* outputs has *m · n* derivatives, the *Jacobian* *J*: row
+# *i* is the gradient of output *i*; column *j* says how all outputs move when input *j* moves.
+# Here *n = 2* and *m = 3*, so we can write *J* by hand.
 
 
 def f(x):
@@ -87,10 +92,15 @@ assert np.allclose(J.numpy(), [[3, 1], [np.cos(1), 0], [0, 6]])  # by hand
 # %%
 # Two questions can be answered without all of *J*:
 #
-# - **jvp**, forward mode: if the inputs move along *v*, how do the outputs move? That is *J v*. Tangents
-#   are carried through the operations from first to last.
-# - **vjp**, reverse mode, backpropagation: if each output counts with weight *uᵢ*, how much does each input
-#   count? That is *u J*. Cotangents are carried from last to first.
+# - **jvp** (Jacobian times vector), forward mode: if the inputs move along *v*, how do the
+#   outputs move? That is *J v*. A *tangent* of a value says how fast it moves when the inputs
+#   move along *v*. The tangents of the inputs are *v*, and each operation computes those of its
+#   results, from first to last.
+# - **vjp** (vector times Jacobian), reverse mode, backpropagation: if output *i* counts with
+#   weight *uᵢ*, how much does each input count? That is *u J*. A *cotangent* of a value says
+#   how much the weighted sum of all outputs rises when that value does. If there is one output,
+#   a loss, you know it as the gradient. The cotangents of the outputs are *u*, and they are
+#   carried from last to first.
 
 u, v = tg.tensor([1.0, 0.0, 2.0], dtype=tg.float64), tg.tensor([1.0, 0.5], dtype=tg.float64)
 _, moved = tg.func.jvp(f, (at,), (v,))
@@ -103,13 +113,15 @@ assert tg.allclose(moved, J @ v) and tg.allclose(counted, u @ J)
 # When forward mode is cheaper, counted
 # -------------------------------------
 #
-# One jvp gives one column of *J*, one vjp gives one row. So all of *J* takes *n* passes in forward
-# mode and *m* in reverse mode. A loss has one output and thousands of inputs: this is why networks are trained in
-# reverse mode. The other way round, with few inputs and many outputs, forward mode wins.
+# If *v* is 1 in one place and 0 in all others, *J v* is one column of *J*. If *u* is like that,
+# *u J* is one row. So all of *J* takes *n* passes in forward mode and *m* in reverse mode.
+# Networks are trained in reverse mode because a loss is one output of thousands of inputs. With
+# few inputs and many outputs forward mode wins.
 #
-# We need not believe this, we can count. ``tg.compile`` writes down every operation that a call really makes
-# (:doc:`/learn/10_compile` is about it), with its shapes. A product of matrices (a, b) and (b, c) takes a · b · c
-# multiplications, and one number by one number takes one.
+# You need not believe this, you can count. ``tg.compile`` writes down every operation that a
+# call really makes (:doc:`/learn/10_compile` is about it), with its shapes. A product of
+# matrices (a, b) and (b, c) takes a · b · c multiplications, and one number by one number takes
+# one.
 
 
 def multiplications(function, *arguments):
@@ -142,10 +154,11 @@ assert counts[1, 100][0] < counts[1, 100][1] / 40 and counts[100, 1][1] < counts
 # ``vmap``: write it for one, run it for many
 # -------------------------------------------
 #
-# ``tg.func.vmap`` turns a function of one example into a function of a batch. The functions above use it inside: they
-# carry all rows or columns at once. It is also how to get a gradient *per example*, which an ordinary ``backward()``
-# adds up. Why would one want that? An example that pulls much harder than the others may be labelled wrong. Below are
-# 40 points in two classes, and the label of number 7 is false.
+# ``tg.func.vmap`` turns a function of one example into a function of a batch. ``jacrev`` and
+# ``jacfwd`` use it to compute all rows or columns at once. It also gives the gradient of *each
+# example*, where an ordinary ``backward()`` gives their sum only. Why would you want that? An
+# example with a much longer gradient than the others may have a wrong label. Below are 40
+# points in two classes, and the label of number 7 is false.
 
 rng = np.random.default_rng(1)
 labels = np.arange(40) % 2
@@ -168,12 +181,16 @@ print("the strongest pulls:", [(i, round(lengths[i].item(), 3)) for i in stronge
 assert tg.allclose(pulls, in_turn, atol=1e-6) and lengths.argmax() == 7
 
 # %%
+# **Half-way.** This is a good place to stop. Exercises 1 to 3 need nothing of what follows. The
+# second half is about curvature: what second derivatives are good for.
+#
 # The Hessian, and the Hessian times a vector
 # -------------------------------------------
 #
-# The Hessian *H* has the second derivatives of a loss in every pair of inputs. With *n* inputs it is
-# *n × n*: for a million weights a million times a million numbers. But *H v*, how the *gradient* moves
-# when we walk along *v*, is the jvp of the gradient, and costs a few gradients.
+# The Hessian *H* has the second derivatives of a loss in every pair of inputs. With *n* inputs
+# it is *n × n*: for a million weights a million times a million numbers. But *H v* says how the
+# *gradient* moves when the inputs move along *v*. So it is the jvp of the gradient, and costs
+# only a few times as much as the gradient itself.
 
 
 def loss(x):
@@ -196,10 +213,11 @@ assert along < 4 * gradient and whole > 50 * along
 # Newton's method against gradient descent
 # ----------------------------------------
 #
-# Gradient descent knows the slope only: it must take small steps, or it overshoots where the ground bends. Newton's
-# method knows how the ground bends. It walks to the minimum of the parabola that fits here, which is the step
-# *−H⁻¹ g*, with the gradient *g*. The test is Rosenbrock's valley, *(1 − a)² + 100 (b − a²)²*: a narrow, curved
-# valley with its lowest point at (1, 1).
+# Gradient descent knows only the slope, so it must take small steps, or it overshoots where the
+# ground bends. Newton's method knows how the ground bends. It goes to the minimum of the
+# parabola that fits here, which is the step *−H⁻¹ g*, with the gradient *g*. The test is
+# Rosenbrock's valley, *(1 − a)² + 100 (b − a²)²*: a narrow, curved valley with its lowest point
+# at (1, 1).
 
 
 def valley(p):
@@ -235,17 +253,18 @@ axes.legend(loc="lower center")
 figure
 
 # %%
-# Why are networks not trained like this? *H* is too large to build, and far from a minimum its parabola may open
-# downwards: then Newton's step leads *up*. For large problems *H x = g* is solved by conjugate gradients, which
-# ask for *H v* only (exercise 4).
+# Why are networks not trained like this? *H* is too large to build, and far from a minimum its
+# parabola may open downwards: then Newton's step leads *up*. For large problems *H x = g* is
+# solved by conjugate gradients, which need *H v* only (exercise 4).
 #
 # A gradient inside the loss: the gradient penalty
 # ------------------------------------------------
 #
-# A network that fits 20 noisy points exactly wiggles between them. We can forbid steep slopes: add to the loss the mean
-# square of the slope of the output in the *input*. Training then differentiates a gradient, which is what
-# ``create_graph=True`` is for. (The same term keeps the critic of a Wasserstein GAN in bounds.) The points at which the
-# slope counts are drawn anew in every step; exercise 5 shows why.
+# A network that fits 20 noisy points exactly wiggles between them. We can forbid steep slopes:
+# add to the loss the mean square of the slope of the output in the *input*. Training then
+# differentiates a gradient, which is what ``create_graph=True`` is for. (A related term is used
+# in Wasserstein GANs. It asks for a slope of length 1, not 0.) The points at which the slope
+# counts are drawn anew in every step; exercise 5 shows why.
 
 rng = np.random.default_rng(1)
 seen = np.sort(rng.uniform(-3, 3, 20))[:, None].astype(np.float32)
@@ -302,6 +321,7 @@ figure
 # 5. (20 minutes) Let the gradient penalty use the same 40 points, ``tg.linspace(-3, 3, 40)``, in every step. The
 #    steepest slope of the curve is then above 20. Draw the curve with the 40 points, and say what the network has
 #    found.
-# 6. (open) Gradient descent loses in the valley because of its narrowness, 100. For which narrowness does it come
-#    within 1e-3 of the minimum in 2000 steps? How does that compare with the ratio of the largest to the smallest
-#    eigenvalue of the Hessian at (1, 1)? (``np.linalg.eigvalsh`` computes them.)
+# 6. (open) Gradient descent loses in the valley because of its narrowness, 100. For which
+#    narrowness does it come within 1e-3 of the minimum in 2000 steps, with the rate 0.1 /
+#    narrowness? (10 works, 15 does not.) How does that compare with the ratio of the largest to
+#    the smallest eigenvalue of the Hessian at (1, 1)? (``np.linalg.eigvalsh`` computes them.)

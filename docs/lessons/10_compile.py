@@ -2,16 +2,18 @@
 10. What a step really computes
 ===============================
 
-A training step is six lines of Python. What does the machine do? At the end of this lesson you can list every operation
-of a step with its shapes, memory and time, draw it, run it again without Python's overhead, measure whether that
-helped, and read the error when a step cannot be repeated. It runs in about 10 seconds (longer the first time, where
-numba is installed) and reads in half an hour. You need a training loop, as in :doc:`/learn/04_mlp_on_mnist`.
+A training step is five lines of Python. What does the machine do? At the end of this lesson you
+can list every operation of a step with its shapes, memory and time, draw it, run it again
+without Python's overhead, measure whether that helped, and read the error when a step cannot be
+repeated. It runs in about 10 seconds (longer the first time, where numba is installed) and
+reads in half an hour. You need a training loop, as in lesson 4.
 """
 
 import random
 import re
 import time
 import tracemalloc
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -27,8 +29,9 @@ labels = rng.integers(0, 10, 64)
 # A step, plain and compiled
 # --------------------------
 #
-# This function makes a network, its optimizer and its step. Run like this, each call builds a graph of the computation,
-# walks back through it, and throws it away. The next call does all of it again, though nothing but the batch is new.
+# This function makes a network, its optimizer and its step. As it stands, each call builds a
+# graph of the computation, walks back through it, and throws it away. The next call does all of
+# it again, although only the batch is new.
 
 
 def new_step(compiled, backend="numpy", hidden=128):
@@ -48,9 +51,10 @@ def new_step(compiled, backend="numpy", hidden=128):
 
 
 # %%
-# ``tg.compile`` (or ``@tg.compile`` above the function) changes that. The first call runs the step as usual, and writes
-# down which operations it makes. The following calls *replay* this list. The second call does both and compares, so a
-# step that is not the same twice is found out. Nothing may differ, not even in the last bit, and nothing does:
+# ``tg.compile`` (or ``@tg.compile`` above the function) changes that. The first call runs the
+# step as usual, and writes down which operations it makes. The following calls *replay* this
+# list. The second call does both and compares, so you are told if a step is not the same twice.
+# Plain and compiled steps give the same numbers, to the last bit:
 
 plain, plain_model, _ = new_step(compiled=False)
 step, model, optimizer = new_step(compiled=True)
@@ -65,11 +69,24 @@ print("after 20 steps: loss", b.item(), "and all weights have the same bits")
 # The program
 # -----------
 #
-# Here is the list, one operation a line, in order: the shapes that go in and come out, where the result lies in memory,
-# and how long it takes on this machine (µs are millionths of a second; % is the share of the step).
+# Here is the list, one operation a line, in order: the shapes that go in and come out, how long
+# it takes on this machine (µs are millionths of a second), and the module that it belongs to.
+# ``print(program)`` has this and more, in lines of 170 characters. We take the columns that we
+# want.
 
 program = step.program()
-print(program)
+
+
+def table(*names):
+    head, *rows = program.rows()
+    columns = [[row[head.index(name)] for row in (head, *rows)] for name in names]
+    widths = [max(map(len, column)) for column in columns]
+    for row in zip(*columns, strict=True):
+        print("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+table("#", "op", "shapes", "µs", "module")
+print(program.totals()[-1])
 
 # %%
 # Read it from above. ``module`` says which layer each line belongs to. Things to find:
@@ -78,8 +95,8 @@ print(program)
 #   The gradient of the first layer's *input* would be the gradient of the pixels. Nobody asks for it, so it is not
 #   computed.
 # - **Two lines take most of the time**: the products with all 784 numbers of each image, forward and backward.
-# - ``relu`` has "yes" under *in place*: its result overwrites its input, since nobody needs that any more.
-# - ``transpose`` costs nothing: it is another *view* of numbers that stay where they are.
+# - ``transpose`` costs nothing, because it is another *view* of numbers that stay where they
+#   are.
 
 products = [op for op in program.instructions if op.name in ("linear", "matmul")]
 assert len(products) == 5
@@ -103,9 +120,17 @@ tg.viz.flame(step)
 # Memory
 # ------
 #
-# The last lines of the table count it. A result is needed until its last reader has read it. After that its place is
-# free for another result. So the plan lays all of them into one block, the *arena*, where some lie upon each other in
-# turn. It is made once. A replay then allocates no array at all; the plain step makes all of its arrays anew.
+# Where does each result lie? Further columns say so:
+
+table("#", "op", "result", "buffer", "bytes", "in place")
+print("\n".join(program.totals()[:-1]))
+
+# %%
+# A result is needed until the last operation that reads it has run. After that its place is
+# free for another result. So the plan puts all of them into one block, the *arena*, where
+# several results use the same place in turn. ``relu`` has "yes" under *in place*: its result
+# overwrites its input, because nothing reads that again. The arena is made once. A replay then
+# allocates no array at all, while the plain step makes all of its arrays anew.
 
 
 def most_memory(function):
@@ -126,11 +151,18 @@ assert peaks[1] < peaks[0] / 20
 # The source
 # ----------
 #
-# What is replayed is a Python function that was written for this step: one line of NumPy for each instruction,
-# ``out=`` says where the result goes. If you had to write this network's backpropagation by hand, as fast as NumPy can,
-# you would arrive at something like this.
+# What is replayed is a Python function that was written for this step: about one line of NumPy
+# for each instruction, and ``out=`` says where the result goes. If you wrote this network's
+# backpropagation by hand, to be as fast as NumPy can, it would look much like this. (``show``
+# wraps long lines, so that they fit this page.)
 
-print(step.source())
+
+def show(text):
+    for line in text.splitlines():
+        print(fill(line, 96, subsequent_indent=12 * " "))
+
+
+show(step.source())
 
 # %%
 # Is it faster?
@@ -138,10 +170,15 @@ print(step.source())
 #
 # Measure it like this, whatever you compare:
 #
-# - **In turns**: A B A B. A computer gets slower and faster while it works, when it is warm, when others use it.
-#   Measured one after the other, A may have had the better minute.
-# - **Many short runs, and the median.** The mean of ten runs is spoilt by one interruption. The median is not.
-# - **Look at the spread.** If the middle halves of A and B overlap, you have not shown a difference yet.
+# - **In turns**: A B A B. A computer gets slower and faster while it works: it gets warm, and
+#   other programs use it. If you measure all of A first, A may have had the better minute.
+# - **Many short runs, and the median.** One interruption spoils the mean of ten runs, but not
+#   their median.
+# - **Compare within a round.** A and B of the same round met the same conditions, so take the
+#   ratio of their times, one for each round. If the middle half of the ratios lies above 1
+#   throughout, B was faster in at least three of four rounds. In 60 rounds that is no accident.
+#   Whether the times of A and B themselves overlap says little, because what makes them vary
+#   often makes both vary together.
 
 
 def in_turns(functions, rounds=60, repeat=10):
@@ -163,8 +200,16 @@ functions = {"plain": plain, "replayed": step}
 small = {f"{name}, 8 units": new_step(name == "replayed", hidden=8)[0] for name in functions}
 functions |= small
 times = in_turns(functions)
-gain = np.median(times[:, 0::2] / times[:, 1::2], axis=0)
-print(f"replayed, a step is {gain[0]:.2f} times as fast with 128 units, {gain[1]:.2f} times with 8")
+
+
+def gain(name, slow, fast):
+    low, middle, high = np.percentile(slow / fast, [25, 50, 75])
+    print(f"{name} is {middle:.2f} times as fast, middle half {low:.2f} to {high:.2f}")
+    return low
+
+
+gain("replayed, 128 units,", times[:, 0], times[:, 1])
+assert gain("replayed, 8 units,", times[:, 2], times[:, 3]) > 1
 
 # %%
 
@@ -177,9 +222,10 @@ axes.set_ylim(bottom=0)
 figure
 
 # %%
-# Compare the two pairs. What a replay saves is Python's work, which is about the same for every step of this form. What
-# it does not save is arithmetic. So a small network gains much, and one that spends its time in large products little.
-# Before you compile, look at the program: if one product takes 90 % of the step, no replay will help you.
+# Compare the two pairs. A replay saves Python's work, which is about the same for every step of
+# this form. It does not save arithmetic. So a small network gains much, and one that spends its
+# time in large products gains little. Before you compile, look at the program: if one product
+# takes 90 % of the step, no replay will help you.
 #
 # Machine code
 # ------------
@@ -197,7 +243,7 @@ try:
     losses = np.array([[each(images, labels).item() for each in (fast, again)] for _ in range(10)])
     assert np.allclose(*losses.T, rtol=1e-4)
     times = in_turns({"plain": plain, "replayed": step, "numba": fast})
-    print(f"numba: {np.median(times[:, 0] / times[:, 2]):.2f} times as fast as plain")
+    gain("numba, against plain,", times[:, 0], times[:, 2])
 except tg.errors.MissingDependencyError as error:
     print(error)
 
@@ -205,9 +251,10 @@ except tg.errors.MissingDependencyError as error:
 # When the list no longer fits
 # ----------------------------
 #
-# A list that was written down once could be wrong the next time. What may change is read at every call: the batch, the
-# learning rate, dropout's dice. Everything else that the step looked at is compared before each replay. If it changed,
-# a further plan is made, and kept beside the first. ``print(step)`` says how many there are.
+# A list that was written down once could be wrong the next time. What usually changes is read
+# anew at every call: the batch, the learning rate, the random numbers of dropout. Everything
+# else that the step looked at is compared before each replay. If it changed, another plan is
+# made, and kept beside the first. ``print(step)`` says how many there are.
 
 
 factor = 2.0
@@ -236,7 +283,7 @@ def refused(function):
     try:
         tg.compile(function)(tg.ones(3))
     except tg.errors.CaptureError as error:
-        print(re.sub(r"\S*/(?=\w+\.py)", "", str(error)), "\n")  # files without their folders
+        show(re.sub(r"\S*/(?=\w+\.py)", "", str(error)) + "\n\n")  # files without their folders
     else:
         raise AssertionError("this should have been refused")
 
@@ -278,9 +325,10 @@ assert len(set(draws)) == 4 and cured(-tg.ones(3))[0][0].item() > 0
 # ---------
 #
 # 1. (5 minutes) Predict the number of matrix products of a step with three ``Linear`` layers, then assert it.
-# 2. (10 minutes) Let the images require a gradient: ``x = tg.tensor(images, requires_grad=True)``, and ``x.grad =
-#    None`` before each call (the error says so where you forget). Which line is added to the program? Assert how many
-#    multiplications it makes.
+# 2. (10 minutes) Let the images require a gradient:
+#    ``x = tg.tensor(images, requires_grad=True)``, and ``x.grad = None`` before each call (the
+#    error says so where you forget). Which product is added to the program, and which line that
+#    costs nothing? Assert how many multiplications the product makes.
 # 3. (15 minutes) Replace SGD by ``tg.optim.Adam``. What share of the step do updates take now? Read it from
 #    ``op.name == "update"`` and ``op.microseconds``. With which ``hidden`` is the share the largest?
 # 4. (20 minutes) Measure plain against replayed for batches of 1, 8, 64 and 512 images, in turns, and draw the gain.

@@ -24,9 +24,11 @@ from tinygrad_mnist.nn import functional as F
 # %%
 # A photograph
 # ------------
-# Each digit is one or two strokes of a pen: corners, on a square of side 1, that a hand rounds off. Then comes what a
-# camera adds. The paper is grey, the light comes from one side, the page is turned a little, the lines of the paper
-# show, and each pixel has some noise. You may skip this cell: nothing after it looks inside.
+# Each digit is one or two strokes of a pen. A stroke is a list of corners, on a square of side
+# 1, and the corners are then rounded off. A camera adds the rest: the paper is grey, the light
+# comes from one side, the page is turned a little, the lines of the paper show, and each pixel
+# has some noise. You may skip this cell, because the rest of the lesson only needs the
+# photograph that it makes.
 
 STROKES = {  # hundredths of the square, across and down; a corner that comes twice stays sharp
     0: ["50,0 10,15 5,60 30,100 70,95 95,50 80,10 50,0"],
@@ -99,7 +101,8 @@ show([photo], ["the photograph"], 1, vmin=0, vmax=1)
 # %%
 # Find the ink
 # ------------
-# Ink is darker than paper. So: choose a grey level, and call everything darker ink? Try the mean.
+# Ink is darker than paper. Can we choose a grey level, and call everything darker ink? Try the
+# mean.
 
 naive = photo < photo.mean()
 print(f"{100 * naive[:, 330:].mean():.0f} % of the right quarter would be ink")
@@ -107,9 +110,11 @@ assert naive[:, 330:].mean() > 0.5
 show([naive], ["darker than the mean"], 1)
 
 # %%
-# Paper in the shadow is darker than ink in the light. What counts is how dark a pixel is *against the paper around it*.
-# The paper is found by a mean over a square of 41 by 41 pixels, taken twice: the first time over everything, the second
-# time over what is no ink by the first. Divide by it, and the light is gone.
+# That fails because paper in the shadow is darker than ink in the light. What counts is how
+# dark a pixel is *compared with the paper around it*. How bright the paper is there, we
+# estimate twice by the mean of a square of 41 by 41 pixels: first of all its pixels, then of
+# those only that are nearly as bright as the first mean, and so are not ink. If you divide the
+# photograph by that, the shadow is gone.
 
 
 def around(pool, image, reach):
@@ -138,9 +143,11 @@ show([ink, mask], ["how much darker than the paper", "ink"], 2)
 # %%
 # The digits
 # ----------
-# A digit is ink that hangs together. Give each pixel of ink a number of its own. Then let each take the largest number
-# among its neighbours (a max-pooling with stride 1), until nothing changes: now all pixels of one digit have one
-# number. A pen lifts, so the ink is first made two pixels thicker, which bridges small gaps. Specks are left out.
+# All the ink of a digit is connected. So give each pixel of ink a number of its own. Then let
+# each take the largest number among its neighbours (a max-pooling with stride 1), until nothing
+# changes: now all pixels of one digit have the same number. Because a pen may leave small gaps,
+# the ink is first made two pixels thicker, which closes them. Specks of 40 pixels or fewer are
+# left out.
 
 
 def find_digits(mask):
@@ -174,8 +181,9 @@ figure
 # %%
 # As MNIST was made
 # -----------------
-# MNIST's digits were made like this: white on black, the longer side shrunk to 20 pixels, then laid into 28 by 28 so
-# that the *centre of mass* is in the middle. Check that on the real ones.
+# MNIST's digits were made like this: they are white on black, their longer side was shrunk to
+# 20 pixels, and they were placed in 28 by 28 so that the *centre of mass* is in the middle.
+# Check that on the real ones.
 
 tg.manual_seed(0)
 train_set, test_set, notice = tg.data.open_dataset()
@@ -189,7 +197,8 @@ print("centre of mass", np.mean(centres, axis=1).round(2))
 assert notice is not None or (set(sides) == {20} and np.abs(np.subtract(centres, 14.5)).max() < 0.6)
 
 # %%
-# Shrinking takes the *mean* of the pixels that fall together. To pick single pixels instead would tear thin strokes.
+# When pixels are merged, the new one gets their *mean*. If we picked single pixels instead,
+# thin strokes would break.
 
 
 def shares(scale, length, count=28):
@@ -253,8 +262,9 @@ show([*mine[:, 0]], [f"{g}: {100 * row.max():.0f} %" for g, row in zip(guesses, 
 # %%
 # What goes wrong
 # ---------------
-# The network is the same, and so are the digits. But the images are not what it was trained on. To have more than ten
-# digits, test images of MNIST are spoiled in the same ways.
+# The network is the same, and so are the digits. But the images now differ from those that it
+# was trained on. Because ten digits are few, we spoil test images of MNIST in the same ways,
+# too.
 
 
 def spoiled(x):
@@ -282,14 +292,16 @@ titles = [f"{name}\n{100 * value:.0f} %" for name, value in accuracy.items()]
 show([images[0, 0] for images in spoiled(mine).values()], titles, 6, vmin=0, vmax=1)
 
 # %%
-# The network does not say "this is no digit that I know". It names a digit, often with great certainty. Therefore look
-# at the images that it is given, always: ``show([*mine[:, 0]], ...)`` is the most useful line of this lesson.
+# The network never says "I do not know this". It always names a digit, often with a high
+# probability. So always look at the images that it is given: ``show([*mine[:, 0]], ...)`` is
+# the most useful line of this lesson.
 #
 # A file of your own
 # ------------------
-# Write some digits with a felt pen, not too close to each other, and photograph them from above. matplotlib's
-# ``imread`` gives an array of any PNG or JPEG. Sizes above (the square of 41 pixels, specks) are for a width of 440
-# pixels, so the photograph is brought to that.
+# Write some digits with a felt pen, not too close to each other, and photograph them from
+# above. matplotlib's ``imread`` reads a PNG or JPEG as an array. We resize it to a width of 440
+# pixels, because the sizes above (the square of 41 pixels, the specks of 40) were chosen for
+# that width.
 
 
 def read_file(path):
@@ -310,17 +322,19 @@ print("from the file", again.tolist())
 assert (again == guesses).all()
 
 # %%
-# A phone notes in the file how it was held, and ``imread`` does not look at that. Pillow does:
-# ``ImageOps.exif_transpose(Image.open(path)).convert("L")``. To draw digits with the mouse instead, run
-# ``python examples/playground.py``: its page centres them as this lesson does, and shows what each layer sees.
+# A phone writes into the file how it was held, but ``imread`` ignores that. Pillow does not:
+# ``ImageOps.exif_transpose(Image.open(path)).convert("L")``. To draw digits with the mouse
+# instead, run ``python examples/playground.py``: its page centres them as this lesson does, and
+# shows what each layer sees.
 #
 # Exercises
 # ---------
 # 1. (5 minutes) With ``photograph(seed=1)`` a digit is misread. Which one, what is it taken for, and why? Look at it.
 # 2. (10 minutes) With ``photograph(pen=1.0)`` the strokes are thin, and a digit is misread. Mend it with
 #    ``around(F.max_pool2d, ...)``, before the digits are shrunk. Check: all 10 are right, on MNIST's network.
-# 3. (15 minutes) Write ``as_mnist`` with the *box* in the middle, not the centre of mass. How much accuracy do test
-#    images lose that are moved in this way? Check: they are fewer than with the centre of mass.
+# 3. (15 minutes) Write ``as_mnist`` with the *box* in the middle, not the centre of mass. How
+#    much accuracy do test images lose that are moved in this way? Check: fewer are right than
+#    with the centre of mass.
 # 4. (open) Train so that spoiled images do no harm: shift, shrink, thin and turn training images at random
 #    (``tg.transforms.RandomAffine`` does three of the four). Check: 90 % of the test images in each row of the table
 #    above but the second.
