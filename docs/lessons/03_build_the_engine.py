@@ -5,7 +5,7 @@
 You will write a complete engine for backpropagation: tensors, 13 operations, gradients to any order. It passes the
 gradient checks that the package uses for itself, and learns to read handwritten digits. Then you compare it, file by
 file, with the package. Reading takes 40 minutes, running a few seconds. You should have read lessons 1 and 2. The
-digits come from scikit-learn and the last picture from matplotlib (``pip install "tinygrad_mnist[examples]"``). Run it
+digits come from scikit-learn and the last picture from matplotlib (the extra "examples" installs both). Run it
 as a notebook (download it at the end of the page): pictures appear there, a script prints its text alone.
 """
 

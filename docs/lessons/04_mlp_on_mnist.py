@@ -251,7 +251,7 @@ axes.set(title="loss (mean of 15 steps)", xlabel="step", yscale="log", ylim=(1e-
 axes.legend(ncols=2)
 for name in ("zero_grad", "backward", "step", "shuffle"):
     assert results["nothing"] > results[name]
-assert dead["nothing"] < 64 and dead["/ 255"] == 128
+assert dead["nothing"] < 64 and dead["/ 255"] > 120
 figure
 
 # %%
@@ -262,9 +262,10 @@ figure
 # - *shuffle*: the images come sorted by digit. The loss looks wonderful, since the network only has to say "still a 3".
 #   Then the digit changes. What it knew of the earlier ones is lost. **A low training loss alone proves nothing.**
 # - */ 255*: inputs are 255 times larger, and gradients of the weights even more so. The first
-#   steps are so large that every ReLU dies: it gives 0 for each image, so its slope is 0 and no
-#   gradient comes through. Only the last bias can still learn, and the loss stays at that of
-#   guessing. Lesson 7 has more about dead ReLUs.
+#   steps are so large that the ReLUs die: they give 0 for each of 1,000 images, so their slope is
+#   0 and no gradient comes through. Only the last bias can still learn, and the loss stays at
+#   that of guessing. (Bumps in the curve are rare images that still wake a unit.) Lesson 7 has
+#   more about dead ReLUs.
 # - *ReLU*: the network still learns, because straight lines between the digits already tell
 #   most of them apart. With the ReLU it ends higher once training is longer; this is exercise
 #   3.

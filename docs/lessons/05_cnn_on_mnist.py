@@ -150,7 +150,7 @@ mlp = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128,
 tg.viz.summary(cnn, (1, 1, 28, 28))
 
 # %%
-# Have we far fewer parameters than the network of lesson 4? Count.
+# How many parameters are that, compared with the network of lesson 4?
 
 
 def parameters(model):

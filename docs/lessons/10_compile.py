@@ -92,7 +92,7 @@ print(program.totals()[-1])
 # Read it from above. ``module`` says which layer each line belongs to. Things to find:
 #
 # - **Five products of matrices**: two forward (``linear``), three backward. Why not four backward, two for each layer?
-#   The gradient of the first layer's *input* would be the gradient of the pixels. Nobody asks for it, so it is not
+#   The gradient of the first layer's *input* would be the gradient of the pixels. No update needs it, so it is not
 #   computed.
 # - **Two lines take most of the time**: the products with all 784 numbers of each image, forward and backward.
 # - ``transpose`` costs nothing, because it is another *view* of numbers that stay where they
