@@ -321,7 +321,7 @@ figure
 # 3. (20 minutes) Remove ``self.where``, so that nothing says where a character stands, and take one block. Shuffle the
 #    characters before the last one: assert that the last answer stays the same, to 1e-4. With two blocks it does not.
 #    Why?
-# 4. (20 minutes, of which it trains some) ``from pydoc_data.topics import topics`` has hundreds
+# 4. (20 minutes, a few of them training) ``from pydoc_data.topics import topics`` has hundreds
 #    of thousands of characters of Python's manual. Train on nine tenths of
 #    ``"".join(topics.values())``, and print the loss on the last tenth beside the training
 #    loss. Beat the guesser by the character before, on the tenth that was held out, by 0.5.
