@@ -142,7 +142,7 @@ def shown(text: str) -> str:
     parts = re.split(r"\{(\.\.\.|[\w]+)\}", " ".join(text.split()))
     return "".join(
         f"\\ *{part.strip('_')}*\\ " if i % 2 else docstrings.prose(part) for i, part in enumerate(parts)
-    ).strip().removeprefix("\\ ")  # fmt: skip
+    ).strip().removeprefix("\\ ").removesuffix("\\")  # fmt: skip
 
 
 def page() -> str:

@@ -194,7 +194,7 @@ def text_of(page: Page) -> str:
     families = {heading: sorted(places[page.file, heading], key=rank) for heading in page.families}
     lines = [page.title, "=" * len(page.title), "", page.intro, ""]
     if page.split:
-        lines += [".. toctree::", "   :hidden:", "", *(f"   {part(page, heading)}" for heading in families), ""]
+        lines += [".. toctree::", "   :hidden:", "", *(f"   {x} <{part(page, x)}>" for x in families), ""]
     for heading, found in families.items():
         lines += [f"**{heading}**", "", ".. list-table::", "   :class: summaries", "   :widths: 34 66", ""]
         for entry in found:
@@ -252,8 +252,10 @@ def texts() -> dict[str, str]:
     """Give every file of the reference."""
     found = {"index": index()} | {page.file: text_of(page) for page in PAGES}
     for page, heading in ((p, heading) for p in PAGES if p.split for heading in p.families):
-        title = f"{page.title}: {heading}"
-        found[part(page, heading)] = "\n".join([title, "=" * len(title), "", *text_of_family(page, heading)])
+        title, text = f"{page.title}: {heading}", text_of_family(page, heading)
+        said = f"A family of :doc:`{page.title} <{page.file}>`."
+        said += " In examples ``F`` is ``tg.nn.functional``." * any(">>> F." in line for line in text)
+        found[part(page, heading)] = "\n".join([title, "=" * len(title), "", said, "", *text])
     return found
 
 

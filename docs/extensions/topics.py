@@ -51,7 +51,7 @@ PAGES = [
         "Comparing": "eq ne lt le gt ge equal isclose allclose isnan isinf isfinite where logical_and logical_or "
         "logical_xor logical_not",
         "Bits": "bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift",
-    }),
+    }, split=True),
     Page("reductions", "Sums, means, sorting", "Many elements to one, or in another order. ``dim`` names the dimension "
          "that goes, ``keepdim`` keeps it as 1.", {
         "Sums, means, extremes": "functions.reductions functions.norms", "Order, counts, draws": "functions.order",
@@ -61,7 +61,7 @@ PAGES = [
         "Another shape": "functions.shapes functions.moving repeat_interleave tile roll swapaxes t unflatten diag "
         "diag_embed diagonal trace tril triu",
         "Cut and join": "functions.pieces cat stack split functions.padding", "By index": "functions.indexing gather",
-    }),
+    }, split=True),
     Page("algebra", "Products and linear algebra", "Products of vectors and matrices, and what solves equations.", {
         "Products": "functions.contractions matmul", "Along a dimension": "softmax log_softmax",
         "Linear algebra": "functions.linalg det inverse linalg.matrix_norm linalg.vector_norm logdet cdist",

@@ -116,8 +116,8 @@ def test_what_classes_call_themselves_is_not_shown():
 
 def test_families_of_large_pages_have_pages_of_their_own(texts):
     assert ":: tg.nn.Conv2d(" in texts["nn_convolution"] and ":: tg.nn." not in texts["nn"]
-    assert ":py:obj:`nn.Conv2d <tg.nn.Conv2d>`" in texts["nn"] and "\n   nn_convolution\n" in texts["nn"]
-    assert max(len(text) for name, text in texts.items()) < 80_000
+    assert ":py:obj:`nn.Conv2d <tg.nn.Conv2d>`" in texts["nn"] and "   Convolution <nn_convolution>\n" in texts["nn"]
+    assert max(len(text) for name, text in texts.items()) < 45_000
 
 
 def test_prose_is_escaped_and_names_are_links():
