@@ -97,6 +97,7 @@ def test_protocols_of_python_stay_right(room):
     ("get_rng_state", "tg.get_rng_state is not here yet; tg.Generator is."),
     ("nn.init.xavier_unifrom_", "nn.init has no 'xavier_unifrom_'.\n  try       nn.init.xavier_uniform_"),
     ("cuda.amp", "'amp' is PyTorch's for an accelerator, or a slip: this package computes on the CPU alone"),
+    ("backends.mkldnn", "backends has no 'mkldnn'."),
     ("backends.cudnn.foo", "'foo' is PyTorch's for an accelerator, or a slip"),
 ])  # fmt: skip
 def test_modules_and_what_they_hold_answer_without_a_wrong_suggestion(name, told):
