@@ -8,7 +8,7 @@ for. Where something else that is here does the same, ALTERNATIVES says what; th
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
 import re
 import textwrap
@@ -31,10 +31,17 @@ MACHINERY = re.compile(
 EXTRA = {
     "": "device dtype set_default_dtype get_default_dtype linalg fft special random cuda backends utils func "
     "distributions amp jit is_tensor is_floating_point as_tensor set_grad_enabled unique set_printoptions bfloat16 "
-    "complex64 complex128 finfo iinfo Size normal hann_window split_with_sizes lstsq",
-    "nn": "utils init", "nn.functional": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
+    "complex64 complex128 finfo iinfo Size normal hann_window split_with_sizes lstsq autocast get_rng_state "
+    "initial_seed typename is_autocast_enabled is_complex set_autocast_enabled distributed fx hub library "
+    "masked monitor mps multiprocessing mtia nested onnx overrides package profiler quantization "
+    "signal sparse testing version xpu",
+    "nn": "utils init parallel quantized", "nn.utils": "prune stateless fusion",
+    "utils": "benchmark bottleneck checkpoint collect_env cpp_extension deterministic dlpack flop_counter hooks "
+    "mobile_optimizer model_zoo module_tracker tensorboard",
+    "nn.functional": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
     "cosine_similarity pairwise_distance pixel_shuffle pixel_unshuffle prelu bilinear hardshrink avg_pool1d "
-    "adaptive_avg_pool1d channel_shuffle pdist", "autograd": "functional forward_ad graph",
+    "adaptive_avg_pool1d channel_shuffle pdist relu_ elu_ celu_ selu_ leaky_relu_ rrelu_ hardtanh_ threshold_",
+    "autograd": "functional forward_ad graph profiler",
     "optim": "swa_utils lr_scheduler",
     "datasets": "CIFAR10 CIFAR100 EMNIST QMNIST SVHN USPS ImageFolder DatasetFolder ImageNet FakeData STL10 Omniglot",
     "transforms": "RandomApply ColorJitter Grayscale RandomGrayscale RandomResizedCrop RandomPerspective RandomErasing "
@@ -67,6 +74,12 @@ ALTERNATIVES = {
     "optim.lr_scheduler.MultiStepLR": "optim.lr_scheduler.StepLR",
     "optim.lr_scheduler.LRScheduler": "optim.lr_scheduler.Scheduler", "data.StackDataset": "data.TensorDataset",
     "autograd.set_grad_enabled": "autograd.enable_grad", "autograd.inference_mode": "autograd.no_grad",
+    "tg.get_rng_state": "tg.Generator", "tg.set_rng_state": "tg.Generator", "tg.initial_seed": "tg.manual_seed",
+    "tg.typename": "Tensor.type", "tg.onnx": "tg.export_onnx", "tg.version": "tg.__version__",
+    "utils.tensorboard": "training.TensorBoard", "utils.dlpack": "tg.from_dlpack", "linalg.eig": "linalg.eigh",
+    "linalg.eigvals": "linalg.eigvalsh", "linalg.multi_dot": "tg.matmul",
+    **{f"nn.functional.{name}_": f"nn.functional.{name}" for name in (
+        "relu elu celu selu leaky_relu rrelu hardtanh threshold").split()},
     "tg.inference_mode": "tg.no_grad", "tg.set_grad_enabled": "tg.enable_grad", "autograd.Variable": "tg.Tensor",
 }  # fmt: skip
 
@@ -77,6 +90,11 @@ def found(path: str) -> object:
     for part in path.removeprefix("tg.").split("."):
         value = getattr(value, part, None)
     return value
+
+
+def there(module: Any, name: str) -> bool:
+    """Tell whether a module of PyTorch has a name, or a file of that name."""
+    return hasattr(module, name) or bool(importlib.util.find_spec(f"{module.__name__}.{name}"))
 
 
 def theirs(room: str) -> set[str]:
@@ -90,15 +108,17 @@ def theirs(room: str) -> set[str]:
         return {n for n in names if inspect.getdoc(getattr(module, n)) and not MACHINERY.search(n)}
     if room == "":
         names &= {*torch.__all__}
-    if room in ("optim", "optim.lr_scheduler", "data", "autograd"):
+    if room in ("optim", "optim.lr_scheduler", "optim.swa_utils", "data", "autograd"):
         names &= {*module.__all__}
+    if room in ("utils", "linalg"):
+        names = {n for n in names if inspect.isbuiltin(getattr(module, n))}
     if room.startswith("nn"):
         functions = {None, "torch.nn.functional", "torch._C._nn", "torch.nn"}
         classes = {n for n in names if isinstance(getattr(module, n), type)}
         called = {n for n in names - classes if getattr(getattr(module, n), "__module__", "") in functions}
         names = classes if room == "nn" else {n for n in called if callable(getattr(module, n))}
     told = {n for n in names if inspect.getdoc(getattr(module, n)) and not inspect.ismodule(getattr(module, n))}
-    return {n for n in told if not MACHINERY.search(n)} | {n for n in EXTRA.get(room, "").split() if hasattr(module, n)}
+    return {n for n in told if not MACHINERY.search(n)} | {n for n in EXTRA.get(room, "").split() if there(module, n)}
 
 
 def text() -> str:

@@ -26,7 +26,8 @@ ROOMS = {  # ours: PyTorch's
     "nn.functional": "torch.nn.functional", "nn.init": "torch.nn.init", "nn.utils": "torch.nn.utils",
     "optim": "torch.optim", "optim.lr_scheduler": "torch.optim.lr_scheduler", "optim.swa_utils":
     "torch.optim.swa_utils", "autograd": "torch.autograd", "autograd.functional": "torch.autograd.functional",
-    "autograd.forward_ad": "torch.autograd.forward_ad", "func": "torch.func", "utils.data": "torch.utils.data",
+    "autograd.forward_ad": "torch.autograd.forward_ad", "func": "torch.func",
+    "utils": "torch.utils", "utils.data": "torch.utils.data",
     "datasets": "torchvision.datasets", "transforms": "torchvision.transforms",
 }  # fmt: skip
 EVERYWHERE = {  # what one sentence says of all, so that no row needs to
@@ -79,11 +80,18 @@ Change the import lines and run:
 | `from torch.utils.data import DataLoader` | `from tinygrad_mnist.utils.data import DataLoader` |
 | `from torchvision import datasets, transforms` | `from tinygrad_mnist import datasets, transforms` |
 
-Below stands every public name beside PyTorch 2.13's. **The same**: same name, arguments, defaults, dtypes and
-numbers. Nowhere are `out=`, sparse, complex and quantized tensors, other devices than the CPU, and float formats that
-NumPy has not; `device=`, `pin_memory=`, `non_blocking=`, `inplace=`, `foreach=` and `fused=` change nothing where they
-are taken. `axis=` and `keepdims=` mean `dim=` and `keepdim=`. A name that is absent says so when it is asked for, and
-what is here instead. This page is written by `python tests/from_pytorch.py` and held by a test.
+Below stands every public name of this package beside PyTorch 2.13's, and what PyTorch documents and is absent here.
+Compared are the modules of the headings, and no others: `torch.fft`, `torch.distributions` and their like are absent as
+a whole. Left out is PyTorch's machinery: storages, quantization, sparse and symbolic types, most functions that change
+their argument. The old names of typed tensors (`FloatTensor`, `LongTensor` ...) work, too.
+
+**The same**: same name, arguments, defaults, dtypes and numbers. Nowhere are `out=`, sparse, complex and quantized
+tensors, other devices than the CPU, and float formats that NumPy has not; `device=`, `pin_memory=`, `non_blocking=`,
+`inplace=`, `foreach=` and `fused=` change nothing where they are taken. `axis=` and `keepdims=` mean `dim=` and
+`keepdim=`. A name under **Absent** says so when it is asked for, and what is here instead, if anything is: nothing for
+`amp` and `autocast` (all is computed in the dtype that was asked for), `training.TensorBoard` for `utils.tensorboard`.
+`tg.cuda` has only what tells that there is no GPU; what else is asked of it says that. This page is written by
+`python tests/from_pytorch.py` and held by a test.
 
 """
 

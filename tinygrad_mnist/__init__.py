@@ -80,6 +80,8 @@ globals().update(_typed)  # FloatTensor, LongTensor ...
 
 __version__ = "0.1.0"
 
+vars(backends)["__getattr__"] = _absent(backends.__name__)  # which stands below core/absent.py
+
 # what `import tinygrad_mnist.errors`, PyTorch's programs and pickles of 0.1.0 know by these paths
 _known = {"errors": errors, "linalg": linalg, "backend": _backend, "tensor": _tensor, "pairs.model": _model}
 _known |= {f"backends.{_name}": getattr(backends, _name) for _name in ("cudnn", "cuda", "mps")} | {"cuda": cuda}

@@ -3,10 +3,28 @@
 None is here; seeding it is no error, using it is DeviceError, and the switches change nothing. See core/device.py.
 """
 
-from types import SimpleNamespace as _Switches
+from types import SimpleNamespace as _SimpleNamespace
 from typing import Any as _Any
 
 from .core.device import absent as _absent
+from .core.errors import AbsentError as _AbsentError
+
+
+def _explain(switches: _Any, name: str) -> _Any:
+    """Refuse what is asked else: the error says why it is not here."""
+    error = _AbsentError(f"no attribute {name!r}")
+    error.name, error.obj = name, switches
+    hint = 'device = "cuda" if tg.cuda.is_available() else "cpu"'
+    what = "this package computes on the CPU alone, in float32 or float64 throughout."
+    error.explain = lambda: (f"{name!r:.60} is PyTorch's for an accelerator, or a slip: {what}", hint)
+    raise error
+
+
+class _Switches(_SimpleNamespace):
+    """Answers and switches of some machinery."""
+
+    __getattr__ = _explain
+
 
 
 def _nothing(*_: _Any, **__: _Any) -> None:

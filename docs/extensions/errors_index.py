@@ -156,7 +156,7 @@ def shown(text: str) -> str:
     return "".join(
         f"\\ *⟨{part.strip('_').replace('...', '…')}⟩*\\ " if i % 2 else docstrings.prose(part)
         for i, part in enumerate(parts)
-    ).strip().removeprefix("\\ ")  # fmt: skip
+    ).strip().removeprefix("\\ ").removesuffix("\\")  # fmt: skip
 
 
 def place(message: Message, taken: set[str]) -> str:

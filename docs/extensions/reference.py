@@ -10,6 +10,7 @@ import functools
 import importlib
 import inspect
 import re
+import textwrap
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -18,10 +19,12 @@ import docstrings
 import numpy as np
 from beside_pytorch import pytorch_link
 from docutils.nodes import Node
+from signatures import signature
 from sphinx import addnodes
 from sphinx.application import Sphinx
-from topics import PAGES, ROOMS, SAID, Page
+from topics import INNER, PAGES, ROOMS, SAID, Page
 
+import examples
 import tinygrad_mnist as tg
 from tinygrad_mnist.core.absent import Missing
 
@@ -100,6 +103,7 @@ def module_of(entry: Entry) -> str:
     return str(module).removeprefix(f"{PACKAGE}.") if module and module.startswith(PACKAGE) else kind
 
 
+@functools.cache
 def placed() -> dict[tuple[str, str], list[Entry]]:
     """Sort all entries into (page, family)."""
     tokens: dict[str, tuple[str, str]] = {}
@@ -124,31 +128,6 @@ def link(name: str, room: str = "", besides: frozenset[str] = frozenset()) -> st
     where = [f"Tensor.{bare}"] if name[:2] == "x." else [bare] if name[:3] == "tg." or "." in bare else []
     found = next((w for w in [*where, f"{room}.{bare}".lstrip("."), f"nn.{bare}"] if w in homes()), "")
     return f"tg.{found}" if found and bare not in besides else ""
-
-
-def default(value: Any) -> str:
-    """Write the default of a parameter."""
-    text = getattr(value, "__name__", None) or repr(value)
-    return "..." if " at 0x" in text or text[0] == "<" or len(text) > 40 else text
-
-
-def signature(thing: Any, bound: bool = False) -> str:
-    """Write the parameters of a call, with defaults and without types; bound: without the first."""
-    try:
-        parameters = [*inspect.signature(thing).parameters.values()][bound:]
-    except (TypeError, ValueError):
-        return "()"
-    plain = [
-        p.replace(annotation=p.empty, default=p.default if p.default is p.empty else Shown(default(p.default)))
-        for p in parameters if p.name[0] != "_"
-    ]  # fmt: skip
-    return str(inspect.Signature(plain))
-
-
-class Shown(str):
-    """Text that stands for itself in a signature."""
-
-    __repr__ = str.__str__
 
 
 def kind_of(thing: Any, method: bool) -> str:
@@ -176,6 +155,8 @@ def described(name: str, thing: Any, others: list[str], inner: bool = False) -> 
     text = inspect.getdoc(call) if called or kind == "property" else None
     if isinstance(thing, np.dtype):
         text = f"The dtype `{thing.name}`: {thing.itemsize} byte{'s' * (thing.itemsize > 1)} an element."
+    if ">>> " not in (text or "") and not inner and (example := examples.example(name)):
+        text = f"{text}\n\nExample:\n{textwrap.indent(example, '    ')}"
     said = docstrings.rest(text or SAID.get(name, ""), lambda x: link(x, room, besides))
     body = ["", *said.splitlines(), ""]
     if others:
@@ -192,13 +173,13 @@ def described(name: str, thing: Any, others: list[str], inner: bool = False) -> 
 
 
 def members(kind: type) -> dict[str, Any]:
-    """Give the public methods that a class has of its own or of private bases, with a docstring."""
+    """Give the methods that a class has of its own or of private bases, with a docstring, and that users call."""
     own = [k for k in kind.__mro__ if k.__module__.startswith(PACKAGE) and (k is kind or k.__name__[0] == "_")]
     found = {n: x for k in reversed(own) for n, x in vars(k).items() if n[0] != "_" and n != "function"}
     functions = {n: x.__func__ if isinstance(x, classmethod | staticmethod) else x for n, x in found.items()}
     return {
         n: found[n] for n, x in functions.items()
-        if (inspect.isfunction(x) or isinstance(x, property)) and x.__doc__
+        if not {n, f"{kind.__name__}.{n}"} & INNER and (inspect.isfunction(x) or isinstance(x, property)) and x.__doc__
     }  # fmt: skip
 
 
@@ -212,17 +193,29 @@ def text_of(page: Page) -> str:
     places = placed()
     families = {heading: sorted(places[page.file, heading], key=rank) for heading in page.families}
     lines = [page.title, "=" * len(page.title), "", page.intro, ""]
+    if page.split:
+        lines += [".. toctree::", "   :hidden:", "", *(f"   {x} <{part(page, x)}>" for x in families), ""]
     for heading, found in families.items():
         lines += [f"**{heading}**", "", ".. list-table::", "   :class: summaries", "   :widths: 34 66", ""]
         for entry in found:
             said = docstrings.prose(first(entry), functools.partial(link, room=entry.room))
             lines += [f"   * - :py:obj:`{short(entry.name)} <tg.{entry.name}>`", f"     - {said}"]
         lines.append("")
-    for heading, found in families.items():
-        lines += [heading, "-" * len(heading), ""]
-        for entry in found:
-            lines += [*described(entry.name, entry.thing, entry.others), ""]
+    for heading in () if page.split else families:
+        lines += [heading, "-" * len(heading), "", *text_of_family(page, heading)]
     return "\n".join(lines)
+
+
+def text_of_family(page: Page, heading: str) -> list[str]:
+    """Write the entries of a family."""
+    found = sorted(placed()[page.file, heading], key=rank)
+    return [line for e in found for line in [*described(e.name, e.thing, e.others), ""]]
+
+
+def part(page: Page, heading: str) -> str:
+    """Name the file of a family that has a page of its own."""
+    words = re.findall(r"\w+", re.split(r"[,(]", heading)[0].lower())
+    return "_".join([page.file, *words])
 
 
 def rank(entry: Entry) -> tuple[bool, str, str]:
@@ -257,7 +250,13 @@ def index() -> str:
 
 def texts() -> dict[str, str]:
     """Give every file of the reference."""
-    return {"index": index()} | {page.file: text_of(page) for page in PAGES}
+    found = {"index": index()} | {page.file: text_of(page) for page in PAGES}
+    for page, heading in ((p, heading) for p in PAGES if p.split for heading in p.families):
+        title, text = f"{page.title}: {heading}", text_of_family(page, heading)
+        said = f"A family of :doc:`{page.title} <{page.file}>`."
+        said += " In examples ``F`` is ``tg.nn.functional``." * any(">>> F." in line for line in text)
+        found[part(page, heading)] = "\n".join([title, "=" * len(title), "", said, "", *text])
+    return found
 
 
 def write(app: Sphinx) -> None:

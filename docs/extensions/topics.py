@@ -17,6 +17,7 @@ class Page(NamedTuple):
     title: str
     intro: str
     families: dict[str, str]
+    split: bool = False  # each family stands on a page of its own
 
 
 PAGES = [
@@ -50,7 +51,7 @@ PAGES = [
         "Comparing": "eq ne lt le gt ge equal isclose allclose isnan isinf isfinite where logical_and logical_or "
         "logical_xor logical_not",
         "Bits": "bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift",
-    }),
+    }, split=True),
     Page("reductions", "Sums, means, sorting", "Many elements to one, or in another order. ``dim`` names the dimension "
          "that goes, ``keepdim`` keeps it as 1.", {
         "Sums, means, extremes": "functions.reductions functions.norms", "Order, counts, draws": "functions.order",
@@ -60,7 +61,7 @@ PAGES = [
         "Another shape": "functions.shapes functions.moving repeat_interleave tile roll swapaxes t unflatten diag "
         "diag_embed diagonal trace tril triu",
         "Cut and join": "functions.pieces cat stack split functions.padding", "By index": "functions.indexing gather",
-    }),
+    }, split=True),
     Page("algebra", "Products and linear algebra", "Products of vectors and matrices, and what solves equations.", {
         "Products": "functions.contractions matmul", "Along a dimension": "softmax log_softmax",
         "Linear algebra": "functions.linalg det inverse linalg.matrix_norm linalg.vector_norm logdet cdist",
@@ -80,7 +81,7 @@ PAGES = [
         "Normalization (BatchNorm, LayerNorm, ...)": "nn.norm", "Dropout": "nn.dropout",
         "Activations": "nn.activation", "Recurrent": "nn.recurrent", "Attention": "nn.attention nn.transformer",
         "Losses": "nn.loss", "Padding": "nn.padding", "Resizing": "nn.resampling",
-    }),
+    }, split=True),
     Page("functional", "Functions of layers", "``import tinygrad_mnist.nn.functional as F``: what layers compute, for "
          "code that keeps its own parameters; with initial values and utilities.", {
         "Linear and convolution": "nn.functional.linear nn.functional.conv nn.functional.embedding",
@@ -89,7 +90,7 @@ PAGES = [
         "Losses": "nn.functional.loss nn.functional.distance", "Resizing": "nn.functional.resampling",
         "Initial values (tg.nn.init)": "nn.init",
         "Utilities (tg.nn.utils)": "nn.utils",
-    }),
+    }, split=True),
     Page("optim", "Optimizers and schedules", "What changes the parameters after ``loss.backward()``, and how the "
          "learning rate changes meanwhile.", {
         "Optimizers": "optim", "Schedules of the learning rate (tg.optim.lr_scheduler)": "optim.lr_scheduler "
@@ -132,8 +133,20 @@ ROOMS = """
     nn.utils.rnn nn.utils.parametrize nn.utils.parametrizations optim optim.lr_scheduler optim.swa_utils data utils
     utils.data datasets transforms transforms.functional training viz sklearn errors backends primitive compiler
 """.split()
+# methods without an underscore that classes call themselves, some of them in one class only: not in the reference
+INNER = {*"""
+    plain check factor feed around adopted state_like state_of closed_form order batches gone_through fetch draw
+    takes_index_arrays looks better column seen after_batch plan plan_for prepared capture store verify keep forget
+    on_arrays on_variables rule_at route completed element
+    Optimizer.apply Module.name_of Muon.init_state Muon.update Rprop.update Compiled.program Checkpoint.open
+    Checkpoint.write Checkpoint.restore Statistics.append Statistics.begin Statistics.finish Statistics.step
+    Doctor.epoch Doctor.step Doctor.watch Verdict.state
+""".split()}  # fmt: skip
 SAID = {
     "accelerator": "The answers of ``torch.accelerator``: there is none.",
+    "backends.cuda": "The switches of ``torch.backends.cuda``: setting them changes nothing.",
+    "backends.cudnn": "The switches of ``torch.backends.cudnn``: setting them changes nothing.",
+    "backends.mps": "The answers of ``torch.backends.mps``: it is not available.",
     "cuda": "The answers of ``torch.cuda``: there is no GPU.",
     "training.RULES": "The symptoms that the doctor knows, by name, each with its limits: see ``tg.training.Rule``.",
     "Tensor.array": "The values, as a NumPy array that shares their memory.",

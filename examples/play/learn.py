@@ -120,7 +120,6 @@ class Live(Callback):
         images = floats(weights[:SHOWN].reshape(-1, 28, 28))
         self.stage.feed.publish("weights", {"images": images, "units": len(weights)}, alone=True)
 
-
     def show_verdicts(self) -> None:
         """Publish what the doctor has found since."""
         found = [] if self.doctor is None else [*self.doctor.verdicts, *self.doctor.hints]
@@ -128,8 +127,8 @@ class Live(Callback):
             if (verdict.name, verdict.hint) in self.said:
                 continue
             self.said.add((verdict.name, verdict.hint))
-            bound = f"{'more' if verdict.above else 'less'} than {verdict.threshold:g}"
-            figure = f"{verdict.figure:.3g}; {bound} is {'a hint' if verdict.hint else 'a finding'}"
+            bound = f"{'most' if verdict.above else 'least'} {verdict.threshold:g}"
+            figure = f"{verdict.figure:.3g}, where healthy trainings have at {bound}"
             told = {name: getattr(verdict, name) for name in ("name", "step", "seen", "advice", "hint")}
             self.stage.feed.publish("verdict", told | {"figure": figure})
 

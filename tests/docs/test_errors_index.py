@@ -118,3 +118,7 @@ def test_messages_are_read_from_source(tmp_path, source, expected):
     (path := tmp_path / "a.py").write_text(f"def f(x, n, y):\n    {source}\n")
     found = {text for call, _, names in errors_index.made(path) for text in errors_index.texts(call.args[0], names)}
     assert found == expected
+
+
+def test_what_stands_beside_a_value_keeps_its_distance():
+    assert errors_index.shown("below {sizes}") == r"below \ *⟨sizes⟩*" and r"\ · " not in errors_index.page()

@@ -209,7 +209,8 @@ def test_the_page_shows_it_all(page, browser, monkeypatch):
     until(lambda: browser.run("points.length > 5"))
     verdict = until(lambda: browser.all("#verdicts li"))[0].text
     assert verdict.splitlines() == [
-        "dead relu at step 3", "50 % of <b>net.1</b>", "0.75; more than 0.5 is a finding", "Try: a lower rate",
+        "dead relu at step 3", "50 % of <b>net.1</b>", "0.75, where healthy trainings have at most 0.5",
+        "Try: a lower rate",
     ]  # fmt: skip
     browser.one("#pause").click()
     until(lambda: browser.one("#state").text == "Paused.")

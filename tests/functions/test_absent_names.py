@@ -3,6 +3,7 @@
 import copy
 import importlib
 import inspect
+import operator
 import pickle
 import subprocess
 import sys
@@ -84,6 +85,32 @@ def test_protocols_of_python_stay_right(room):
     for absent in torch_names.NAMES[room].split()[:3]:
         with pytest.raises(ImportError, match=f"{spelled(room, absent)} is .*not here yet"):
             exec(f"from {here.__name__} import {absent}")
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("amp", "tg.amp is PyTorch's, and not here yet."), ("autocast", "tg.autocast is PyTorch's, and not here yet."),
+    ("utils.tensorboard", "utils.tensorboard is not here yet; training.TensorBoard is."),
+    ("utils.checkpoint", "utils.checkpoint is PyTorch's, and not here yet."),
+    ("nn.utils.prune", "nn.utils.prune is PyTorch's, and not here yet."),
+    ("nn.functional.elu_", "nn.functional.elu_ is not here yet; nn.functional.elu is."),
+    ("linalg.eig", "linalg.eig is not here yet; linalg.eigh is."),
+    ("get_rng_state", "tg.get_rng_state is not here yet; tg.Generator is."),
+    ("nn.init.xavier_unifrom_", "nn.init has no 'xavier_unifrom_'.\n  try       nn.init.xavier_uniform_"),
+    ("cuda.amp", "'amp' is PyTorch's for an accelerator, or a slip: this package computes on the CPU alone"),
+    ("backends.mkldnn", "backends has no 'mkldnn'."),
+    ("backends.cudnn.foo", "'foo' is PyTorch's for an accelerator, or a slip"),
+])  # fmt: skip
+def test_modules_and_what_they_hold_answer_without_a_wrong_suggestion(name, told):
+    with pytest.raises(AbsentError) as caught:
+        operator.attrgetter(name)(tg)
+    assert str(caught.value).startswith(told)
+    assert "not here yet." not in told or str(caught.value) == told  # and nothing far from it is suggested
+
+
+def test_switches_stay_what_they_are():
+    copied = copy.deepcopy(tg.backends.cudnn)
+    assert copied == tg.backends.cudnn and not hasattr(tg.cuda, "amp") and not hasattr(tg.cuda, "__wrapped__")
+    assert not tg.cuda.is_available() and tg.cuda.device_count() == 0 and pickle.dumps(tg.accelerator)
 
 
 def test_the_list_is_read_only_when_an_error_is_shown():

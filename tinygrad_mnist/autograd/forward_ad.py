@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from typing import Any, NamedTuple
 
+from ..core.absent import absent as _absent
 from ..core.errors import GradientError, ShapeError
 from ..core.graph import Var, reachable
 from ..tensors.tensor import Tensor
@@ -67,3 +68,6 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     (t,) = push([tensor], {o: t if recorded else t.array for o, t in known.items()})
     t = t if t is None or isinstance(t, Tensor) else Tensor.wrap(t)
     return UnpackedDualTensor(tensor if recorded else tensor.detach(), t)
+
+
+__getattr__ = _absent(__name__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..core.absent import absent as _absent
 from ..core.errors import ArgumentError, GradientError
 from ..core.graph import Var
 from . import transforms
@@ -114,3 +115,6 @@ def hessian(
 ) -> Any:  # fmt: skip
     """Give the second derivatives of a scalar function in every pair of inputs."""
     return _derivative("hessian", func, inputs, create_graph, strict, outer_jacobian_strategy)
+
+
+__getattr__ = _absent(__name__)

@@ -19,7 +19,9 @@ ROOMS = {
     "": "", "Tensor": "Tensor", "nn": "nn",
     "nn.functional": "nn.functional", "optim": "optim", "optim.lr_scheduler": "optim.lr_scheduler",
     "data": "utils.data", "autograd": "autograd", "func": "func", "nn.utils": "nn.utils",
-    "nn.utils.rnn": "nn.utils.rnn",
+    "nn.utils.rnn": "nn.utils.rnn", "nn.init": "nn.init", "linalg": "linalg", "utils": "utils",
+    "optim.swa_utils": "optim.swa_utils", "autograd.functional": "autograd.functional",
+    "autograd.forward_ad": "autograd.forward_ad",
     "datasets": "vision.datasets", "transforms": "vision.transforms",
 }  # fmt: skip  # ours: PyTorch's
 
@@ -31,7 +33,7 @@ def absent(module: str, later: dict[str, str] | None = None) -> Callable[[str], 
         later: by module, names in it that most programs do not need: it is loaded when the first one is asked for
     """
     room = vars(sys.modules[module])
-    answer(room, room.get("__all__") or [n for n in room if n[0] != "_"])
+    answer(room, room.get("__all__") or sorted(own(sys.modules[module])))
     places = {name: place for place, names in (later or {}).items() for name in names.split()}
     if places:
         room["__dir__"] = lambda: sorted({*vars(sys.modules[module]), *places})
@@ -91,13 +93,14 @@ def explained(module: str, name: str) -> tuple[str, str]:
     known = importlib.import_module(".torch_names", __package__)
     whole = spelled(room, name)
     there = {r: names_of(r) for r in {**ROOMS, room: room}}
-    wanted = known.ALTERNATIVES.get(whole, "")
+    wanted, theirs = known.ALTERNATIVES.get(whole, ""), name in known.NAMES.get(room, "").split()
     if not wanted:
         same = [spelled(r, name) for r in ROOMS if name in there[r]]
         alike = {n.lower(): n for n in sorted(there[room])}
-        close = importlib.import_module("difflib").get_close_matches(name.lower(), alike, 2, 0.75)
+        near = 0.85 if theirs else 0.75  # PyTorch's own names are no slips
+        close = importlib.import_module("difflib").get_close_matches(name.lower(), alike, 2, near)
         wanted = " or ".join(same or [spelled(room, alike[n]) for n in close])
-    if name not in known.NAMES.get(room, "").split():
+    if not theirs:
         return f"{room or 'tg'} has no {name!r:.60}.", wanted
     if whole in known.ALTERNATIVES:
         return f"{whole} is not here yet; {wanted} is.", ""
@@ -109,7 +112,14 @@ def names_of(room: str) -> set[str]:
     package = sys.modules[PACKAGE]
     if room == "Tensor":
         return {n for n in dir(package.Tensor) if n[0] != "_" and not isinstance(vars(package.Tensor).get(n), Missing)}
-    return {*getattr(sys.modules.get(f"{PACKAGE}.{room}".rstrip(".")), "__all__", ())}
+    here = sys.modules.get(f"{PACKAGE}.{room}".rstrip("."))
+    return {*getattr(here, "__all__", ())} or own(here)
+
+
+def own(room: Any) -> set[str]:
+    """List the public functions and classes that a file defines."""
+    name = getattr(room, "__name__", None)
+    return {n for n, x in getattr(room, "__dict__", {}).items() if n[0] != "_" and getattr(x, "__module__", "") == name}
 
 
 def spelled(room: str, name: str) -> str:

@@ -41,6 +41,12 @@ class MultiheadAttention(Module):
         attn_mask, key_padding_mask: of a call: true where hidden, or floats to be added
     Source:
         Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.2
+
+    Example:
+        >>> x = tg.rand(8, 5, 16)  # 8 sequences of 5
+        >>> out, weights = nn.MultiheadAttention(16, num_heads=4, batch_first=True)(x, x, x)
+        >>> out.shape, weights.shape
+        ((8, 5, 16), (8, 5, 5))
     """
 
     def __init__(

@@ -72,7 +72,12 @@ class _Convolution(_Conv):
 
 
 class Conv1d(_Convolution):
-    """Cross-correlation of sequences (N, in_channels, L) or (in_channels, L) with learned filters; as Conv2d."""
+    """Cross-correlation of sequences (N, in_channels, L) or (in_channels, L) with learned filters; as Conv2d.
+
+    Example:
+        >>> nn.Conv1d(4, 8, kernel_size=3)(tg.rand(32, 4, 20)).shape
+        (32, 8, 18)
+    """
 
     count, function = 1, staticmethod(F.conv1d)
 
@@ -126,6 +131,11 @@ class ConvTranspose1d(_Transposed):
 
 
 class ConvTranspose2d(_Transposed):
-    """Images spread over learned filters: what undoes the shape of Conv2d; see `functional.conv_transpose2d`."""
+    """Images spread over learned filters: what undoes the shape of Conv2d; see `functional.conv_transpose2d`.
+
+    Example:
+        >>> nn.ConvTranspose2d(8, 4, kernel_size=2, stride=2)(tg.rand(32, 8, 7, 7)).shape
+        (32, 4, 14, 14)
+    """
 
     function = staticmethod(F.conv_transpose2d)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.absent import absent as _absent
 from ..core.backend import Generator, generator_or_default
 from ..core.draws import draw, normal, uniform
 from ..core.errors import ArgumentError, ShapeError
@@ -27,7 +28,7 @@ def _fill(tensor: Tensor, values: Array | float) -> Tensor:
     return tensor
 
 
-def fans(tensor: Tensor) -> tuple[int, int]:
+def _fans(tensor: Tensor) -> tuple[int, int]:
     """Count (fan_in, fan_out) of a weight (O, I, ...)."""
     if tensor.ndim < 2:
         raise ShapeError("init: a weight needs two dimensions or more to have fans.", got=f"tensor {tensor.shape}",
@@ -36,7 +37,7 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[1] * taps, tensor.shape[0] * taps
 
 
-_calculate_fan_in_and_fan_out = fans  # as PyTorch's layers, and those written after them, ask for it
+_calculate_fan_in_and_fan_out = _fans  # as PyTorch's layers, and those written after them, ask for it
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Draw = None) -> Tensor:
@@ -100,19 +101,19 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Draw = None) -> Tensor:
     """Draw from U(-r, r) with r = gain √(6 / (fan_in + fan_out))."""
-    bound = gain * math.sqrt(6 / sum(fans(tensor)))
+    bound = gain * math.sqrt(6 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Draw = None) -> Tensor:
     """Draw from N(0, s²) with s = gain √(2 / (fan_in + fan_out))."""
-    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))), generator)
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
         raise ArgumentError(f"kaiming: mode {mode!r} is unknown.", expected="'fan_in' or 'fan_out'")
-    return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"] or 1)
+    return calculate_gain(nonlinearity, a) / math.sqrt(_fans(tensor)[mode == "fan_out"] or 1)
 
 
 def kaiming_uniform_(
@@ -186,3 +187,6 @@ def _sparse(out: Any, generator: Any, sparsity: float, std: float) -> None:
     out[...] = source.standard_normal(out.shape) * std
     order = np.argsort(source.random(out.shape), axis=0)
     np.put_along_axis(out, order[: math.ceil(sparsity * len(out))], 0.0, axis=0)
+
+
+__getattr__ = _absent(__name__)

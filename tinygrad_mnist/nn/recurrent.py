@@ -170,6 +170,12 @@ class LSTM(_Layers):
         as RNN; hx and the last states are pairs (h, c)
     Source:
         Hochreiter & Schmidhuber 1997 (Neural Computation 9); no proj_size
+
+    Example:
+        >>> lstm = nn.LSTM(28, 64, batch_first=True)
+        >>> out, (h, c) = lstm(tg.rand(32, 10, 28))  # 32 sequences of 10 steps
+        >>> out.shape, h.shape, c.shape
+        ((32, 10, 64), (1, 32, 64), (1, 32, 64))
     """
 
     cell = "lstm"
@@ -183,6 +189,11 @@ class GRU(_Layers):
         r, z = σ(W_ih x + b_ih + W_hh h + b_hh); n = tanh(W_in x + b_in + r (W_hn h + b_hn)); h' = (1 - z) n + z h
     Source:
         Cho et al. 2014 (arXiv:1406.1078), with the reset after the product, as PyTorch
+
+    Example:
+        >>> out, h = nn.GRU(28, 64, num_layers=2)(tg.rand(10, 32, 28))
+        >>> out.shape, h.shape
+        ((10, 32, 64), (2, 32, 64))
     """
 
     cell = "gru"

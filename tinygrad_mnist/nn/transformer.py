@@ -66,7 +66,13 @@ class _Block(Module):
 
 
 class TransformerEncoderLayer(_Block):
-    """Self-attention and a feed-forward network, each added to its input (L, N, d_model) and normalized."""
+    """Self-attention and a feed-forward network, each added to its input (L, N, d_model) and normalized.
+
+    Example:
+        >>> layer = nn.TransformerEncoderLayer(d_model=16, nhead=4, batch_first=True)
+        >>> layer(tg.rand(8, 5, 16)).shape
+        (8, 5, 16)
+    """
 
     def forward(
         self, src: Tensor, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False

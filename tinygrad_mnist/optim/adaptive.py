@@ -146,6 +146,14 @@ class RMSprop(ByFormula):
 
     Source:
         Tieleman & Hinton 2012 (lecture 6.5); centered: Graves 2013 (arXiv:1308.0850)
+
+    Example:
+        >>> w = nn.Parameter(tg.tensor([1.0]))
+        >>> optimizer = tg.optim.RMSprop([w], lr=0.01)
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()  # the first step is lr / √(1 - alpha)
+        >>> w.detach()
+        tensor([0.9])
     """
 
     kept = {"v": "square_avg", "a": "grad_avg", "b": "momentum_buffer"}

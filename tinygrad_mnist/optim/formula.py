@@ -226,10 +226,28 @@ class Adam(ByFormula):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: the parameter shrinks by lr · weight_decay, apart from the gradient.
+    """Adam with decoupled weight decay: in a step p shrinks by lr · weight_decay times itself, whatever its gradient.
 
+    Math:
+        p = p (1 - lr · weight_decay), then Adam's step: m = β₁ m + (1 - β₁) g;  v = β₂ v + (1 - β₂) g²;
+        p = p - lr · (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
+    Args:
+        lr: about the step that every number takes
+        betas: β₁ and β₂, what is kept of the mean gradient and of the mean square
+        eps: ε, which keeps the denominator from 0
+        weight_decay: the share of p, times lr, that goes in each step; Adam's goes into the gradient instead
+        amsgrad: the largest v so far in the place of v
+        maximize: go up the gradient
     Source:
         Loshchilov & Hutter 2019, Algorithm 2 (arXiv:1711.05101)
+
+    Example:
+        >>> w = nn.Parameter(tg.tensor([1.0, -2.0]))
+        >>> optimizer = tg.optim.AdamW([w], lr=0.1, weight_decay=0.5)
+        >>> w.sum().backward()
+        >>> optimizer.step()  # w (1 - 0.05), then 0.1 down
+        >>> w.detach()
+        tensor([ 0.85, -2.  ])
     """
 
     def __init__(self, params: Params, lr: float = 1e-3, betas: Betas = BETAS, eps: float = 1e-8,

@@ -97,7 +97,20 @@ class _ByShare(Scheduler):
 
 
 class StepLR(_ByShare):
-    """Multiply the lr by gamma every step_size steps."""
+    """Multiply the lr by gamma every step_size steps.
+
+    Example:
+        >>> optimizer = tg.optim.SGD([nn.Parameter(tg.ones(1))], lr=1.0)
+        >>> schedule = tg.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.1)
+        >>> for epoch in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        ...     print(round(schedule.get_last_lr()[0], 4))
+        1.0
+        0.1
+        0.1
+        0.01
+    """
 
     holds = False
 
@@ -183,6 +196,18 @@ class CosineAnnealingLR(_ByShare):
 
     Source:
         Loshchilov & Hutter 2017 (arXiv:1608.03983), without restarts
+
+    Example:
+        >>> optimizer = tg.optim.SGD([nn.Parameter(tg.ones(1))], lr=1.0)
+        >>> schedule = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
+        >>> for epoch in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        ...     print(round(schedule.get_last_lr()[0], 4))
+        0.8536
+        0.5
+        0.1464
+        0.0
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:

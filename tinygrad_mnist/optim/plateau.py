@@ -28,6 +28,14 @@ class ReduceLROnPlateau(Scheduler):
         eps: smaller falls are left out
     Raises:
         ArgumentError: for another mode or a factor that is not below 1
+
+    Example:
+        >>> optimizer = tg.optim.SGD([nn.Parameter(tg.ones(1))], lr=1.0)
+        >>> schedule = tg.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+        >>> for loss in (1.0, 0.9, 0.9, 0.9):  # the second time without a gain is one too many
+        ...     schedule.step(loss)
+        >>> optimizer.param_groups[0]["lr"]
+        0.5
     """
 
     own = "best", "num_bad_epochs", "cooldown_counter"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.absent import absent as _absent
 from ..core.errors import ArgumentError
 from ..core.graph import no_grad
 from ..nn.module import Module
@@ -145,3 +146,6 @@ class SWALR(Scheduler):
         pairs = [(lr, group["swa_lr"]) for lr, group in zip(self._rates(), self.optimizer.param_groups, strict=True)]
         starts = [end if before == 1 else (lr - before * end) / (1 - before) for lr, end in pairs]
         return [end * now + start * (1 - now) for start, (_, end) in zip(starts, pairs, strict=True)]
+
+
+__getattr__ = _absent(__name__)

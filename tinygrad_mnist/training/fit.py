@@ -39,7 +39,7 @@ def fit(
     """Train a model on batches of (inputs, targets), and tell how it went.
 
     Math:
-        each step lowers loss + l2/2 · Σ w² over parameters with two or more dimensions (biases are left alone)
+        minimises loss + l2/2 · Σ w² over parameters with two or more dimensions (biases are left alone)
     Args:
         train, valid: a DataLoader, a dataset, a tuple (inputs, targets) of arrays or tensors (inputs being a tuple of
             them for a model of several arguments), or anything that yields batches anew for each epoch; what is no
@@ -49,7 +49,7 @@ def fit(
         metrics: names ("accuracy") or functions of (outputs, *targets) by name; None: accuracy for classification
         schedule_every: "epoch" or "batch", when schedule.step() is called
         clip_norm: largest norm of all gradients together
-        callbacks: see callbacks.py
+        callbacks: what is called along the way: EarlyStopping, KeepBest, TensorBoard ..., or a Callback of your own
         checkpoint: a path, or Checkpoint(path, ...): with resume=True a run that was killed, by whatever and whenever,
             goes on from there and ends with the bits it would have had
         compile: True or a backend's name for `tg.compile`'s replay of the step

@@ -86,7 +86,7 @@ def _crop(
         pad_if_needed: add pixels to an image that is too small, else refused
     """
     img = img if padding is None else F.pad(img, padding, fill, padding_mode)
-    oh, ow = F.pair(size)
+    oh, ow = F._pair(size)
     if pad_if_needed:
         img = F.pad(img, (max(ow - img.shape[-1], 0), max(oh - img.shape[-2], 0)), fill, padding_mode)
     h, w = img.shape[-2:]

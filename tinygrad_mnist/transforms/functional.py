@@ -192,7 +192,7 @@ def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
     return F.pad(img, (-left, left + width - w, -top, top + height - h))
 
 
-def pair(size: Any) -> tuple[int, int]:
+def _pair(size: Any) -> tuple[int, int]:
     """Read (height, width), or one number for both."""
     return (int(size),) * 2 if isinstance(size, int | np.integer) else (int(size[0]), int(size[-1]))
 
@@ -200,7 +200,7 @@ def pair(size: Any) -> tuple[int, int]:
 @_of_images
 def center_crop(img: Any, output_size: Any) -> Any:
     """Cut out the middle; an image that is too small has zeros around."""
-    size = pair(output_size)
+    size = _pair(output_size)
     top, left = (round(r / 2) if r > 0 else -(-r // 2) for r in map(int.__sub__, img.shape[-2:], size))
     return crop(img, top, left, *size)
 

@@ -116,10 +116,13 @@ def cross_entropy(
     Math:
         loss_n = w_t (log Σ_j exp(x_nj) - x_nt), t the target (softmax is included: give raw outputs)
     Shapes:
-        input (N, C) or (N, C, ...), target (N,) or (N, ...) of integers, or floating and of input's shape -> () or (N,)
+        input (N, C), target (N,) of integers; input (N, C, ...), target (N, ...); one sample: input (C,), target ();
+        or target floating and of input's shape -> (), or the target's shape without C with reduction="none"
     Args:
         weight: one per class; a mean is divided by the weights of the targets
         ignore_index: class number of rows that count as if they were not there
+        reduction: "mean" of the losses, their "sum", or "none": each
+        label_smoothing: share s of the target that is spread evenly over all C classes: (1 - s) · target + s / C
     Units:
         nats
 

@@ -73,6 +73,12 @@ def clip_grad_norm_(parameters: Tensors, max_norm: float, norm_type: float = 2.0
         GradientError: where the norm is not finite, if asked for: it is read then, which no compiled step can do
     Source:
         Pascanu et al. 2013 (arXiv:1211.5063), Algorithm 1
+
+    Example:
+        >>> w = nn.Parameter(tg.tensor([3.0, 4.0]))
+        >>> (w * w / 2).sum().backward()
+        >>> nn.utils.clip_grad_norm_([w], max_norm=1.0).item(), w.grad  # what it was, and now
+        (5.0, tensor([0.6, 0.8]))
     """
     listed = [parameters] if isinstance(parameters, Var) else list(parameters)
     norm = get_total_norm(_gradients("clip_grad_norm_", listed, max_norm=max_norm), norm_type, error_if_nonfinite)

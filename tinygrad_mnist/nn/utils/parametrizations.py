@@ -3,6 +3,9 @@
 Parametrizations of one's own are not here.
 """
 
+from ...core.absent import absent as _absent
 from .norms import forms
 
 weight_norm, spectral_norm = forms("parametrizations.")
+
+__getattr__ = _absent(__name__)

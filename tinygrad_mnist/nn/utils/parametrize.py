@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...core.absent import absent as _absent
 from ...core.errors import ArgumentError
 from .norms import removed
 
@@ -23,3 +24,6 @@ def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: b
         problem = "remove_parametrizations: a weight made from several parameters has no original."
         raise ArgumentError(problem, hint="leave_parametrized=True")
     return removed("parametrizations", module, tensor_name, leave_parametrized)
+
+
+__getattr__ = _absent(__name__)
