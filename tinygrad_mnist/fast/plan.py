@@ -56,7 +56,8 @@ class NumbaPlan(NumpyPlan):
         self.kernels: list[Kernel] = []
         self.write()
         updates = [task.step.action for kernel in self.kernels for task in kernel.updates]
-        self.rules = list({(id(o), id(group)): (o, group, o.rule(group)[0]) for o, _, group in updates}.values())
+        groups = {(id(o), id(group)): (o, group) for o, _, group in updates}.values()
+        self.rules = [(o, group, o.settled(group), o.rule(group)[0]) for o, group in groups]
         self.changed = [p for _, p, _ in updates]
         local = {name for kernel in self.kernels for name in kernel.scratch}
         program.scratch = {v.root for v in self.values() if v.root.name in local}
@@ -157,8 +158,8 @@ class NumbaBound(Bound):
 
     def fits(self) -> bool:
         """Tell whether threads and optimizers' loops are as at capture, too."""
-        for optimizer, group, rule in self.plan.rules:
-            if optimizer.rule(group)[0] is not rule:
+        for optimizer, group, asked, rule in self.plan.rules:  # most often settings are the same
+            if optimizer.asked(group) != asked and optimizer.rule(group)[0] is not rule:
                 return False
         for p in self.plan.changed:
             if not p.array.flags.writeable:

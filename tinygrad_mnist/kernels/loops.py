@@ -284,5 +284,6 @@ def sum_columns(x: Array, low: int, high: int, out: Array) -> None:
 def copy_columns(x: Array, low: int, out: Array) -> None:
     """Copy columns from low on to memory of their own: x (n, C), out (n, as many as wanted)."""
     for i in range(len(out)):
-        for j in range(out.shape[1]):
-            out[i, j] = x[i, low + j]
+        row, part = x[i, low : low + out.shape[1]], out[i]
+        for j in range(len(part)):
+            part[j] = row[j]

@@ -46,7 +46,7 @@ class ByFormula(Optimizer):
     def __init__(self, params: Params, defaults: Group) -> None:
         self._names = ["decoupled_weight_decay"] if "decoupled_weight_decay" in defaults else []
         self._names += kernel.asked(f"{DIRECTION}\n{textwrap.dedent(self.formula)}")
-        self._asked = itemgetter(*self._names)
+        self.asked = itemgetter(*self._names)  # what a formula depends on
         super().__init__(params, defaults)
 
     def _extra(self, group: Group) -> State:
@@ -77,7 +77,7 @@ class ByFormula(Optimizer):
 
     def rule(self, o: Group) -> tuple[kernel.Rule, list[str]]:
         """Give the formula for these settings, compiled, and the names of its arrays in the state."""
-        asked, known = self._asked(o), self._last
+        asked, known = self.asked(o), self._last
         try:
             if asked == known[0]:  # a comparison costs less than a look-up
                 return known[1]  # type: ignore[no-any-return]
@@ -88,6 +88,15 @@ class ByFormula(Optimizer):
             return found
         except (TypeError, ValueError):  # a setting that is an array is no key
             return self._written(o)
+
+    def settled(self, o: Group) -> Any:
+        """Give what the formula depends on, to be compared with `asked` later; None if an array is part of it."""
+        asked = self.asked(o)
+        try:
+            hash(asked)
+        except TypeError:  # it may change in place
+            return None
+        return asked
 
     def _written(self, o: Group) -> tuple[kernel.Rule, list[str]]:
         kept = {k: v for k, v in self.kept.items() if v not in self.optional or o[self.optional[v]]}
@@ -109,12 +118,13 @@ class ByFormula(Optimizer):
 
         Where parameters have taken as many steps, and nothing else is asked for, they share the numbers.
         """
-        (rule, names), derived, last, steps = found, None, -1, []
+        (rule, names), derive, derived, last, steps = found, self._derived, None, -1, []
         for p in params:
             state = self.state.get(p) or self.state_of(p, group)
             state["step"] = t = state["step"] + 1
-            if self._derived is not None:
-                derived = self._derived(group, t, state)
+            if derive is not None:
+                derived = derive(group, t, state)
+                derive = derive if derived else None  # what asks for nothing does so for all of a group
             if derived or t != last:
                 numbers, last = rule.numbers(group | derived if derived else group, t), t
             steps.append((self._arrays(names, p, state) if names else (), numbers))
