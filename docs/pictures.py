@@ -2,7 +2,7 @@
 
     python docs/pictures.py                   # all of them, in about a minute
     python docs/pictures.py --only flame      # this one
-    python docs/pictures.py --out /tmp/seen   # somewhere else
+    python docs/pictures.py --out seen        # somewhere else
 
 Needs the programs chromium and chromedriver, `dot` or pygraphviz, and: pip install selenium pytest Pillow, beside what
 the examples need. MNIST is found as everywhere (TINYGRAD_MNIST_DATA); without it the small digits do, but for doctor.

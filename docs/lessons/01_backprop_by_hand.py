@@ -200,6 +200,7 @@ assert losses[-1] < losses[0] / 10
 # %%
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
 #
 # 1. (5 minutes) Which of the four numbers moves the loss of the neuron most, up or down? Compute by how much the loss
 #    changes if that number rises by 0.01, and compare with what ``neuron`` says.

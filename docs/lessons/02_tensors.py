@@ -218,6 +218,7 @@ for function, shapes in [(unsummed, ((2, 3), (2, 1))), (broken, ((4, 3), (3, 2),
 #
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
 #
 # 1. (5 minutes) Without running it: which shape has ``a + b`` for (4, 1, 3) and (2, 1), and along which axes are the
 #    gradients summed? Check with ``sum_to``.

@@ -379,11 +379,12 @@ assert len(registry) > 150 and np.isinf(ours.data) and theirs.item() == 1000
 #
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
 #
 # 1. (5 minutes) Add ``sin`` and ``cos``, each with the other in its rule, and put both into ``checks``.
 # 2. (10 minutes) In ``reachable`` take ``reverse=True`` away. ``x**3`` still has the right slope. Which line fails
 #    first, and why?
 # 3. (15 minutes) Add ``maximum(a, b)``. What do you do where ``a == b``? ``check`` does not go there. Say why.
 # 4. (30 minutes) Give ``Tensor`` a mark ``wants``, and skip what nobody wants. Assert that ``x.grad`` above is None.
-# 5. (an hour) Write Adam in 25 lines, which are left of the 100, and reach 95 % on the test digits in 10 epochs.
+# 5. (an hour) Write Adam in 24 lines, which are left of the 100, and reach 95 % on the test digits in 10 epochs.
 # 6. (open) Write ``conv2d`` of images and filters as an operation with two rules. ``check`` is your judge.

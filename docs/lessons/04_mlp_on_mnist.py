@@ -301,6 +301,8 @@ tg.viz.plot_weights(model, count=24)
 # %%
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
+#
 # 1. (5 minutes) Print the loss that the trained network has on the first 1,000 test images, and compare with
 #    log 10. Check: ``assert loss < 0.5 * math.log(10)``.
 # 2. (10 minutes) The rate: train 300 steps with SGD and ``lr`` 0.001, 0.01, 0.1, 1 and 10. Draw the losses in one

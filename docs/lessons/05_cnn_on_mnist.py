@@ -258,6 +258,8 @@ tg.viz.plot_feature_maps(cnn, x[:1])
 # %%
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
+#
 # 1. (5 minutes) What does the filter ``np.ones((3, 3)) / 9`` do to a digit? Guess, then use
 #    ``slide`` and ``show``. Check: for ``train_set[7][0][0]`` on MNIST the sum of all numbers
 #    stays what it was. For which images is it smaller?

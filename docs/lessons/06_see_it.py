@@ -213,6 +213,8 @@ assert abs(change - steep[row, column]) < 1e-4 * abs(change)
 # %%
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
+#
 # 1. (5 minutes) Draw ``(a * b + a).sum()`` with ``gradients=True``, for two vectors of 3. Predict the gradient of ``a``
 #    first. Check: ``assert tg.allclose(a.grad, b + 1)`` after ``backward``.
 # 2. (10 minutes) Play two steps of a loop, ``h = tanh(w * h)`` twice, from ``h = 1``. In how many steps of the player

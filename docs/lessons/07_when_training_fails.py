@@ -358,6 +358,8 @@ print(len(shown), "verdicts, each with a section of this lesson")
 # %%
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
+#
 # 1. (5 minutes) Find the largest rate of SGD at which the doctor finds nothing in ``train(net(64), tg.optim.SGD, lr)``.
 #    Check: at the double of it, ``run["doctor"].verdicts`` is not empty.
 # 2. (10 minutes) Cure ``vanishing`` and keep the sigmoids. Check: no verdict, and the last loss is below 1.

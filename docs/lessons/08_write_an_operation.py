@@ -264,6 +264,7 @@ assert not tg.autograd.gradcheck(Rounded.apply, points, raise_exception=False)
 # %%
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
 #
 # 1. (5 minutes) Write ``@elementwise() def cube(x)`` and its rule. Check orders 1 and 2.
 # 2. (10 minutes) Plant ``g * a * out`` as a rule of ``long_side``. At which points does ``gradcheck`` not see it?

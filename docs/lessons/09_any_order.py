@@ -308,6 +308,7 @@ figure
 # %%
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
 #
 # 1. (5 minutes) Draw *exp(−x²)* with its first four derivatives. Check the second by hand:
 #    *(4x² − 2) exp(−x²)*. How often does the derivative of order *k* cross zero? An ``assert`` can count it.

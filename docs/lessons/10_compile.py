@@ -322,6 +322,7 @@ assert len(set(draws)) == 4 and cured(-tg.ones(3))[0][0].item() > 0
 # %%
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
 #
 # 1. (5 minutes) Predict the number of matrix products of a step with three ``Linear`` layers, then assert it.
 # 2. (10 minutes) Let the images require a gradient:

@@ -315,6 +315,7 @@ figure
 # %%
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
 #
 # 1. (5 minutes) Write with temperatures 0.2, 1 and 2, from the same start. How many of the lines are in the poem?
 # 2. (15 minutes) Train with ``GPT(causal=False)``. The loss falls much lower. How does it write, and why?

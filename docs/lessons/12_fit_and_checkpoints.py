@@ -262,6 +262,7 @@ assert scores.argmax() >= len(rates) and test > 0.85  # 64 units, at some rate
 #
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
 #
 # 1. (5 minutes) Add ``schedule=tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=20)`` to the first training.
 #    Which column shows it? Assert that the rate falls in every epoch.

@@ -320,6 +320,7 @@ for name, activations in (("its own", (Tanh(), Tanh())), ("shared", (Tanh(),) * 
 #
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
 #
 # 1. (5 minutes) Study a: start the hidden layer with zeros and the last one with xavier. Which gradients are 0 now? And
 #    the other way round?

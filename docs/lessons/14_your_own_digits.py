@@ -329,6 +329,8 @@ assert (again == guesses).all()
 #
 # Exercises
 # ---------
+# Stuck for ten minutes? There are :doc:`hints </hints>`.
+#
 # 1. (5 minutes) With ``photograph(seed=1)`` a digit is misread. Which one, what is it taken for, and why? Look at it.
 # 2. (10 minutes) With ``photograph(pen=1.0)`` the strokes are thin, and a digit is misread. Mend it with
 #    ``around(F.max_pool2d, ...)``, before the digits are shrunk. Check: all 10 are right, on MNIST's network.

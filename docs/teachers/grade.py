@@ -18,11 +18,13 @@ import json
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -142,10 +144,12 @@ def answers(text: str, lesson: str, first: int, seconds: float) -> list[dict[str
         environment = {**os.environ, "PYTHONPATH": known, "PYTHONDONTWRITEBYTECODE": "1"}
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, text=True,
-            encoding="utf-8", env=environment,
+            encoding="utf-8", env=environment, start_new_session=True,
         )  # fmt: skip
         assert process.stdin is not None and process.stdout is not None
-        reader = threading.Thread(target=lambda out: [*map(lines.put, out), lines.put("")], args=[process.stdout])
+        reader = threading.Thread(
+            target=lambda out: [*map(lines.put, out), lines.put("")], args=[process.stdout], daemon=True
+        )
         reader.start()
         found: list[dict[str, Any]] = []
         try:
@@ -163,10 +167,14 @@ def answers(text: str, lesson: str, first: int, seconds: float) -> list[dict[str
         except queue.Empty:
             found.append({"verdict": "raised", "text": f"took longer than {seconds:g} s"})
         finally:
+            if hasattr(os, "killpg"):  # with all that it has started
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
             process.kill()
             process.wait()
-            reader.join()
-            process.stdout.close()
+            reader.join(5)
+            if not reader.is_alive():
+                process.stdout.close()
     return found
 
 

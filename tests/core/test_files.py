@@ -79,6 +79,7 @@ def test_a_files_mode_is_kept(tmp_path, mode):
 
 
 @POSIX
+@pytest.mark.thread_unsafe(reason="the umask is that of the whole process")
 def test_a_new_file_has_the_mode_of_new_files(tmp_path):
     before = os.umask(0o027)
     try:

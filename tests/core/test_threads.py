@@ -227,3 +227,14 @@ def test_an_error_in_one_thread_leaves_the_others_alone():
 
     alone = training(0)()
     assert at_once(training(0), fails, fails)[0] == alone
+
+
+def test_views_made_in_many_threads_are_all_known():
+    base = tg.zeros(8, 2)
+    kept = at_once(*[lambda: [base[i % 8] for i in range(1100)]] * 4)
+    shared = {id(v) for views in kept for v in views}
+    assert shared <= {id(ref()) for ref in base.version.sharers.values() if ref() is not None}
+    del kept, shared
+    for _ in range(5):
+        _ = [base.unbind() for _ in range(1000)]  # several at once, so that no count is hit exactly
+    assert len(base.version.sharers) < 40_000

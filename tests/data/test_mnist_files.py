@@ -326,6 +326,21 @@ def test_damaged_cache_is_repaired(own_cache: Path, damage: str, start_mirror: S
     assert set(mirror.asked.values()) == {2}
 
 
+@pytest.mark.parametrize("other", ["unsealed", "renamed"])
+def test_a_cache_that_holds_something_else_is_damaged(own_cache: Path, other: str, start_mirror: StartMirror) -> None:
+    mirror = start_mirror()
+    find(mirrors=network(mirror))
+    find(train=False, mirrors=network(mirror))
+    path = own_cache / "train.npz"
+    if other == "renamed":
+        path.write_bytes((own_cache / "test.npz").read_bytes())
+    else:
+        np.savez(path, images=np.zeros((5, 2, 2)), labels=np.full(7, 99.5))
+    with pytest.raises(DataError, match="found nowhere") as error:
+        find()
+    assert "train.npz is damaged" in message(error)
+
+
 @pytest.mark.parametrize("form", ["gz", "raw", "npz"])
 def test_files_put_into_the_cache_by_hand(own_cache: Path, form: str) -> None:
     if form == "npz":

@@ -324,3 +324,22 @@ def test_settings_that_cannot_be_meant_are_refused():
         with pytest.raises(error, match=message):
             call()
     assert F.batch_norm(x, *running, eps=0.0).tolist() == x.tolist()
+
+
+def test_a_class_that_brings_another_function_or_other_settings_runs_them():
+    class Doubled(nn.ReLU):
+        function = staticmethod(lambda input, inplace=False: input * 2)
+
+    class Scaled(nn.GELU):
+        function = staticmethod(lambda input, scale: input * scale)
+        settings = {"scale": 3.0}
+
+    class Own(nn.ReLU):
+        function = staticmethod(lambda input, inplace=False: input * 2)
+
+        def forward(self, input):
+            return input * 5
+
+    x = tg.tensor([-1.0, 1.0])
+    assert Doubled()(x).tolist() == [-2, 2] and Scaled()(x).tolist() == [-3, 3] and Own()(x).tolist() == [-5, 5]
+    assert Scaled(4.0)(x).tolist() == [-4, 4] and nn.ReLU()(x).tolist() == [0, 1]

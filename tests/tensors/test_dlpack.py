@@ -93,3 +93,16 @@ def test_a_captured_step_does_not_share():
     step = tg.compile(lambda x: np.from_dlpack(x).sum())
     with pytest.raises(CaptureError, match="DLPack"):
         step(tg.ones(2))
+
+
+@pytest.mark.parametrize("array", [
+    np.arange(3.0).astype(">f4"), np.arange(3.0).astype(np.longdouble), np.ma.array([1.0, 2.0], mask=[0, 1]),
+])  # fmt: skip
+def test_what_numpy_refuses_or_would_change_is_as_numpy_has_it(array):
+    try:
+        wanted = np.from_dlpack(array)
+    except Exception:
+        with pytest.raises(tg.errors.TinygradError):
+            tg.from_dlpack(array)
+    else:
+        assert type(tg.from_dlpack(array).array) is np.ndarray and tg.from_dlpack(array).tolist() == wanted.tolist()

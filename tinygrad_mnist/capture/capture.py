@@ -99,7 +99,7 @@ class Recorder(Values):
     def check_copies(self, var: Var, name: str) -> None:
         """Refuse a change of memory of which a copy stands for a view, or of that copy."""
         for source, copy in self.copied:
-            if var.version in (source, copy) and any(ref() is not None for ref in (copy.sharers or {}).values()):
+            if var.version in (source, copy) and any(ref() is not None for ref in list((copy.sharers or {}).values())):
                 raise refused(f"{name} on memory that another tensor looks at (x[i], i a tensor)", "x[i].clone()")
 
     def changes(self, var: Var, name: str) -> None:
@@ -110,7 +110,7 @@ class Recorder(Values):
         self.check_copies(var, name)
         if known.origin == "input":
             raise refused(f"{name}: a change in place of an argument", "x = x + 1 instead of x += 1, or x.clone()")
-        sharers = [ref() for ref in (var.version.sharers or {}).values()]
+        sharers = [ref() for ref in list((var.version.sharers or {}).values())]
         others = any(s is not None and s.array is not var.array for s in sharers)
         if known.origin in ("result", "constant") and (known.base is not None or others):
             raise refused(f"{name} on memory that another tensor looks at", "x = x + 1 instead of x += 1")

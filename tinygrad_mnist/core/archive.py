@@ -54,8 +54,10 @@ def write_arrays(stream: IO[bytes], arrays: dict[str, Any]) -> None:
     archive.close()
 
 
-def read_arrays(stream: IO[bytes], only: Collection[str] | None = None) -> dict[str, np.ndarray[Any, Any]]:
-    """Read the arrays of an .npz archive, or those of some names.
+def read_arrays(
+    stream: IO[bytes], only: Collection[str] | None = None, own: bool = False
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Read the arrays of an .npz archive, or those of some names. own: it must have the seal of `write_arrays`.
 
     Raises:
         ArchiveError: or whatever else zipfile and NumPy raise, if it is damaged
@@ -72,6 +74,8 @@ def read_arrays(stream: IO[bytes], only: Collection[str] | None = None) -> dict[
         }
         comment = archive.comment
     sealed = comment.startswith(SEAL) or len(comment) == len(SEAL) + 64  # whatever has become of its words
+    if own and not sealed:
+        raise ArchiveError("no sha256")
     if sealed and only is None and comment != digest(arrays):
         raise ArchiveError("content with another sha256")
     if comment != b"" and SEAL.startswith(comment[: len(SEAL)]) and len(comment) < len(SEAL):

@@ -25,15 +25,17 @@ class Changes:
 changes = Changes()
 GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 _noting = threading.Lock()  # where there is no lock of Python's own
+_sharing = threading.RLock()  # a finalizer that runs meanwhile may share as well
 
 
 class Version:
     """When one piece of memory was last changed in place, and which Vars share it."""
 
-    __slots__ = ("tick", "sharers")
+    __slots__ = ("tick", "sharers", "most")
 
     def __init__(self) -> None:
         self.tick = 0
+        self.most = 16  # sharers, dead ones among them
         self.sharers: dict[int, weakref.ref[Any]] | None = None  # by id: == compares elements
 
     def bump(self, at: int | None = None) -> None:
@@ -47,14 +49,18 @@ class Version:
 
     def share(self, *variables: Any) -> None:
         """Note that these Vars look at the same memory."""
-        if self.sharers is None:
-            self.sharers = {}
-        elif len(self.sharers) > 15 and not len(self.sharers) & (len(self.sharers) - 1):  # forget the dead, seldom
-            self.sharers = {key: ref for key, ref in self.sharers.items() if ref() is not None}
-        for v in variables:
-            self.sharers[id(v)] = weakref.ref(v)
+        with _sharing:
+            sharers = self.sharers
+            if sharers is None:
+                sharers = self.sharers = {}
+            elif len(sharers) > self.most:  # forget the dead, seldom
+                for key in [key for key, ref in list(sharers.items()) if ref() is None]:
+                    del sharers[key]
+                self.most = max(16, 2 * len(sharers))
+            for v in variables:
+                sharers[id(v)] = weakref.ref(v)
 
     def others(self, variable: Any) -> bool:
         """Tell whether a living Var other than this one looks at the memory."""
-        living = [ref() for ref in (self.sharers or {}).values()]
+        living = [ref() for ref in list((self.sharers or {}).values())]
         return any(v is not None and v is not variable for v in living)

@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+
 from ..core import bars
 from ..core.archive import read_arrays, write_arrays
 from ..core.errors import DataError
@@ -217,7 +219,9 @@ def _read(label: str, place: Path, catalogue: Catalogue, train: bool, keep: bool
     fault = ""
     try:
         with open(place / _kept_as(catalogue, train), "rb") as stream:
-            found = read_arrays(stream)
+            found = read_arrays(stream, own=True)
+        if found["part"].tobytes() != _part(catalogue, train):
+            raise DataError("it holds something else")
         return Reading(found["images"], found["labels"], str(place), catalogue.name)
     except FileNotFoundError:
         pass
@@ -238,11 +242,16 @@ def _kept_as(catalogue: Catalogue, train: bool) -> str:
     return f"{catalogue.split}{'-' * bool(catalogue.split)}{'train' if train else 'test'}.npz"
 
 
+def _part(catalogue: Catalogue, train: bool) -> bytes:
+    """Write what a file of the cache holds, which it says itself: it may have been renamed."""
+    return f"{catalogue.name} {_kept_as(catalogue, train)}".encode()
+
+
 def _keep(cache: Path, catalogue: Catalogue, train: bool, images: Bytes, labels: Bytes) -> None:
     """Put a verified part into the cache, in one atomic step; an OSError if it cannot be written."""
     cache.mkdir(parents=True, exist_ok=True)
     stream = io.BytesIO()
-    write_arrays(stream, {"images": images, "labels": labels})
+    write_arrays(stream, {"images": images, "labels": labels, "part": np.frombuffer(_part(catalogue, train), np.uint8)})
     write_whole(cache / _kept_as(catalogue, train), stream.getbuffer())
 
 

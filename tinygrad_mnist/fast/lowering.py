@@ -265,6 +265,7 @@ class Lowering(Rows):
 
 
 def knows_loop(kind: type[Any]) -> bool:
-    """Tell whether an optimizer's formula describes its `update`: no subclass has changed the latter alone."""
-    found = [next((i for i, c in enumerate(kind.__mro__) if name in vars(c)), 0) for name in ("next_steps", "update")]
-    return hasattr(kind, "next_steps") and found[0] <= found[1]
+    """Tell whether an optimizer's formula describes its `update`: no subclass has changed one of the others alone."""
+    names = ("next_steps", "next_step", "update")
+    found = [next((i for i, c in enumerate(kind.__mro__) if name in vars(c)), 0) for name in names]
+    return hasattr(kind, "next_steps") and found[0] <= min(found)

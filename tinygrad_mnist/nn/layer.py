@@ -34,8 +34,7 @@ class Layer(Module):
     def __init_subclass__(cls) -> None:
         if "function" in vars(cls):
             cls.plain = staticmethod(getattr(cls.function, "__wrapped__", cls.function))
-            if cls.forward is Layer.forward:
-                cls.forward = written(cls)  # type: ignore[method-assign]
+        cls._write()
         if "settings" not in vars(cls):
             return
         kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -44,6 +43,13 @@ class Layer(Module):
             parameters.append(inspect.Parameter(name, kind, default=value))
             kind = inspect.Parameter.KEYWORD_ONLY if name in ("dtype", "inplace") else kind  # what follows them
         cls.__signature__ = inspect.Signature(parameters)
+
+    @classmethod
+    def _write(cls) -> None:
+        """Write forward anew where a class brings what it is written from, and no forward of its own."""
+        own = {"function", "settings", "trains"} & vars(cls).keys()
+        if own and hasattr(cls, "plain") and (cls.forward is Layer.forward or hasattr(cls.forward, "written")):
+            cls.forward = written(cls)  # type: ignore[method-assign]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         for name, value in bound(type(self), args, kwargs).items():
@@ -84,6 +90,7 @@ def forward(self, *inputs, **named):
 """
     names: dict[str, Any] = {"plain": kind.plain, "collected": Layer.forward, "__name__": __name__}
     exec(compile(source, __file__, "exec"), names)
+    names["forward"].written = True
     return names["forward"]  # type: ignore[no-any-return]
 
 

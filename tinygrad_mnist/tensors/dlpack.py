@@ -35,8 +35,9 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
         wanted, hint = "an array with __dlpack__ and __dlpack_device__", "tg.tensor(data)"
         raise DTypeError("from_dlpack: this is no array.", got=shown(ext_tensor), expected=wanted, hint=hint)
     try:
-        plain = isinstance(ext_tensor, np.ndarray) and ext_tensor.dtype.kind in "fiub"
-        array = ext_tensor.view() if plain else np.from_dlpack(ext_tensor)  # NumPy 2.0 refuses its own read-only ones
+        frozen = type(ext_tensor) is np.ndarray and not ext_tensor.flags.writeable  # NumPy 2.0 refuses its own
+        held = frozen and ext_tensor.dtype.isnative and ext_tensor.dtype.char in "?bBhHiIlLqQefd"
+        array = ext_tensor.view() if held else np.from_dlpack(ext_tensor)
     except SharingError:
         raise
     except Exception as error:
