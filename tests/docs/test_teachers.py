@@ -10,6 +10,7 @@ import copy
 import csv
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -242,6 +243,18 @@ def test_endless_and_deadly_programs_cost_one_rule_each(tmp_path):
     rows = grade.grade(path, "02_tensors", seconds=2)
     assert [row["verdict"] for row in rows] == ["right", "raised", "raised"]
     assert [row["text"] for row in rows[1:]] == ["the program ended the process", "took longer than 2 s"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="another system has no fork")
+def test_what_a_program_starts_ends_with_it(tmp_path):
+    started = "    import os, time\n    if not os.fork():\n        open(%r, 'w').write(str(os.getpid()))\n"
+    started = started % str(tmp_path / "pid") + "        time.sleep(3000)\n    while True:\n        pass\n"
+    text = replaced("02_tensors", "    return g @ w.T, x.T @ g, sum_to(g, b.shape)", started)
+    (tmp_path / "02_tensors.py").write_text(text, "utf-8")
+    rows = grade.grade(tmp_path / "02_tensors.py", "02_tensors", seconds=2)
+    assert rows[-1]["text"] == "took longer than 2 s"
+    process = Path("/proc", (tmp_path / "pid").read_text(), "stat")
+    assert not process.exists() or process.read_text().rpartition(") ")[2][0] == "Z"  # it has ended
 
 
 def test_what_a_program_prints_is_no_verdict(tmp_path):

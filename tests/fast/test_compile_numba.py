@@ -216,8 +216,17 @@ def test_an_optimizer_that_changes_update_alone_is_left_to_numpy(as_python):
         def update(self, p, g, state, group):
             p -= group["lr"] * np.sign(g)
 
+    class Halved(tg.optim.SGD):
+        def next_step(self, p, state, group):
+            rule, arrays, numbers = super().next_step(p, state, group)
+            return rule, arrays, tuple(n / 2 for n in numbers)
+
+    class Own(tg.optim.SGD):
+        def __init__(self, params, lr):
+            super().__init__(params, lr)
+
     known = lowering.knows_loop
-    assert known(tg.optim.SGD) and known(tg.optim.AdamW) and not known(Signed)
+    assert known(tg.optim.SGD) and known(tg.optim.AdamW) and known(Own) and not known(Signed) and not known(Halved)
 
 
 def test_parameters_and_state_replaced_between_calls(as_python):
