@@ -51,6 +51,9 @@ OUTSIDE_U = "\n    outer = gu / line\n    gx = gx + matmul(outer - matmul(u, mat
 OUTSIDE_V = "\n    outer = swap(gv / line)\n    gx = gx + matmul(u, outer - matmul(matmul(outer, v), vh))"
 POWER = "return g * (exponent * power_scalar(x, exponent=exponent - 1)) if exponent else "
 EQUIVALENT = {
+    ("count", "return math.prod((shape[a] for a in reduced_axes(len(shape), axis)))"): "all axes are all of the shape",
+    ("count", "return math.prod(shape if shape is None else (shape[a] for a in reduced_axes(len(shape), axis)))"):
+        "all axes are all of the shape",
     ("sign_vjp_x", "return where(False, out, 0.0)"): ZERO, ("sign_vjp_x", "return where(False, x, 0.0)"): ZERO,
     ("sign_vjp_x", "return -where(False, g, 0.0)"): ZERO, ("sign_vjp_x", "return where(False, g, 0.0) * 2"): ZERO,
     ("sign_vjp_x", "return where(False, g, 0.0) * 0"): ZERO,

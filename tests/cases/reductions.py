@@ -89,7 +89,8 @@ case(R.prod, build_product, numpy_reduction(np.prod), order=3,
      torch=lambda m, x, axis, keepdims: x.prod(axis, keepdims) if axis is not None else
      x.prod().reshape((1,) * x.ndim * keepdims),
      examples=(Example((a(0, 2, 3),), 0.0, (a(6, 0, 0),), ALL),
-               Example((TABLE,), a(5, 8), (TABLE[:, ::-1],), ROWS)))  # fmt: skip
+               Example((TABLE,), a(5, 8), (TABLE[:, ::-1],), ROWS),
+               Example((TABLE,), a(5, 8), (TABLE[:, ::-1],), ROWS | {"axis": -1})))  # fmt: skip
 
 
 def build_share_of_extreme(d: Draw) -> Call:

@@ -221,6 +221,6 @@ def others(x: Any, axis: int | None) -> Any:
     if n < 2:
         return where(False, x, 1.0)
     a, b, rest = (getitem(x, index=(*lead, slice(i, j))) for i, j in ((0, half), (half, 2 * half), (2 * half, n)))
-    found = others(cat(a * b, rest, axis=axis) if n % 2 else a * b, axis)
+    found = others(cat(a * b, rest, axis=axis), axis)
     top, last = (getitem(found, index=(*lead, part)) for part in (slice(half), slice(half, None)))
     return cat(top * b, top * a, last, axis=axis)
