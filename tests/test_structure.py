@@ -23,7 +23,7 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 # data, viz and optim (but for averages of models) do not know nn, nor each other.
 FLOORS = {
     "core/errors": 0, "core/examples": 0, "core/device": 0.1, "backends": 0.2, "core/backend": 0.2,
-    "core/locks": 0, "core/bars": 0.1, "core/files": 0.1, "core/archive": 0.3, "kernels": 1,
+    "core/locks": 0, "core/syntax": 0, "core/bars": 0.1, "core/files": 0.1, "core/archive": 0.3, "kernels": 1,
     "core/torch_names": 0, "core/failure": 2.1, "core/calls": 2.2, "core/absent": 2.3,
     "core/scope": 1, "core/reprs": 1.1, "core/versions": 1, "core/draws": 1.1, "core/mode": 1.1,
     "core/explain": 1.1, "core/lines": 1.2, "core/numbers": 1.2, "core/card": 1.3, "core/graph": 2, "core/primitive": 3,
@@ -218,6 +218,11 @@ def test_capture_is_asked_for_at_few_places():
     asks = {f: sum("state.recorder" in line for line in f.read_text(encoding="utf-8").splitlines()) for f in FILES}
     assert sum(asks.values()) <= 31
     assert asks[PACKAGE / "core" / "engine.py"] + asks[PACKAGE / "tensors" / "tensor.py"] <= 8
+
+
+def test_python_is_parsed_at_one_place():  # which knows what threads do to it
+    asks = {name for name, f in zip(NAMES, FILES, strict=True) if "ast.parse(" in f.read_text(encoding="utf-8")}
+    assert asks == {"core/syntax.py"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

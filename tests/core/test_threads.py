@@ -6,6 +6,8 @@ the search for NaN.
 
 from __future__ import annotations
 
+import ast
+import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist.core.lines import FIRST, Lines
+from tinygrad_mnist.core.syntax import parsed
 from tinygrad_mnist.core.versions import Version, changes, tick
 from tinygrad_mnist.kernels import parallel, softmax
 
@@ -238,3 +241,29 @@ def test_views_made_in_many_threads_are_all_known():
     for _ in range(5):
         _ = [base.unbind() for _ in range(1000)]  # several at once, so that no count is hit exactly
     assert len(base.version.sharers) < 40_000
+
+
+class Parsing:
+    """Garbage that parses when it is collected: what another thread may do while this one makes a tree."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        ast.parse("1")
+
+
+def test_parsing_is_not_stopped_by_what_else_is_parsed() -> None:
+    """Until Python 3.12 it is a SystemError, and the first optimizers of two threads could meet it."""
+    text = "p = p - lr * (m / (sqrt(v) + eps))\n" * 100
+    expected, before = ast.dump(ast.parse(text)), gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(50):
+            Parsing()
+            assert ast.dump(parsed(text)) == expected
+    finally:
+        gc.set_threshold(*before)
+        gc.collect()
+    with pytest.raises(SyntaxError, match="a formula"):
+        parsed("p = (", name="a formula")

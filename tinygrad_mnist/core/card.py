@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from .syntax import parsed
+
 CO_VARARGS, CO_VARKEYWORDS = 4, 8  # flags of a function with *args, **kwargs
 MEMORY = ("out", "saved")  # arguments of a forward that are no data: where results are to go
 BATCHES = ("elements", "matrices", "leading", "axis", "shape")
@@ -108,7 +110,7 @@ def check_settings(name: str, loop: Any, static: Iterable[str]) -> None:
 def check_loop(name: str, loop: str, known: tuple[str, ...]) -> None:
     """Raise unless a loop is an expression of what it may know."""
     functions: set[ast.AST] = set()
-    for node in ast.walk(ast.parse(loop.strip(), f"<the loop of {name}>", "eval")):  # from the outside in
+    for node in ast.walk(parsed(loop.strip(), "eval", f"<the loop of {name}>")):  # from the outside in
         fits = isinstance(node, SPELLING)
         if isinstance(node, ast.Call):
             functions |= {node.func} if isinstance(node.func, ast.Name) and node.func.id == "abs" else set()

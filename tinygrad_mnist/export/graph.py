@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ExportError
+from ..core.syntax import parsed
 
 OPSET = 20
 FORMULAS = {  # of the functions in loops, of x or of a and b
@@ -120,7 +121,7 @@ class Graph:
                 return self.formula(FORMULAS[name], dtype, axes, **named(args))
             return self.add(OPERATORS.get(name, name.capitalize()), *args, *[axes] * (name == "mean"))
 
-        return of(ast.parse(text, mode="eval").body)
+        return of(parsed(text, "eval").body)
 
 
 def named(args: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import math
 import textwrap
 from typing import Any
 
+from ..core.syntax import parsed
 from ..kernels import loops
 from .images import ImageTasks
 
@@ -24,7 +25,7 @@ class Spelling(ast.NodeTransformer):
 
     def spelled(self, loop: str) -> str:
         """Write it."""
-        tree = ast.parse(loop.strip(), mode="eval")
+        tree = parsed(loop.strip(), "eval")
         for node in ast.walk(tree):
             self.asked |= {getattr(node, "test", None), *getattr(node, "values", ())}
             self.asked |= {node.operand} if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not) else set()

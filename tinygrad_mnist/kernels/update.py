@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.backend import Array
+from ..core.syntax import parsed
 from .parallel import for_each, is_awake
 from .scratch import scratch
 
@@ -44,7 +45,7 @@ def compiled(kind: str, formula: str, letters: str, true: frozenset[str] = froze
     Args:
         true: the settings that are not 0, of those that the formula's conditions ask for
     """
-    tree = Choices(true).visit(ast.parse(textwrap.dedent(formula)))
+    tree = Choices(true).visit(parsed(textwrap.dedent(formula)))
     names = {"p", "g", *letters}
     writer, numbers, loop = Calls(names), Numbers(names), ["for i in range(len(p)):"]
     for line in tree.body:
@@ -175,7 +176,7 @@ class Calls:
 
 def asked(formula: str) -> list[str]:
     """List the settings that the conditions of a formula ask for."""
-    tests = [x.test for x in ast.walk(ast.parse(textwrap.dedent(formula))) if isinstance(x, ast.If | ast.IfExp)]
+    tests = [x.test for x in ast.walk(parsed(textwrap.dedent(formula))) if isinstance(x, ast.If | ast.IfExp)]
     return sorted(set().union(*map(names_in, tests)))
 
 

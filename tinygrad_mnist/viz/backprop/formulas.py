@@ -18,6 +18,7 @@ import numpy as np
 
 from ...core.faults import argument
 from ...core.graph import Node
+from ...core.syntax import parsed
 from ..label import setting
 
 
@@ -185,9 +186,7 @@ def written(rule: Callable[..., Any], name: str) -> str:
     return ""
 
 
-@functools.lru_cache(maxsize=16)
-def _parsed(source: str) -> ast.Module:
-    return ast.parse(source)
+_parsed = functools.lru_cache(maxsize=16)(parsed)
 
 
 def spelled_number(x: Any) -> str:
