@@ -1,13 +1,14 @@
 """Plant one mistake at a time in every rule of every primitive, and in what rules call, and see whether it is noticed.
 
-    python tests/mutate_rules.py                 all of them, less than a minute on two cores
+    python tests/mutate_rules.py                 all of them, five minutes on two cores
     python tests/mutate_rules.py --only divide   the rules of one primitive
     python tests/mutate_rules.py --list          print the mutants without running them
 
 A mutant flips a sign, drops a factor, term or argument, swaps arguments, operators, names or a comparison, or changes
 a constant. It is compiled and put into `primitive.rules` in this process; no file changes. It is killed if an example
 of the Case, a check of the rule itself, or a numeric derivative of order 1 or 2 disagrees; if none of the primitive's
-own Cases does, all other Cases get a try. A mutant that survives is a hole in the tests: the exit status says so.
+own Cases does, all other Cases get a try. It is killed too if it takes memory or time without end. A mutant that
+survives is a hole in the tests: the exit status says so.
 """
 
 from __future__ import annotations
@@ -18,15 +19,19 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two processes, one core ea
 
 import argparse
 import ast
+import contextlib
 import copy
 import functools
+import importlib
 import inspect
 import multiprocessing
+import signal
 import sys
 import textwrap
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +45,7 @@ from strategies import seeded
 from tinygrad_mnist.core.primitive import Primitive, registry
 
 SEEDS = range(10)
+MOST_BYTES, MOST_SECONDS = 4 << 30, 300  # that the checks of one mutant may take; usual are 0.3 GB and a second
 
 # Mutants that compute the same for every input: (function, its changed statement) -> why it makes no difference.
 SHAPE = "they have as many of that axis"
@@ -370,9 +376,38 @@ def killer(mutant: Mutant, checks: Callable[[Case], Iterator[Callable[[], None]]
     own = [c for c in CASES.values() if c.primitive in users]
     others = [c for c in CASES.values() if c.order and c not in own]
     try:
-        return next((case.name for case in [*own, *others] if notices(case, checks)), None)
+        with in_time():
+            return next((case.name for case in [*own, *others] if notices(case, checks)), None)
+    except TimeoutError:
+        return [*own, *others][0].name
     finally:
         restore()
+
+
+@contextlib.contextmanager
+def in_time() -> Iterator[None]:
+    """Raise TimeoutError, where the system has such a clock, when MOST_SECONDS are over."""
+
+    def late(*_: Any) -> None:
+        raise TimeoutError
+
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, MOST_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def in_memory() -> None:
+    """Have this process end in MemoryError, where the system can, before it takes the memory of all."""
+    with contextlib.suppress(ImportError):
+        resource = importlib.import_module("resource")
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def notices(case: Case, checks: Callable[[Case], Iterator[Callable[[], None]]] = checks_of) -> bool:
@@ -429,8 +464,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"FAILS WITHOUT A MUTANT  {', '.join(broken)}")
         return 1
     if options.workers > 1:
-        with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
-            killers = pool.map(killer, mutants, chunksize=8)
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(options.workers, spawn, in_memory) as pool:  # a worker that dies is an error
+            killers = list(pool.map(killer, mutants, chunksize=8))
     else:
         killers = [killer(m) for m in mutants]
     return report(mutants, killers, time.perf_counter() - start)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -47,6 +51,27 @@ def test_a_case_that_fails_by_itself_kills_nothing(capsys: Any, monkeypatch: Any
     assert mutate_rules.main(["--only", "exp", "--workers", "1"]) == 1
     out = capsys.readouterr().out
     assert out == "FAILS WITHOUT A MUTANT  exp\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no such clock")
+def test_what_runs_without_end_is_killed(monkeypatch: Any) -> None:
+    def endless() -> None:
+        while True:
+            pass
+
+    mutant = mutate_rules.all_mutants(["exp"])[0]
+    monkeypatch.setattr(mutate_rules, "MOST_SECONDS", 0.2)
+    assert mutate_rules.killer(mutant, lambda case: iter([endless])) == "exp"
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not keep to such a limit")
+def test_what_takes_memory_without_end_is_an_error_of_its_own() -> None:
+    program = "import mutate_rules; mutate_rules.in_memory(); bytearray(8 << 30)"
+    places = os.pathsep.join(filter(None, sys.path))
+    run = [sys.executable, "-c", program]
+    done = subprocess.run(run, env={**os.environ, "PYTHONPATH": places}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and done.stderr.strip().endswith("MemoryError"), done.stderr
 
 
 def test_the_mistakes_are_of_every_kind() -> None:
