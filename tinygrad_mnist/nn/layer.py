@@ -34,7 +34,6 @@ class Layer(Module):
     def __init_subclass__(cls) -> None:
         if "function" in vars(cls):
             cls.plain = staticmethod(getattr(cls.function, "__wrapped__", cls.function))
-        cls._write()
         if "settings" not in vars(cls):
             return
         kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -44,13 +43,6 @@ class Layer(Module):
             kind = inspect.Parameter.KEYWORD_ONLY if name in ("dtype", "inplace") else kind  # what follows them
         cls.__signature__ = inspect.Signature(parameters)
 
-    @classmethod
-    def _write(cls) -> None:
-        """Write forward anew where a class brings what it is written from, and no forward of its own."""
-        own = {"function", "settings", "trains"} & vars(cls).keys()
-        if own and hasattr(cls, "plain") and (cls.forward is Layer.forward or hasattr(cls.forward, "written")):
-            cls.forward = written(cls)  # type: ignore[method-assign]
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         for name, value in bound(type(self), args, kwargs).items():
             if name in BUFFERS:
@@ -59,39 +51,21 @@ class Layer(Module):
                 setattr(self, name, value)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        given = named
-        if self.settings:
-            given |= {name: getattr(self, name) for name in self.settings}
+        for name in self.settings:
+            named[name] = getattr(self, name)
         if self.trains:
-            given["training"] = self.training
+            named["training"] = self.training
         try:
-            return type(self).plain(*inputs, **given)
+            return type(self).plain(*inputs, **named)
         except TypeError:
             pass
-        return type(self).function(*inputs, **given)
+        return type(self).function(*inputs, **named)
 
     def extra_repr(self) -> str:
         """Name the settings that PyTorch names."""
         parts = [self.shown.format(**vars(self))] if self.shown else []
         inplace = vars(self).get("inplace") and "inplace" not in self.shown
         return ", ".join([*parts, "inplace=True"] if inplace else parts)
-
-
-def written(kind: type[Layer]) -> Callable[..., Any]:
-    """Write forward with each setting by name: to collect them at each call takes a fifth of the time of a ReLU."""
-    given = [f"{name}=self.{name}" for name in kind.settings] + ["training=self.training"] * kind.trains
-    source = f"""
-def forward(self, *inputs, **named):
-    try:
-        return plain({", ".join(["*inputs", *given, "**named"])})
-    except TypeError:
-        pass
-    return collected(self, *inputs, **named)
-"""
-    names: dict[str, Any] = {"plain": kind.plain, "collected": Layer.forward, "__name__": __name__}
-    exec(compile(source, __file__, "exec"), names)
-    names["forward"].written = True
-    return names["forward"]  # type: ignore[no-any-return]
 
 
 class Learned(Layer):
