@@ -151,3 +151,5 @@ def test_large_arrays_of_slopes_weights_and_factors_match_their_definitions(dtyp
         found = multiply_up(near, axis, False)
         np.testing.assert_allclose(found, np.prod(near.astype(np.float64), axis), rtol=1e-3)
     assert same(x[1:], x[1:].copy()) and not same(x, x) and not same(y, np.where(y == y[-1, -1], 0, y))
+    long = np.array([2**60 + 1, 3])
+    assert same(long, long.astype(np.float64)) and not same(long, long - 1)  # as np.equal compares two dtypes
