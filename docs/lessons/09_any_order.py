@@ -40,7 +40,7 @@ assert (first.item(), second.item(), third.item()) == (12, 12, 6)
 # %%
 # The first derivative has a graph: a formula like any other, *3x²*, read from ``x`` to the end.
 
-tg.viz.graph(first)
+tg.viz.graph(first, names={"x": x})
 
 # %%
 # Without ``create_graph=True`` the record is missing. A second derivative is refused, with what to do:
@@ -68,7 +68,7 @@ figure = Figure(figsize=(7, 3), layout="constrained")
 axes = figure.subplots()
 for order, curve in enumerate(curves):
     axes.plot(points.detach().numpy(), curve.detach().numpy(), label="tanh" + "'" * order)
-axes.legend()
+axes.legend(loc="upper center")
 figure
 
 # %%

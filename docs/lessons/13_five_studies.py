@@ -86,7 +86,7 @@ for colour, way in zip(COLOURS, WAYS, strict=True):
     print(f"{way:13} saturated {shares}; accuracy after 60 steps {curve[-1]:.2f}")
 left.set(xlabel="|tanh output| before training", yscale="log")
 right.set(xlabel="step", ylabel="test accuracy")
-right.legend()
+figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4)
 assert saturated["xavier"][0] < 0.05
 assert saturated["xavier"][1] > 0.9  # unscaled pixels saturate even the best start
 assert reached["xavier"] > reached["normal, sd 1"] > reached["zeros"]
@@ -241,7 +241,7 @@ for colour, (name, how) in zip(COLOURS, RULES.items(), strict=False):
     ends[name] = np.mean(losses[-12:])
     axes.plot(losses, color=colour, label=f"{name}: {ends[name]:.2f} at the end")
 axes.set(xlabel="step", ylabel="loss")
-axes.legend()
+figure.legend(loc="outside lower center", ncols=2)
 print({name: f"{end:.2f}" for name, end in ends.items()})
 assert ends["momentum"] < ends["plain"] / 1.5 and ends["plain"] < ends["as written"]
 assert abs(ends["momentum"] - ends["rate 1.0"]) < 0.03
