@@ -422,6 +422,14 @@ def notices(case: Case, checks: Callable[[Case], Iterator[Callable[[], None]]] =
     return False
 
 
+def counted(found: Iterator[str | None], count: int) -> Iterator[str | None]:
+    """Show on a terminal how many of so many are there."""
+    for i, each in enumerate(found, 1):
+        if sys.stderr.isatty() and (i % 20 == 0 or i == count):
+            print(f"\r{i} of {count}", end="\n" * (i == count), file=sys.stderr, flush=True)
+        yield each
+
+
 def report(mutants: list[Mutant], killers: list[str | None], seconds: float) -> int:
     """Print the survivors and the score; give the exit status."""
     equivalent = [(m, k) for m, k in zip(mutants, killers, strict=True) if m.equivalent]
@@ -466,9 +474,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.workers > 1:
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(options.workers, spawn, in_memory) as pool:  # a worker that dies is an error
-            killers = list(pool.map(killer, mutants, chunksize=8))
+            killers = [*counted(pool.map(killer, mutants, chunksize=8), len(mutants))]
     else:
-        killers = [killer(m) for m in mutants]
+        killers = [*counted(map(killer, mutants), len(mutants))]
     return report(mutants, killers, time.perf_counter() - start)
 
 
