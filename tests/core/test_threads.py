@@ -253,6 +253,28 @@ class Parsing:
         ast.parse("1")
 
 
+def test_a_draw_of_another_thread_during_a_capture_is_told():
+    done = threading.Event()
+
+    def draws() -> None:
+        while not done.is_set():
+            tg.rand(3)
+
+    def step(x: tg.Tensor) -> tg.Tensor:
+        for _ in range(3000):
+            x = x * 1
+        return x
+
+    def captures() -> None:
+        try:
+            with pytest.raises(tg.errors.CaptureError, match="if another thread drew meanwhile, give that thread a"):
+                tg.compile(step)(tg.ones(3))
+        finally:
+            done.set()
+
+    at_once(draws, captures)
+
+
 def test_parsing_is_not_stopped_by_what_else_is_parsed() -> None:
     """Until Python 3.12 it is a SystemError, and the first optimizers of two threads could meet it."""
     text = "p = p - lr * (m / (sqrt(v) + eps))\n" * 100

@@ -23,7 +23,7 @@ from ..core.versions import Version, tick
 from ..ops import elementwise, promotion
 from .guards.dice import Dice
 from .guards.guard import Guard
-from .guards.watch import DRAW_INSTEAD, OUTSIDE, Watch, refused, watched
+from .guards.watch import OR_BESIDE, OUTSIDE, Watch, refused, watched
 from .program import Array, Instruction, Program, Value
 from .values import TAKEN, Values
 from .way import CapturedWay
@@ -268,7 +268,7 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
         del state.before[depth:]
     for generator in recorder.dice.rolled():
         label = next((label for g, label in guard.dice if g is generator), "random")
-        raise refused("a draw from NumPy's random", DRAW_INSTEAD, guard.place_of(label))
+        raise refused("a draw from NumPy's random", OR_BESIDE, guard.place_of(label))
     if default_generator.numpy is not recorder.generator:
         raise refused("a new seed", "seed before the step", guard.place_of("manual_seed"))
     unsafe = guard.not_to_be_compared()

@@ -27,6 +27,7 @@ STANDARD = sys.stdlib_module_names - {"__main__"}
 LIBRARY = STANDARD | {"numpy", ROOM}
 FILES = {"open", "write", "read"}  # what not even this package may do inside a step
 DRAW_INSTEAD = "draw with tg.rand, tg.randn or dropout, or pass the number in"
+OR_BESIDE = f"{DRAW_INSTEAD}; if another thread drew meanwhile, give that thread a generator of its own"
 OUTSIDE = "do it outside the step, and pass in what it gives"
 # what depends on settings, on who calls, or on a module's name: functions of Python and NumPy that only these may call
 ASKING = {
