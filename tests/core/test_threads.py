@@ -19,6 +19,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
+from tinygrad_mnist.capture.guards import dice
 from tinygrad_mnist.core.lines import FIRST, Lines
 from tinygrad_mnist.core.syntax import parsed
 from tinygrad_mnist.core.versions import Version, changes, tick
@@ -243,6 +244,53 @@ def test_views_made_in_many_threads_are_all_known():
     assert len(base.version.sharers) < 40_000
 
 
+def disturbed(compiled: Callable[[], list[Any]]) -> list[Any]:
+    """Capture, verify and replay a step while another thread draws from all generators that threads share."""
+    done = threading.Event()
+
+    def draws() -> None:
+        while not done.is_set():
+            tg.rand(3)
+            np.random.rand()
+
+    def captures() -> list[Any]:
+        try:
+            return compiled()
+        finally:
+            done.set()
+
+    return at_once(draws, captures)[1]
+
+
+def steps_that_draw() -> list[Any]:
+    """Compile a function and a model that draw; give how many of their numbers were dropped."""
+    drop = nn.Sequential(*[nn.Dropout(0.5)] * 30)
+
+    def step(x: tg.Tensor) -> tg.Tensor:
+        for _ in range(100):
+            x = nn.functional.dropout(x, 0.01)
+        return x
+
+    x = tg.ones(50, requires_grad=True)
+    results = [f(t) for f, t in ((tg.compile(step), x.detach()), (tg.compile(drop), x)) for _ in range(3)]
+    for y in results[3:]:
+        y.sum().backward()
+    return [(y == 0).sum().item() for y in results]
+
+
+@pytest.mark.skipif(not isinstance(dice.lock_of(np.random.mtrand._rand), dice.REENTRANT), reason="NumPy before 2.4")
+def test_draws_of_other_threads_wait_until_a_step_is_captured():
+    for _ in range(4):
+        found = disturbed(steps_that_draw)
+        assert all(5 < n < 50 for n in found[:3]) and found[3:] == [50] * 3
+
+
+def test_where_draws_cannot_wait_a_capture_that_they_disturb_says_so(monkeypatch):
+    monkeypatch.setattr(dice, "REENTRANT", type(None))  # as before NumPy 2.4
+    with pytest.raises(tg.errors.CaptureError, match="if another thread drew meanwhile, give that thread a generator"):
+        disturbed(steps_that_draw)
+
+
 class Parsing:
     """Garbage that parses when it is collected: what another thread may do while this one makes a tree."""
 
@@ -251,28 +299,6 @@ class Parsing:
 
     def __del__(self) -> None:
         ast.parse("1")
-
-
-def test_a_draw_of_another_thread_during_a_capture_is_told():
-    done = threading.Event()
-
-    def draws() -> None:
-        while not done.is_set():
-            tg.rand(3)
-
-    def step(x: tg.Tensor) -> tg.Tensor:
-        for _ in range(3000):
-            x = x * 1
-        return x
-
-    def captures() -> None:
-        try:
-            with pytest.raises(tg.errors.CaptureError, match="if another thread drew meanwhile, give that thread a"):
-                tg.compile(step)(tg.ones(3))
-        finally:
-            done.set()
-
-    at_once(draws, captures)
 
 
 def test_parsing_is_not_stopped_by_what_else_is_parsed() -> None:

@@ -46,7 +46,7 @@ class Recorder(Values):
         self.written: set[Value] = set()
         self.outer = state.around
         self.generator = default_generator.numpy
-        self.dice = Dice([self.generator, np.random.mtrand._rand, *(g for g, _ in guard.dice)])
+        self.dice = Dice(g for g, _ in guard.dice)
         self.inputs = [self.new(x.array, "input", i, name=n) for i, (n, x) in enumerate(inputs.items())]
 
     # ------------------------------------------------------------ what is told: computation
@@ -260,13 +260,13 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
         state.recorder, state.around = recorder, recorder.around
         # The lock of slots_watched is taken and given back outside `watched`: a profiler is Python code that runs
         # before each call, so that a Ctrl-C inside it would keep a lock from being released, or a mode from being left.
-        with slots_watched():
+        with recorder.dice, slots_watched():
             result = watched(function, Watch(guard.runs, guard.layer_runs))
     finally:
         state.recorder, state.around = None, recorder.outer
         state.recording, state.scope = recording, scope
         del state.before[depth:]
-    for generator in recorder.dice.rolled():
+    for generator in recorder.dice.by_hand:
         label = next((label for g, label in guard.dice if g is generator), "random")
         raise refused("a draw from NumPy's random", OR_BESIDE, guard.place_of(label))
     if default_generator.numpy is not recorder.generator:

@@ -1,26 +1,49 @@
 """NumPy's generators, of whose draws Python tells no profiler: their state shows them.
 
-Look next at watch.py.
+Of whose hand it was the state says nothing: other threads wait with their draws as long as one looks. Before NumPy 2.4
+a generator's lock does not know who holds it, so that they cannot wait. Look next at watch.py.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
-from ...core.backend import Array, isolated
+from ...core.backend import Array, default_generator, isolated
 
 NumpySource = np.random.Generator | np.random.RandomState
+REENTRANT = type(threading.RLock())
 
 
 class Dice:
-    """NumPy's generators that a step can reach: has it drawn from one by hand, which nothing tells of?"""
+    """NumPy's generators that a step can reach: has it drawn from one by hand, which nothing tells of?
 
-    def __init__(self, generators: Iterable[NumpySource]) -> None:
-        self.now = {id(g): (g, state_of(g)) for g in generators}
+    `with dice:` has other threads wait before they draw from them.
+    """
+
+    def __init__(self, others: Iterable[NumpySource] = ()) -> None:
+        self.generators = [default_generator.numpy, np.random.mtrand._rand, *sorted(others, key=id)]
+        self.now: dict[int, tuple[NumpySource, Any]] = {}
         self.by_hand: list[NumpySource] = []
+        self.held = ExitStack()
+
+    def __enter__(self) -> None:
+        with ExitStack() as held:
+            for lock in map(lock_of, self.generators):  # all threads in one order, so that no two wait for each other
+                if isinstance(lock, REENTRANT):
+                    held.enter_context(lock)
+            self.now = {id(g): (g, state_of(g)) for g in self.generators}
+            self.held = held.pop_all()
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self.by_hand += [g for g, state in self.now.values() if not alike(state_of(g), state)]
+        finally:
+            self.held.close()
 
     def drawn(self, fill: Callable[..., None], generator: Any, settings: dict[str, Any], out: Array) -> None:
         """Follow a draw that tensors were made of: whatever else has moved the generator was done by hand."""
@@ -32,9 +55,10 @@ class Dice:
                 self.by_hand.append(generator)
         self.now[id(generator)] = generator, state_of(generator)
 
-    def rolled(self) -> list[NumpySource]:
-        """List the generators from which something was drawn by hand."""
-        return self.by_hand + [g for g, state in self.now.values() if not alike(state_of(g), state)]
+
+def lock_of(generator: NumpySource) -> Any:
+    """Give the lock that a generator takes for each draw."""
+    return (generator.bit_generator if isinstance(generator, np.random.Generator) else generator._bit_generator).lock
 
 
 def state_of(generator: NumpySource) -> Any:

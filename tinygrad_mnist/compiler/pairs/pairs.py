@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from ...capture.forms import filled, identities, signature
+from ...capture.guards.dice import Dice
 from ...capture.guards.watch import refused
 from ...capture.program import Program, Value
 from ...capture.step import Captured, captured
@@ -45,7 +46,10 @@ class Pairs(Compiled):
             key = signature(args, tensors, numbers), named
             pair = self.plan_for(key, numbers)
             if pair is None:
-                return self.capture(key, tensors, numbers, args, kwargs)
+                with Dice():  # it runs twice, with the same draws
+                    pair, result = self.capture(key, tensors, numbers, args, kwargs)
+                if pair.replay is not None:
+                    return result
             if pair.replay is None:
                 return self.function(*args, **kwargs)
             self.latest = pair
@@ -71,7 +75,7 @@ class Pairs(Compiled):
         return filled(pair.form, pair.placed(made, tensors))
 
     def capture(self, key: Hashable, tensors: list[Any], numbers: list[Any], args: Any, kwargs: Any) -> Any:
-        """Keep a pair for calls like this one; run the model for the caller, and compare the two."""
+        """Keep a pair for calls like this one, and give it; run the model for the caller, and compare the two."""
         guard, inputs, names, new_args, new_kwargs = self.prepared(args, kwargs)
         for x in inputs.values():
             x.node = None
@@ -99,7 +103,7 @@ class Pairs(Compiled):
         pair.numbers, pair.names, pair.asked = numbers, names, asked
         if pair.replay is None:
             self.keep(key, pair)
-            return self.function(*args, **kwargs)
+            return pair, None
         used = set(map(id, pair.states))
         guard.hold_shapes((v.source, v.name) for v in read if id(v.source) not in used)
         twin = pair.replay.twin()
@@ -108,7 +112,7 @@ class Pairs(Compiled):
         self.keep(key, pair)
         for other in [p for p in before_it if p.is_lacking and p.numbers == numbers]:
             self.forget(key, other)
-        return Listener(pair).listening(self.part, graft(result, leaves, tensors), outputs)
+        return pair, Listener(pair).listening(self.part, graft(result, leaves, tensors), outputs)
 
     def compare(self, pair: Pair, twin: Any, tensors: list[Any], own: list[Var], leaves: dict[int, Var]) -> list[Var]:
         """Run all halves on copies, and compare what they give or leave with what the model itself did: its outputs."""
