@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -121,6 +122,27 @@ def leaves_no_trace() -> Iterator[None]:
     np.seterr(**numpy_errors)
     if leaks:
         pytest.fail("; ".join(leaks))
+
+
+@pytest.fixture(autouse=True)
+def draws_beside(request) -> Iterator[None]:
+    """Draw from the default generator all the time where tests run in threads (--parallel-threads): what relies on its
+    state shows at once, not one time in fifty."""
+    alone = str(request.config.getoption("parallel_threads", 1)) in ("0", "1")
+    if alone or request.node.get_closest_marker("thread_unsafe"):
+        yield
+        return
+    done = threading.Event()
+
+    def draws() -> None:
+        while not done.wait(3e-4):
+            backend.default_generator.numpy.random()
+
+    thread = threading.Thread(target=draws)
+    thread.start()
+    yield
+    done.set()
+    thread.join()
 
 
 @pytest.fixture(scope="session")

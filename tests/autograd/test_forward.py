@@ -14,7 +14,7 @@ NEAR = {"rtol": 1e-10, "atol": 1e-11}
 SEEDS = range(6)
 REFUSED = {  # by vmap: what looks at values, changes them in place or draws numbers
     *"bernoulli bernoulli_ multinomial masked_fill_ scatter_ scatter_add_ index_add_ index_copy_ index_fill_".split(),
-    *"index_put_ tril_ triu_ addmm_ gaussian_nll_loss".split(), "in place", "many in place",
+    *"index_put_ tril_ triu_ addmm_ gaussian_nll_loss".split(), "in place", "many in place", "dropout (composed)",
 }
 
 
@@ -89,8 +89,8 @@ def test_a_batch_is_as_its_examples(case):
             try:
                 got = tg.func.vmap(f)(*map(Tensor, batch))
             except TinygradError as error:
-                assert str(error).startswith("vmap: ") and case.name.removesuffix(" (composed)") in REFUSED
+                assert str(error).startswith("vmap: ") and {case.name, case.name.removesuffix(" (composed)")} & REFUSED
                 return
             assert got.dtype == want[0].dtype
             np.testing.assert_allclose(got.array, np.stack([w.array for w in want]), **NEAR)
-    assert case.name.removesuffix(" (composed)") not in REFUSED
+    assert not {case.name, case.name.removesuffix(" (composed)")} & REFUSED

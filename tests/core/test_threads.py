@@ -244,8 +244,8 @@ def test_views_made_in_many_threads_are_all_known():
     assert len(base.version.sharers) < 40_000
 
 
-def disturbed(compiled: Callable[[], list[Any]]) -> list[Any]:
-    """Capture, verify and replay a step while another thread draws from all generators that threads share."""
+def disturbed(work: Callable[[], list[Any]]) -> list[Any]:
+    """Work while another thread draws from all generators that threads share."""
     done = threading.Event()
 
     def draws() -> None:
@@ -253,13 +253,13 @@ def disturbed(compiled: Callable[[], list[Any]]) -> list[Any]:
             tg.rand(3)
             np.random.rand()
 
-    def captures() -> list[Any]:
+    def works() -> list[Any]:
         try:
-            return compiled()
+            return work()
         finally:
             done.set()
 
-    return at_once(draws, captures)[1]
+    return at_once(draws, works)[1]
 
 
 def steps_that_draw() -> list[Any]:
@@ -278,11 +278,20 @@ def steps_that_draw() -> list[Any]:
     return [(y == 0).sum().item() for y in results]
 
 
-@pytest.mark.skipif(not isinstance(dice.lock_of(np.random.mtrand._rand), dice.REENTRANT), reason="NumPy before 2.4")
+@pytest.mark.skipif(not isinstance(np.random.PCG64().lock, dice.REENTRANT), reason="NumPy before 2.4")
 def test_draws_of_other_threads_wait_until_a_step_is_captured():
     for _ in range(4):
         found = disturbed(steps_that_draw)
         assert all(5 < n < 50 for n in found[:3]) and found[3:] == [50] * 3
+
+
+def test_vmap_counts_the_draws_of_its_own_thread():
+    def squares() -> list[Any]:
+        return [tg.func.vmap(lambda x: (x * x).sum())(tg.ones(4, 3)).tolist() for _ in range(100)]
+
+    assert disturbed(squares) == [[3.0] * 4] * 100
+    with pytest.raises(tg.errors.GradientError, match="drew random numbers"):
+        disturbed(lambda: [tg.func.vmap(nn.functional.dropout)(tg.ones(4, 3))])
 
 
 def test_where_draws_cannot_wait_a_capture_that_they_disturb_says_so(monkeypatch):

@@ -412,6 +412,7 @@ def run(kind, backend, change, steps):
     return found
 
 
+@pytest.mark.thread_unsafe(reason="seeds the generator that all threads share")
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("kind", CHANGES)
 @pytest.mark.parametrize("what", ["by hand", "in place", "one cycle"])

@@ -9,9 +9,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..core.backend import default_generator
 from ..core.errors import ArgumentError, GradientError, ShapeError
 from ..core.graph import Var
+from ..core.scope import state
 from ..core.through import calls_through
 from ..functions import cat
 from ..ops.broadcast import broadcast_to
@@ -93,8 +93,8 @@ def _run(
             continue
         levels, value = (x.levels, x.value) if isinstance(x, Batched) else ((), x)
         inside.append(batched(moved(value, len(levels) + d, len(levels)), (*levels, level)))
-    state = default_generator.numpy.bit_generator.state if randomness == "error" else None
-    running.sizes[level] = size
+    drawn, plainly = state.draws, state.plainly
+    running.sizes[level], state.plainly = size, True
     try:
         with calls_through(handle):
             args, kwargs = build(inside)
@@ -103,7 +103,8 @@ def _run(
             done = [_outside(y, d, level, size) for y, d in zip(results, spread(out_dims, out), strict=True)]
     finally:
         del running.sizes[level]
-    if state is not None and default_generator.numpy.bit_generator.state != state:
+        state.plainly = plainly
+    if randomness == "error" and state.draws != drawn:
         raise GradientError(
             "vmap: the function drew random numbers.", hint="randomness='same' for all examples, or 'different'"
         )

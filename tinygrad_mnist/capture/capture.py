@@ -45,7 +45,6 @@ class Recorder(Values):
         self.copied: list[tuple[Version, Version]] = []  # versions of memory, and of copies that stand for views of it
         self.written: set[Value] = set()
         self.outer = state.around
-        self.generator = default_generator.numpy
         self.dice = Dice(g for g, _ in guard.dice)
         self.inputs = [self.new(x.array, "input", i, name=n) for i, (n, x) in enumerate(inputs.items())]
 
@@ -269,8 +268,6 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
     for generator in recorder.dice.by_hand:
         label = next((label for g, label in guard.dice if g is generator), "random")
         raise refused("a draw from NumPy's random", OR_BESIDE, guard.place_of(label))
-    if default_generator.numpy is not recorder.generator:
-        raise refused("a new seed", "seed before the step", guard.place_of("manual_seed"))
     unsafe = guard.not_to_be_compared()
     if unsafe is not None:
         raise refused(f"the use of {unsafe[0]},", OUTSIDE, unsafe[1])

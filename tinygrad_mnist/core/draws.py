@@ -21,6 +21,7 @@ def draw(fill: Callable[..., None], shape: tuple[int, ...], dtype: Any, generato
     """Make an array and let a fill function write random numbers over it."""
     out = np.empty(shape, dtype)
     fill(out, generator, **settings)
+    state.draws += 1
     if (recorder := state.recorder) is not None:
         recorder.draw(fill, generator, settings, out)
     return out

@@ -126,6 +126,7 @@ class State(threading.local):
     recorder: Recorder | None = None  # set while compiler/ captures a step
     known: dict[Any, Any] | None = None  # what was computed once in a plain backward pass, see once.py
     plainly: bool = False  # compiled functions run as they are
+    draws: int = 0  # of random numbers for tensors, so far
     scope: Scope | None = None
     failed: Any = None  # what failed last, see failure.py
     around: Callable[..., Any] | None = None  # if set, module calls go through around(scope, forward, args, kwargs)

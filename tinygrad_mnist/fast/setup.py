@@ -71,7 +71,7 @@ def check_installed() -> None:
         numba.set_num_threads(min(get_num_threads(), numba.config.NUMBA_NUM_THREADS))
     finally:
         if not chosen:
-            del os.environ["GOMP_SPINCOUNT"]
+            os.environ.pop("GOMP_SPINCOUNT", None)  # another thread may have been here
 
 
 def cache_folder() -> Path:

@@ -20,20 +20,17 @@ REENTRANT = type(threading.RLock())
 
 
 class Dice:
-    """NumPy's generators that a step can reach: has it drawn from one by hand, which nothing tells of?
-
-    `with dice:` has other threads wait before they draw from them.
-    """
+    """NumPy's generators that a step can reach, this thread's alone `with dice`: has it drawn from one by hand?"""
 
     def __init__(self, others: Iterable[NumpySource] = ()) -> None:
-        self.generators = [default_generator.numpy, np.random.mtrand._rand, *sorted(others, key=id)]
+        self.generators: list[Any] = [default_generator.numpy, np.random.mtrand._rand, *sorted(others, key=id)]
         self.now: dict[int, tuple[NumpySource, Any]] = {}
         self.by_hand: list[NumpySource] = []
         self.held = ExitStack()
 
     def __enter__(self) -> None:
         with ExitStack() as held:
-            for lock in map(lock_of, self.generators):  # all threads in one order, so that no two wait for each other
+            for lock in (g._bit_generator.lock for g in self.generators):  # in one order: no two wait for each other
                 if isinstance(lock, REENTRANT):
                     held.enter_context(lock)
             self.now = {id(g): (g, state_of(g)) for g in self.generators}
@@ -53,12 +50,9 @@ class Dice:
             fill(np.empty_like(out), twin, **settings)
             if not alike(state_of(twin), state_of(generator)):
                 self.by_hand.append(generator)
+        elif generator is default_generator.numpy:
+            return  # another thread has seeded it anew, and may draw from it
         self.now[id(generator)] = generator, state_of(generator)
-
-
-def lock_of(generator: NumpySource) -> Any:
-    """Give the lock that a generator takes for each draw."""
-    return (generator.bit_generator if isinstance(generator, np.random.Generator) else generator._bit_generator).lock
 
 
 def state_of(generator: NumpySource) -> Any:

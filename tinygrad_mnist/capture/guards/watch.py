@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-from ...core.backend import T
+from ...core.backend import Generator, T
 from ...core.calls import ANSWERING
 from ...core.errors import CaptureError
 from .bytecode import start_of
@@ -28,6 +28,7 @@ LIBRARY = STANDARD | {"numpy", ROOM}
 FILES = {"open", "write", "read"}  # what not even this package may do inside a step
 DRAW_INSTEAD = "draw with tg.rand, tg.randn or dropout, or pass the number in"
 OR_BESIDE = f"{DRAW_INSTEAD}; if another thread drew meanwhile, give that thread a generator of its own"
+SEEDS = Generator.manual_seed.__code__
 OUTSIDE = "do it outside the step, and pass in what it gives"
 # what depends on settings, on who calls, or on a module's name: functions of Python and NumPy that only these may call
 ASKING = {
@@ -87,6 +88,8 @@ class Watch:
             self.begun[id(frame)] = frame
         if code.co_name in ASKING.get(room, ()) and room_of(caller_of(frame)) not in LIBRARY:
             raise refused(f"{room}.{code.co_name.strip('_')}", OUTSIDE, line_of(frame))
+        if code is SEEDS:
+            raise refused("a new seed", "seed before the step", line_of(frame))
         if room in STANDARD:
             module = str(frame.f_globals.get("__name__"))
             trusted = room in PYTHON or module in PYTHON
