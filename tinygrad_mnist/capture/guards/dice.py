@@ -7,8 +7,8 @@ a generator's lock does not know who holds it, so that they cannot wait. Look ne
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -20,27 +20,23 @@ REENTRANT = type(threading.RLock())
 
 
 class Dice:
-    """NumPy's generators that a step can reach, this thread's alone `with dice`: has it drawn from one by hand?"""
+    """NumPy's generators that a step can reach: has it drawn from one by hand, which nothing tells of?"""
 
     def __init__(self, others: Iterable[NumpySource] = ()) -> None:
-        self.generators: list[Any] = [default_generator.numpy, np.random.mtrand._rand, *sorted(others, key=id)]
+        self.shared: list[Any] = [default_generator.numpy, np.random.mtrand._rand]  # among all threads
+        self.generators: list[NumpySource] = [*self.shared, *others]
         self.now: dict[int, tuple[NumpySource, Any]] = {}
         self.by_hand: list[NumpySource] = []
-        self.held = ExitStack()
 
-    def __enter__(self) -> None:
-        with ExitStack() as held:
-            for lock in (g._bit_generator.lock for g in self.generators):  # in one order: no two wait for each other
-                if isinstance(lock, REENTRANT):
-                    held.enter_context(lock)
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have other threads wait before they draw from what they share, and look at all draws meanwhile."""
+        locks = [g._bit_generator.lock for g in self.shared]
+        ours, numpys = (lock if isinstance(lock, REENTRANT) else nullcontext() for lock in locks)
+        with ours, numpys:
             self.now = {id(g): (g, state_of(g)) for g in self.generators}
-            self.held = held.pop_all()
-
-    def __exit__(self, *error: object) -> None:
-        try:
+            yield
             self.by_hand += [g for g, state in self.now.values() if not alike(state_of(g), state)]
-        finally:
-            self.held.close()
 
     def drawn(self, fill: Callable[..., None], generator: Any, settings: dict[str, Any], out: Array) -> None:
         """Follow a draw that tensors were made of: whatever else has moved the generator was done by hand."""

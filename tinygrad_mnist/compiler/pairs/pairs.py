@@ -46,7 +46,7 @@ class Pairs(Compiled):
             key = signature(args, tensors, numbers), named
             pair = self.plan_for(key, numbers)
             if pair is None:
-                with Dice():  # it runs twice, with the same draws
+                with Dice().alone():  # it runs twice, with the same draws
                     pair, result = self.capture(key, tensors, numbers, args, kwargs)
                 if pair.replay is not None:
                     return result
