@@ -25,7 +25,7 @@ FLOORS = {
     "core/errors": 0, "core/examples": 0, "core/device": 0.1, "backends": 0.2, "core/backend": 0.2,
     "core/locks": 0, "core/syntax": 0, "core/bars": 0.1, "core/files": 0.1, "core/archive": 0.3, "kernels": 1,
     "core/torch_names": 0, "core/failure": 2.1, "core/calls": 2.2, "core/absent": 2.3,
-    "core/scope": 1, "core/reprs": 1.1, "core/versions": 1, "core/draws": 1.1, "core/mode": 1.1,
+    "core/scope": 1, "core/reprs": 1.1, "core/versions": 1, "core/draws": 1.1, "core/alone": 0.3, "core/mode": 1.1,
     "core/explain": 1.1, "core/lines": 1.2, "core/numbers": 1.2, "core/card": 1.3, "core/graph": 2, "core/primitive": 3,
     "core/once": 3.1, "core/stale": 3.1, "core/seeds": 3.1, "core/through": 3.1, "core/hooks": 3.2,
     "core/faults": 3.2, "core/engine": 4, "core/__init__": 4, "ops": 5, "primitive": 5.1,

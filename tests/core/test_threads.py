@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import ast
 import gc
+import os
+import signal
 import sys
 import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,7 +23,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
-from tinygrad_mnist.capture.guards import dice
+from tinygrad_mnist.core import alone
 from tinygrad_mnist.core.lines import FIRST, Lines
 from tinygrad_mnist.core.syntax import parsed
 from tinygrad_mnist.core.versions import Version, changes, tick
@@ -278,7 +282,7 @@ def steps_that_draw() -> list[Any]:
     return [(y == 0).sum().item() for y in results]
 
 
-@pytest.mark.skipif(not isinstance(np.random.PCG64().lock, dice.REENTRANT), reason="NumPy before 2.4")
+@pytest.mark.skipif(not isinstance(np.random.PCG64().lock, alone.REENTRANT), reason="NumPy before 2.4")
 def test_draws_of_other_threads_wait_until_a_step_is_captured():
     for _ in range(4):
         found = disturbed(steps_that_draw)
@@ -294,8 +298,43 @@ def test_vmap_counts_the_draws_of_its_own_thread():
         disturbed(lambda: [tg.func.vmap(nn.functional.dropout)(tg.ones(4, 3))])
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
+def test_a_process_forked_during_a_capture_can_draw():
+    """A child that found a lock held by nobody would wait for ever, which is told by the signal that ends it."""
+    alarm = getattr(signal, "alarm", lambda _: None)
+
+    def forks() -> list[Any]:
+        codes = []
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                alarm(20)
+                tg.rand(2), np.random.rand()
+                os._exit(0)
+            codes.append(os.waitpid(child, 0)[1])
+        return codes
+
+    done = threading.Event()
+
+    def holds() -> None:
+        while not done.is_set():
+            with alone.alone():
+                time.sleep(1e-3)
+            time.sleep(1e-4)
+
+    def works() -> list[Any]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
+                return forks()
+        finally:
+            done.set()
+
+    assert at_once(holds, works)[1] == [0] * 20
+
+
 def test_where_draws_cannot_wait_a_capture_that_they_disturb_says_so(monkeypatch):
-    monkeypatch.setattr(dice, "REENTRANT", type(None))  # as before NumPy 2.4
+    monkeypatch.setattr(alone, "REENTRANT", type(None))  # as before NumPy 2.4
     with pytest.raises(tg.errors.CaptureError, match="if another thread drew meanwhile, give that thread a generator"):
         disturbed(steps_that_draw)
 

@@ -259,7 +259,7 @@ def capture(function: Callable[[], Any], inputs: dict[str, Var], guard: Guard) -
         state.recorder, state.around = recorder, recorder.around
         # The lock of slots_watched is taken and given back outside `watched`: a profiler is Python code that runs
         # before each call, so that a Ctrl-C inside it would keep a lock from being released, or a mode from being left.
-        with recorder.dice.alone(), slots_watched():
+        with recorder.dice.watched(), slots_watched():
             result = watched(function, Watch(guard.runs, guard.layer_runs))
     finally:
         state.recorder, state.around = None, recorder.outer

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from ..capture import forms
-from ..capture.guards.dice import Dice
 from ..capture.guards.guard import Guard
 from ..capture.guards.watch import refused
 from ..capture.program import Program
 from ..capture.step import Captured, captured
 from ..capture.verify import differing
+from ..core.alone import alone
 from ..core.backend import Defaults
 from ..core.errors import CaptureError
 from ..core.explain import outside
@@ -87,7 +87,7 @@ class Compiled:
             self.latest = plan
             if plan.verified:
                 return plan.run(tensors, *call)
-            with Dice().alone():  # what both draw is compared
+            with alone():  # what both draw is compared
                 return self.verify(key, plan, tensors, *call)
 
     def plan_for(self, key: Hashable, numbers: list[Any]) -> Any:

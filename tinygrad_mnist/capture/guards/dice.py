@@ -1,39 +1,35 @@
 """NumPy's generators, of whose draws Python tells no profiler: their state shows them.
 
-Of whose hand it was the state says nothing: other threads wait with their draws as long as one looks. Before NumPy 2.4
-a generator's lock does not know who holds it, so that they cannot wait. Look next at watch.py.
+Of whose hand it was the state says nothing: other threads wait with their draws as long as one looks (core/alone.py).
+Look next at watch.py.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from ...core.alone import alone
 from ...core.backend import Array, default_generator, isolated
 
 NumpySource = np.random.Generator | np.random.RandomState
-REENTRANT = type(threading.RLock())
 
 
 class Dice:
     """NumPy's generators that a step can reach: has it drawn from one by hand, which nothing tells of?"""
 
     def __init__(self, others: Iterable[NumpySource] = ()) -> None:
-        self.shared: list[Any] = [default_generator.numpy, np.random.mtrand._rand]  # among all threads
-        self.generators: list[NumpySource] = [*self.shared, *others]
+        self.generators: list[NumpySource] = [default_generator.numpy, np.random.mtrand._rand, *others]
         self.now: dict[int, tuple[NumpySource, Any]] = {}
         self.by_hand: list[NumpySource] = []
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Have other threads wait before they draw from what they share, and look at all draws meanwhile."""
-        locks = [g._bit_generator.lock for g in self.shared]
-        ours, numpys = (lock if isinstance(lock, REENTRANT) else nullcontext() for lock in locks)
-        with ours, numpys:
+    def watched(self) -> Iterator[None]:
+        """Look at all draws meanwhile."""
+        with alone():
             self.now = {id(g): (g, state_of(g)) for g in self.generators}
             yield
             self.by_hand += [g for g, state in self.now.values() if not alike(state_of(g), state)]

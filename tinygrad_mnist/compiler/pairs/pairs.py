@@ -12,11 +12,11 @@ from contextlib import suppress
 from typing import Any
 
 from ...capture.forms import filled, identities, signature
-from ...capture.guards.dice import Dice
 from ...capture.guards.watch import refused
 from ...capture.program import Program, Value
 from ...capture.step import Captured, captured
 from ...capture.verify import differing
+from ...core.alone import alone
 from ...core.backend import default_generator
 from ...core.engine import differentiate
 from ...core.graph import Var
@@ -46,7 +46,7 @@ class Pairs(Compiled):
             key = signature(args, tensors, numbers), named
             pair = self.plan_for(key, numbers)
             if pair is None:
-                with Dice().alone():  # it runs twice, with the same draws
+                with alone():  # it runs twice, with the same draws
                     pair, result = self.capture(key, tensors, numbers, args, kwargs)
                 if pair.replay is not None:
                     return result
