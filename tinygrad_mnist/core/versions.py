@@ -54,7 +54,7 @@ class Version:
             if sharers is None:
                 sharers = self.sharers = {}
             elif len(sharers) > self.most:  # forget the dead, seldom
-                for key in [key for key, ref in list(sharers.items()) if ref() is None]:
+                for key in _dead(sharers):
                     del sharers[key]
                 self.most = max(16, 2 * len(sharers))
             for v in variables:
@@ -64,3 +64,8 @@ class Version:
         """Tell whether a living Var other than this one looks at the memory."""
         living = [ref() for ref in list((self.sharers or {}).values())]
         return any(v is not None and v is not variable for v in living)
+
+
+def _dead(sharers: dict[int, Any]) -> list[int]:
+    """List those of whom nothing is left, by id: apart from the lock, which a loop's turn might keep (Python 3.12)."""
+    return [key for key, ref in list(sharers.items()) if ref() is None]
