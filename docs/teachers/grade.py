@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -79,10 +80,19 @@ def line_of(error: BaseException, place: str, mine: ast.FunctionDef | ast.Lambda
     return f", line {ran[-1]}; {place} stands in line {mine.lineno}" if ran else f", after {place}, line {mine.lineno}"
 
 
+def end_with(parent: int) -> None:
+    """End with the teacher's process, however that ended, and with all that the student's program has started."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.killpg(0, signal.SIGKILL)
+
+
 def serve(lesson: str, first: int) -> None:
     """Answer for one blank after the other, a line of JSON each, on what was stdout; nobody else can write there."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if hasattr(os, "killpg"):
+        threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
     text = sys.stdin.read()
     try:
         import resource

@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -255,6 +256,29 @@ def test_what_a_program_starts_ends_with_it(tmp_path):
     assert rows[-1]["text"] == "took longer than 2 s"
     process = Path("/proc", (tmp_path / "pid").read_text(), "stat")
     assert not process.exists() or process.read_text().rpartition(") ")[2][0] == "Z"  # it has ended
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="another system has no groups of processes")
+def test_an_endless_program_ends_with_a_grader_that_is_killed(tmp_path):
+    place = repr(str(tmp_path / "pid"))
+    endless = f"    import os\n    open({place}, 'w').write(f'{{os.getpid()}}.')\n    while True:\n        pass\n"
+    text = replaced("02_tensors", "    return g @ w.T, x.T @ g, sum_to(g, b.shape)", endless)
+    (tmp_path / "02_tensors.py").write_text(text, "utf-8")
+    grader = subprocess.Popen([sys.executable, TEACHERS / "grade.py", "02_tensors.py"], cwd=tmp_path)
+
+    def within(seconds, true):
+        end = time.monotonic() + seconds
+        while not true() and time.monotonic() < end:
+            time.sleep(0.1)
+        return true()
+
+    try:
+        assert within(60, lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().endswith("."))
+    finally:
+        grader.kill()
+        grader.wait()
+    process = Path("/proc", (tmp_path / "pid").read_text()[:-1], "stat")
+    assert within(20, lambda: not process.exists() or process.read_text().rpartition(") ")[2][0] == "Z")
 
 
 def test_what_a_program_prints_is_no_verdict(tmp_path):
