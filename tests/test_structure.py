@@ -60,7 +60,7 @@ OPS = [
 
 
 # what can be read in one sitting
-SITTINGS = {"capture/guards": 1240, "capture": 1335, "compiler": 1200, "compiler/pairs": 835, "fast": 1440}
+SITTINGS = {"capture/guards": 1240, "capture": 1335, "compiler": 1200, "compiler/pairs": 830, "fast": 1440}
 
 
 def floor_of(parts: tuple[str, ...]) -> str:

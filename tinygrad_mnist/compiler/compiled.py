@@ -85,10 +85,7 @@ class Compiled:
             if plan is None:
                 return self.capture(key, tensors, numbers, args, kwargs)
             self.latest = plan
-            if plan.verified:
-                return plan.run(tensors, *call)
-            with alone():  # what both draw is compared
-                return self.verify(key, plan, tensors, *call)
+            return self.verify(key, plan, tensors, *call) if not plan.verified else plan.run(tensors, *call)
 
     def plan_for(self, key: Hashable, numbers: list[Any]) -> Any:
         """Find the plan that serves a call, if there is one."""
@@ -190,6 +187,7 @@ class Compiled:
         self.plans = {k: plans for k, plans in self.plans.items() if plans}
         self.order.remove((key, plan))
 
+    @alone()  # what both draw is compared
     def verify(self, key: Hashable, plan: Plan, tensors: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function for real once more and the plan on copies, and compare everything that either changed."""
         plan.verified = True

@@ -34,7 +34,6 @@ class Pairs(Compiled):
 
     def __init__(self, function: Callable[..., Any], backend: str) -> None:
         super().__init__(function, backend)
-        self.name = type(function).__name__
         self.plans: dict[Hashable, list[Any]] = {}
         self.part = Part(self.name)
 
@@ -46,10 +45,7 @@ class Pairs(Compiled):
             key = signature(args, tensors, numbers), named
             pair = self.plan_for(key, numbers)
             if pair is None:
-                with alone():  # it runs twice, with the same draws
-                    pair, result = self.capture(key, tensors, numbers, args, kwargs)
-                if pair.replay is not None:
-                    return result
+                return self.capture(key, tensors, numbers, args, kwargs)()
             if pair.replay is None:
                 return self.function(*args, **kwargs)
             self.latest = pair
@@ -74,8 +70,9 @@ class Pairs(Compiled):
         pending.versions["found"] = [t.version for t in made]
         return filled(pair.form, pair.placed(made, tensors))
 
+    @alone()  # it runs twice, with the same draws
     def capture(self, key: Hashable, tensors: list[Any], numbers: list[Any], args: Any, kwargs: Any) -> Any:
-        """Keep a pair for calls like this one, and give it; run the model for the caller, and compare the two."""
+        """Keep a pair for calls like this one, and compare it with the model; give what gives the caller's result."""
         guard, inputs, names, new_args, new_kwargs = self.prepared(args, kwargs)
         for x in inputs.values():
             x.node = None
@@ -103,7 +100,7 @@ class Pairs(Compiled):
         pair.numbers, pair.names, pair.asked = numbers, names, asked
         if pair.replay is None:
             self.keep(key, pair)
-            return pair, None
+            return functools.partial(self.function, *args, **kwargs)  # which may wait for other threads
         used = set(map(id, pair.states))
         guard.hold_shapes((v.source, v.name) for v in read if id(v.source) not in used)
         twin = pair.replay.twin()
@@ -112,7 +109,7 @@ class Pairs(Compiled):
         self.keep(key, pair)
         for other in [p for p in before_it if p.is_lacking and p.numbers == numbers]:
             self.forget(key, other)
-        return pair, Listener(pair).listening(self.part, graft(result, leaves, tensors), outputs)
+        return functools.partial(Listener(pair).listening, self.part, graft(result, leaves, tensors), outputs)
 
     def compare(self, pair: Pair, twin: Any, tensors: list[Any], own: list[Var], leaves: dict[int, Var]) -> list[Var]:
         """Run all halves on copies, and compare what they give or leave with what the model itself did: its outputs."""
@@ -130,13 +127,12 @@ class Pairs(Compiled):
         memory = [copies.get(t, t).array for t in pair.states]
         alike = [(o.shape, o.dtype) for o in outputs] == pair.trial.shapes
         for layouts, half in pair.halves.backward.items() if alike else ():
-            seeds = cotangents(pair.trial.shapes, layouts)
+            seeds = cotangents(pair.trial.shapes, layouts)  # they tell how much may be rounding: all, where it cancels
             targets = [pair.trial.target(i, leaves) for i in half.targets]
             kept = differentiate([outputs[i] for i in seeds], list(seeds.values()), targets, True, False)
             ours = half.run(found=found, input=arrays, state=memory, cotangent=seeds)
-            given = seeds.values()  # they tell how much of a gradient may be rounding: all, where it cancels out
-            sides["the gradient"][0].extend([*(kept.get(t) for t in targets), *given])
-            sides["the gradient"][1].extend([*ours.values(), *given])
+            sides["the gradient"][0].extend([*(kept.get(t) for t in targets), *seeds.values()])
+            sides["the gradient"][1].extend([*ours.values(), *seeds.values()])
         if (error := differing(self.name, sides, pair.replay.near)) is not None:
             raise error
         return outputs
