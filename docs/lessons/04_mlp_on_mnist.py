@@ -246,9 +246,9 @@ for name in ("nothing", "zero_grad", "backward", "step", "shuffle", "/ 255", "Re
     dead[name], highest = int((hidden.amax(0) <= 0).sum()), max(course)
     if name in ("nothing", "/ 255"):
         print(f"    largest loss {highest:,.1f}; {dead[name]} of 128 hidden units always give 0")
-    dashes = {"backward": (0, (4, 4)), "step": (4, (4, 4))}.get(name, "solid")  # these two lines are one
+    dashes = {"backward": (0, (4, 8)), "step": (8, (4, 8))}.get(name)  # these lie on that without / 255
     label = f"without {name}" if name != "nothing" else "nothing left out"
-    axes.plot(np.convolve(course, np.ones(15) / 15, "valid"), label=label, linestyle=dashes)
+    axes.plot(np.convolve(course, np.ones(15) / 15, "valid"), label=label, ls=dashes, zorder=3 if dashes else 2)
 axes.set(title="loss (mean of 15 steps)", xlabel="step", yscale="log", ylim=(1e-2, 1e3))
 axes.legend(ncols=2)
 for name in ("zero_grad", "backward", "step", "shuffle"):

@@ -68,7 +68,7 @@ figure = Figure(figsize=(7, 3), layout="constrained")
 axes = figure.subplots()
 for order, curve in enumerate(curves):
     axes.plot(points.detach().numpy(), curve.detach().numpy(), label="tanh" + "'" * order)
-axes.legend(loc="upper center")
+axes.legend(loc="lower right")
 figure
 
 # %%
